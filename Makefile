@@ -1,0 +1,46 @@
+# `make` lists the targets. Nothing but Python 3.11+ and make is needed; everything lands in .venv.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+STAMP   = $(VENV)/.installed
+SEEDS  ?= 50
+FIRST  ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo up test check bench sim docs clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## make .venv with all three distributions, the demo and the test tools
+
+$(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml packages/agent/pyproject.toml packages/server/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cuefarm needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (a few minutes the first time; 500 MB, most of it the demo's renderer)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e packages/client -e packages/agent -e 'packages/server[demo,postgres]' -r requirements-dev.txt
+	@touch $@
+
+demo: venv ## start a farm, render a real animation on it, print where the movie is
+	@$(BIN)/cuefarm demo
+
+up: venv ## start a farm on this machine and stay (Ctrl-C stops it)
+	@$(BIN)/cuefarm up
+
+test: venv ## run every test
+	$(BIN)/python -m pytest
+
+check: venv ## lint, types, layer contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv ## measure what speed is claimed; prints a table and writes build/bench.json
+	$(BIN)/python -m benchmarks
+
+sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
+	$(BIN)/cuefarm sim --seeds $(SEEDS) --first $(FIRST)
+
+clean: ## remove build output (keeps .venv)
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

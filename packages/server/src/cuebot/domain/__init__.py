@@ -1,0 +1,1 @@
+"""The farm's nouns, states, commands and events; pure."""

@@ -1,0 +1,1 @@
+"""The single owner of the farm: mailbox, commit, publish, effects."""

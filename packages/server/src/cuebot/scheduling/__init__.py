@@ -1,0 +1,1 @@
+"""Which waiting frame runs on which host; pure."""

@@ -1,0 +1,1 @@
+"""Job specifications in and out; pure."""

@@ -1,0 +1,1 @@
+"""HTTP: health now; REST, events and UI later."""
