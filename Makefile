@@ -7,7 +7,7 @@ SEEDS  ?= 50
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test check bench sim docs clean
+.PHONY: help venv demo up test check bench sim proto clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,11 @@ bench: venv ## measure what speed is claimed; prints a table and writes build/be
 
 sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
 	$(BIN)/cuefarm sim --seeds $(SEEDS) --first $(FIRST)
+
+proto: ## generate the cuefarm.v1 messages again (an old compiler, so that old protobuf runtimes can load them)
+	$(PYTHON) -m venv build/proto-venv
+	build/proto-venv/bin/python -m pip install --quiet 'grpcio-tools==1.59.5' 'setuptools<70'
+	cd packages/client/src && ../../../build/proto-venv/bin/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. cuefarm_proto/farm.proto
 
 clean: ## remove build output (keeps .venv)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The demo: a real pipeline that renders a small movie."""
