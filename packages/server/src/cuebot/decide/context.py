@@ -1,0 +1,42 @@
+"""What a decision may know besides the farm: the time, fresh ids, limits and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cuebot.domain.limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.units import MINUTE, SECOND, Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What whoever runs the farm may choose. Durations in microseconds."""
+
+    log_root: str = "/shots"
+    """Frame logs lie under LOG_ROOT/SHOW/SHOT/logs/JOB--ID."""
+    default_facility: str = "local"
+    host_silent_us: Micros = Micros(5 * MINUTE)
+    """A host that has said nothing for so long is DOWN, and without a lease its runs are given up."""
+    lease_margin_us: Micros = MINUTE
+    """How long after our agent has suspended a run the server gives it up."""
+    missing_run_us: Micros = MINUTE
+    """A run that its host does not name so long after it was booked never arrived."""
+    long_run_us: Micros = Micros(12 * 60 * MINUTE)
+    """A frame that fails after so long is not tried again by itself (behaviour_jobs 2.5)."""
+    kill_again_us: Micros = Micros(15 * SECOND)
+    """A run that was to be killed and goes on is killed again so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The circumstances of one decision."""
+
+    now_us: Micros
+    """Microseconds since the epoch, UTC."""
+    new_id: Callable[[], str]
+    """A fresh UUID as text."""
+    started_us: Micros
+    """When this server began to listen: no lease is counted from before."""
+    settings: Settings = field(default_factory=Settings)
+    limits: Limits = DEFAULT_LIMITS

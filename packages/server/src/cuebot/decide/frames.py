@@ -1,0 +1,183 @@
+"""Commands on frames: retry, eat, kill, mark done, release, reorder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cuebot.decide.context import Context
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.depends import REACTIVATED, SHAPES, done_of, edges_of
+from cuebot.domain.errors import Invalid
+from cuebot.domain.farm import Farm
+from cuebot.domain.frames import IndexArray, as_indices
+from cuebot.domain.nouns import Layer
+from cuebot.domain.states import DependType, Exit, FrameState, JobState, OnEnd
+
+
+def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[ev.Event]:
+    """Let frames wait again, and reopen their job.
+
+    A frame whose run is not known to be over keeps its state: the run is killed, and the frame waits again when the run
+    has truly ended. That is how a retry never makes a frame run twice. What waited for a retried frame waits again
+    (behaviour_jobs 3.6).
+    """
+    events: list[ev.Event] = []
+    reopened: dict[str, None] = {}
+    for layer_id, indices in command.frames.items():
+        layer = farm.get("layer", layer_id)
+        running = [index for index in indices.tolist() if index in layer.runs]
+        if running:
+            run_ids = [layer.runs[index] for index in running]
+            events.append(ev.KillRequested(run_ids, OnEnd.RETRY, command.message or "retried"))
+        ended = _in_states(layer, indices, FrameState.DEAD, FrameState.EATEN, FrameState.SUCCEEDED)
+        ended = as_indices([index for index in ended.tolist() if index not in layer.runs])
+        if len(ended):
+            events.extend(_hold_again(farm, layer, ended))
+            events.append(ev.FramesRetried(layer_id, ended))
+        if running or len(ended):
+            reopened[layer.job_id] = None
+    events.extend(ev.JobReopened(id) for id in reopened if farm.jobs[id].state is JobState.FINISHED)
+    return events
+
+
+def eat_frames(farm: Farm, command: c.EatFrames, context: Context) -> list[ev.Event]:
+    """Give frames up; a running one is killed."""
+    events: list[ev.Event] = []
+    for layer_id, indices in command.frames.items():
+        layer = farm.get("layer", layer_id)
+        running = as_indices([index for index in indices.tolist() if index in layer.runs])
+        if len(running):
+            run_ids = [layer.runs[index] for index in running.tolist()]
+            events.append(ev.KillRequested(run_ids, OnEnd.EAT, command.message or "eaten"))
+            events.append(ev.FramesEaten(layer_id, running, int(Exit.EATEN_BY_USER)))
+        idle = _in_states(layer, indices, FrameState.WAITING, FrameState.DEPEND, FrameState.DEAD)
+        if len(idle):
+            events.append(ev.FramesEaten(layer_id, idle))
+    return events
+
+
+def kill_frames(farm: Farm, command: c.KillFrames, context: Context) -> list[ev.Event]:
+    """End runs; their outcomes decide what becomes of the frames."""
+    run_ids = [
+        farm.get("layer", layer_id).runs[index]
+        for layer_id, indices in command.frames.items()
+        for index in indices.tolist()
+        if index in farm.get("layer", layer_id).runs
+    ]
+    return [ev.KillRequested(run_ids, OnEnd.AS_REPORTED, command.message or "killed")] if run_ids else []
+
+
+def kill_procs(farm: Farm, command: c.KillProcs, context: Context) -> list[ev.Event]:
+    """End runs by their ids; one that is over already is none."""
+    run_ids = [id for id in command.run_ids if id in farm.procs]
+    return [ev.KillRequested(run_ids, OnEnd.AS_REPORTED, command.message or "killed")] if run_ids else []
+
+
+def mark_done(farm: Farm, command: c.MarkDone, context: Context) -> list[ev.Event]:
+    """Satisfy what waits for frames or layers; their own states stay."""
+    events: list[ev.Event] = []
+    for layer_id, indices in command.frames.items():
+        events.extend(satisfied_by_frames(farm, farm.get("layer", layer_id), indices))
+    for layer_id in command.layer_ids:
+        events.extend(satisfied_by_layer(farm, farm.get("layer", layer_id)))
+    return events
+
+
+def release_frames(farm: Farm, command: c.ReleaseFrames, context: Context) -> list[ev.Event]:
+    """Let DEPEND frames go."""
+    events: list[ev.Event] = []
+    for layer_id, indices in command.frames.items():
+        held = _in_states(farm.get("layer", layer_id), indices, FrameState.DEPEND)
+        if len(held):
+            events.append(ev.FramesReleased(layer_id, held))
+    return events
+
+
+def reorder_frames(farm: Farm, command: c.ReorderFrames, context: Context) -> list[ev.Event]:
+    """Move frames within their layer's order (behaviour_jobs 2.12, with LAST as intended there)."""
+    layer: Layer = farm.get("layer", command.layer_id)
+    found = [layer.frames.index_of(number) for number in command.numbers]
+    indices = as_indices([index for index in found if index is not None])
+    if not len(indices):
+        return []
+    order = layer.frames.dispatch_order
+    if command.order == "FIRST":
+        start = int(order.min()) - len(indices)
+        orders = list(range(start, start + len(indices)))
+    elif command.order == "LAST":
+        start = int(order.max()) + 1
+        orders = list(range(start, start + len(indices)))
+    elif command.order == "REVERSE":
+        orders = [int(n) for n in order[indices][::-1]]
+    else:
+        raise Invalid(f"order {command.order!r} is none of FIRST, LAST, REVERSE")
+    ascending = np.argsort(indices)
+    return [ev.FramesReordered(layer.id, indices[ascending], [orders[i] for i in ascending.tolist()])]
+
+
+def satisfied_by_frames(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]:
+    """What is satisfied because these frames succeeded."""
+    events: list[ev.Event] = []
+    succeeded = set(indices.tolist())
+    for depend in farm.depends_on(layer):
+        if not depend.active:
+            continue
+        shape = SHAPES[depend.type]
+        if shape.pairs:
+            edges, done = edges_of(farm, depend), done_of(farm, depend)
+            pairs = np.concatenate([edges.waiting_for(index) for index in sorted(succeeded)])
+            pairs = np.sort(pairs[~done[pairs]])
+            if len(pairs):
+                events.append(ev.DependPairsSatisfied(depend.id, pairs.astype(np.int32)))
+        elif (shape.on == "frame" and depend.on_frame in succeeded) or (shape.on == "layer" and depend.any_frame):
+            events.append(ev.DependSatisfied(depend.id))
+    return events
+
+
+def satisfied_by_layer(farm: Farm, layer: Layer) -> list[ev.Event]:
+    """What is satisfied because a layer is complete."""
+    events: list[ev.Event] = []
+    for depend in farm.depends_on(layer):
+        if not depend.active:
+            continue
+        shape = SHAPES[depend.type]
+        if shape.pairs:
+            pairs = edges_of(farm, depend).waiting_for(-1)
+            pairs = np.sort(pairs[~done_of(farm, depend)[pairs]])
+            if len(pairs):
+                events.append(ev.DependPairsSatisfied(depend.id, pairs.astype(np.int32)))
+        elif shape.on == "layer":
+            events.append(ev.DependSatisfied(depend.id))
+    return events
+
+
+def satisfied_by_job(farm: Farm, job_id: str) -> list[ev.Event]:
+    """What is satisfied because a job is finished."""
+    return [
+        ev.DependSatisfied(depend.id)
+        for depend in (farm.depends[id] for id in sorted(farm.depends_on_job.get(job_id, ())))
+        if depend.active and SHAPES[depend.type].on == "job"
+    ]
+
+
+def _hold_again(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]:
+    """What waited for frames that are retried waits again."""
+    events: list[ev.Event] = []
+    retried = set(indices.tolist())
+    for depend in farm.depends_on(layer):
+        if depend.type not in REACTIVATED:
+            continue
+        if depend.type is DependType.FRAME_BY_FRAME:
+            edges, done = edges_of(farm, depend), done_of(farm, depend)
+            pairs = np.concatenate([edges.waiting_for(index) for index in [-1, *sorted(retried)]])
+            pairs = np.sort(pairs[done[pairs]])
+            if len(pairs):
+                events.append(ev.DependUnsatisfied(depend.id, pairs.astype(np.int32)))
+        elif not depend.active and (depend.type is DependType.LAYER_ON_LAYER or depend.on_frame in retried):
+            events.append(ev.DependUnsatisfied(depend.id))
+    return events
+
+
+def _in_states(layer: Layer, indices: IndexArray, *states: FrameState) -> IndexArray:
+    return indices[np.isin(layer.frames.state[indices], states)]

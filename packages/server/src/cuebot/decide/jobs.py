@@ -1,0 +1,82 @@
+"""Commands on whole jobs: kill, finish, move; outputs of a layer; comments."""
+
+from __future__ import annotations
+
+from cuebot.decide.context import Context
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.errors import Invalid, LimitExceeded, Refused
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Comment, Group, Job, Layer, stored_values
+from cuebot.domain.states import JobState, OnEnd
+
+
+def kill_job(farm: Farm, command: c.KillJob, context: Context) -> list[ev.Event]:
+    """Finish a job at once and have its runs killed; should it be reopened, their frames wait again."""
+    job: Job = farm.get("job", command.job_id)
+    if job.state is JobState.FINISHED:
+        return []
+    events: list[ev.Event] = [ev.JobFinished(job.id, killed=True)]
+    run_ids = [run_id for layer in farm.layers_of(job) for run_id in layer.runs.values()]
+    if run_ids:
+        events.append(ev.KillRequested(run_ids, OnEnd.RETRY, command.message or "job killed"))
+    return events
+
+
+def finish_if_complete(farm: Farm, command: c.FinishIfComplete, context: Context) -> list[ev.Event]:
+    """Finish a job that has nothing left to do."""
+    job: Job = farm.get("job", command.job_id)
+    return [ev.JobFinished(job.id)] if job.complete and job.state is JobState.PENDING else []
+
+
+def move_job(farm: Farm, command: c.MoveJob, context: Context) -> list[ev.Event]:
+    """Put a job into a group of its show; every default that the group has becomes the job's."""
+    job: Job = farm.get("job", command.job_id)
+    group: Group = farm.get("group", command.group_id)
+    if group.show_id != job.show_id:
+        raise Refused(f"group {group.name!r} belongs to another show than job {job.name!r}")
+    changes: dict[str, object] = {"group_id": group.id}
+    for name in ("priority", "min_cores", "max_cores", "min_gpus", "max_gpus"):
+        default = getattr(group, f"default_job_{name}")
+        if default != -1:
+            changes[name] = default
+    return [ev.Changed("job", job.id, changes)]
+
+
+def add_output(farm: Farm, command: c.AddOutput, context: Context) -> list[ev.Event]:
+    """Register a file that a layer writes; a second time is no change."""
+    layer: Layer = farm.get("layer", command.layer_id)
+    if command.path in layer.outputs:
+        return []
+    if not command.path or len(command.path) > context.limits.output_path_characters:
+        raise Invalid(f"an output path has 1 to {context.limits.output_path_characters} characters")
+    if len(layer.outputs) >= context.limits.names_per_list:
+        raise LimitExceeded(
+            f"layer {layer.name!r}",
+            "outputs",
+            given=len(layer.outputs) + 1,
+            limit="names_per_list",
+            allowed=context.limits.names_per_list,
+        )
+    return [ev.Changed("layer", layer.id, {"outputs": (*layer.outputs, command.path)})]
+
+
+def add_comment(farm: Farm, command: c.AddComment, context: Context) -> tuple[list[ev.Event], str]:
+    """Keep a remark. Replies with its id."""
+    if command.job_id is not None:
+        farm.get("job", command.job_id)
+    if command.host_id is not None:
+        farm.get("host", command.host_id)
+    for what, text, most in (("subject", command.subject, 128), ("message", command.message, 4_000)):
+        if len(text) > most:
+            raise Invalid(f"the {what} of a comment has at most {most} characters, this one has {len(text)}")
+    comment = Comment(
+        context.new_id(),
+        command.job_id,
+        command.host_id,
+        command.user,
+        command.subject,
+        command.message,
+        context.now_us,
+    )
+    return [ev.Added("comment", stored_values(comment))], comment.id

@@ -1,0 +1,181 @@
+"""Commands on shows, groups, facilities, allocations, subscriptions and services, and the first start of a farm."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cuebot.decide.context import Context
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.errors import AlreadyExists, Invalid, Refused
+from cuebot.domain.farm import Farm
+from cuebot.domain.names import conform_name
+from cuebot.domain.nouns import Allocation, Facility, Group, Service, Show, Subscription, stored_values
+from cuebot.domain.states import JobState
+from cuebot.domain.units import CoreUnits, KiB
+
+SEED_SERVICES: Final = (
+    # name, threadable, core units, memory KiB, tags (behaviour_jobs 7)
+    ("default", False, 100, 3_355_443, ("general", "desktop")),
+    ("prman", False, 100, 3_355_443, ("general", "desktop")),
+    ("arnold", True, 100, 3_355_443, ("general", "desktop")),
+    ("shell", False, 100, 3_355_443, ("general", "util")),
+    ("maya", False, 100, 2_097_152, ("general", "desktop")),
+    ("houdini", False, 100, 3_355_443, ("general", "desktop")),
+    ("katana", True, 100, 2_097_152, ("general", "desktop", "util")),
+    ("nuke", False, 100, 2_097_152, ("general", "desktop")),
+    ("preprocess", False, 10, 393_216, ("general", "util")),
+    ("postprocess", False, 10, 524_288, ("general", "util")),
+)
+"""`preprocess` and `postprocess` also ask for `general` here: on a farm just started no host has the tag `util`."""
+
+SEED_BURST: Final = CoreUnits(10_000_000)
+"""100,000 cores: a new farm's show may use everything."""
+
+
+def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
+    """Give an empty farm what the first job needs; a farm that has a facility is left alone."""
+    if farm.facilities:
+        return []
+    facility = Facility(context.new_id(), "local")
+    general = Allocation(context.new_id(), "general", "general", facility.id, is_default=True)
+    events: list[ev.Event] = [ev.Added("facility", stored_values(facility)), ev.Added("allocation", stored_values(general))]
+    show_events, show_id = _new_show("testing", context)
+    subscription = Subscription(context.new_id(), show_id, general.id, SEED_BURST, SEED_BURST)
+    events += [*show_events, ev.Added("subscription", stored_values(subscription))]
+    for name, threadable, cores, memory, tags in SEED_SERVICES:
+        service = Service(context.new_id(), name, threadable, CoreUnits(cores), min_memory=KiB(memory), tags=tags)
+        events.append(ev.Added("service", stored_values(service)))
+    return events
+
+
+def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[list[ev.Event], str]:
+    """Make a show and its root group. Replies with the show's id."""
+    name = conform_name("show", command.name)
+    if name in farm.show_by_name:
+        raise AlreadyExists(f"there is a show {name!r} already")
+    return _new_show(name, context)
+
+
+def _new_show(name: str, context: Context) -> tuple[list[ev.Event], str]:
+    root_id, show_id = context.new_id(), context.new_id()
+    show = Show(show_id, name, context.now_us, root_group_id=root_id)
+    root = Group(root_id, name, show_id, None)
+    return [ev.Added("show", stored_values(show)), ev.Added("group", stored_values(root))], show_id
+
+
+def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[list[ev.Event], str]:
+    """Make a group below another. Replies with its id."""
+    parent: Group = farm.get("group", command.parent_id)
+    if not command.name.strip():
+        raise Invalid("a group needs a name")
+    if any(g.parent_id == parent.id and g.name == command.name for g in farm.groups.values()):
+        raise AlreadyExists(f"there is a group {command.name!r} in {parent.name!r} already")
+    group = Group(context.new_id(), command.name, parent.show_id, parent.id)
+    return [ev.Added("group", stored_values(group))], group.id
+
+
+def create_facility(farm: Farm, command: c.CreateFacility, context: Context) -> tuple[list[ev.Event], str]:
+    """Make a facility. Replies with its id."""
+    name = command.name.strip().lower()
+    if not name or "." in name:
+        raise Invalid(f"a facility's name has at least one character and no dot, not {command.name!r}")
+    if name in farm.facility_by_name:
+        raise AlreadyExists(f"there is a facility {name!r} already")
+    facility = Facility(context.new_id(), name)
+    return [ev.Added("facility", stored_values(facility))], facility.id
+
+
+def create_allocation(farm: Farm, command: c.CreateAllocation, context: Context) -> tuple[list[ev.Event], str]:
+    """Make an allocation of a facility. Replies with its id."""
+    facility: Facility = farm.get("facility", command.facility_id)
+    if (facility.id, command.name) in farm.allocation_by_name:
+        raise AlreadyExists(f"there is an allocation {facility.name}.{command.name} already")
+    if not command.name or "." in command.name:
+        raise Invalid(f"an allocation's name has at least one character and no dot, not {command.name!r}")
+    allocation = Allocation(context.new_id(), command.name, command.tag or command.name, facility.id)
+    return [ev.Added("allocation", stored_values(allocation))], allocation.id
+
+
+def create_subscription(farm: Farm, command: c.CreateSubscription, context: Context) -> tuple[list[ev.Event], str]:
+    """Give a show hosts of an allocation. Replies with the subscription's id."""
+    show, allocation = farm.get("show", command.show_id), farm.get("allocation", command.allocation_id)
+    if (show.id, allocation.id) in farm.subscription_of:
+        name = farm.allocation_name(allocation)
+        raise AlreadyExists(f"show {show.name!r} has a subscription to {name} already; change it with -size and -burst")
+    if command.size < 0 or command.burst < 0:
+        raise Invalid("size and burst of a subscription are at least 0 cores")
+    subscription = Subscription(context.new_id(), show.id, allocation.id, command.size, command.burst)
+    return [ev.Added("subscription", stored_values(subscription))], subscription.id
+
+
+def create_service(farm: Farm, command: c.CreateService, context: Context) -> tuple[list[ev.Event], str]:
+    """Make a service. Replies with its id."""
+    values: dict[str, Any] = {**command.values, "id": context.new_id()}
+    name = values.get("name", "")
+    if not name:
+        raise Invalid("a service needs a name")
+    if name in farm.service_by_name:
+        raise AlreadyExists(f"there is a service {name!r} already")
+    return [ev.Added("service", values)], values["id"]
+
+
+def set_default_allocation(farm: Farm, command: c.SetDefaultAllocation, context: Context) -> list[ev.Event]:
+    """Say where new hosts go."""
+    chosen: Allocation = farm.get("allocation", command.allocation_id)
+    return [
+        ev.Changed("allocation", a.id, {"is_default": a.id == chosen.id})
+        for a in farm.allocations.values()
+        if a.is_default != (a.id == chosen.id)
+    ]
+
+
+def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
+    """Remove a thing that nothing needs any more; what still needs it is named in the refusal."""
+    thing = farm.get(command.kind, command.id)
+    needed_by = _needed_by(farm, command.kind, thing)
+    if needed_by:
+        name = getattr(thing, "name", thing.id)
+        raise Refused(f"{command.kind} {name!r} cannot be deleted: {needed_by}")
+    events: list[ev.Event] = []
+    if command.kind == "show":
+        events += [ev.Removed("group", g.id) for g in farm.groups.values() if g.show_id == thing.id]
+    if command.kind == "group":  # finished jobs of a deleted group go to the root
+        root = farm.shows[thing.show_id].root_group_id
+        events += [ev.Changed("job", id, {"group_id": root}) for id in sorted(thing.job_ids)]
+    return [*events, ev.Removed(command.kind, command.id)]
+
+
+def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
+    if kind == "show":
+        jobs = sum(job.show_id == thing.id for job in farm.jobs.values())
+        subscriptions = sum(s.show_id == thing.id for s in farm.subscriptions.values())
+        groups = sum(g.show_id == thing.id for g in farm.groups.values()) - 1
+        return _listed(jobs=jobs, subscriptions=subscriptions, groups=groups)
+    if kind == "group":
+        if thing.parent_id is None:
+            return "it is the root group of its show"
+        active = sum(farm.jobs[id].state is not JobState.FINISHED for id in thing.job_ids)
+        return _listed(jobs=active, groups=sum(g.parent_id == thing.id for g in farm.groups.values()))
+    if kind == "facility":
+        return _listed(
+            allocations=sum(a.facility_id == thing.id for a in farm.allocations.values()),
+            jobs=sum(job.facility_id == thing.id for job in farm.jobs.values()),
+        )
+    if kind == "allocation":
+        if thing.is_default:
+            return "new hosts go there; make another one the default first"
+        return _listed(
+            hosts=sum(h.allocation_id == thing.id and not h.removed for h in farm.hosts.values()),
+            subscriptions=sum(s.allocation_id == thing.id for s in farm.subscriptions.values()),
+        )
+    if kind == "subscription":
+        return "frames of its show are running there" if thing.reserved_cores else ""
+    if kind == "service" and thing.name == "default":
+        return "layers without a known service fall back to it"
+    return ""
+
+
+def _listed(**counts: int) -> str:
+    found = [f"{count} {name}" for name, count in counts.items() if count]
+    return "it still has " + " and ".join(found) if found else ""

@@ -1,0 +1,117 @@
+"""`check(farm)`: every index and counter is recounted from the rows. Run after every event in tests and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
+from cuebot.domain.farm import Farm
+from cuebot.domain.host_table import why_not_bookable
+from cuebot.domain.states import FrameState, JobState
+
+
+class BrokenInvariant(AssertionError):
+    """The farm contradicts itself: a bug in the core."""
+
+
+def check(farm: Farm) -> None:
+    """Raise BrokenInvariant at the first thing that does not add up."""
+    _check_layers(farm)
+    _check_depends(farm)
+    _check_procs(farm)
+    _check_names(farm)
+
+
+def _must_equal(what: str, kept: object, counted: object) -> None:
+    if kept != counted:
+        raise BrokenInvariant(f"{what}: kept {kept!r}, counted {counted!r}")
+
+
+def _check_layers(farm: Farm) -> None:
+    ready = set()
+    for job in farm.jobs.values():
+        layers = farm.layers_of(job)
+        _must_equal(f"layers of {job.name}", {x.job_id for x in layers} - {job.id}, set())
+        totals = [0] * len(FrameState)
+        for layer in layers:
+            counted = layer.frames.counts()
+            _must_equal(f"counts of {job.name}/{layer.name}", layer.counts, counted)
+            totals = [a + b for a, b in zip(totals, counted, strict=True)]
+            running = set(layer.frames.in_state(FrameState.RUNNING).tolist())
+            without_run = running - set(layer.runs)
+            _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
+            if counted[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
+                ready.add(layer.id)
+            frames = layer.frames
+            held = frames.depend_count > 0
+            free = np.isin(frames.state, (FrameState.WAITING, FrameState.DEAD, FrameState.SUCCEEDED))
+            _must_equal(f"held frames of {job.name}/{layer.name} that are not DEPEND", int((held & free).sum()), 0)
+            loose = (frames.state == FrameState.DEPEND) & ~held
+            _must_equal(f"DEPEND frames of {job.name}/{layer.name} that nothing holds", int(loose.sum()), 0)
+        _must_equal(f"counts of {job.name}", job.counts, totals)
+        active = farm.active_job_by_name.get(job.name)
+        if job.state is not JobState.FINISHED and active is None:
+            raise BrokenInvariant(f"active job {job.name} cannot be found by its name")
+    _must_equal("ready layers", farm.ready, ready)
+
+
+def _check_depends(farm: Farm) -> None:
+    expected = {layer.id: np.zeros(len(layer.frames), dtype=np.int32) for layer in farm.layers.values()}
+    for depend in farm.depends.values():
+        if SHAPES[depend.type].pairs:
+            done = done_of(farm, depend)
+            np.add.at(expected[depend.er_layer or ""], edges_of(farm, depend).er[~done], 1)
+            if len(done):
+                _must_equal(f"activity of depend {depend.id}", depend.active, not done.all())
+        elif depend.active:
+            for layer, indices in held_frames(farm, depend):
+                expected[layer.id][slice(None) if indices is None else indices] += 1
+    for layer in farm.layers.values():
+        if not np.array_equal(layer.frames.depend_count, expected[layer.id]):
+            raise BrokenInvariant(f"depend counts of layer {layer.name} differ from its depends")
+
+
+def _check_procs(farm: Farm) -> None:
+    cores: dict[str, int] = {}
+
+    def count(key: str, by: int) -> None:
+        cores[key] = cores.get(key, 0) + by
+
+    seen: set[tuple[str, int]] = set()
+    for proc in farm.procs.values():
+        host, layer, job = farm.hosts[proc.host_id], farm.layers[proc.layer_id], farm.jobs[proc.job_id]
+        if (layer.id, proc.frame_index) in seen:
+            raise BrokenInvariant(f"frame {farm.frame_name(layer, proc.frame_index)} has two runs")
+        seen.add((layer.id, proc.frame_index))
+        _must_equal(f"run of frame {proc.frame_index} of {layer.name}", layer.runs.get(proc.frame_index), proc.id)
+        if proc.id not in host.proc_ids:
+            raise BrokenInvariant(f"run {proc.id} is missing at its host {host.name}")
+        subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
+        for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
+            count(key, proc.cores)
+    holders = [*farm.layers.values(), *farm.jobs.values(), *farm.groups.values()]
+    for holder in [*holders, *farm.allocations.values(), *farm.subscriptions.values()]:
+        _must_equal(f"reserved cores of {holder.id}", holder.reserved_cores, cores.get(holder.id, 0))
+    _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))
+    table = farm.hosts_table
+    for host in farm.hosts.values():
+        used = farm.used_on(host)
+        idle = (int(table.idle_cores[host.row]), int(table.idle_memory[host.row]), int(table.idle_gpus[host.row]))
+        if host.removed:
+            _must_equal(f"runs of removed host {host.name}", host.proc_ids, set())
+            continue
+        counted = (host.cores - used[0], host.memory - used[1], host.gpus - used[2])
+        _must_equal(f"idle of host {host.name}", idle, counted)
+        _must_equal(f"bookable {host.name}", bool(table.bookable[host.row]), not why_not_bookable(host))
+
+
+def _check_names(farm: Farm) -> None:
+    _must_equal("shows by name", farm.show_by_name, {s.name: s.id for s in farm.shows.values()})
+    _must_equal("hosts by name", farm.host_by_name, {h.name: h.id for h in farm.hosts.values() if not h.removed})
+    _must_equal("services by name", farm.service_by_name, {s.name: s.id for s in farm.services.values()})
+    kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
+    _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
+    for name, job_id in farm.active_job_by_name.items():
+        job = farm.jobs[job_id]
+        if job.name != name or job.state is JobState.FINISHED:
+            raise BrokenInvariant(f"the name {name} leads to {job.name}, which is {job.state.name}")

@@ -1,0 +1,230 @@
+"""Events: facts about the farm, in the past tense. `apply` is their only reader that changes anything.
+
+Events speak of sets: frame indices within one layer. One command on 100,000 frames is one event. Every class has a
+`version`; a journal keeps it, so that a later reader knows which fields to expect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from cuebot.domain.frames import IndexArray, from_runs, to_runs
+from cuebot.domain.states import Cause, FrameState, OnEnd
+from cuebot.domain.units import CoreUnits, KiB, Micros
+
+Values = dict[str, Any]
+"""Stored fields of a noun by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+    version: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Added(Event):
+    """A thing exists now. Jobs have an event of their own."""
+
+    kind: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Event):
+    """Some fields of a thing have new values."""
+
+    kind: str
+    id: str
+    changes: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Removed(Event):
+    """A thing is gone."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobLaunched(Event):
+    """A job and its layers exist, every frame WAITING until a DependAdded says otherwise."""
+
+    job: Values
+    layers: list[Values]
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished(Event):
+    """A job left PENDING: complete, or killed."""
+
+    job_id: str
+    killed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobReopened(Event):
+    """A finished job is PENDING again, or a post job may start."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunsBooked(Event):
+    """Frames of one layer were given places on hosts; each is a run from here on."""
+
+    layer_id: str
+    indices: IndexArray
+    run_ids: list[str]
+    host_ids: list[str]
+    cores: list[int]
+    memory: list[int]
+    gpus: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(Event):
+    """A run is over, and its frame went to `state` (None: the frame keeps the state that it has)."""
+
+    run_id: str
+    job_id: str
+    layer_id: str
+    index: int
+    number: int
+    host_id: str
+    cores: CoreUnits
+    memory: KiB
+    booked_us: Micros
+    state: FrameState | None
+    exit_status: int
+    exit_signal: int
+    cause: Cause
+    run_us: Micros
+    max_rss: KiB
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportIgnored(Event):
+    """A report named a run that is not the frame's current one. History only: nothing changes."""
+
+    run_id: str
+    host_name: str
+    exit_status: int
+    exit_signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillRequested(Event):
+    """Somebody wants runs ended, and said what becomes of their frames."""
+
+    run_ids: list[str]
+    on_end: OnEnd
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FramesEaten(Event):
+    """Frames were given up: they count as done for their job, but satisfy nothing."""
+
+    layer_id: str
+    indices: IndexArray
+    exit_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FramesRetried(Event):
+    """Frames that were not running wait again."""
+
+    layer_id: str
+    indices: IndexArray
+
+
+@dataclass(frozen=True, slots=True)
+class FramesReordered(Event):
+    """Frames of a layer have a new place in the dispatch order."""
+
+    layer_id: str
+    indices: IndexArray
+    orders: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class DependAdded(Event):
+    """A depend holds frames back; `satisfied_pairs` of a composite one never did."""
+
+    values: Values
+    satisfied_pairs: IndexArray = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class DependSatisfied(Event):
+    """A depend holds nothing back any more."""
+
+    depend_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DependPairsSatisfied(Event):
+    """Some pairs of a composite depend are satisfied."""
+
+    depend_id: str
+    pairs: IndexArray
+
+
+@dataclass(frozen=True, slots=True)
+class DependUnsatisfied(Event):
+    """A depend holds again: all of it, or these pairs of a composite one."""
+
+    depend_id: str
+    pairs: IndexArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FramesReleased(Event):
+    """Somebody let frames go although what they wait for has not happened."""
+
+    layer_id: str
+    indices: IndexArray
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswered(Event):
+    """A request with an id of its own was carried out, with this answer."""
+
+    request_id: str
+    reply: Any
+
+
+EVENTS: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
+
+
+def encode(event: Event) -> bytes:
+    """An event as JSON, frame indices as [first, last] runs."""
+    return msgspec.json.encode(event, enc_hook=_encode_array)
+
+
+def decode(kind: str, body: bytes) -> Event:
+    """The inverse of `encode`; `kind` is the class's name. Raises KeyError for an unknown kind."""
+    event: Event = msgspec.json.decode(body, type=EVENTS[kind], dec_hook=_decode_array)
+    return event
+
+
+def _encode_array(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return to_runs(value)
+    if isinstance(value, (np.integer, np.floating)):
+        return value.item()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"an event cannot carry a {type(value).__name__}")
+
+
+def _decode_array(hint: Any, value: Any) -> Any:
+    return from_runs(value)

@@ -1,0 +1,230 @@
+"""The farm: every thing by id, and the indexes that make the core quick.
+
+Only `apply` (and, for volatile fields, `telemetry`) changes a Farm. Everything else reads.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from typing import Any, get_type_hints
+
+import msgspec
+
+from cuebot.domain.errors import NotFound
+from cuebot.domain.frames import IndexArray
+from cuebot.domain.host_table import HostTable
+from cuebot.domain.nouns import (
+    NOUNS,
+    Allocation,
+    Comment,
+    Depend,
+    Facility,
+    Group,
+    Host,
+    Job,
+    Layer,
+    Proc,
+    Request,
+    Service,
+    Show,
+    Subscription,
+    stored_fields,
+)
+from cuebot.domain.states import FrameState, JobState
+from cuebot.domain.units import split_frame_id
+
+
+class Dirty:
+    """Which rows differ from the journal's: what the next commit writes."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, None]] = defaultdict(dict)
+        self.removed: dict[str, dict[str, None]] = defaultdict(dict)
+        self.frames: dict[str, list[IndexArray]] = defaultdict(list)
+
+    def row(self, kind: str, id: str) -> None:
+        """A thing was added or changed."""
+        self.rows[kind][id] = None
+        self.removed[kind].pop(id, None)
+
+    def gone(self, kind: str, id: str) -> None:
+        """A thing was removed."""
+        self.rows[kind].pop(id, None)
+        self.removed[kind][id] = None
+
+    def __bool__(self) -> bool:
+        return any(self.rows.values()) or any(self.removed.values()) or bool(self.frames)
+
+
+class Farm:
+    """All state of a farm in memory."""
+
+    def __init__(self) -> None:
+        self.facilities: dict[str, Facility] = {}
+        self.allocations: dict[str, Allocation] = {}
+        self.shows: dict[str, Show] = {}
+        self.groups: dict[str, Group] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.services: dict[str, Service] = {}
+        self.jobs: dict[str, Job] = {}
+        self.layers: dict[str, Layer] = {}
+        self.depends: dict[str, Depend] = {}
+        self.hosts: dict[str, Host] = {}
+        self.procs: dict[str, Proc] = {}
+        self.comments: dict[str, Comment] = {}
+        self.requests: dict[str, Request] = {}
+
+        self.facility_by_name: dict[str, str] = {}
+        self.show_by_name: dict[str, str] = {}
+        self.service_by_name: dict[str, str] = {}
+        self.host_by_name: dict[str, str] = {}
+        self.allocation_by_name: dict[tuple[str, str], str] = {}
+        self.subscription_of: dict[tuple[str, str], str] = {}
+        self.active_job_by_name: dict[str, str] = {}
+        self.layer_by_key: dict[int, str] = {}
+        self.depends_of_job: dict[str, set[str]] = defaultdict(set)
+        self.depends_on_job: dict[str, set[str]] = defaultdict(set)
+        self.ready: set[str] = set()
+        """Layers of pending jobs with frames that wait for nothing but a host."""
+        self.hosts_table = HostTable()
+        self.host_names: list[str] = []
+        self.next_layer_key = 1
+        self.dirty = Dirty()
+        self.change = 0
+        """Counts applied events since the start: a cheap "did anything happen"."""
+
+    def table(self, kind: str) -> dict[str, Any]:
+        """The things of one kind by id."""
+        tables: dict[str, dict[str, Any]] = {
+            "facility": self.facilities,
+            "allocation": self.allocations,
+            "show": self.shows,
+            "group": self.groups,
+            "subscription": self.subscriptions,
+            "service": self.services,
+            "job": self.jobs,
+            "layer": self.layers,
+            "depend": self.depends,
+            "host": self.hosts,
+            "proc": self.procs,
+            "comment": self.comments,
+            "request": self.requests,
+        }
+        return tables[kind]
+
+    def get(self, kind: str, id: str) -> Any:
+        """The thing of a kind with this id. Raises NotFound."""
+        found = self.table(kind).get(id)
+        if found is None or (kind == "host" and found.removed):
+            raise NotFound(f"there is no {kind} with the id {id!r}")
+        return found
+
+    def show_named(self, name: str) -> Show:
+        """The show with this name. Raises NotFound, saying how to create it."""
+        id = self.show_by_name.get(name)
+        if id is None:
+            known = ", ".join(sorted(self.show_by_name)[:10])
+            raise NotFound(
+                f"there is no show {name!r} (known: {known}); create it with `cueadmin -create-show {name}`, then give it"
+                f" hosts with `cueadmin -create-sub {name} ALLOCATION SIZE BURST`"
+            )
+        return self.shows[id]
+
+    def host_named(self, name: str) -> Host:
+        """The host with this name. Raises NotFound."""
+        id = self.host_by_name.get(name)
+        if id is None:
+            raise NotFound(f"there is no host {name!r}; `cueadmin -lh` lists those that have reported")
+        return self.hosts[id]
+
+    def job_named(self, name: str) -> Job:
+        """The active job with this name. Raises NotFound."""
+        id = self.active_job_by_name.get(name) or self.active_job_by_name.get(name.lower())
+        if id is None:
+            raise NotFound(f"there is no active job {name!r}; `cueadmin -lj` lists those that there are")
+        return self.jobs[id]
+
+    def layer_named(self, job: Job, name: str) -> Layer:
+        """The layer of a job by name. Raises NotFound."""
+        for layer_id in job.layer_ids:
+            if self.layers[layer_id].name == name:
+                return self.layers[layer_id]
+        names = ", ".join(self.layers[layer_id].name for layer_id in job.layer_ids)
+        raise NotFound(f"job {job.name!r} has no layer {name!r}; it has {names}")
+
+    def allocation_named(self, name: str) -> Allocation:
+        """The allocation `facility.name`, or `name` alone where only one facility has it (D6). Raises NotFound."""
+        facility, _, short = name.rpartition(".")
+        found = [
+            a
+            for a in self.allocations.values()
+            if a.name == short and (not facility or self.facilities[a.facility_id].name == facility)
+        ]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFound(f"{name!r} is ambiguous: {', '.join(sorted(self.allocation_name(a) for a in found))}")
+        known = ", ".join(sorted(self.allocation_name(a) for a in self.allocations.values()))
+        raise NotFound(f"there is no allocation {name!r}; there are {known}")
+
+    def allocation_name(self, allocation: Allocation) -> str:
+        """An allocation's full name, `facility.name`."""
+        return f"{self.facilities[allocation.facility_id].name}.{allocation.name}"
+
+    def frame(self, id: str) -> tuple[Layer, int]:
+        """The layer and frame index of a frame id. Raises NotFound."""
+        parts = split_frame_id(id)
+        layer = self.layers.get(parts[0]) if parts else None
+        if parts is None or layer is None or parts[1] >= len(layer.frames):
+            raise NotFound(f"there is no frame with the id {id!r}")
+        return layer, parts[1]
+
+    def frame_name(self, layer: Layer, index: int) -> str:
+        """A frame's name, such as `0001-beauty`."""
+        return f"{int(layer.frames.number[index]):04d}-{layer.name}"
+
+    def proc_of(self, layer: Layer, index: int) -> Proc | None:
+        """The run of a frame that is not known to have ended."""
+        run_id = layer.runs.get(index)
+        return self.procs[run_id] if run_id else None
+
+    def layers_of(self, job: Job) -> list[Layer]:
+        """A job's layers in dispatch order."""
+        return [self.layers[id] for id in job.layer_ids]
+
+    def depends_on(self, layer: Layer) -> list[Depend]:
+        """Active and inactive depends that wait for a layer or for frames of it."""
+        ids = self.depends_on_job.get(layer.job_id, ())
+        return [d for d in (self.depends[id] for id in sorted(ids)) if d.on_layer == layer.id]
+
+    def host_tags(self, host: Host) -> frozenset[str]:
+        """Everything a layer's tag can match on this host, lower case."""
+        tags = [*host.manual_tags, *host.hardware_tags, host.name, self.allocations[host.allocation_id].tag]
+        return frozenset(tag.lower() for tag in tags)
+
+    def used_on(self, host: Host) -> tuple[int, int, int]:
+        """What a host's procs hold: core units, KiB of memory, GPUs."""
+        procs = [self.procs[id] for id in host.proc_ids]
+        return sum(p.cores for p in procs), sum(p.memory for p in procs), sum(p.gpus for p in procs)
+
+    def update_ready(self, layer: Layer) -> None:
+        """Keep `ready` true for one layer."""
+        job = self.jobs[layer.job_id]
+        if layer.counts[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
+            self.ready.add(layer.id)
+        else:
+            self.ready.discard(layer.id)
+
+
+def restore(kind: str, values: dict[str, Any]) -> Any:
+    """A noun from its stored values, as JSON or SQL hand them back."""
+    noun = NOUNS[kind]
+    hints = _hints(noun)
+    return noun(**{name: msgspec.convert(values[name], hints[name], strict=False) for name in values if name in hints})
+
+
+@cache
+def _hints(noun: type) -> dict[str, Any]:
+    by_name = get_type_hints(noun)
+    return {name: by_name[name] for name in stored_fields(noun)}

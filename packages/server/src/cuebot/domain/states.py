@@ -1,0 +1,168 @@
+"""The states of jobs, frames and hosts, and which may follow which.
+
+Numbers are the wire's. The diagrams in docs/reference/states.md are generated from these tables.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+
+class JobState(IntEnum):
+    """Where a job is in its life. A job with dead frames stays PENDING until somebody decides."""
+
+    PENDING = 0
+    FINISHED = 1
+    STARTUP = 2
+    SHUTDOWN = 3
+    POSTED = 4
+
+
+class FrameState(IntEnum):
+    """Where a frame is in its life."""
+
+    WAITING = 0
+    SETUP = 1
+    RUNNING = 2
+    SUCCEEDED = 3
+    DEPEND = 4
+    DEAD = 5
+    EATEN = 6
+    CHECKPOINT = 7
+
+
+class HostState(IntEnum):
+    """What a host is fit for. Only an UP host is booked."""
+
+    UP = 0
+    DOWN = 1
+    REBOOTING = 2
+    REBOOT_WHEN_IDLE = 3
+    REPAIR = 4
+
+
+class LockState(IntEnum):
+    """Whether somebody keeps a host for himself."""
+
+    OPEN = 0
+    LOCKED = 1
+    NIMBY_LOCKED = 2
+
+
+class ThreadMode(IntEnum):
+    """How a host deals its cores to a frame that can use several."""
+
+    AUTO = 0
+    ALL = 1
+    VARIABLE = 2
+
+
+class LayerType(IntEnum):
+    """What a layer is for. POST layers run after the job has ended."""
+
+    PRE = 0
+    POST = 1
+    RENDER = 2
+    UTIL = 3
+
+
+class DependType(IntEnum):
+    """Who waits for what: the first word is the side that waits."""
+
+    JOB_ON_JOB = 0
+    JOB_ON_LAYER = 1
+    JOB_ON_FRAME = 2
+    LAYER_ON_JOB = 3
+    LAYER_ON_LAYER = 4
+    LAYER_ON_FRAME = 5
+    FRAME_ON_JOB = 6
+    FRAME_ON_LAYER = 7
+    FRAME_ON_FRAME = 8
+    FRAME_BY_FRAME = 9
+    PREVIOUS_FRAME = 10
+    LAYER_ON_SIM_FRAME = 11
+
+
+class OnEnd(IntEnum):
+    """What becomes of the frame when a run ends that somebody asked to be killed."""
+
+    AS_REPORTED = 0
+    RETRY = 1
+    EAT = 2
+
+
+class Cause(IntEnum):
+    """Why a run ended."""
+
+    EXITED = 0
+    KILLED = 1
+    LAUNCH_FAILED = 2
+    REFUSED = 3
+    RUNNER_LOST = 4
+    SHUTDOWN = 5
+    LEASE = 6
+    HOST_LOST = 7
+    NEVER_RECEIVED = 8
+
+
+_J, _F, _H = JobState, FrameState, HostState
+
+JOB_TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
+    _J.PENDING: frozenset({_J.FINISHED}),
+    _J.FINISHED: frozenset({_J.PENDING}),
+    _J.POSTED: frozenset({_J.PENDING, _J.FINISHED}),
+}
+"""STARTUP and SHUTDOWN exist on the wire only: a launch is one step here, and so is an end."""
+
+FRAME_TRANSITIONS: Final[dict[FrameState, frozenset[FrameState]]] = {
+    _F.WAITING: frozenset({_F.RUNNING, _F.DEPEND, _F.EATEN}),
+    _F.DEPEND: frozenset({_F.WAITING, _F.EATEN}),
+    _F.RUNNING: frozenset({_F.SUCCEEDED, _F.WAITING, _F.DEAD, _F.EATEN, _F.DEPEND}),
+    _F.SUCCEEDED: frozenset({_F.WAITING, _F.DEPEND}),
+    _F.DEAD: frozenset({_F.WAITING, _F.DEPEND, _F.EATEN}),
+    _F.EATEN: frozenset({_F.WAITING, _F.DEPEND}),
+}
+"""DEPEND from RUNNING, SUCCEEDED, DEAD and EATEN: a frame with open depends can be nothing else (rule 5 of behaviour_jobs 2.3)."""
+
+HOST_TRANSITIONS: Final[dict[HostState, frozenset[HostState]]] = {
+    _H.UP: frozenset({_H.DOWN, _H.REBOOTING, _H.REBOOT_WHEN_IDLE, _H.REPAIR}),
+    _H.DOWN: frozenset({_H.UP, _H.REPAIR}),
+    _H.REBOOTING: frozenset({_H.UP, _H.DOWN, _H.REPAIR}),
+    _H.REBOOT_WHEN_IDLE: frozenset({_H.UP, _H.DOWN, _H.REBOOTING, _H.REPAIR}),
+    _H.REPAIR: frozenset({_H.UP, _H.DOWN}),
+}
+
+ENDED_FRAME_STATES: Final = frozenset({_F.SUCCEEDED, _F.EATEN})
+"""A layer or job is complete when every frame is in one of these."""
+
+
+class Exit(IntEnum):
+    """Exit statuses with a meaning of their own (behaviour_jobs 2.6)."""
+
+    NEVER_RAN = -1
+    SUCCESS = 0
+    MEMORY = 33
+    CONTAINER_MEMORY = 137
+    FAILED_LAUNCH = 256
+    SKIP_RETRY = 286
+    CLEARED = 299
+    ORPHAN = 301
+    KILL_FAILED = 302
+    HOST_DOWN = 399
+    RETRIED_BY_USER = 500
+    EATEN_BY_USER = 506
+
+
+UNCHARGED_EXITS: Final = frozenset(
+    {
+        Exit.NEVER_RAN,
+        Exit.FAILED_LAUNCH,
+        Exit.SKIP_RETRY,
+        Exit.CLEARED,
+        Exit.ORPHAN,
+        Exit.KILL_FAILED,
+        Exit.HOST_DOWN,
+    }
+)
+"""A start after one of these does not count as a retry (behaviour_jobs 2.7)."""

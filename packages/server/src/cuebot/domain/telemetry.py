@@ -1,0 +1,67 @@
+"""What hosts say that is no event: load, free memory, what runs use. The volatile fields' only writer.
+
+Telemetry never enters the journal and is forgotten on a restart; the next report brings it back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cuebot.domain.commands import HostFacts, RunFacts
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.units import KiB, Micros
+
+REFUSAL_PAUSE_US = 5_000_000
+REFUSAL_PAUSE_MAX_US = 300_000_000
+
+
+def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
+    """Keep what a report says of a host. Returns whether the host may be booked now and could not before."""
+    was_bookable = bool(farm.hosts_table.bookable[host.row])
+    host.ping_us = Micros(now_us)
+    host.reported = True
+    host.load = facts.load
+    host.total_memory, host.free_memory = facts.total_memory, facts.free_memory
+    host.total_swap, host.free_swap = facts.total_swap, facts.free_swap
+    host.total_temp, host.free_temp = facts.total_temp, facts.free_temp
+    host.free_gpu_memory = facts.free_gpu_memory
+    farm.hosts_table.refresh(host, farm.used_on(host))
+    return bool(farm.hosts_table.bookable[host.row]) and not was_bookable
+
+
+def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
+    """Keep what a report says of a run."""
+    proc.launched = True
+    proc.seen_us = Micros(now_us)
+    proc.rss, proc.max_rss = facts.rss, KiB(max(proc.max_rss, facts.max_rss))
+    proc.llu_s = facts.llu_s
+    frames = farm.layers[proc.layer_id].frames
+    if frames.used_rss_kib is None or frames.llu_s is None:
+        frames.used_rss_kib = np.zeros(len(frames), dtype=np.int64)
+        frames.llu_s = np.zeros(len(frames), dtype=np.int64)
+    index = proc.frame_index
+    frames.used_rss_kib[index] = facts.rss
+    frames.llu_s[index] = facts.llu_s
+    frames.max_rss_kib[index] = max(int(frames.max_rss_kib[index]), facts.max_rss)
+    frames.updated_us[index] = now_us
+
+
+def observe_launch(farm: Farm, run_id: str, now_us: int) -> None:
+    """The agent took a run."""
+    proc = farm.procs.get(run_id)
+    if proc is not None:
+        proc.launched = True
+        host = farm.hosts[proc.host_id]
+        if host.refusals:
+            host.refusals = 0
+            host.refused_until_us = Micros(0)
+            farm.hosts_table.refresh(host, farm.used_on(host))
+
+
+def observe_refusal(farm: Farm, host: Host, now_us: int) -> None:
+    """The agent refused a run: ask it again later, and ever later if it goes on refusing."""
+    host.refusals += 1
+    pause = min(REFUSAL_PAUSE_US * 2 ** (host.refusals - 1), REFUSAL_PAUSE_MAX_US)
+    host.refused_until_us = Micros(now_us + pause)
+    farm.hosts_table.refresh(host, farm.used_on(host))

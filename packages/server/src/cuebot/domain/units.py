@@ -1,0 +1,68 @@
+"""Units and identifiers of the farm, so that a bare int never has to be guessed at."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+CoreUnits = NewType("CoreUnits", int)
+"""Hundredths of a core: 100 is one core. The wire calls them core units or points."""
+
+KiB = NewType("KiB", int)
+"""1,024 bytes. The wire says KB and means this."""
+
+Micros = NewType("Micros", int)
+"""Microseconds: since the epoch (UTC) for a time, otherwise a duration. 0 as a time means "never"."""
+
+ONE_CORE = CoreUnits(100)
+MIN_CORE_UNITS = CoreUnits(10)
+MIN_MEMORY = KiB(262_144)
+"""A frame is never reserved less than 256 MiB (upstream's mem_reserved_min)."""
+
+SECOND = Micros(1_000_000)
+MINUTE = Micros(60 * SECOND)
+HOUR = Micros(60 * MINUTE)
+UNLIMITED = -1
+
+
+def cores_from_units(units: int) -> float:
+    """Cores as people count them; -1 (no limit) stays -1."""
+    return -1.0 if units == UNLIMITED else round(units / 100, 2)
+
+
+def whole_core_units(cores: float) -> CoreUnits:
+    """Whole cores as units: a fraction is dropped, noise just below an integer is not (behaviour_jobs 0.1)."""
+    if cores == UNLIMITED:
+        return CoreUnits(UNLIMITED)
+    return CoreUnits(int((cores * 100 + 0.5) / 100) * 100)
+
+
+def core_units(cores: float) -> CoreUnits:
+    """Cores as units, truncated to a hundredth (2.999 is 299)."""
+    return CoreUnits(UNLIMITED) if cores == UNLIMITED else CoreUnits(int(cores * 100 + 1e-6))
+
+
+def seconds(micros: int) -> int:
+    """Whole seconds, rounded down: what the wire carries."""
+    return micros // SECOND
+
+
+def frame_id(layer_id: str, index: int) -> str:
+    """A frame's id: its layer's id, which ends in 32 zero bits, with the frame's index + 1 in their place.
+
+    No table of a million strings is needed to find a frame, and a frame's id is never its layer's.
+    """
+    return f"{layer_id[:-8]}{index + 1:08x}"
+
+
+def split_frame_id(text: str) -> tuple[str, int] | None:
+    """The layer id and frame index inside a frame id, or None where the text is no frame id."""
+    try:
+        index = int(text[-8:], 16) - 1
+    except ValueError:
+        return None
+    return (text[:-8] + "00000000", index) if len(text) == 36 and index >= 0 else None
+
+
+def layer_id_from(uuid: str) -> str:
+    """A layer's id made from a fresh UUID: its last 32 bits are cleared for the frames' indices."""
+    return uuid[:-8] + "00000000"
