@@ -1,0 +1,72 @@
+"""Every number that bounds what the farm takes in, in one place.
+
+A refusal names the field, so whoever runs the farm knows which number to change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The largest sizes that the server accepts; a unit stands last in a name unless the field is a plain count."""
+
+    # What one submission may hold.
+    spec_bytes: int = 10 * 1024 * 1024
+    spec_elements: int = 400_000
+    """XML elements in a spec; bounds memory and time before anything is understood."""
+    spec_depth: int = 32
+    """Nesting of XML elements; a job spec needs six levels."""
+    spec_warnings: int = 100
+    jobs_per_spec: int = 1_000
+    layers_per_job: int = 2_000
+    """Layers that are not Post layers."""
+    frames_per_spec: int = 100_000
+    """Frames after chunking, summed over all layers of all jobs of a spec."""
+    depends_per_spec: int = 10_000
+
+    # Frame ranges.
+    range_characters: int = 4_000
+    frames_per_range: int = 1_000_000
+    """Frames that a range may name before chunking."""
+
+    # Texts.
+    show_name_characters: int = 512
+    shot_name_characters: int = 64
+    layer_name_characters: int = 256
+    job_name_characters: int = 255
+    user_name_characters: int = 32
+    email_characters: int = 256
+    os_name_characters: int = 64
+    command_characters: int = 32_000
+    output_path_characters: int = 2_048
+    tag_characters: int = 128
+    listed_name_characters: int = 255
+    """Name of a service or of a limit."""
+    environment_key_characters: int = 2_048
+    environment_value_characters: int = 32_000
+    environment_characters: int = 64_000
+    """Keys and values together, of one job or of one layer."""
+    names_per_list: int = 1_000
+    """Tags, limits, services or outputs of one layer."""
+
+    # Numbers that a job or layer may ask for.
+    job_retries: int = 16
+    layer_cores_centicores: int = 100_000
+    """1,000 cores for one frame."""
+    layer_memory_kib: int = 16 * 1024**3
+    """16 TiB for one frame."""
+
+    # Queues and pages.
+    mailbox_commands: int = 10_000
+    watcher_queue_events: int = 1_000
+    unacknowledged_outcomes: int = 10_000
+    page_rows: int = 1_000
+    bookings_per_slice: int = 500
+    unlaunched_bookings: int = 2_000
+    ended_runs_per_reply: int = 150
+
+
+DEFAULT_LIMITS = Limits()
+"""What holds where nobody set anything else."""

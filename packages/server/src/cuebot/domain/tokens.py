@@ -1,0 +1,90 @@
+"""What a frame's command and environment become when the frame is launched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .frame_set import compact
+
+
+def expand_command(
+    command: str,
+    *,
+    frame_number: int,
+    frame_name: str,
+    layer: str,
+    job: str,
+    chunk: int,
+    chunk_frames: Sequence[int],
+) -> str:
+    """Return the command with its `#TOKEN#`s replaced for one frame.
+
+    `chunk_frames` are the frames that this frame renders, at least itself. The order of the replacements is OpenCue's
+    and can be seen: a name that contains a token is expanded only by the tokens after it.
+    """
+    replacements = (
+        ("#ZFRAME#", f"{frame_number:04d}"),
+        ("#IFRAME#", str(frame_number)),
+        ("#FRAME_START#", str(frame_number)),
+        ("#FRAME_END#", str(chunk_frames[-1])),
+        ("#FRAME_CHUNK#", str(chunk)),
+        ("#LAYER#", layer),
+        ("#JOB#", job),
+        ("#FRAMESPEC#", compact(chunk_frames)),
+        ("#FRAME#", frame_name),
+    )
+    for token, value in replacements:
+        command = command.replace(token, value)
+    return command
+
+
+def frame_environment(
+    job_environment: Mapping[str, str],
+    layer_environment: Mapping[str, str],
+    *,
+    show: str,
+    shot: str,
+    user: str,
+    job: str,
+    job_id: str,
+    layer: str,
+    layer_id: str,
+    frame_name: str,
+    frame_id: str,
+    frame_number: int,
+    range_text: str,
+    chunk: int,
+    log_directory: str,
+    cores_centicores: int,
+    memory_kib: int,
+    gpus: int,
+    gpu_memory_kib: int,
+    threadable: bool,
+) -> dict[str, str]:
+    """Return all variables that a frame is started with: the job's, over them the layer's, over them `CUE_*`.
+
+    Cores and memory are what the run has reserved, not what the layer asked for.
+    """
+    return {
+        **job_environment,
+        **layer_environment,
+        "CUE3": "1",
+        "CUE_THREADS": str(max(1, cores_centicores // 100)),
+        "CUE_MEMORY": str(memory_kib),
+        "CUE_GPUS": str(gpus),
+        "CUE_GPU_MEMORY": str(gpu_memory_kib),
+        "CUE_LOG_PATH": log_directory,
+        "CUE_RANGE": range_text,
+        "CUE_CHUNK": str(chunk),
+        "CUE_IFRAME": str(frame_number),
+        "CUE_LAYER": layer,
+        "CUE_JOB": job,
+        "CUE_FRAME": frame_name,
+        "CUE_SHOW": show,
+        "CUE_SHOT": shot,
+        "CUE_USER": user,
+        "CUE_JOB_ID": job_id,
+        "CUE_LAYER_ID": layer_id,
+        "CUE_FRAME_ID": frame_id,
+        "CUE_THREADABLE": "1" if threadable else "0",
+    }

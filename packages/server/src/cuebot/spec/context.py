@@ -1,0 +1,75 @@
+"""What the readers of all elements of one job spec share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from cuebot.domain.errors import Invalid
+from cuebot.domain.frame_set import normalise, parse_frame_set
+from cuebot.domain.limits import Limits
+
+from .model import SpecError
+from .xml_tree import Element, shown
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Context:
+    """The limits that hold, the warnings so far, and what the head of the document said."""
+
+    limits: Limits
+    extended: bool
+    """Whether the document asks for what this farm adds to the grammar."""
+    show: str = ""
+    shot: str = ""
+    user: str = ""
+    frames_so_far: int = 0
+    _warnings: list[str] = field(default_factory=list)
+    _warnings_left_out: int = 0
+    _frame_counts: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def warn(self, element: Element, problem: str) -> None:
+        """Remember that something about an element was ignored or changed."""
+        if len(self._warnings) < self.limits.spec_warnings:
+            self._warnings.append(f"{element.path}: {problem}")
+        else:
+            self._warnings_left_out += 1
+
+    def all_warnings(self) -> tuple[str, ...]:
+        """Return the warnings, and how many more there were than are kept."""
+        more = (f"and {self._warnings_left_out} more",) if self._warnings_left_out else ()
+        return (*self._warnings, *more)
+
+    def warn_unknown(
+        self, element: Element, children: Collection[str], attributes: Collection[str], repeated: Collection[str] = ()
+    ) -> None:
+        """Warn of children and attributes that nobody reads, and of repeats of which only the first is read."""
+        seen: set[str] = set()
+        for child in element.children:
+            if child.tag not in children:
+                self.warn(child, f"it is not known here and was ignored. Known: {', '.join(sorted(children))}")
+            elif child.tag in seen and child.tag not in repeated:
+                self.warn(child, "it is given more than once, and only the first counts")
+            seen.add(child.tag)
+        for attribute in element.attributes:
+            if attribute not in attributes:
+                self.warn(element, f'its attribute "{shown(attribute)}" is not known here and was ignored')
+
+    def frame_count(self, text: str, chunk: int) -> int:
+        """Return how many frames a layer of this range and chunk has."""
+        key = (text, chunk)
+        if key not in self._frame_counts:  # the layers of a job often share their range
+            self._frame_counts[key] = len(normalise(parse_frame_set(text, self.limits), chunk))
+        return self._frame_counts[key]
+
+
+def located(element: Element, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function of the domain; what it refuses is refused in the name of the element."""
+    try:
+        return function(*args, **kwargs)
+    except Invalid as error:
+        raise SpecError(element.path, str(error)) from error
