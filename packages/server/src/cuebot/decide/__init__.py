@@ -1,1 +1,82 @@
-"""Commands in, events out; pure."""
+"""Commands in, events out; pure.
+
+`decide` answers a command with events or refuses it, `step` also applies them and everything that follows of itself.
+One module a subject; each takes (farm, command, context) and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from cuebot.decide import booking, changes, depends, frames, host_reports, hosts, jobs, launch, run_ends, shows
+from cuebot.decide.consequences import consequences
+from cuebot.decide.context import Context, Settings
+from cuebot.domain import commands as c
+from cuebot.domain.apply import apply
+from cuebot.domain.events import Event
+from cuebot.domain.farm import Farm
+
+__all__ = ["Context", "Settings", "decide", "step"]
+
+Decision = list[Event] | tuple[list[Event], Any]
+
+_DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
+    c.Launch: launch.launch,
+    c.KillJob: jobs.kill_job,
+    c.FinishIfComplete: jobs.finish_if_complete,
+    c.MoveJob: jobs.move_job,
+    c.AddOutput: jobs.add_output,
+    c.AddComment: jobs.add_comment,
+    c.Change: changes.change,
+    c.RetryFrames: frames.retry_frames,
+    c.EatFrames: frames.eat_frames,
+    c.KillFrames: frames.kill_frames,
+    c.KillProcs: frames.kill_procs,
+    c.MarkDone: frames.mark_done,
+    c.ReleaseFrames: frames.release_frames,
+    c.ReorderFrames: frames.reorder_frames,
+    c.AddDepend: depends.add_depend,
+    c.SatisfyDepends: depends.satisfy_depends,
+    c.UnsatisfyDepend: depends.unsatisfy_depend,
+    c.ReportHost: host_reports.report_host,
+    c.ReportOutcome: run_ends.report_outcome,
+    c.RefuseRun: run_ends.refuse_run,
+    c.Sweep: run_ends.sweep,
+    c.DropHost: run_ends.drop_host,
+    c.AddHostTags: hosts.add_tags,
+    c.RemoveHostTags: hosts.remove_tags,
+    c.LockHost: hosts.lock_host,
+    c.SetHostState: hosts.set_host_state,
+    c.MoveHosts: hosts.move_hosts,
+    c.Book: booking.book,
+    c.Seed: shows.seed,
+    c.CreateShow: shows.create_show,
+    c.CreateGroup: shows.create_group,
+    c.CreateFacility: shows.create_facility,
+    c.CreateAllocation: shows.create_allocation,
+    c.CreateSubscription: shows.create_subscription,
+    c.CreateService: shows.create_service,
+    c.SetDefaultAllocation: shows.set_default_allocation,
+    c.Delete: shows.delete,
+}
+
+
+def decide(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event], Any]:
+    """The events that carry out a command, and its reply. Raises a FarmError to refuse; nothing is changed."""
+    decision = _DECIDERS[type(command)](farm, command, context)
+    return decision if isinstance(decision, tuple) else (decision, None)
+
+
+def step(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event], Any]:
+    """Carry out a command: decide, apply, and apply what follows. Returns every event in order, and the reply."""
+    events, reply = decide(farm, command, context)
+    done: list[Event] = []
+    pending = deque(events)
+    while pending:
+        event = pending.popleft()
+        apply(farm, event, context.now_us)
+        done.append(event)
+        pending.extend(consequences(farm, event))
+    return done, reply

@@ -170,4 +170,3 @@ def _check_free(farm: Farm, kind: str, thing: Any, name: str) -> None:
         beside = [other for other in beside if other.parent_id == thing.parent_id and other.show_id == thing.show_id]
     if beside:
         raise AlreadyExists(f"there is a {kind} {name!r} already")
-

@@ -22,8 +22,6 @@ class Settings:
     """How long after our agent has suspended a run the server gives it up."""
     missing_run_us: Micros = MINUTE
     """A run that its host does not name so long after it was booked never arrived."""
-    long_run_us: Micros = Micros(12 * 60 * MINUTE)
-    """A frame that fails after so long is not tried again by itself (behaviour_jobs 2.5)."""
     kill_again_us: Micros = Micros(15 * SECOND)
     """A run that was to be killed and goes on is killed again so often."""
 

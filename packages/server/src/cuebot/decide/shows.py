@@ -39,7 +39,10 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
         return []
     facility = Facility(context.new_id(), "local")
     general = Allocation(context.new_id(), "general", "general", facility.id, is_default=True)
-    events: list[ev.Event] = [ev.Added("facility", stored_values(facility)), ev.Added("allocation", stored_values(general))]
+    events: list[ev.Event] = [
+        ev.Added("facility", stored_values(facility)),
+        ev.Added("allocation", stored_values(general)),
+    ]
     show_events, show_id = _new_show("testing", context)
     subscription = Subscription(context.new_id(), show_id, general.id, SEED_BURST, SEED_BURST)
     events += [*show_events, ev.Added("subscription", stored_values(subscription))]

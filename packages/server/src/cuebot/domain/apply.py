@@ -172,7 +172,12 @@ def index_proc(farm: Farm, proc: Proc) -> None:
 
 def _reserve(farm: Farm, proc: Proc, host: Host, cores: int, gpus: int) -> None:
     job = farm.jobs[proc.job_id]
-    holders: list[Any] = [farm.layers[proc.layer_id], job, farm.groups[job.group_id], farm.allocations[host.allocation_id]]
+    holders: list[Any] = [
+        farm.layers[proc.layer_id],
+        job,
+        farm.groups[job.group_id],
+        farm.allocations[host.allocation_id],
+    ]
     subscription = farm.subscription_of.get((proc.show_id, host.allocation_id))
     if subscription:
         holders.append(farm.subscriptions[subscription])

@@ -92,7 +92,9 @@ def done_of(farm: Farm, depend: Depend) -> np.ndarray[tuple[int], np.dtype[np.bo
     return depend.done
 
 
-def held_frames(farm: Farm, depend: Depend) -> Iterator[tuple[Layer, np.ndarray[tuple[int], np.dtype[np.int32]] | None]]:
+def held_frames(
+    farm: Farm, depend: Depend
+) -> Iterator[tuple[Layer, np.ndarray[tuple[int], np.dtype[np.int32]] | None]]:
     """The layers and frame indices that an active depend of a simple type holds; None is every frame of the layer."""
     shape = SHAPES[depend.type]
     if shape.er == "frame":
@@ -110,7 +112,9 @@ def held_frames(farm: Farm, depend: Depend) -> Iterator[tuple[Layer, np.ndarray[
             yield layer, None
 
 
-def _chunk_of(position: np.ndarray[tuple[int], np.dtype[np.intp]], layer: Layer) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _chunk_of(
+    position: np.ndarray[tuple[int], np.dtype[np.intp]], layer: Layer
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Frame index of each number, from its first position in the layer's range without duplicates."""
     rank = np.argsort(np.argsort(position))
     return np.asarray(rank // max(layer.chunk, 1), dtype=np.int64)

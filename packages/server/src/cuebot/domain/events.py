@@ -202,7 +202,12 @@ class RequestAnswered(Event):
     reply: Any
 
 
-EVENTS: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
+EVENTS: dict[str, type[Event]] = {
+    name: thing
+    for name, thing in list(globals().items())
+    if isinstance(thing, type) and issubclass(thing, Event) and thing is not Event
+}
+"""Every event class by its name."""
 
 
 def encode(event: Event) -> bytes:

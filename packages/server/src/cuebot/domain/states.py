@@ -157,7 +157,6 @@ class Exit(IntEnum):
 UNCHARGED_EXITS: Final = frozenset(
     {
         Exit.NEVER_RAN,
-        Exit.FAILED_LAUNCH,
         Exit.SKIP_RETRY,
         Exit.CLEARED,
         Exit.ORPHAN,
@@ -165,4 +164,7 @@ UNCHARGED_EXITS: Final = frozenset(
         Exit.HOST_DOWN,
     }
 )
-"""A start after one of these does not count as a retry (behaviour_jobs 2.7)."""
+"""A start after one of these does not count as a retry (behaviour_jobs 2.7).
+
+Upstream counts FAILED_LAUNCH (256) neither: a frame that can nowhere be started is then tried for ever. Here it dies.
+"""

@@ -1,0 +1,42 @@
+"""What follows of itself once an event has been applied: depends satisfied, jobs finished.
+
+A consequence never refuses. It is decided from the farm as the event left it, is itself an event, and may have
+consequences of its own.
+"""
+
+from __future__ import annotations
+
+from cuebot.decide.frames import satisfied_by_frames, satisfied_by_job, satisfied_by_layer
+from cuebot.domain import events as ev
+from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
+from cuebot.domain.nouns import Job
+from cuebot.domain.states import FrameState, JobState
+
+
+def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
+    """Events that follow from one that was just applied."""
+    match event:
+        case ev.RunEnded(layer_id=layer_id, index=index, state=FrameState.SUCCEEDED, job_id=job_id):
+            # A frame that acquired a depend while it ran is DEPEND now; what waited for it is satisfied all the same.
+            layer = farm.layers[layer_id]
+            events = satisfied_by_frames(farm, layer, as_indices([index]))
+            if layer.complete:
+                events += satisfied_by_layer(farm, layer)
+            return events + _finish(farm, farm.jobs[job_id])
+        case ev.RunEnded(job_id=job_id) | ev.JobReopened(job_id=job_id):
+            return _finish(farm, farm.jobs[job_id])
+        case ev.FramesEaten(layer_id=layer_id):
+            return _finish(farm, farm.jobs[farm.layers[layer_id].job_id])
+        case ev.JobFinished(job_id=job_id):
+            post_jobs = [job for job in farm.jobs.values() if job.parent_id == job_id and job.state is JobState.POSTED]
+            return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(job.id) for job in post_jobs)]
+        case _:
+            return []
+
+
+def _finish(farm: Farm, job: Job) -> list[ev.Event]:
+    """A pending job is finished when it is complete and none of its runs is left to be ended."""
+    if job.state is JobState.PENDING and job.complete and not any(layer.runs for layer in farm.layers_of(job)):
+        return [ev.JobFinished(job.id)]
+    return []

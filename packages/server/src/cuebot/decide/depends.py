@@ -1,0 +1,124 @@
+"""Commands on depends: add, satisfy, unsatisfy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cuebot.decide.context import Context
+from cuebot.decide.cycles import find_cycle
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.depends import REACTIVATED, SHAPES, edges_of
+from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, Refused
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Depend, Layer, stored_values
+from cuebot.domain.states import ENDED_FRAME_STATES, JobState
+
+DEPENDS_PER_JOB = 20_000
+"""Records that one job may wait by; a record may speak of any number of frames."""
+
+
+def add_depend(farm: Farm, command: c.AddDepend, context: Context) -> tuple[list[ev.Event], str]:
+    """Make one side wait for the other. Replies with the depend's id."""
+    depend = Depend(
+        id=context.new_id(),
+        type=command.type,
+        er_job=command.er_job,
+        on_job=command.on_job,
+        er_layer=command.er_layer,
+        er_frame=command.er_frame,
+        on_layer=command.on_layer,
+        on_frame=command.on_frame,
+        any_frame=command.any_frame,
+        created_us=context.now_us,
+    )
+    check_new(farm, depend)
+    cycle = find_cycle(farm, [depend])
+    if cycle:
+        raise Refused(f"this would make a circle in which nothing can ever run: {cycle}")
+    return [added(farm, depend)], depend.id
+
+
+def check_new(farm: Farm, depend: Depend) -> None:
+    """Refuse a depend that is incomplete, on itself, on something done already, or there already."""
+    er_job, on_job = farm.get("job", depend.er_job), farm.get("job", depend.on_job)
+    shape = SHAPES[depend.type]
+    for side, scope, layer_id, frame in (
+        ("waits", shape.er, depend.er_layer, depend.er_frame),
+        ("is waited for", shape.on, depend.on_layer, depend.on_frame),
+    ):
+        if scope != "job" and layer_id is None:
+            raise Invalid(f"{depend.type.name} needs the layer that {side}")
+        if scope == "frame" and frame is None:
+            raise Invalid(f"{depend.type.name} needs the frame that {side}")
+        if layer_id is not None:
+            farm.get("layer", layer_id)
+    if shape.on == "job" or shape.er == "job":
+        if er_job is on_job:
+            raise Refused(f"job {er_job.name!r} cannot wait for itself")
+        if shape.on == "job" and on_job.complete and on_job.state is JobState.FINISHED:
+            raise Refused(f"job {on_job.name!r} is complete; there is nothing to wait for")
+    if not shape.pairs and depend.er_layer == depend.on_layer and depend.er_frame == depend.on_frame:
+        raise Refused("a layer or frame cannot wait for itself")
+    if depend.type.name == "FRAME_BY_FRAME" and depend.er_layer == depend.on_layer:
+        raise Refused("a layer cannot wait for itself frame by frame; PREVIOUS_FRAME can")
+    existing = farm.depends_of_job.get(depend.er_job, set())
+    if len(existing) >= DEPENDS_PER_JOB:
+        raise LimitExceeded(
+            f"job {er_job.name!r}",
+            "depends",
+            given=len(existing) + 1,
+            limit="DEPENDS_PER_JOB",
+            allowed=DEPENDS_PER_JOB,
+        )
+    for other in (farm.depends[id] for id in existing):
+        if other.active and signature(other) == signature(depend):
+            raise AlreadyExists(f"this {depend.type.name} exists already and holds (id {other.id})")
+
+
+def signature(depend: Depend) -> tuple[object, ...]:
+    """What makes two depends the same one."""
+    return (
+        depend.type,
+        depend.er_job,
+        depend.er_layer,
+        depend.er_frame,
+        depend.on_job,
+        depend.on_layer,
+        depend.on_frame,
+    )
+
+
+def added(farm: Farm, depend: Depend) -> ev.DependAdded:
+    """The event that makes a depend, with what of it is satisfied already."""
+    shape = SHAPES[depend.type]
+    on_layer: Layer | None = farm.layers.get(depend.on_layer or "")
+    if on_layer is None:
+        return ev.DependAdded(stored_values(depend))
+    if shape.pairs:
+        edges = edges_of(farm, depend)
+        done_frames = np.isin(on_layer.frames.state, sorted(ENDED_FRAME_STATES))
+        satisfied = np.where(edges.on < 0, on_layer.complete, done_frames[edges.on])
+        depend.active = bool(not satisfied.all())
+        return ev.DependAdded(stored_values(depend), np.flatnonzero(satisfied).astype(np.int32))
+    if shape.on == "layer":
+        depend.active = not on_layer.complete
+    elif shape.on == "frame" and depend.on_frame is not None:
+        depend.active = int(on_layer.frames.state[depend.on_frame]) not in ENDED_FRAME_STATES
+    return ev.DependAdded(stored_values(depend))
+
+
+def satisfy_depends(farm: Farm, command: c.SatisfyDepends, context: Context) -> list[ev.Event]:
+    """Let depends go."""
+    depends = [farm.get("depend", id) for id in command.depend_ids]
+    return [ev.DependSatisfied(depend.id) for depend in depends if depend.active]
+
+
+def unsatisfy_depend(farm: Farm, command: c.UnsatisfyDepend, context: Context) -> list[ev.Event]:
+    """Let a depend hold again; only types that hold between frames or layers can (behaviour_jobs 3.6)."""
+    depend: Depend = farm.get("depend", command.depend_id)
+    if depend.type not in REACTIVATED:
+        raise Refused(f"a {depend.type.name} cannot be made to hold again; create a new one")
+    if depend.active and not SHAPES[depend.type].pairs:
+        return []
+    return [ev.DependUnsatisfied(depend.id)]

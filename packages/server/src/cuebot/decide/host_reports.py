@@ -1,0 +1,148 @@
+"""A host's report comes in here: who it is, how it is, which runs it has, and which of them it should end."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cuebot.decide.context import Context
+from cuebot.decide.run_ends import given_up
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.errors import Invalid
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Allocation, Host, Proc, stored_values
+from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
+from cuebot.domain.units import CoreUnits, KiB
+
+SYSTEM_MEMORY: Final = KiB(524_288)
+"""What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
+GIB: Final = KiB(1_048_576)
+
+
+def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[list[ev.Event], list[str]]:
+    """Take in a report. Replies with the ids of reported runs that are no longer current."""
+    facts = command.host
+    if not facts.name or len(facts.name) > 255:
+        raise Invalid("a host's report needs a name of 1 to 255 characters")
+    host_id = farm.host_by_name.get(facts.name)
+    if host_id is None:
+        return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]
+    host = farm.hosts[host_id]
+    reported = {run.run_id: run for run in command.runs}
+    events: list[ev.Event] = []
+    rebooted = bool(facts.boot_us and host.boot_us and facts.boot_us > host.boot_us + 60_000_000)
+    for proc in sorted((farm.procs[id] for id in host.proc_ids), key=lambda p: p.id):
+        if proc.id in reported:
+            continue
+        if rebooted:
+            events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
+        elif _never_arrived(host, proc, context):
+            events.append(given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context))
+    changes = _changes(host, facts, command.boot)
+    idle = len(host.proc_ids) == len(events)
+    changes.update(_resources(host, facts, idle=idle, boot=command.boot))
+    if changes:
+        events.append(ev.Changed("host", host.id, changes))
+    return events, [run_id for run_id, run in reported.items() if not run.ended and not _is_current(farm, run_id, host)]
+
+
+def _is_current(farm: Farm, run_id: str, host: Host) -> bool:
+    proc = farm.procs.get(run_id)
+    return proc is not None and proc.host_id == host.id
+
+
+def _never_arrived(host: Host, proc: Proc, context: Context) -> bool:
+    """Our agent gets an unanswered launch again, so only what it had and has no more is lost; any other is given up."""
+    if host.agent and not proc.launched:
+        return False
+    since = max(proc.booked_us, proc.seen_us if proc.launched else 0)
+    return context.now_us - since >= context.settings.missing_run_us
+
+
+def _new_host(farm: Farm, facts: c.HostFacts, context: Context) -> ev.Added:
+    """A host nobody knew: the allocation is the first that one of its tags names, otherwise the default."""
+    allocation = _allocation_for(farm, facts)
+    host = Host(
+        id=context.new_id(),
+        name=facts.name,
+        row=len(farm.host_names),
+        facility_id=allocation.facility_id,
+        allocation_id=allocation.id,
+        created_us=context.now_us,
+        state=HostState.UP,
+        lock=LockState.NIMBY_LOCKED if facts.nimby_locked else LockState.OPEN,
+        nimby_enabled=facts.nimby_enabled,
+        thread_mode=ThreadMode.ALL if facts.nimby_enabled else ThreadMode.AUTO,
+        os=facts.os,
+        cores=facts.cores,
+        memory=bookable_memory(facts),
+        gpus=facts.gpus,
+        gpu_memory=facts.gpu_memory,
+        hardware_tags=_clean_tags(facts.tags),
+        boot_us=facts.boot_us,
+        address=facts.address,
+        agent=facts.agent,
+        instance=facts.instance,
+        lease_us=facts.lease_us,
+    )
+    return ev.Added("host", stored_values(host))
+
+
+def _allocation_for(farm: Farm, facts: c.HostFacts) -> Allocation:
+    facility_id = farm.facility_by_name.get(facts.facility)
+    for tag in facts.tags:
+        found = farm.allocation_by_name.get((facility_id or "", tag))
+        if found:
+            return farm.allocations[found]
+    for allocation in farm.allocations.values():
+        if allocation.is_default:
+            return allocation
+    raise Invalid(
+        "this farm has no default allocation for new hosts; say which with `cueadmin`, or start it on new data"
+    )
+
+
+def bookable_memory(facts: c.HostFacts) -> KiB:
+    """Whole GiB, rounded up on a 64-bit host, less the system's share; about two thirds of it on a workstation."""
+    whole = -(-facts.total_memory // GIB) if "64bit" in facts.tags else facts.total_memory // GIB
+    memory = max(whole * GIB - SYSTEM_MEMORY, 0)
+    return KiB(int(memory / 1.5) + SYSTEM_MEMORY if facts.nimby_enabled else memory)
+
+
+def _clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))[:64]
+
+
+def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
+    """What a report changes of the host's record (behaviour_dispatch 2.5, 2.7)."""
+    changes: dict[str, Any] = {}
+    if host.state is HostState.DOWN or (boot and host.state in (HostState.REBOOTING, HostState.REBOOT_WHEN_IDLE)):
+        changes["state"] = HostState.UP
+    elif host.state is HostState.UP and facts.state is not HostState.UP:
+        changes["state"] = facts.state
+    if facts.nimby_locked and host.lock is LockState.OPEN:
+        changes["lock"] = LockState.NIMBY_LOCKED
+    elif not facts.nimby_locked and host.lock is LockState.NIMBY_LOCKED:
+        changes["lock"] = LockState.OPEN
+    kept = {
+        "boot_us": facts.boot_us if abs(facts.boot_us - host.boot_us) > 60_000_000 else host.boot_us,
+        "address": facts.address,
+        "agent": facts.agent,
+        "instance": facts.instance,
+        "lease_us": facts.lease_us,
+        "os": facts.os,
+    }
+    if boot:
+        kept["hardware_tags"] = _clean_tags(facts.tags)
+        kept["nimby_enabled"] = facts.nimby_enabled
+    changes.update({name: value for name, value in kept.items() if getattr(host, name) != value})
+    return changes
+
+
+def _resources(host: Host, facts: c.HostFacts, *, idle: bool, boot: bool) -> dict[str, Any]:
+    """Cores, memory and GPUs follow the host's words at boot, and only while nothing is reserved there."""
+    if not idle or not boot:
+        return {}
+    memory = bookable_memory(facts)
+    wanted: dict[str, Any] = {"cores": CoreUnits(facts.cores), "memory": memory, "gpus": facts.gpus}
+    return {name: value for name, value in wanted.items() if getattr(host, name) != value}

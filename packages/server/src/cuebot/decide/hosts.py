@@ -1,0 +1,65 @@
+"""Commands on hosts: tags, locks, states, allocations."""
+
+from __future__ import annotations
+
+from cuebot.decide.context import Context
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.errors import Invalid, Refused
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Allocation, Host
+from cuebot.domain.states import HOST_TRANSITIONS
+
+
+def add_tags(farm: Farm, command: c.AddHostTags, context: Context) -> list[ev.Event]:
+    """Give a host manual tags; a tag that it has is no change."""
+    host: Host = farm.get("host", command.host_id)
+    fresh = [tag.strip() for tag in command.tags if tag.strip()]
+    for tag in fresh:
+        if len(tag) > context.limits.tag_characters or any(ch.isspace() for ch in tag):
+            raise Invalid(f"a tag has no blanks and at most {context.limits.tag_characters} characters, not {tag!r}")
+    tags = tuple(dict.fromkeys((*host.manual_tags, *fresh)))
+    return [ev.Changed("host", host.id, {"manual_tags": tags})] if tags != host.manual_tags else []
+
+
+def remove_tags(farm: Farm, command: c.RemoveHostTags, context: Context) -> list[ev.Event]:
+    """Take tags from a host; its name and its allocation's tag stay."""
+    host: Host = farm.get("host", command.host_id)
+    gone = set(command.tags)
+    changes: dict[str, object] = {}
+    for kind in ("manual_tags", "hardware_tags"):
+        old = getattr(host, kind)
+        left = tuple(tag for tag in old if tag not in gone)
+        if left != old:
+            changes[kind] = left
+    return [ev.Changed("host", host.id, changes)] if changes else []
+
+
+def lock_host(farm: Farm, command: c.LockHost, context: Context) -> list[ev.Event]:
+    """Keep a host from being booked, or open it; what runs there goes on."""
+    host: Host = farm.get("host", command.host_id)
+    return [ev.Changed("host", host.id, {"lock": command.lock})] if host.lock is not command.lock else []
+
+
+def set_host_state(farm: Farm, command: c.SetHostState, context: Context) -> list[ev.Event]:
+    """Say what a host is fit for; what runs there goes on."""
+    host: Host = farm.get("host", command.host_id)
+    if host.state is command.state:
+        return []
+    if command.state not in HOST_TRANSITIONS[host.state]:
+        raise Refused(f"host {host.name!r} is {host.state.name} and cannot become {command.state.name} from there")
+    return [ev.Changed("host", host.id, {"state": command.state})]
+
+
+def move_hosts(farm: Farm, command: c.MoveHosts, context: Context) -> list[ev.Event]:
+    """Put hosts into another allocation."""
+    allocation: Allocation = farm.get("allocation", command.allocation_id)
+    hosts: list[Host] = [farm.get("host", id) for id in command.host_ids]
+    for host in hosts:
+        if host.proc_ids and host.allocation_id != allocation.id:
+            raise Refused(f"host {host.name!r} runs {len(host.proc_ids)} frames; lock it and wait until it is idle")
+    return [
+        ev.Changed("host", host.id, {"allocation_id": allocation.id, "facility_id": allocation.facility_id})
+        for host in hosts
+        if host.allocation_id != allocation.id
+    ]

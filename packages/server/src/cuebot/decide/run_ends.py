@@ -1,0 +1,204 @@
+"""A run ends here: by its outcome, by a refusal, by its host's end, or by its lease. What becomes of its frame follows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cuebot.decide.context import Context
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.states import Cause, Exit, FrameState, HostState, OnEnd
+from cuebot.domain.units import MINUTE, SECOND, KiB, Micros
+
+MEMORY_EXITS: Final = frozenset({Exit.MEMORY, Exit.CONTAINER_MEMORY})
+SIGTERM: Final = 15
+RETRY_SIGNAL: Final = 119
+"""An application's way to ask for another try that costs no retry (behaviour_dispatch 0.3)."""
+
+UNCHARGED_CAUSES: Final = frozenset(
+    {Cause.REFUSED, Cause.RUNNER_LOST, Cause.SHUTDOWN, Cause.LEASE, Cause.HOST_LOST, Cause.NEVER_RECEIVED}
+)
+"""The farm's fault, not the frame's: the frame waits again and no retry is charged."""
+
+_EXIT_OF_CAUSE: Final = {
+    Cause.REFUSED: Exit.CLEARED,
+    Cause.HOST_LOST: Exit.HOST_DOWN,
+    Cause.NEVER_RECEIVED: Exit.CLEARED,
+    Cause.LEASE: Exit.SKIP_RETRY,
+}
+
+
+def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> list[ev.Event]:
+    """Take in how a run ended. A run that is not the frame's current one changes only history."""
+    proc = farm.procs.get(command.run_id)
+    host_id = farm.host_by_name.get(command.host_name)
+    if proc is None or proc.host_id != host_id:
+        ignored = ev.ReportIgnored(command.run_id, command.host_name, command.exit_status, command.exit_signal)
+        return [ignored]
+    # D16: a frame ended by a signal has the signal's number as its exit status.
+    status = command.exit_signal if command.exit_signal > 0 else command.exit_status
+    state, status = _frame_after(farm, proc, command, status)
+    return [
+        _ended(
+            farm,
+            proc,
+            state,
+            exit_status=status,
+            exit_signal=command.exit_signal,
+            cause=command.cause,
+            run_us=command.run_us,
+            max_rss=command.max_rss,
+            message=command.message or proc.kill_message,
+        ),
+        *_memory_raised(farm, proc, status),
+    ]
+
+
+def refuse_run(farm: Farm, command: c.RefuseRun, context: Context) -> list[ev.Event]:
+    """A host will not run this: the frame waits again, uncharged."""
+    proc = farm.procs.get(command.run_id)
+    if proc is None:
+        return []
+    return [given_up(farm, proc, Cause.REFUSED, command.message, context)]
+
+
+def given_up(farm: Farm, proc: Proc, cause: Cause, message: str, context: Context) -> ev.RunEnded:
+    """The run is over although nobody reported its end."""
+    layer = farm.layers[proc.layer_id]
+    on_end = OnEnd(proc.on_end)
+    state: FrameState | None = FrameState.WAITING
+    status = int(_EXIT_OF_CAUSE[cause])
+    if on_end is OnEnd.RETRY:
+        status = int(Exit.RETRIED_BY_USER)
+    elif layer.frames.state[proc.frame_index] != FrameState.RUNNING:
+        state = None
+    elapsed = Micros(max(context.now_us - proc.booked_us, 0)) if proc.launched else Micros(0)
+    return _ended(
+        farm,
+        proc,
+        state,
+        exit_status=status,
+        exit_signal=0,
+        cause=cause,
+        run_us=elapsed,
+        max_rss=proc.max_rss,
+        message=message,
+    )
+
+
+def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
+    """Mark hosts that fell silent DOWN, and give up runs whose lease is certainly over.
+
+    Silence counts from the last report and from this server's start, whichever is later. Our agent suspends a run when
+    its lease is over, and a margin later it is given up; any other agent's run is given up when its host is DOWN
+    and may then run twice: that is the at-least-once that docs/explanation/exactly-once.md speaks of.
+    """
+    events: list[ev.Event] = []
+    settings = context.settings
+    for host in sorted(farm.hosts.values(), key=lambda h: h.row):
+        if host.removed:
+            continue
+        silent_us = context.now_us - max(host.ping_us, context.started_us)
+        patience_us = host.lease_us + settings.lease_margin_us if host.lease_us else settings.host_silent_us
+        if silent_us >= settings.host_silent_us and host.state is HostState.UP:
+            events.append(ev.Changed("host", host.id, {"state": HostState.DOWN}))
+        if silent_us >= patience_us:
+            for run_id in sorted(host.proc_ids):
+                message = f"{host.name} has been silent for {silent_us // SECOND} s"
+                events.append(given_up(farm, farm.procs[run_id], Cause.HOST_LOST, message, context))
+    return events
+
+
+def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Event]:
+    """Forget a host: an operator's word that nothing runs there any more."""
+    host: Host = farm.get("host", command.host_id)
+    events: list[ev.Event] = [
+        given_up(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
+        for run_id in sorted(host.proc_ids)
+    ]
+    events += [ev.Removed("comment", k.id) for k in farm.comments.values() if k.host_id == host.id]
+    return [*events, ev.Removed("host", host.id)]
+
+
+def _frame_after(farm: Farm, proc: Proc, command: c.ReportOutcome, status: int) -> tuple[FrameState | None, int]:
+    """The frame's next state and the exit status to keep: the table of behaviour_jobs 2.5, first match wins."""
+    layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
+    if proc.on_end is OnEnd.RETRY:
+        return FrameState.WAITING, int(Exit.RETRIED_BY_USER)
+    if layer.frames.state[proc.frame_index] != FrameState.RUNNING:
+        return None, status
+    retries = int(layer.frames.retries[proc.frame_index])
+    most = job.max_retries if layer.max_retries is None else layer.max_retries
+    memory_failure = status in MEMORY_EXITS
+    if status == Exit.SUCCESS:
+        return FrameState.SUCCEEDED, status
+    if command.cause in UNCHARGED_CAUSES:
+        return FrameState.WAITING, int(Exit.SKIP_RETRY) if status not in _KEPT_EXITS else status
+    if status == Exit.SKIP_RETRY or (most and command.exit_signal == RETRY_SIGNAL):
+        return FrameState.WAITING, int(Exit.SKIP_RETRY)
+    if status == Exit.FAILED_LAUNCH and retries < most:
+        return FrameState.WAITING, status
+    if command.nimby_locked and command.exit_signal == SIGTERM:
+        return FrameState.WAITING, int(Exit.SKIP_RETRY)
+    if job.auto_eat:
+        return FrameState.EATEN, status
+    if layer.timeout_minutes and command.run_us > layer.timeout_minutes * MINUTE:
+        return FrameState.DEAD, status
+    if command.run_us > LONG_RUN_US:
+        return FrameState.DEAD, status
+    if retries >= most and not memory_failure:
+        return FrameState.DEAD, status
+    return FrameState.WAITING, status
+
+
+LONG_RUN_US: Final = Micros(12 * 60 * MINUTE)
+"""A frame that fails after so long is not tried again by itself (behaviour_jobs 2.5, row 11)."""
+
+_KEPT_EXITS: Final = frozenset({Exit.ORPHAN, Exit.HOST_DOWN, Exit.CLEARED, Exit.SKIP_RETRY})
+
+
+def _memory_raised(farm: Farm, proc: Proc, status: int) -> list[ev.Event]:
+    """After a memory failure the layer asks for more (behaviour_jobs 2.9)."""
+    if status not in MEMORY_EXITS:
+        return []
+    layer = farm.layers[proc.layer_id]
+    name = next((name for name in layer.services if name in farm.service_by_name), "default")
+    service = farm.services.get(farm.service_by_name.get(name, ""))
+    increase = service.min_memory_increase if service else KiB(2_097_152)
+    wanted = max(layer.min_memory, proc.memory + increase)
+    return [ev.Changed("layer", layer.id, {"min_memory": wanted, "memory_optimizer": False})]
+
+
+def _ended(
+    farm: Farm,
+    proc: Proc,
+    state: FrameState | None,
+    *,
+    exit_status: int,
+    exit_signal: int,
+    cause: Cause,
+    run_us: Micros,
+    max_rss: KiB,
+    message: str,
+) -> ev.RunEnded:
+    layer = farm.layers[proc.layer_id]
+    return ev.RunEnded(
+        run_id=proc.id,
+        job_id=proc.job_id,
+        layer_id=proc.layer_id,
+        index=proc.frame_index,
+        number=int(layer.frames.number[proc.frame_index]),
+        host_id=proc.host_id,
+        cores=proc.cores,
+        memory=proc.memory,
+        booked_us=proc.booked_us,
+        state=state,
+        exit_status=exit_status,
+        exit_signal=exit_signal,
+        cause=cause,
+        run_us=run_us,
+        max_rss=KiB(max(max_rss, proc.max_rss)),
+        message=message,
+    )
