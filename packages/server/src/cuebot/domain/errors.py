@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+_SHOWN_CHARACTERS = 80
+
+
+def shown(text: str) -> str:
+    """Return a text as a message may quote it: one line, printable, and short."""
+    head = "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text[:_SHOWN_CHARACTERS]
+    )
+    return head if len(text) <= _SHOWN_CHARACTERS else head + "…"
+
 
 class FarmError(Exception):
     """A refusal or failure that is reported to whoever asked."""

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import Invalid, NotFound
+from .errors import Invalid, NotFound, shown
 from .limits import DEFAULT_LIMITS, Limits
 
 FrameNumbers = NDArray[np.int32]
@@ -32,7 +32,6 @@ ACCEPTED_FORMS = "N, A-B, A-BxSTEP, A-BySTEP (all but every STEP), A-B:STEP (int
 _PART = re.compile(r"(-?[0-9]+)(?:-(-?[0-9]+)(?:([xy:])(-?[0-9]+))?)?", re.ASCII)
 _INT32 = np.iinfo(np.int32)
 _DIGITS_MAX = 11  # sign and ten digits hold every int32; longer text is refused before it is converted
-_SHOWN_CHARACTERS = 80
 
 
 class FrameRangeError(Invalid, ValueError):
@@ -40,9 +39,9 @@ class FrameRangeError(Invalid, ValueError):
 
     def __init__(self, text: str, part: str, problem: str) -> None:
         """Say that `part` of the range `text` is wrong because of `problem`."""
-        where = f'frame range "{_shown(text)}"'
+        where = f'frame range "{shown(text)}"'
         if part != text:
-            where += f', part "{_shown(part)}"'
+            where += f', part "{shown(part)}"'
         super().__init__(f"{where}: {problem}. Accepted: {ACCEPTED_FORMS}.")
         self.text = text
         self.part = part
@@ -184,7 +183,7 @@ def _number(text: str, part: str, digits: str) -> int:
         value = int(digits)
         if _INT32.min <= value <= _INT32.max:
             return value
-    raise FrameRangeError(text, part, f"{_shown(digits)} is outside {_INT32.min} to {_INT32.max}")
+    raise FrameRangeError(text, part, f"{shown(digits)} is outside {_INT32.min} to {_INT32.max}")
 
 
 def _without_repeats(frames: FrameNumbers) -> FrameNumbers:
@@ -205,8 +204,3 @@ def _written_run(start: int, last: int, step: int | None, count: int) -> Sequenc
     if count == 2:
         return (str(start), str(last))
     return (f"{start}-{last}x{step}",)
-
-
-def _shown(text: str) -> str:
-    """Shorten a text for a message."""
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from .errors import Invalid
+from .errors import Invalid, shown
 from .limits import DEFAULT_LIMITS, Limits
 
 NameKind = Literal["show", "shot", "layer", "job", "tag"]
@@ -19,7 +19,6 @@ _NAME = re.compile(rf"[A-Za-z0-9_.-]{{{NAME_CHARACTERS_MIN},}}")
 _USER = re.compile(r"[\w.@+-]+(?: [\w.@+-]+)*")
 _FRAME_NAME = re.compile(r"(-?[0-9]{1,10})-(.+)", re.DOTALL)
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
-_SHOWN_CHARACTERS = 80
 
 
 def check_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -29,10 +28,10 @@ def check_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> No
         Invalid: too short, too long, or with other characters.
     """
     if not _NAME.fullmatch(text):
-        raise Invalid(f"{kind} name {_quoted(text)} is not allowed. Accepted: {NAME_RULE}.")
+        raise Invalid(f'{kind} name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}.')
     allowed = _characters_max(kind, limits)
     if len(text) > allowed:
-        raise Invalid(f"{kind} name {_quoted(text)} has {len(text)} characters. Accepted: at most {allowed}.")
+        raise Invalid(f'{kind} name "{shown(text)}" has {len(text)} characters. Accepted: at most {allowed}.')
 
 
 def conform_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> str:
@@ -54,10 +53,10 @@ def check_user(user: str, limits: Limits = DEFAULT_LIMITS) -> None:
     if user == "root":
         raise Invalid('user "root" may not own jobs. Submit as the person whose work it is.')
     if not _USER.fullmatch(user):
-        raise Invalid(f"user {_quoted(user)} is not allowed. Accepted: {USER_RULE}.")
+        raise Invalid(f'user "{shown(user)}" is not allowed. Accepted: {USER_RULE}.')
     if len(user) > limits.user_name_characters:
         raise Invalid(
-            f"user {_quoted(user)} has {len(user)} characters. Accepted: at most {limits.user_name_characters}."
+            f'user "{shown(user)}" has {len(user)} characters. Accepted: at most {limits.user_name_characters}.'
         )
 
 
@@ -75,12 +74,14 @@ def job_suffix(show: str, shot: str, user: str, text: str, limits: Limits = DEFA
         suffix = suffix[len(prefix) :]
     suffix = re.sub("_{2,}", "_", suffix)
     if not _NAME.fullmatch(suffix) or not suffix.strip("_-"):
-        raise Invalid(f"job name {_quoted(text)} is not allowed. Accepted: {NAME_RULE}, not all of them '_' or '-'.")
+        raise Invalid(
+            f'job name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}, of which one is no dash or underscore.'
+        )
     suffix = suffix.replace("-", "_").lstrip("_")
     length = len(prefix) + 1 + len(suffix)
     if length > limits.job_name_characters:
         raise Invalid(
-            f"job name {_quoted(text)} has {length} characters with show, shot and user. "
+            f'job name "{shown(text)}" has {length} characters with show, shot and user. '
             f"Accepted: at most {limits.job_name_characters}."
         )
     return suffix
@@ -108,7 +109,7 @@ def parse_frame_name(text: str, limits: Limits = DEFAULT_LIMITS) -> tuple[int, s
     """
     match = _FRAME_NAME.fullmatch(text)
     if match is None or not _INT32_MIN <= int(match[1]) <= _INT32_MAX:
-        raise Invalid(f"frame name {_quoted(text)} is not allowed. Accepted: {FRAME_NAME_RULE}.")
+        raise Invalid(f'frame name "{shown(text)}" is not allowed. Accepted: {FRAME_NAME_RULE}.')
     return int(match[1]), conform_name("layer", match[2], limits)
 
 
@@ -126,8 +127,3 @@ def _characters_max(kind: NameKind, limits: Limits) -> int:
         "job": limits.job_name_characters,
         "tag": limits.tag_characters,
     }[kind]
-
-
-def _quoted(text: str) -> str:
-    """Quote a text for a message, shortened."""
-    return f'"{text}"' if len(text) <= _SHOWN_CHARACTERS else f'"{text[:_SHOWN_CHARACTERS]}…"'

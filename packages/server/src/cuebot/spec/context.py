@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from cuebot.domain.errors import Invalid
+from cuebot.domain.errors import Invalid, shown
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.limits import Limits
 
 from .model import SpecError
-from .xml_tree import Element, shown
+from .xml_tree import Element
 
 P = ParamSpec("P")
 T = TypeVar("T")

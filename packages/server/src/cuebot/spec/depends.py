@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from cuebot.domain import names
-from cuebot.domain.errors import LimitExceeded
+from cuebot.domain.errors import LimitExceeded, shown
 
 from .context import Context, located
 from .model import DependSpec, DependType, SpecError
 from .values import check_length, is_true, required_text
-from .xml_tree import Element, shown
+from .xml_tree import Element
 
 Scope = Literal["job", "layer", "frame"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cuebot.domain import names
-from cuebot.domain.errors import LimitExceeded
+from cuebot.domain.errors import LimitExceeded, shown
 
 from . import values
 from .context import Context, located
 from .model import LayerSpec, LayerType, SpecError
-from .xml_tree import Element, shown
+from .xml_tree import Element
 
 _CHILDREN = (
     "cmd",

@@ -8,7 +8,7 @@ adds: `maxcores` and `maxretries` on `<layer>`, `onfullname` on `<depend>`.
 from __future__ import annotations
 
 from cuebot.domain import names
-from cuebot.domain.errors import LimitExceeded
+from cuebot.domain.errors import LimitExceeded, shown
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 
 from . import values
@@ -16,7 +16,7 @@ from .context import Context, located
 from .depends import read_depends
 from .layers import read_boolean, read_environment, read_layer
 from .model import JobSpec, LayerSpec, Spec, SpecError
-from .xml_tree import Element, read_tree, shown
+from .xml_tree import Element, read_tree
 
 EXTENSION_VERSION = "1"
 KNOWN_VERSIONS = tuple(f"1.{minor}" for minor in range(5, 16))

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
-from cuebot.domain.errors import LimitExceeded
+from cuebot.domain.errors import LimitExceeded, shown
 from cuebot.domain.limits import Limits
 
 from .model import SpecError
-from .xml_tree import Element, shown
+from .xml_tree import Element
 
 Warn = Callable[[Element, str], None]
 """Takes what was changed about an element."""

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from cuebot.domain.errors import LimitExceeded
+from cuebot.domain.errors import LimitExceeded, shown
 from cuebot.domain.limits import Limits
 
 from .model import SpecError
@@ -24,7 +24,6 @@ DOCUMENT = "document"
 
 _NAMED_ELEMENTS = frozenset({"job", "layer", "key", "output"})
 _GRAMMAR_VERSION = re.compile(r"cjsl-([0-9]+\.[0-9]+)\.dtd$")
-_SHOWN_CHARACTERS = 60
 
 
 @dataclass(slots=True, eq=False)
@@ -99,11 +98,6 @@ def read_tree(data: bytes | str, limits: Limits) -> tuple[Element, str | None]:
     if builder.root is None:
         raise SpecError(DOCUMENT, "it is empty. Accepted: one <spec> element.")
     return builder.root, builder.version
-
-
-def shown(text: str) -> str:
-    """Shorten a text for a message."""
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
 def _encoded_size_bytes(text: str) -> int:
