@@ -1,3 +1,3 @@
-"""The cuefarm server: a pure core (domain, decide, scheduling, spec), an engine that owns it, and adapters around it."""
+"""The cuefarm server: a pure core, an engine that owns it, and adapters around it (ARCHITECTURE.md)."""
 
 __version__ = "0.1.0"

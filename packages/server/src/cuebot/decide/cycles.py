@@ -98,7 +98,7 @@ def _frame_graph(farm: Farm, depends: Iterable[Depend], layers: set[str]) -> dic
 
 def _loop(graph: dict[object, set[object]] | dict[str, set[str]]) -> list[str]:
     try:
-        TopologicalSorter(graph).prepare()  # type: ignore[arg-type]
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []

@@ -15,14 +15,14 @@ from cuebot.domain.farm import Farm, restore
 from cuebot.domain.nouns import Depend, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from
-from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, parse_spec
+from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec
 
 POST_JOB_RETRIES = 2
 
 
 def launch(farm: Farm, command: Launch, context: Context) -> tuple[list[ev.Event], list[str]]:
     """Launch all jobs of a specification, or refuse all of them. Replies with the ids of the jobs."""
-    spec = parse_spec(command.spec, context.limits)
+    spec: Spec = command.spec
     show = farm.show_named(spec.show)
     if not show.active:
         raise Refused(f"show {show.name!r} is not active; `cueadmin -enable-show {show.name}` makes it so")
@@ -130,6 +130,7 @@ class _Built:
         cores = spec.cores if spec.cores is not None else service.min_cores
         if 0 < cores < MIN_CORE_UNITS:
             cores = ONE_CORE
+        threadable = spec.threadable if spec.threadable is not None else service.threadable
         memory = spec.memory_kib if spec.memory_kib is not None else service.min_memory
         key, self._next_key = self._next_key, self._next_key + 1
         return Layer(
@@ -144,7 +145,7 @@ class _Built:
             dispatch_order=order,
             min_cores=CoreUnits(cores),
             max_cores=CoreUnits(spec.max_cores if spec.max_cores is not None else service.max_cores),
-            threadable=spec.threadable if spec.threadable is not None else service.threadable,
+            threadable=threadable and not 0 < cores < ONE_CORE,
             min_memory=KiB(max(memory, MIN_MEMORY)),
             tags=spec.tags or service.tags,
             services=spec.services or (service.name,),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
@@ -89,7 +91,7 @@ def _check_procs(farm: Farm) -> None:
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)
-    holders = [*farm.layers.values(), *farm.jobs.values(), *farm.groups.values()]
+    holders: list[Any] = [*farm.layers.values(), *farm.jobs.values(), *farm.groups.values()]
     for holder in [*holders, *farm.allocations.values(), *farm.subscriptions.values()]:
         _must_equal(f"reserved cores of {holder.id}", holder.reserved_cores, cores.get(holder.id, 0))
     _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))

@@ -35,9 +35,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Launch(Command):
-    """Launch every job of a job specification, or none of them."""
+    """Launch every job of a job specification, or none of them.
 
-    spec: bytes
+    `spec` is a `cuebot.spec.Spec`, which lies above this module. It is parsed before it enters the mailbox, because a big
+    one takes a while.
+    """
+
+    spec: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,8 @@ class Farm:
         if id is None:
             known = ", ".join(sorted(self.show_by_name)[:10])
             raise NotFound(
-                f"there is no show {name!r} (known: {known}); create it with `cueadmin -create-show {name}`, then give it"
-                f" hosts with `cueadmin -create-sub {name} ALLOCATION SIZE BURST`"
+                f"there is no show {name!r} (known: {known}); create it with `cueadmin -create-show {name}`, then"
+                f" give it hosts with `cueadmin -create-sub {name} ALLOCATION SIZE BURST`"
             )
         return self.shows[id]
 

@@ -30,7 +30,8 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
 }
 """Persisted columns: type and value of a frame that never left its initial state. Times in microseconds.
 
-`core_us` is core-microseconds of all ended runs; `last_host` is a number of `Farm.host_names`; `last_cores` are core units.
+`core_us` is core-microseconds of all ended runs; `last_host` is a number of `Farm.host_names`; `last_cores` are core
+units. `eligible_us` and `updated_us` are soft: a frame that only stopped waiting is not written for their sake.
 """
 
 

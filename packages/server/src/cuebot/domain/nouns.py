@@ -7,9 +7,10 @@ current by `apply`. A field made by `volatile()` is telemetry: what hosts said l
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +31,9 @@ def volatile(default: Any) -> Any:
 
 
 @cache
-def stored_fields(noun: type) -> tuple[str, ...]:
+def stored_fields(noun: Hashable) -> tuple[str, ...]:
     """Names of the fields of a noun that the journal keeps, in order."""
-    return tuple(f.name for f in dataclasses.fields(noun) if f.metadata.get("stored", True))
+    return tuple(f.name for f in dataclasses.fields(cast(Any, noun)) if f.metadata.get("stored", True))
 
 
 def stored_values(thing: Any) -> dict[str, Any]:

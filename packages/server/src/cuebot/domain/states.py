@@ -123,7 +123,10 @@ FRAME_TRANSITIONS: Final[dict[FrameState, frozenset[FrameState]]] = {
     _F.DEAD: frozenset({_F.WAITING, _F.DEPEND, _F.EATEN}),
     _F.EATEN: frozenset({_F.WAITING, _F.DEPEND}),
 }
-"""DEPEND from RUNNING, SUCCEEDED, DEAD and EATEN: a frame with open depends can be nothing else (rule 5 of behaviour_jobs 2.3)."""
+"""DEPEND from RUNNING, SUCCEEDED, DEAD and EATEN: a frame with open depends can be nothing else.
+
+(Rule 5 of behaviour_jobs 2.3.)
+"""
 
 HOST_TRANSITIONS: Final[dict[HostState, frozenset[HostState]]] = {
     _H.UP: frozenset({_H.DOWN, _H.REBOOTING, _H.REBOOT_WHEN_IDLE, _H.REPAIR}),

@@ -125,4 +125,4 @@ def fits_now(farm: Farm, needs: Needs) -> Mask:
     fits = (table.idle_memory[:n] >= needs.memory) & (table.idle_gpus[:n] >= needs.gpus)
     if needs.whole_host:
         return fits & (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -needs.cores)
-    return fits & (table.idle_cores[:n] >= needs.cores)
+    return np.asarray(fits & (table.idle_cores[:n] >= needs.cores))

@@ -174,6 +174,6 @@ def _frame_order(layers: list[Layer], most: int) -> list[tuple[Layer, int]]:
         indices.append(waiting)
     if not orders:
         return []
-    order, place, index = np.concatenate(orders), np.concatenate(places), np.concatenate(indices)
-    ranked = np.lexsort((index, place, order))[:most]
-    return [(layers[p], i) for p, i in zip(place[ranked].tolist(), index[ranked].tolist(), strict=True)]
+    all_places, all_indices = np.concatenate(places), np.concatenate(indices)
+    ranked = np.lexsort((all_indices, all_places, np.concatenate(orders)))[:most]
+    return [(layers[p], i) for p, i in zip(all_places[ranked].tolist(), all_indices[ranked].tolist(), strict=True)]

@@ -1,0 +1,275 @@
+"""The engine without its loop: commands in; batches to commit, replies and orders out. No clock, no thread, no socket.
+
+The asyncio engine and the simulator drive the same Core. One batch is open at any time and collects what commands did;
+`take` closes it, `committed` releases what waited for it. Nothing is answered, launched or published before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cuebot.decide import Context, Settings, step
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.apply import apply
+from cuebot.domain.errors import Exhausted
+from cuebot.domain.farm import Farm
+from cuebot.domain.limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.telemetry import observe_host, observe_launch, observe_refusal, observe_run
+from cuebot.domain.units import Micros
+from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_order
+from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
+from cuebot.engine.rows import take_dirty
+from cuebot.scheduling.plan import plan
+
+SYSTEM = c.Envelope(actor="system", origin="engine")
+
+_NO_PLAN_AFTER = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestAnswered, ev.JobFinished)
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A command that was carried out and waits for its commit."""
+
+    reply: Any
+    done: Callable[[Any], None]
+
+
+@dataclass(slots=True)
+class Orders:
+    """What agents are to be told now."""
+
+    launches: list[tuple[Address, list[RunOrder]]] = field(default_factory=list)
+    kills: list[tuple[Address, list[KillOrder]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the engine has done since it started."""
+
+    commands: int = 0
+    refused: int = 0
+    events: int = 0
+    commits: int = 0
+    booked: int = 0
+    ended: int = 0
+    launches_refused: int = 0
+    plans: int = 0
+
+
+@dataclass(slots=True)
+class _Open:
+    """The batch that is being filled."""
+
+    events: list[Recorded] = field(default_factory=list)
+    tickets: list[Ticket] = field(default_factory=list)
+
+
+def allow_all(envelope: c.Envelope, command: c.Command) -> None:
+    """The default of `authorize`: rights come with users, in a later version."""
+
+
+class Core:
+    """Owns a farm and its history's last number."""
+
+    def __init__(
+        self,
+        farm: Farm,
+        *,
+        last_seq: int,
+        started_us: int,
+        new_id: Callable[[], str],
+        settings: Settings | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        authorize: Authorize = allow_all,
+    ) -> None:
+        self.farm = farm
+        self.settings = settings or Settings()
+        self.limits = limits
+        self.counters = Counters()
+        self.plan_wanted = True
+        self.draining = False
+        """No new bookings: the server is about to stop."""
+        self.launching: set[str] = set()
+        """Runs that are booked and whose launch has no answer yet: the scheduler's back-pressure."""
+        self._seq = last_seq
+        self._started_us = Micros(started_us)
+        self._new_id = new_id
+        self._authorize = authorize
+        self._open = _Open()
+        self._closed: list[Ticket] = []
+        self._closed_events: list[Recorded] = []
+
+    def context(self, now_us: int) -> Context:
+        """The circumstances of a decision made now."""
+        return Context(Micros(now_us), self._new_id, self._started_us, self.settings, self.limits)
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def execute(
+        self, command: c.Command, envelope: c.Envelope, now_us: int, done: Callable[[Any], None] | None = None
+    ) -> Any:
+        """Carry out a command. `done` is called with the reply once that is durable. Raises FarmError to refuse."""
+        self._authorize(envelope, command)
+        if len(self._open.tickets) >= self.limits.mailbox_commands:
+            raise Exhausted(
+                f"{len(self._open.tickets)} commands wait for the disk already (limit mailbox_commands); try again shortly"
+            )
+        known = self.farm.requests.get(envelope.request_id) if envelope.request_id else None
+        if known is not None:
+            reply = known.reply
+        else:
+            reply = self._carry_out(command, envelope, now_us)
+        if done is not None:
+            self._open.tickets.append(Ticket(reply, done))
+        return reply
+
+    def _carry_out(self, command: c.Command, envelope: c.Envelope, now_us: int) -> Any:
+        self.counters.commands += 1
+        try:
+            events, reply = step(self.farm, command, self.context(now_us))
+        except Exception:
+            self.counters.refused += 1
+            raise
+        if envelope.request_id and events:
+            answered = ev.RequestAnswered(envelope.request_id, reply)
+            apply(self.farm, answered, now_us)
+            events.append(answered)
+        for event in events:
+            self._seq += 1
+            self._open.events.append(Recorded(self._seq, now_us, envelope, event))
+            if isinstance(event, ev.RunEnded):
+                self.counters.ended += 1
+                self.launching.discard(event.run_id)
+            if not isinstance(event, _NO_PLAN_AFTER):
+                self.plan_wanted = True
+        self.counters.events += len(events)
+        return reply
+
+    def report_host(
+        self, command: c.ReportHost, envelope: c.Envelope, now_us: int, done: Callable[[Any], None] | None = None
+    ) -> Orders:
+        """Take in a report and its telemetry. Returns orders: launches that never arrived, runs to be ended."""
+        stale = self.execute(command, envelope, now_us, done)
+        farm = self.farm
+        host = farm.hosts[farm.host_by_name[command.host.name]]
+        if observe_host(farm, host, command.host, now_us):
+            self.plan_wanted = True
+        reported = {run.run_id: run for run in command.runs}
+        missing: list[Proc] = []
+        for proc in (farm.procs[id] for id in sorted(host.proc_ids)):
+            if proc.id in reported:
+                observe_run(farm, proc, reported[proc.id], now_us)
+                self.launching.discard(proc.id)
+            elif host.agent and not proc.launched and proc.id not in self.launching:
+                missing.append(proc)
+        orders = Orders()
+        if missing and not self.draining:
+            self.launching.update(proc.id for proc in missing)
+            orders.launches.append((address_of(host), [run_order(farm, proc) for proc in missing]))
+        if stale and not host.agent:
+            message = "this run is no longer current"
+            kills = [KillOrder(id, reported[id].frame_id, message) for id in stale[: self.limits.ended_runs_per_reply]]
+            orders.kills.append((address_of(host), kills))
+        return orders
+
+    def answered(self, run_id: str, answer: Answer, words: str, now_us: int) -> None:
+        """An agent answered a launch."""
+        self.launching.discard(run_id)
+        if answer is Answer.TAKEN:
+            observe_launch(self.farm, run_id, now_us)
+        elif answer is Answer.REFUSED:
+            proc = self.farm.procs.get(run_id)
+            if proc is not None:
+                self.counters.launches_refused += 1
+                observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
+                self.execute(c.RefuseRun(run_id, words), SYSTEM, now_us)
+
+    def kill_answered(self, run_id: str, answer: Answer, now_us: int) -> None:
+        """An agent answered a kill. A run that it never had, and whose launch is not under way, is over."""
+        proc = self.farm.procs.get(run_id)
+        if proc is None or answer is not Answer.NOT_FOUND or proc.launched or run_id in self.launching:
+            return
+        if self.farm.hosts[proc.host_id].agent:
+            self.execute(c.RefuseRun(run_id, "it was to be killed before the host had it"), SYSTEM, now_us)
+
+    # --- scheduling -----------------------------------------------------------------------------------------------
+
+    def plan(self, now_us: int) -> int:
+        """Plan one slice and book it. Returns how many frames were booked; `plan_wanted` says whether to go on."""
+        budget = min(self.limits.bookings_per_slice, self.limits.unlaunched_bookings - len(self.launching))
+        if self.draining or budget <= 0:
+            self.plan_wanted = False
+            return 0
+        self.counters.plans += 1
+        found = plan(self.farm, now_us, budget)
+        self.plan_wanted = found.exhausted
+        if found.bookings:
+            first = len(self._open.events)
+            self._carry_out(c.Book(tuple(found.bookings)), SYSTEM, now_us)
+            for recorded in self._open.events[first:]:
+                if isinstance(recorded.event, ev.RunsBooked):
+                    self.launching.update(recorded.event.run_ids)
+            self.counters.booked += len(found.bookings)
+        return len(found.bookings)
+
+    def sweep(self, now_us: int) -> Orders:
+        """What time alone brings about: silent hosts, ended leases, kills to be repeated, pauses that are over."""
+        self.execute(c.Sweep(), SYSTEM, now_us)
+        if self.farm.ready:
+            self.plan_wanted = True
+        by_host: dict[str, list[Proc]] = {}
+        for proc in self.farm.procs.values():
+            if proc.kill_message and now_us - proc.kill_sent_us >= self.settings.kill_again_us:
+                by_host.setdefault(proc.host_id, []).append(proc)
+        return Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in by_host.items()])
+
+    # --- commits --------------------------------------------------------------------------------------------------
+
+    def has_batch(self) -> bool:
+        """There is something to commit, or somebody waits for what is being committed."""
+        return bool(self._open.events or self._open.tickets)
+
+    def take(self) -> Batch:
+        """Close the open batch and begin another. The batch must be committed before the next one is."""
+        batch = Batch(take_dirty(self.farm), self._open.events)
+        self._closed, self._closed_events = self._open.tickets, self._open.events
+        self._open = _Open()
+        return batch
+
+    def committed(self, now_us: int) -> tuple[list[Ticket], Orders]:
+        """The batch that was taken is durable: who is answered, and what agents are told."""
+        self.counters.commits += 1
+        tickets, events = self._closed, self._closed_events
+        self._closed, self._closed_events = [], []
+        orders = Orders()
+        launches: dict[str, list[Proc]] = {}
+        kills: dict[str, list[Proc]] = {}
+        for recorded in events:
+            if isinstance(recorded.event, ev.RunsBooked):
+                for run_id in recorded.event.run_ids:
+                    proc = self.farm.procs.get(run_id)
+                    if proc is None:
+                        continue
+                    if proc.kill_message:
+                        self.launching.discard(run_id)
+                        self.execute(c.RefuseRun(run_id, "killed before it was launched"), SYSTEM, now_us)
+                    else:
+                        launches.setdefault(proc.host_id, []).append(proc)
+            elif isinstance(recorded.event, ev.KillRequested):
+                for run_id in recorded.event.run_ids:
+                    proc = self.farm.procs.get(run_id)
+                    if proc is not None:
+                        kills.setdefault(proc.host_id, []).append(proc)
+        for host_id, procs in launches.items():
+            orders.launches.append((address_of(self.farm.hosts[host_id]), [run_order(self.farm, p) for p in procs]))
+        orders.kills = [self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()]
+        return tickets, orders
+
+    def _kills(self, host: Host, procs: list[Proc], now_us: int) -> tuple[Address, list[KillOrder]]:
+        for proc in procs:
+            proc.kill_sent_us = Micros(now_us)
+        return address_of(host), [kill_order(proc) for proc in procs]

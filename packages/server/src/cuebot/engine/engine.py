@@ -1,0 +1,179 @@
+"""The engine's loop: one asyncio task each for committing, planning and sweeping, around one Core.
+
+All of it runs on one event loop, so the Core needs no lock. Only the journal's commit leaves the loop, with copies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import structlog
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import Unavailable
+from cuebot.domain.farm import Farm
+from cuebot.engine.core import Core, Orders
+from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, Watch
+
+log = structlog.get_logger("engine")
+
+SWEEP_SECONDS: Final = 5.0
+COMMIT_RETRY_SECONDS: Final = 0.5
+COMMIT_GIVE_UP_SECONDS: Final = 60.0
+"""A journal that fails for so long ends the server: it must not pretend to know what it cannot keep."""
+
+
+class JournalLost(RuntimeError):
+    """The journal has failed for too long; memory holds what the disk does not."""
+
+
+class Engine:
+    """The single owner of a farm."""
+
+    def __init__(self, core: Core, journal: Journal, agents: Agents, now_us: Callable[[], int]) -> None:
+        self.core = core
+        self.now_us = now_us
+        self.watchers: list[Watch] = []
+        self.stalled_since: float | None = None
+        """Loop time since when commits fail; None while they succeed."""
+        self._journal = journal
+        self._agents = agents
+        self._work = asyncio.Event()
+        self._plan = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def farm(self) -> Farm:
+        """The farm, to be read only."""
+        return self.core.farm
+
+    # --- the door in ----------------------------------------------------------------------------------------------
+
+    async def submit(self, command: c.Command, envelope: c.Envelope) -> Any:
+        """Carry out a command and return its reply once it is durable. Raises FarmError to refuse."""
+        self._refuse_while_stalled()
+        waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.core.execute(command, envelope, self.now_us(), _resolve(waiter))
+        self._wake()
+        return await waiter
+
+    async def report_host(self, command: c.ReportHost, envelope: c.Envelope) -> list[str]:
+        """Take in a host's report. Returns the ids of reported runs that it should end."""
+        self._refuse_while_stalled()
+        waiter: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        orders = self.core.report_host(command, envelope, self.now_us(), _resolve(waiter))
+        self._give(orders)
+        self._wake()
+        return await waiter
+
+    def _refuse_while_stalled(self) -> None:
+        if self.stalled_since is not None:
+            raise Unavailable("the journal cannot be written now; nothing was done; try again")
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises JournalLost when the journal fails for too long."""
+        jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._schedule(), self._sweep()]
+        async with asyncio.TaskGroup() as group:
+            self._tasks = [group.create_task(job) for job in jobs]
+            self._wake()
+
+    async def settled(self) -> None:
+        """Return when nothing waits to be committed."""
+        while self.core.has_batch() or not self._idle.is_set():
+            self._wake()
+            await asyncio.sleep(0.01)
+
+    def _wake(self) -> None:
+        if self.core.has_batch():
+            self._work.set()
+        if self.core.plan_wanted:
+            self._plan.set()
+
+    async def _commit(self) -> None:
+        while True:
+            self._idle.set()
+            await self._work.wait()
+            self._work.clear()
+            while self.core.has_batch():
+                self._idle.clear()
+                batch = self.core.take()
+                await self._commit_until_done(batch)
+                tickets, orders = self.core.committed(self.now_us())
+                for ticket in tickets:
+                    ticket.done(ticket.reply)
+                self._give(orders)
+                for watcher in self.watchers:
+                    watcher(batch.events)
+                self._wake()
+
+    async def _commit_until_done(self, batch: Batch) -> None:
+        """The same batch is tried again until it is durable; memory is never rolled back."""
+        if not batch.rows and not batch.events:
+            return
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await self._journal.commit(batch)
+            except JournalError as error:
+                if self.stalled_since is None:
+                    self.stalled_since = loop.time()
+                stalled_s = loop.time() - self.stalled_since
+                log.error("commit failed", error=str(error), stalled_s=round(stalled_s, 1))
+                if stalled_s > COMMIT_GIVE_UP_SECONDS:
+                    raise JournalLost(f"the journal has failed for {stalled_s:.0f} s: {error}") from error
+                await asyncio.sleep(COMMIT_RETRY_SECONDS)
+            else:
+                if self.stalled_since is not None:
+                    log.info("commits succeed again", stalled_s=round(loop.time() - self.stalled_since, 1))
+                    self.stalled_since = None
+                return
+
+    async def _schedule(self) -> None:
+        while True:
+            await self._plan.wait()
+            self._plan.clear()
+            while self.core.plan_wanted and self.stalled_since is None:
+                self.core.plan(self.now_us())
+                self._wake()
+                await asyncio.sleep(0)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if self.stalled_since is None:
+                self._give(self.core.sweep(self.now_us()))
+                self._wake()
+
+    # --- orders ---------------------------------------------------------------------------------------------------
+
+    def _give(self, orders: Orders) -> None:
+        for address, runs in orders.launches:
+            self._agents.launch(address, runs, self._launch_answered)
+        for address, kills in orders.kills:
+            self._agents.kill(address, kills, self._kill_answered)
+
+    def _launch_answered(self, run_id: str, answer: Answer, words: str) -> None:
+        if answer is not Answer.TAKEN:
+            log.warning("launch not taken", run=run_id, answer=answer.value, words=words[:300])
+        full = len(self.core.launching) >= self.core.limits.unlaunched_bookings
+        self.core.answered(run_id, answer, words, self.now_us())
+        if full:
+            self.core.plan_wanted = True
+        self._wake()
+
+    def _kill_answered(self, run_id: str, answer: Answer, words: str) -> None:
+        self.core.kill_answered(run_id, answer, self.now_us())
+        self._wake()
+
+
+def _resolve(waiter: asyncio.Future[Any]) -> Callable[[Any], None]:
+    def done(reply: Any) -> None:
+        if not waiter.done():  # whoever asked may have gone away
+            waiter.set_result(reply)
+
+    return done

@@ -1,0 +1,139 @@
+"""What an agent is told: run this, end that. Plain values; the wire turns them into messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cuebot.domain.farm import Farm
+from cuebot.domain.frame_set import FrameNumbers, chunk_frames, parse_frame_set
+from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.tokens import expand_command, frame_environment
+from cuebot.domain.units import CoreUnits, KiB, frame_id
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a host's agent answers."""
+
+    host_id: str
+    host_name: str
+    target: str
+    """`host:port`."""
+    ours: bool
+    """It keeps the promises of docs/reference/agent-protocol.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """Everything that a host needs to run one frame once."""
+
+    run_id: str
+    job_id: str
+    job_name: str
+    frame_id: str
+    frame_name: str
+    layer_id: str
+    command: str
+    environment: dict[str, str]
+    user: str
+    uid: int | None
+    log_dir: str
+    show: str
+    shot: str
+    os: str
+    cores: CoreUnits
+    memory: KiB
+    gpus: int
+    soft_memory: KiB
+    hard_memory: KiB
+
+
+@dataclass(frozen=True, slots=True)
+class KillOrder:
+    """End one run."""
+
+    run_id: str
+    frame_id: str
+    message: str
+
+
+AGENT_PORT = 8444
+
+
+def address_of(host: Host) -> Address:
+    """The address that the host named, otherwise its name and the port that upstream's agents use."""
+    return Address(host.id, host.name, host.address or f"{host.name}:{AGENT_PORT}", bool(host.agent))
+
+
+def run_order(farm: Farm, proc: Proc) -> RunOrder:
+    """The order that starts a run."""
+    layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
+    show = farm.shows[job.show_id].name
+    index = proc.frame_index
+    number = int(layer.frames.number[index])
+    name = farm.frame_name(layer, index)
+    id = frame_id(layer.id, index)
+    covered = chunk_frames(_range(layer.range_text), layer.chunk, number) if layer.chunk > 1 else [number]
+    command = expand_command(
+        layer.command,
+        frame_number=number,
+        frame_name=name,
+        layer=layer.name,
+        job=job.name,
+        chunk=layer.chunk,
+        chunk_frames=covered,
+    )
+    environment = frame_environment(
+        job.env,
+        layer.env,
+        show=show,
+        shot=job.shot,
+        user=job.user,
+        job=job.name,
+        job_id=job.id,
+        layer=layer.name,
+        layer_id=layer.id,
+        frame_name=name,
+        frame_id=id,
+        frame_number=number,
+        range_text=layer.range_text,
+        chunk=layer.chunk,
+        log_directory=job.log_dir,
+        cores_centicores=proc.cores,
+        memory_kib=proc.memory,
+        gpus=proc.gpus,
+        gpu_memory_kib=layer.min_gpu_memory,
+        threadable=layer.threadable,
+    )
+    return RunOrder(
+        run_id=proc.id,
+        job_id=job.id,
+        job_name=job.name,
+        frame_id=id,
+        frame_name=name,
+        layer_id=layer.id,
+        command=command,
+        environment=environment,
+        user=job.user,
+        uid=job.uid,
+        log_dir=job.log_dir,
+        show=show,
+        shot=job.shot,
+        os=job.os,
+        cores=proc.cores,
+        memory=proc.memory,
+        gpus=proc.gpus,
+        soft_memory=KiB(layer.min_memory * 16 // 10),
+        hard_memory=KiB(layer.min_memory * 2),
+    )
+
+
+def kill_order(proc: Proc) -> KillOrder:
+    """The order that ends a run."""
+    return KillOrder(proc.id, frame_id(proc.layer_id, proc.frame_index), proc.kill_message or "killed")
+
+
+@lru_cache(maxsize=256)
+def _range(text: str) -> FrameNumbers:
+    return parse_frame_set(text)

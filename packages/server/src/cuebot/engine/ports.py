@@ -1,0 +1,76 @@
+"""What the engine needs from outside, as Protocols; adapters and the simulator satisfy them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from cuebot.domain.commands import Command, Envelope
+from cuebot.domain.events import Event
+from cuebot.engine.orders import Address, KillOrder, RunOrder
+from cuebot.engine.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with its place in history."""
+
+    seq: int
+    at_us: int
+    envelope: Envelope
+    event: Event
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit makes durable: the rows that changed, and the events that changed them."""
+
+    rows: Rows
+    events: list[Recorded]
+
+
+class JournalError(Exception):
+    """A commit did not happen, or nobody knows whether it did. The same batch may be committed again."""
+
+
+class Journal(Protocol):
+    """Where the farm is durable."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Make a batch durable, all of it or nothing; a batch committed before is no error. Raises JournalError."""
+
+    def load(self) -> tuple[Rows, int]:
+        """All rows, and the sequence number of the last event."""
+
+
+class Answer(Enum):
+    """What became of an order."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    NOT_FOUND = "not found"
+    UNKNOWN = "unknown"
+    """No answer, or one that says nothing: it may or may not have happened."""
+
+
+Answered = Callable[[str, Answer, str], None]
+"""Called with a run's id, the answer, and the agent's words."""
+
+
+class Agents(Protocol):
+    """The hosts' agents. Both calls return at once; answers come by `answered`, in any order."""
+
+    def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
+        """Start runs on a host."""
+
+    def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
+        """End runs on a host."""
+
+
+Authorize = Callable[[Envelope, Command], None]
+"""Raises Forbidden where the actor may not do that."""
+
+Watch = Callable[[Sequence[Recorded]], Awaitable[Any] | None]
+"""Told about every committed batch's events, in order."""

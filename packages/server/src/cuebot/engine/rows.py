@@ -1,0 +1,103 @@
+"""The farm as rows and back: what a commit writes, what a restart loads. The journal and the simulator's disk share it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cuebot.domain.apply import hold_by, index_depend, index_job, index_layer, index_proc, index_thing, initial_frames
+from cuebot.domain.farm import Farm, restore
+from cuebot.domain.frames import COLUMNS, Frames, IndexArray
+from cuebot.domain.nouns import NOUNS, stored_values
+from cuebot.domain.states import FrameState
+from cuebot.domain.units import Micros
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class FrameRows:
+    """Rows of frames of one layer, as columns named in `domain.frames.COLUMNS`."""
+
+    layer_key: int
+    indices: IndexArray
+    columns: dict[str, npt.NDArray[Any]]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows by kind. As a commit: those to insert or replace, and the ids of those to remove."""
+
+    things: dict[str, list[Row]] = field(default_factory=dict)
+    removed: dict[str, list[str]] = field(default_factory=dict)
+    frames: list[FrameRows] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.things or self.removed or self.frames)
+
+
+def take_dirty(farm: Farm) -> Rows:
+    """Copy every row that differs from the journal's, and mark the farm clean."""
+    dirty = farm.dirty
+    rows = Rows()
+    for kind, ids in dirty.rows.items():
+        if ids:
+            table = farm.table(kind)
+            rows.things[kind] = [_copied(table[id]) for id in ids]
+    rows.removed = {kind: list(ids) for kind, ids in dirty.removed.items() if ids}
+    for layer_id, parts in dirty.frames.items():
+        layer = farm.layers[layer_id]
+        indices = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+        rows.frames.append(FrameRows(layer.key, indices, frame_columns(layer.frames, indices)))
+    dirty.rows.clear()
+    dirty.removed.clear()
+    dirty.frames.clear()
+    return rows
+
+
+def _copied(thing: Any) -> Row:
+    """A thing's stored values; dictionaries are copied, everything else in a row is never changed in place."""
+    return {name: copy.copy(v) if isinstance(v, dict) else v for name, v in stored_values(thing).items()}
+
+
+def frame_columns(frames: Frames, indices: IndexArray) -> dict[str, npt.NDArray[Any]]:
+    """Copies of the stored columns. DEPEND is stored as WAITING: whether a frame is held follows from the depends."""
+    columns = {name: getattr(frames, name)[indices] for name in COLUMNS}
+    columns["dispatch_order"] = frames.dispatch_order[indices]
+    columns["state"][columns["state"] == FrameState.DEPEND] = FrameState.WAITING
+    return columns
+
+
+def load_farm(rows: Rows, now_us: int) -> Farm:
+    """The farm that these rows describe. Everything derived is computed; telemetry starts empty."""
+    farm = Farm()
+    frames_of = {part.layer_key: part for part in rows.frames}
+    for kind in NOUNS:
+        things = (restore(kind, row) for row in rows.things.get(kind, ()))
+        if kind == "layer":
+            for layer in sorted(things, key=lambda x: x.key):
+                layer.frames = initial_frames(layer, farm.jobs[layer.job_id])
+                if layer.key in frames_of:
+                    part = frames_of[layer.key]
+                    for name, values in part.columns.items():
+                        getattr(layer.frames, name)[part.indices] = values
+                index_layer(farm, layer)
+            continue
+        for thing in things:
+            if kind == "job":
+                index_job(farm, thing)
+            elif kind == "depend":
+                index_depend(farm, thing)
+                if thing.active:
+                    hold_by(farm, thing, +1, Micros(now_us))
+            elif kind == "proc":
+                index_proc(farm, thing)
+                thing.seen_us = Micros(now_us)
+            else:
+                index_thing(farm, kind, thing)
+    farm.dirty.frames.clear()
+    return farm
