@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Optional
 
 OTHER_DISTRIBUTION = "opencue_pycue"
@@ -45,3 +46,13 @@ def warn_if_shared(package_file: Optional[str]) -> None:
     conflict = describe_conflict(package_file)
     if conflict:
         warnings.warn(conflict, SharedPackageWarning, stacklevel=3)
+
+
+def warn_if_replaced(package: ModuleType) -> None:
+    """Warn when another distribution has overwritten the start of `opencue`, which then cannot warn by itself.
+
+    For programs of ours that use the package; `package` is `opencue` as imported.
+    """
+    if not hasattr(package, "warn_if_shared"):
+        found = describe_conflict(package.__file__) or f"{package.__file__} is not cuefarm-client's. {REMEDY}"
+        warnings.warn(found, SharedPackageWarning, stacklevel=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -87,6 +87,17 @@ def test_a_distribution_beside_ours_is_warned_about(tmp_path, monkeypatch):
     monkeypatch.setattr(installation.metadata, "distribution", lambda name: other_distribution(tmp_path))
     conflict = installation.describe_conflict("/ours/opencue/__init__.py")
     assert "Python uses the one in /ours/opencue" in conflict
+
+
+def test_a_program_warns_for_a_package_that_was_overwritten():
+    """An `opencue` whose start is not ours is named with the remedy; ours is not."""
+    replaced = ModuleType("opencue")
+    replaced.__file__ = "/site-packages/opencue/__init__.py"
+    with pytest.warns(installation.SharedPackageWarning, match="is not cuefarm-client's.*force-reinstall"):
+        installation.warn_if_replaced(replaced)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        installation.warn_if_replaced(opencue)
 
 
 def test_a_real_metadata_folder_is_found(tmp_path):

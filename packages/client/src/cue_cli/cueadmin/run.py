@@ -39,6 +39,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     chosen = _chosen_command(parser, options)
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    _check_installation()
     try:
         return _run(parser, options, chosen)
     except BrokenPipeError:  # `cueadmin -lj | head` has seen enough
@@ -57,6 +58,14 @@ def _chosen_command(parser: argparse.ArgumentParser, options: argparse.Namespace
     if len(chosen) > 1:
         parser.error(f"one command at a time, not {' and '.join(command.flags[0] for command in chosen)}")
     return chosen[0]
+
+
+def _check_installation() -> None:
+    """Warn about a foreign `opencue` before anything of it is used that may not fit together."""
+    import opencue
+    from opencue.installation import warn_if_replaced
+
+    warn_if_replaced(opencue)
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: Command) -> int:
