@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from outline import constants, util
@@ -42,7 +40,7 @@ class Outline:
     ) -> None:
         if name is None:
             name = os.path.splitext(os.path.basename(path))[0] if path else "outline"
-        self.__name = f"{name}_{uuid.uuid4().hex[:7]}" if name_unique else name
+        self.__name = f"{name}_{os.urandom(4).hex()[:7]}" if name_unique else name
         self.__frame_range = range_text(frame_range) if frame_range is not None else None
         self.__path = path
         self.__serialize = serialize
@@ -126,6 +124,8 @@ class Outline:
 
             self.__path = store(self, folder)
         elif self.__path:
+            import shutil
+
             self.__path = shutil.copyfile(self.__path, os.path.join(folder, "script.outline"))
         else:
             raise OutlineException(f"the outline {self.__name} has no script, so serialize=False cannot store it")

@@ -55,9 +55,9 @@ def execute(script: str, frame_name: str) -> int:
     try:
         frame, layer = split_frame_name(frame_name)
         _wait_for(script)
-        from outline.cuerun import execute_frame
+        from outline.loader import load_outline  # not outline.cuerun, which imports what only a launch needs
 
-        execute_frame(script, layer, frame)
+        load_outline(script).get_layer(layer).execute(frame)
     except ShellCommandFailureException as failure:
         sys.stdout.flush()
         sys.stderr.write(f"{failure.message}\n")

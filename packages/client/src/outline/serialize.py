@@ -8,7 +8,6 @@ subclasses of Layer and Outline comes out of it. A stored script runs only if it
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import Any, Dict, List, Set
 
@@ -112,6 +111,8 @@ def _all_layers(outline: Outline) -> List[Layer]:
 
 
 def _store_scripts(names: Names, folder: str) -> Dict[str, str]:
+    import shutil
+
     stored = {}
     for module, path in names.scripts.items():
         os.makedirs(os.path.join(folder, _SCRIPTS), exist_ok=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from outline.config import config
@@ -41,6 +39,8 @@ class Session:
             with open(os.path.join(self.__path, _MARK), encoding="utf-8") as stream:
                 self.__name = stream.read().strip()
         else:
+            import uuid  # not needed in frames, which find their session made
+
             self.__name = f"{outline.get_full_name()}/{uuid.uuid1()}"
             self.__path = os.path.join(self.__root(), *self.__name.split("/"))
             self.__make_folder(self.__path)
@@ -97,6 +97,8 @@ class Session:
         self, src: Union[str, os.PathLike], layer: Union[Layer, str, None] = None, rename: Optional[str] = None
     ) -> str:
         """Copy a file into the session, over one of the same name, and return its new path."""
+        import shutil
+
         path = self.__path_of(rename or os.path.basename(src), layer)
         try:
             shutil.copy(src, path)

@@ -7,8 +7,6 @@ is UTF-8 and takes its place at once, so that a reader in another process sees t
 from __future__ import annotations
 
 import os
-import pathlib
-import tempfile
 from typing import Any
 
 import yaml
@@ -58,29 +56,30 @@ def load(text: str, loader: type = ValueLoader) -> Any:
     return yaml.load(text, Loader=loader)
 
 
-def write_file(path: str, text: str, mode: int | None = None) -> None:
-    """Write a text file so that it is there completely or not at all; its permissions follow the umask."""
+def write_file(path: str, text: str) -> None:
+    """Write a text file so that it is there completely or not at all."""
     folder, name = os.path.split(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with open(temporary, "x", encoding="utf-8") as stream:
             stream.write(text)
-        os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        if os.path.exists(temporary):
+            os.unlink(temporary)
         raise
 
 
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
+def _construct_pathlib(loader: Any, node: Any) -> Any:
+    import pathlib  # slow to import, and seldom needed
+
+    return pathlib.Path(loader.construct_scalar(node))
 
 
-def _refuse(dumper: Any, value: object) -> Any:
+def _represent_other(dumper: Any, value: object) -> Any:
+    if isinstance(value, os.PathLike) and type(value).__module__.startswith("pathlib"):
+        return dumper.represent_scalar("!pathlib", str(value))
     raise UnknownValue(value)
-
 
 
 def _represent_paths(tag: str) -> Any:
@@ -114,18 +113,15 @@ def _add_types() -> None:
     ValueDumper.add_representer(
         FileSequence, lambda dumper, value: dumper.represent_scalar("!file_sequence", str(value))
     )
-    ValueDumper.add_multi_representer(
-        pathlib.PurePath, lambda dumper, value: dumper.represent_scalar("!pathlib", str(value))
-    )
     ValueDumper.add_multi_representer(Path, _represent_paths("!path"))
     ValueDumper.add_multi_representer(FileSpec, _represent_paths("!file_spec"))
-    ValueDumper.add_representer(None, _refuse)
-    ValueDumper.add_multi_representer(object, _refuse)
+    ValueDumper.add_representer(None, _represent_other)
+    ValueDumper.add_multi_representer(object, _represent_other)
 
     ValueLoader.add_constructor("!tuple", lambda loader, node: tuple(loader.construct_sequence(node, deep=True)))
     ValueLoader.add_constructor("!frames", lambda loader, node: FrameSet(loader.construct_scalar(node)))
     ValueLoader.add_constructor("!file_sequence", lambda loader, node: FileSequence(loader.construct_scalar(node)))
-    ValueLoader.add_constructor("!pathlib", lambda loader, node: pathlib.Path(loader.construct_scalar(node)))
+    ValueLoader.add_constructor("!pathlib", _construct_pathlib)
     ValueLoader.add_constructor("!path", _construct_paths(Path))
     ValueLoader.add_constructor("!file_spec", _construct_paths(FileSpec))
 
