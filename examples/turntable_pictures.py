@@ -15,9 +15,8 @@ import os
 import struct
 import sys
 import zlib
-from typing import Dict, List, Tuple
 
-Rows = List[bytearray]
+Rows = list[bytearray]
 
 WIDTH, HEIGHT = 128, 96
 FRAMES_PER_TURN = 24
@@ -54,12 +53,12 @@ def render(folder: str, frame: int) -> None:
     print(f"wrote {path}")
 
 
-def _turned(ball: Dict, turn: float) -> Tuple[float, float]:
+def _turned(ball: dict, turn: float) -> tuple[float, float]:
     x = ball["x"] * math.cos(turn) - ball["z"] * math.sin(turn)
     return x, ball["x"] * math.sin(turn) + ball["z"] * math.cos(turn)
 
 
-def _draw_ball(rows: Rows, ball: Dict, turn: float) -> None:
+def _draw_ball(rows: Rows, ball: dict, turn: float) -> None:
     x, depth = _turned(ball, turn)
     scale = 3.2 / (4.0 + depth)
     centre_x, centre_y = WIDTH / 2 + x * scale * 44, HEIGHT / 2 - depth * 18
@@ -74,7 +73,7 @@ def _draw_ball(rows: Rows, ball: Dict, turn: float) -> None:
                 rows[y][column * 3 : column * 3 + 3] = pixel
 
 
-def contact_sheet(folder: str, frames: List[int]) -> None:
+def contact_sheet(folder: str, frames: list[int]) -> None:
     """Put the pictures of the frames side by side, in lines of six."""
     sheet: Rows = []
     for start in range(0, len(frames), COLUMNS):
@@ -114,7 +113,7 @@ def read_png(path: str) -> Rows:
     return [bytearray(data[start + 1 : start + stride]) for start in range(0, len(data), stride)]
 
 
-def main(arguments: List[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Do what the command line says."""
     step, folder, *frames = arguments
     if step == "scene":

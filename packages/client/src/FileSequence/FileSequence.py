@@ -24,7 +24,9 @@ class FileSequence:
         match = _PATH.fullmatch(filepath)
         frames = match and _FRAMES.fullmatch(match["frames"])
         if not match or not frames:
-            raise ValueError(f"{filepath!r} is no file sequence: expected a path such as name.1-10#.exr or name.####.exr")
+            raise ValueError(
+                f"{filepath!r} is no file sequence: expected a path such as name.1-10#.exr or name.####.exr"
+            )
         self._path = filepath
         self._prefix: str = match["prefix"]
         self._suffix: str = match["suffix"]

@@ -35,7 +35,9 @@ class FrameRange(FrameList):
             return [int(frameRange)]
         match = _RANGE.fullmatch(frameRange)
         if match is None:
-            raise ValueError(f"unrecognized frame range syntax {frameRange!r}: expected 7, 1-10, 1-10x2, 1-10y2 or 1-10:2")
+            raise ValueError(
+                f"unrecognized frame range syntax {frameRange!r}: expected 7, 1-10, 1-10x2, 1-10y2 or 1-10:2"
+            )
         first, last = int(match["first"]), int(match["last"])
         if abs(last - first) >= MAX_FRAMES:
             raise ValueError(f"frame range {frameRange!r} names more than {MAX_FRAMES} frames")

@@ -17,7 +17,7 @@ FRAME_RANGE_FIRST = 1
 FRAME_RANGE_LAST = 2
 
 
-class LayerType(str, Enum):
+class LayerType(str, Enum):  # noqa: UP042 - StrEnum needs Python 3.11
     """What the frames of a layer are for; `POST` layers run after the job, even if it failed."""
 
     RENDER = "Render"

@@ -56,4 +56,4 @@ def import_backend_module(name: str = "") -> Any:
         known = sorted(
             entry[:-3] for entry in os.listdir(folder) if entry.endswith(".py") and not entry.startswith("_")
         )
-        raise OutlineException(f"there is no backend {name!r}; this installation has {', '.join(known)}") from error
+        raise OutlineException(f"there is no backend {name!r}; this installation has {', '.join(known)}") from None

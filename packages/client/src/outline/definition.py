@@ -255,7 +255,9 @@ class Outline:
     def set_priority(self, priority: int) -> None:
         """Set the priority, 0 or more; a priority given at launch wins over it."""
         if isinstance(priority, bool) or not isinstance(priority, int) or priority < 0:
-            raise OutlineException(f"the priority of an outline has to be a whole number of 0 or more, not {priority!r}")
+            raise OutlineException(
+                f"the priority of an outline has to be a whole number of 0 or more, not {priority!r}"
+            )
         self.__priority = priority
 
     def depend_on_job(self, job: str, full_name: Optional[bool] = None) -> None:
@@ -311,7 +313,7 @@ class Outline:
             raise OutlineException(f"an environment variable and its value have to be text, not {key!r} and {value!r}")
         self.__env[key] = (value, pre)
 
-    def get_env(self, key: Optional[str] = None) -> Union[str, None, Dict[str, Tuple[str, bool]]]:
+    def get_env(self, key: Optional[str] = None) -> Union[str, Dict[str, Tuple[str, bool]], None]:
         """Return the value of an environment variable, or a dict of all of them with (value, pre)."""
         if key is None:
             return self.__env

@@ -34,7 +34,8 @@ class _OutlineLoader(ValueLoader):
 
 
 _OutlineLoader.add_constructor(
-    "!layer", lambda loader, node: loader.layers[int(loader.construct_scalar(node))]  # type: ignore[attr-defined]
+    "!layer",
+    lambda loader, node: loader.layers[int(loader.construct_scalar(node))],  # type: ignore[attr-defined]
 )
 _OutlineLoader.add_constructor("!outline", lambda loader, node: loader.outline)  # type: ignore[attr-defined]
 
@@ -73,7 +74,7 @@ def store(outline: Outline, folder: str) -> str:
         "outline": outline_class,
         "classes": classes,
     }
-    stored = [{**layer._store(), "listeners": heard} for layer, heard in zip(layers, listeners)]
+    stored = [{**layer._store(), "listeners": listeners[number]} for number, layer in enumerate(layers)]
     try:
         content = dump({"outline": outline._store(), "layers": stored}, Dumper)
     except UnknownValue as error:
@@ -176,10 +177,12 @@ def _bare(cls: type) -> Any:
 
 
 def _restore(outline: Outline, layers: List[Layer], content: Dict[str, Any], modules: Set[str]) -> None:
-    for layer, fields in zip(layers, content["layers"]):
-        layer._restore(fields, outline)
+    stored = content["layers"]
+    for number, layer in enumerate(layers):
+        layer._restore(stored[number], outline)
     outline._restore(content["outline"])
-    for layer, fields in zip(layers, content["layers"]):
+    for number, layer in enumerate(layers):
+        fields = stored[number]
         layer._restore_depends(fields)
         for listener in fields["listeners"]:
             if "method" in listener:

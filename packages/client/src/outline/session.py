@@ -119,9 +119,7 @@ class Session:
             raise SessionException(f"cannot link {os.fspath(src)} into the session: {error}") from error
         return path
 
-    def get_file(
-        self, name: str, layer: Union[Layer, str, None] = None, check: bool = True, new: bool = False
-    ) -> str:
+    def get_file(self, name: str, layer: Union[Layer, str, None] = None, check: bool = True, new: bool = False) -> str:
         """Return the path of a file of the session.
 
         Raises:

@@ -68,9 +68,7 @@ def get_slice(frame_range: Union[str, FrameSet], frames: Iterable[int], items: S
     share: List[Any] = []
     for frame in frames:
         position = all_frames.index(frame)
-        share.extend(
-            items[position * len(items) // len(all_frames) : (position + 1) * len(items) // len(all_frames)]
-        )
+        share.extend(items[position * len(items) // len(all_frames) : (position + 1) * len(items) // len(all_frames)])
     return share
 
 

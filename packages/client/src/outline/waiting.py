@@ -85,7 +85,9 @@ def _record(depend: Depend) -> None:
 def _find(layer: Layer, target: Union[Layer, str]) -> Optional[Layer]:
     if not isinstance(target, str):
         if not hasattr(target, "get_depends"):
-            raise LayerException(f"layer {layer.get_name()} can wait for a layer or the name of one, not for {target!r}")
+            raise LayerException(
+                f"layer {layer.get_name()} can wait for a layer or the name of one, not for {target!r}"
+            )
         return target
     outline = layer.get_outline()
     if outline is None:

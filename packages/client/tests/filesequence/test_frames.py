@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from FileSequence import FileSequence, FrameRange, FrameSet
 
 
@@ -30,7 +31,8 @@ def test_a_range_names_its_frames_in_order(text: str, frames: list[int]) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "1-", "1 - 2", "1-10x0", "1-10x-2", "10-1x2", "5-5x-1", "1-10:0", "1-10X2", "1-10x2:2", "1-9999999"]
+    "text",
+    ["", "a", "1-", "1 - 2", "1-10x0", "1-10x-2", "10-1x2", "5-5x-1", "1-10:0", "1-10X2", "1-10x2:2", "1-9999999"],
 )
 def test_what_is_no_range_is_refused(text: str) -> None:
     """Text that is no range, or whose step leads nowhere, raises ValueError."""

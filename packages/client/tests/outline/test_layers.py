@@ -346,8 +346,8 @@ def test_shell_layers_run_their_commands(tmp_path: pathlib.Path, capfd: pytest.C
     ]
     ol = an_outline("0-4", *layers)
     ol.setup()
-    for layer, frame in zip(layers, (0, 0, 2, 0, 4)):
-        load_outline(ol.get_path()).get_layer(layer.get_name()).execute(frame)
+    for name, frame in {"shell": 0, "command": 0, "sequence": 2, "script": 0, "eval": 4}.items():
+        load_outline(ol.get_path()).get_layer(name).execute(frame)
     printed = capfd.readouterr().out.splitlines()
     assert printed == ["0000 x0-0 ####", "one two 0000-", "second", "script", "python [4]"]
 

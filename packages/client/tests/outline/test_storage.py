@@ -65,7 +65,7 @@ def test_data_is_not_replaced_unless_forced() -> None:
     assert ol.get_data("key") == 2
     with pytest.raises(outline.SessionException, match="no data 'other'"):
         ol.get_data("other")
-    with pytest.raises(outline.SessionException, match="cannot store 'bad'.*object"):
+    with pytest.raises(outline.SessionException, match=r"cannot store 'bad'.*object"):
         ol.put_data("bad", [object()])
     for name in ("../escape", "session", "", "a/b"):
         with pytest.raises(outline.SessionException, match="cannot be the name"):
@@ -143,7 +143,7 @@ def test_what_cannot_be_stored_is_named() -> None:
     """An attribute that no file can hold is refused at launch with its name and the remedy."""
     layer = Layer("layer")
     layer.connection = object()
-    with pytest.raises(outline.OutlineException, match="attribute 'connection' of layer layer.*_before_execute"):
+    with pytest.raises(outline.OutlineException, match=r"attribute 'connection' of layer layer.*_before_execute"):
         launched(layer)
 
 
@@ -153,7 +153,7 @@ def test_a_class_inside_a_function_is_refused() -> None:
     class Hidden(Layer):
         """Cannot be found by name."""
 
-    with pytest.raises(outline.OutlineException, match="Hidden.*top level"):
+    with pytest.raises(outline.OutlineException, match=r"Hidden.*top level"):
         launched(Hidden("layer"))
 
 
@@ -325,7 +325,7 @@ def test_a_failing_script_says_which_and_why(tmp_path: pathlib.Path) -> None:
     """Errors of outline scripts name the script; a missing one is an error too."""
     script = tmp_path / "bad.outline"
     script.write_text("1/0\n")
-    with pytest.raises(outline.OutlineException, match="bad.outline failed: ZeroDivisionError"):
+    with pytest.raises(outline.OutlineException, match=r"bad.outline failed: ZeroDivisionError"):
         load_outline(str(script))
     with pytest.raises(outline.OutlineException, match="no outline"):
         load_outline(str(tmp_path / "missing.outline"))

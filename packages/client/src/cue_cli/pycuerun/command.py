@@ -10,7 +10,7 @@ from cue_cli.pycuerun.base import AbstractCuerun
 from outline.backend.local import LocalJob
 from outline.cuerun import CuerunOptionParser
 from outline.loader import load_json, load_outline
-from outline.modules.shell import Shell
+from outline.modules.shell import ShellCommand
 
 _OLD_SPELLINGS = {"-retry": "-m", "-jobid": "-j"}
 
@@ -92,10 +92,9 @@ def _add_qc_layer(outline: Any) -> None:
 
     require = [f"{layer.get_name()}:all" for layer in outline.get_layers()]
     command = [sys.executable, os.path.abspath(qc.__file__)]
-    layer = Shell(
-        "wait_on_artist_to_qc", command=command, range=1, threads=0.1, memory=1, require=require, register=True
+    outline.add_layer(
+        ShellCommand("wait_on_artist_to_qc", command=command, threads=0.1, memory="256m", require=require)
     )
-    outline.add_layer(layer)
 
 
 def _modern(argv: Sequence[str]) -> List[str]:

@@ -86,7 +86,7 @@ def wait(job: Any, report: Report = None) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def test(job: Any, report: Report = None) -> None:
+def test(job: Any, report: Report = None) -> None:  # noqa: PT028 - a public name, no test function
     """Wait until a job is finished, and kill it in any case.
 
     Raises:

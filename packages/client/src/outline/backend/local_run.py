@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 import queue
@@ -156,20 +157,18 @@ class LocalRun:
     def __kill_running(self) -> None:
         processes = [process for process in self.__running.values() if process is not None]
         for process in processes:
-            _signal(process, signal.SIGTERM)
+            _end(process, signal.SIGTERM)
         for process in processes:
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(KILL_AFTER_SECONDS)
-            except subprocess.TimeoutExpired:
-                _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-                process.wait()
+            _end(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+            process.wait()
 
 
-def _signal(process: Any, number: int) -> None:
-    """Send a signal to a frame and all that it started."""
-    if process.poll() is not None:
-        return
+def _end(process: Any, number: int) -> None:
+    """Send a signal to a frame and to all that it started."""
     if os.name == "posix":
-        os.killpg(process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
     else:
         process.terminate()

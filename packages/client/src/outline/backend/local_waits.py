@@ -29,7 +29,7 @@ def _connect_layers(waiting: List[LocalFrame], target: List[LocalFrame], depend:
     elif type_ == DependType.LAYER_ON_SIM_FRAME:
         Gate(waiting, target[:1], on_failure=depend.is_on_failure())
     elif type_ == DependType.PREVIOUS_FRAME:
-        for later, earlier in zip(waiting[1:], target):
+        for later, earlier in zip(waiting[1:], target):  # noqa: B905 - the shorter layer ends it
             Gate([later], [earlier], on_failure=depend.is_on_failure())
     else:
         _frame_by_frame(waiting, target, depend)

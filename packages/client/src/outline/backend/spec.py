@@ -51,7 +51,9 @@ def sub_element(root: Any, tag: str, text: object, **attributes: str) -> Any:
     value = str(text)
     bad = _NOT_IN_XML.search(value)
     if bad:
-        raise OutlineException(f"the <{tag}> of the job has the character {bad[0]!r}, which XML cannot carry: {value!r}")
+        raise OutlineException(
+            f"the <{tag}> of the job has the character {bad[0]!r}, which XML cannot carry: {value!r}"
+        )
     element = ElementTree.SubElement(root, tag, attributes)
     element.text = value
     return element
@@ -234,7 +236,7 @@ class SpecWriter:
         if depend.is_on_failure():
             if not self.__may_add:
                 raise OutlineException(
-                    f"layer {waiting.get_name()} is to run even if {target.get_name()} fails, which this server cannot do"
+                    f"layer {waiting.get_name()} runs even if {target.get_name()} fails, which this server lacks"
                 )
             element.set("onfailure", "true")
             self.__added = True
