@@ -43,7 +43,7 @@ class OutlineLauncher:
             "facility": outline.get_facility() or get_launch_facility(),
             "maxretries": config.getint("outline", "maxretries"),
             "nomail": False,
-            "os": False,
+            "os": os.environ.get("OL_OS"),
             "pause": False,
             "priority": 1 if outline.get_priority() is None else outline.get_priority(),
             "progress": None,

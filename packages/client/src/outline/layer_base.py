@@ -318,6 +318,7 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
     def setup(self) -> None:
         """Prepare the layer and its children for launch."""
         self.check_required_args()
+        self.get_path()  # makes the folder now: frames may run as a user who may not
         self._setup()
         for child in self.__children:
             child.setup()

@@ -67,7 +67,7 @@ def store(outline: Outline, folder: str) -> str:
     header = {
         "cuefarm_outline": FORMAT,
         "argv": sys.argv,
-        "python_path": [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path],
+        "python_path": [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path],
         "module_folders": names.roots,
         "modules_paths": os.environ.get("OUTLINE_MODULES_PATHS", ""),
         "scripts": _store_scripts(names, folder),

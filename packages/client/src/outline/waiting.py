@@ -130,5 +130,5 @@ def check_cycles(layers: List[Layer]) -> None:
             stack.extend(
                 (depend.get_depend_on_layer(), False)
                 for depend in layer.get_depends()
-                if depend.get_type() != DependType.PREVIOUS_FRAME
+                if depend.get_given_type() != DependType.PREVIOUS_FRAME
             )

@@ -12,7 +12,7 @@ import pytest
 
 import outline
 from FileSequence import FrameSet
-from outline import event
+from outline import event, serialize
 from outline.layer import Layer
 from outline.loader import load_outline
 from outline.modules.shell import Shell
@@ -186,12 +186,16 @@ def heard(happened: Any) -> None:
 
 
 def test_listeners_of_frames_travel_with_the_outline() -> None:
-    """A function beside a layer's class hears events on the farm as well."""
+    """A method of the layer and a function beside its class hear events on the farm as well."""
     layer = Recording("layer")
     layer.add_event_listener(event.AFTER_EXECUTE, layer.note)
+    layer.add_event_listener(event.AFTER_EXECUTE, heard)
     ol = launched(layer)
     load_outline(ol.get_path()).get_layer("layer").execute(2)
-    assert ol.get_layer("layer").get_data("noted") == [2]
+    assert (layer.get_data("noted"), layer.get_data("heard")) == ([2], [2])
+    layer.add_event_listener(event.AFTER_EXECUTE, lambda happened: None)
+    with pytest.raises(outline.OutlineException, match="a listener of layer layer"):
+        serialize.store(ol, ol.get_session().get_path())
 
 
 class Recording(Layer):
