@@ -77,15 +77,15 @@ def describe(folder: Path, turn: float, size: tuple[int, int], samples: int, *, 
         return {"type": "sphere", "center": [x, y, z], "radius": radius, "bsdf": material}
 
     turned_knot = place.translate([0, 0, 1.13]).rotate([0, 0, 1], 35 + 180 * turn).rotate([0, 1, 0], -90)
-    tumbled_cube = place.translate([0.3, 1.5, 0.28]).rotate([0, 0, 1], 24 + 90 * turn)
+    tumbled_cube = place.translate([0.18, 1.56, 0.28]).rotate([0, 0, 1], 24 + 90 * turn)
     return {
         "type": "scene",
         "integrator": {"type": "path", "max_depth": 6, "rr_depth": 4},
         "sensor": {
             "type": "perspective",
-            "fov": 40,
+            "fov": 42,
             "fov_axis": "x",
-            "to_world": place.look_at(origin=camera_position(turn), target=[0, 0.05, 0.64], up=[0, 0, 1]),
+            "to_world": place.look_at(origin=camera_position(turn), target=[0, 0.05, 0.58], up=[0, 0, 1]),
             "film": {
                 "type": "hdrfilm",
                 "width": size[0],
@@ -112,8 +112,8 @@ def describe(folder: Path, turn: float, size: tuple[int, int], samples: int, *, 
         "coral": ball(-1.25, -1.15, 0.95 + 0.3, 0.3, _gloss(0.80, 0.11, 0.07)),
         "navy": ball(-0.85, 1.35, 0.62, 0.62, _gloss(0.02, 0.05, 0.20)),
         "cube": mesh("cube", _satin(0.04, 0.28, 0.31), tumbled_cube),
-        "ring": mesh("ring", _gloss(0.80, 0.13, 0.07), place.translate([1.15, 0.82, 0])),
-        "pearl": ball(1.15, 0.82, 0.24, 0.19, _gloss(0.86, 0.84, 0.80)),
+        "ring": mesh("ring", _gloss(0.80, 0.13, 0.07), place.translate([1.0, 0.96, 0])),
+        "pearl": ball(1.0, 0.96, 0.24, 0.19, _gloss(0.86, 0.84, 0.80)),
     }
 
 
