@@ -90,7 +90,9 @@ def write_png(picture: FloatArray, path: Path, *, slate: tuple[str, str, str]) -
     if strip:
         size = round(strip * 0.7)
         margin, middle = round(strip * 0.6), height - strip // 2
-        for text, x, align in zip(slate, (margin, width // 2, width - margin), ("left", "center", "right"), strict=True):
+        for text, x, align in zip(
+            slate, (margin, width // 2, width - margin), ("left", "center", "right"), strict=True
+        ):
             write_text(image, text, x, middle, size, (0.9, 0.88, 0.85), align=align)
     image.set_write_format("uint8")
     write_whole(image, path)

@@ -35,9 +35,14 @@ def load(module: str) -> ModuleType:
 
 
 def load_mitsuba() -> ModuleType:
-    """Import mitsuba with the variant that needs neither GPU nor compiler."""
+    """Import mitsuba with the variant that needs neither GPU nor compiler, and two threads for its files.
+
+    With one thread, as on a machine with a single core, mitsuba waits for ever when it loads a scene or writes a
+    picture; only rendering may be bound to one.
+    """
     mitsuba = load("mitsuba")
     mitsuba.set_variant("scalar_rgb")
+    load("drjit").set_thread_count(2)
     return mitsuba
 
 

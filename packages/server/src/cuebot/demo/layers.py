@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import outline
-
 from cuebot.demo.check import check_frame
 from cuebot.demo.comp import comp_frame
 from cuebot.demo.frames import Shot

@@ -122,9 +122,9 @@ def _grid(points: FloatArray, *, closed: tuple[bool, bool]) -> Mesh:
     right = (column + 1) % columns
     corner, corner_below = here + column, below + column
     corner_right, corner_across = here + right, below + right
-    triangles = np.stack(
-        [corner, corner_below, corner_across, corner, corner_across, corner_right], axis=-1
-    ).reshape(-1, 3)
+    triangles = np.stack([corner, corner_below, corner_across, corner, corner_across, corner_right], axis=-1).reshape(
+        -1, 3
+    )
     return Mesh(points.reshape(-1, 3).astype(np.float64), triangles.astype(np.int32))
 
 

@@ -93,7 +93,7 @@ def grid_columns(count: int, aspect: float) -> int:
         rows = math.ceil(count / columns)
         empty = (rows * columns - count) / count
         shape: float = abs(math.log(columns * aspect / rows / 2))
-        return 2 * empty + shape
+        return 6 * empty + shape
 
     return min(range(1, count + 1), key=unsightliness)
 

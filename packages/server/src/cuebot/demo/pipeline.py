@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import outline
-from FileSequence import FrameSet
-
 from cuebot.demo import layers
 from cuebot.demo.frames import Shot
+from FileSequence import FrameSet
 
 DEFAULT_FRAMES = "1-24"
 DEFAULT_SIZE = (320, 180)

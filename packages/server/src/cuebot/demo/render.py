@@ -43,9 +43,8 @@ def render_picture(
     """Render the scene at `turn` (0 to 1) of its loop, as linear light (height, width, 3) without grain."""
     mitsuba, drjit = extras.load_mitsuba(), extras.load("drjit")
     described = mitsuba.load_dict(scene.describe(scene_folder, turn, size, samples, lit=lit))
-    # Only now: loading a scene waits for ever in a pool of one thread.
-    drjit.set_thread_count(max(1, threads))
     surfaces = mitsuba.load_dict({"type": "aov", "aovs": _FEATURES})
+    drjit.set_thread_count(max(1, threads))
     features = np.array(mitsuba.render(described, integrator=surfaces, spp=4))
     # Two halves of the light paths, apart: where they differ, there is noise.
     first, second = (np.array(mitsuba.render(described, spp=samples // 2, seed=seed + half)) for half in (0, 1))

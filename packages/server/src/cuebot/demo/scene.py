@@ -39,7 +39,9 @@ def environment(size: tuple[int, int] = ENVIRONMENT_SIZE) -> FloatArray:
     sky = 0.5 + 0.5 * np.sin(up)[..., None]
     picture = (1 - sky) * np.array([0.16, 0.12, 0.11]) + sky * np.array([0.26, 0.31, 0.40])
 
-    def soft_box(centre: float, height: float, half_width: float, half_height: float, colour: list[float]) -> FloatArray:
+    def soft_box(
+        centre: float, height: float, half_width: float, half_height: float, colour: list[float]
+    ) -> FloatArray:
         sideways = np.abs((azimuth - math.radians(centre) + np.pi) % (2 * np.pi) - np.pi) / math.radians(half_width)
         upwards = np.abs(up - math.radians(height)) / math.radians(half_height)
         edge = np.clip((1 - np.maximum(sideways, upwards)) / 0.18, 0, 1)
