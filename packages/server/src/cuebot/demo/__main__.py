@@ -7,6 +7,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cuebot.demo import pipeline
@@ -49,18 +51,18 @@ def main(arguments: list[str] | None = None) -> int:
 def run(shot: Shot, *, threads: int) -> None:
     """Run every step, and print what each took: seconds by the clock, and seconds of processor time."""
     scene_folder = shot.output / "scene"
-    _timed("prep", lambda: write_scene(scene_folder))
+    _timed("prep", partial(write_scene, scene_folder))
     for frame in shot.frames:
-        _timed(f"{frame:04d}-beauty", lambda frame=frame: render_frame(shot, frame, scene_folder, threads=threads))
-        _timed(f"{frame:04d}-comp", lambda frame=frame: comp_frame(shot, frame))
-        _timed(f"{frame:04d}-check", lambda frame=frame: check_frame(shot, frame))
-    _timed("movie", lambda: write_all(shot, threads=threads))
+        _timed(f"{frame:04d}-beauty", partial(render_frame, shot, frame, scene_folder, threads=threads))
+        _timed(f"{frame:04d}-comp", partial(comp_frame, shot, frame))
+        _timed(f"{frame:04d}-check", partial(check_frame, shot, frame))
+    _timed("movie", partial(write_all, shot, threads=threads))
     print(f"movie          {shot.movie}\ncontact sheet  {shot.contact_sheet}")
 
 
-def _timed(name: str, step: object) -> None:
+def _timed(name: str, step: Callable[[], object]) -> None:
     wall, processor = time.monotonic(), time.process_time()
-    step()  # type: ignore[operator]
+    step()
     print(f"{name:<14} {time.monotonic() - wall:6.2f} s   cpu {time.process_time() - processor:6.2f} s", flush=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,7 @@ def picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
     if not path.exists():
         return ["it does not exist"]
     try:
-        image: Any = open_image(path)
+        image = open_image(path)
     except OSError as error:
         return [str(error)]
     pixels = image.get_pixels(extras.load("OpenImageIO").FLOAT)

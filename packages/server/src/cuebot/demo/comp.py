@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def read_beauty(path: Path) -> tuple[FloatArray, float]:
     return pixels[..., :3], float(image.spec().getattribute(RENDER_SECONDS) or 0)
 
 
-def open_image(path: Path) -> object:
+def open_image(path: Path) -> Any:
     """Read a picture with OpenImageIO.
 
     Raises:
@@ -99,7 +100,7 @@ def write_png(picture: FloatArray, path: Path, *, slate: tuple[str, str, str]) -
 
 
 def write_text(
-    image: object,
+    image: Any,
     text: str,
     x: int,
     y: int,
@@ -119,7 +120,7 @@ def write_text(
     )
     if not drawn:
         raise RuntimeError(
-            f"cannot draw text: {image.geterror()}; "  # type: ignore[attr-defined]
+            f"cannot draw text: {image.geterror()}; "
             "the font comes with OpenImageIO's wheel, so install it again: "
             "pip install --force-reinstall OpenImageIO"
         )

@@ -76,7 +76,7 @@ def write_contact_sheet(shot: Shot) -> Path:
 def _paste_thumb(sheet: Any, path: Path, corner: tuple[int, int], size: tuple[int, int], visible_rows: int) -> None:
     """Scale the picture at `path`, without its slate, and put it on the sheet with its upper left at `corner`."""
     oiio = extras.load("OpenImageIO")
-    source: Any = open_image(path)
+    source = open_image(path)
     visible = oiio.ImageBufAlgo.cut(source, oiio.ROI(0, source.spec().width, 0, visible_rows))
     thumb = oiio.ImageBufAlgo.resize(visible, roi=oiio.ROI(0, size[0], 0, size[1], 0, 1, 0, 3))
     if thumb.has_error or not oiio.ImageBufAlgo.paste(sheet, *corner, 0, 0, thumb):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def write_exr(picture: FloatArray, path: Path, attributes: dict[str, str | int |
     write_whole(image, path)
 
 
-def write_whole(image: object, path: Path) -> None:
+def write_whole(image: Any, path: Path) -> None:
     """Write an OpenImageIO image so that nobody ever sees half of it.
 
     Raises:
@@ -72,6 +73,6 @@ def write_whole(image: object, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
-    if not image.write(str(unfinished)):  # type: ignore[attr-defined]
-        raise OSError(f"cannot write {path}: {image.geterror()}")  # type: ignore[attr-defined]
+    if not image.write(str(unfinished)):
+        raise OSError(f"cannot write {path}: {image.geterror()}")
     unfinished.replace(path)

@@ -45,12 +45,14 @@ def environment(size: tuple[int, int] = ENVIRONMENT_SIZE) -> FloatArray:
         sideways = np.abs((azimuth - math.radians(centre) + np.pi) % (2 * np.pi) - np.pi) / math.radians(half_width)
         upwards = np.abs(up - math.radians(height)) / math.radians(half_height)
         edge = np.clip((1 - np.maximum(sideways, upwards)) / 0.18, 0, 1)
-        return (edge * edge * (3 - 2 * edge))[..., None] * np.array(colour)
+        lamp: FloatArray = (edge * edge * (3 - 2 * edge))[..., None] * np.array(colour)
+        return lamp
 
-    picture = picture + soft_box(62, 50, 26, 17, [18.0, 16.0, 13.2])  # key: warm, high, from the left
-    picture = picture + soft_box(-48, 38, 20, 26, [2.2, 2.9, 4.0])  # fill: cool, from the right
-    picture = picture + soft_box(182, 44, 46, 9, [6.5, 6.2, 6.0])  # rim: a strip behind
-    return picture.astype(np.float32)
+    picture = picture + soft_box(62, 50, 26, 17, [18.0, 16.0, 13.2])  # key: warm, high, to one side
+    picture = picture + soft_box(-48, 38, 20, 26, [2.2, 2.9, 4.0])  # fill: cool, from the other side
+    picture = picture + soft_box(182, 44, 46, 9, [6.5, 6.2, 6.0])  # rim: a wide low strip across
+    light: FloatArray = picture.astype(np.float32)
+    return light
 
 
 def camera_position(turn: float) -> tuple[float, float, float]:
