@@ -61,13 +61,19 @@ def _as_interrupt(number: int, frame: object) -> None:
 
 def _render(folder: DataFolder, options: DemoOptions) -> int:
     from outline import cuerun
+    from rich.console import Console
 
-    from cuebot.demo import pipeline, progress
+    from cuebot.demo import pipeline
+    from cuebot.demo.progress import Outputs
+    from cuebot.demo.watching import watch
 
     output = folder.path / "renders" / time.strftime("%Y%m%d-%H%M%S")
-    outline = pipeline.build(options.frames, options.size, output, break_frame=options.break_frame)
-    jobs = cuerun.launch(outline)
-    return progress.watch(jobs[0].name(), outputs=pipeline.outputs(output))
+    settings = {"show": "testing", "shot": "still_life", "break_frame": options.break_frame}
+    shot = pipeline.make_shot(options.frames, options.size, output, **settings)
+    outline = pipeline.build(options.frames, options.size, output, **settings)
+    job = cuerun.launch(outline, maxretries=0 if options.break_frame else 1)[0]
+    outputs = Outputs(movie=shot.movie, contact_sheet=shot.contact_sheet, logs=Path(job.data.log_dir))
+    return watch(job.name(), console=Console(), outputs=outputs)
 
 
 def _start_farm(folder: DataFolder) -> subprocess.Popen[bytes]:
