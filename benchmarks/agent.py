@@ -24,6 +24,9 @@ import psutil
 from opencue_proto import report_pb2, report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
 
 
+IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", 20))
+
+
 class ReportServer(report_pb2_grpc.RqdReportInterfaceServicer):
     """Acknowledges everything, and lets whoever waits for an outcome know."""
 
@@ -93,8 +96,8 @@ async def measure_idle(runner: psutil.Process, link: psutil.Process) -> None:
         memory = process.memory_full_info()
         print(f"memory of the {name:6}    {memory.rss / 1e6:8.1f} MB resident, {memory.pss / 1e6:.1f} MB proportional")
     before = cpu_seconds(runner) + cpu_seconds(link)
-    await asyncio.sleep(20)
-    print(f"idle, both              {(cpu_seconds(runner) + cpu_seconds(link) - before) / 20 * 100:8.2f} % of a core")
+    await asyncio.sleep(IDLE_SECONDS)
+    print(f"idle, both              {(cpu_seconds(runner) + cpu_seconds(link) - before) / IDLE_SECONDS * 100:8.2f} % of a core")
 
 
 async def run_frames(
