@@ -4,7 +4,7 @@ It is two processes. The *runner* (standard library only) is the command itself 
 *link* speaks gRPC with the server and holds nothing that the runner could not tell it again. The life of one run:
 
 1.  The server calls `LaunchFrame`; `link.servicer` turns the message into a plain dict and hands it to the runner.
-2.  `runner.runs` checks it (known already? lease, cores, memory), writes `runs/<run id>` in the spool, and accepts it.
+2.  `runner.runs` checks it (known already? lease, cores, memory), writes it to the spool, and accepts it.
 3.  It opens the log, writes the header, spawns the process as leader of a session of its own, notes pid and start time.
 4.  While it runs, the runner samples the session's memory every few seconds; the link asks for all before a report.
 5.  A kill, a lapsed lease or a shutdown sends SIGTERM to the session, and SIGKILL five seconds later.

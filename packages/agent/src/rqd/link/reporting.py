@@ -96,7 +96,7 @@ class Reporting:
         report = await self.host_report()
         sent_at = self._boot_seconds()
         request = report_pb2.RqdReportStatusRequest(host_report=report)
-        trailing = await self._server.call("ReportStatus", request)
+        trailing = await (await self._server.call("ReportStatus", request)).trailing_metadata()
         named = {
             run_id.strip() for key, value in trailing or () if key == END_RUNS_KEY for run_id in str(value).split(",")
         }

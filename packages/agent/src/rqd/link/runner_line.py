@@ -9,6 +9,8 @@ from typing import Any, Callable
 
 Message = dict[str, Any]
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class RunnerRefused(Exception):
     """The runner said no. `code` is the name of a gRPC status."""
@@ -89,7 +91,7 @@ class RunnerLine(asyncio.Protocol):
     def _send(self, message: Message) -> None:
         if not self._to_send:
             self._loop.call_soon(self._flush)
-        self._to_send.append(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        self._to_send.append(_encode(message).encode() + b"\n")
 
     def _flush(self) -> None:
         data, self._to_send = b"".join(self._to_send), []

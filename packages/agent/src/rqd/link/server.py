@@ -38,10 +38,10 @@ class Server:
         self._connect()
 
     async def call(self, method: str, request: Any) -> Any:
-        """Make one call; returns its trailing metadata. Raises grpc.RpcError."""
+        """Make one call that is answered; returns the call, which has the trailing metadata. Raises grpc.RpcError."""
         call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._token.metadata())
         await call
-        return await call.trailing_metadata()
+        return call
 
     def contact_lost(self) -> None:
         """Read again where the servers are and what the token is, and try the next one."""

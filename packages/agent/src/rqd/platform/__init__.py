@@ -73,7 +73,7 @@ class Platform(Protocol):
         """Collect an ended leader. Its pid may belong to somebody else from here on."""
 
     def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
-        """List the processes of each session that are not dead; sessions without any are left out."""
+        """List the processes that each leader would leave behind if it were gone; none for most."""
 
     def terminate(self, leader: int) -> int:
         """Ask everything of the session to end, suspended or not; returns the signal's number."""

@@ -69,10 +69,10 @@ class Linux:
         return Ending(exit_status, signal_number, used.ru_utime, used.ru_stime, used.ru_maxrss)
 
     def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
-        """List the processes of each session that are not dead; sessions without any are left out."""
+        """List the processes that each leader would leave behind if it were gone; none for most."""
         found: dict[int, list[int]] = {}
         for pid, session in _members(leaders):
-            if not _is_dead(pid):
+            if pid != session and not _is_dead(pid):
                 found.setdefault(session, []).append(pid)
         return found
 
@@ -254,8 +254,16 @@ def _run_id_of(pid: int) -> str:
 
 def _read(path: str) -> str:
     """Read a file of /proc; empty where the process is gone or is none of ours."""
+    chunks = []
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a third of the cost of a file object, and this runs per frame
     except OSError:
         return ""
+    try:
+        while chunk := os.read(fd, 65536):
+            chunks.append(chunk)
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+    return b"".join(chunks).decode("utf-8", "replace")

@@ -17,12 +17,14 @@ class Capacity:
         self.core_units = core_units
         self.memory_kb = memory_kb
         self.locked_units = 0
+        self._booked_units = 0
+        self._booked_kb = 0
         self._taken: dict[str, tuple[int, int]] = {}
 
     @property
     def booked_units(self) -> int:
         """Core units taken by runs."""
-        return sum(units for units, _ in self._taken.values())
+        return self._booked_units
 
     @property
     def idle_units(self) -> int:
@@ -37,7 +39,7 @@ class Capacity:
                 f"({self.core_units} in all, {self.booked_units} booked, {self.locked_units} locked)"
             )
         # A server may count the host's memory in whole GiB, rounded up, so that is where "does not fit" begins.
-        room_kb = -(-self.memory_kb // KB_PER_GIB) * KB_PER_GIB - sum(kb for _, kb in self._taken.values())
+        room_kb = -(-self.memory_kb // KB_PER_GIB) * KB_PER_GIB - self._booked_kb
         if memory_kb > room_kb:
             return f"{memory_kb} KB of memory asked, {max(0, room_kb)} KB not booked"
         return None
@@ -45,10 +47,14 @@ class Capacity:
     def book(self, run_id: str, core_units: int, memory_kb: int) -> None:
         """Take cores and memory for a run."""
         self._taken[run_id] = (core_units, memory_kb)
+        self._booked_units += core_units
+        self._booked_kb += memory_kb
 
     def release(self, run_id: str) -> None:
         """Give back what a run had, if it had anything."""
-        self._taken.pop(run_id, None)
+        core_units, memory_kb = self._taken.pop(run_id, (0, 0))
+        self._booked_units -= core_units
+        self._booked_kb -= memory_kb
 
     def lock(self, core_units: int) -> None:
         """Offer so many units less, as far as there are that many."""

@@ -24,10 +24,15 @@ def open_new(path: str) -> int:
     The folder may be writable for everybody, so an existing name is never opened, only moved or refused: nobody can
     make the agent write through a link of theirs.
     """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    if os.path.lexists(path):
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        fd = os.open(path, flags, 0o644)
+    except FileExistsError:
         os.replace(path, _free_name(path))
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fd = os.open(path, flags, 0o644)
     with contextlib.suppress(PermissionError):  # some network disks refuse; the mode is theirs then
         os.fchmod(fd, 0o644)
     return fd

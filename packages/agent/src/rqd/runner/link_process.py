@@ -22,6 +22,8 @@ _CHUNK = 1 << 18
 
 Message = dict[str, Any]
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class LinkProcess:
     """Starts the link, speaks with it in lines of JSON, and starts another when it ends."""
@@ -86,7 +88,7 @@ class LinkProcess:
     def send(self, message: Message) -> None:
         """Queue a message; it leaves with the next `flush`. Dropped without a link: a new one is told everything."""
         if self._socket is not None:
-            self._to_send += json.dumps(message, separators=(",", ":")).encode() + b"\n"
+            self._to_send += _encode(message).encode() + b"\n"
 
     def flush(self) -> None:
         """Write what is queued, as far as the socket takes it."""

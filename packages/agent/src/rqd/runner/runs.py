@@ -61,6 +61,7 @@ class Runs:
         self._is_sampling = False
         self._sampled_at = 0.0
         self._is_closed = False
+        self._own_home = own_home()
 
     @property
     def live_count(self) -> int:
@@ -138,7 +139,7 @@ class Runs:
         user = None
         if options.become_job_user and launch["uid"] is not None:
             user = self._platform.lookup_user(launch["uid"], launch["gid"], launch["user_name"])
-        environment = frame_environment(launch, options.name, run.log_path, user.home if user else own_home())
+        environment = frame_environment(launch, options.name, run.log_path, user.home if user else self._own_home)
         run.start_ms = int(time.time() * 1000)
         run.started_monotonic = time.monotonic()
         try:
