@@ -1,8 +1,8 @@
 """How many frames a second one agent runs, and what each costs.
 
-Starts the real agent (runner and link) on a free port and a spool of its own, and plays the server: launches `true` with
-a bounded number in flight, and acknowledges each outcome. Each frame makes a log file, so the disk below $TMPDIR counts:
-on ext4 a new file can cost ten times as much while thousands were deleted nearby within the last seconds.
+Starts the real agent (runner and link) on a free port and a spool of its own, and plays the server: launches `true`
+with a bounded number in flight, and acknowledges each outcome. Each frame makes a log file, so the disk below $TMPDIR
+counts: on ext4 a new file can cost ten times as much while thousands were deleted nearby within the last seconds.
 
     python benchmarks/agent.py [--frames 3000] [--in-flight 64] [--command true] [--idle-seconds 20]
 """
