@@ -132,13 +132,14 @@ class AgentProcess:
             self.process = subprocess.Popen(
                 self.words, stderr=stderr, env={**os.environ, **environment}, start_new_session=True
             )
+        eventually(lambda: len(self.server.boots) > boots or self.process.poll() is not None, "a boot report")
+        assert len(self.server.boots) > boots, self.stderr_path.read_text()
         self.await_boot(boots)
         return self
 
     def await_boot(self, earlier_boots: int) -> None:
         """Wait for a new link to report, and connect to it."""
-        eventually(lambda: len(self.server.boots) > earlier_boots or self.process.poll() is not None, "a boot report")
-        assert len(self.server.boots) > earlier_boots, self.stderr_path.read_text()
+        eventually(lambda: len(self.server.boots) > earlier_boots, "a boot report")
         self.connect(self.server.boots[-1].host.attributes["cuefarm.address"])
 
     def connect(self, address: str) -> None:
@@ -217,11 +218,13 @@ class AgentProcess:
                 process = psutil.Process(pid)
                 if "rqd" not in process.cmdline():
                     continue
+                family = [process, *process.children(recursive=True)]
                 process.terminate()
-                with contextlib.suppress(psutil.TimeoutExpired):
-                    process.wait(PATIENCE_SECONDS)
-                for each in (process, *process.children(recursive=True)):
-                    each.kill()
+                with contextlib.suppress(AssertionError):
+                    eventually(lambda process=process: not _is_alive(process), "the agent ends")
+                for each in family:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        each.kill()
         self.process.wait(PATIENCE_SECONDS)
 
 
@@ -252,6 +255,13 @@ def processes_with(marker: str) -> list[psutil.Process]:
                 yield process
 
     return list(matching())
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _token(token: Optional[str]) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from rqd.runner.runs import Runs
 from rqd.runner.spool import Spool, SpoolInUse
 
 STARTS_PER_TURN = 8
-DELIVERY_SECONDS = 5.0
+DELIVERY_SECONDS = 3.0
 LINK_STOP_SECONDS = 2.0
 IDLE_LOOK_SECONDS = 1.0
 
@@ -84,9 +84,10 @@ class Agent:
 
     def run(self) -> int:
         """Serve until stopped; returns the exit status."""
-        self._loop.on_signal(signal.SIGCHLD, self._children_changed)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self._loop.on_signal(number, self.stop)
+        # Last: a service manager signals frames as well, and their deaths must be seen as part of the shutdown.
+        self._loop.on_signal(signal.SIGCHLD, self._children_changed)
         log.info(
             "agent started",
             version=__version__,

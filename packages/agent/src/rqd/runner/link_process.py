@@ -16,6 +16,7 @@ from rqd.runner.loop import Loop, Timer
 RESTART_SECONDS_MIN = 0.1
 RESTART_SECONDS_MAX = 10.0
 STEADY_SECONDS = 30.0
+LAST_WORDS_SECONDS = 2.0
 CANNOT_START = 78  # the exit status of a link whose options make no sense: another one would fail as well
 
 _CHUNK = 1 << 18
@@ -154,12 +155,17 @@ class LinkProcess:
             data = b""
         if not data:
             self._drop_socket()
-            if self._process is not None and self._is_wanted:
-                self._process.kill()  # a link without its socket is of no use; SIGCHLD brings the next one
+            process = self._process
+            self._loop.call_later(LAST_WORDS_SECONDS, lambda: self._kill_mute(process))
             return
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             self._on_message(json.loads(line))
+
+    def _kill_mute(self, process: Optional[subprocess.Popen[bytes]]) -> None:
+        """End a link that lives on without its socket: it is of no use. SIGCHLD then brings the next one."""
+        if process is not None and process is self._process and self._is_wanted:
+            process.kill()
 
     def _watch_writable(self, wanted: bool) -> None:
         if self._socket is not None and wanted != self._is_watching_writable:

@@ -50,7 +50,10 @@ class Loop:
         self._selector.unregister(sock)
 
     def on_signal(self, number: signal.Signals, action: Callable[[], None]) -> None:
-        """Call the action, outside of the signal handler, some time after the signal came."""
+        """Call the action, outside of the signal handler, some time after the signal came.
+
+        Of signals that came together, the one that was registered first is acted on first.
+        """
         self._signal_actions[number] = action
         signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._wakeup_write.fileno(), warn_on_full_buffer=False)
@@ -81,7 +84,6 @@ class Loop:
             numbers = set(self._wakeup_read.recv(4096))
         except BlockingIOError:
             return
-        for number in numbers:
-            action = self._signal_actions.get(number)
-            if action is not None:
+        for number, action in self._signal_actions.items():
+            if number in numbers:
                 action()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ RUNNER_LOST = 301
 
 UNDELIVERED_MAX = 5000
 SAMPLE_SECONDS = 5.0
+_STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 LOOK_AGAIN_SECONDS_MIN = 0.02
 LOOK_AGAIN_SECONDS_MAX = 0.5
 
@@ -300,6 +302,10 @@ class Runs:
     def _complete(self, run: Run, pid: int) -> None:
         ending = self._platform.reap(pid)
         termination = run.termination
+        if self._is_closed and termination is None and ending.exit_signal in _STOP_SIGNALS:
+            # Whoever stopped the agent (a service manager, Ctrl-C at the moment of a start) signalled the frame too.
+            self._finish(run, "shutdown", SKIP_RETRY, 0, ending, kill_message="the agent was told to stop")
+            return
         if termination is None or termination.cause == "exited":
             self._finish(run, "exited", ending.exit_status, ending.exit_signal, ending)
             return
