@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from rqd import log, options
+from rqd.__main__ import main
 from rqd.runner.capacity import Capacity
 from rqd.runner.command import direct_arguments
 from rqd.runner.lease import Lease
@@ -56,7 +58,7 @@ def test_forgotten_runs_are_remembered_for_an_hour(tmp_path: Path, monkeypatch: 
     os.close(spool._lock_fd)
     again = Spool(str(tmp_path))
     assert again.has_forgotten("run-1")
-    now = __import__("time").time()
+    now = time.time()
     monkeypatch.setattr("rqd.runner.spool.time.time", lambda: now + 3601)
     assert not again.has_forgotten("run-1")
 
@@ -144,3 +146,12 @@ def test_options_that_make_no_sense_end_with_usage(words: list[str], capsys: pyt
         options.parse(words)
     assert ending.value.code == 2
     assert words[0] in capsys.readouterr().err
+
+
+def test_another_operating_system_gets_a_clear_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The agent says that it runs on Linux only, and what can stand there instead."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert main([]) == 1
+    assert "does not run frames on win32 yet" in capsys.readouterr().err

@@ -97,11 +97,12 @@ class _Link:
             asyncio.create_task(self._stop.wait()),
         ]
         done, _ = await asyncio.wait([*tasks, line.lost], return_when=asyncio.FIRST_COMPLETED)
-        if self._stop.is_set():
-            await grpc_server.stop(grace=0.5)
-            return STOPPED
-        if line.lost.done():
-            return RUNNER_LOST
+        if self._stop.is_set() or line.lost.done():
+            await grpc_server.stop(grace=0.5)  # callers that still wait get an answer
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return STOPPED if self._stop.is_set() else RUNNER_LOST
         for task in tasks:
             if task in done:
                 await task  # a fault of the link: let it be seen, and the runner start another

@@ -15,6 +15,7 @@ from rqd.link.token import Token
 from rqd.options import Options
 
 CALL_SECONDS = 10.0
+NOBODY = "127.0.0.1:1"
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -55,7 +56,8 @@ class Server:
     def _connect(self) -> None:
         addresses = self._addresses()
         self.address = addresses[self._choice % len(addresses)] if addresses else ""
-        old, self._channel = self._channel, grpc.aio.insecure_channel(self.address or "localhost:1", _CHANNEL_OPTIONS)
+        target = self.address or NOBODY  # no address is known yet: fail like a server that does not answer
+        old, self._channel = self._channel, grpc.aio.insecure_channel(target, _CHANNEL_OPTIONS)
         self._stub = report_pb2_grpc.RqdReportInterfaceStub(self._channel)
         if old is not None:
             # Calls in flight may still be answered; a channel that is closed under them would cancel them.

@@ -10,6 +10,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional, Protocol
 
+RUN_ID_VARIABLE = "CUEFARM_RUN_ID"
+"""Every frame has its run's id in this environment variable; that is how its processes are recognised."""
+
 
 class UnsupportedSystem(Exception):
     """This operating system has no implementation of the port."""

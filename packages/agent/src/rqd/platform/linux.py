@@ -9,9 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Optional
 
-from rqd.platform import Ending, HostSize, JobUser, Memory, Process
-
-RUN_ID_VARIABLE = "CUEFARM_RUN_ID"
+from rqd.platform import RUN_ID_VARIABLE, Ending, HostSize, JobUser, Memory, Process
 
 # A frame starts with default signals, whatever the agent or its parent ignores (nohup, a shell's `&`, Python itself).
 _DEFAULTED_SIGNALS = (

@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from rqd import __version__, log
 from rqd.options import Options
-from rqd.platform import HostSize, Platform, UnsupportedSystem, this_system
+from rqd.platform import HostSize, Platform
 from rqd.runner.capacity import KB_PER_GIB, UNITS_PER_CORE, Capacity
 from rqd.runner.lease import Lease
 from rqd.runner.link_process import LinkProcess, Message
@@ -26,13 +26,12 @@ LINK_STOP_SECONDS = 2.0
 IDLE_LOOK_SECONDS = 1.0
 
 
-def run_agent(options: Options) -> int:
+def run_agent(options: Options, platform: Platform) -> int:
     """Run until told to stop; returns the process's exit status."""
     try:
-        platform = this_system()
         spool = Spool(options.spool)
         os.makedirs(options.temp, exist_ok=True)
-    except (UnsupportedSystem, SpoolInUse) as problem:
+    except SpoolInUse as problem:
         log.error(str(problem))
         return 1
     except OSError as problem:

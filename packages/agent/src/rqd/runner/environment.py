@@ -7,7 +7,7 @@ import pwd
 from collections.abc import Mapping
 from typing import Any
 
-from rqd.platform.linux import RUN_ID_VARIABLE
+from rqd.platform import RUN_ID_VARIABLE
 
 BASE_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 

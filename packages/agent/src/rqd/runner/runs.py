@@ -12,15 +12,14 @@ from typing import Any, Callable, Optional
 
 from rqd import log
 from rqd.options import Options
-from rqd.platform import Ending, Platform
+from rqd.platform import Ending, Platform, Process
 from rqd.runner import frame_log
 from rqd.runner.capacity import Capacity
-from rqd.runner.command import direct_arguments, shell_arguments
-from rqd.runner.environment import frame_environment, own_home
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
 from rqd.runner.run import Refusal, Run, Termination, check_launch
 from rqd.runner.spool import Spool, StoredRun
+from rqd.runner.start import LaunchFailed, ProcessStart
 
 FAILED_LAUNCH = 256
 SKIP_RETRY = 286
@@ -63,7 +62,7 @@ class Runs:
         self._is_sampling = False
         self._sampled_at = 0.0
         self._is_closed = False
-        self._own_home = own_home()
+        self._start_process = ProcessStart(options, platform)
 
     @property
     def live_count(self) -> int:
@@ -137,45 +136,19 @@ class Runs:
     def _start(self, run: Run) -> None:
         launch, run.launch = run.launch, None
         assert launch is not None, "a run is started once"
-        options = self._options
-        user = None
-        if options.become_job_user and launch["uid"] is not None:
-            user = self._platform.lookup_user(launch["uid"], launch["gid"], launch["user_name"])
-        environment = frame_environment(launch, options.name, run.log_path, user.home if user else self._own_home)
         run.start_ms = int(time.time() * 1000)
         run.started_monotonic = time.monotonic()
         try:
-            run.log_fd = frame_log.open_new(run.log_path)
-            if user is not None:
-                with contextlib.suppress(PermissionError):  # some network disks refuse; the open file still serves
-                    os.fchown(run.log_fd, user.uid, user.gid)
-            text = frame_log.header(launch, environment, options.name, run.log_path, options.temp)
-            frame_log.write_all(run.log_fd, text)
-        except OSError as problem:
-            self._end_unstarted(run, f"the log {run.log_path} cannot be written: {problem.strerror or problem}")
+            self._start_process(run, launch)
+        except LaunchFailed as problem:
+            log.warning("launch failed", run=run.run_id, frame=run.identity["frame_name"], why=problem)
+            self._finish(run, "launch_failed", FAILED_LAUNCH, 0, message=str(problem))
             return
-        direct = direct_arguments(launch["command"])
-        try:
-            try:
-                run.process = self._platform.spawn(
-                    direct or shell_arguments(launch["command"]), environment, run.log_fd, user
-                )
-            except OSError:
-                if not direct:
-                    raise
-                # The shell knows how to run scripts without a first line, and has the words for what is missing.
-                run.process = self._platform.spawn(shell_arguments(launch["command"]), environment, run.log_fd, user)
-        except (OSError, ValueError) as problem:
-            self._end_unstarted(run, f"no process could be started for the command: {problem}")
-            return
+        assert run.process is not None
         self._note(run, {"pid": run.process.pid, "start_ticks": run.process.start_ticks, "start_ms": run.start_ms})
         if not self._is_sampling:
             self._is_sampling = True
             self._loop.call_later(self._tick_seconds(), self._tick)
-
-    def _end_unstarted(self, run: Run, words: str) -> None:
-        log.warning("launch failed", run=run.run_id, frame=run.identity["frame_name"], why=words)
-        self._finish(run, "launch_failed", FAILED_LAUNCH, 0, message=words)
 
     # --- a run goes on -----------------------------------------------------------------------------------------------
 
@@ -425,8 +398,6 @@ def _status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int
 
 
 def _run_from(stored: StoredRun) -> Run:
-    from rqd.platform import Process
-
     accepted, started = stored.accepted, stored.started
     run = Run(accepted, accepted["log_path"], (started or accepted)["start_ms"])
     run.started_monotonic -= max(0.0, time.time() - run.start_ms / 1000)
