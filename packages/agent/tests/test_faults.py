@@ -146,9 +146,9 @@ def test_what_lost_contact_means_can_be_chosen(
 ) -> None:
     """`continue` lets frames run on, `kill` ends them."""
     agent = make_agent("--lease-seconds", "0.4", "--on-lost-contact", policy)
-    run_id = agent.launch("sleep 1.2; exit 3")
+    run_id = agent.launch("sleep 0.9; exit 3")
     server.stop()
-    time.sleep(1.4)
+    time.sleep(1.0)
     server.start()
     report = server.outcome(run_id)
     assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (
@@ -206,7 +206,9 @@ def test_what_a_shutdown_could_not_deliver_waits_for_the_next_start(server: Fake
     agent = make_agent()
     run_id = agent.launch("exit 4")
     eventually(lambda: server.state_of(run_id) == "ended", "the run ended")
-    assert agent.stop() == 0
+    agent.process.send_signal(signal.SIGTERM)
+    eventually(lambda: server.reports[-1].host.state == 1, "the agent is stopping")
+    assert agent.stop() == 0  # the second signal: it does not wait for the server any longer
     server.refuse_completions_with = None
     agent.start()
     assert server.outcome(run_id).exit_status == 4

@@ -65,6 +65,7 @@ class Agent:
         )
         os.chdir(options.temp)  # frames inherit it: the fast way to spawn has no other way to set a folder
         self._is_stopping = False
+        self._is_hurried = False
         self._stops_when_idle = False
         self._is_done = False
         self._exit_status = 0
@@ -110,8 +111,9 @@ class Agent:
         return self._exit_status
 
     def stop(self) -> None:
-        """End all frames, deliver what can be delivered, and end. The second time: without any grace."""
+        """End all frames, deliver what can be delivered, and end. The second time: without grace or waiting."""
         if self._is_stopping:
+            self._is_hurried = True
             self._runs.end_all("shutdown", "the agent was told to stop", grace_seconds=0)
             return
         log.info("agent is stopping", runs=self._runs.live_count)
@@ -128,7 +130,8 @@ class Agent:
         self._await_delivery(give_up_at)
 
     def _await_delivery(self, give_up_at: float) -> None:
-        if self._runs.undelivered and self._link.is_running and time.monotonic() < give_up_at:
+        is_patient = not self._is_hurried and time.monotonic() < give_up_at
+        if self._runs.undelivered and self._link.is_running and is_patient:
             self._loop.call_later(0.02, lambda: self._await_delivery(give_up_at))
             return
         self._link.stop()
