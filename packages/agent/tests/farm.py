@@ -212,19 +212,13 @@ class AgentProcess:
         """Leave nothing of it behind, whatever the test did to it."""
         if self._channel is not None:
             self._channel.close()
-        pids = [int(text) for text in [(self.spool / "lock").read_text().strip()] if text]
-        for pid in {self.process.pid, *pids}:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE_SECONDS)
+        for process in processes_with(str(self.spool)):  # a runner that came after the first, and links
             with contextlib.suppress(psutil.NoSuchProcess):
-                process = psutil.Process(pid)
-                if "rqd" not in process.cmdline():
-                    continue
-                family = [process, *process.children(recursive=True)]
-                process.terminate()
-                with contextlib.suppress(AssertionError):
-                    eventually(lambda process=process: not _is_alive(process), "the agent ends")
-                for each in family:
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        each.kill()
+                process.kill()
         self.process.wait(PATIENCE_SECONDS)
 
 
@@ -255,13 +249,6 @@ def processes_with(marker: str) -> list[psutil.Process]:
                 yield process
 
     return list(matching())
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _token(token: Optional[str]) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -237,6 +238,20 @@ def test_an_orphaned_agent_ends_itself_when_idle(server: FakeServer, make_agent:
     agent = make_agent("--orphan-exit-after", "0.5")
     server.stop()
     assert agent.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_an_agent_whose_spool_was_deleted_ends(make_agent: MakeAgent) -> None:
+    """It could keep no outcome any more, and nobody would find it."""
+    agent = make_agent()
+    shutil.rmtree(agent.spool)
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_without_its_working_folder_the_agent_reports_no_disk(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The report goes on, and says that there is no room, so that nothing is booked."""
+    agent = make_agent()
+    (agent.folder / "temp").rmdir()
+    assert server.next_report().host.total_mcp == 0
 
 
 def test_the_server_file_is_read_again_when_contact_is_lost(

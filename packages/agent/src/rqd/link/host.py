@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 from opencue_proto import host_pb2, report_pb2
 
-from rqd import __version__
+from rqd import __version__, log
 from rqd.options import Options
 
 KB = 1024
@@ -40,7 +40,7 @@ class Host:
     def message(self) -> Any:
         """Measure now, as the wire wants it: KiB, hundredths of a core, load times a hundred."""
         memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-        disk = os.statvfs(self._options.temp)
+        disk_kb, free_disk_kb = self._disk()
         load = os.getloadavg()[0] * 100 / self._threads_per_core
         return report_pb2.RenderHost(
             name=self._options.name,
@@ -51,11 +51,20 @@ class Host:
             free_mem=min(self._memory_kb, memory.available // KB),
             total_swap=swap.total // KB,
             free_swap=swap.free // KB,
-            total_mcp=disk.f_blocks * disk.f_frsize // KB,
-            free_mcp=disk.f_bavail * disk.f_frsize // KB,
+            total_mcp=disk_kb,
+            free_mcp=free_disk_kb,
             load=int(load),
             boot_time=self._boot_time,
             tags=self._tags,
             state=host_pb2.DOWN if self.is_stopping else host_pb2.UP,
             attributes=self._attributes,
         )
+
+    def _disk(self) -> tuple[int, int]:
+        """Size and free room of the disk that frames work on; none where the folder is gone, so nothing is booked."""
+        try:
+            disk = os.statvfs(self._options.temp)
+        except OSError as problem:
+            log.error("working folder of frames cannot be measured", folder=self._options.temp, why=problem.strerror)
+            return 0, 0
+        return disk.f_blocks * disk.f_frsize // KB, disk.f_bavail * disk.f_frsize // KB

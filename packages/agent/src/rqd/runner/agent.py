@@ -163,6 +163,9 @@ class Agent:
             self.stop()
         elif is_idle and self._stops_when_idle:
             self.stop()
+        elif is_idle and not self._spool.is_there():
+            log.error("the spool was deleted: ending, since nothing could be kept in it", folder=self._spool.folder)
+            self.stop()
         else:
             self._loop.call_later(IDLE_LOOK_SECONDS, self._watch_idleness)
 

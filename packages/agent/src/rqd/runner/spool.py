@@ -61,6 +61,13 @@ class Spool:
         self._forgotten_lines = 0
         self._forgotten_fd = self._load_forgotten()
 
+    def is_there(self) -> bool:
+        """Say whether the folder still is the one that we locked, and was not deleted under us."""
+        try:
+            return os.path.samestat(os.stat(os.path.join(self.folder, "lock")), os.fstat(self._lock_fd))
+        except OSError:
+            return False
+
     def accept(self, run_id: str, record: Record) -> None:
         """Note that this run is ours from now on; raises OSError where it cannot be written."""
         path = self._free.pop() if self._free else self._new_path()
