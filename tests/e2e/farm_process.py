@@ -101,13 +101,12 @@ class FarmProcess:
     def agents(self) -> list[psutil.Process]:
         """The agents' main processes (the runners)."""
         found = []
-        for path in sorted((self.data / "run").glob("agent-*.json")):
-            facts = json.loads(path.read_text())
+        for lock in sorted((self.data / "run").glob("agent-*/lock")):
             try:
-                process = psutil.Process(facts["pid"])
-                if abs(process.create_time() - facts["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+                process = psutil.Process(int(lock.read_text()))
+                if str(lock.parent) in process.cmdline():
                     found.append(process)
-            except psutil.NoSuchProcess:
+            except (psutil.NoSuchProcess, ValueError):
                 continue
         return found
 

@@ -74,8 +74,8 @@ async def _up(folder: DataFolder, options: UpOptions) -> int:
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
         return 1
-    ending = asyncio.create_task(asyncio.to_thread(local_agents.stop, agents.values(), AGENT_STOP_SECONDS))
-    left = await ending
+    agents = {**agents, **folder.running_agents()}  # a runner that died has a successor
+    left = await asyncio.to_thread(local_agents.stop, agents.values(), AGENT_STOP_SECONDS)
     runs = await server.runs_ended(0.5)
     if left or runs:
         log.warning("stopped with frames left; the next start takes them over", agents=len(left), frames=runs)
