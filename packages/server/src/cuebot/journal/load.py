@@ -89,7 +89,7 @@ def _sqlite_chunks(connection: Connection) -> Iterator[npt.NDArray[np.int64]]:
 
 
 def _postgresql_chunks(connection: Connection) -> Iterator[npt.NDArray[np.int64]]:
-    """Frame rows by COPY in binary: no column is null, so all records have one size and numpy reads them as they lie."""
+    """Frame rows by COPY in binary: without nulls all records have one size, and numpy reads them as they lie."""
     columns = ", ".join(f"{name}::bigint" for name in _NAMES)
     fields = [(f"{part}_{name}", kind) for name in _NAMES for part, kind in (("size", ">i4"), ("value", ">i8"))]
     record = np.dtype([("fields", ">i2"), *fields])
