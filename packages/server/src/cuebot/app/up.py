@@ -13,7 +13,7 @@ import structlog
 
 from cuebot.app import local_agents
 from cuebot.app.data_folder import DataFolder, FolderInUse
-from cuebot.app.farm_server import CannotListen, FarmServer, ServerOptions
+from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 
 log = structlog.get_logger("up")
 
@@ -41,7 +41,7 @@ def up(options: UpOptions) -> int:
         folder.create()
         with folder.lock():
             return uvloop.run(_up(folder, options))
-    except (FolderInUse, CannotListen, OSError) as error:
+    except (FolderInUse, CannotStart, OSError) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
         return 1
 
