@@ -42,6 +42,8 @@ def demo(options: DemoOptions) -> int:
             return 1
         os.environ["CUEBOT_HOSTS"] = facts["grpc"]
         status = _render(folder, options)
+        if status and not options.keep_running:
+            print(f"\nThe farm stops now. To look around in it: cuefarm up --data {folder.path}")
         if options.keep_running:
             print(f"\nThe farm goes on (Ctrl-C stops it). Try: CUEBOT_HOSTS={facts['grpc']} cueadmin -lji")
             while farm is None or farm.poll() is None:
