@@ -181,7 +181,7 @@ def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
 
 
 def _to_jobs_of_group(farm: Farm, group: Group, given: dict[str, Any]) -> list[ev.Event]:
-    """A group's new defaults are its jobs' values at once, finished jobs' too (behaviour_jobs 4.1); "off" leaves them."""
+    """A group's new defaults are at once the values of its jobs, finished or not (behaviour_jobs 4.1); "off" is not."""
     prefix = "default_job_"
     values = {name.removeprefix(prefix): v for name, v in given.items() if name.startswith(prefix) and v != UNLIMITED}
     return [ev.Changed("job", id, values) for id in sorted(group.job_ids)] if values else []

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 import structlog
-
 from opencue_proto import rqd_pb2
 
 from cuebot.domain.errors import FarmError
@@ -60,9 +60,7 @@ _SHUTDOWN: Final = "/rqd.RqdInterface/ShutdownRqdNow"
 class GrpcAgents:
     """Hosts' agents by their address. Made and used on the engine's loop."""
 
-    def __init__(
-        self, *, token: str | None, now_us: Callable[[], int], deadline_s: float = DEADLINE_SECONDS
-    ) -> None:
+    def __init__(self, *, token: str | None, now_us: Callable[[], int], deadline_s: float = DEADLINE_SECONDS) -> None:
         self._token = token
         self._now_us = now_us
         self._deadline_s = deadline_s
@@ -73,13 +71,13 @@ class GrpcAgents:
         """Start runs on a host. Returns at once; `answered` is called for each."""
         link = self._link(address.target)
         for order in orders:
-            link.put(lambda order=order: self._launch(link, address, order, answered), order.run_id, answered)
+            link.put(partial(self._launch, link, address, order, answered), order.run_id, answered)
 
     def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
         """End runs on a host. Returns at once; `answered` is called for each."""
         link = self._link(address.target)
         for order in orders:
-            link.put(lambda order=order: self._kill(link, order, answered), order.run_id, answered)
+            link.put(partial(self._kill, link, order, answered), order.run_id, answered)
 
     async def shutdown(self, address: Address) -> bool:
         """Tell an agent to end its runs and itself. Returns whether it said that it will."""

@@ -108,10 +108,12 @@ def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Ca
             response = method(request, Call(engine, context, rpc))
             if is_async:
                 response = await response
-            body: bytes = response.SerializeToString()
-            return body
+            return b"" if response is None else bytes(response.SerializeToString())
         except DecodeError:
-            code, words = grpc.StatusCode.INVALID_ARGUMENT, f"{rpc}: the message cannot be read as {request_type.__name__}"
+            code, words = (
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"{rpc}: the message cannot be read as {request_type.__name__}",
+            )
         except FarmError as error:
             code, words = grpc.StatusCode[error.code], str(error)
         except Exception as error:  # noqa: BLE001

@@ -98,7 +98,9 @@ def _within(value: int, ranges: Any) -> bool:
 
 def _allocation_ids(farm: Farm, names: Iterable[str]) -> set[str]:
     wanted = frozenset(names)
-    return {a.id for a in farm.allocations.values() if wanted and (a.name in wanted or farm.allocation_name(a) in wanted)}
+    return {
+        a.id for a in farm.allocations.values() if wanted and (a.name in wanted or farm.allocation_name(a) in wanted)
+    }
 
 
 def _text_filter(parts: Iterable[str], patterns: Iterable[str]) -> Callable[[str], bool]:

@@ -10,8 +10,6 @@ import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
-from cuefarm_proto import farm_pb2
-
 from cuebot.engine.engine import Engine
 from cuebot.wire.call import Method, behaviour
 from cuebot.wire.not_offered import NOT_OFFERED
@@ -30,6 +28,7 @@ from cuebot.wire.rpc.reports import RqdReportInterface
 from cuebot.wire.rpc.services import ServiceInterface
 from cuebot.wire.rpc.shows import ShowInterface
 from cuebot.wire.rpc.subscriptions import SubscriptionInterface
+from cuefarm_proto import farm_pb2
 
 MESSAGE_BYTES_MAX: Final = 100 * 1024 * 1024
 CONCURRENT_RPCS_MAX: Final = 10_000

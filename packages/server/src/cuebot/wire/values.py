@@ -25,7 +25,7 @@ Enum = TypeVar("Enum", bound=IntEnum)
 
 
 def units(cores: float, what: str) -> CoreUnits:
-    """Cores from the wire as core units, truncated to a hundredth; -1 stays -1. Raises Invalid for NaN and the absurd."""
+    """Cores from the wire as core units, truncated to a hundredth; -1 stays -1. Raises Invalid for the absurd."""
     return _checked(cores, what, core_units)
 
 

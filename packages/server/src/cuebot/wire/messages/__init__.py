@@ -1,1 +1,1 @@
-"""Things of the farm as messages, one module a noun. Pure functions of the farm; times in seconds, cores as the wire has them."""
+"""Things of the farm as messages, one module a noun: functions that read the farm and change nothing."""

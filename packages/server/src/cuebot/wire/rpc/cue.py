@@ -13,7 +13,7 @@ class CueInterface:
     """The server itself."""
 
     def GetSystemStats(self, request: Any, call: Call) -> Any:
-        """What the server has done since it started. It has no thread pools, so what speaks of their threads stays 0."""
+        """What the server has done since it started. What speaks of thread pools stays 0: it has none."""
         core = call.engine.core
         counters = core.counters
         stats = cue_pb2.SystemStats(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-
 from opencue_proto import depend_pb2
 
 from cuebot.domain.commands import AddDepend, SatisfyDepends

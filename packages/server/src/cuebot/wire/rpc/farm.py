@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cuefarm_proto import farm_pb2
-
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import FrameState
 from cuebot.scheduling.explain import Explanation, explain_job, explain_layer
 from cuebot.wire.call import Call
 from cuebot.wire.values import int32
+from cuefarm_proto import farm_pb2
 
 
 class FarmInterface:

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any, Final
 
 import numpy as np
-
 from opencue_proto import comment_pb2, depend_pb2, job_pb2
 
 from cuebot.domain import commands as c
@@ -99,8 +98,8 @@ class JobInterface:
     def GetUpdatedFrames(self, request: Any, call: Call) -> Any:
         """Frames that changed since a time in seconds, the oldest change first, one page at most.
 
-        `server_time` is what to ask with next time. Where the page is full it is set back to the last change sent, so that
-        the rest follows.
+        `server_time` is what to ask with next time. Where the page is full it is set back to the last change sent, so
+        that the rest follows.
         """
         farm, job = call.farm, _job(request, call)
         wanted = {layer.id for layer in request.layer_filter.layers}

@@ -20,7 +20,7 @@ from cuebot.wire.values import int32
 
 
 class ProcInterface:
-    """Procs: what runs where. A proc lives as long as its frame runs, so to unbook one without killing it changes nothing."""
+    """Procs: what runs where. One lives as long as its frame runs, so to unbook it without a kill changes nothing."""
 
     async def GetProcs(self, request: Any, call: Call) -> Any:
         """Procs by criteria."""

@@ -73,8 +73,8 @@ class RqdReportInterface:
             return
         if self._token is None or not hmac.compare_digest(given.encode(), self._token):
             raise Unauthenticated(
-                f"the {TOKEN_KEY} of this agent is {'wrong' if given else 'missing'}; start it with the token file of this"
-                " installation, or the server with --allow-agents-without-token for agents that have none"
+                f"the {TOKEN_KEY} of this agent is {'wrong' if given else 'missing'}; start it with the token file of"
+                " this installation, or the server with --allow-agents-without-token for agents that have none"
             )
 
 
@@ -120,7 +120,9 @@ def host_facts(host: Any) -> c.HostFacts:
         address=address,
         agent=attributes.get("cuefarm.agent", "")[:_TAG_CHARACTERS],
         instance=attributes.get("cuefarm.instance", "")[:_TAG_CHARACTERS],
-        lease_us=duration_us(min(int(lease), REPORTED_SECONDS_MAX)) if lease.isdecimal() and len(lease) < 12 else Micros(0),
+        lease_us=duration_us(min(int(lease), REPORTED_SECONDS_MAX))
+        if lease.isdecimal() and len(lease) < 12
+        else Micros(0),
     )
 
 
