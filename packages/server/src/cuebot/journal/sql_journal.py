@@ -40,6 +40,7 @@ class SqlJournal:
         self._connection: Connection | None = None
         self._epoch = 0
         self._month = ""
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         try:
             self._in_thread(self._open)
@@ -70,7 +71,10 @@ class SqlJournal:
         )
 
     def close(self) -> None:
-        """Finish what is being written, and let another server have the database."""
+        """Finish what is being written, and let another server have the database. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self._thread.submit(self._disconnect).result()
         self._thread.shutdown()
         self._engine.dispose()
