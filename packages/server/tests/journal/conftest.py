@@ -17,6 +17,14 @@ from cuebot.journal import SqlJournal
 sys.path.insert(0, str(Path(__file__).parent))  # the helper beside these tests, which is no package
 
 
+def administer(url: str, command: str) -> None:
+    """Carry out one command on the PostgreSQL server, outside any transaction."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(command))
+    engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server of our own on a Unix socket; as root its wheel runs it as a user `pgserver`."""
@@ -24,6 +32,8 @@ def postgresql_url() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="cuefarm-pg-"))  # a short path: a socket's may have 107 bytes
     server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
+        for command in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):  # no test cuts the power
+            administer(server.get_uri(), command)
         yield server.get_uri()
     finally:
         server.cleanup()
@@ -39,10 +49,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[st
             return f"sqlite:///{tmp_path / 'farm.sqlite'}"
         server = request.getfixturevalue("postgresql_url")
         name = f"farm_{uuid.uuid4().hex}"
-        engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
+        administer(server, f"CREATE DATABASE {name}")
         return str(server.replace("/postgres?", f"/{name}?"))
 
     return make

@@ -27,7 +27,7 @@ START_US = 1_793_400_000_000_000
 """2026-10-30: a few days before a month ends."""
 ENVELOPE = c.Envelope("ann", "test", "because")
 SOFT = {"eligible_us", "updated_us", "max_rss_kib"}
-"""Columns that may differ after a restart: two that are not written for their own sake, and one that telemetry raises."""
+"""May differ after a restart: two that are not written for their own sake, and one that telemetry raises."""
 
 
 def commit(journal: SqlJournal, batch: Batch) -> None:
@@ -107,13 +107,17 @@ class Mix:
             return
 
     def batch(self) -> Batch:
-        """Take what the next commit writes, and release what waits for it; agents take every launch at once."""
+        """Take what the next commit writes, as if it were durable at once."""
         batch = self.core.take()
+        self.release()
+        return batch
+
+    def release(self) -> None:
+        """What was taken is durable: agents get their launches, and take every one at once."""
         _, orders = self.core.committed(self.now_us)
         for _, runs in orders.launches:
             for run in runs:
                 self.core.answered(run.run_id, Answer.TAKEN, "", self.now_us)
-        return batch
 
     def until_batch(self) -> Batch:
         """Step until there is something to commit."""
@@ -293,7 +297,14 @@ def summary(farm: Farm) -> dict[str, Any]:
             for layer in farm.layers.values()
         },
         "depends": sorted(
-            [d.type.name, farm.jobs[d.er_job].name, farm.jobs[d.on_job].name, d.active, d.satisfied.hex(), len(d.waived)]
+            [
+                d.type.name,
+                farm.jobs[d.er_job].name,
+                farm.jobs[d.on_job].name,
+                d.active,
+                d.satisfied.hex(),
+                len(d.waived),
+            ]
             for d in farm.depends.values()
         ),
         "hosts": {

@@ -69,7 +69,9 @@ def fill(journal: SqlJournal) -> Mix:
         "3f0e0e57-7a5c-4b64-a54b-8d6c8c8b8a10",
     )
     work(5)
-    later = launch(spec_text("later", [("sim", "1-4", 1)], depend_text(DependType.PREVIOUS_FRAME, "later", "sim", "sim")))
+    later = launch(
+        spec_text("later", [("sim", "1-4", 1)], depend_text(DependType.PREVIOUS_FRAME, "later", "sim", "sim"))
+    )
     mix.do(c.AddDepend(DependType.JOB_ON_JOB, later, main))
     farm = mix.core.farm
     beauty = next(layer for layer in farm.layers.values() if layer.name == "beauty")

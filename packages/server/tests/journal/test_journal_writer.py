@@ -26,7 +26,9 @@ def test_a_second_writer_is_refused(url: str, open_journal: Open) -> None:
     open_journal(url)
 
 
-def test_a_second_process_is_refused_by_the_first_ones_id(new_database: Callable[[str], str], open_journal: Open) -> None:
+def test_a_second_process_is_refused_by_the_first_ones_id(
+    new_database: Callable[[str], str], open_journal: Open
+) -> None:
     """Another process on the same SQLite file, by another path to it, is refused with the process id of the writer."""
     url = new_database("sqlite")
     open_journal(url)

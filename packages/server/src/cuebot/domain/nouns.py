@@ -182,6 +182,10 @@ class Job:
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
 
 
+_NO_FRAMES = Frames([], 0)
+"""Stands in until a layer gets its own; made once, because a restart makes thousands of layers."""
+
+
 @dataclass(slots=True)
 class Layer:
     """Frames that run the same command with the same needs."""
@@ -225,7 +229,7 @@ class Layer:
     longest_us: Micros = Micros(0)
     shortest_us: Micros = Micros(0)
     max_rss: KiB = KiB(0)
-    frames: Frames = derived(lambda: Frames([], 0))
+    frames: Frames = derived(lambda: _NO_FRAMES)
     counts: list[int] = derived(no_counts)
     runs: dict[int, str] = derived(dict)
     """Frame index to the id of the run that is not known to have ended."""

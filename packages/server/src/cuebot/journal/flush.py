@@ -187,46 +187,77 @@ class _Many:
 
 
 class _Arrays:
-    """Many rows in PostgreSQL: one array a column, one statement, one round trip."""
+    """Many rows in PostgreSQL: one array a column, one statement, one round trip.
+
+    The arrays are written as text here, because the driver takes about 2 µs for each element of a list.
+    """
 
     place = "%s"
 
     def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
         self._quote = dialect.identifier_preparer.quote
+        self._literals: dict[str, tuple[Literal, ...]] = {}
 
     def insert(self, table: Table) -> str:
         """The statement that adds rows."""
         columns = ", ".join(self._quote(column.name) for column in table.columns)
-        arrays = ", ".join(f"%s::{_array_type(column.type)}[]" for column in table.columns)
-        return f"INSERT INTO {self._quote(table.name)} ({columns}) SELECT * FROM unnest({arrays})"
+        arrays = ", ".join(f"%s::{_array_of(column.type)[0]}[]" for column in table.columns)
+        statement = f"INSERT INTO {self._quote(table.name)} ({columns}) SELECT * FROM unnest({arrays})"
+        return self._remember(statement, table)
 
     def upsert(self, table: Table, key: tuple[str, ...]) -> str:
         """The statement that adds or replaces rows."""
-        return self.insert(table) + _on_conflict(table, key, self._quote)
+        return self._remember(self.insert(table) + _on_conflict(table, key, self._quote), table)
 
     def delete(self, table: Table) -> str:
         """The statement that removes rows by id."""
-        return f"DELETE FROM {self._quote(table.name)} WHERE id = ANY(%s::text[])"
+        statement = f"DELETE FROM {self._quote(table.name)} WHERE id = ANY(%s::text[])"
+        self._literals[statement] = (_text_element,)
+        return statement
 
     def run(self, connection: Connection, statement: str, rows: Iterable[Row]) -> None:
         """Carry out a statement for all rows at once."""
-        connection.exec_driver_sql(statement, tuple(_storable(column) for column in zip(*rows, strict=True)))
+        columns = zip(self._literals[statement], zip(*rows, strict=True), strict=True)
+        arrays = tuple("{" + ",".join(map(literal, column)) + "}" for literal, column in columns)
+        connection.exec_driver_sql(statement, arrays)
+
+    def _remember(self, statement: str, table: Table) -> str:
+        self._literals[statement] = tuple(_array_of(column.type)[1] for column in table.columns)
+        return statement
 
 
-def _storable(column: tuple[Any, ...]) -> list[Any]:
-    """A column as PostgreSQL can hold it: its text has no NUL, which an agent's words may."""
-    if any(isinstance(value, str) and "\0" in value for value in column):
-        return [value.replace("\0", "�") if isinstance(value, str) else value for value in column]
-    return list(column)
+Literal = Callable[[Any], str]
+"""Writes a value as an element of an array in PostgreSQL's text form."""
 
 
-def _array_type(type_: TypeEngine[Any]) -> str:
+def _text_element(value: str | None) -> str:
+    """Text, quoted. PostgreSQL's text has no NUL, which an agent's words may: another sign stands in for it."""
+    if value is None:
+        return "NULL"
+    if "\\" in value or '"' in value or "\0" in value:
+        value = value.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return f'"{value}"'
+
+
+def _whole_element(value: int | None) -> str:
+    return "NULL" if value is None else str(int(value))
+
+
+def _flag_element(value: bool) -> str:
+    return "t" if value else "f"
+
+
+def _bytes_element(value: bytes) -> str:
+    return f'"\\\\x{value.hex()}"'
+
+
+def _array_of(type_: TypeEngine[Any]) -> tuple[str, Literal]:
+    """The type of an array of a column's values, and how one is written."""
     if isinstance(type_, Boolean):
-        return "boolean"
+        return "boolean", _flag_element
     if isinstance(type_, Integer):
-        return "bigint"
-    return "bytea" if isinstance(type_, LargeBinary) else "text"
+        return "bigint", _whole_element
+    return ("bytea", _bytes_element) if isinstance(type_, LargeBinary) else ("text", _text_element)
 
 
 def _on_conflict(table: Table, key: tuple[str, ...], quote: Callable[[str], str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -41,32 +41,43 @@ def load_rows(connection: Connection) -> tuple[Rows, int]:
 def _things(connection: Connection, table: Table) -> list[Row]:
     """A table's rows in the order in which they came to be: an answered request's age is its place."""
     order = [table.c[name] for name in _ORDER if name in table.c]
-    names = table.c.keys()
+    names = [str(column.name) for column in table.columns]  # not quoted names, which are a class of their own
     result = connection.execute(select(table).order_by(*order, table.c.id))
     return [dict(zip(names, values, strict=True)) for values in result]
 
 
 def _frames(connection: Connection) -> Iterator[FrameRows]:
-    """Frame rows by layer. Rows come by primary key; a chunk is cut where the layer changes."""
+    """Frame rows by layer. Rows come by primary key, so a layer's lie together, if not always in one chunk."""
     read = _postgresql_chunks if connection.dialect.name == "postgresql" else _sqlite_chunks
-    parts: list[npt.NDArray[Any]] = []
+    parts: list[FrameRows] = []
     for chunk in read(connection):
-        for part in np.split(chunk, np.flatnonzero(np.diff(chunk[:, 0])) + 1) if len(chunk) else ():
-            if parts and part[0, 0] != parts[0][0, 0]:
-                yield _layer_frames(parts)
+        for part in _by_layer(chunk):
+            if parts and parts[0].layer_key != part.layer_key:
+                yield _joined(parts)
                 parts = []
             parts.append(part)
     if parts:
-        yield _layer_frames(parts)
+        yield _joined(parts)
 
 
-def _layer_frames(parts: list[npt.NDArray[Any]]) -> FrameRows:
-    def column(place: int) -> npt.NDArray[Any]:
-        dtype = _DTYPES[_NAMES[place]]
-        return np.concatenate([part[:, place].astype(dtype) for part in parts])
+def _by_layer(chunk: npt.NDArray[np.int64]) -> Iterator[FrameRows]:
+    """A chunk cut where the layer changes; each column gets its type once for the whole chunk."""
+    columns = {name: chunk[:, place].astype(_DTYPES[name]) for place, name in enumerate(_NAMES) if place >= 1}
+    indices = columns.pop("idx")
+    keys = chunk[:, 0]
+    cuts = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(keys)] if len(keys) else []
+    for first, end in pairwise(cuts):
+        yield FrameRows(
+            int(keys[first]), indices[first:end], {name: values[first:end] for name, values in columns.items()}
+        )
 
-    columns = {name: column(place) for place, name in enumerate(_NAMES) if place >= 2}
-    return FrameRows(int(parts[0][0, 0]), column(1), columns)
+
+def _joined(parts: list[FrameRows]) -> FrameRows:
+    """The parts of one layer as one."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+    return FrameRows(parts[0].layer_key, np.concatenate([part.indices for part in parts]), columns)
 
 
 def _sqlite_chunks(connection: Connection) -> Iterator[npt.NDArray[np.int64]]:
