@@ -28,7 +28,7 @@ def launched(core: Core, name: str) -> str:
 def test_a_job_waits_for_another_and_not_for_itself() -> None:
     """JOB_ON_JOB names no layer on either side, which does not make the sides the same."""
     numbers = itertools.count(1)
-    core = Core(Farm(), last_seq=0, started_us=0, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012x}")
+    core = Core(Farm(), last_seq=0, started_us=0, new_id=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000")
     core.execute(c.Seed(), SYSTEM, 1)
     first, second = launched(core, "anim"), launched(core, "comp")
     core.execute(c.AddDepend(DependType.JOB_ON_JOB, er_job=second, on_job=first), SYSTEM, 2)
