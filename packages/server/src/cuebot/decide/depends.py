@@ -58,8 +58,8 @@ def check_new(farm: Farm, depend: Depend) -> None:
             raise Refused(f"job {er_job.name!r} cannot wait for itself")
         if shape.on == "job" and on_job.complete and on_job.state is JobState.FINISHED:
             raise Refused(f"job {on_job.name!r} is complete; there is nothing to wait for")
-    same_layer = depend.er_layer is not None and depend.er_layer == depend.on_layer
-    if not shape.pairs and same_layer and depend.er_frame == depend.on_frame:
+    same_place = depend.er_layer == depend.on_layer and depend.er_frame == depend.on_frame
+    if not shape.pairs and depend.er_layer is not None and same_place:
         raise Refused("a layer or frame cannot wait for itself")
     if depend.type.name == "FRAME_BY_FRAME" and depend.er_layer == depend.on_layer:
         raise Refused("a layer cannot wait for itself frame by frame; PREVIOUS_FRAME can")

@@ -15,7 +15,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.engine.core import Core, Orders
-from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, Watch
+from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, Watch
 
 log = structlog.get_logger("engine")
 
@@ -26,7 +26,7 @@ COMMIT_GIVE_UP_SECONDS: Final = 60.0
 
 
 class JournalLost(RuntimeError):
-    """The journal has failed for too long; memory holds what the disk does not."""
+    """The journal has failed for too long, or belongs to another server now; memory holds what the disk does not."""
 
 
 class Engine:
@@ -119,6 +119,8 @@ class Engine:
         while True:
             try:
                 await self._journal.commit(batch)
+            except JournalSuperseded as error:
+                raise JournalLost(f"this server is no longer the journal's writer: {error}") from error
             except JournalError as error:
                 if self.stalled_since is None:
                     self.stalled_since = loop.time()
