@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import uvloop
+from opencue_proto import job_pb2, report_pb2, report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
 
 from benchmarks.table import Figure, show
 from cuebot.domain import commands as c
@@ -30,7 +31,6 @@ from cuebot.engine.rows import Rows
 from cuebot.spec import parse_spec
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
-from opencue_proto import job_pb2, report_pb2, report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
 
 CALLS = 5_000
 IN_FLIGHT = 32
@@ -273,7 +273,6 @@ async def _send_completions(port: int) -> None:
 
 
 async def _run_agents(port: int) -> None:
-    server = grpc.aio.server()
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
     reports = report_pb2_grpc.RqdReportInterfaceStub(channel)
     servers, targets = [], []

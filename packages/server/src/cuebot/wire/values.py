@@ -74,7 +74,7 @@ def int32(value: int) -> int:
 
 def time_s(micros: int) -> int:
     """A time in whole seconds for an int32 field; 0 is "never"."""
-    return int32(int(micros) // SECOND)
+    return min(int(micros) // SECOND, INT32_MAX)
 
 
 def cores(core_units: int) -> float:

@@ -35,12 +35,12 @@ def dispatch_ordered(farm: Farm, job: Job) -> list[Layer]:
     return sorted(farm.layers_of(job), key=lambda layer: layer.dispatch_order)
 
 
-def frame_seq(farm: Farm, layers: list[Layer], criteria: Any, call: Call) -> job_pb2.FrameSeq:
-    """One page of the frames that match."""
-    now_us = call.engine.now_us()
+async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: Call) -> None:
+    """Append one page of the frames that match."""
+    farm, now_us = call.farm, call.engine.now_us()
     found = find_frames(layers, criteria, now_us)
     rows = page_of(layers, found, criteria.page, criteria.limit, call.engine.core.limits.page_rows)
-    return job_pb2.FrameSeq(frames=[frame_message(farm, layer, index, now_us) for layer, index in rows])
+    await fill(messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
 
 
 class JobInterface:
@@ -90,10 +90,12 @@ class JobInterface:
         layers = [layer_message(farm, layer) for layer in dispatch_ordered(farm, _job(request, call))]
         return job_pb2.JobGetLayersResponse(layers=job_pb2.LayerSeq(layers=layers))
 
-    def GetFrames(self, request: Any, call: Call) -> Any:
+    async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of a job's frames by criteria."""
         layers = dispatch_ordered(call.farm, _job(request, call))
-        return job_pb2.JobGetFramesResponse(frames=frame_seq(call.farm, layers, request.req, call))
+        response = job_pb2.JobGetFramesResponse()
+        await fill_frames(response.frames.frames, layers, request.req, call)
+        return response
 
     def GetUpdatedFrames(self, request: Any, call: Call) -> Any:
         """Frames that changed since a time in seconds, the oldest change first, one page at most.
