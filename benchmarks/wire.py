@@ -55,8 +55,8 @@ async def completions(engine: Engine, port: int) -> list[Figure]:
 
 
 async def launches(engine: Engine, port: int) -> list[Figure]:
-    """Orders that one agent takes."""
-    async with _Agents(port) as agents:
+    """Orders that one agent takes, and of which it then says nothing."""
+    async with _Agents(port, "silent-agents") as agents:
         client = GrpcAgents(token=None, now_us=_now_us)
         answered: list[Answer] = []
         done = asyncio.Event()
@@ -197,13 +197,14 @@ async def _child(case: str, port: int) -> None:
 class _Agents:
     """A process with several agents; `targets` has their addresses."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, case: str = "agents") -> None:
         self._port = port
+        self._case = case
         self.targets: list[str] = []
 
     async def __aenter__(self) -> _Agents:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.wire", "agents", str(self._port)),
+            *(sys.executable, "-m", "benchmarks.wire", self._case, str(self._port)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -220,13 +221,16 @@ class _Agents:
 class _Agent(rqd_pb2_grpc.RqdInterfaceServicer):
     """Takes what it is given; a moment later it has succeeded."""
 
-    def __init__(self, name: str, reports: Any) -> None:
+    def __init__(self, name: str, reports: Any, *, silent: bool) -> None:
         self._reports = reports
+        self._silent = silent
         self._tasks: set[asyncio.Task[None]] = set()
         self.host = _render_host(name)
 
     async def LaunchFrame(self, request: Any, context: Any) -> Any:
         """Take a run."""
+        if self._silent:
+            return rqd_pb2.RqdStaticLaunchFrameResponse()
         task = asyncio.create_task(self._complete(request.run_frame))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -272,12 +276,12 @@ async def _send_completions(port: int) -> None:
         await asyncio.gather(*(some() for _ in range(IN_FLIGHT)))
 
 
-async def _run_agents(port: int) -> None:
+async def _run_agents(port: int, *, silent: bool) -> None:
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
     reports = report_pb2_grpc.RqdReportInterfaceStub(channel)
     servers, targets = [], []
     for number in range(HOSTS):
-        agent = _Agent(f"bench{number}", reports)
+        agent = _Agent(f"bench{number}", reports, silent=silent)
         server = grpc.aio.server()
         rqd_pb2_grpc.add_RqdInterfaceServicer_to_server(agent, server)
         target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
@@ -296,6 +300,7 @@ async def _run_agents(port: int) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        uvloop.run({"completions": _send_completions, "agents": _run_agents}[sys.argv[1]](int(sys.argv[2])))
+        case, port = sys.argv[1], int(sys.argv[2])
+        uvloop.run(_send_completions(port) if case == "completions" else _run_agents(port, silent=case != "agents"))
     else:
         print(show(list(figures())))
