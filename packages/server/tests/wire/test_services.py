@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 from opencue_proto import (
     comment_pb2,
@@ -145,6 +146,22 @@ async def test_changed_frames_are_told_since_a_time(site: Any) -> None:
     [updated] = reply.updated_frames.updated_frames
     assert (updated.id, updated.state, reply.state) == (frame.id, job_pb2.EATEN, job_pb2.PENDING)
     assert abs(reply.server_time - time.time()) < 5
+
+
+async def test_more_changes_than_a_page_holds_come_with_the_next_question(site: Any, tools: Any) -> None:
+    """The oldest changes come first, and the server time leads to the rest."""
+    job = await site.launch(tools.layer("beauty", "1-1500"))
+    [layer] = site.farm.layers_of(site.farm.jobs[job.id])
+    now_s = int(time.time())
+    layer.frames.updated_us[:] = (now_s - 40 + np.arange(1500) // 50) * 1_000_000
+    seen: set[str] = set()
+    last_check = now_s - 50
+    for _ in range(2):
+        reply = await site.job.GetUpdatedFrames(job_pb2.JobGetUpdatedFramesRequest(job=job, last_check=last_check))
+        assert len(reply.updated_frames.updated_frames) <= 1_000
+        seen |= {frame.id for frame in reply.updated_frames.updated_frames}
+        last_check = reply.server_time
+    assert len(seen) == 1_500
 
 
 async def test_a_repeated_request_id_gets_the_first_answer(site: Any, tools: Any) -> None:
