@@ -16,7 +16,7 @@ from cuebot.engine.core import SYSTEM, Core
 def seeded() -> Core:
     """Return a core with the farm of a first start."""
     numbers = itertools.count(1)
-    core = Core(Farm(), last_seq=0, started_us=0, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012x}")
+    core = Core(Farm(), last_seq=0, started_us=0, new_id=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000")
     core.execute(c.Seed(), SYSTEM, 1)
     return core
 

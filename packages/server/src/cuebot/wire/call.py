@@ -23,9 +23,10 @@ log = structlog.get_logger("wire")
 REQUEST_ID_KEY: Final = "cuefarm-request-id"
 USER_KEY: Final = "cuefarm-user"
 REQUEST_ID_CHARACTERS: Final = 128
+REASON_CHARACTERS: Final = 1_000
 COMMANDS_PER_CALL: Final = 2_000
-DETAIL_CHARACTERS: Final = 1_500
-"""Status texts travel in trailers, which clients cut off at 8 KiB; a character may take nine bytes there."""
+DETAIL_BYTES: Final = 1_500
+"""Status texts travel in trailers, where a byte may take three; from 8 KiB on clients may refuse the whole reply."""
 
 
 class Call:
@@ -63,7 +64,7 @@ class Call:
         return Envelope(
             actor=shown(actor or self.metadata(USER_KEY) or "unknown"),
             origin=self.origin(),
-            reason=reason[:DETAIL_CHARACTERS],
+            reason=reason[:REASON_CHARACTERS],
             # The method's name keeps an id that is used twice from being answered with another method's reply.
             request_id=f"{self.rpc}:{request_id}{part and ':' + part}" if request_id else "",
         )
@@ -118,7 +119,7 @@ def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Ca
             code, words = grpc.StatusCode[error.code], str(error)
         except Exception as error:  # noqa: BLE001
             code, words = grpc.StatusCode.INTERNAL, _failure(rpc, error)
-        await context.abort(code, words[:DETAIL_CHARACTERS])
+        await context.abort(code, words.encode()[:DETAIL_BYTES].decode(errors="ignore"))
         raise AssertionError("abort always raises")
 
     return answer

@@ -69,6 +69,21 @@ def page_of(layers: list[Layer], found: Selection, page: int, limit: int, most: 
     return [(chosen[place], index) for place, index in zip(places[rank].tolist(), indices[rank].tolist(), strict=True)]
 
 
+def changed_frames(layers: list[Layer], since_us: int, most: int) -> tuple[list[tuple[Layer, int]], bool]:
+    """Up to `most` frames that changed after a time, the oldest change first, and whether these are all."""
+    found = [np.flatnonzero(layer.frames.updated_us > since_us) for layer in layers]
+    if not any(len(indices) for indices in found):
+        return [], True
+    times = np.concatenate(
+        [layer.frames.updated_us[indices] for layer, indices in zip(layers, found, strict=True)],
+    )
+    places = np.repeat(np.arange(len(layers)), [len(indices) for indices in found])
+    indices = np.concatenate(found)
+    rank = np.argsort(times, kind="stable")[:most]
+    rows = [(layers[place], index) for place, index in zip(places[rank].tolist(), indices[rank].tolist(), strict=True)]
+    return rows, len(times) <= most
+
+
 class _Tests:
     """The tests that look at columns alone, their bounds parsed once."""
 

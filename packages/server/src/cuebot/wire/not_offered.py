@@ -133,7 +133,7 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "service.ServiceOverrideInterface": _all(_OVERRIDES, "Delete", "Update"),
     "show.ShowInterface": _all(_FILTERS, "CreateFilter", "FindFilter", "GetFilters")
     | _all(_OWNERS, "CreateOwner", "GetDeeds")
-    | _all(_OVERRIDES, "CreateServiceOverride", "GetServiceOverride", "GetServiceOverrides")
+    | _all(_OVERRIDES, "CreateServiceOverride", "GetServiceOverride")
     | _all(_DEPARTMENTS, "GetDepartment", "GetDepartments")
     | {
         "Archive": "shows are not archived; SetActive(false) keeps a show from taking jobs",

@@ -112,15 +112,29 @@ async def serve(
     offered = offered_services(
         token=token, allow_agents_without_token=allow_agents_without_token, allow_root=allow_root
     )
-    for service in service_descriptors():
-        handlers = {rpc.name: _handler(engine, service, rpc, offered.get(service.full_name)) for rpc in service.methods}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+    handlers = {
+        f"/{service.full_name}/{rpc.name}": _handler(engine, service, rpc, offered.get(service.full_name))
+        for service in service_descriptors()
+        for rpc in service.methods
+    }
+    server.add_generic_rpc_handlers((_Handlers(handlers),))
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise OSError(f"cannot listen on {address}: {error}; is another server running there?") from error
     await server.start()
     return server, port
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
+    """All methods by path: gRPC asks one generic handler after another, so there is only one."""
+
+    def __init__(self, handlers: dict[str, grpc.RpcMethodHandler]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """The handler of a call, or None where no interface has its method."""
+        return self._handlers.get(handler_call_details.method)
 
 
 def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any) -> grpc.RpcMethodHandler:

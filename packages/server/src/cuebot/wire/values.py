@@ -37,7 +37,7 @@ def whole_units(cores: float, what: str) -> CoreUnits:
 def _checked(cores: float, what: str, convert: Callable[[float], CoreUnits]) -> CoreUnits:
     if not math.isfinite(cores) or abs(cores) * 100 > INT32_MAX:
         raise Invalid(f"{what} is a number of cores up to {INT32_MAX // 100}, not {cores}")
-    return convert(cores)
+    return convert(round(cores, 4))  # 2.35 arrives as 2.3499999, because the field has 32 bits
 
 
 def unlimited_if_negative(value: int) -> int:
@@ -74,7 +74,7 @@ def int32(value: int) -> int:
 
 def time_s(micros: int) -> int:
     """A time in whole seconds for an int32 field; 0 is "never"."""
-    return int32(int(micros) // SECOND)
+    return min(int(micros) // SECOND, INT32_MAX)
 
 
 def cores(core_units: int) -> float:

@@ -22,7 +22,7 @@ from cuebot.wire.rpc.dependencies import (
     frame_waits_by,
     layer_waits_by,
 )
-from cuebot.wire.rpc.jobs import dispatch_ordered, frame_seq
+from cuebot.wire.rpc.jobs import dispatch_ordered, fill_frames
 from cuebot.wire.rpc.wording import kill_message
 
 
@@ -43,10 +43,12 @@ class FrameInterface:
         layer, index = call.farm.frame(request.id)
         return job_pb2.FrameGetFrameResponse(frame=frame_message(call.farm, layer, index, call.engine.now_us()))
 
-    def GetFrames(self, request: Any, call: Call) -> Any:
+    async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of the frames of an active job, found by its name."""
         layers = dispatch_ordered(call.farm, call.farm.job_named(request.job))
-        return job_pb2.FrameGetFramesResponse(frames=frame_seq(call.farm, layers, request.r, call))
+        response = job_pb2.FrameGetFramesResponse()
+        await fill_frames(response.frames.frames, layers, request.r, call)
+        return response
 
     async def Eat(self, request: Any, call: Call) -> None:
         """Give a frame up."""

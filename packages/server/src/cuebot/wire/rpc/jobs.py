@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-import numpy as np
 from opencue_proto import comment_pb2, depend_pb2, job_pb2
 
 from cuebot.domain import commands as c
@@ -17,7 +16,7 @@ from cuebot.domain.states import DependType, JobState
 from cuebot.domain.units import SECOND
 from cuebot.spec import parse_spec
 from cuebot.wire.call import Call, fill
-from cuebot.wire.frame_search import find_frames, page_of
+from cuebot.wire.frame_search import changed_frames, find_frames, page_of
 from cuebot.wire.messages.comments import comment_message, commented, comments_of
 from cuebot.wire.messages.frames import frame_message, updated_frame_message
 from cuebot.wire.messages.jobs import job_message
@@ -35,12 +34,12 @@ def dispatch_ordered(farm: Farm, job: Job) -> list[Layer]:
     return sorted(farm.layers_of(job), key=lambda layer: layer.dispatch_order)
 
 
-def frame_seq(farm: Farm, layers: list[Layer], criteria: Any, call: Call) -> job_pb2.FrameSeq:
-    """One page of the frames that match."""
-    now_us = call.engine.now_us()
+async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: Call) -> None:
+    """Append one page of the frames that match."""
+    farm, now_us = call.farm, call.engine.now_us()
     found = find_frames(layers, criteria, now_us)
     rows = page_of(layers, found, criteria.page, criteria.limit, call.engine.core.limits.page_rows)
-    return job_pb2.FrameSeq(frames=[frame_message(farm, layer, index, now_us) for layer, index in rows])
+    await fill(messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
 
 
 class JobInterface:
@@ -90,12 +89,14 @@ class JobInterface:
         layers = [layer_message(farm, layer) for layer in dispatch_ordered(farm, _job(request, call))]
         return job_pb2.JobGetLayersResponse(layers=job_pb2.LayerSeq(layers=layers))
 
-    def GetFrames(self, request: Any, call: Call) -> Any:
+    async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of a job's frames by criteria."""
         layers = dispatch_ordered(call.farm, _job(request, call))
-        return job_pb2.JobGetFramesResponse(frames=frame_seq(call.farm, layers, request.req, call))
+        response = job_pb2.JobGetFramesResponse()
+        await fill_frames(response.frames.frames, layers, request.req, call)
+        return response
 
-    def GetUpdatedFrames(self, request: Any, call: Call) -> Any:
+    async def GetUpdatedFrames(self, request: Any, call: Call) -> Any:
         """Frames that changed since a time in seconds, the oldest change first, one page at most.
 
         `server_time` is what to ask with next time. Where the page is full it is set back to the last change sent, so
@@ -103,25 +104,18 @@ class JobInterface:
         """
         farm, job = call.farm, _job(request, call)
         wanted = {layer.id for layer in request.layer_filter.layers}
-        since_us = request.last_check * SECOND
-        changed = [
-            (int(layer.frames.updated_us[index]), place, index)
-            for place, layer in enumerate(farm.layers_of(job))
-            if not wanted or layer.id in wanted
-            for index in np.flatnonzero(layer.frames.updated_us > since_us).tolist()
-        ]
-        changed.sort()
+        layers = [layer for layer in farm.layers_of(job) if not wanted or layer.id in wanted]
         most = call.engine.core.limits.page_rows
+        changed, is_all = changed_frames(layers, request.last_check * SECOND, most)
         server_time_s = call.engine.now_us() // SECOND - 1
-        if len(changed) > most and changed[most - 1][0] // SECOND - 1 > request.last_check:
-            server_time_s = changed[most - 1][0] // SECOND - 1
-        layers = farm.layers_of(job)
-        frames = [updated_frame_message(farm, layers[place], index) for _, place, index in changed[:most]]
-        return job_pb2.JobGetUpdatedFramesResponse(
-            state=int(job.state),
-            server_time=int32(server_time_s),
-            updated_frames=job_pb2.UpdatedFrameSeq(updated_frames=frames),
-        )
+        if not is_all:
+            layer, index = changed[-1]
+            last_change_s = int(layer.frames.updated_us[index]) // SECOND - 1
+            server_time_s = last_change_s if last_change_s > request.last_check else server_time_s
+        response = job_pb2.JobGetUpdatedFramesResponse(state=int(job.state), server_time=int32(server_time_s))
+        messages = response.updated_frames.updated_frames
+        await fill(messages, changed, lambda row: updated_frame_message(farm, row[0], row[1]))
+        return response
 
     # --- launching and ending -------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from cuebot.domain.units import SECOND
 from cuebot.wire.call import Call
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.rpc.dependencies import LAYER_TYPES, Side, add_depend, depend_seq, drop, layer_waits_by
-from cuebot.wire.rpc.jobs import ORDERS, frame_seq
+from cuebot.wire.rpc.jobs import ORDERS, fill_frames
 from cuebot.wire.rpc.wording import kill_message
 from cuebot.wire.values import units, whole_units
 
@@ -37,9 +37,11 @@ class LayerInterface:
         """The layer with that id."""
         return job_pb2.LayerGetLayerResponse(layer=layer_message(call.farm, call.farm.get("layer", request.id)))
 
-    def GetFrames(self, request: Any, call: Call) -> Any:
+    async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of a layer's frames by criteria."""
-        return job_pb2.LayerGetFramesResponse(frames=frame_seq(call.farm, [_layer(request, call)], request.s, call))
+        response = job_pb2.LayerGetFramesResponse()
+        await fill_frames(response.frames.frames, [_layer(request, call)], request.s, call)
+        return response
 
     def GetOutputPaths(self, request: Any, call: Call) -> Any:
         """The files that a layer writes, as registered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from cuebot.domain import commands as c
@@ -126,6 +127,7 @@ def host_facts(host: Any) -> c.HostFacts:
     )
 
 
+@lru_cache(maxsize=16_384)
 def short_name(name: str) -> str:
     """A host's name without its domain; an address stays whole (behaviour_dispatch 2.3)."""
     try:

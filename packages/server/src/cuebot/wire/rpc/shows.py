@@ -71,6 +71,11 @@ class ShowInterface:
         found.sort(key=lambda message: message.name)
         return show_pb2.ShowGetSubscriptionResponse(subscriptions=subscription_pb2.SubscriptionSeq(subscriptions=found))
 
+    def GetServiceOverrides(self, request: Any, call: Call) -> Any:
+        """A show's own services: there are none, and clients that list services ask for them beside the others."""
+        _show(request, call)
+        return show_pb2.ShowGetServiceOverridesResponse()
+
     async def CreateShow(self, request: Any, call: Call) -> Any:
         """Make a show."""
         id = await call.submit(c.CreateShow(request.name))
