@@ -1,1 +1,1 @@
-"""Placeholder until the module lands."""
+"""The farm's command-line tools."""

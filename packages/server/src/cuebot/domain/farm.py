@@ -200,8 +200,9 @@ class Farm:
 
     def host_tags(self, host: Host) -> frozenset[str]:
         """Everything a layer's tag can match on this host, lower case."""
-        tags = [*host.manual_tags, *host.hardware_tags, host.name, self.allocations[host.allocation_id].tag]
-        return frozenset(tag.lower() for tag in tags)
+        allocation_tags = self.allocations[host.allocation_id].tag.split(",")  # D6: a comma list is several tags
+        tags = [*host.manual_tags, *host.hardware_tags, host.name, *allocation_tags]
+        return frozenset(tag.strip().lower() for tag in tags if tag.strip())
 
     def used_on(self, host: Host) -> tuple[int, int, int]:
         """What a host's procs hold: core units, KiB of memory, GPUs."""

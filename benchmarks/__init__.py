@@ -1,0 +1,1 @@
+"""What speed is claimed, as programs that anyone can run."""

@@ -1,0 +1,39 @@
+"""The link's process, started by the runner only."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+
+from rqd import log, options
+
+RUNNER_LOST = 3
+REVIVAL_SECONDS = 0.5
+
+
+def main() -> int:
+    """Serve until the runner says stop; where the runner dies instead, become a new one."""
+    # Whoever stops an agent signals all of it. The runner decides; the link has outcomes to deliver until it is told.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    parser = argparse.ArgumentParser(prog="rqd.link")
+    parser.add_argument("--runner-fd", type=int, required=True)
+    parser.add_argument("arguments", nargs="*")
+    given = parser.parse_args()
+    agent_options = options.parse(given.arguments)
+    log.configure("rqd.link", agent_options.log_level)
+    from rqd.link.process import run_link
+
+    status = run_link(agent_options, given.runner_fd)
+    if status == RUNNER_LOST:
+        log.error("runner died; starting another in its place")
+        time.sleep(REVIVAL_SECONDS)  # a runner that dies at once must not keep a core busy
+        os.execv(sys.executable, [sys.executable, "-m", "rqd", *given.arguments])
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

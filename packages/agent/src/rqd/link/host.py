@@ -1,0 +1,70 @@
+"""What this host says of itself in every report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+import psutil
+from opencue_proto import host_pb2, report_pb2
+
+from rqd import __version__, log
+from rqd.options import Options
+
+KB = 1024
+
+
+class Host:
+    """Facts about the machine: those that stay are read once, the others for each report."""
+
+    # GPUs and NIMBY (is somebody sitting at this desk?) are host facts too: their fields of RenderHost stay empty yet.
+
+    def __init__(self, options: Options, address: str, instance: str, size: list[int]) -> None:
+        self.is_stopping = False
+        self._options = options
+        self._sockets, self._cores, self._threads_per_core, self._memory_kb = size
+        self._attributes = {
+            "SP_OS": platform.system().lower(),
+            "hyperthreadingMultiplier": str(self._threads_per_core),
+            "cuefarm.agent": __version__,
+            "cuefarm.address": address,
+            "cuefarm.instance": instance,
+            "cuefarm.lease_seconds": f"{options.lease_seconds:g}",
+        }
+        word_size = "64bit" if sys.maxsize > 2**32 else "32bit"
+        self._tags = [f"rqdv-{__version__}", *options.tags, word_size, platform.release()]
+        self._boot_time = int(psutil.boot_time())
+
+    def message(self) -> Any:
+        """Measure now, as the wire wants it: KiB, hundredths of a core, load times a hundred."""
+        memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+        disk_kb, free_disk_kb = self._disk()
+        load = os.getloadavg()[0] * 100 / self._threads_per_core
+        return report_pb2.RenderHost(
+            name=self._options.name,
+            facility=self._options.facility,
+            num_procs=self._sockets,
+            cores_per_proc=self._cores * 100 // self._sockets,
+            total_mem=self._memory_kb,
+            free_mem=min(self._memory_kb, memory.available // KB),
+            total_swap=swap.total // KB,
+            free_swap=swap.free // KB,
+            total_mcp=disk_kb,
+            free_mcp=free_disk_kb,
+            load=int(load),
+            boot_time=self._boot_time,
+            tags=self._tags,
+            state=host_pb2.DOWN if self.is_stopping else host_pb2.UP,
+            attributes=self._attributes,
+        )
+
+    def _disk(self) -> tuple[int, int]:
+        """Size and free room of the disk that frames work on; none where the folder is gone, so nothing is booked."""
+        try:
+            disk = os.statvfs(self._options.temp)
+        except OSError as problem:
+            log.error("working folder of frames cannot be measured", folder=self._options.temp, why=problem.strerror)
+            return 0, 0
+        return disk.f_blocks * disk.f_frsize // KB, disk.f_bavail * disk.f_frsize // KB

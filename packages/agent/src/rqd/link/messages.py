@@ -1,0 +1,86 @@
+"""Between the wire's messages and the plain dicts that the runner understands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import report_pb2
+
+Description = dict[str, Any]
+
+
+def launch_from(run_frame: Any) -> Description:
+    """What the runner needs of a RunFrame."""
+    environment = dict(run_frame.environment)
+    memory = environment.get("CUE_MEMORY", "")
+    return {
+        "run_id": run_frame.resource_id,
+        "frame_id": run_frame.frame_id,
+        "frame_name": run_frame.frame_name,
+        "job_id": run_frame.job_id,
+        "job_name": run_frame.job_name,
+        "layer_id": run_frame.layer_id,
+        "command": run_frame.command,
+        "user_name": run_frame.user_name,
+        "log_dir": run_frame.log_dir,
+        "show": run_frame.show,
+        "shot": run_frame.shot,
+        "uid": run_frame.uid if run_frame.HasField("uid") else None,
+        "gid": run_frame.gid,
+        "core_units": run_frame.num_cores,
+        "gpus": run_frame.num_gpus,
+        "memory_kb": int(memory) if memory.isascii() and memory.isdigit() else 0,
+        "environment": environment,
+    }
+
+
+def frame_info(run: Description) -> Any:
+    """A run as reports list it."""
+    attributes = {"cuefarm.state": run["state"]}
+    outcome = run["outcome"]
+    if outcome is not None:
+        attributes["cuefarm.cause"] = outcome["cause"]
+        attributes["cuefarm.run_ms"] = str(outcome["run_ms"])
+        attributes["cuefarm.cpu_ms"] = str(outcome["user_ms"] + outcome["system_ms"])
+        if outcome["message"]:
+            attributes["cuefarm.message"] = outcome["message"]
+        if outcome["kill_message"]:
+            attributes["cuefarm.kill_message"] = outcome["kill_message"]
+    return report_pb2.RunningFrameInfo(
+        resource_id=run["run_id"],
+        job_id=run["job_id"],
+        job_name=run["job_name"],
+        frame_id=run["frame_id"],
+        frame_name=run["frame_name"],
+        layer_id=run["layer_id"],
+        num_cores=run["core_units"],
+        num_gpus=run["gpus"],
+        start_time=run["start_ms"],
+        rss=run["rss_kb"],
+        max_rss=run["max_rss_kb"],
+        vsize=run["vsize_kb"],
+        max_vsize=run["max_vsize_kb"],
+        llu_time=run["log_written_s"],
+        attributes=attributes,
+    )
+
+
+def completion(run: Description, host: Any) -> Any:
+    """The outcome of a run that ended."""
+    outcome = run["outcome"]
+    return report_pb2.RqdReportRunningFrameCompletionRequest(
+        frame_complete_report=report_pb2.FrameCompleteReport(
+            host=host,
+            frame=frame_info(run),
+            exit_status=outcome["exit_status"],
+            exit_signal=outcome["exit_signal"],
+            run_time=outcome["run_ms"] // 1000,
+        )
+    )
+
+
+def core_detail(cores: dict[str, int]) -> Any:
+    """Core units in all, idle, locked and booked."""
+    return report_pb2.CoreDetail(
+        total_cores=cores["total"], idle_cores=cores["idle"], locked_cores=cores["locked"], booked_cores=cores["booked"]
+    )

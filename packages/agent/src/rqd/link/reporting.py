@@ -1,0 +1,128 @@
+"""Reports to the server: one at the start, then one every ten seconds, and the answers to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from typing import Any, Callable
+
+import grpc
+from opencue_proto import report_pb2
+
+from rqd import log
+from rqd.link.host import Host
+from rqd.link.messages import core_detail, frame_info
+from rqd.link.runner_line import RunnerLine
+from rqd.link.server import Server
+
+RETRY_SECONDS_MIN = 0.25
+RETRY_SECONDS_MAX = 5.0
+END_RUNS_KEY = "cuefarm-end-runs"
+
+
+class Reporting:
+    """Keeps the server informed, and the runner of what the server answered."""
+
+    def __init__(
+        self,
+        *,
+        line: RunnerLine,
+        server: Server,
+        host: Host,
+        report_seconds: float,
+        boot_seconds: Callable[[], float],
+        on_host_measured: Callable[[Any], None],
+        on_contact: Callable[[], None],
+    ) -> None:
+        self._line = line
+        self._server = server
+        self._host = host
+        self._report_seconds = report_seconds
+        self._boot_seconds = boot_seconds
+        self._on_host_measured = on_host_measured
+        self._on_contact = on_contact
+        self._has_contact = False
+        self._failed_since = time.monotonic()
+        self._wake = asyncio.Event()
+
+    def report_soon(self) -> None:
+        """Send a report now instead of when it is due."""
+        self._wake.set()
+
+    def suspect(self) -> None:
+        """An outcome did not get through: find out at once whether the server is there."""
+        if self._has_contact:
+            self._wake.set()
+
+    async def host_report(self) -> Any:
+        """What a report says at this moment."""
+        known = await self._line.call("runs")
+        host = self._host.message()
+        self._on_host_measured(host)
+        return report_pb2.HostReport(
+            host=host, frames=[frame_info(run) for run in known["runs"]], core_info=core_detail(known["cores"])
+        )
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        has_started = False
+        failures = 0
+        while True:
+            self._wake.clear()
+            try:
+                if not has_started:
+                    await self._report_startup()
+                    has_started = True
+                await self._report_status()
+            except grpc.RpcError as problem:
+                failures += 1
+                self._lost(problem)
+                seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(failures, 10)) * random.uniform(0.8, 1.2)
+            else:
+                failures = 0
+                self._regained()
+                seconds = self._report_seconds * random.uniform(0.8, 1.2)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _report_startup(self) -> None:
+        report = await self.host_report()
+        boot_report = report_pb2.BootReport(host=report.host, core_info=report.core_info)
+        await self._server.call("ReportRqdStartup", report_pb2.RqdReportRqdStartupRequest(boot_report=boot_report))
+
+    async def _report_status(self) -> None:
+        report = await self.host_report()
+        sent_at = self._boot_seconds()
+        request = report_pb2.RqdReportStatusRequest(host_report=report)
+        trailing = await (await self._server.call("ReportStatus", request)).trailing_metadata()
+        named = {
+            run_id.strip() for key, value in trailing or () if key == END_RUNS_KEY for run_id in str(value).split(",")
+        }
+        reported = [frame.resource_id for frame in report.frames]
+        self._line.tell(
+            "contact",
+            sent_at=sent_at,
+            confirmed=[run_id for run_id in reported if run_id not in named],
+            end=[run_id for run_id in reported if run_id in named],
+        )
+
+    def _lost(self, problem: grpc.RpcError) -> None:
+        if self._has_contact:
+            self._failed_since = time.monotonic()
+        self._has_contact = False
+        log.warning(
+            "report not answered",
+            server=self._server.address,
+            code=problem.code().name,
+            why=problem.details(),
+            for_seconds=f"{time.monotonic() - self._failed_since:.0f}",
+        )
+        self._server.contact_lost()
+
+    def _regained(self) -> None:
+        if not self._has_contact:
+            log.info("in contact with the server", server=self._server.address)
+            self._has_contact = True
+            self._on_contact()

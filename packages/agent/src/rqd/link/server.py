@@ -1,0 +1,78 @@
+"""The way to the server: where it is, and the calls that can be made to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import grpc
+from opencue_proto import report_pb2_grpc
+
+from rqd import log
+from rqd.link.token import Token
+from rqd.options import Options
+
+CALL_SECONDS = 10.0
+NOBODY = "127.0.0.1:1"
+
+_CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.enable_http_proxy", 0),  # a farm's own hosts are never behind a web proxy
+)
+
+
+class Server:
+    """A channel to one of the servers, replaced by one to the next when contact is lost."""
+
+    def __init__(self, options: Options, token: Token) -> None:
+        self._options = options
+        self._token = token
+        self._choice = 0
+        self._closing: set[asyncio.Task[None]] = set()
+        self.address = ""
+        self._channel: Optional[Any] = None
+        self._stub: Any
+        self._connect()
+
+    async def call(self, method: str, request: Any) -> Any:
+        """Make one call that is answered; returns the call, which has the trailing metadata. Raises grpc.RpcError."""
+        call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._token.metadata())
+        await call
+        return call
+
+    def contact_lost(self) -> None:
+        """Read again where the servers are and what the token is, and try the next one."""
+        self._choice += 1
+        try:
+            self._token.read_again()
+        except (OSError, ValueError) as problem:
+            log.warning("token cannot be read again", why=problem)
+        self._connect()
+
+    def _connect(self) -> None:
+        addresses = self._addresses()
+        self.address = addresses[self._choice % len(addresses)] if addresses else ""
+        target = self.address or NOBODY  # no address is known yet: fail like a server that does not answer
+        old, self._channel = self._channel, grpc.aio.insecure_channel(target, _CHANNEL_OPTIONS)
+        self._stub = report_pb2_grpc.RqdReportInterfaceStub(self._channel)
+        if old is not None:
+            # Calls in flight may still be answered; a channel that is closed under them would cancel them.
+            closing = asyncio.get_running_loop().create_task(old.close(CALL_SECONDS + 1))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    def _addresses(self) -> Sequence[str]:
+        path = self._options.server_file
+        if path is None:
+            return self._options.servers
+        try:
+            with open(path, encoding="utf-8") as file:
+                address = json.load(file)["grpc"]
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            log.warning("server file cannot be read", path=path, why=repr(problem))
+            return [self.address] if self.address else []
+        return [str(address)]

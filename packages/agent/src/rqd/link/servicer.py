@@ -1,0 +1,121 @@
+"""What the server can ask of the agent: `RqdInterface`."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NoReturn
+
+import grpc
+from opencue_proto import rqd_pb2, rqd_pb2_grpc
+
+from rqd.link.messages import frame_info, launch_from
+from rqd.link.reporting import Reporting
+from rqd.link.runner_line import RunnerLine, RunnerLost, RunnerRefused
+
+RUN_ID_KEY = "cuefarm-run-id"
+
+_ABSENT = {
+    "GetRunFrame": "ask GetRunningFrameStatus",
+    "NimbyOn": "this agent does not watch who sits at the machine; lock its cores instead",
+    "NimbyOff": "this agent does not watch who sits at the machine; unlock its cores instead",
+    "RebootNow": "this agent does not reboot its machine; shut the agent down and reboot by other means",
+    "RebootIdle": "this agent does not reboot its machine; use ShutdownRqdIdle and reboot by other means",
+    "RestartRqdNow": "this agent does not restart itself; use ShutdownRqdNow under a supervisor that starts it again",
+    "RestartRqdIdle": "this agent does not restart itself; use ShutdownRqdIdle under a supervisor that starts it again",
+}
+
+
+class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):  # type: ignore[misc]
+    """Each call becomes one question to the runner; its refusals become statuses."""
+
+    def __init__(self, line: RunnerLine, reporting: Reporting) -> None:
+        self._line = line
+        self._reporting = reporting
+
+    async def LaunchFrame(self, request: Any, context: Any) -> Any:
+        """Hand a run to the runner. OK: the runner has it, and its outcome will come, whatever it is."""
+        await self._ask(context, "launch", launch=launch_from(request.run_frame))
+        return rqd_pb2.RqdStaticLaunchFrameResponse()
+
+    async def KillRunningFrame(self, request: Any, context: Any) -> Any:
+        """End a run, or whatever runs under a frame's id."""
+        run_id = _run_id(context)
+        await self._ask(context, "kill", run_id=run_id, frame_id=request.frame_id, message=request.message)
+        return rqd_pb2.RqdStaticKillRunningFrameResponse()
+
+    async def GetRunningFrameStatus(self, request: Any, context: Any) -> Any:
+        """Describe what runs under a frame's id; NOT_FOUND is proof that nothing does."""
+        run = await self._ask(context, "find", run_id=_run_id(context), frame_id=request.frame_id)
+        return rqd_pb2.RqdStaticGetRunningFrameStatusResponse(running_frame_info=frame_info(run))
+
+    async def ReportStatus(self, request: Any, context: Any) -> Any:
+        """Answer with the report that a server would get at this moment."""
+        try:
+            return rqd_pb2.RqdStaticReportStatusResponse(host_report=await self._reporting.host_report())
+        except RunnerLost:
+            await _abort_runner_lost(context)
+
+    async def Lock(self, request: Any, context: Any) -> Any:
+        """Offer some cores less (hundredths of a core)."""
+        if request.cores < 0:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"cannot lock {request.cores} core units")
+        await self._change_lock(context, "lock", core_units=request.cores, all=False)
+        return rqd_pb2.RqdStaticLockResponse()
+
+    async def LockAll(self, request: Any, context: Any) -> Any:
+        """Offer no cores any more. What runs goes on."""
+        await self._change_lock(context, "lock", core_units=0, all=True)
+        return rqd_pb2.RqdStaticLockAllResponse()
+
+    async def Unlock(self, request: Any, context: Any) -> Any:
+        """Offer some of the locked cores again (hundredths of a core)."""
+        if request.cores < 0:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"cannot unlock {request.cores} core units")
+        await self._change_lock(context, "unlock", core_units=request.cores, all=False)
+        return rqd_pb2.RqdStaticUnlockResponse()
+
+    async def UnlockAll(self, request: Any, context: Any) -> Any:
+        """Offer all cores again, and take back a shutdown that waits for the last frame."""
+        await self._change_lock(context, "unlock", core_units=0, all=True)
+        return rqd_pb2.RqdStaticUnlockAllResponse()
+
+    async def ShutdownRqdNow(self, request: Any, context: Any) -> Any:
+        """End all frames and then the agent."""
+        await self._ask(context, "shutdown", when_idle=False)
+        return rqd_pb2.RqdStaticShutdownNowResponse()
+
+    async def ShutdownRqdIdle(self, request: Any, context: Any) -> Any:
+        """Lock all cores, and end the agent after its last frame."""
+        await self._change_lock(context, "shutdown", when_idle=True)
+        return rqd_pb2.RqdStaticShutdownIdleResponse()
+
+    async def _change_lock(self, context: Any, do: str, **fields: object) -> None:
+        await self._ask(context, do, **fields)
+        self._reporting.report_soon()
+
+    async def _ask(self, context: Any, do: str, **fields: object) -> Any:
+        try:
+            return await self._line.call(do, **fields)
+        except RunnerRefused as refusal:
+            await context.abort(grpc.StatusCode[refusal.code], str(refusal))
+        except RunnerLost:
+            await _abort_runner_lost(context)
+
+
+async def _abort_runner_lost(context: Any) -> NoReturn:
+    await context.abort(grpc.StatusCode.UNAVAILABLE, "the agent is starting again; what it had will be in its report")
+    raise AssertionError("abort raises")
+
+
+def _run_id(context: Any) -> str:
+    return next((str(value) for key, value in context.invocation_metadata() if key == RUN_ID_KEY), "")
+
+
+def _refusing(name: str, advice: str) -> Callable[[RqdServicer, Any, Any], Any]:
+    async def refuse(self: RqdServicer, request: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{name}: {advice}")
+
+    return refuse
+
+
+for _name, _advice in _ABSENT.items():
+    setattr(RqdServicer, _name, _refusing(_name, _advice))

@@ -1,0 +1,66 @@
+"""The installation's token: sent with each call, asked of each caller."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Iterable
+from typing import Any, Callable, Optional
+
+import grpc
+
+KEY = "cuefarm-token"
+
+
+class Token:
+    """The content of a token file, or none where the agent was given no file."""
+
+    def __init__(self, path: Optional[str]) -> None:
+        self._path = path
+        self._text = ""
+        if path is not None:
+            self.read_again()
+
+    def read_again(self) -> None:
+        """Read the file; raises OSError or ValueError where there is no token in it."""
+        if self._path is None:
+            return
+        with open(self._path, encoding="utf-8") as file:
+            text = file.read().strip()
+        if not text or not text.isascii() or not text.isprintable():
+            raise ValueError(f"token file {self._path} must hold one line of printable ASCII")
+        self._text = text
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes with every call to the server."""
+        return ((KEY, self._text),) if self._text else ()
+
+    def refusal(self, metadata: Iterable[tuple[str, object]]) -> Optional[str]:
+        """Say what is wrong with a caller's metadata; nothing where it may go on."""
+        if not self._text:
+            return None
+        given = next((value for key, value in metadata if key == KEY), None)
+        if given is None:
+            return f"this agent wants the installation's token: metadata {KEY}, the content of the farm's token file"
+        if not hmac.compare_digest(str(given).encode(), self._text.encode()):
+            return (
+                f"the metadata {KEY} is not this installation's token; caller and agent must read the same token file"
+            )
+        return None
+
+
+class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Refuses every call, of whatever method, that does not carry the token."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    async def intercept_service(self, go_on: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        """Let the call through, or answer it here."""
+        refusal = self._token.refusal(details.invocation_metadata)
+        if refusal is None:
+            return await go_on(details)
+
+        async def refuse(request: Any, context: Any) -> None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, refusal)
+
+        return grpc.unary_unary_rpc_method_handler(refuse)

@@ -1,0 +1,200 @@
+"""What `rqd` can be told on its command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from dataclasses import dataclass
+from typing import Optional
+
+from rqd import __version__, log
+
+DEFAULT_SERVER = "localhost:8443"
+DEFAULT_PORT = 8444
+CONTACT_POLICIES = ("suspend", "continue", "kill")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line, checked, with every path absolute. `arguments` are the words it was made from."""
+
+    arguments: tuple[str, ...]
+    spool: str
+    name: str
+    facility: str
+    servers: tuple[str, ...]
+    server_file: Optional[str]
+    token_file: Optional[str]
+    bind: str
+    port: int
+    tags: tuple[str, ...]
+    cores: Optional[int]
+    memory_gb: Optional[float]
+    temp: str
+    lease_seconds: float
+    on_lost_contact: str
+    orphan_exit_after_seconds: Optional[float]
+    become_job_user: bool
+    report_seconds: float
+    kill_grace_seconds: float
+    log_level: str
+
+
+def parse(arguments: list[str]) -> Options:
+    """Read the command line; ends the process with status 2 and a usage line where it makes no sense."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.server and given.server_file:
+        parser.error("give --server or --server-file, not both")
+    servers = _words(given.server or os.environ.get("CUEBOT_HOSTS", "") or DEFAULT_SERVER)
+    for address in servers:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            parser.error(f"--server: {address!r} is not HOST:PORT")
+    if given.become_job_user and os.geteuid() != 0:
+        parser.error("--become-job-user needs an agent that runs as root")
+    return Options(
+        arguments=tuple(arguments),
+        spool=os.path.abspath(os.path.expanduser(given.spool)),
+        name=given.name,
+        facility=given.facility,
+        servers=servers,
+        server_file=_absolute(given.server_file),
+        token_file=_absolute(given.token_file),
+        bind=given.bind,
+        port=given.port,
+        tags=tuple(tag for words in given.tag for tag in _words(words)),
+        cores=given.cores,
+        memory_gb=given.memory_gb,
+        temp=os.path.abspath(given.temp),
+        lease_seconds=given.lease_seconds,
+        on_lost_contact=given.on_lost_contact,
+        orphan_exit_after_seconds=given.orphan_exit_after,
+        become_job_user=given.become_job_user,
+        report_seconds=given.report_seconds,
+        kill_grace_seconds=given.kill_grace_seconds,
+        log_level=given.log_level,
+    )
+
+
+def default_spool() -> str:
+    """Where an agent keeps its spool when it is not told: a system folder for root, the user's state folder else."""
+    if os.name == "posix" and os.geteuid() == 0:
+        return "/var/lib/cuefarm/rqd"
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(state, "cuefarm", "rqd")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rqd",
+        description="Run frames of a render farm on this machine, and report to its server.",
+        epilog="Stop it with SIGTERM or Ctrl-C: frames are ended and go back to waiting. A second signal hurries.",
+    )
+    add = parser.add_argument
+    server = parser.add_argument_group("the server")
+    server.add_argument(
+        "--server",
+        metavar="HOST:PORT[,HOST:PORT]",
+        help=f"where the server answers (default: $CUEBOT_HOSTS, else {DEFAULT_SERVER})",
+    )
+    server.add_argument(
+        "--server-file",
+        metavar="FILE",
+        help='a JSON file whose key "grpc" is the server\'s HOST:PORT, read again whenever contact is lost',
+    )
+    server.add_argument("--token-file", metavar="FILE", help="the installation's token; without, callers need none")
+    server.add_argument("--report-seconds", metavar="S", type=_positive, default=10.0, help="seconds between reports")
+    server.add_argument(
+        "--lease-seconds",
+        metavar="S",
+        type=_positive,
+        default=300.0,
+        help="how long frames run without an answer from a server (default: %(default)g)",
+    )
+    server.add_argument(
+        "--on-lost-contact",
+        choices=CONTACT_POLICIES,
+        default="suspend",
+        help="what happens to frames when that time has passed (default: %(default)s)",
+    )
+    server.add_argument(
+        "--orphan-exit-after",
+        metavar="S",
+        type=_positive,
+        help="end the agent when it was idle and without any contact for so many seconds (default: never)",
+    )
+    host = parser.add_argument_group("this host")
+    host.add_argument("--name", default=socket.gethostname(), help="what the farm calls it (default: %(default)s)")
+    host.add_argument("--facility", default="local", help="where it stands (default: %(default)s)")
+    host.add_argument("--tag", metavar="TAG", action="append", default=[], help="a tag of this host; may be repeated")
+    host.add_argument("--cores", metavar="N", type=_count, help="cores to offer instead of all that there are")
+    host.add_argument("--memory-gb", metavar="GIB", type=_positive, help="memory to offer instead of all")
+    host.add_argument(
+        "--bind", metavar="ADDRESS", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    host.add_argument(
+        "--port",
+        metavar="N",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="port to listen on, 0 for a free one (%(default)s)",
+    )
+    frames = parser.add_argument_group("frames")
+    frames.add_argument(
+        "--spool",
+        metavar="DIR",
+        default=default_spool(),
+        help="folder for the agent's own books; one agent a folder (default: %(default)s)",
+    )
+    frames.add_argument(
+        "--temp",
+        metavar="DIR",
+        default=os.environ.get("TMPDIR") or "/tmp",
+        help="working folder of frames, and the disk that is reported (default: %(default)s)",
+    )
+    frames.add_argument(
+        "--become-job-user", action="store_true", help="run frames as the user of their job (the agent must be root)"
+    )
+    frames.add_argument(
+        "--kill-grace-seconds",
+        metavar="S",
+        type=_positive,
+        default=5.0,
+        help="seconds between SIGTERM and SIGKILL (default: %(default)g)",
+    )
+    add(
+        "--log-level", choices=tuple(log.LEVELS), default="info", help="how much to say on standard error (%(default)s)"
+    )
+    add("--version", action="version", version=f"rqd {__version__}")
+    return parser
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _absolute(path: Optional[str]) -> Optional[str]:
+    return os.path.abspath(os.path.expanduser(path)) if path else None
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port number")
+    return value

@@ -1,0 +1,124 @@
+"""The port between the runner and the operating system: spawn, end, adopt, measure.
+
+`linux` implements it. Another system adds a module with the same functions (on Windows, on Job Objects) and a line in
+`this_system`. The runner calls nothing of the operating system about processes except through here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Optional, Protocol
+
+RUN_ID_VARIABLE = "CUEFARM_RUN_ID"
+"""Every frame has its run's id in this environment variable; that is how its processes are recognised."""
+
+
+class UnsupportedSystem(Exception):
+    """This operating system has no implementation of the port."""
+
+
+class Process(NamedTuple):
+    """A process beyond doubt: pids are used again, a pid with a start time is not (within one boot)."""
+
+    pid: int
+    start_ticks: int
+
+
+class JobUser(NamedTuple):
+    """Whose rights a frame gets."""
+
+    uid: int
+    gid: int
+    name: str
+    home: str
+    groups: tuple[int, ...]
+
+
+class Ending(NamedTuple):
+    """How a process ended, and what it and its children had used."""
+
+    exit_status: int
+    exit_signal: int
+    user_seconds: float
+    system_seconds: float
+    max_rss_kb: int
+
+
+class Memory(NamedTuple):
+    """What all processes of one session hold at one moment, in KiB."""
+
+    rss_kb: int
+    vsize_kb: int
+
+
+class HostSize(NamedTuple):
+    """What this machine could offer."""
+
+    sockets: int
+    cores: int
+    threads_per_core: int
+    memory_kb: int
+
+
+class Platform(Protocol):
+    """Processes as the runner sees them. A frame is the session whose leader was spawned; `leader` is its pid."""
+
+    def spawn(
+        self, arguments: list[str], environment: Mapping[str, str], log_fd: int, user: Optional[JobUser]
+    ) -> Process:
+        """Start a session of its own, output to the descriptor; raises OSError or ValueError where it cannot."""
+
+    def has_exited(self, leader: int) -> bool:
+        """Say whether a spawned leader has ended, without reaping it."""
+
+    def reap(self, leader: int) -> Ending:
+        """Collect an ended leader. Its pid may belong to somebody else from here on."""
+
+    def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
+        """List the processes that each leader would leave behind if it were gone; none for most."""
+
+    def terminate(self, leader: int) -> int:
+        """Ask everything of the session to end, suspended or not; returns the signal's number."""
+
+    def kill(self, leader: int) -> int:
+        """End everything of the session, without appeal; returns the signal's number."""
+
+    def suspend(self, leader: int) -> None:
+        """Stop everything of the session where it stands."""
+
+    def resume(self, leader: int) -> None:
+        """Let everything of the session go on."""
+
+    def adopt(self, run_ids: Mapping[str, Optional[Process]]) -> dict[str, list[Process]]:
+        """Find what is left of runs whose watcher died, by their leader and by their id in the environment."""
+
+    def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
+        """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
+
+    def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
+        """Measure each session."""
+
+    def lookup_user(self, uid: int, gid: int, name: str) -> JobUser:
+        """Make out whose rights a frame gets."""
+
+    def host_size(self) -> HostSize:
+        """Measure the machine."""
+
+    def boot_id(self) -> str:
+        """Name this boot of the machine: pids and start times mean nothing in another."""
+
+    def boot_seconds(self) -> float:
+        """Read a clock that goes on while the machine sleeps and that nobody can set."""
+
+
+def this_system() -> Platform:
+    """The implementation for the system that we run on; raises UnsupportedSystem where there is none yet."""
+    if sys.platform.startswith("linux"):
+        from rqd.platform.linux import Linux
+
+        return Linux()
+    raise UnsupportedSystem(
+        f"rqd does not run frames on {sys.platform} yet, only on Linux; "
+        "upstream's OpenCue agent for this system can stand in the same farm (docs/reference/agent-protocol.md)"
+    )

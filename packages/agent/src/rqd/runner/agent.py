@@ -1,0 +1,249 @@
+"""The runner process: puts its parts together, answers the link, and stops in good order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import Any, Callable
+
+from rqd import __version__, log
+from rqd.options import Options
+from rqd.platform import HostSize, Platform
+from rqd.runner.capacity import KB_PER_GIB, UNITS_PER_CORE, Capacity
+from rqd.runner.lease import Lease
+from rqd.runner.link_process import LinkProcess, Message
+from rqd.runner.loop import Loop
+from rqd.runner.run import Refusal, Run
+from rqd.runner.runs import Runs
+from rqd.runner.spool import Spool, SpoolInUse
+
+STARTS_PER_TURN = 8
+DELIVERY_SECONDS = 3.0
+LINK_STOP_SECONDS = 2.0
+IDLE_LOOK_SECONDS = 1.0
+
+
+def run_agent(options: Options, platform: Platform) -> int:
+    """Run until told to stop; returns the process's exit status."""
+    try:
+        spool = Spool(options.spool)
+        os.makedirs(options.temp, exist_ok=True)
+    except SpoolInUse as problem:
+        log.error(str(problem))
+        return 1
+    except OSError as problem:
+        log.error(f"{problem.filename}: {problem.strerror}; give rqd folders that it can write (--spool, --temp)")
+        return 1
+    return Agent(options, platform, spool).run()
+
+
+class Agent:
+    """The runner. One thread; every call below is made from its loop."""
+
+    def __init__(self, options: Options, platform: Platform, spool: Spool) -> None:
+        self._options = options
+        self._platform = platform
+        self._spool = spool
+        self._loop = Loop()
+        self._size = _offered(options, platform.host_size())
+        self._capacity = Capacity(self._size.cores * UNITS_PER_CORE, self._size.memory_kb)
+        self._lease = Lease(options.lease_seconds, platform.boot_seconds())
+        self._runs = Runs(
+            options=options,
+            platform=platform,
+            loop=self._loop,
+            spool=spool,
+            capacity=self._capacity,
+            lease=self._lease,
+            on_outcome=self._tell_outcome,
+        )
+        self._link = LinkProcess(
+            self._loop, options.arguments, self._answer, self._tell_everything, lambda: self._give_up(78)
+        )
+        os.chdir(options.temp)  # frames inherit it: the fast way to spawn has no other way to set a folder
+        self._is_stopping = False
+        self._is_hurried = False
+        self._stops_when_idle = False
+        self._is_done = False
+        self._exit_status = 0
+        self._requests: dict[str, Callable[[Message], Any]] = {
+            "hello": self._on_hello,
+            "launch": lambda message: self._runs.launch(message["launch"]),
+            "kill": self._on_kill,
+            "runs": lambda message: {"runs": self._runs.described(), "cores": self._cores()},
+            "find": self._on_find,
+            "contact": lambda message: self._runs.contact(message["sent_at"], message["confirmed"], message["end"]),
+            "acknowledged": lambda message: self._runs.acknowledged(message["run_id"]),
+            "lock": self._on_lock,
+            "unlock": self._on_unlock,
+            "shutdown": self._on_shutdown,
+        }
+
+    def run(self) -> int:
+        """Serve until stopped; returns the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            self._loop.on_signal(number, self.stop)
+        # Last: a service manager signals frames as well, and their deaths must be seen as part of the shutdown.
+        self._loop.on_signal(signal.SIGCHLD, self._children_changed)
+        log.info(
+            "agent started",
+            version=__version__,
+            pid=os.getpid(),
+            name=self._options.name,
+            cores=self._size.cores,
+            memory_kb=self._size.memory_kb,
+            spool=self._spool.folder,
+            instance=self._spool.instance,
+        )
+        self._runs.recover()
+        self._link.start()
+        self._watch_idleness()
+        more_to_start = False
+        while not self._is_done:
+            self._loop.turn(wait=not more_to_start)
+            self._link.flush()  # accepted launches are answered before they are started
+            more_to_start = self._runs.start_accepted(STARTS_PER_TURN)
+            self._link.flush()
+        log.info("agent stopped", undelivered=len(self._runs.undelivered))
+        return self._exit_status
+
+    def stop(self) -> None:
+        """End all frames, deliver what can be delivered, and end. The second time: without grace or waiting."""
+        if self._is_stopping:
+            self._is_hurried = True
+            self._runs.end_all("shutdown", "the agent was told to stop", grace_seconds=0)
+            return
+        log.info("agent is stopping", runs=self._runs.live_count)
+        self._is_stopping = True
+        self._link.send({"stopping": True})
+        self._runs.end_all("shutdown", "the agent was told to stop")
+        self._await_runs()
+
+    def _await_runs(self) -> None:
+        if self._runs.live_count:
+            self._loop.call_later(0.02, self._await_runs)
+            return
+        give_up_at = time.monotonic() + DELIVERY_SECONDS
+        self._await_delivery(give_up_at)
+
+    def _await_delivery(self, give_up_at: float) -> None:
+        is_patient = not self._is_hurried and time.monotonic() < give_up_at
+        if self._runs.undelivered and self._link.is_running and is_patient:
+            self._loop.call_later(0.02, lambda: self._await_delivery(give_up_at))
+            return
+        self._link.stop()
+        self._await_link(time.monotonic() + LINK_STOP_SECONDS)
+
+    def _await_link(self, kill_at: float) -> None:
+        if self._link.is_running and time.monotonic() < kill_at:
+            self._loop.call_later(0.02, lambda: self._await_link(kill_at))
+            return
+        self._link.kill()
+        self._is_done = True
+
+    def _give_up(self, exit_status: int) -> None:
+        """The link cannot start with these options, so nobody would ever hear of a frame."""
+        self._exit_status = exit_status
+        self.stop()
+
+    def _children_changed(self) -> None:
+        self._runs.reap()
+        self._link.reap()
+
+    def _watch_idleness(self) -> None:
+        limit = self._options.orphan_exit_after_seconds
+        if self._is_stopping:
+            return
+        is_idle = not self._runs.live_count
+        if is_idle and limit is not None and self._lease.silence(self._platform.boot_seconds()) > limit:
+            log.info("idle and without contact: ending", seconds=f"{limit:g}")
+            self.stop()
+        elif is_idle and self._stops_when_idle:
+            self.stop()
+        elif is_idle and not self._spool.is_there():
+            log.error("the spool was deleted: ending, since nothing could be kept in it", folder=self._spool.folder)
+            self.stop()
+        else:
+            self._loop.call_later(IDLE_LOOK_SECONDS, self._watch_idleness)
+
+    # --- towards the link --------------------------------------------------------------------------------------------
+
+    def _tell_outcome(self, run: Run) -> None:
+        self._link.send({"outcome": run.described()})
+
+    def _tell_everything(self) -> None:
+        for run in self._runs.undelivered:
+            self._tell_outcome(run)
+        if self._is_stopping:
+            self._link.send({"stopping": True})
+
+    def _cores(self) -> dict[str, int]:
+        return {
+            "total": self._capacity.core_units,
+            "idle": self._capacity.idle_units,
+            "locked": self._capacity.locked_units,
+            "booked": self._capacity.booked_units,
+        }
+
+    # --- from the link -----------------------------------------------------------------------------------------------
+
+    def _answer(self, message: Message) -> None:
+        """Do what the link asks. The one place that outlives any fault: an error here must cost no other frame."""
+        answer: Message = {"n": message.get("n")}
+        try:
+            answer["ok"] = self._requests[message["do"]](message)
+        except Refusal as refusal:
+            answer["refused"] = [refusal.code, str(refusal)]
+        except Exception as problem:  # noqa: BLE001
+            traceback.print_exc(file=sys.stderr)
+            answer["refused"] = ["INTERNAL", f"the runner failed at {message.get('do')!r}: {problem!r}"]
+        if answer["n"] is not None:
+            self._link.send(answer)
+
+    def _on_hello(self, message: Message) -> Message:
+        self._link.mark_up()
+        log.info("link is up", address=message["address"])
+        return {"instance": self._spool.instance, "size": list(self._size)}
+
+    def _on_kill(self, message: Message) -> None:
+        run_id, frame_id, words = message["run_id"], message["frame_id"], message["message"]
+        if run_id:
+            run = self._runs.live_run(run_id)
+            wanted = [run] if run is not None and frame_id in ("", run.frame_id) else []
+        else:
+            wanted = self._runs.live_of_frame(frame_id)
+        if not wanted:
+            raise Refusal("NOT_FOUND", f"no run {run_id or 'of frame ' + frame_id} on {self._options.name}")
+        for run in wanted:
+            self._runs.end(run, "killed", words)
+
+    def _on_find(self, message: Message) -> Message:
+        for run in self._runs.live_of_frame(message["frame_id"]):
+            if message["run_id"] in ("", run.run_id):
+                return run.described()
+        raise Refusal("NOT_FOUND", f"no run of frame {message['frame_id']} on {self._options.name}")
+
+    def _on_lock(self, message: Message) -> None:
+        self._capacity.lock(self._capacity.core_units if message["all"] else message["core_units"])
+
+    def _on_unlock(self, message: Message) -> None:
+        self._stops_when_idle = False
+        self._capacity.unlock(self._capacity.core_units if message["all"] else message["core_units"])
+
+    def _on_shutdown(self, message: Message) -> None:
+        if not message["when_idle"]:
+            self._loop.call_later(0, self.stop)
+            return
+        self._capacity.lock(self._capacity.core_units)
+        self._stops_when_idle = True
+
+
+def _offered(options: Options, size: HostSize) -> HostSize:
+    """What the farm gets of this machine: what the command line says, else all."""
+    memory_kb = int(options.memory_gb * KB_PER_GIB) if options.memory_gb else size.memory_kb
+    cores = options.cores or size.cores
+    sockets = size.sockets if cores % size.sockets == 0 else 1
+    return HostSize(sockets, cores, size.threads_per_core, memory_kb)

@@ -1,0 +1,107 @@
+"""A frame's log file: `JOB.FRAME.rqlog`, earlier ones kept as `.1` to `.15`, a header before and a footer after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+EARLIER_LOGS_MAX = 15
+
+_RULE = "=" * 59 + "\n"
+
+
+def log_path(log_dir: str, job_name: str, frame_name: str) -> str:
+    """Where a frame's log goes. Names are strangers' input: whatever they hold, the file is inside of the folder."""
+    return os.path.join(log_dir, _one_component(f"{job_name}.{frame_name}.rqlog"))
+
+
+def open_new(path: str) -> int:
+    """Open the log of a new run, moving an earlier one aside; raises OSError where that cannot be done.
+
+    The folder may be writable for everybody, so an existing name is never opened, only moved or refused: nobody can
+    make the agent write through a link of theirs.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        fd = os.open(path, flags, 0o644)
+    except FileExistsError:
+        os.replace(path, _free_name(path))
+        fd = os.open(path, flags, 0o644)
+    with contextlib.suppress(PermissionError):  # some network disks refuse; the mode is theirs then
+        os.fchmod(fd, 0o644)
+    return fd
+
+
+def reopen(path: str) -> int:
+    """Open the log of a run whose runner died, to add the footer; raises OSError where it is gone."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def write_all(fd: int, text: str) -> None:
+    """Write a header or footer; raises OSError (a full disk, above all)."""
+    data = text.encode("utf-8", "replace")
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def header(launch: Mapping[str, Any], environment: Mapping[str, str], host_name: str, path: str, cwd: str) -> str:
+    """What stands above a frame's own output."""
+    rows = [
+        ("proxy", launch["frame_id"]),
+        ("command", launch["command"]),
+        ("uid", launch["uid"] if launch["uid"] is not None else os.geteuid()),
+        ("gid", launch["gid"]),
+        ("logDestination", path),
+        ("cwd", cwd),
+        ("renderHost", host_name),
+        ("jobId", launch["job_id"]),
+        ("frameId", launch["frame_id"]),
+        ("runId", launch["run_id"]),
+    ]
+    rows.extend(("env", f"{name}={environment[name]}") for name in sorted(environment))
+    return f"{_RULE}RenderQ JobSpec      {time.ctime()}\n{_table(rows, 21)}{_RULE}"
+
+
+def footer(outcome: Mapping[str, Any], host_name: str) -> str:
+    """What stands below a frame's own output."""
+    rows = [("exitStatus", outcome["exit_status"]), ("exitSignal", outcome["exit_signal"]), ("cause", outcome["cause"])]
+    if outcome.get("kill_message"):
+        rows.append(("killMessage", outcome["kill_message"]))
+    if outcome.get("message"):
+        rows.append(("message", outcome["message"]))
+    rows += [
+        ("startTime", time.ctime(outcome["start_ms"] / 1000)),
+        ("endTime", time.ctime(outcome["end_ms"] / 1000)),
+        ("maxrss", outcome["max_rss_kb"]),
+        ("maxUsedGpuMemory", 0),
+        ("utime", f"{outcome['user_ms'] / 1000:.2f}"),
+        ("stime", f"{outcome['system_ms'] / 1000:.2f}"),
+        ("renderhost", host_name),
+        ("maxrss (KB)", outcome["max_rss_kb"]),
+    ]
+    return f"\n{_RULE}RenderQ Job Complete\n{_table(rows, 20)}{_RULE}"
+
+
+def _table(rows: Iterable[tuple[str, object]], width: int) -> str:
+    return "".join(f"{label:<{width}}{_one_line(value)}\n" for label, value in rows)
+
+
+def _one_line(value: object) -> str:
+    return str(value).replace("\n", "\\n")
+
+
+def _one_component(name: str) -> str:
+    return "".join("_" if character == "/" or not character.isprintable() else character for character in name)
+
+
+def _free_name(path: str) -> str:
+    for number in range(1, EARLIER_LOGS_MAX):
+        if not os.path.lexists(f"{path}.{number}"):
+            return f"{path}.{number}"
+    return f"{path}.{EARLIER_LOGS_MAX}"

@@ -1,0 +1,30 @@
+"""How long frames run without a server's answer."""
+
+from __future__ import annotations
+
+
+class Lease:
+    """Time since the last answered report was *sent*, by the clock that goes on while the machine sleeps.
+
+    Only answered reports count, and not other calls: a report is what lets the server know that we live.
+    """
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self.seconds = seconds
+        self.answered_report_sent_at = now
+
+    def renew(self, sent_at: float) -> None:
+        """A report that was sent at this moment has been answered."""
+        self.answered_report_sent_at = max(self.answered_report_sent_at, sent_at)
+
+    def has_lapsed(self, now: float) -> bool:
+        """Say whether frames may no longer run."""
+        return self.remaining(now) <= 0
+
+    def remaining(self, now: float) -> float:
+        """Seconds until it lapses; negative afterwards."""
+        return self.answered_report_sent_at + self.seconds - now
+
+    def silence(self, now: float) -> float:
+        """Seconds since a server was known to be there."""
+        return now - self.answered_report_sent_at

@@ -1,0 +1,212 @@
+"""The runner's books on disk: one file a run, which outlives the runner.
+
+A run's file has up to four lines of JSON: the run as accepted, the process as started, the outcome, and that the server
+has it. The run's id then goes to the file `forgotten`, so that a launch that arrives late (sent again by a server that
+did not hear our answer) is not run a second time; its file serves the next run. Files are used again and not deleted
+because ext4 does not take a deleted file's inode again for seconds, and looks through all of these for each new one:
+with hundreds of runs a second that cost more than starting the processes.
+
+Nothing is fsynced: the files have to survive the runner, not the machine. After a power cut no frame runs any more, and
+the server learns that from the boot time.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections import OrderedDict
+from typing import Any, Optional
+
+REMEMBER_SECONDS = 3600
+REMEMBER_RUNS_MAX = 200_000
+FREE_FILES_MAX = 256
+
+Record = dict[str, Any]
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder a line
+
+
+class SpoolInUse(Exception):
+    """Another agent works on this spool."""
+
+
+class StoredRun:
+    """What a run's file says."""
+
+    def __init__(self, lines: list[Record]) -> None:
+        self.accepted: Record = lines[0]
+        self.started: Optional[Record] = next((line for line in lines if "pid" in line), None)
+        self.outcome: Optional[Record] = next((line for line in lines if "cause" in line), None)
+
+
+class Spool:
+    """A folder that one runner owns."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._runs = os.path.join(folder, "runs")
+        os.makedirs(self._runs, mode=0o700, exist_ok=True)
+        os.chmod(folder, 0o700)
+        self._lock_fd = self._lock()
+        self._paths: dict[str, str] = {}
+        self._free: list[str] = []
+        self._count = 0
+        self._session = f"{int(time.time())}-{os.getpid()}"  # no file of an earlier runner has such a name
+        self.instance = self._instance()
+        self._forgotten: OrderedDict[str, float] = OrderedDict()
+        self._forgotten_lines = 0
+        self._forgotten_fd = self._load_forgotten()
+
+    def is_there(self) -> bool:
+        """Say whether the folder still is the one that we locked, and was not deleted under us."""
+        try:
+            return os.path.samestat(os.stat(os.path.join(self.folder, "lock")), os.fstat(self._lock_fd))
+        except OSError:
+            return False
+
+    def accept(self, run_id: str, record: Record) -> None:
+        """Note that this run is ours from now on; raises OSError where it cannot be written."""
+        path = self._free.pop() if self._free else self._new_path()
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            line = _line(record)
+            if os.write(fd, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._free.append(path)
+            raise
+        finally:
+            os.close(fd)
+        self._paths[run_id] = path
+
+    def append(self, run_id: str, record: Record) -> None:
+        """Add a line to a run's file; raises OSError where it cannot be written.
+
+        The three lines of a run nearly always share the one disk block that `accept` took, so a full disk seldom
+        reaches this.
+        """
+        fd = os.open(self._paths[run_id], os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            os.write(fd, _line(record))
+        finally:
+            os.close(fd)
+
+    def forget(self, run_id: str) -> None:
+        """Drop a run that the server has on its own disk, and remember its id for an hour."""
+        self._forgotten[run_id] = time.time()
+        os.write(self._forgotten_fd, f"{int(time.time())} {run_id}\n".encode())
+        self._forgotten_lines += 1
+        self.append(run_id, {"forgotten": True})
+        path = self._paths.pop(run_id)
+        if len(self._free) < FREE_FILES_MAX:
+            self._free.append(path)
+        else:
+            os.unlink(path)
+        self._expire_forgotten()
+
+    def has_forgotten(self, run_id: str) -> bool:
+        """Say whether this run ended here within the last hour."""
+        forgotten_at = self._forgotten.get(run_id)
+        return forgotten_at is not None and time.time() - forgotten_at < REMEMBER_SECONDS
+
+    def load(self) -> dict[str, StoredRun]:
+        """Read the files that an earlier runner left behind."""
+        found = {}
+        for name in os.listdir(self._runs):
+            path = os.path.join(self._runs, name)
+            with open(path, encoding="utf-8", errors="replace") as file:
+                lines = _whole_lines(file.read())
+            run_id = lines[0].get("run_id") if lines else None
+            if run_id is None or "forgotten" in lines[-1]:
+                os.unlink(path)  # without a whole line the runner died before it could have answered the launch
+                continue
+            self._paths[run_id] = path
+            found[run_id] = StoredRun(lines)
+        return found
+
+    def _new_path(self) -> str:
+        self._count += 1
+        return os.path.join(self._runs, f"{self._session}-{self._count}.jsonl")
+
+    def _lock(self) -> int:
+        fd = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(fd)
+            raise SpoolInUse(
+                f"an agent already works on {self.folder}: process {pid}. Stop it, or give this one another --spool"
+            ) from None
+        os.ftruncate(fd, 0)
+        os.write(fd, f"{os.getpid()}\n".encode())
+        return fd
+
+    def _instance(self) -> str:
+        path = os.path.join(self.folder, "instance")
+        try:
+            with open(path, encoding="ascii") as file:
+                return str(uuid.UUID(file.read().strip()))
+        except (FileNotFoundError, ValueError):
+            pass  # a new spool, or one whose disk was full when it was new
+        instance = str(uuid.uuid4())
+        with open(path, "w", encoding="ascii") as file:
+            file.write(instance + "\n")
+        return instance
+
+    def _load_forgotten(self) -> int:
+        path = os.path.join(self.folder, "forgotten")
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    stamp, _, run_id = line.strip().partition(" ")
+                    if stamp.isdigit() and run_id:
+                        self._forgotten[run_id] = float(stamp)
+        except FileNotFoundError:
+            pass
+        return self._rewrite_forgotten()
+
+    def _expire_forgotten(self) -> None:
+        oldest_wanted = time.time() - REMEMBER_SECONDS
+        while self._forgotten:
+            run_id, stamp = next(iter(self._forgotten.items()))
+            if stamp >= oldest_wanted and len(self._forgotten) <= REMEMBER_RUNS_MAX:
+                break
+            del self._forgotten[run_id]
+        if self._forgotten_lines > 2 * len(self._forgotten) + 1000:
+            os.close(self._forgotten_fd)
+            self._forgotten_fd = self._rewrite_forgotten()
+
+    def _rewrite_forgotten(self) -> int:
+        path = os.path.join(self.folder, "forgotten")
+        oldest_wanted = time.time() - REMEMBER_SECONDS
+        self._forgotten = OrderedDict(
+            (run_id, stamp) for run_id, stamp in self._forgotten.items() if stamp >= oldest_wanted
+        )
+        with open(path + ".new", "w", encoding="ascii", errors="replace") as file:
+            file.writelines(f"{int(stamp)} {run_id}\n" for run_id, stamp in self._forgotten.items())
+        os.replace(path + ".new", path)
+        self._forgotten_lines = len(self._forgotten)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+
+def _line(record: Record) -> bytes:
+    return _encode(record).encode() + b"\n"
+
+
+def _whole_lines(text: str) -> list[Record]:
+    """Parse the lines that were written to their end; a full disk or a power cut can tear the last one."""
+    lines = []
+    for line in text.split("\n"):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            break
+        if not isinstance(record, dict):
+            break
+        lines.append(record)
+    return lines

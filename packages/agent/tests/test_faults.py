@@ -1,0 +1,306 @@
+"""What survives the death of the link, of the runner, of the server, and of the agent as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import Callable
+
+import grpc
+import psutil
+import pytest
+from opencue_proto import rqd_pb2
+
+from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
+
+MakeAgent = Callable[..., AgentProcess]
+
+
+def test_the_death_of_the_link_costs_no_frame_and_no_exit_status(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A frame that ends while there is no link, and one that outlives it, both report what they did."""
+    agent = make_agent()
+    ends_meanwhile = agent.launch("sleep 0.1; exit 7")
+    ends_later = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.02; done; kill -USR1 $$")
+    agent.kill_link()
+    assert server.outcome(ends_meanwhile).exit_status == 7
+    eventually(lambda: server.state_of(ends_later) == "running", "the new link reports the run")
+    (agent.folder / "go").touch()
+    report = server.outcome(ends_later)
+    assert (report.exit_status, report.exit_signal) == (1, signal.SIGUSR1)
+
+
+def test_a_launch_is_idempotent_across_links(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A new link starts nothing that the runner has or had."""
+    agent = make_agent()
+    run_id = str(uuid.uuid4())
+    count = agent.folder / "count"
+    agent.launch(f"echo x >> {count}", resource_id=run_id)
+    server.outcome(run_id)
+    agent.kill_link()
+    agent.launch(f"echo x >> {count}", resource_id=run_id)
+    agent.stop()
+    assert count.read_text() == "x\n"
+
+
+def test_the_death_of_the_runner_ends_its_frames_and_says_so(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The link becomes a new runner, ends what is left of the frames, and reports each as runner_lost."""
+    agent = make_agent()
+    marker = f"orphan-{uuid.uuid4()}"
+    run_id = agent.launch(f"trap '' TERM; sh -c 'sleep 60; : {marker}' & sleep 60; : {marker}")
+    eventually(lambda: len(processes_with(marker)) == 2, "the frame runs")
+    agent.kill_runner()
+    report = server.outcome(run_id)
+    assert processes_with(marker) == []
+    assert report.exit_status == 301
+    assert report.frame.attributes["cuefarm.cause"] == "runner_lost"
+    assert "cause               runner_lost" in agent.log_of()
+    assert server.outcome(agent.launch("exit 2")).exit_status == 2
+
+
+def test_an_outcome_survives_the_runner(server: FakeServer, make_agent: MakeAgent) -> None:
+    """What had ended before the runner died keeps its own exit status."""
+    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
+    agent = make_agent()
+    run_id = agent.launch("exit 5")
+    eventually(lambda: server.state_of(run_id) == "ended", "the run ended")
+    agent.kill_runner()
+    server.refuse_completions_with = None
+    report = server.outcome(run_id)
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (5, "exited")
+
+
+def test_outcomes_wait_for_a_server_that_is_away(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Everything that ended during an outage is delivered after it, each once acknowledged and no more."""
+    agent = make_agent()
+    run_ids = [agent.launch(f"sleep 0.2; exit {number}") for number in range(5)]
+    server.stop()
+    time.sleep(0.6)
+    server.start()
+    assert [server.outcome(run_id).exit_status for run_id in run_ids] == [0, 1, 2, 3, 4]
+    server.next_report()
+    assert [server.state_of(run_id) for run_id in run_ids] == [""] * 5
+    assert [len(server.completions_of(run_id)) for run_id in run_ids] == [1] * 5
+
+
+def test_an_outcome_that_is_refused_is_kept_and_listed(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Only OK lets the agent forget; until then reports list the run as ended."""
+    server.refuse_completions_with = grpc.StatusCode.INTERNAL
+    agent = make_agent()
+    run_id = agent.launch("exit 1")
+    eventually(lambda: server.state_of(run_id) == "ended", "the run is listed as ended")
+    assert server.completions_of(run_id) == []
+    server.refuse_completions_with = None
+    server.outcome(run_id)
+
+
+def test_without_a_server_frames_are_suspended_and_go_on_with_it(server: FakeServer, make_agent: MakeAgent) -> None:
+    """When the lease lapses every process stops; a confirmed run goes on to its own end."""
+    agent = make_agent("--lease-seconds", "0.6")
+    marker = f"lease-{uuid.uuid4()}"
+    run_id = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.01; done; exit 8; : {marker}")
+    (process,) = eventually(lambda: processes_with(marker), "the frame runs")
+    server.stop()
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    assert agent.launch_refused("true") == grpc.StatusCode.FAILED_PRECONDITION
+    server.start()
+    (agent.folder / "go").touch()
+    assert server.outcome(run_id).exit_status == 8
+
+
+def test_after_a_lapsed_lease_the_server_may_end_a_run(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A suspended run that the first answer names is ended, uncharged, without having gone on."""
+    agent = make_agent("--lease-seconds", "0.6")
+    marker = f"lease-{uuid.uuid4()}"
+    run_id = agent.launch(f"sleep 30; : {marker}")
+    (process,) = eventually(lambda: processes_with(marker), "the frame runs")
+    server.stop()
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    server.runs_to_end = {run_id}
+    server.start()
+    report = server.outcome(run_id)
+    assert (report.exit_status, report.exit_signal) == (286, 0)
+    assert report.frame.attributes["cuefarm.cause"] == "lease"
+    assert processes_with(marker) == []
+
+
+def test_the_lease_holds_without_a_link(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The runner counts: a link that hangs cannot keep frames running."""
+    agent = make_agent("--lease-seconds", "0.6")
+    marker = f"lease-{uuid.uuid4()}"
+    agent.launch(f"sleep 30; : {marker}")
+    (process,) = eventually(lambda: processes_with(marker), "the frame runs")
+    os.kill(agent.link_pid, signal.SIGSTOP)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    os.kill(agent.link_pid, signal.SIGCONT)
+    eventually(lambda: process.status() != psutil.STATUS_STOPPED, "the frame goes on")
+
+
+@pytest.mark.parametrize(("policy", "survives"), [("continue", True), ("kill", False)])
+def test_what_lost_contact_means_can_be_chosen(
+    server: FakeServer, make_agent: MakeAgent, policy: str, survives: bool
+) -> None:
+    """`continue` lets frames run on, `kill` ends them."""
+    agent = make_agent("--lease-seconds", "0.4", "--on-lost-contact", policy)
+    run_id = agent.launch("sleep 0.9; exit 3")
+    server.stop()
+    time.sleep(1.0)
+    server.start()
+    report = server.outcome(run_id)
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (
+        (3, "exited") if survives else (286, "lease")
+    )
+
+
+def test_a_run_that_the_server_no_longer_counts_on_is_ended(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A run named in a report's answer ends as killed while contact was never lost."""
+    agent = make_agent()
+    run_id = agent.launch("sleep 30")
+    server.runs_to_end = {run_id}
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "killed"
+
+
+def test_a_second_agent_on_the_same_spool_is_refused(make_agent: MakeAgent) -> None:
+    """It says which process works there, and ends with status 1."""
+    agent = make_agent()
+    second = subprocess.run(agent.words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert second.returncode == 1
+    assert f"process {agent.runner_pid}" in second.stderr
+
+
+def test_sigterm_ends_frames_delivers_outcomes_and_then_the_agent(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Frames come back as `shutdown`, uncharged; nothing is left, and the exit status is 0."""
+    agent = make_agent()
+    marker = f"shutdown-{uuid.uuid4()}"
+    run_id = agent.launch(f"trap '' TERM; sleep 60; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    link_pid = agent.link_pid
+    assert agent.stop() == 0
+    (report,) = server.completions_of(run_id)
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")
+    assert processes_with(marker) == []
+    assert not psutil.pid_exists(link_pid)
+    assert server.reports[-1].host.state == 1  # DOWN: nobody should launch here any more
+
+
+def test_signals_to_everything_are_a_shutdown_too(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A service manager signals runner, link and frames; the link still delivers, and no frame is to blame."""
+    agent = make_agent()
+    marker = f"everything-{uuid.uuid4()}"
+    run_id = agent.launch(f"sleep 60; : {marker}")
+    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
+    os.killpg(agent.process.pid, signal.SIGTERM)
+    os.killpg(frame.pid, signal.SIGTERM)
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    (report,) = server.completions_of(run_id)
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")
+
+
+def test_what_a_shutdown_could_not_deliver_waits_for_the_next_start(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The spool keeps outcomes from one agent to the next, which has the same instance."""
+    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
+    agent = make_agent()
+    run_id = agent.launch("exit 4")
+    eventually(lambda: server.state_of(run_id) == "ended", "the run ended")
+    agent.process.send_signal(signal.SIGTERM)
+    eventually(lambda: server.reports[-1].host.state == 1, "the agent is stopping")
+    assert agent.stop() == 0  # the second signal: it does not wait for the server any longer
+    server.refuse_completions_with = None
+    agent.start()
+    assert server.outcome(run_id).exit_status == 4
+    assert len({boot.host.attributes["cuefarm.instance"] for boot in server.boots}) == 1
+
+
+def test_the_server_can_shut_an_agent_down(make_agent: MakeAgent) -> None:
+    """ShutdownRqdNow ends the agent in good order."""
+    agent = make_agent()
+    agent.call("ShutdownRqdNow", rqd_pb2.RqdStaticShutdownNowRequest())
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_shutdown_when_idle_waits_for_the_last_frame(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Nothing more is accepted, what runs ends by itself, and then the agent does."""
+    agent = make_agent()
+    run_id = agent.launch("sleep 0.5; exit 6")
+    agent.call("ShutdownRqdIdle", rqd_pb2.RqdStaticShutdownIdleRequest())
+    assert agent.launch_refused("true") == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    assert server.completions_of(run_id)[0].exit_status == 6
+
+
+def test_an_orphaned_agent_ends_itself_when_idle(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Without contact for the time given, and without a frame, it is of no use to anybody."""
+    agent = make_agent("--orphan-exit-after", "0.5")
+    server.stop()
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_an_agent_whose_spool_was_deleted_ends(make_agent: MakeAgent) -> None:
+    """It could keep no outcome any more, and nobody would find it."""
+    agent = make_agent()
+    shutil.rmtree(agent.spool)
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_without_its_working_folder_the_agent_reports_no_disk(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The report goes on, and says that there is no room, so that nothing is booked."""
+    agent = make_agent()
+    (agent.folder / "temp").rmdir()
+    assert server.next_report().host.total_mcp == 0
+
+
+def test_the_server_file_is_read_again_when_contact_is_lost(
+    server: FakeServer, make_agent: MakeAgent, tmp_path: Path
+) -> None:
+    """A server that comes back at another address is found through the file."""
+    server_file = tmp_path / "server.json"
+    server_file.write_text(json.dumps({"grpc": f"127.0.0.1:{server.port}"}))
+    agent = make_agent("--server-file", str(server_file))
+    run_id = agent.launch("sleep 0.3; exit 2")
+    server.stop()
+    server.port = 0
+    server.start()
+    server_file.write_text(json.dumps({"grpc": f"127.0.0.1:{server.port}"}))
+    assert server.outcome(run_id).exit_status == 2
+
+
+def test_a_port_that_is_taken_ends_the_agent_with_advice(make_agent: MakeAgent, tmp_path: Path) -> None:
+    """A link whose options cannot work is not started again and again."""
+    agent = make_agent()
+    port = (agent.spool / "address").read_text().strip().rpartition(":")[2]
+    words = [*agent.words, "--port", port, "--spool", str(tmp_path / "other")]
+    second = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert second.returncode == 78
+    assert "give another --port" in second.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(("options", "expected"), [((), 0), (("--become-job-user",), 12345)])
+def test_a_frame_runs_as_the_job_user_only_where_that_was_asked(
+    server: FakeServer, make_agent: MakeAgent, options: tuple[str, ...], expected: int
+) -> None:
+    """Without --become-job-user the request's uid changes nothing; with it, the process has it and owns its log."""
+    agent = make_agent(*options)
+    server.outcome(agent.launch("echo uid=$(id -u) groups=$(id -G)", uid=12345, gid=54321))
+    text = agent.log_of()
+    assert f"\nuid={expected} " in text
+    assert (agent.logs / "job.0001-layer.rqlog").stat().st_uid == expected
+    if expected:
+        assert "groups=54321\n" in text
+
+
+def test_a_spool_that_cannot_be_written_refuses_launches(make_agent: MakeAgent) -> None:
+    """What could be lost with the runner is not accepted; the refusal is definite and names the folder."""
+    agent = make_agent()
+    runs = agent.spool / "runs"
+    runs.rmdir()
+    runs.write_text("not a folder")
+    with pytest.raises(grpc.RpcError) as refusal:
+        agent.launch("true")
+    assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert str(agent.spool) in refusal.value.details()

@@ -1,0 +1,157 @@
+"""The runner's parts by themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rqd import log, options
+from rqd.__main__ import main
+from rqd.runner.capacity import Capacity
+from rqd.runner.command import direct_arguments
+from rqd.runner.lease import Lease
+from rqd.runner.loop import Loop
+from rqd.runner.spool import Spool, SpoolInUse
+
+
+def test_the_runner_needs_nothing_but_the_standard_library() -> None:
+    """No import of the runner's brings in grpc, protobuf or psutil."""
+    code = "import rqd.runner.agent, rqd.platform.linux, sys; print({m.split('.')[0] for m in sys.modules})"
+    modules = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert not {"grpc", "google", "psutil", "opencue_proto", "asyncio"} & set(eval(modules))
+
+
+def test_a_torn_line_in_the_spool_is_ignored(tmp_path: Path) -> None:
+    """A run whose outcome was not written to its end is a run without an outcome."""
+    spool = Spool(str(tmp_path))
+    spool.accept("run-1", {"run_id": "run-1"})
+    (file,) = (tmp_path / "runs").iterdir()
+    with file.open("ab") as torn:
+        torn.write(b'{"cause":"exi')
+    stored = spool.load()["run-1"]
+    assert stored.outcome is None
+    assert stored.accepted == {"run_id": "run-1"}
+
+
+def test_a_file_of_the_spool_serves_one_run_after_another(tmp_path: Path) -> None:
+    """What a run left in its file does not show in the next run's."""
+    spool = Spool(str(tmp_path))
+    spool.accept("run-1", {"run_id": "run-1"})
+    spool.append("run-1", {"cause": "exited"})
+    spool.forget("run-1")
+    assert spool.load() == {}
+    spool.accept("run-2", {"run_id": "run-2"})
+    (stored,) = spool.load().values()
+    assert (stored.accepted, stored.outcome) == ({"run_id": "run-2"}, None)
+
+
+def test_forgotten_runs_are_remembered_for_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new runner on the spool knows them too, and none of them for longer."""
+    spool = Spool(str(tmp_path))
+    spool.accept("run-1", {"run_id": "run-1"})
+    spool.forget("run-1")
+    os.close(spool._lock_fd)
+    again = Spool(str(tmp_path))
+    assert again.has_forgotten("run-1")
+    now = time.time()
+    monkeypatch.setattr("rqd.runner.spool.time.time", lambda: now + 3601)
+    assert not again.has_forgotten("run-1")
+
+
+def test_a_spool_has_one_owner_and_one_instance(tmp_path: Path) -> None:
+    """A second one is refused with the pid of the first; the instance outlives both."""
+    spool = Spool(str(tmp_path))
+    with pytest.raises(SpoolInUse, match=f"process {os.getpid()}"):
+        Spool(str(tmp_path))
+    os.close(spool._lock_fd)
+    assert Spool(str(tmp_path)).instance == spool.instance
+
+
+def test_a_lease_counts_from_the_sending_of_an_answered_report() -> None:
+    """A late answer renews it only as far as its report is old, and an older one not at all."""
+    lease = Lease(300, now=1000)
+    lease.renew(sent_at=1100)
+    lease.renew(sent_at=1050)
+    assert not lease.has_lapsed(1399)
+    assert lease.has_lapsed(1400)
+
+
+def test_cores_are_booked_locked_and_released() -> None:
+    """Idle is what is neither booked nor locked, and never negative."""
+    capacity = Capacity(core_units=400, memory_kb=1048576)
+    capacity.book("a", 300, 1000)
+    capacity.lock(200)
+    assert capacity.idle_units == 0
+    assert capacity.refusal(100, 0) == "100 core units asked, 0 idle (400 in all, 300 booked, 200 locked)"
+    capacity.unlock(200)
+    capacity.release("a")
+    capacity.release("a")
+    assert capacity.refusal(400, 1048576) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("/usr/bin/render -s 1 --out=/a/b.%04d.exr", ["/usr/bin/render", "-s", "1", "--out=/a/b.%04d.exr"]),
+        ("render -s 1", []),
+        ("/usr/bin/render $FRAME", []),
+        ("/usr/bin/render 'a b'", []),
+        ("/usr/bin/render; true", []),
+        ("/usr/bin/render *.exr", []),
+        ("/usr/bin/render ~/x", []),
+        ("/usr/bin/render\ntrue", []),
+    ],
+)
+def test_only_what_the_shell_would_not_change_runs_without_it(command: str, words: list[str]) -> None:
+    """A program by its path with plain words needs no shell; anything else gets one."""
+    assert direct_arguments(command) == words
+
+
+def test_a_message_stays_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A frame's name cannot forge a line of the agent's messages."""
+    log.warning("run ended", frame="0001-x\n2026 error forged")
+    written = capsys.readouterr().err
+    assert written.count("\n") == 1
+    assert 'frame="0001-x\\\\n2026 error forged"' in written
+
+
+def test_timers_run_in_order_unless_they_are_cancelled() -> None:
+    """The loop calls what is due, the earliest first."""
+    loop, called = Loop(), []
+    loop.call_later(0.02, lambda: called.append("second"))
+    loop.call_later(0.01, lambda: called.append("first"))
+    loop.call_later(0.0, lambda: called.append("never")).cancel()
+    while len(called) < 2:
+        loop.turn(wait=True)
+    assert called == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--server", "nowhere"],
+        ["--port", "70000"],
+        ["--lease-seconds", "-1"],
+        ["--server", "a:1", "--server-file", "f"],
+    ],
+)
+def test_options_that_make_no_sense_end_with_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the option, and the status is 2."""
+    with pytest.raises(SystemExit) as ending:
+        options.parse(words)
+    assert ending.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+def test_another_operating_system_gets_a_clear_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The agent says that it runs on Linux only, and what can stand there instead."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert main([]) == 1
+    assert "does not run frames on win32 yet" in capsys.readouterr().err

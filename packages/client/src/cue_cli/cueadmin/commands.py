@@ -1,0 +1,137 @@
+"""Every command of `cueadmin`: the one table behind the parser, the dispatch and the documentation."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Callable
+
+
+@dataclass(frozen=True)
+class Command:
+    """One flag that does something. `takes` names its arguments: `NAME`, `[NAME]`, `NAME...` or `[NAME...]`."""
+
+    flags: tuple[str, ...]
+    takes: str
+    text: str
+    function: str  # "module.function" below this package, loaded only for the command that runs
+
+    @property
+    def name(self) -> str:
+        """The attribute under which the parser keeps its arguments."""
+        return f"command_{self.flags[0].lstrip('-').replace('-', '_')}"
+
+    @property
+    def bounds(self) -> tuple[int, float]:
+        """The least and the most arguments."""
+        words = self.takes.split()
+        least = sum(not word.startswith("[") for word in words)
+        return least, float("inf") if "..." in self.takes else len(words)
+
+    def load(self) -> Callable[[Any, list[str]], None]:
+        """Return the function that does it."""
+        module, function = self.function.split(".")
+        return getattr(importlib.import_module(f"cue_cli.cueadmin.{module}"), function)
+
+
+SECTIONS: dict[str, tuple[Command, ...]] = {
+    "Lists": (
+        Command(("-lp", "-lap"), "[SHOW...]", "what runs now, a line for each frame", "listing.list_procs"),
+        Command(
+            ("-ll", "-lal"), "[SHOW...]", "logs of running frames, and of those that died last", "listing.list_logs"
+        ),
+        Command(("-lh",), "[PART...]", "hosts whose name contains a part", "listing.list_hosts"),
+        Command(("-lba",), "ALLOC", "subscriptions to an allocation", "listing.list_allocation_subscriptions"),
+        Command(("-lv",), "[SHOW]", "services, or a show's own values for them", "listing.list_services"),
+        Command(("-lj", "-laj"), "[PART...]", "pending jobs: name, state, progress", "listing.list_jobs"),
+        Command(
+            ("-lji",), "[PART...]", "pending jobs as a table; one alone with its dependencies", "listing.list_job_table"
+        ),
+        Command(("-la",), "", "allocations", "listing.list_allocations"),
+        Command(("-lb",), "SHOW...", "subscriptions of shows", "listing.list_subscriptions"),
+        Command(("-ls",), "", "shows", "listing.list_shows"),
+        Command(("-explain",), "JOB [LAYER]", "why frames wait, and what would change it", "explain.explain"),
+    ),
+    "Jobs": (
+        Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),
+        Command(("-unpause",), "JOB...", "let paused jobs go on", "jobs.unpause"),
+        Command(("-kill",), "JOB...", "kill jobs", "jobs.kill"),
+        Command(("-kill-all",), "", "kill every pending job; without a terminal it needs -force", "jobs.kill_all"),
+        Command(("-retry",), "JOB...", "retry dead frames", "jobs.retry"),
+        Command(
+            ("-retry-all",),
+            "",
+            "retry dead frames of every pending job; without a terminal it needs -force",
+            "jobs.retry_all",
+        ),
+        Command(("-drop-depends",), "JOB...", "satisfy everything that jobs wait for", "jobs.drop_depends"),
+        Command(("-set-min-cores",), "JOB CORES", "cores that a job should have at least", "jobs.set_min_cores"),
+        Command(("-set-max-cores",), "JOB CORES", "cores that a job may have at most", "jobs.set_max_cores"),
+        Command(("-priority",), "JOB PRIORITY", "priority; the higher number goes first", "jobs.priority"),
+        Command(("-setpriority",), "JOB PRIORITY", "the same without asking", "jobs.set_priority"),
+        Command(
+            ("-retry-frames",),
+            "JOB LAYER RANGE",
+            "retry frames, whatever their state (`1-10x2,20`)",
+            "jobs.retry_frames",
+        ),
+        Command(("-eat-frames",), "JOB LAYER RANGE", "give frames up as if they had succeeded", "jobs.eat_frames"),
+        Command(("-kill-frames",), "JOB LAYER RANGE", "kill running frames", "jobs.kill_frames"),
+        Command(
+            ("-satisfy-dependency",),
+            "JOB [LAYER]",
+            "satisfy what a layer, or a whole job, waits for",
+            "jobs.satisfy_dependency",
+        ),
+        Command(
+            ("-kill-dependency",),
+            "JOB LAYER",
+            "drop a layer's dependencies, those of its frames too",
+            "jobs.kill_dependency",
+        ),
+    ),
+    "Hosts": (
+        Command(("-lock",), "[HOST...]", "start nothing more on hosts", "hosts.lock"),
+        Command(("-unlock",), "[HOST...]", "let hosts take work again", "hosts.unlock"),
+        Command(("-move",), "ALLOC", "move hosts (-host) to an allocation", "hosts.move"),
+        Command(("-delete-host",), "[HOST...]", "forget hosts", "hosts.delete_host"),
+        Command(("-safe-reboot",), "[HOST...]", "lock hosts, and reboot each once it is idle", "hosts.safe_reboot"),
+        Command(("-repair",), "[HOST...]", "put hosts into the state REPAIR", "hosts.repair"),
+        Command(("-fixed",), "[HOST...]", "put hosts back into the state UP", "hosts.fixed"),
+        Command(("-thread",), "MODE", "thread mode of hosts (-host): auto, all or variable", "hosts.thread"),
+    ),
+    "Shows": (
+        Command(("-create-show",), "SHOW", "make a show", "shares.create_show"),
+        Command(("-delete-show",), "SHOW", "remove a show that never had a job", "shares.delete_show"),
+        Command(("-disable-show",), "SHOW", "refuse jobs of a show", "shares.disable_show"),
+        Command(("-enable-show",), "SHOW", "accept jobs of a show", "shares.enable_show"),
+        Command(("-dispatching",), "SHOW ON|OFF", "start frames of a show or not", "shares.dispatching"),
+        Command(("-booking",), "SHOW ON|OFF", "book hosts for a show or not", "shares.booking"),
+        Command(("-default-min-cores",), "SHOW CORES", "minimum cores of new jobs", "shares.default_min_cores"),
+        Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
+    ),
+    "Allocations": (
+        Command(("-create-alloc",), "FACILITY ALLOC TAG", "make an allocation", "shares.create_alloc"),
+        Command(("-delete-alloc",), "ALLOC", "remove an allocation without hosts", "shares.delete_alloc"),
+        Command(("-rename-alloc",), "OLD NEW", "rename an allocation", "shares.rename_alloc"),
+        Command(("-transfer",), "OLD NEW", "move all hosts of one allocation to another", "shares.transfer"),
+        Command(("-tag-alloc",), "ALLOC TAG", "set its tag, or several with commas between", "shares.tag_alloc"),
+    ),
+    "Subscriptions": (
+        Command(
+            ("-create-sub",), "SHOW ALLOC SIZE BURST", "let a show use an allocation, in cores", "shares.create_sub"
+        ),
+        Command(("-delete-sub",), "SHOW ALLOC", "end that", "shares.delete_sub"),
+        Command(
+            ("-size",), "SHOW ALLOC SIZE", "what is guaranteed, in cores (points with --format upstream)", "shares.size"
+        ),
+        Command(
+            ("-burst",),
+            "SHOW ALLOC BURST",
+            "the most, in cores (points with --format upstream), or `N%` above the size",
+            "shares.burst",
+        ),
+    ),
+}
+
+COMMANDS = tuple(command for commands in SECTIONS.values() for command in commands)

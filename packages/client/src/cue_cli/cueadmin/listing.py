@@ -1,0 +1,253 @@
+"""Commands that only look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cue_cli.cueadmin import output, records
+from cue_cli.cueadmin.format import formatTime
+from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
+from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
+from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from opencue import api, util
+from opencue.enums import DependType, FrameState, HardwareState
+from opencue.exception import EntityNotFoundException
+from opencue.search import UNBOUNDED, parseRange
+
+KB_PER_GB = 1024 * 1024
+DEAD_LOGS_MAX = 100  # -ll names the logs of the frames that died last, not of every failure there ever was
+DEPEND_LINES_MAX = 5  # so that `grep -A5 Dependencies` sees them all
+
+
+def list_jobs(session: Session, parts: list[str]) -> None:
+    """-lj: the names of pending jobs."""
+    jobs = _jobs(session, parts)
+    if session.options.json:
+        records.printRecords(jobs, records.jobRecord)
+    else:
+        output.displayJobNames(jobs, session.style)
+
+
+def list_job_table(session: Session, parts: list[str]) -> None:
+    """-lji: pending jobs as a table, and more about a single one."""
+    jobs = _jobs(session, parts)
+    exact = [job for job in jobs if job.name() in parts]
+    single = jobs[0] if len(jobs) == 1 and parts else exact[0] if len(exact) == 1 else None
+    if session.options.json:
+        found = [records.jobRecord(job) for job in jobs]
+        if single is not None:
+            depends = [records.dependRecord(depend) for depend in single.getDepends()]
+            found[jobs.index(single)]["dependencies"] = depends
+        records.printJson(found)
+        return
+    output.displayJobs(jobs)
+    if single is not None and session.style == CUEFARM:
+        _display_depends(single)
+
+
+def list_shows(session: Session, _: list[str]) -> None:
+    """-ls: shows."""
+    shows = api.getShows()
+    if session.options.json:
+        records.printRecords(shows, records.showRecord)
+    else:
+        output.displayShows(shows)
+
+
+def list_allocations(session: Session, _: list[str]) -> None:
+    """-la: allocations."""
+    allocations = api.getAllocations()
+    if session.options.json:
+        records.printRecords(allocations, records.allocationRecord)
+    else:
+        output.displayAllocations(allocations)
+
+
+def list_subscriptions(session: Session, names: list[str]) -> None:
+    """-lb: the subscriptions of shows."""
+    shows = []
+    for name in names:
+        try:
+            shows.append(api.findShow(name))
+        except EntityNotFoundException:
+            session.warn(f"show {name!r} does not exist")
+    if not shows:
+        raise CommandError("no valid shows; `cueadmin -ls` lists them")
+    if session.options.json:
+        every = [subscription for show in shows for subscription in show.getSubscriptions()]
+        records.printRecords(every, records.subscriptionRecord)
+        return
+    for show in shows:
+        output.displaySubscriptions(show.getSubscriptions(), show.name())
+
+
+def list_allocation_subscriptions(session: Session, names: list[str]) -> None:
+    """-lba: the subscriptions to an allocation."""
+    subscriptions = findAllocation(names[0]).getSubscriptions()
+    if session.options.json:
+        records.printRecords(subscriptions, records.subscriptionRecord)
+    else:
+        output.displaySubscriptions(subscriptions, "All Shows")
+
+
+def list_hosts(session: Session, parts: list[str]) -> None:
+    """-lh: hosts."""
+    options = session.options
+    search: dict[str, Any] = {"substr": [*parts, *(options.query or [])]}
+    if options.host:
+        search["name"] = options.host
+    if options.hostmatch:
+        search["substr"] = [*search["substr"], *options.hostmatch]
+    if options.alloc:
+        search["alloc"] = [findAllocation(name).name() for name in options.alloc]
+    if options.state:
+        search["state"] = [toMember(HardwareState, state, "hardware state") for state in options.state]
+    hosts = api.getHosts(**search)
+    if options.json:
+        chosen = output.chosenHosts(hosts, options.lock_state, options.sort_idle)
+        records.printRecords(chosen, records.hostRecord)
+    else:
+        output.displayHosts(hosts, options.lock_state, options.sort_idle, session.style)
+
+
+def list_procs(session: Session, shows: list[str]) -> None:
+    """-lp: what runs now."""
+    procs = api.getProcs(**_proc_search(session, shows))
+    if session.options.json:
+        records.printRecords(procs, records.procRecord)
+    else:
+        output.displayProcs(procs, session.style)
+
+
+def list_logs(session: Session, shows: list[str]) -> None:
+    """-ll: the logs of running frames, and of the frames that died last."""
+    procs = api.getProcs(**_proc_search(session, shows))
+    dead = [] if session.style == UPSTREAM else _dead_frames(session, shows)
+    if session.options.json:
+        running = [{"path": proc.data.log_path, "error": None} for proc in procs]
+        records.printJson(running + [{"path": path, "error": error} for path, error in dead])
+        return
+    for proc in procs:
+        print(proc.data.log_path)
+    for path, error in dead:
+        print(f"{path} ERROR {error}")
+
+
+def list_services(session: Session, shows: list[str]) -> None:
+    """-lv: services, or those that a show has changed for itself."""
+    services: list[Any] = findShow(shows[0]).getServiceOverrides() if shows else api.getDefaultServices()
+    if session.options.json:
+        records.printRecords(services, records.serviceRecord)
+    else:
+        output.displayServices(services, session.style)
+
+
+def _jobs(session: Session, parts: list[str]) -> list[Any]:
+    """Return pending jobs that contain any of the parts (-query adds parts, -job names jobs in full)."""
+    search: dict[str, Any] = {}
+    substr = [*parts, *(session.options.query or [])]
+    if substr:
+        search["substr"] = substr
+    if session.options.job:
+        search["job"] = session.options.job
+    return sorted(api.getJobs(**search), key=lambda job: job.name())
+
+
+def _proc_search(session: Session, shows: list[str]) -> dict[str, Any]:
+    options = session.options
+    search: dict[str, Any] = {"show": shows, "limit": options.limit}
+    if options.alloc:
+        search["alloc"] = [findAllocation(name).name() for name in options.alloc]
+    if options.host:
+        search["host"] = options.host
+    if options.job:
+        search["job"] = options.job
+    try:
+        if options.memory:
+            search["memory"] = _kilobytes(options.memory)
+        if options.duration:
+            parseRange(options.duration)
+            search["duration"] = options.duration
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return search
+
+
+def _kilobytes(gigabytes: str) -> str:
+    """Return a range in GB as one in KB."""
+    low, high = parseRange(gigabytes)
+    return f"gt{low * KB_PER_GB}" if high == UNBOUNDED else f"{low * KB_PER_GB}-{high * KB_PER_GB}"
+
+
+def _dead_frames(session: Session, shows: list[str]) -> list[tuple[str, str]]:
+    """Return log path and error of dead frames, the latest last; none under a filter that only running frames have."""
+    options = session.options
+    if options.alloc or options.memory or options.duration:
+        return []
+    search: dict[str, Any] = {"show": shows}
+    if options.job:
+        search["job"] = options.job
+    found = [
+        (frame.stopTime(), util.logPath(job, frame), frame)
+        for job in api.getJobs(**search)
+        if job.deadFrames()
+        for frame in job.getFrames(state=[FrameState.DEAD])
+        if not options.host or frame.lastResource() in options.host
+    ]
+    found.sort(key=lambda entry: entry[:2])
+    return [
+        (path, f"exit status {frame.exitStatus()} on {frame.lastResource() or 'no host'} at {formatTime(stopped)}")
+        for stopped, path, frame in found[-(options.limit or DEAD_LOGS_MAX) :]
+    ]
+
+
+def _display_depends(job: Any) -> None:
+    """Print what a job waits for, what is active first, and whether it waits for itself."""
+    depends = sorted(job.getDepends(), key=lambda depend: not depend.isActive())
+    active = sum(depend.isActive() for depend in depends)
+    print()
+    print(f"Dependencies of {job.name()}: {active} active, {len(depends) - active} satisfied")
+    lines = [_depend_line(depend) for depend in depends]
+    cycle = findCycle(depends)
+    if cycle:
+        lines.insert(0, f"  CYCLE: {' -> '.join(cycle)}; break it with -satisfy-dependency JOB LAYER")
+    if len(lines) > DEPEND_LINES_MAX:
+        hidden = len(lines) - DEPEND_LINES_MAX + 1
+        lines[DEPEND_LINES_MAX - 1 :] = [f"  ... and {hidden} more (cueadmin -lji {job.name()} --json)"]
+    print("\n".join(lines or ["  none"]))
+
+
+def _depend_line(depend: Any) -> str:
+    data = depend.data
+    waiting = data.depend_er_frame or data.depend_er_layer or data.depend_er_job
+    parts = [] if depend.isInternal() else [data.depend_on_job]
+    parts += [part for part in (data.depend_on_frame or data.depend_on_layer,) if part]
+    state = "active" if data.active else "satisfied"
+    return f"  {DependType(data.type).name} {waiting} waits for {'/'.join(parts) or data.depend_on_job} ({state})"
+
+
+def findCycle(depends: list[Any]) -> list[str]:
+    """Return layers or jobs that wait for one another in a circle, the first again at the end, or an empty list."""
+    waits_for: dict[str, set[str]] = {}
+    for depend in depends:
+        data = depend.data
+        waiting = f"{data.depend_er_job}/{data.depend_er_layer}".rstrip("/")
+        target = f"{data.depend_on_job}/{data.depend_on_layer}".rstrip("/")
+        frame_by_number = data.depend_er_frame or depend.type() == DependType.PREVIOUS_FRAME
+        if data.active and not (frame_by_number and waiting == target):
+            waits_for.setdefault(waiting, set()).add(target)
+    finished: set[str] = set()
+    for start in sorted(waits_for):
+        path = [start]
+        choices = [iter(sorted(waits_for[start]))]
+        while choices:
+            following = next(choices[-1], None)
+            if following is None:
+                finished.add(path.pop())
+                choices.pop()
+            elif following in path:
+                return [*path[path.index(following) :], following]
+            elif following not in finished:
+                path.append(following)
+                choices.append(iter(sorted(waits_for.get(following, ()))))
+    return []

@@ -1,0 +1,115 @@
+"""From the names on a command line to what they mean."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from opencue import api
+from opencue.exception import EntityNotFoundException
+from opencue.wrappers.allocation import Allocation
+from opencue.wrappers.host import Host
+from opencue.wrappers.job import Job
+from opencue.wrappers.show import Show
+from opencue.wrappers.subscription import Subscription
+
+ON_WORDS = ("on", "yes", "true", "enabled", "1")
+OFF_WORDS = ("off", "no", "false", "disabled", "0")
+
+
+def findJob(name: str) -> Job:
+    """Return the pending job of a name."""
+    try:
+        return api.findJob(name)
+    except EntityNotFoundException:
+        raise CommandError(f"job {name!r} does not exist or has finished; `cueadmin -lj` lists pending jobs") from None
+
+
+def findShow(name: str) -> Show:
+    """Return the show of a name."""
+    try:
+        return api.findShow(name)
+    except EntityNotFoundException:
+        raise CommandError(
+            f"show {name!r} does not exist; `cueadmin -ls` lists shows, `cueadmin -create-show {name}` makes it"
+        ) from None
+
+
+def findAllocation(name: str) -> Allocation:
+    """Return the allocation of a name, `facility.allocation` or, where only one fits, the last part alone."""
+    if "." in name:
+        try:
+            return api.findAllocation(name)
+        except EntityNotFoundException:
+            raise CommandError(f"allocation {name!r} does not exist; `cueadmin -la` lists them") from None
+    found = [entry for entry in api.getAllocations() if entry.name().split(".", 1)[-1] == name]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise CommandError(f"allocation {name!r} does not exist in any facility; `cueadmin -la` lists them")
+    candidates = ", ".join(sorted(entry.name() for entry in found))
+    raise CommandError(f"allocation {name!r} exists in several facilities; say which: {candidates}")
+
+
+def findSubscription(show: str, allocation: str) -> Subscription:
+    """Return a show's subscription to an allocation."""
+    name = f"{findAllocation(allocation).name()}.{show}"
+    try:
+        return api.findSubscription(name)
+    except EntityNotFoundException:
+        raise CommandError(
+            f"show {show!r} has no subscription to {allocation!r}; `cueadmin -create-sub {show} {allocation} SIZE "
+            "BURST` makes one"
+        ) from None
+
+
+def chosenHosts(session: Session, positional: Sequence[str] = ()) -> list[Host]:
+    """Return the hosts that a host command is for: named after it, by -host, or by a part of the name (-hostmatch)."""
+    names = [*positional, *(session.options.host or [])]
+    parts = session.options.hostmatch or []
+    if not names and not parts:
+        raise UsageError("which hosts? Name them with -host HOST... or -hostmatch PART...")
+    found: dict[str, Host] = {}
+    if names:
+        found.update((host.name(), host) for host in api.getHosts(name=names))
+        for name in names:
+            if name not in found:
+                session.warn(f"host {name!r} does not exist")
+    if parts:
+        found.update((host.name(), host) for host in api.getHosts(substr=parts))
+    if not found:
+        raise CommandError(f"no valid hosts: nothing fits {', '.join([*names, *parts])}; `cueadmin -lh` lists hosts")
+    return [found[name] for name in sorted(found)]
+
+
+def toCores(text: str) -> float:
+    """Return a number of cores."""
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a number of cores, such as 4 or 1.5") from None
+
+
+def toInteger(text: str, what: str) -> int:
+    """Return a whole number; `what` names it in the error."""
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a {what}, which is a whole number") from None
+
+
+def toSwitch(text: str) -> bool:
+    """Return what a word for on or off means."""
+    if text.lower() in ON_WORDS:
+        return True
+    if text.lower() in OFF_WORDS:
+        return False
+    raise UsageError(f"{text!r} is neither on nor off")
+
+
+def toMember(enum: Any, text: str, what: str) -> Any:
+    """Return the member of an enum, spelt in any case."""
+    try:
+        return enum[text.upper()]
+    except KeyError:
+        raise UsageError(f"invalid {what}: {text}; use one of {', '.join(enum.__members__)}") from None

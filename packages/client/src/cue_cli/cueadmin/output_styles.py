@@ -1,0 +1,4 @@
+"""The names of the two output styles."""
+
+CUEFARM = "cuefarm"
+UPSTREAM = "upstream"

@@ -1,0 +1,84 @@
+"""The command line: options, filters, and the commands of the table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from typing import Any, Union
+
+from cue_cli.cueadmin.commands import SECTIONS, Command
+from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
+
+EPILOG = "One command at a time. Exit status: 0 done, 1 it could not be done, 2 the command line makes no sense."
+FORMAT_VARIABLE = "CUEADMIN_FORMAT"
+
+
+def getParser() -> argparse.ArgumentParser:
+    """Return the parser of every option."""
+    parser = argparse.ArgumentParser(
+        prog="cueadmin",
+        usage="cueadmin [option...] COMMAND [argument...]   (cueadmin -h lists them)",
+        description="Look at the farm and run it.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_general(parser.add_argument_group("General"))
+    for title, commands in SECTIONS.items():
+        group = parser.add_argument_group(title)
+        for command in commands:
+            _add_command(group, command)
+    _add_filters(parser.add_argument_group("Filters of lists, and the choice of hosts"))
+    return parser
+
+
+def _add_general(group: Any) -> None:
+    group.add_argument("-server", nargs="+", metavar="HOST[:PORT]", help="the server to talk to")
+    group.add_argument("-facility", metavar="NAME", help="talk to the servers of a facility from the configuration")
+    group.add_argument("-verbose", "-v", action="store_true", help="debug log on stderr, and a traceback of errors")
+    group.add_argument("-force", action="store_true", help="do it without asking")
+    group.add_argument("--json", action="store_true", help="lists and -explain as JSON")
+    group.add_argument(
+        "--format",
+        choices=(CUEFARM, UPSTREAM),
+        default=os.environ.get(FORMAT_VARIABLE) or CUEFARM,
+        help=f"columns and words of lists, `upstream` for scripts that parse those (environment: {FORMAT_VARIABLE})",
+    )
+    group.add_argument("-query", "-q", nargs="+", help=argparse.SUPPRESS)
+
+
+def _add_filters(group: Any) -> None:
+    group.add_argument("-job", nargs="+", metavar="JOB", help="jobs, for -lj -lji -lp -ll")
+    group.add_argument("-alloc", nargs="+", metavar="ALLOC", help="allocations, for -lh -lp -ll")
+    group.add_argument("-memory", metavar="GB", help="reserved memory, for -lp -ll: A-B, gtN, ltN, or N for at least N")
+    group.add_argument(
+        "-duration", metavar="HOURS", help="running time, for -lp -ll: A-B, gtN, ltN, or N for at least N"
+    )
+    group.add_argument("-limit", type=int, default=0, metavar="N", help="at most N lines, for -lp -ll; 0 for all")
+    group.add_argument("-state", nargs="+", metavar="STATE", help="up down rebooting reboot_when_idle repair, for -lh")
+    group.add_argument(
+        "-lock-state", type=str.upper, choices=("OPEN", "LOCKED", "NIMBY_LOCKED"), help="lock state, for -lh"
+    )
+    group.add_argument("-sort-idle", action="store_true", help="the most idle first, for -lh")
+    group.add_argument("-host", nargs="+", metavar="HOST", help="hosts, for commands on hosts and -lh -lp -ll")
+    group.add_argument("-hostmatch", "-hm", nargs="+", metavar="PART", help="hosts whose name contains a part")
+
+
+def _add_command(group: Any, command: Command) -> None:
+    least, most = command.bounds
+    names = tuple(re.findall(r"[A-Z][A-Z|]*", command.takes))
+    if most == 0:
+        group.add_argument(*command.flags, dest=command.name, action="store_true", help=_escaped(command.text))
+        return
+    nargs: Union[int, str]
+    if least == most:
+        nargs, metavar = int(least), names
+    else:
+        nargs = "+" if least else "*"
+        metavar = names if nargs == "*" and len(names) == 1 else (names[0], names[-1])
+    group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_escaped(command.text))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")

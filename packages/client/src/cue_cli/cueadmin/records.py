@@ -1,0 +1,169 @@
+"""What `--json` prints: one flat object for each thing, with the unit in the name where there is one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Iterable
+
+from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
+
+POINTS_PER_CORE = 100
+
+
+def printJson(value: Any) -> None:
+    """Print a value as indented JSON."""
+    print(json.dumps(value, indent=2))
+
+
+def printRecords(things: Iterable[Any], record: Callable[[Any], dict[str, Any]]) -> None:
+    """Print a JSON list with a record of each thing."""
+    printJson([record(thing) for thing in things])
+
+
+def jobRecord(job: Any) -> dict[str, Any]:
+    """Return what a script wants to know of a job."""
+    data, stats = job.data, job.data.job_stats
+    return {
+        "id": data.id,
+        "name": data.name,
+        "show": data.show,
+        "shot": data.shot,
+        "user": data.user,
+        "group": data.group,
+        "facility": data.facility,
+        "state": JobState(data.state).name,
+        "paused": data.is_paused,
+        "priority": data.priority,
+        "min_cores": data.min_cores,
+        "max_cores": data.max_cores,
+        "reserved_cores": stats.reserved_cores,
+        "submitted_at_epoch_s": data.start_time,
+        "log_dir": data.log_dir,
+        "frames": {
+            "total": stats.total_frames,
+            "succeeded": stats.succeeded_frames,
+            "running": stats.running_frames,
+            "waiting": stats.waiting_frames,
+            "depend": stats.depend_frames,
+            "dead": stats.dead_frames,
+            "eaten": stats.eaten_frames,
+        },
+    }
+
+
+def dependRecord(depend: Any) -> dict[str, Any]:
+    """Return both sides of a dependency."""
+    data = depend.data
+    return {
+        "id": data.id,
+        "type": DependType(data.type).name,
+        "active": data.active,
+        "waiting": {"job": data.depend_er_job, "layer": data.depend_er_layer, "frame": data.depend_er_frame},
+        "on": {"job": data.depend_on_job, "layer": data.depend_on_layer, "frame": data.depend_on_frame},
+    }
+
+
+def hostRecord(host: Any) -> dict[str, Any]:
+    """Return what a script wants to know of a host."""
+    data = host.data
+    return {
+        "id": data.id,
+        "name": data.name,
+        "allocation": data.alloc_name,
+        "state": HardwareState(data.state).name,
+        "lock_state": LockState(data.lock_state).name,
+        "nimby": data.nimby_enabled,
+        "thread_mode": ThreadMode(data.thread_mode).name,
+        "os": data.os,
+        "tags": list(data.tags),
+        "cores": data.cores,
+        "idle_cores": data.idle_cores,
+        "memory_kb": data.memory,
+        "idle_memory_kb": data.idle_memory,
+        "free_memory_kb": data.free_memory,
+        "free_swap_kb": data.free_swap,
+        "load_percent": data.load,
+        "booted_at_epoch_s": data.boot_time,
+        "heard_of_at_epoch_s": data.ping_time,
+    }
+
+
+def procRecord(proc: Any) -> dict[str, Any]:
+    """Return what a script wants to know of a running frame."""
+    data = proc.data
+    return {
+        "id": data.id,
+        "host": data.name.split("/")[0],
+        "show": data.show_name,
+        "job": data.job_name,
+        "frame": data.frame_name,
+        "reserved_cores": data.reserved_cores,
+        "reserved_memory_kb": data.reserved_memory,
+        "used_memory_kb": data.used_memory,
+        "started_at_epoch_s": data.dispatch_time,
+        "log_path": data.log_path,
+    }
+
+
+def showRecord(show: Any) -> dict[str, Any]:
+    """Return what a script wants to know of a show."""
+    data, stats = show.data, show.data.show_stats
+    return {
+        "id": data.id,
+        "name": data.name,
+        "active": data.active,
+        "booking": data.booking_enabled,
+        "dispatching": data.dispatch_enabled,
+        "reserved_cores": stats.reserved_cores,
+        "running_frames": stats.running_frames,
+        "pending_frames": stats.pending_frames,
+        "pending_jobs": stats.pending_jobs,
+    }
+
+
+def allocationRecord(allocation: Any) -> dict[str, Any]:
+    """Return what a script wants to know of an allocation."""
+    data, stats = allocation.data, allocation.data.stats
+    return {
+        "id": data.id,
+        "name": data.name,
+        "tag": data.tag,
+        "facility": data.facility,
+        "billable": data.billable,
+        "cores": stats.cores,
+        "running_cores": stats.running_cores,
+        "available_cores": stats.available_cores,
+        "hosts": stats.hosts,
+        "locked_hosts": stats.locked_hosts,
+        "down_hosts": stats.down_hosts,
+    }
+
+
+def subscriptionRecord(subscription: Any) -> dict[str, Any]:
+    """Return a subscription in cores."""
+    data = subscription.data
+    return {
+        "id": data.id,
+        "name": data.name,
+        "show": data.show_name,
+        "allocation": data.allocation_name,
+        "size_cores": data.size / POINTS_PER_CORE,
+        "burst_cores": data.burst / POINTS_PER_CORE,
+        "reserved_cores": data.reserved_cores / POINTS_PER_CORE,
+    }
+
+
+def serviceRecord(service: Any) -> dict[str, Any]:
+    """Return what a service asks for."""
+    data = service.data
+    return {
+        "id": data.id,
+        "name": data.name,
+        "threadable": data.threadable,
+        "min_cores": data.min_cores / POINTS_PER_CORE,
+        "max_cores": data.max_cores / POINTS_PER_CORE,
+        "min_memory_kb": data.min_memory,
+        "tags": list(data.tags),
+        "timeout_minutes": data.timeout,
+        "timeout_llu_minutes": data.timeout_llu,
+    }

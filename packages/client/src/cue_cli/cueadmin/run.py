@@ -1,0 +1,105 @@
+"""From the command line to an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from typing import Optional, Sequence
+
+from cue_cli.cueadmin.commands import COMMANDS, Command
+from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
+from cue_cli.cueadmin.parser import FORMAT_VARIABLE, getParser
+
+SHORT_HELP = """\
+cueadmin: look at the farm and run it.
+
+  cueadmin -lj                     pending jobs
+  cueadmin -lji [PART...]          pending jobs with cores, priority, dependencies
+  cueadmin -lp, -lh, -ll           what runs, hosts, logs
+  cueadmin -explain JOB [LAYER]    why frames wait
+  cueadmin -pause | -unpause | -kill | -retry JOB...
+  cueadmin -priority JOB PRIORITY
+
+cueadmin -h lists everything."""
+
+INTERRUPTED = 130
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run one command and return the exit status: 0 done, 1 it could not be done, 2 the line makes no sense."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        print(SHORT_HELP)
+        return 0
+    parser = getParser()
+    options = parser.parse_args(arguments)
+    chosen = _chosen_command(parser, options)
+    if options.verbose:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    _check_installation()
+    try:
+        return _run(parser, options, chosen)
+    except BrokenPipeError:  # `cueadmin -lj | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _chosen_command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Command:
+    if options.format not in (CUEFARM, UPSTREAM):  # argparse does not check a default
+        parser.error(f"{FORMAT_VARIABLE}={options.format} is neither {CUEFARM} nor {UPSTREAM}")
+    chosen = [command for command in COMMANDS if getattr(options, command.name) not in (None, False)]
+    if not chosen:
+        parser.error("nothing to do; name a command, such as -lj (cueadmin -h lists them)")
+    if len(chosen) > 1:
+        parser.error(f"one command at a time, not {' and '.join(command.flags[0] for command in chosen)}")
+    return chosen[0]
+
+
+def _check_installation() -> None:
+    """Warn about a foreign `opencue` before anything of it is used that may not fit together."""
+    import opencue
+    from opencue.installation import warn_if_replaced
+
+    warn_if_replaced(opencue)
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: Command) -> int:
+    # Loaded only now, so that help and usage errors come at once.
+    from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError
+    from opencue.cuebot import Cuebot
+    from opencue.exception import ConnectionException, CueException
+
+    session = Session(options)
+    values = getattr(options, command.name)
+    values = values if isinstance(values, list) else []
+    least, most = command.bounds
+    if not least <= len(values) <= most:
+        parser.error(f"{command.flags[0]} takes {command.takes}")
+    try:
+        if options.server:
+            Cuebot.setHosts(options.server)
+        elif options.facility:
+            Cuebot.setHostWithFacility(options.facility)
+        command.load()(session, values)
+        sys.stdout.flush()
+    except Canceled:
+        return 0
+    except UsageError as error:
+        parser.error(str(error))
+    except ConnectionException as error:
+        return _failed(options, f"{error} With cueadmin: -server HOST[:PORT].")
+    except (CueException, CommandError) as error:
+        return _failed(options, str(error))
+    return 1 if session.failed else 0
+
+
+def _failed(options: argparse.Namespace, message: str) -> int:
+    if options.verbose:
+        traceback.print_exc()
+    print(f"Error: {message.rstrip('.')}.", file=sys.stderr)
+    return 1

@@ -1,0 +1,185 @@
+"""Commands on who gets what: shows, allocations and subscriptions."""
+
+from __future__ import annotations
+
+from cue_cli.cueadmin.lookup import (
+    findAllocation,
+    findShow,
+    findSubscription,
+    toCores,
+    toInteger,
+    toSwitch,
+)
+from cue_cli.cueadmin.output import POINTS_PER_CORE
+from cue_cli.cueadmin.output_styles import UPSTREAM
+from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from opencue import api
+from opencue.exception import EntityNotFoundException
+
+
+def create_alloc(session: Session, values: list[str]) -> None:
+    """Make an allocation in a facility."""
+    facility, name, tag = values
+    session.confirm(f"Create allocation {facility}.{name} with the tag {_tags(tag)}")
+    try:
+        message = api.getFacility(facility)
+    except EntityNotFoundException:
+        raise CommandError(f"facility {facility!r} does not exist; the third name is the tag") from None
+    print(f"Created allocation: {api.createAllocation(name, _tags(tag), message).name()}")
+
+
+def delete_alloc(session: Session, values: list[str]) -> None:
+    """Remove an allocation without hosts."""
+    allocation = findAllocation(values[0])
+    session.confirm(f"Delete allocation {allocation.name()}")
+    allocation.delete()
+    session.report(f"{allocation.name()}: deleted")
+
+
+def rename_alloc(session: Session, values: list[str]) -> None:
+    """Rename an allocation; the facility may be repeated in the new name, and stays."""
+    allocation, new = findAllocation(values[0]), values[1]
+    facility = allocation.name().split(".")[0]
+    if "." in new:
+        new_facility, new = new.split(".", 1)
+        if new_facility != facility:
+            raise UsageError(f"an allocation stays in its facility: {allocation.name()} cannot go to {new_facility}")
+    session.confirm(f"Rename allocation {allocation.name()} to {facility}.{new}")
+    allocation.setName(new)
+    session.report(f"{allocation.name()}: renamed to {facility}.{new}")
+
+
+def transfer(session: Session, values: list[str]) -> None:
+    """Move all hosts of one allocation to another."""
+    old, new = findAllocation(values[0]), findAllocation(values[1])
+    hosts = old.getHosts()
+    session.confirm(f"Transfer {len(hosts)} hosts from {old.name()} to {new.name()}")
+    new.reparentHosts(hosts)
+    session.report(f"{old.name()}: {len(hosts)} hosts moved to {new.name()}")
+
+
+def tag_alloc(session: Session, values: list[str]) -> None:
+    """Set the tag of an allocation, or several with commas between them."""
+    allocation, tags = findAllocation(values[0]), _tags(values[1])
+    session.confirm(f"Tag allocation {allocation.name()} with {tags}")
+    allocation.setTag(tags)
+    session.report(f"{allocation.name()}: tagged {tags}")
+
+
+def create_show(session: Session, values: list[str]) -> None:
+    """Make a show."""
+    session.confirm(f"Create show {values[0]}")
+    show = api.createShow(values[0])
+    session.report(f"{show.name()}: created")
+
+
+def delete_show(session: Session, values: list[str]) -> None:
+    """Remove a show that never had a job."""
+    show = findShow(values[0])
+    session.confirm(f"Delete show {show.name()}")
+    show.delete()
+    session.report(f"{show.name()}: deleted")
+
+
+def enable_show(session: Session, values: list[str]) -> None:
+    """Let a show have jobs."""
+    show = findShow(values[0])
+    session.confirm(f"Enable show {show.name()}")
+    show.setActive(True)
+    session.report(f"{show.name()}: enabled")
+
+
+def disable_show(session: Session, values: list[str]) -> None:
+    """Refuse jobs of a show."""
+    show = findShow(values[0])
+    session.confirm(f"Disable show {show.name()}")
+    show.setActive(False)
+    session.report(f"{show.name()}: disabled")
+
+
+def dispatching(session: Session, values: list[str]) -> None:
+    """Start frames of a show, or stop that."""
+    on = toSwitch(values[1])
+    show = findShow(values[0])
+    if not on:
+        session.confirm(f"Start no more frames of {show.name()}")
+    show.enableDispatching(on)
+    session.report(f"{show.name()}: dispatching {'on' if on else 'off'}")
+
+
+def booking(session: Session, values: list[str]) -> None:
+    """Book hosts for a show, or stop that."""
+    on = toSwitch(values[1])
+    show = findShow(values[0])
+    if not on:
+        session.confirm(f"Book no more hosts for {show.name()}")
+    show.enableBooking(on)
+    session.report(f"{show.name()}: booking {'on' if on else 'off'}")
+
+
+def default_min_cores(session: Session, values: list[str]) -> None:
+    """Set the minimum cores of a show's new jobs."""
+    cores, show = toCores(values[1]), findShow(values[0])
+    session.confirm(f"Set the default minimum cores of {show.name()} to {cores:g}")
+    show.setDefaultMinCores(cores)
+    session.report(f"{show.name()}: default minimum cores {cores:g}")
+
+
+def default_max_cores(session: Session, values: list[str]) -> None:
+    """Set the maximum cores of a show's new jobs."""
+    cores, show = toCores(values[1]), findShow(values[0])
+    session.confirm(f"Set the default maximum cores of {show.name()} to {cores:g}")
+    show.setDefaultMaxCores(cores)
+    session.report(f"{show.name()}: default maximum cores {cores:g}")
+
+
+def create_sub(session: Session, values: list[str]) -> None:
+    """Let a show use an allocation; size and burst are cores."""
+    size, burst = toCores(values[2]), toCores(values[3])
+    show, allocation = findShow(values[0]), findAllocation(values[1])
+    session.confirm(f"Create a subscription of {show.name()} to {allocation.name()}, {size:g} to {burst:g} cores")
+    show.createSubscription(allocation, size, burst)
+    session.report(f"{allocation.name()}.{show.name()}: size {size:g} cores, burst {burst:g} cores")
+
+
+def delete_sub(session: Session, values: list[str]) -> None:
+    """End a show's use of an allocation."""
+    subscription = findSubscription(values[0], values[1])
+    session.confirm(f"Delete subscription {subscription.name()}")
+    subscription.delete()
+    session.report(f"{subscription.name()}: deleted")
+
+
+def size(session: Session, values: list[str]) -> None:
+    """Set what a subscription guarantees."""
+    points = _points(session, values[2])
+    subscription = findSubscription(values[0], values[1])
+    subscription.setSize(points)
+    session.report(f"{subscription.name()}: size {points / POINTS_PER_CORE:g} cores")
+
+
+def burst(session: Session, values: list[str]) -> None:
+    """Set the most that a subscription allows: a number, or `N%` on top of its size."""
+    text = values[2]
+    share = toInteger(text[:-1], "percentage") if text.endswith("%") else None
+    points = 0 if share is not None else _points(session, text)
+    subscription = findSubscription(values[0], values[1])
+    if share is not None:
+        points = int(subscription.size() + subscription.size() * share / 100)
+    subscription.setBurst(points)
+    session.report(f"{subscription.name()}: burst {points / POINTS_PER_CORE:g} cores")
+
+
+def _points(session: Session, text: str) -> int:
+    """Return points of a text in cores; upstream's -size and -burst pass points (100 to a core) through unmarked."""
+    if session.style == UPSTREAM:
+        return toInteger(text, "number of points (100 to a core)")
+    return round(toCores(text) * POINTS_PER_CORE)
+
+
+def _tags(text: str) -> str:
+    """Return a comma list of tags without blanks and empty parts."""
+    tags = [tag.strip() for tag in text.split(",") if tag.strip()]
+    if not tags:
+        raise UsageError("a tag may not be empty")
+    return ",".join(tags)

@@ -1,0 +1,401 @@
+"""Every question and order to the farm that does not start from something already in hand.
+
+Functions raise `opencue.exception.CueException` and its kinds. Names are exact; ids are UUIDs as text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from opencue_proto import (
+    comment_pb2,
+    criterion_pb2,
+    cue_pb2,
+    department_pb2,
+    depend_pb2,
+    facility_pb2,
+    filter_pb2,
+    host_pb2,
+    job_pb2,
+    limit_pb2,
+    renderPartition_pb2,
+    report_pb2,
+    service_pb2,
+    show_pb2,
+    subscription_pb2,
+    task_pb2,
+)
+
+from opencue import search, util
+from opencue.rpc import call
+from opencue.wrappers.allocation import Allocation
+from opencue.wrappers.comment import Comment
+from opencue.wrappers.depend import Depend
+from opencue.wrappers.frame import Frame, fetchFrames
+from opencue.wrappers.group import Group
+from opencue.wrappers.host import Host
+from opencue.wrappers.job import Job, findLayerMessage
+from opencue.wrappers.layer import Layer
+from opencue.wrappers.proc import Proc
+from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
+from opencue.wrappers.show import Show
+from opencue.wrappers.subscription import Subscription
+
+__all__ = [
+    "Allocation",
+    "Comment",
+    "Depend",
+    "Frame",
+    "Group",
+    "Host",
+    "Job",
+    "Layer",
+    "Proc",
+    "Service",
+    "ServiceOverride",
+    "Show",
+    "Subscription",
+    "allocSetBillable",
+    "allocSetName",
+    "allocSetTag",
+    "comment_pb2",
+    "createAllocation",
+    "createFacility",
+    "createService",
+    "createShow",
+    "criterion_pb2",
+    "cue_pb2",
+    "deleteAllocation",
+    "deleteFacility",
+    "deleteShow",
+    "department_pb2",
+    "depend_pb2",
+    "explain",
+    "facility_pb2",
+    "filter_pb2",
+    "findAllocation",
+    "findFrame",
+    "findGroup",
+    "findHost",
+    "findJob",
+    "findLayer",
+    "findShow",
+    "findSubscription",
+    "getActiveShows",
+    "getAllocation",
+    "getAllocations",
+    "getDefaultAllocation",
+    "getDefaultServices",
+    "getDepend",
+    "getFacility",
+    "getFrame",
+    "getFrames",
+    "getGroup",
+    "getHost",
+    "getHosts",
+    "getJob",
+    "getJobNames",
+    "getJobs",
+    "getLayer",
+    "getProcs",
+    "getService",
+    "getShows",
+    "getSubscription",
+    "getSystemStats",
+    "host_pb2",
+    "isJobPending",
+    "job_pb2",
+    "launchSpec",
+    "launchSpecAndWait",
+    "limit_pb2",
+    "renameFacility",
+    "renderPartition_pb2",
+    "report_pb2",
+    "search",
+    "service_pb2",
+    "setDefaultAllocation",
+    "show_pb2",
+    "subscription_pb2",
+    "task_pb2",
+    "util",
+]
+
+# Public names of the API that have no server behind them, by what they are about.
+_NOT_OFFERED = {
+    "departments": ("Department", "Task", "addDepartmentName", "getDepartmentNames", "removeDepartmentName"),
+    "filters": ("Action", "Filter", "Matcher", "findFilter"),
+    "limits": (
+        "Limit",
+        "buildLimitReport",
+        "clearLimitBindings",
+        "createLimit",
+        "findLimit",
+        "getLimitBindings",
+        "getLimitHolds",
+        "getLimits",
+        "reportLimitUsage",
+    ),
+    "owners of hosts": ("Owner", "getOwner"),
+    "the host whiteboard": ("NestedHost", "getHostWhiteboard"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Say of a public name that is missing here why it is missing."""
+    for subject, names in _NOT_OFFERED.items():
+        if name in names:
+            raise AttributeError(f"opencue.api.{name}: this version does not offer {subject} yet")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# --- Jobs
+
+
+def findJob(name: str) -> Job:
+    """Return the pending job of a full name; raise EntityNotFoundException if there is none."""
+    return Job(call("job", "FindJob", name=name).job)
+
+
+def getJob(uniq: str) -> Job:
+    """Return the job of an id, finished or not."""
+    return Job(call("job", "GetJob", id=uniq).job)
+
+
+def getJobs(**options: Any) -> list[Job]:
+    """Return the jobs that match JobSearch options, all pending ones without any.
+
+    `getJobs(show=["demo"], user=["ann"], include_finished=True)`
+    """
+    return [Job(message) for message in search.JobSearch.byOptions(**options).jobs.jobs]
+
+
+def getJobNames(**options: Any) -> Any:
+    """Return the names of the pending jobs that match JobSearch options."""
+    return call("job", "GetJobNames", r=search.JobSearch.criteriaFromOptions(**options)).names
+
+
+def isJobPending(name: str) -> bool:
+    """Return whether a job of this full name is pending."""
+    return call("job", "IsJobPending", name=name).value
+
+
+def launchSpec(spec: str) -> Any:
+    """Submit a job specification (XML); return the names that its jobs got."""
+    return call("job", "LaunchSpec", spec=spec).names
+
+
+def launchSpecAndWait(spec: str) -> list[Job]:
+    """Submit a job specification (XML); return its jobs once they exist."""
+    return [Job(message) for message in call("job", "LaunchSpecAndWait", spec=spec).jobs.jobs]
+
+
+def explain(job: str, layer: Optional[str] = None) -> Any:
+    """Return why the frames of a job, or of one layer of it, wait: a cuefarm.v1 ExplainResponse.
+
+    Job and layer are named by name or id.
+    """
+    return call("farm", "Explain", job=job, layer=layer or "")
+
+
+# --- Layers and frames
+
+
+def findLayer(job: str, layer: str) -> Layer:
+    """Return a layer by the names of its job and itself; the spelling that was submitted is found too."""
+    return Layer(findLayerMessage(job, layer))
+
+
+def getLayer(uniq: str) -> Layer:
+    """Return the layer of an id."""
+    return Layer(call("layer", "GetLayer", id=uniq).layer)
+
+
+def findFrame(job: str, layer: str, number: int) -> Frame:
+    """Return a frame by the names of its job and layer and its number."""
+    return Frame(call("frame", "FindFrame", job=job, layer=layer, frame=number).frame)
+
+
+def getFrame(uniq: str) -> Frame:
+    """Return the frame of an id."""
+    return Frame(call("frame", "GetFrame", id=uniq).frame)
+
+
+def getFrames(job: str, **options: Any) -> list[Frame]:
+    """Return the frames of a job, named in full, that match FrameSearch options.
+
+    All of them, however many; or one page of them with `page` and `limit`.
+    """
+    return fetchFrames(lambda criteria: call("frame", "GetFrames", job=job, r=criteria).frames.frames, options)
+
+
+def getDepend(uniq: str) -> Depend:
+    """Return the dependency of an id."""
+    return Depend(call("depend", "GetDepend", id=uniq).depend)
+
+
+# --- Shows and groups
+
+
+def createShow(show: str) -> Show:
+    """Make a show."""
+    return Show(call("show", "CreateShow", name=show).show)
+
+
+def deleteShow(show_id: str) -> None:
+    """Remove a show, given by name, that never had a job."""
+    findShow(show_id).delete()
+
+
+def getShows() -> list[Show]:
+    """Return all shows."""
+    return [Show(message) for message in call("show", "GetShows").shows.shows]
+
+
+def getActiveShows() -> list[Show]:
+    """Return the shows that accept jobs."""
+    return [Show(message) for message in call("show", "GetActiveShows").shows.shows]
+
+
+def findShow(name: str) -> Show:
+    """Return the show of a name."""
+    return Show(call("show", "FindShow", name=name).show)
+
+
+def findGroup(show: str, group: str) -> Group:
+    """Return a group by the names of its show and itself."""
+    return Group(call("group", "FindGroup", show=show, name=group).group)
+
+
+def getGroup(uniq: str) -> Group:
+    """Return the group of an id."""
+    return Group(call("group", "GetGroup", id=uniq).group)
+
+
+# --- Hosts and what runs on them
+
+
+def getHosts(**options: Any) -> list[Host]:
+    """Return the hosts that match HostSearch options, all of them without any."""
+    return search.HostSearch.byOptions(**options)
+
+
+def findHost(name: str) -> Host:
+    """Return the host of a name."""
+    return Host(call("host", "FindHost", name=name).host)
+
+
+def getHost(uniq: str) -> Host:
+    """Return the host of an id."""
+    return Host(call("host", "GetHost", id=uniq).host)
+
+
+def getProcs(**options: Any) -> list[Proc]:
+    """Return what runs now and matches ProcSearch options, everything without any."""
+    return [Proc(message) for message in search.ProcSearch.byOptions(**options).procs.procs]
+
+
+# --- Facilities, allocations, subscriptions
+
+
+def createFacility(name: str) -> facility_pb2.Facility:
+    """Make a facility and return its message."""
+    return call("facility", "Create", name=name).facility
+
+
+def getFacility(name: str) -> facility_pb2.Facility:
+    """Return the message of a facility, by name or id."""
+    return call("facility", "Get", name=name).facility
+
+
+def renameFacility(facility: facility_pb2.Facility, new_name: str) -> None:
+    """Rename a facility, given as its message."""
+    call("facility", "Rename", facility=facility, new_name=new_name)
+
+
+def deleteFacility(name: str) -> None:
+    """Remove a facility that has no allocations."""
+    call("facility", "Delete", name=name)
+
+
+def createAllocation(name: str, tag: str, facility: facility_pb2.Facility) -> Allocation:
+    """Make an allocation in a facility (a message); its full name becomes `facility.name`."""
+    return Allocation(call("allocation", "Create", name=name, tag=tag, facility=facility).allocation)
+
+
+def getAllocations() -> list[Allocation]:
+    """Return all allocations."""
+    return [Allocation(message) for message in call("allocation", "GetAll").allocations.allocations]
+
+
+def findAllocation(name: str) -> Allocation:
+    """Return the allocation of a full name, `facility.name`."""
+    return Allocation(call("allocation", "Find", name=name).allocation)
+
+
+def getAllocation(allocId: str) -> Allocation:
+    """Return the allocation of an id."""
+    return Allocation(call("allocation", "Get", id=allocId).allocation)
+
+
+def getDefaultAllocation() -> Allocation:
+    """Return the allocation that new hosts join."""
+    return Allocation(call("allocation", "GetDefault").allocation)
+
+
+def setDefaultAllocation(alloc: facility_pb2.Allocation) -> Any:
+    """Let new hosts join an allocation, given as its message."""
+    return call("allocation", "SetDefault", allocation=alloc)
+
+
+def deleteAllocation(alloc: facility_pb2.Allocation) -> Any:
+    """Remove an allocation, given as its message, that has no hosts."""
+    return call("allocation", "Delete", allocation=alloc)
+
+
+def allocSetBillable(alloc: facility_pb2.Allocation, is_billable: bool) -> Any:
+    """Count an allocation, given as its message, for billing or not."""
+    return call("allocation", "SetBillable", allocation=alloc, value=is_billable)
+
+
+def allocSetName(alloc: facility_pb2.Allocation, name: str) -> Any:
+    """Rename an allocation, given as its message; `name` is without the facility."""
+    return call("allocation", "SetName", allocation=alloc, name=name)
+
+
+def allocSetTag(alloc: facility_pb2.Allocation, tag: str) -> Any:
+    """Set the tag of an allocation, given as its message; a comma separates several."""
+    return call("allocation", "SetTag", allocation=alloc, tag=tag)
+
+
+def getSubscription(uniq: str) -> Subscription:
+    """Return the subscription of an id."""
+    return Subscription.get(uniq)
+
+
+def findSubscription(name: str) -> Subscription:
+    """Return the subscription of a name, `facility.allocation.show`."""
+    return Subscription.find(name)
+
+
+# --- Services and the server itself
+
+
+def getDefaultServices() -> list[Service]:
+    """Return all services of the farm."""
+    return Service.getDefaultServices()
+
+
+def getService(name: str) -> Optional[Service]:
+    """Return the service of a name, None if there is none."""
+    return Service.getService(name)
+
+
+def createService(data: service_pb2.Service) -> Service:
+    """Make a service; `data` is a Service message. Raises ValueError unless `min_memory_increase` is above 0."""
+    checkMemoryIncrease(data)
+    return Service(call("service", "CreateService", data=data).service)
+
+
+def getSystemStats() -> cue_pb2.SystemStats:
+    """Return the server's own counters."""
+    return call("cue", "GetSystemStats").stats

@@ -1,0 +1,31 @@
+"""Who is asking: what a call tells the server about the person and process behind it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+from typing import Optional
+
+
+def userName() -> str:
+    """Return the name of the person who runs this process, `unknown` where the system does not know."""
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):  # a container's user may have no name
+        return "unknown"
+
+
+def killedBy(
+    username: Optional[str] = None,
+    pid: Optional[int] = None,
+    host_kill: Optional[str] = None,
+    reason: Optional[str] = None,
+) -> dict[str, Optional[str]]:
+    """Return the fields of a kill request that say who kills from where and why."""
+    return {
+        "username": username or userName(),
+        "pid": str(pid or os.getpid()),
+        "host_kill": host_kill or platform.node(),
+        "reason": reason,
+    }

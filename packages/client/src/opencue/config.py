@@ -1,0 +1,89 @@
+"""Where the farm is: defaults, laid over by the studio's YAML file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any, Optional
+
+logger = logging.getLogger("opencue")
+
+DEFAULTS: dict[str, Any] = {
+    "logger.format": "%(levelname)-9s %(module)-10s %(message)s",
+    "logger.level": "WARNING",
+    "cuebot.protocol": "tcp",
+    "cuebot.grpc_port": 8443,
+    "cuebot.timeout": 10_000,  # milliseconds
+    "cuebot.max_message_bytes": 104_857_600,
+    "cuebot.exception_retries": 3,
+    "cuebot.facility_default": "local",
+    "cuebot.facility": {"local": ["localhost:8443"]},
+    "cuebot.external_facility": [],
+}
+
+
+def config_base_directory() -> str:
+    """Return the folder that holds `opencue.yaml`."""
+    if os.name == "nt":
+        return str(Path(os.path.expandvars("%APPDATA%")) / "opencue")
+    return str(Path("~/.config/opencue").expanduser())
+
+
+def load_config_from_file() -> dict[str, Any]:
+    """Return the defaults with the first configuration file found laid over them.
+
+    Looked for in this order: `$OPENCUE_CONFIG_FILE`, `$OPENCUE_CONF`, `<base folder>/opencue.yaml`. A key in the file
+    replaces the whole default, maps included. Raises ValueError for a file that cannot be used, naming it.
+    """
+    config = dict(DEFAULTS)
+    path = _first_existing_file()
+    if path is not None:
+        config.update(_read(path))
+    _keep_external_facility_apart(config)
+    return config
+
+
+def _first_existing_file() -> Optional[Path]:
+    for variable in ("OPENCUE_CONFIG_FILE", "OPENCUE_CONF"):
+        value = os.environ.get(variable)
+        if value:
+            if Path(value).is_file():
+                return Path(value)
+            logger.warning("%s names %s, which is not a file; it is ignored", variable, value)
+    path = Path(config_base_directory()) / "opencue.yaml"
+    return path if path.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml  # here, because it takes longer to load than everything else and most machines have no file
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ValueError(f"The configuration file {path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"The configuration file {path} must hold `key: value` lines, such as `cuebot.timeout: 10000`")
+    return content
+
+
+def _keep_external_facility_apart(config: dict[str, Any]) -> None:
+    """Forget every other facility when the selected one is external, so that no call strays back inside."""
+    external = config.get("cuebot.external_facility") or []
+    selected = facility_from_environment() or config["cuebot.facility_default"]
+    if selected not in external:
+        return
+    if selected not in config["cuebot.facility"]:
+        raise ValueError(f"The external facility {selected!r} is not defined under cuebot.facility")
+    config["cuebot.facility"] = {selected: config["cuebot.facility"][selected]}
+
+
+def facility_from_environment() -> Optional[str]:
+    """Return the facility that the environment names, or None."""
+    return os.environ.get("CUEBOT_FACILITY") or os.environ.get("OPENCUE_FACILITY") or None
+
+
+def hosts_from_environment() -> list[str]:
+    """Return the server addresses that the environment names, possibly none."""
+    text = os.environ.get("CUEBOT_HOSTS") or os.environ.get("OPENCUE_HOSTS") or ""
+    return [host.strip() for host in text.split(",") if host.strip()]

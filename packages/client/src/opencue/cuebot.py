@@ -1,0 +1,295 @@
+"""The connection to the server."""
+
+from __future__ import annotations
+
+import abc
+import atexit
+import collections
+import importlib
+import logging
+import random
+import time
+import uuid
+from types import ModuleType
+from typing import Any, Callable, Optional, Union
+from urllib.parse import quote
+
+import grpc
+
+from opencue import config as configuration
+from opencue.caller import userName
+from opencue.exception import ConnectionException, CueException
+
+logger = logging.getLogger("opencue")
+
+DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 * 10
+DEFAULT_GRPC_PORT = 8443
+DEFAULT_TIMEOUT_MS = 10_000
+HOW_TO_NAME_A_SERVER = "Name the server with CUEBOT_HOSTS=HOST[:PORT], or start one with `cuefarm up`."
+
+# Where each interface of the wire is defined: short name -> (module stem, name of the gRPC service).
+INTERFACES = {
+    "action": ("opencue_proto.filter", "ActionInterface"),
+    "allocation": ("opencue_proto.facility", "AllocationInterface"),
+    "comment": ("opencue_proto.comment", "CommentInterface"),
+    "cue": ("opencue_proto.cue", "CueInterface"),
+    "deed": ("opencue_proto.host", "DeedInterface"),
+    "depend": ("opencue_proto.depend", "DependInterface"),
+    "department": ("opencue_proto.department", "DepartmentInterface"),
+    "facility": ("opencue_proto.facility", "FacilityInterface"),
+    "farm": ("cuefarm_proto.farm", "FarmInterface"),
+    "filter": ("opencue_proto.filter", "FilterInterface"),
+    "frame": ("opencue_proto.job", "FrameInterface"),
+    "group": ("opencue_proto.job", "GroupInterface"),
+    "host": ("opencue_proto.host", "HostInterface"),
+    "job": ("opencue_proto.job", "JobInterface"),
+    "layer": ("opencue_proto.job", "LayerInterface"),
+    "limit": ("opencue_proto.limit", "LimitInterface"),
+    "matcher": ("opencue_proto.filter", "MatcherInterface"),
+    "monitoring": ("opencue_proto.monitoring", "MonitoringInterface"),
+    "owner": ("opencue_proto.host", "OwnerInterface"),
+    "proc": ("opencue_proto.host", "ProcInterface"),
+    "renderPartition": ("opencue_proto.renderPartition", "RenderPartitionInterface"),
+    "service": ("opencue_proto.service", "ServiceInterface"),
+    "serviceOverride": ("opencue_proto.service", "ServiceOverrideInterface"),
+    "show": ("opencue_proto.show", "ShowInterface"),
+    "subscription": ("opencue_proto.subscription", "SubscriptionInterface"),
+    "task": ("opencue_proto.task", "TaskInterface"),
+}
+
+
+class Cuebot:
+    """The process's one connection, opened by the first call that needs it."""
+
+    RpcChannel: Optional[grpc.Channel] = None
+    Hosts: list[str] = []
+    Config: dict[str, Any] = configuration.load_config_from_file()
+    Timeout: int = Config.get("cuebot.timeout", DEFAULT_TIMEOUT_MS)  # milliseconds
+
+    @staticmethod
+    def init(config: Optional[dict[str, Any]] = None) -> None:
+        """Find the server and connect.
+
+        `config` replaces the configuration from the file. The server is named by the environment (CUEBOT_HOSTS), else
+        by the facility that the environment (CUEBOT_FACILITY) or the configuration selects.
+        """
+        if config is not None:
+            Cuebot.Config = config
+            Cuebot.Timeout = config.get("cuebot.timeout", Cuebot.Timeout)
+        hosts = configuration.hosts_from_environment()
+        if hosts:
+            Cuebot.setHosts(hosts)
+        else:
+            Cuebot.setHostWithFacility(
+                configuration.facility_from_environment() or Cuebot.Config["cuebot.facility_default"]
+            )
+
+    @staticmethod
+    def setChannel() -> None:
+        """Connect to the first server that answers, in random order; raise ConnectionException when none does."""
+        if not Cuebot.Hosts:
+            raise CueException(f"No server is configured. {HOW_TO_NAME_A_SERVER}")
+        failures = []
+        addresses = Cuebot._addresses()
+        for address in random.sample(addresses, len(addresses)):
+            channel = Cuebot._openChannel(address)
+            try:
+                Cuebot._probe(channel)
+            except grpc.RpcError as error:
+                channel.close()
+                failures.append(f"{address} ({_reason(error)})")
+                logger.warning("no server answers at %s: %s", address, error.details())
+                continue
+            Cuebot.RpcChannel = grpc.intercept_channel(
+                channel,
+                RequestIdentityInterceptor(),
+                RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
+            )
+            atexit.register(Cuebot.closeChannel)
+            return
+        tried = f"No server answers at {', '.join(failures)}. {HOW_TO_NAME_A_SERVER}"
+        raise ConnectionException(
+            ConnectionException.failMsg.format(details=tried), code=grpc.StatusCode.UNAVAILABLE, details=tried
+        )
+
+    @staticmethod
+    def closeChannel() -> None:
+        """Close the connection; the next call opens a new one."""
+        if Cuebot.RpcChannel is not None:
+            Cuebot.RpcChannel.close()
+            Cuebot.RpcChannel = None
+        atexit.unregister(Cuebot.closeChannel)
+
+    @staticmethod
+    def resetChannel() -> None:
+        """Close the connection and open it again, perhaps to another of the hosts."""
+        Cuebot.closeChannel()
+        Cuebot.setChannel()
+
+    @staticmethod
+    def setHostWithFacility(facility: str) -> None:
+        """Connect to the servers of a facility; an unknown one falls back to the default facility with a warning."""
+        facilities = Cuebot.Config["cuebot.facility"]
+        if facility not in facilities:
+            default = Cuebot.Config["cuebot.facility_default"]
+            logger.warning("facility %r is not configured (known: %s); using %r", facility, sorted(facilities), default)
+            facility = default
+        if facility not in facilities:
+            raise CueException(f"The default facility {facility!r} is not defined under cuebot.facility.")
+        Cuebot.setHosts(facilities[facility])
+
+    @staticmethod
+    def setHosts(hosts: Union[str, list[str]]) -> None:
+        """Connect to one of these servers, each `host` or `host:port`."""
+        Cuebot.Hosts = [hosts] if isinstance(hosts, str) else list(hosts)
+        Cuebot.resetChannel()
+
+    @staticmethod
+    def setTimeout(timeout: int) -> None:
+        """Set how long each call may take, in milliseconds."""
+        Cuebot.Timeout = timeout
+
+    @classmethod
+    def getProto(cls, name: str) -> ModuleType:
+        """Return the module of messages that the interface `name` uses; ValueError if there is none."""
+        if name == "criterion":
+            return importlib.import_module("opencue_proto.criterion_pb2")
+        return importlib.import_module(f"{_interface(name)[0]}_pb2")
+
+    @classmethod
+    def getService(cls, name: str) -> Callable[[grpc.Channel], Any]:
+        """Return the stub class of the interface `name`; ValueError if there is none."""
+        stem, interface = _interface(name)
+        return getattr(importlib.import_module(f"{stem}_pb2_grpc"), f"{interface}Stub")
+
+    @classmethod
+    def getStub(cls, name: str) -> Any:
+        """Return a new stub of the interface `name`, connecting first where that has not happened."""
+        service = cls.getService(name)
+        if Cuebot.RpcChannel is None:
+            if Cuebot.Hosts:
+                cls.setChannel()
+            else:
+                cls.init()
+        return service(Cuebot.RpcChannel)
+
+    @staticmethod
+    def getConfig() -> dict[str, Any]:
+        """Return the configuration in use."""
+        return Cuebot.Config
+
+    @staticmethod
+    def _addresses() -> list[str]:
+        port = Cuebot.Config.get("cuebot.grpc_port", DEFAULT_GRPC_PORT)
+        return [host if ":" in host else f"{host}:{port}" for host in Cuebot.Hosts]
+
+    @staticmethod
+    def _openChannel(address: str) -> grpc.Channel:
+        limit = Cuebot.Config.get("cuebot.max_message_bytes", DEFAULT_MAX_MESSAGE_BYTES)
+        return grpc.insecure_channel(
+            address,
+            options=[
+                ("grpc.max_send_message_length", limit),
+                ("grpc.max_receive_message_length", limit),
+                # gRPC waits a second before it tries a lost connection again: longer than a server needs to restart.
+                ("grpc.initial_reconnect_backoff_ms", 100),
+                ("grpc.max_reconnect_backoff_ms", 1_600),
+            ],
+        )
+
+    @staticmethod
+    def _probe(channel: grpc.Channel) -> None:
+        request = Cuebot.getProto("cue").CueGetSystemStatsRequest()
+        Cuebot.getService("cue")(channel).GetSystemStats(request, timeout=Cuebot.Timeout / 1000)
+
+
+def _interface(name: str) -> tuple[str, str]:
+    if name not in INTERFACES:
+        raise ValueError(f"There is no interface {name!r}. Known: {', '.join(sorted(INTERFACES))}")
+    return INTERFACES[name]
+
+
+def _reason(error: grpc.RpcError) -> str:
+    if "refused" in (error.details() or ""):
+        return "connection refused"
+    return error.code().name.lower().replace("_", " ")
+
+
+class SleepingPolicy(abc.ABC):
+    """How long to wait between attempts."""
+
+    @abc.abstractmethod
+    def sleep(self, attempt: int) -> None:
+        """Wait after attempt number `attempt`, counted from 0."""
+
+
+class ExponentialBackoff(SleepingPolicy):
+    """Wait longer each time, up to a bound, with a little luck so that clients do not come back in step."""
+
+    def __init__(self, init_backoff_ms: int, max_backoff_ms: int, multiplier: int) -> None:
+        self.init_backoff = init_backoff_ms
+        self.max_backoff = max_backoff_ms
+        self.multiplier = multiplier
+
+    def sleep(self, attempt: int) -> None:
+        """Wait for 75-100 % of the bound of this attempt."""
+        bound_ms = min(self.init_backoff * self.multiplier**attempt, self.max_backoff)
+        time.sleep(bound_ms * random.uniform(0.75, 1.0) / 1000)
+
+
+REQUEST_ID = "cuefarm-request-id"
+USER = "cuefarm-user"
+
+
+class RequestIdentityInterceptor(grpc.UnaryUnaryClientInterceptor):
+    """Names every request and who asks, so that the server knows a repeated request for the same one."""
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """Add the metadata and go on."""
+        metadata = [
+            *(client_call_details.metadata or ()),
+            (REQUEST_ID, str(uuid.uuid4())),
+            (USER, quote(userName())),
+        ]
+        return continuation(_with_metadata(client_call_details, metadata), request)
+
+
+class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
+    """Repeats a call that found no server, with growing pauses.
+
+    gRPC hands a failed call back as a value here instead of raising it, so its status is read.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_attempts: int = 4,
+        sleeping_policy: Optional[SleepingPolicy] = None,
+        status_for_retry: tuple[grpc.StatusCode, ...] = (grpc.StatusCode.UNAVAILABLE,),
+    ) -> None:
+        self.max_attempts = max_attempts
+        self.sleeping_policy = sleeping_policy or ExponentialBackoff(250, 1_600, 2)
+        self.status_for_retry = status_for_retry
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """Call, and call again while the status is one to repeat and attempts are left."""
+        for attempt in range(self.max_attempts - 1):
+            response = continuation(client_call_details, request)
+            if response.code() not in self.status_for_retry:
+                return response
+            logger.warning("%s: %s; trying again", client_call_details.method, response.details())
+            self.sleeping_policy.sleep(attempt)
+        return continuation(client_call_details, request)
+
+
+class _CallDetails(
+    collections.namedtuple("_CallDetails", "method timeout metadata credentials wait_for_ready compression"),
+    grpc.ClientCallDetails,
+):
+    """gRPC's own record of a call has no constructor; this is one."""
+
+
+def _with_metadata(details: Any, metadata: list[tuple[str, str]]) -> _CallDetails:
+    return _CallDetails(
+        details.method, details.timeout, metadata, details.credentials, details.wait_for_ready, details.compression
+    )

@@ -1,0 +1,39 @@
+"""One call to the server: build the request, bound its time, translate its failure."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import grpc
+
+from opencue import exception
+from opencue.cuebot import HOW_TO_NAME_A_SERVER, INTERFACES, Cuebot
+
+
+def call(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Any:
+    """Call `method` of the interface `service` with a request made of `fields`; return the raw response.
+
+    Raises a CueException (which is also a grpc.RpcError) when the call fails.
+    """
+    request = requestClass(service, method)(**fields)
+    try:
+        if stub is None:
+            stub = Cuebot.getStub(service)
+        return getattr(stub, method)(request, timeout=Cuebot.Timeout / 1000)
+    except grpc.RpcError as error:
+        raise exception.fromRpcError(error, call=f"{service}.{method}", remark=_remark(error)) from error
+
+
+def requestClass(service: str, method: str) -> type:
+    """Return the message class that `method` of the interface `service` takes."""
+    proto = Cuebot.getProto(service)
+    interface = proto.DESCRIPTOR.services_by_name[INTERFACES[service][1]]
+    return getattr(proto, interface.methods_by_name[method].input_type.name)
+
+
+def _remark(error: grpc.RpcError) -> str:
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return f"Tried {', '.join(Cuebot.Hosts)}. {HOW_TO_NAME_A_SERVER}"
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"The call was given {Cuebot.Timeout} ms (cuebot.timeout)."
+    return ""

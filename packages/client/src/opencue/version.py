@@ -1,0 +1,3 @@
+"""The version of the API, which is older than any release and unrelated to its number."""
+
+version = "5.0"

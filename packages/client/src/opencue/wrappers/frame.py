@@ -1,0 +1,152 @@
+"""Frames: one piece of work each."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Optional
+
+from opencue_proto import job_pb2
+
+from opencue import enums, search
+from opencue.caller import killedBy
+from opencue.units import Megabytes
+from opencue.wrappers.depend import Depend
+from opencue.wrappers.entity import Entity, getter
+
+if TYPE_CHECKING:
+    from opencue.wrappers.job import Job
+    from opencue.wrappers.layer import Layer
+
+PAGE_SIZE = 1000  # the most frames that a server gives at a time
+
+
+class Frame(Entity):
+    """One frame of a layer."""
+
+    _service = "frame"
+    _message = job_pb2.Frame
+    FrameState = enums.FrameState
+    FrameExitStatus = enums.FrameExitStatus
+    CheckpointState = enums.CheckpointState
+
+    def eat(self) -> None:
+        """Give the frame up as if it had succeeded; nothing happens when that was done before."""
+        if self.data.state != job_pb2.EATEN:
+            self._call("Eat")
+
+    def kill(
+        self,
+        username: Optional[str] = None,
+        pid: Optional[int] = None,
+        host_kill: Optional[str] = None,
+        reason: Optional[str] = None,
+    ) -> None:
+        """Kill the frame if it was running when this snapshot was taken."""
+        if self.data.state == job_pb2.RUNNING:
+            self._call("Kill", **killedBy(username, pid, host_kill, reason))
+
+    def retry(self) -> None:
+        """Run the frame again; nothing happens while it waits anyway."""
+        if self.data.state != job_pb2.WAITING:
+            self._call("Retry")
+
+    def dropDepends(self, target: int) -> None:
+        """Satisfy what this frame waits for, of one DependTarget."""
+        self._call("DropDepends", target=target)
+
+    def markAsWaiting(self) -> None:
+        """Let the frame run although what it depends on is not done."""
+        self._call("MarkAsWaiting")
+
+    def setCheckpointState(self, checkPointState: int) -> None:
+        """Set the frame's CheckpointState."""
+        self._call("SetCheckpointState", state=checkPointState)
+
+    def createDependencyOnJob(self, job: Job) -> Depend:
+        """Make this frame wait for a job."""
+        return Depend(self._call("CreateDependencyOnJob", job=job.data).depend)
+
+    def createDependencyOnLayer(self, layer: Layer) -> Depend:
+        """Make this frame wait for a layer."""
+        return Depend(self._call("CreateDependencyOnLayer", layer=layer.data).depend)
+
+    def createDependencyOnFrame(self, frame: Any) -> Depend:
+        """Make this frame wait for another frame, given as a wrapper or a message."""
+        message = getattr(frame, "data", frame)
+        return Depend(self._call("CreateDependencyOnFrame", depend_on_frame=message).depend)
+
+    def getWhatDependsOnThis(self) -> list[Depend]:
+        """Return the dependencies that wait for this frame."""
+        return [Depend(message) for message in self._call("GetWhatDependsOnThis").depends.depends]
+
+    def getWhatThisDependsOn(self) -> list[Depend]:
+        """Return the dependencies that this frame waits for."""
+        return [Depend(message) for message in self._call("GetWhatThisDependsOn").depends.depends]
+
+    def name(self) -> str:
+        """Frame number in four digits, a dash, the layer's name."""
+        return f"{self.data.number:04d}-{self.data.layer_name}"
+
+    def frame(self) -> str:
+        """Frame number in four digits."""
+        return f"{self.data.number:04d}"
+
+    def lastResource(self) -> str:
+        """Name of the host that the frame runs on or ran on last, empty if it never ran."""
+        return self.data.last_resource.split("/")[0]
+
+    def usedCores(self) -> float:
+        """Cores that the frame runs with or ran with last, 0.0 if it never ran."""
+        parts = self.data.last_resource.split("/")
+        return float(parts[1]) if len(parts) > 1 else 0.0
+
+    def usedMemory(self) -> Megabytes:
+        """Memory in use in MB; the highest use once the frame has ended, 0 if it never ran."""
+        running = self.data.state == job_pb2.RUNNING
+        return Megabytes.fromKilobytes((running and self.data.used_memory) or self.data.max_rss)
+
+    def reservedMemory(self) -> Megabytes:
+        """Memory reserved for the frame in MB."""
+        return Megabytes.fromKilobytes(self.data.reserved_memory)
+
+    def runTime(self) -> int:
+        """Seconds that the frame has run: so far while it runs, in its last run afterwards, 0 if it never ran."""
+        if not self.data.start_time:
+            return 0
+        if self.data.stop_time:
+            return self.data.stop_time - self.data.start_time
+        return int(time.time() - self.data.start_time)
+
+    id = getter("id", "UUID of the frame.")
+    layer = getter("layer_name", "Name of the layer.")
+    number = getter("number", "Frame number.")
+    dispatchOrder = getter("dispatch_order", "Place in the layer's order, from 0.")
+    state = getter("state", "A FrameState.")
+    resource = getter("last_resource", "Where it runs or ran last, `host/cores/gpus`, empty if it never ran.")
+    retries = getter("retry_count", "How often it was tried again.")
+    retryCount = getter("retry_count", "How often it was tried again.")
+    exitStatus = getter("exit_status", "Exit status of the last run; the signal's number if a signal ended it.")
+    startTime = getter("start_time", "When the last run started, in seconds since 1970, 0 if it never ran.")
+    stopTime = getter("stop_time", "When the last run ended, in seconds since 1970, 0 if it has not.")
+    eligibleTime = getter("eligible_time", "Since when it could run, in seconds since 1970.")
+    submissionTime = getter("submission_time", "When it was submitted, in seconds since 1970.")
+    maxRss = getter("max_rss", "Highest resident memory in KB.")
+    memUsed = getter("used_memory", "Memory in use in KB.")
+    memReserved = getter("reserved_memory", "Memory reserved in KB.")
+
+
+def fetchFrames(fetchPage: Any, options: dict[str, Any]) -> list[Frame]:
+    """Return the frames that `fetchPage(criteria)` gives for search options.
+
+    Without `page` and `limit` all of them, however many pages that takes; with either, that one page.
+    """
+    if options.get("page") or options.get("limit"):
+        return [Frame(message) for message in fetchPage(search.FrameSearch.criteriaFromOptions(**options))]
+    frames: list[Frame] = []
+    page = 1
+    while True:
+        messages = fetchPage(search.FrameSearch.criteriaFromOptions(**{**options, "page": page, "limit": PAGE_SIZE}))
+        frames.extend(Frame(message) for message in messages)
+        if len(messages) < PAGE_SIZE:
+            return frames
+        page += 1

@@ -1,0 +1,264 @@
+"""Jobs: what was submitted together."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Optional
+
+from opencue_proto import job_pb2
+
+from opencue import enums, search
+from opencue.caller import killedBy
+from opencue.exception import EntityNotFoundException
+from opencue.rpc import call
+from opencue.wrappers.comment import Comment, newComment
+from opencue.wrappers.depend import Depend
+from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.frame import Frame, fetchFrames
+from opencue.wrappers.layer import Layer
+
+if TYPE_CHECKING:
+    from opencue.wrappers.group import Group
+
+
+class Job(Entity):
+    """One job."""
+
+    _service = "job"
+    _message = job_pb2.Job
+    JobState = enums.JobState
+
+    def kill(
+        self,
+        username: Optional[str] = None,
+        pid: Optional[int] = None,
+        host_kill: Optional[str] = None,
+        reason: Optional[str] = None,
+    ) -> None:
+        """End the job: kill what runs and finish it."""
+        self._call("Kill", **killedBy(username, pid, host_kill, reason))
+
+    def pause(self) -> None:
+        """Start no more frames of the job; those that run go on."""
+        self._call("Pause")
+
+    def resume(self) -> None:
+        """Let a paused job go on."""
+        self._call("Resume")
+
+    def killFrames(
+        self,
+        username: Optional[str] = None,
+        pid: Optional[int] = None,
+        host_kill: Optional[str] = None,
+        reason: Optional[str] = None,
+        **options: Any,
+    ) -> Any:
+        """Kill the running frames that match FrameSearch options, all of them without any."""
+        return self._onFrames("KillFrames", options, **killedBy(username, pid, host_kill, reason))
+
+    def eatFrames(self, **options: Any) -> Any:
+        """Give up the frames that match FrameSearch options as if they had succeeded."""
+        return self._onFrames("EatFrames", options)
+
+    def retryFrames(self, **options: Any) -> Any:
+        """Run the frames that match FrameSearch options again, whatever their state; running ones are killed first."""
+        return self._onFrames("RetryFrames", options)
+
+    def markdoneFrames(self, **options: Any) -> Any:
+        """Satisfy what waits for the frames that match FrameSearch options, as if they were done."""
+        return self._onFrames("MarkDoneFrames", options)
+
+    def markAsWaiting(self, **options: Any) -> Any:
+        """Let frames that match FrameSearch options run although what they depend on is not done."""
+        return self._onFrames("MarkAsWaiting", options)
+
+    def _onFrames(self, method: str, options: dict[str, Any], **fields: Any) -> Any:
+        return self._call(method, req=search.FrameSearch.criteriaFromOptions(**options), **fields)
+
+    def setMinCores(self, minCores: float) -> None:
+        """Set how many cores the job should have at least, in cores."""
+        self._call("SetMinCores", val=minCores)
+
+    def setMaxCores(self, maxCores: float) -> None:
+        """Set how many cores the job may have at most, in cores."""
+        self._call("SetMaxCores", val=maxCores)
+
+    def setMinGpus(self, minGpus: int) -> None:
+        """Set how many GPUs the job should have at least."""
+        self._call("SetMinGpus", val=minGpus)
+
+    def setMaxGpus(self, maxGpus: int) -> None:
+        """Set how many GPUs the job may have at most."""
+        self._call("SetMaxGpus", val=maxGpus)
+
+    def setPriority(self, priority: int) -> None:
+        """Set the priority; the higher number goes first."""
+        self._call("SetPriority", val=priority)
+
+    def setMaxRetries(self, maxRetries: int) -> None:
+        """Set how often a failed frame is tried again."""
+        self._call("SetMaxRetries", max_retries=maxRetries)
+
+    def setAutoEat(self, value: bool) -> None:
+        """Give up failed frames as if they had succeeded, or stop that; also updates `.data`."""
+        self._call("SetAutoEat", value=value)
+        self.data.auto_eat = value
+
+    setAutoEating = setAutoEat
+
+    def setGroup(self, group: Group) -> None:
+        """Move the job to another group of its show."""
+        self._call("SetGroup", group_id=group.id())
+
+    def dropDepends(self, target: int) -> None:
+        """Satisfy everything that this job, its layers and frames wait for, of one DependTarget."""
+        self._call("DropDepends", target=target)
+
+    def createDependencyOnJob(self, job: Job) -> Depend:
+        """Make this job wait for another job."""
+        return Depend(self._call("CreateDependencyOnJob", on_job=job.data).depend)
+
+    def createDependencyOnLayer(self, layer: Layer) -> Depend:
+        """Make this job wait for a layer of another job."""
+        return Depend(self._call("CreateDependencyOnLayer", layer=layer.data).depend)
+
+    def createDependencyOnFrame(self, frame: Frame) -> Depend:
+        """Make this job wait for a frame of another job."""
+        return Depend(self._call("CreateDependencyOnFrame", frame=frame.data).depend)
+
+    def addComment(self, subject: str, message: str = "") -> None:
+        """Leave a comment; a single text is the message, and its first words become the subject."""
+        self._call("AddComment", new_comment=newComment(subject, message))
+
+    def addSubscriber(self, subscriber: str) -> None:
+        """Send mail to an address when the job ends."""
+        self._call("AddSubscriber", subscriber=subscriber)
+
+    def reorderFrames(self, frame_range: str, order: int) -> None:
+        """Move a range of frames to the front or back of each layer, or reverse it (an Order)."""
+        self._call("ReorderFrames", range=frame_range, order=order)
+
+    def staggerFrames(self, frame_range: str, stagger: int) -> None:
+        """Run every `stagger`-th frame of a range first, then those between."""
+        self._call("StaggerFrames", range=frame_range, stagger=stagger)
+
+    def shutdownIfCompleted(self) -> None:
+        """Finish the job if nothing of it is left to do."""
+        self._call("ShutdownIfCompleted")
+
+    def getLayers(self) -> list[Layer]:
+        """Return the job's layers."""
+        return [Layer(message) for message in self._call("GetLayers").layers.layers]
+
+    def getLayer(self, layerName: str) -> Layer:
+        """Return the layer of a name; the spelling that was submitted is found too."""
+        return Layer(findLayerMessage(self.data.name, layerName))
+
+    def getFrames(self, **options: Any) -> list[Frame]:
+        """Return the job's frames; FrameSearch options narrow them, `page` and `limit` ask for one page."""
+        return fetchFrames(lambda criteria: self._call("GetFrames", req=criteria).frames.frames, options)
+
+    def getUpdatedFrames(self, lastCheck: int, layers: Optional[list[Any]] = None) -> Any:
+        """Return the raw response of what changed since a time; `layers` are Layer messages to narrow it to."""
+        return self._call("GetUpdatedFrames", last_check=lastCheck, layer_filter=job_pb2.LayerSeq(layers=layers or []))
+
+    def getWhatDependsOnThis(self) -> list[Depend]:
+        """Return the dependencies that wait for this job."""
+        return [Depend(message) for message in self._call("GetWhatDependsOnThis").depends.depends]
+
+    def getWhatThisDependsOn(self) -> list[Depend]:
+        """Return the dependencies that this job waits for."""
+        return [Depend(message) for message in self._call("GetWhatThisDependsOn").depends.depends]
+
+    def getDepends(self) -> list[Depend]:
+        """Return every dependency of the job, its layers and frames."""
+        return [Depend(message) for message in self._call("GetDepends").depends.depends]
+
+    def getComments(self) -> list[Comment]:
+        """Return the comments that were left on the job."""
+        return [Comment(message) for message in self._call("GetComments").comments.comments]
+
+    def uid(self) -> Optional[int]:
+        """Return the numeric user id that frames run as, None where it was not given."""
+        return self.data.uid if self.data.HasField("uid") else None
+
+    def runTime(self) -> int:
+        """Seconds from submission to the end, so far while the job is pending."""
+        return int((self.data.stop_time or time.time()) - self.data.start_time)
+
+    def age(self) -> int:
+        """Seconds since submission."""
+        return int(time.time() - self.data.start_time)
+
+    def frameStateTotals(self) -> dict[int, int]:
+        """Return the number of frames in each FrameState, counted once for this snapshot."""
+        stats = self.data.job_stats
+        return {
+            enums.FrameState.WAITING: stats.waiting_frames,
+            enums.FrameState.RUNNING: stats.running_frames,
+            enums.FrameState.SUCCEEDED: stats.succeeded_frames,
+            enums.FrameState.DEPEND: stats.depend_frames,
+            enums.FrameState.DEAD: stats.dead_frames,
+            enums.FrameState.EATEN: stats.eaten_frames,
+        }
+
+    def percentCompleted(self) -> float:
+        """Share of the frames that are done, 0 to 100."""
+        total = self.data.job_stats.total_frames
+        return 100.0 * self.data.job_stats.succeeded_frames / total if total else 0.0
+
+    id = getter("id", "UUID of the job.")
+    name = getter("name", "Full name, `show-shot-user_name`.")
+    show = getter("show", "Name of the show.")
+    shot = getter("shot", "Name of the shot.")
+    facility = getter("facility", "Name of the facility.")
+    user = getter("user", "Who submitted it.")
+    username = getter("user", "Who submitted it.")
+    group = getter("group", "Name of the group.")
+    os = getter("os", "Operating system that its frames need.")
+    logDir = getter("log_dir", "Folder of the logs.")
+    lokiURL = getter("loki_url", "Address of the log server, empty for logs in files.")
+    state = getter("state", "A JobState.")
+    priority = getter("priority", "The higher number goes first.")
+    minCores = getter("min_cores", "Cores it should have at least.")
+    maxCores = getter("max_cores", "Cores it may have at most.")
+    minGpus = getter("min_gpus", "GPUs it should have at least.")
+    maxGpus = getter("max_gpus", "GPUs it may have at most.")
+    startTime = timeGetter("start_time", "When it was submitted.")
+    stopTime = timeGetter("stop_time", "When it ended, 0 while it is pending.")
+    eligibleTime = timeGetter("eligible_time", "Since when a frame of it could run.")
+    date_submitted = getter("start_time", "When it was submitted, in seconds since 1970.")
+    dateSubmitted = getter("start_time", "When it was submitted, in seconds since 1970.")
+    isPaused = getter("is_paused", "Whether it is paused.")
+    isAutoEating = getter("auto_eat", "Whether failed frames are given up as if they had succeeded.")
+    isCommented = getter("has_comment", "Whether somebody left a comment.")
+    coresReserved = getter("job_stats.reserved_cores", "Cores that its frames hold now.")
+    coreSecondsRemaining = getter("job_stats.remaining_core_sec", "Estimated core-seconds still to do.")
+    totalFrames = getter("job_stats.total_frames", "Number of frames.")
+    totalLayers = getter("job_stats.total_layers", "Number of layers.")
+    dependFrames = getter("job_stats.depend_frames", "Frames that wait for other frames.")
+    succeededFrames = getter("job_stats.succeeded_frames", "Frames that are done.")
+    runningFrames = getter("job_stats.running_frames", "Frames that run.")
+    deadFrames = getter("job_stats.dead_frames", "Frames that failed for good.")
+    waitingFrames = getter("job_stats.waiting_frames", "Frames that wait for a host.")
+    eatenFrames = getter("job_stats.eaten_frames", "Frames that were given up.")
+    pendingFrames = getter("job_stats.pending_frames", "Frames that are still to be done.")
+    avgFrameTime = getter("job_stats.avg_frame_sec", "Average seconds a frame took.")
+    averageCoreTime = getter("job_stats.avg_core_sec", "Average core-seconds a frame took.")
+    maxRss = getter("job_stats.max_rss", "Highest resident memory of any frame, in KB.")
+    maxPss = getter("job_stats.max_pss", "Highest proportional memory of any frame, in KB.")
+
+
+def findLayerMessage(job: str, layer: str) -> Any:
+    """Return the message of a job's layer, found by its name or by the spelling that was submitted.
+
+    The server keeps layer names in lower case with `_` for `-`; a tutorial or an outline may say `asset-prep`.
+    """
+    try:
+        return call("layer", "FindLayer", job=job, layer=layer).layer
+    except EntityNotFoundException:
+        kept = layer.lower().replace("-", "_")
+        if kept == layer:
+            raise
+        return call("layer", "FindLayer", job=job, layer=kept).layer

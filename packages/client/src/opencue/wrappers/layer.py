@@ -1,0 +1,225 @@
+"""Layers: the frames of a job that run the same command."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from opencue_proto import job_pb2
+
+from opencue import enums
+from opencue.caller import killedBy, userName
+from opencue.rpc import call
+from opencue.units import Megabytes, toKilobytes
+from opencue.wrappers.depend import Depend
+from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.frame import Frame, fetchFrames
+from opencue.wrappers.service import Service
+
+if TYPE_CHECKING:
+    from opencue.wrappers.job import Job
+
+POINTS_PER_CORE = 100
+
+
+class Layer(Entity):
+    """One layer of a job."""
+
+    _service = "layer"
+    _message = job_pb2.Layer
+    LayerType = enums.LayerType
+    Order = enums.Order
+
+    def kill(
+        self,
+        username: Optional[str] = None,
+        pid: Optional[int] = None,
+        host_kill: Optional[str] = None,
+        reason: Optional[str] = None,
+    ) -> Any:
+        """Kill every running frame of the layer."""
+        return self._call("KillFrames", **killedBy(username, pid, host_kill, reason))
+
+    def eat(self) -> Any:
+        """Give up every frame of the layer as if it had succeeded."""
+        return self._call("EatFrames")
+
+    def retry(self) -> Any:
+        """Run every frame of the layer again."""
+        return self._call("RetryFrames")
+
+    def markdone(self) -> Any:
+        """Satisfy what waits for the layer as if its frames were done."""
+        return self._call("MarkdoneFrames")
+
+    def dropDepends(self, target: int) -> None:
+        """Satisfy what this layer waits for, of one DependTarget."""
+        self._call("DropDepends", target=target)
+
+    def addLimit(self, limit_id: str) -> None:
+        """Make the layer count against a limit, named by its id."""
+        self._call("AddLimit", limit_id=limit_id)
+
+    def dropLimit(self, limit_id: str) -> None:
+        """Take the layer out of a limit, named by its id."""
+        self._call("DropLimit", limit_id=limit_id)
+
+    def enableMemoryOptimizer(self, value: bool) -> None:
+        """Let the farm lower the layer's memory reservation to what its frames use, or forbid that."""
+        self._call("EnableMemoryOptimizer", value=value)
+
+    def setTags(self, tags: list[str]) -> None:
+        """Set the host tags of which a host needs one to run the layer."""
+        self._call("SetTags", tags=tags)
+
+    def setDispatchOrder(self, order: int) -> None:
+        """Set the layer's place among the layers of the job."""
+        self._call("SetDispatchOrder", order=order)
+
+    def setMinCores(self, points: float) -> Any:
+        """Set the cores that a frame needs, in points: 100 are one core (a Job's own setter takes cores)."""
+        return self._call("SetMinCores", cores=points / POINTS_PER_CORE)
+
+    def setMaxCores(self, points: float) -> Any:
+        """Set the most cores that a frame gets, in points: 100 are one core."""
+        return self._call("SetMaxCores", cores=points / POINTS_PER_CORE)
+
+    def setMinGpus(self, min_gpus: int) -> Any:
+        """Set the GPUs that a frame needs."""
+        return self._call("SetMinGpus", min_gpus=min_gpus)
+
+    def setMaxGpus(self, max_gpus: int) -> Any:
+        """Set the most GPUs that a frame gets."""
+        return self._call("SetMaxGpus", max_gpus=max_gpus)
+
+    def setMinGpuMemory(self, gpu_memory: Union[Megabytes, float]) -> Any:
+        """Set the GPU memory that a frame needs, in KB or as `Megabytes`."""
+        return self._call("SetMinGpuMemory", gpu_memory=toKilobytes(gpu_memory))
+
+    def setMinMemory(self, memory: Union[Megabytes, float]) -> Any:
+        """Set the memory that a frame needs, in KB (rounded up) or as `Megabytes`."""
+        return self._call("SetMinMemory", memory=toKilobytes(memory))
+
+    def setThreadable(self, threadable: bool) -> None:
+        """Allow a frame more cores than it asks for, or forbid that."""
+        self._call("SetThreadable", threadable=threadable)
+
+    def setTimeout(self, timeout: int) -> None:
+        """Set how long a frame may run, in minutes; 0 for no limit."""
+        self._call("SetTimeout", timeout=timeout)
+
+    def setTimeoutLLU(self, timeout_llu: int) -> None:
+        """Set how long a frame may go without a word in its log, in minutes; 0 for no limit."""
+        self._call("SetTimeoutLLU", timeout_llu=timeout_llu)
+
+    def setStartAfter(self, start_after: int, username: Optional[str] = None) -> None:
+        """Hold the layer back until a time in seconds since 1970; 0 lets it go."""
+        self._call("SetStartAfter", start_after=start_after, username=username or userName())
+
+    def clearStartAfter(self, username: Optional[str] = None) -> None:
+        """Let a layer go that `setStartAfter` held back."""
+        self.setStartAfter(0, username)
+
+    def registerOutputPath(self, outputPath: str) -> None:
+        """Tell the farm where the layer writes."""
+        self._call("RegisterOutputPath", spec=outputPath)
+
+    def reorderFrames(self, frame_range: str, order: int) -> None:
+        """Move a range of frames to the front or back of the layer, or reverse it (an Order)."""
+        self._call("ReorderFrames", range=frame_range, order=order)
+
+    def staggerFrames(self, frame_range: str, stagger: int) -> None:
+        """Run every `stagger`-th frame of a range first, then those between."""
+        self._call("StaggerFrames", range=frame_range, stagger=stagger)
+
+    def createDependencyOnJob(self, job: Job) -> Depend:
+        """Make this layer wait for a job."""
+        return Depend(self._call("CreateDependencyOnJob", job=job.data).depend)
+
+    def createDependencyOnLayer(self, layer: Layer) -> Depend:
+        """Make this layer wait for another layer as a whole."""
+        return Depend(self._call("CreateDependencyOnLayer", depend_on_layer=layer.data).depend)
+
+    def createDependencyOnFrame(self, frame: Frame) -> Depend:
+        """Make this layer wait for a frame."""
+        return Depend(self._call("CreateDependencyOnFrame", frame=frame.data).depend)
+
+    def createFrameByFrameDependency(self, layer: Layer) -> Depend:
+        """Make each frame wait for the frame of the same number in another layer."""
+        return Depend(self._call("CreateFrameByFrameDependency", depend_layer=layer.data, any_frame=False).depend)
+
+    def getFrames(self, **options: Any) -> list[Frame]:
+        """Return the layer's frames; FrameSearch options narrow them, `page` and `limit` ask for one page."""
+        return fetchFrames(lambda criteria: self._call("GetFrames", s=criteria).frames.frames, options)
+
+    def getOutputPaths(self) -> Any:
+        """Return where the layer writes."""
+        return self._call("GetOutputPaths").output_paths
+
+    def getWhatDependsOnThis(self) -> list[Depend]:
+        """Return the dependencies that wait for this layer."""
+        return [Depend(message) for message in self._call("GetWhatDependsOnThis").depends.depends]
+
+    def getWhatThisDependsOn(self) -> list[Depend]:
+        """Return the dependencies that this layer waits for."""
+        return [Depend(message) for message in self._call("GetWhatThisDependsOn").depends.depends]
+
+    def parent(self) -> Job:
+        """Return the job of this layer."""
+        from opencue.wrappers.job import Job  # here, because jobs import layers
+
+        return Job(call("job", "GetJob", id=self.data.parent_id).job)
+
+    def services(self) -> list[Optional[Service]]:
+        """Return the records of the layer's services, None for a name without one."""
+        return [Service.getService(name) for name in self.data.services]
+
+    def minimumMemory(self) -> Megabytes:
+        """Memory that a frame needs, in MB that `setMinMemory` takes back."""
+        return Megabytes.fromKilobytes(self.data.min_memory)
+
+    def percentCompleted(self) -> float:
+        """Share of the frames that are done, 0 to 100."""
+        total = self.data.layer_stats.total_frames
+        return 100.0 * self.data.layer_stats.succeeded_frames / total if total else 0.0
+
+    def startAfter(self, format: Optional[str] = None) -> Union[int, str]:
+        """Until when the layer is held back, 0 if it is not; as text for a strftime format, "" if it is not."""
+        seconds = self.data.start_after
+        if format is None:
+            return seconds
+        return time.strftime(format, time.localtime(seconds)) if seconds else ""
+
+    id = getter("id", "UUID of the layer.")
+    name = getter("name", "Name of the layer.")
+    range = getter("range", "Its frames, such as `1-100x2`.")
+    chunkSize = getter("chunk_size", "Frames that one run works on.")
+    tags = getter("tags", "Host tags of which a host needs one.")
+    dispatchOrder = getter("dispatch_order", "Place among the layers of the job.")
+    type = getter("type", "A LayerType.")
+    minCores = getter("min_cores", "Cores that a frame needs.")
+    minimumCores = getter("min_cores", "Cores that a frame needs.")
+    maxCores = getter("max_cores", "Most cores that a frame gets, 0 for no limit.")
+    minGpus = getter("min_gpus", "GPUs that a frame needs.")
+    maxGpus = getter("max_gpus", "Most GPUs that a frame gets.")
+    minMemory = getter("min_memory", "Memory that a frame needs, in KB.")
+    limits = getter("limits", "Names of the limits that the layer counts against.")
+    coresReserved = getter("layer_stats.reserved_cores", "Cores that its frames hold now.")
+    gpusReserved = getter("layer_stats.reserved_gpus", "GPUs that its frames hold now.")
+    maxRss = getter("layer_stats.max_rss", "Highest resident memory of any frame, in KB.")
+    maxPss = getter("layer_stats.max_pss", "Highest proportional memory of any frame, in KB.")
+    totalFrames = getter("layer_stats.total_frames", "Number of frames.")
+    dependFrames = getter("layer_stats.depend_frames", "Frames that wait for other frames.")
+    succeededFrames = getter("layer_stats.succeeded_frames", "Frames that are done.")
+    runningFrames = getter("layer_stats.running_frames", "Frames that run.")
+    deadFrames = getter("layer_stats.dead_frames", "Frames that failed for good.")
+    waitingFrames = getter("layer_stats.waiting_frames", "Frames that wait for a host.")
+    eatenFrames = getter("layer_stats.eaten_frames", "Frames that were given up.")
+    pendingFrames = getter("layer_stats.pending_frames", "Frames that are still to be done.")
+    avgFrameTimeSeconds = getter("layer_stats.avg_frame_sec", "Average seconds a frame took.")
+    avgCoreSeconds = getter("layer_stats.avg_core_sec", "Average core-seconds a frame took.")
+    coreSecondsRemaining = getter("layer_stats.remaining_core_sec", "Estimated core-seconds still to do.")
+    eligibleTime = timeGetter("eligible_time", "Since when a frame of it could run.")
+    startTime = timeGetter("start_time", "When its first frame started, 0 if none has.")
+    stopTime = timeGetter("stop_time", "When its last frame ended, 0 while some are left.")
+    startAfterReason = getter("start_after_reason", "Why it is held back.")

@@ -1,0 +1,120 @@
+"""Shows: the productions that share the farm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import service_pb2, show_pb2
+
+from opencue.wrappers.allocation import Allocation
+from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.group import Group
+from opencue.wrappers.service import ServiceOverride, checkMemoryIncrease
+from opencue.wrappers.subscription import Subscription
+
+
+class Show(Entity):
+    """One production."""
+
+    _service = "show"
+    _message = show_pb2.Show
+
+    def createSubscription(self, allocation: Allocation, size: float, burst: float) -> Subscription:
+        """Let the show use an allocation: `size` cores guaranteed, `burst` cores at most (cores, not points)."""
+        return Subscription(
+            self._call("CreateSubscription", allocation_id=allocation.id(), size=size, burst=burst).subscription
+        )
+
+    def delete(self) -> None:
+        """Remove the show, which must never have had a job."""
+        self._call("Delete")
+
+    def archive(self, target_show_name: str) -> Any:
+        """Fold the show's history into another show."""
+        return self._call("Archive", target_show_name=target_show_name)
+
+    def setActive(self, value: bool) -> None:
+        """Accept new jobs, or refuse them."""
+        self._call("SetActive", value=value)
+
+    def enableBooking(self, value: bool) -> None:
+        """Book new hosts for the show, or stop that."""
+        self._call("EnableBooking", enabled=value)
+
+    def enableDispatching(self, value: bool) -> None:
+        """Start frames of the show, or stop that."""
+        self._call("EnableDispatching", enabled=value)
+
+    def setDefaultMaxCores(self, maxcores: float) -> Any:
+        """Set the maximum cores of new jobs, in cores."""
+        return self._call("SetDefaultMaxCores", max_cores=maxcores)
+
+    def setDefaultMinCores(self, mincores: float) -> Any:
+        """Set the minimum cores of new jobs, in cores."""
+        return self._call("SetDefaultMinCores", min_cores=mincores)
+
+    def setDefaultMaxGpus(self, maxgpus: int) -> Any:
+        """Set the maximum GPUs of new jobs."""
+        return self._call("SetDefaultMaxGpus", max_gpus=maxgpus)
+
+    def setDefaultMinGpus(self, mingpus: int) -> Any:
+        """Set the minimum GPUs of new jobs."""
+        return self._call("SetDefaultMinGpus", min_gpus=mingpus)
+
+    def setCommentEmail(self, email: str) -> None:
+        """Send comments on the show's jobs to an address."""
+        self._call("SetCommentEmail", email=email)
+
+    def setSchedulerManaged(self, value: bool) -> None:
+        """Leave the show to an outside scheduler, or take it back."""
+        self._call("SetSchedulerManaged", enabled=value)
+
+    def createServiceOverride(self, data: service_pb2.Service) -> ServiceOverride:
+        """Give a service other values in this show; `data` is a Service message."""
+        checkMemoryIncrease(data)
+        return ServiceOverride(self._call("CreateServiceOverride", service=data).service_override)
+
+    def getServiceOverride(self, serviceName: str) -> ServiceOverride:
+        """Return the show's own values of a service."""
+        return ServiceOverride(self._call("GetServiceOverride", name=serviceName).service_override)
+
+    def getServiceOverrides(self) -> list[ServiceOverride]:
+        """Return all services that have values of their own in this show."""
+        response = self._call("GetServiceOverrides")
+        return [ServiceOverride(message) for message in response.service_overrides.service_overrides]
+
+    def getSubscriptions(self) -> list[Subscription]:
+        """Return which allocations the show may use and how much."""
+        return [Subscription(message) for message in self._call("GetSubscriptions").subscriptions.subscriptions]
+
+    @staticmethod
+    def findSubscription(name: str) -> Subscription:
+        """Return a subscription by its name, `facility.allocation.show`."""
+        return Subscription.find(name)
+
+    def getGroups(self) -> list[Group]:
+        """Return all groups of the show."""
+        return [Group(message) for message in self._call("GetGroups").groups.groups]
+
+    def getRootGroup(self) -> Group:
+        """Return the group that holds all others."""
+        return Group(self._call("GetRootGroup").group)
+
+    def getJobWhiteboard(self, fresh: bool = False) -> Any:
+        """Return the show's groups and jobs as one nested message; `fresh` skips the server's cache."""
+        return self._call("GetJobWhiteboard", fresh=fresh).whiteboard
+
+    id = getter("id", "UUID of the show.")
+    name = getter("name", "Name of the show.")
+    schedulerManaged = getter("scheduler_managed", "Whether an outside scheduler runs the show.")
+    defaultMinCores = getter("default_min_cores", "Minimum cores of new jobs.")
+    defaultMaxCores = getter("default_max_cores", "Maximum cores of new jobs.")
+    defaultMinProcs = getter("default_min_cores", "Minimum cores of new jobs, under its old name.")
+    defaultMaxProcs = getter("default_max_cores", "Maximum cores of new jobs, under its old name.")
+    pendingJobs = getter("show_stats.pending_jobs", "Jobs that are pending.")
+    pendingFrames = getter("show_stats.pending_frames", "Frames that are still to be done.")
+    runningFrames = getter("show_stats.running_frames", "Frames that run.")
+    deadFrames = getter("show_stats.dead_frames", "Frames that failed for good.")
+    reservedCores = getter("show_stats.reserved_cores", "Cores that its frames hold now.")
+    totalJobsCreated = getter("show_stats.created_job_count", "Jobs ever submitted.")
+    totalFramesCreated = getter("show_stats.created_frame_count", "Frames ever submitted.")

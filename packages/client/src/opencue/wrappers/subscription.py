@@ -1,0 +1,55 @@
+"""Subscriptions: how much of an allocation a show may use."""
+
+from __future__ import annotations
+
+from opencue_proto import subscription_pb2
+
+from opencue.rpc import call
+from opencue.wrappers.entity import Entity, getter
+
+
+class Subscription(Entity):
+    """A show's share of an allocation.
+
+    Sizes are in points here, 100 to a core, as the wire has them; `Show.createSubscription` takes cores.
+    """
+
+    _service = "subscription"
+    _message = subscription_pb2.Subscription
+
+    @staticmethod
+    def find(name: str) -> Subscription:
+        """Return a subscription by its name, `facility.allocation.show`."""
+        return Subscription(call("subscription", "Find", name=name).subscription)
+
+    @staticmethod
+    def get(id: str) -> Subscription:
+        """Return a subscription by its id."""
+        return Subscription(call("subscription", "Get", id=id).subscription)
+
+    def setSize(self, size: int) -> None:
+        """Set what is guaranteed, in points: 1000 are ten cores."""
+        self._call("SetSize", new_size=_points(size))
+
+    def setBurst(self, burst: int) -> None:
+        """Set the most that the show may take, in points: 1000 are ten cores."""
+        self._call("SetBurst", burst=_points(burst))
+
+    def delete(self) -> None:
+        """End the subscription."""
+        self._call("Delete")
+
+    id = getter("id", "UUID of the subscription.")
+    name = getter("name", "Its name, `facility.allocation.show`.")
+    show = getter("show_name", "Name of the show.")
+    allocation = getter("allocation_name", "Name of the allocation.")
+    size = getter("size", "What is guaranteed, in points.")
+    burst = getter("burst", "The most that the show may take, in points.")
+    reservedCores = getter("reserved_cores", "What its frames hold now, in points.")
+
+
+def _points(value: int) -> int:
+    """Refuse what is no whole number: a fraction would be cores, a hundredth of what the wire reads."""
+    if not isinstance(value, int):
+        raise AssertionError(f"a subscription is sized in whole points (100 to a core), not {value!r}")
+    return value

@@ -1,0 +1,158 @@
+"""Finding the server, connecting to it, and going on when it comes back."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import grpc
+import pytest
+from builders import a_job
+from fake_farm import FakeFarm
+
+import opencue
+from opencue import config
+from opencue.cuebot import Cuebot
+
+
+def test_the_environment_names_the_server(farm):
+    """CUEBOT_HOSTS decides where the first call goes."""
+    opencue.api.getJobs()
+    assert Cuebot.Hosts == [farm.address]
+
+
+def test_opencue_hosts_is_the_fallback(farm, monkeypatch):
+    """OPENCUE_HOSTS counts where CUEBOT_HOSTS is not set."""
+    monkeypatch.delenv("CUEBOT_HOSTS")
+    monkeypatch.setenv("OPENCUE_HOSTS", farm.address)
+    opencue.api.getJobs()
+    assert Cuebot.Hosts == [farm.address]
+
+
+def test_a_facility_from_the_environment_selects_its_hosts(farm, monkeypatch):
+    """CUEBOT_FACILITY picks the hosts of that facility from the configuration."""
+    monkeypatch.delenv("CUEBOT_HOSTS")
+    monkeypatch.setenv("CUEBOT_FACILITY", "cloud")
+    monkeypatch.setitem(Cuebot.Config, "cuebot.facility", {"cloud": [farm.address]})
+    opencue.api.getJobs()
+    assert Cuebot.Hosts == [farm.address]
+
+
+def test_an_unknown_facility_falls_back_to_the_default(farm, monkeypatch, caplog):
+    """A facility that is not configured is warned about, and the default one is used."""
+    monkeypatch.setitem(Cuebot.Config, "cuebot.facility", {"local": [farm.address]})
+    Cuebot.setHostWithFacility("nowhere")
+    assert Cuebot.Hosts == [farm.address]
+    assert "nowhere" in caplog.text
+
+
+def test_a_dead_host_among_several_is_passed_over(farm):
+    """The connection goes to whichever of the hosts answers."""
+    Cuebot.setHosts(["127.0.0.1:1", farm.address])
+    assert opencue.api.getJobs() == []
+
+
+def test_no_server_says_which_address_was_tried_and_what_to_do(monkeypatch):
+    """A refused connection names the address, the reason and the remedy."""
+    monkeypatch.setenv("CUEBOT_HOSTS", "127.0.0.1:1")
+    monkeypatch.setattr(Cuebot, "Hosts", [])
+    with pytest.raises(opencue.exception.ConnectionException) as caught:
+        opencue.api.getJobs()
+    assert "127.0.0.1:1 (connection refused)" in str(caught.value)
+    assert "cuefarm up" in str(caught.value)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_the_timeout_is_in_milliseconds(farm):
+    """A call is given Timeout/1000 seconds."""
+    Cuebot.setTimeout(2_000)
+    opencue.api.getJobs()
+    assert 1.0 < farm.calls[-1].seconds_left < 3.0
+
+
+def test_an_answer_that_takes_too_long_is_a_deadline_exception(farm, monkeypatch):
+    """A server that does not answer in time raises within the time that was given."""
+    monkeypatch.setattr(farm, "JobInterface_GetJobs", lambda request, context: time.sleep(1), raising=False)
+    opencue.api.getSystemStats()
+    Cuebot.setTimeout(100)
+    started = time.monotonic()
+    with pytest.raises(opencue.exception.DeadlineExceededException, match="100 ms"):
+        opencue.api.getJobs()
+    assert time.monotonic() - started < 0.9
+
+
+def test_an_unavailable_server_is_tried_again(farm):
+    """UNAVAILABLE is repeated, under the same request id, until an answer comes."""
+    farm.jobs["a"] = a_job("a")
+    opencue.api.getSystemStats()
+    farm.failures = [grpc.StatusCode.UNAVAILABLE] * 2
+    assert [job.name() for job in opencue.api.getJobs()] == ["a"]
+    attempts = [call for call in farm.calls if call.name == "JobInterface.GetJobs"]
+    assert len(attempts) == 3
+    assert len({call.metadata["cuefarm-request-id"] for call in attempts}) == 1
+
+
+def test_other_failures_are_not_tried_again(farm):
+    """A status that would only come again is not repeated."""
+    opencue.api.getSystemStats()
+    farm.failures = [grpc.StatusCode.INTERNAL]
+    with pytest.raises(opencue.exception.CueInternalErrorException):
+        opencue.api.getJobs()
+    assert [call.name for call in farm.calls].count("JobInterface.GetJobs") == 1
+
+
+def test_each_call_has_a_request_id_of_its_own(farm):
+    """Two calls are two requests for the server, also when they ask the same."""
+    opencue.api.getJobs()
+    opencue.api.getJobs()
+    ids = [call.metadata["cuefarm-request-id"] for call in farm.calls if call.name == "JobInterface.GetJobs"]
+    assert len(set(ids)) == 2
+
+
+def test_a_call_survives_a_restart_of_the_server(farm):
+    """A call that finds the server down goes through once it is back."""
+    opencue.api.getSystemStats()
+    farm.stop()
+    returned = FakeFarm()
+    timer = threading.Timer(0.4, returned.start, kwargs={"port": farm.port})
+    timer.start()
+    try:
+        assert opencue.api.getJobs() == []
+    finally:
+        timer.join()
+        returned.stop()
+
+
+def test_the_configuration_file_is_laid_over_the_defaults(tmp_path, monkeypatch):
+    """A file replaces the keys it has and leaves the others."""
+    path = tmp_path / "opencue.yaml"
+    path.write_text("cuebot.timeout: 3000\ncuebot.facility:\n  site: [one:8443]\n")
+    monkeypatch.setenv("OPENCUE_CONFIG_FILE", str(path))
+    loaded = config.load_config_from_file()
+    assert loaded["cuebot.timeout"] == 3000
+    assert loaded["cuebot.facility"] == {"site": ["one:8443"]}
+    assert loaded["cuebot.grpc_port"] == 8443
+
+
+def test_a_broken_configuration_file_is_named(tmp_path, monkeypatch):
+    """YAML that cannot be read raises with the path in the message."""
+    path = tmp_path / "opencue.yaml"
+    path.write_text("a: [")
+    monkeypatch.setenv("OPENCUE_CONFIG_FILE", str(path))
+    with pytest.raises(ValueError, match=r"opencue\.yaml cannot be read"):
+        config.load_config_from_file()
+
+
+def test_an_external_facility_hides_the_others(tmp_path, monkeypatch):
+    """While an external facility is selected no other can be reached."""
+    path = tmp_path / "opencue.yaml"
+    path.write_text("cuebot.external_facility: [ext]\ncuebot.facility: {ext: ['e:1'], local: ['l:1']}\n")
+    monkeypatch.setenv("OPENCUE_CONFIG_FILE", str(path))
+    monkeypatch.setenv("CUEBOT_FACILITY", "ext")
+    assert config.load_config_from_file()["cuebot.facility"] == {"ext": ["e:1"]}
+
+
+def test_an_unknown_interface_is_refused_by_name():
+    """A stub for an interface that does not exist raises ValueError."""
+    with pytest.raises(ValueError, match="nonsense"):
+        Cuebot.getStub("nonsense")

@@ -1,0 +1,314 @@
+"""What the list commands of cueadmin print, letter for letter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from builders import (
+    GB,
+    a_dead_frame,
+    a_depend,
+    a_frame,
+    a_host,
+    a_job,
+    a_proc,
+    a_show,
+    a_subscription,
+    an_allocation,
+)
+from fake_farm import NOW
+from opencue_proto import depend_pb2, host_pb2, job_pb2, service_pb2
+
+from cue_cli.cueadmin import format as cueadmin_format
+from cue_cli.cueadmin import main
+
+
+@pytest.fixture
+def show(farm, capsys, monkeypatch):
+    """Give a function that runs cueadmin 3,661 s after NOW and returns its lines; the status must be 0."""
+    monkeypatch.setattr(cueadmin_format, "now", lambda: NOW + 3661)
+
+    def run(*arguments: str) -> list[str]:
+        status = main(arguments)
+        printed = capsys.readouterr()
+        assert status == 0, printed.err
+        return printed.out.splitlines()
+
+    return run
+
+
+def test_lj_starts_with_the_name_and_says_how_it_goes(farm, show):
+    """-lj: no header, the name first, then state and progress."""
+    farm.jobs["a"] = a_job("demo-sh010-ann_comp")
+    farm.jobs["b"] = a_job("demo-sh020-bob_fx", is_paused=True, job_stats=job_pb2.JobStats(total_frames=5))
+    assert show("-lj") == [
+        "demo-sh010-ann_comp PENDING 4/10 done, 3 running, 2 waiting, 1 dead",
+        "demo-sh020-bob_fx PENDING 0/5 done, paused",
+    ]
+
+
+def test_lj_upstream_prints_bare_names(farm, show):
+    """-lj --format upstream: names only."""
+    farm.jobs["a"] = a_job()
+    assert show("-lj", "--format", "upstream") == ["demo-sh010-ann_comp"]
+
+
+def test_the_format_may_come_from_the_environment(farm, show, monkeypatch):
+    """CUEADMIN_FORMAT=upstream is the same as --format upstream."""
+    monkeypatch.setenv("CUEADMIN_FORMAT", "upstream")
+    farm.jobs["a"] = a_job()
+    assert show("-lj") == ["demo-sh010-ann_comp"]
+
+
+def test_lj_narrows_by_parts_of_the_name(farm, show):
+    """-lj PART: jobs whose name contains it."""
+    farm.jobs = {name: a_job(name) for name in ("demo-sh010-ann_comp", "demo-sh020-bob_fx")}
+    assert [line.split()[0] for line in show("-laj", "_fx")] == ["demo-sh020-bob_fx"]
+
+
+def test_lji_is_a_table(farm, show):
+    """-lji: group, what it holds, priority and cores of each job; a paused one is marked."""
+    farm.jobs = {"a": a_job(), "b": a_job("demo-sh020-bob_fx", is_paused=True)}
+    assert [line.rstrip() for line in show("-lji")] == [
+        "Job                                                      Group           Booked   Cores     Wait   Pri"
+        " MinCores MaxCores",
+        "demo-sh010-ann_comp                                      demo                3    6.00        2    50"
+        "     1.00   100.00",
+        "demo-sh020-bob_fx [paused]                               demo                3    6.00        2    50"
+        "     1.00   100.00",
+    ]
+
+
+def test_lji_of_one_job_lists_its_dependencies(farm, show):
+    """-lji JOB: a block that `grep -A5 Dependencies` shows whole, active ones first."""
+    farm.jobs["a"] = a_job()
+    farm.depends["demo-sh010-ann_comp"] = [
+        a_depend(active=False, type=depend_pb2.LAYER_ON_LAYER),
+        a_depend(depend_er_layer="", type=depend_pb2.JOB_ON_JOB, depend_on_job="other-job", depend_on_layer=""),
+    ]
+    assert show("-lji", "sh010")[3:] == [
+        "Dependencies of demo-sh010-ann_comp: 1 active, 1 satisfied",
+        "  JOB_ON_JOB demo-sh010-ann_comp waits for other-job (active)",
+        "  LAYER_ON_LAYER comp waits for beauty (satisfied)",
+    ]
+
+
+def test_lji_flags_a_cycle(farm, show):
+    """Two layers that wait for each other are named, in five lines at most."""
+    farm.jobs["a"] = a_job()
+    back = a_depend(depend_er_layer="beauty", depend_on_layer="comp")
+    farm.depends["demo-sh010-ann_comp"] = [a_depend(), back, *[a_depend() for _ in range(6)]]
+    block = show("-lji", "sh010")[3:]
+    assert block[1] == (
+        "  CYCLE: demo-sh010-ann_comp/beauty -> demo-sh010-ann_comp/comp -> demo-sh010-ann_comp/beauty; "
+        "break it with -satisfy-dependency JOB LAYER"
+    )
+    assert len(block) == 6
+    assert block[-1] == "  ... and 5 more (cueadmin -lji demo-sh010-ann_comp --json)"
+
+
+def test_a_layer_that_waits_for_its_own_previous_frames_is_no_cycle(farm, show):
+    """PREVIOUS_FRAME on itself is an order, not a circle."""
+    farm.jobs["a"] = a_job()
+    own = a_depend(type=depend_pb2.PREVIOUS_FRAME, depend_on_layer="comp")
+    farm.depends["demo-sh010-ann_comp"] = [own]
+    assert "CYCLE" not in "\n".join(show("-lji", "sh010"))
+
+
+def test_lp_has_the_cores_in_fields_two_and_eight(farm, show):
+    """-lp: `awk '{sum+=$8}'` adds reserved cores, and the header adds nothing."""
+    farm.procs = [a_proc(), a_proc(reserved_cores=1.5)]
+    header, *rows = [line.split() for line in show("-lp")]
+    assert [row[1] for row in rows] == [row[7] for row in rows] == ["2.00", "1.50"]
+    assert not header[7].replace(".", "").isdigit()
+
+
+def test_lp_line(farm, show):
+    """-lp: host, cores, memory, job, cores, frame, start and run time."""
+    farm.procs = [a_proc()]
+    assert show("-lp") == [
+        "Host       Cores   Memory                   Job                            Cores Frame"
+        "                          Start        Runtime      ",
+        "render01   2.00    1.0G of 2.0G (50.00%)    demo-sh010-ann_comp             2.00 0007-beauty"
+        "                    11/14 22:13  01:01:01     ",
+    ]
+
+
+def test_lp_line_upstream(farm, show):
+    """-lp --format upstream: a slash stands between job and frame."""
+    farm.procs = [a_proc()]
+    assert show("-lp", "--format", "upstream") == [
+        "Host       Cores   Memory                   Job                            / Frame"
+        "                          Start        Runtime      ",
+        "render01   2.00    1.0G of 2.0G (50.00%)    demo-sh010-ann_comp            / 0007-beauty"
+        "                    11/14 22:13  01:01:01     ",
+    ]
+
+
+def test_lp_filters_travel_in_the_wires_units(farm, show):
+    """-memory is GB and goes as KB, -duration hours and goes as seconds, -limit and -host as they are."""
+    show("-lp", "demo", "-memory", "1-2", "-duration", "gt0.5", "-limit", "10", "-host", "render01", "-job", "j")
+    criteria = farm.only("ProcInterface.GetProcs").r
+    assert (criteria.memory_range[0].min, criteria.memory_range[0].max) == (GB, 2 * GB)
+    assert criteria.duration_range[0].min == 1800
+    assert list(criteria.max_results) == [10]
+    assert (list(criteria.hosts), list(criteria.jobs), list(criteria.shows)) == (["render01"], ["j"], ["demo"])
+
+
+def test_ll_adds_the_logs_of_dead_frames(farm, show):
+    """-ll: running logs bare, then dead ones marked ERROR, the latest last."""
+    farm.jobs["demo-sh010-ann_comp"] = a_job()
+    farm.frames["demo-sh010-ann_comp"] = [a_dead_frame(2, stop_time=NOW + 900), a_dead_frame(1), a_frame(3)]
+    farm.procs = [a_proc()]
+    folder = "/logs/demo/sh010/logs/demo-sh010-ann_comp--1/demo-sh010-ann_comp"
+    assert show("-ll") == [
+        f"{folder}.0007-beauty.rqlog",
+        f"{folder}.0001-beauty.rqlog ERROR exit status 1 on render01 at 11/14 22:14",
+        f"{folder}.0002-beauty.rqlog ERROR exit status 1 on render01 at 11/14 22:28",
+    ]
+    assert show("-ll", "--format", "upstream") == [f"{folder}.0007-beauty.rqlog"]
+
+
+def test_lh_table(farm, show):
+    """-lh: one line a host, with its state as a word and its uptime as days and hours."""
+    farm.hosts = {"a": a_host("render01"), "b": a_host("render02", state=host_pb2.DOWN, lock_state=host_pb2.LOCKED)}
+    assert show("-lh") == [
+        "Host            Load NIMBY freeMem  freeSwap freeMcp   Cores Mem   Idle             Os       Uptime   State"
+        "  Locked    Alloc      Thread ",
+        "render01        410  False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    00:01    Up   "
+        "  OPEN      local.general AUTO   ",
+        "render02        410  False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    00:01    Down "
+        "  LOCKED    local.general AUTO   ",
+    ]
+
+
+def test_lh_grep_minus_v_up_leaves_what_is_not_up(farm, show):
+    """`cueadmin -lh | grep -v Up` drops the header and the hosts that are up."""
+    states = [host_pb2.UP, host_pb2.DOWN, host_pb2.REPAIR, host_pb2.REBOOT_WHEN_IDLE]
+    farm.hosts = {f"r{state}": a_host(f"r{state}", state=state) for state in states}
+    left = [line.split()[0] for line in show("-lh") if "Up" not in line]
+    assert left == ["r1", "r3", "r4"]
+
+
+def test_lh_upstream_spells_states_as_the_wire_does(farm, show):
+    """-lh --format upstream: UP and DOWN."""
+    farm.hosts = {"a": a_host()}
+    assert " UP " in show("-lh", "--format", "upstream")[1]
+
+
+def test_lh_filters(farm, show):
+    """-state takes any case, -lock-state and -sort-idle work on what came."""
+    farm.hosts = {
+        "a": a_host("a", idle_cores=1),
+        "b": a_host("b", idle_cores=8),
+        "c": a_host("c", lock_state=host_pb2.LOCKED),
+        "d": a_host("d", state=host_pb2.DOWN),
+    }
+    rows = show("-lh", "-state", "up", "-lock-state", "open", "-sort-idle")[1:]
+    assert [row.split()[0] for row in rows] == ["b", "a"]
+
+
+def test_ls_table(farm, show):
+    """-ls: what each show holds and has waiting."""
+    farm.shows["demo"] = a_show()
+    assert show("-ls") == [
+        "Show     Active   ReservedCores   RunningFrames   PendingFrames     PendingJobs",
+        "demo     True              6.00               3               5               2",
+    ]
+
+
+def test_la_table(farm, show):
+    """-la: allocations by facility."""
+    farm.allocations = {"x": an_allocation("site.fast", tag="fast"), "y": an_allocation()}
+    assert show("-la") == [
+        "Name                                  Tag  Running     Avail     Cores    Hosts   Locked     Down Billable",
+        "local.general                     general     4.00      4.00       8.0        1        0        0 False   ",
+        "site.fast                            fast     4.00      4.00       8.0        1        0        0 False   ",
+    ]
+
+
+def test_lb_table_is_in_cores(farm, show):
+    """-lb SHOW: 1000 points print as 10.0 cores; use is a share of the size."""
+    farm.shows["demo"] = a_show()
+    farm.subscriptions["s"] = a_subscription()
+    assert show("-lb", "demo") == [
+        "Subscriptions for demo",
+        "Allocation                     Show           Size    Burst      Run     Used",
+        "local.general                  demo           10.0     20.0     5.00   50.00%",
+    ]
+
+
+def test_lb_skips_unknown_shows(farm, capsys):
+    """-lb: an unknown show is warned about; if none is left that is an error."""
+    farm.shows["demo"] = a_show()
+    assert main(["-lb", "demo", "nothing"]) == 0
+    assert "show 'nothing' does not exist" in capsys.readouterr().err
+    assert main(["-lb", "nothing"]) == 1
+    assert "no valid shows" in capsys.readouterr().err
+
+
+def test_lba_takes_an_unqualified_name(farm, show):
+    """-lba ALLOC: found without its facility where only one fits."""
+    farm.allocations["local.general"] = an_allocation()
+    farm.subscriptions["s"] = a_subscription()
+    assert show("-lba", "general")[0] == "Subscriptions for All Shows"
+
+
+def test_lv_prints_true_megabytes_and_upstream_its_label(farm, show):
+    """-lv: 2 GB are 2048 MB here, and upstream's KB number under the label MB there."""
+    farm.services["shell"] = service_pb2.Service(name="shell", min_cores=100, min_memory=2 * GB, tags=["a", "b"])
+    assert show("-lv") == [
+        "Name                 Can Thread   Min Cores Units      Min Memory      Tags                                ",
+        "shell                False        100                  2048 MB         a | b                               ",
+    ]
+    assert "2097152 MB" in show("-lv", "--format", "upstream")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "value"),
+    [
+        (["-lj"], "name", "demo-sh010-ann_comp"),
+        (["-lji"], "reserved_cores", 6.0),
+        (["-lp"], "used_memory_kb", GB),
+        (["-lh"], "state", "UP"),
+        (["-ls"], "pending_jobs", 2),
+        (["-la"], "available_cores", 4.0),
+        (["-lb", "demo"], "size_cores", 10.0),
+        (["-lv"], "min_cores", 1.0),
+        (["-ll"], "error", None),
+    ],
+)
+def test_every_list_has_json(farm, show, arguments, key, value):
+    """--json prints a list of objects with units in their keys."""
+    farm.jobs["a"] = a_job()
+    farm.procs = [a_proc()]
+    farm.hosts["a"] = a_host()
+    farm.shows["demo"] = a_show()
+    farm.allocations["a"] = an_allocation()
+    farm.subscriptions["a"] = a_subscription()
+    farm.services["shell"] = service_pb2.Service(name="shell", min_cores=100)
+    assert json.loads("\n".join(show(*arguments, "--json")))[0][key] == value
+
+
+def test_a_pipe_that_closes_early_is_no_error(farm):
+    """`cueadmin -lj | head -1` ends quietly."""
+    farm.jobs = {f"job-{number:05d}": a_job(f"job-{number:05d}") for number in range(3000)}
+    command = f"{sys.executable} -m cue_cli.cueadmin -server {farm.address} -lj | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.startswith("job-00000 ")
+    assert done.stderr == ""
+
+
+def test_the_helpers_of_the_tables():
+    """Durations, sizes and cut names as the tables use them."""
+    assert cueadmin_format.formatMem(1023) == "1023K"
+    assert cueadmin_format.formatMem(2048) == "2M"
+    assert cueadmin_format.formatMem(3 * GB // 2) == "1.5G"
+    assert cueadmin_format.formatLongDuration(90_000) == "01:01"
+    assert cueadmin_format.formatDuration(3661) == "01:01:01"
+    assert cueadmin_format.formatTime(0) == "--/-- --:--"
+    assert cueadmin_format.cutoff("abcdefghij", 8) == "abcdef.."
+    assert cueadmin_format.cutoff("abc", 8) == "abc"

@@ -1,0 +1,52 @@
+"""The pages about the API and cueadmin say what is true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from builders import a_dead_frame, a_job, a_layer
+
+from cue_cli.cueadmin.commands import COMMANDS
+from cue_cli.cueadmin.parser import getParser
+from cue_cli.cueadmin.reference import withFlagTables
+
+DOCS = Path(__file__).parents[4] / "docs"
+HOWTO = (DOCS / "howto" / "script-the-farm.md").read_text(encoding="utf-8")
+REFERENCE = (DOCS / "reference" / "cueadmin.md").read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def test_the_flag_tables_are_the_parsers():
+    """The reference has every flag as the parser has it."""
+    assert withFlagTables(REFERENCE) == REFERENCE
+
+
+@pytest.mark.parametrize("code", blocks(HOWTO, "python"))
+def test_the_python_examples_run(farm, code):
+    """Each Python block of the how-to runs by itself."""
+    farm.jobs["demo-sh010-ann_comp"] = a_job()
+    farm.layers["demo-sh010-ann_comp"] = [a_layer()]
+    farm.frames["demo-sh010-ann_comp"] = [a_dead_frame()]
+    exec(compile(code, "script-the-farm.md", "exec"), {})
+    assert farm.calls
+
+
+@pytest.mark.parametrize("line", [line for block in blocks(HOWTO, "sh") for line in block.splitlines()])
+def test_the_shell_examples_parse(line):
+    """Each cueadmin line of the how-to is one that the parser takes."""
+    arguments = shlex.split(line.split("|")[0])
+    assert arguments[0] == "cueadmin"
+    getParser().parse_args(arguments[1:])
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.flags[0])
+def test_every_command_has_its_function(command):
+    """Each entry of the table names a documented function."""
+    assert command.load().__doc__

@@ -1,0 +1,177 @@
+"""The command `cuefarm`. Everything heavy is imported by the subcommand that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from cuebot import __version__
+
+DEFAULT_DATA = Path(os.environ.get("CUEFARM_DATA", "cuefarm-data"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run `cuefarm`. Returns the exit status."""
+    if arguments is None:
+        arguments = sys.argv[1:]
+    if arguments[:1] == ["sim"]:  # has a parser of its own
+        from cuebot.sim import main as simulate
+
+        return simulate(arguments[1:])
+    options = _parser().parse_args(arguments)
+    if options.command is None:
+        _parser().print_help()
+        return 0
+    if options.command != "demo":
+        from cuebot.app.logs import configure
+
+        configure(options.log_level)
+    return int(_COMMANDS[options.command](options))
+
+
+def _up(options: argparse.Namespace) -> int:
+    from cuebot.app.up import UpOptions, up
+
+    return up(
+        UpOptions(
+            data=options.data,
+            grpc=options.grpc,
+            http=options.http,
+            agents=0 if options.no_agent else options.agents,
+            log_level=options.log_level,
+            allow_agents_without_token=options.allow_agents_without_token,
+        )
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from cuebot.app.serve import ServeOptions, run_server
+
+    return run_server(
+        ServeOptions(
+            database=options.db,
+            token_file=options.token_file,
+            log_root=options.log_root,
+            grpc=options.grpc,
+            http=options.http,
+            allow_agents_without_token=options.allow_agents_without_token,
+        )
+    )
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from cuebot.app.demo import DemoOptions, demo
+
+    return demo(
+        DemoOptions(
+            data=options.data,
+            frames=options.frames,
+            size=options.size,
+            keep_running=options.keep_running,
+            break_frame=options.break_frame,
+        )
+    )
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from cuebot.app.doctor import doctor
+
+    return doctor(options.data, grpc=options.grpc, http=options.http, as_json=options.json)
+
+
+_COMMANDS = {"up": _up, "serve": _serve, "demo": _demo, "doctor": _doctor}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cuefarm",
+        description="A render farm in one command.",
+        epilog="`cuefarm demo` renders a movie; `cuefarm up` starts a farm and stays. Then: cueadmin, pycuerun.",
+    )
+    parser.add_argument("--version", action="version", version=f"cuefarm {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    up = commands.add_parser("up", help="run a whole farm on this machine and stay", description=_up_text())
+    _data(up)
+    _addresses(up)
+    up.add_argument("--agents", type=_positive, default=1, metavar="N", help="agents to run here (default 1)")
+    up.add_argument("--no-agent", action="store_true", help="run the server alone; agents come from elsewhere")
+
+    serve = commands.add_parser("serve", help="run the server alone, on any database")
+    serve.add_argument(
+        "--db", required=True, metavar="URL", help="e.g. postgresql+psycopg://user@host/farm or sqlite:///farm.sqlite"
+    )
+    serve.add_argument("--token-file", required=True, type=Path, metavar="FILE", help="the token that agents carry too")
+    serve.add_argument("--log-root", required=True, type=Path, metavar="DIR", help="frame logs; every host must see it")
+    _addresses(serve)
+
+    demo = commands.add_parser("demo", help="start a farm, render a real animation on it, print where the movie is")
+    demo.add_argument(
+        "--data", type=Path, default=Path("cuefarm-demo"), metavar="DIR", help="folder (default %(default)s)"
+    )
+    demo.add_argument("--frames", default="1-24", metavar="RANGE", help="frames to render (default %(default)s)")
+    demo.add_argument("--size", type=_size, default=(320, 180), metavar="WxH", help="picture size (default 320x180)")
+    demo.add_argument("--keep-running", action="store_true", help="leave the farm running afterwards, until Ctrl-C")
+    demo.add_argument("--break-frame", type=int, metavar="N", help="let frame N fail, to see how failure looks")
+
+    doctor = commands.add_parser("doctor", help="say what is wrong with this installation and how to mend it")
+    _data(doctor)
+    _addresses(doctor)
+    doctor.add_argument("--json", action="store_true", help="for programs")
+
+    commands.add_parser("sim", help="run simulated farms with faults (cuefarm sim --help)", add_help=False)
+    return parser
+
+
+def _up_text() -> str:
+    return (
+        "Runs server and agent with everything kept in one folder. SIGKILL of the server leaves agents and frames alone;"
+        " the next `up` on the folder takes them over. Ctrl-C or SIGTERM ends all of it in order."
+    )
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=DEFAULT_DATA,
+        metavar="DIR",
+        help="the farm's folder (default %(default)s, or $CUEFARM_DATA)",
+    )
+
+
+def _addresses(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--grpc", default="127.0.0.1:8443", metavar="HOST:PORT", help="gRPC address (default %(default)s)"
+    )
+    parser.add_argument(
+        "--http", default="127.0.0.1:8448", metavar="HOST:PORT", help="HTTP address (default %(default)s)"
+    )
+    parser.add_argument(
+        "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default info"
+    )
+    parser.add_argument(
+        "--allow-agents-without-token",
+        action="store_true",
+        help="let upstream's agents report, which know no token; only on a network you trust",
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and 16 <= int(width) <= 8192 and 16 <= int(height) <= 8192):
+        raise argparse.ArgumentTypeError("WIDTHxHEIGHT, such as 640x360")
+    return int(width), int(height)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""The folder that one farm lives in: its database, token, logs, and who runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+
+class FolderInUse(RuntimeError):
+    """Another server runs on this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """A process that cannot be mistaken for a later one with the same pid."""
+
+    pid: int
+    started: float
+    """Seconds since the epoch, as the operating system says."""
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessFacts:
+        """The facts of a running process. Raises psutil.NoSuchProcess."""
+        return cls(pid, psutil.Process(pid).create_time())
+
+    def alive(self) -> bool:
+        """This very process runs (and is no zombie)."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+
+class DataFolder:
+    """Paths within a farm's folder, and what is kept in its small files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+        self.run = self.path / "run"
+        self.logs = self.path / "logs"
+        self.database = self.path / "farm.sqlite"
+        self.token_file = self.path / "token"
+        self.server_file = self.run / "server.json"
+
+    def create(self) -> None:
+        """Make the folder where it is missing; only its owner may enter `run`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.run.mkdir(mode=0o700, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
+
+    def lock(self) -> IO[str]:
+        """Hold the folder until the file is closed or the process ends. Raises FolderInUse with the holder's pid."""
+        path = self.run / "server.lock"
+        file = path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise FolderInUse(
+                f"a farm runs on {self.path} already (pid {holder}); stop it with `kill {holder}`, or use another folder"
+                " with --data DIR"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        return file
+
+    def token(self) -> str:
+        """The installation's token, made on first use and readable by its owner only."""
+        if not self.token_file.exists():
+            fresh = self.token_file.with_suffix(".new")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+            fresh.rename(self.token_file)
+        return self.token_file.read_text().strip()
+
+    def announce(self, *, grpc: str, http: str) -> None:
+        """Write down where the server listens: agents and tools look there."""
+        facts = {"grpc": grpc, "http": http, **asdict(ProcessFacts.of(os.getpid()))}
+        _write(self.server_file, facts)
+
+    def announced(self) -> dict[str, Any] | None:
+        """Where the last server listened, if it still runs."""
+        facts = _read(self.server_file)
+        if facts and ProcessFacts(facts["pid"], facts["started"]).alive():
+            return facts
+        return None
+
+    def last_addresses(self) -> tuple[str, str] | None:
+        """gRPC and HTTP address of the last server, running or not."""
+        facts = _read(self.server_file)
+        return (facts["grpc"], facts["http"]) if facts else None
+
+    def agent_file(self, name: str) -> Path:
+        """Where a local agent's process is written down."""
+        return self.run / f"agent-{name}.json"
+
+    def remember_agent(self, name: str, facts: ProcessFacts) -> None:
+        """Write down a local agent's process."""
+        _write(self.agent_file(name), asdict(facts))
+
+    def remembered_agents(self) -> dict[str, ProcessFacts]:
+        """Local agents that still run, by name."""
+        found = {}
+        for path in sorted(self.run.glob("agent-*.json")):
+            facts = _read(path)
+            process = ProcessFacts(facts["pid"], facts["started"]) if facts else None
+            if process is not None and process.alive():
+                found[path.stem.removeprefix("agent-")] = process
+        return found
+
+
+def _write(path: Path, facts: dict[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(facts))
+    fresh.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) and {"pid", "started"} <= facts.keys() else None

@@ -1,0 +1,165 @@
+"""One server, put together: journal, core, engine, gRPC and HTTP. The only place that knows every concrete class."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+
+from cuebot.app.clock import Clock
+from cuebot.decide import Settings
+from cuebot.domain import commands as c
+from cuebot.engine.core import SYSTEM, Core
+from cuebot.engine.engine import Engine
+from cuebot.engine.rows import load_farm
+from cuebot.journal import SqlJournal
+from cuebot.web.health import Health, health_app
+from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.server import serve
+
+log = structlog.get_logger("server")
+
+DRAIN_SECONDS = 10.0
+"""How long a stopping server waits for the outcomes of its agents' frames."""
+
+
+class CannotListen(RuntimeError):
+    """An address is taken or not ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """What a server is started with."""
+
+    database: str
+    """SQLAlchemy URL."""
+    token: str
+    log_root: Path
+    grpc: str = "127.0.0.1:8443"
+    http: str = "127.0.0.1:8448"
+    allow_agents_without_token: bool = False
+
+
+class FarmServer:
+    """A running server. `start`, then `wait`; `drain` and `stop` end it."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        self.options = options
+        self.grpc_address = ""
+        self.http_address = ""
+        self.engine: Engine
+        self._journal: SqlJournal
+        self._agents: GrpcAgents
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        """Load the farm and listen. Raises CannotListen, or what the journal raises."""
+        options, clock = self.options, Clock()
+        _check_free(options.grpc, "gRPC", "--grpc")
+        _check_free(options.http, "HTTP", "--http")
+        self._journal = SqlJournal(options.database)
+        rows, last_seq = self._journal.load()
+        core = Core(
+            load_farm(rows, clock.now_us()),
+            last_seq=last_seq,
+            started_us=clock.now_us(),
+            new_id=lambda: str(uuid.uuid4()),
+            settings=Settings(log_root=str(options.log_root)),
+        )
+        self._agents = GrpcAgents(token=options.token)
+        self.engine = Engine(core, self._journal, self._agents, clock.now_us)
+        self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
+        await self.engine.submit(c.Seed(), SYSTEM)
+        health = Health(self.engine)
+        self._grpc, port = await serve(
+            self.engine,
+            address=options.grpc,
+            token=options.token,
+            allow_agents_without_token=options.allow_agents_without_token,
+            allow_root=os.geteuid() == 0,
+        )
+        self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
+        health.grpc_bound = True
+        await self._serve_http(health)
+        log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(core.farm.jobs))
+
+    async def _serve_http(self, health: Health) -> None:
+        host, port = _split(self.options.http)
+        config = uvicorn.Config(health_app(health), host=host, port=port, log_config=None, lifespan="off")
+        listener = socket.create_server((host, port), backlog=512)
+        self.http_address = f"{host}:{listener.getsockname()[1]}"
+        self._http = _QuietUvicorn(config)
+        self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))
+
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Return when `stop` is set. Raises whatever ended the engine."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([stopping, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+        finally:
+            stopping.cancel()
+
+    async def drain(self) -> None:
+        """Book nothing more."""
+        self.engine.core.draining = True
+
+    async def runs_ended(self, patience_s: float = DRAIN_SECONDS) -> int:
+        """Wait until no run is left. Returns how many are."""
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while self.engine.farm.procs and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        return len(self.engine.farm.procs)
+
+    async def stop(self) -> None:
+        """Make everything durable and stop listening."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.engine.settled(), 5)
+        await self._grpc.stop(grace=1.0)
+        self._http.should_exit = True
+        await self._agents.close()
+        engine_task, *others = self._tasks
+        engine_task.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 3)
+        with contextlib.suppress(asyncio.CancelledError):
+            await engine_task
+        self._journal.close()
+
+
+class _QuietUvicorn(uvicorn.Server):
+    """Signals belong to the farm, not to its HTTP port."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise CannotListen(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8443 (port 0 picks a free one)")
+    return host.strip("[]"), int(port)
+
+
+def _check_free(address: str, what: str, option: str) -> None:
+    """gRPC shares ports silently; a farm must not."""
+    host, port = _split(address)
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise CannotListen(
+            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose another:"
+            f" {option} {host}:0 picks a free port"
+        ) from error

@@ -1,0 +1,35 @@
+"""Farms for end-to-end tests: one that a module shares, and fresh ones for tests that break theirs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from farm_process import FarmProcess  # noqa: E402 - the folder of the tests is no package
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarmProcess]:
+    """A farm that the tests of a module share."""
+    process = FarmProcess(tmp_path_factory.mktemp("farm")).start()
+    yield process
+    process.cleanup()
+
+
+@pytest.fixture
+def new_farm(tmp_path: Path) -> Iterator[Callable[..., FarmProcess]]:
+    """A maker of farms that end with the test."""
+    made: list[FarmProcess] = []
+
+    def make(*extra: str) -> FarmProcess:
+        made.append(FarmProcess(tmp_path / f"farm{len(made)}", *extra))
+        return made[-1].start()
+
+    yield make
+    for process in made:
+        process.cleanup()

@@ -1,0 +1,146 @@
+"""What a user does in a second terminal, as he does it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import urllib.request
+from pathlib import Path
+
+from farm_process import FarmProcess, layer, spec, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_turntable(farm: FarmProcess, tmp_path: Path, monkeypatch) -> None:
+    """`pycuerun examples/turntable.outline 1-4` renders every frame and its picture."""
+    monkeypatch.setenv("OUTLINE_OUTLINE_SESSION_DIR", str(tmp_path / "sessions"))
+    submitted = farm.run("pycuerun", str(ROOT / "examples" / "turntable.outline"), "1-4")
+    assert submitted.returncode == 0, submitted.stderr
+    name = re.findall(r"^\s+(\S+)$", submitted.stdout, re.MULTILINE)[-1]
+    job = farm.wait_job(farm.connect().api.findJob(name), 90)
+    assert job.succeededFrames() == job.totalFrames() > 4
+
+
+def test_python_script(farm: FarmProcess, tmp_path: Path, monkeypatch) -> None:
+    """`python examples/turntable.py` submits the same job."""
+    monkeypatch.setenv("OUTLINE_OUTLINE_SESSION_DIR", str(tmp_path / "sessions"))
+    environment_python = Path(sys.executable).name
+    submitted = farm.run(environment_python, str(ROOT / "examples" / "turntable.py"), "1-2")
+    assert submitted.returncode == 0, submitted.stderr
+
+
+def test_cueadmin_lists(farm: FarmProcess) -> None:
+    """The lists show the job, its show, the host, the allocation and the subscription that a first start makes."""
+    job = farm.launch("lists", layer("work", "sleep 30", "1-2"))
+    wait_for(lambda: farm.connect().api.getJob(job.id()).runningFrames() == 2, 20, "both frames to run")
+    assert farm.run("cueadmin", "-lj").stdout.splitlines()[0].split()[0]
+    for flags, words in (
+        (["-lj"], [job.name()]),
+        (["-lji"], [job.name()[:40], "testing"]),
+        (["-ls"], ["testing"]),
+        (["-la"], ["local.general"]),
+        (["-lb", "testing"], ["local.general"]),
+        (["-lh"], ["Up"]),
+        (["-lp"], ["work"]),
+        (["-ll"], [".rqlog"]),
+    ):
+        result = farm.run("cueadmin", *flags)
+        assert result.returncode == 0, result.stderr
+        for word in words:
+            assert word in result.stdout, f"{flags}: {result.stdout}"
+    assert json.loads(farm.run("cueadmin", "-lji", "--json").stdout)
+    assert farm.run("cueadmin", "-kill", job.name()).returncode == 0
+    farm.wait_job(job)
+    wait_for(lambda: not farm.connect().api.getProcs(), 20, "the runs to be ended")
+
+
+def test_pause_priority_explain(farm: FarmProcess) -> None:
+    """A paused job books nothing, `-explain` says so, and `-unpause` lets it run."""
+    job = farm.launch("paused", layer("work", "true", "1-3"), job="<priority>7</priority>")
+    farm.wait_job(job)
+    job = farm.launch("held", layer("work", "true", "1-3", more="<tags>nowhere</tags>"))
+    explained = farm.run("cueadmin", "-explain", job.name())
+    assert "none of the tags nowhere" in explained.stdout, explained.stdout + explained.stderr
+    assert farm.run("cueadmin", "-pause", job.name()).returncode == 0
+    assert "paused" in farm.run("cueadmin", "-explain", job.name(), "work").stdout
+    assert farm.run("cueadmin", "-priority", job.name(), "150", "-force").returncode == 0
+    found = farm.connect().api.findJob(job.name())
+    assert (found.priority(), found.isPaused()) == (150, True)
+    found.getLayers()[0].setTags(["general"])
+    assert farm.run("cueadmin", "-unpause", job.name()).returncode == 0
+    assert farm.wait_job(job).succeededFrames() == 3
+
+
+def test_failing_frame_and_retry(farm: FarmProcess, tmp_path: Path) -> None:
+    """A frame that fails too often is dead with its exit status; once the cause is mended, `-retry` finishes the job."""
+    gate = tmp_path / "gate"
+    job = farm.launch("failing", layer("work", f"test -e {gate} || exit 7", "1-2"), job="<maxretries>1</maxretries>")
+    wait_for(lambda: farm.connect().api.getJob(job.id()).deadFrames() == 2, 30, "both frames to die")
+    frame = farm.connect().api.findFrame(job.name(), "work", 1)
+    assert (frame.exitStatus(), frame.retries()) == (7, 1)
+    explained = farm.run("cueadmin", "-explain", job.name())
+    assert "2 frames failed too often and are dead" in explained.stdout
+    logs = farm.run("cueadmin", "-ll", "-job", job.name()).stdout
+    assert "ERROR" in logs
+    log = Path(re.findall(r"\S+0001-work\.rqlog", logs)[0])
+    assert re.search(r"exitStatus\s+7", log.read_text())
+    gate.touch()
+    assert farm.run("cueadmin", "-retry", job.name(), "-force").returncode == 0
+    assert farm.wait_job(job).succeededFrames() == 2
+
+
+def test_frame_environment_and_log(farm: FarmProcess) -> None:
+    """A frame has its tokens and CUE variables, and its log has a header with the run and a footer with the facts."""
+    job = farm.launch("env", layer("work", 'echo "frame=#IFRAME# z=#ZFRAME# cue=$CUE_FRAME show=$CUE_SHOW"', "7"))
+    finished = farm.wait_job(job)
+    log = next(Path(finished.logDir()).glob("*.rqlog")).read_text()
+    assert "frame=7 z=0007 cue=0007-work show=testing" in log
+    assert "RenderQ JobSpec" in log
+    assert "RenderQ Job Complete" in log
+    assert (farm.data / "token").read_text().strip() not in log
+
+
+def test_killed_frame_has_its_signal(farm: FarmProcess) -> None:
+    """A frame that a signal ended has the signal's number as its exit status (D16)."""
+    job = farm.launch("signal", layer("work", "kill -9 $$", "1"), job="<maxretries>0</maxretries>")
+    wait_for(lambda: farm.connect().api.getJob(job.id()).deadFrames() == 1, 30, "the frame to die")
+    assert farm.connect().api.findFrame(job.name(), "work", 1).exitStatus() == 9
+
+
+def test_health(farm: FarmProcess) -> None:
+    """/healthz and /readyz answer 200 on a farm that works."""
+    for path in ("healthz", "readyz"):
+        with urllib.request.urlopen(f"http://{farm.http}/{path}", timeout=5) as answer:
+            assert answer.status == 200
+
+
+def test_doctor(farm: FarmProcess) -> None:
+    """`cuefarm doctor` on a folder whose farm runs finds it, and that it answers."""
+    result = farm.run("cuefarm", "doctor", "--data", str(farm.data), "--json")
+    findings = {finding["what"]: finding for finding in json.loads(result.stdout)}
+    assert findings["farm"]["ok"]
+    assert findings["farm answers"]["ok"]
+
+
+def test_opencue_one_liner(farm: FarmProcess) -> None:
+    """The one-liner of the README prints the names of the jobs."""
+    farm.launch("liner", layer("work", "sleep 1", "1"))
+    code = "import opencue; print([j.name() for j in opencue.api.getJobs()])"
+    result = farm.run(Path(sys.executable).name, "-c", code)
+    assert "testing-sh010-ann_liner" in result.stdout, result.stderr
+
+
+def test_unknown_show(farm: FarmProcess) -> None:
+    """Launching for an unknown show says how to create it; after doing so the launch succeeds."""
+    opencue = farm.connect()
+    text = spec("newshow", layer("work", "true", "1"), show="dragon")
+    try:
+        opencue.api.launchSpecAndWait(text)
+        raise AssertionError("launched for a show that does not exist")
+    except opencue.CueException as error:
+        assert "cueadmin -create-show dragon" in str(error)
+    assert farm.run("cueadmin", "-create-show", "dragon", "-force").returncode == 0
+    assert farm.run("cueadmin", "-create-sub", "dragon", "local.general", "10", "10", "-force").returncode == 0
+    assert farm.wait_job(opencue.api.launchSpecAndWait(text)[0]).succeededFrames() == 1
