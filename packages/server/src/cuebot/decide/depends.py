@@ -110,7 +110,7 @@ def added(farm: Farm, depend: Depend) -> ev.DependAdded:
 
 def satisfy_depends(farm: Farm, command: c.SatisfyDepends, context: Context) -> list[ev.Event]:
     """Let depends go."""
-    depends = [farm.get("depend", id) for id in command.depend_ids]
+    depends = [farm.get("depend", id) for id in dict.fromkeys(command.depend_ids)]
     return [ev.DependSatisfied(depend.id) for depend in depends if depend.active]
 
 

@@ -123,4 +123,5 @@ def _chunk_of(
 def _edges(er: np.ndarray[tuple[int], np.dtype[np.int64]], on: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Edges:
     pairs = np.unique(np.stack([er, on], axis=1), axis=0) if len(er) else np.zeros((0, 2), dtype=np.int64)
     waits, waited_for = pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32)
-    return Edges(er=waits, on=waited_for, by_on=np.argsort(waited_for, kind="stable"))
+    by_on = np.argsort(waited_for, kind="stable")
+    return Edges(er=waits, on=waited_for, by_on=by_on, sorted_on=waited_for[by_on])

@@ -245,12 +245,15 @@ class Edges:
     on: npt.NDArray[np.int32]
     by_on: npt.NDArray[np.int64]
     """Positions of the pairs, sorted by `on`."""
+    sorted_on: npt.NDArray[np.int32]
+    """`on[by_on]`."""
 
-    def waiting_for(self, index: int) -> npt.NDArray[np.int64]:
-        """Positions of the pairs that wait for frame `index` of the other layer (-1: for the whole of it)."""
-        on = self.on[self.by_on]
-        first, last = np.searchsorted(on, [index, index + 1])
-        return self.by_on[first:last]
+    def waiting_for(self, indices: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Positions, ascending, of the pairs that wait for these frames of the other layer (-1: for the whole of it)."""
+        if len(indices) == 1:  # the usual case, one frame that succeeded, costs no look at every pair
+            first, last = np.searchsorted(self.sorted_on, [indices[0], indices[0] + 1])
+            return self.by_on[first:last].astype(np.int32)
+        return np.flatnonzero(np.isin(self.on, indices)).astype(np.int32)
 
 
 @dataclass(slots=True)

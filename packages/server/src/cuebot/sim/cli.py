@@ -42,8 +42,8 @@ def _tell(outcomes: Iterable[Outcome], count: int, verbose: bool) -> int:
             print(f"seed {outcome.seed} failed: {outcome.problem}\n  replay: {outcome.replay}")
         elif verbose:
             print(
-                f"seed {outcome.seed}: {outcome.simulated_s} s simulated, {outcome.steps} steps, {outcome.events} events,"
-                f" {outcome.runs} runs, {outcome.hash[:16]}"
+                f"seed {outcome.seed}: {outcome.simulated_s} s simulated, {outcome.steps} steps,"
+                f" {outcome.events} events, {outcome.runs} runs, {outcome.hash[:16]}"
             )
         elif sys.stderr.isatty():
             print(f"\r{done} of {count} seeds", end="\n" if done == count else "", file=sys.stderr, flush=True)

@@ -62,7 +62,7 @@ class LayerShape:
 
 
 def needs_of(values: dict[str, Any], layers: dict[str, LayerShape], layers_of_job: dict[str, list[str]]) -> list[Need]:
-    """Everything that a depend makes frames wait for; of FRAME_BY_FRAME and PREVIOUS_FRAME in the order of its pairs."""
+    """Everything that a depend makes frames wait for, that of composite types in the order of their pairs."""
     type = DependType(values["type"])
     er_layer, on_layer = values["er_layer"], values["on_layer"]
 

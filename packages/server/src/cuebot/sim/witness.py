@@ -158,8 +158,9 @@ class Witness:
         caps = [("job " + job["name"], by_job[job["id"]], job["max_cores"])]
         caps.append(("group " + group["name"], by_group[group["id"]], group["max_cores"]))
         for thing in self.things.values():
-            if thing.get("allocation_id") in allocation_ids and "burst" in thing and thing["show_id"] == job["show_id"]:
-                caps.append(("burst", by_subscription[thing["show_id"], thing["allocation_id"]], thing["burst"]))
+            pair = (thing.get("show_id", ""), thing.get("allocation_id", ""))
+            if "burst" in thing and pair[0] == job["show_id"] and pair[1] in allocation_ids:
+                caps.append(("burst of the show", by_subscription[pair], thing["burst"]))
         for what, used, most in caps:
             if 0 <= most < used:
                 raise Violation(f"a booking takes {what} to {used} core units of {most}")
