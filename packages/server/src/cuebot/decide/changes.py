@@ -151,7 +151,8 @@ def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
             wanted = rule(value)
         except (ValueError, TypeError) as error:
             raise Invalid(
-                f"{name} of {command.kind} {getattr(thing, 'name', thing.id)!r} cannot be {value!r}: accepted is {error}"
+                f"{name} of {command.kind} {getattr(thing, 'name', thing.id)!r} cannot be {value!r}: accepted is"
+                f" {error}"
             ) from error
         if getattr(thing, name) != wanted:
             changes[name] = wanted

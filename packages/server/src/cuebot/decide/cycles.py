@@ -71,7 +71,7 @@ def _layers_reached(farm: Farm, fresh: list[Depend]) -> set[str]:
 
 
 def _frame_graph(farm: Farm, depends: Iterable[Depend], layers: set[str]) -> dict[object, set[object]]:
-    """A node for each frame, and two for each layer: its `end` waits for its frames, its frames wait for its `start`."""
+    """A node for each frame, and two for each layer: its `end` waits for its frames, these wait for its `start`."""
     graph: dict[object, set[object]] = {}
     for layer_id in layers:
         size = len(farm.layers[layer_id].frames)

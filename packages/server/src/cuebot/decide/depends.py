@@ -43,22 +43,31 @@ def check_new(farm: Farm, depend: Depend) -> None:
     """Refuse a depend that is incomplete, on itself, on something done already, or there already."""
     er_job, on_job = farm.get("job", depend.er_job), farm.get("job", depend.on_job)
     shape = SHAPES[depend.type]
-    for side, scope, layer_id, frame in (
-        ("waits", shape.er, depend.er_layer, depend.er_frame),
-        ("is waited for", shape.on, depend.on_layer, depend.on_frame),
+    for side, job, scope, layer_id, frame in (
+        ("waits", er_job, shape.er, depend.er_layer, depend.er_frame),
+        ("is waited for", on_job, shape.on, depend.on_layer, depend.on_frame),
     ):
         if scope != "job" and layer_id is None:
             raise Invalid(f"{depend.type.name} needs the layer that {side}")
         if scope == "frame" and frame is None:
             raise Invalid(f"{depend.type.name} needs the frame that {side}")
         if layer_id is not None:
-            farm.get("layer", layer_id)
+            layer: Layer = farm.get("layer", layer_id)
+            if layer.job_id != job.id:
+                raise Invalid(f"the layer {layer.name!r} that {side} does not belong to job {job.name!r}")
+            if frame is not None and not 0 <= frame < len(layer.frames):
+                raise Invalid(f"the layer {layer.name!r} that {side} has no frame with the index {frame}")
     if shape.on == "job" or shape.er == "job":
         if er_job is on_job:
             raise Refused(f"job {er_job.name!r} cannot wait for itself")
         if shape.on == "job" and on_job.complete and on_job.state is JobState.FINISHED:
             raise Refused(f"job {on_job.name!r} is complete; there is nothing to wait for")
-    if not shape.pairs and depend.er_layer == depend.on_layer and depend.er_frame == depend.on_frame:
+    if (
+        not shape.pairs
+        and er_job is on_job
+        and depend.er_layer == depend.on_layer
+        and depend.er_frame == depend.on_frame
+    ):
         raise Refused("a layer or frame cannot wait for itself")
     if depend.type.name == "FRAME_BY_FRAME" and depend.er_layer == depend.on_layer:
         raise Refused("a layer cannot wait for itself frame by frame; PREVIOUS_FRAME can")

@@ -1,4 +1,4 @@
-"""A run ends here: by its outcome, by a refusal, by its host's end, or by its lease. What becomes of its frame follows."""
+"""A run ends here: by its outcome, a refusal, its host's end, or its lease. What becomes of its frame follows."""
 
 from __future__ import annotations
 

@@ -116,7 +116,8 @@ class Core:
         self._authorize(envelope, command)
         if len(self._open.tickets) >= self.limits.mailbox_commands:
             raise Exhausted(
-                f"{len(self._open.tickets)} commands wait for the disk already (limit mailbox_commands); try again shortly"
+                f"{len(self._open.tickets)} commands wait for the disk already (limit mailbox_commands);"
+                " try again shortly"
             )
         known = self.farm.requests.get(envelope.request_id) if envelope.request_id else None
         if known is not None:

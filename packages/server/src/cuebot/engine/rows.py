@@ -1,4 +1,4 @@
-"""The farm as rows and back: what a commit writes, what a restart loads. The journal and the simulator's disk share it."""
+"""The farm as rows and back: what a commit writes, what a restart loads. Journal and simulated disk share it."""
 
 from __future__ import annotations
 

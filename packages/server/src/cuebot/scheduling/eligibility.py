@@ -124,5 +124,7 @@ def fits_now(farm: Farm, needs: Needs) -> Mask:
     table, n = farm.hosts_table, farm.hosts_table.size
     fits = (table.idle_memory[:n] >= needs.memory) & (table.idle_gpus[:n] >= needs.gpus)
     if needs.whole_host:
-        return fits & (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -needs.cores)
-    return np.asarray(fits & (table.idle_cores[:n] >= needs.cores))
+        fits &= (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -needs.cores)
+    else:
+        fits &= table.idle_cores[:n] >= needs.cores
+    return np.asarray(fits)
