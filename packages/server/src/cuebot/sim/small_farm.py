@@ -55,7 +55,8 @@ class SmallFarm:
     # --- doing ----------------------------------------------------------------------------------------------------
 
     def do(self, command: c.Command, envelope: c.Envelope | None = None) -> Any:
-        """Carry out a command and return its reply. Raises FarmError to refuse."""
+        """Carry out a command, a millisecond after the last, and return its reply. Raises FarmError to refuse."""
+        self.wait(0.001)
         reply = self.core.execute(command, envelope or c.Envelope(actor="test"), self.now_us)
         self.commit()
         return reply
