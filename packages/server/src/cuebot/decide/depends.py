@@ -12,7 +12,7 @@ from cuebot.domain.depends import REACTIVATED, SHAPES, edges_of
 from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Depend, Layer, stored_values
-from cuebot.domain.states import ENDED_FRAME_STATES, JobState
+from cuebot.domain.states import ENDED_FRAME_STATES, DependType, JobState
 
 DEPENDS_PER_JOB = 20_000
 """Records that one job may wait by; a record may speak of any number of frames."""
@@ -20,16 +20,18 @@ DEPENDS_PER_JOB = 20_000
 
 def add_depend(farm: Farm, command: c.AddDepend, context: Context) -> tuple[list[ev.Event], str]:
     """Make one side wait for the other. Replies with the depend's id."""
+    shape = SHAPES[command.type]
     depend = Depend(
         id=context.new_id(),
         type=command.type,
         er_job=command.er_job,
         on_job=command.on_job,
-        er_layer=command.er_layer,
-        er_frame=command.er_frame,
-        on_layer=command.on_layer,
-        on_frame=command.on_frame,
-        any_frame=command.any_frame,
+        # What the type has no use for is left out.
+        er_layer=command.er_layer if shape.er != "job" else None,
+        er_frame=command.er_frame if shape.er == "frame" else None,
+        on_layer=command.on_layer if shape.on != "job" else None,
+        on_frame=command.on_frame if shape.on == "frame" else None,
+        any_frame=command.any_frame and command.type is DependType.LAYER_ON_LAYER,
         created_us=context.now_us,
     )
     check_new(farm, depend)

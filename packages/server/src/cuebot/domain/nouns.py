@@ -358,6 +358,8 @@ class Proc:
     """The agent has said that it has it."""
     seen_us: Micros = volatile(Micros(0))
     """Last report that named it."""
+    unanswered_us: Micros = volatile(Micros(0))
+    """When a launch of it was last left without an answer: for a while after this it may still arrive."""
     kill_sent_us: Micros = volatile(Micros(0))
     rss: KiB = volatile(KiB(0))
     max_rss: KiB = volatile(KiB(0))

@@ -160,10 +160,7 @@ class Engine:
     def _launch_answered(self, run_id: str, answer: Answer, words: str) -> None:
         if answer is not Answer.TAKEN:
             log.warning("launch not taken", run=run_id, answer=answer.value, words=words[:300])
-        full = len(self.core.launching) >= self.core.limits.unlaunched_bookings
         self.core.answered(run_id, answer, words, self.now_us())
-        if full:
-            self.core.plan_wanted = True
         self._wake()
 
     def _kill_answered(self, run_id: str, answer: Answer, words: str) -> None:

@@ -97,6 +97,7 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
             elif kind == "proc":
                 index_proc(farm, thing)
                 thing.seen_us = Micros(now_us)
+                thing.unanswered_us = Micros(now_us)  # whoever ran before may just have sent it
             else:
                 index_thing(farm, kind, thing)
     farm.dirty.frames.clear()

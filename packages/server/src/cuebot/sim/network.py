@@ -38,11 +38,15 @@ class Network:
         line: Line,
         *,
         upwards: bool,
+        may_double: bool = True,
         handle: Callable[[Reply], None],
         answered: Callable[[Any], None],
         failed: Callable[[], None],
     ) -> None:
-        """Ask the other side: exactly one of `answered` and `failed` is called, but `handle` never, once or twice."""
+        """Ask the other side: exactly one of `answered` and `failed` is called, but `handle` never, once or twice.
+
+        A transport does not double messages, whoever asks may: so not a call that the caller never repeats by itself.
+        """
         over = [False]
 
         def cut(up: bool) -> bool:
@@ -67,7 +71,7 @@ class Network:
 
         if self.luck.random() >= self.faults.request_lost:
             self.clock.later(self._delay_us(), deliver)
-        if self.luck.random() < self.faults.duplicated:
+        if may_double and self.luck.random() < self.faults.duplicated:
             self.clock.later(self._delay_us(), deliver)
         self.clock.later(DEADLINE_US, lambda: end(failed))
 

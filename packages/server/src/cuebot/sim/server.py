@@ -194,6 +194,7 @@ class Server:
         self.world.network.call(
             host,
             upwards=False,
+            may_double=False,
             handle=lambda reply: reply(host.launch(order)) if host.link_up else None,
             answered=answered,
             failed=lambda: answered(Answer.UNKNOWN),

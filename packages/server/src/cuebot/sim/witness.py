@@ -174,7 +174,8 @@ class Witness:
             if self.truth.exits.get(event.run_id) != 0:
                 raise Violation(f"run {event.run_id} has succeeded in the books, but not in truth")
             self.succeeded.add(key)
-            self.done.add(key)
+            if not any(place in wait.open for wait, place in self._by_er[key]):
+                self.done.add(key)  # one that came to wait for something while it ran, runs again
         elif event.state is FrameState.EATEN:
             self.eaten.add(key)
         elif event.state is not None:

@@ -17,7 +17,7 @@ from cuebot.domain.check import check
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import Limits
 from cuebot.domain.states import FrameState, JobState
-from cuebot.domain.units import HOUR, MINUTE, SECOND
+from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 from cuebot.sim.clock import Clock
 from cuebot.sim.disk import Disk, compare_farms
 from cuebot.sim.faults import CALM, Faults
@@ -33,6 +33,8 @@ FAULTS_US: Final = 14 * MINUTE
 HEALED_AT_MOST_US: Final = 6 * HOUR
 """After healing, all that can be done is done within this."""
 COMPARE_EVERY_COMMITS: Final = 40
+LOOK_US: Final = Micros(9_700_000)
+"""How often it is asked whether the farm is at rest; not in step with anything that the farm does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class World:
                 compared = self.disk.commits
                 self.disk.load(self.clock.now_us)
             if self.clock.now_us >= look_us:
-                look_us = self.clock.now_us + 10 * SECOND
+                look_us = self.clock.now_us + LOOK_US
                 if done():
                     return True
         return False
