@@ -27,8 +27,8 @@ def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
         case ev.FramesEaten(layer_id=layer_id):
             return _finish(farm, farm.jobs[farm.layers[layer_id].job_id])
         case ev.JobFinished(job_id=job_id):
-            post_jobs = [job for job in farm.jobs.values() if job.parent_id == job_id and job.state is JobState.POSTED]
-            return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(job.id) for job in post_jobs)]
+            posted = [id for id in farm.post_jobs.get(job_id, ()) if farm.jobs[id].state is JobState.POSTED]
+            return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
         case _:
             return []
 

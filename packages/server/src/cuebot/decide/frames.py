@@ -8,7 +8,7 @@ from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.depends import REACTIVATED, SHAPES, WHOLE_LAYER, done_of, edges_of
-from cuebot.domain.errors import Invalid
+from cuebot.domain.errors import Invalid, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
@@ -37,7 +37,14 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
             events.append(ev.FramesRetried(layer_id, ended))
         if running or len(ended):
             reopened[layer.job_id] = None
-    events.extend(ev.JobReopened(id) for id in reopened if farm.jobs[id].state is JobState.FINISHED)
+    for job in (farm.jobs[id] for id in reopened):
+        if job.state is not JobState.FINISHED:
+            continue
+        if job.name in farm.active_job_by_name:
+            raise Refused(
+                f"job {job.name!r} has finished, and another one of its name is active; retry when that has ended"
+            )
+        events.append(ev.JobReopened(job.id))
     return events
 
 
