@@ -43,7 +43,6 @@ class Engine:
         self._work = asyncio.Event()
         self._plan = asyncio.Event()
         self._idle = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def farm(self) -> Farm:
@@ -78,9 +77,16 @@ class Engine:
     async def run(self) -> None:
         """Work until cancelled. Raises JournalLost when the journal fails for too long."""
         jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._schedule(), self._sweep()]
-        async with asyncio.TaskGroup() as group:
-            self._tasks = [group.create_task(job) for job in jobs]
-            self._wake()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(job)
+                self._wake()
+        except BaseExceptionGroup as failures:
+            lost = failures.subgroup(JournalLost)
+            if lost is None:
+                raise
+            raise lost.exceptions[0] from None
 
     async def settled(self) -> None:
         """Return when nothing waits to be committed."""
