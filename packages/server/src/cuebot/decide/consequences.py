@@ -6,7 +6,7 @@ consequences of its own.
 
 from __future__ import annotations
 
-from cuebot.decide.frames import satisfied_by_frames, satisfied_by_job, satisfied_by_layer
+from cuebot.decide.frames import satisfied_by, satisfied_by_job
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
@@ -20,17 +20,15 @@ def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
         case ev.RunEnded(layer_id=layer_id, index=index, state=FrameState.SUCCEEDED, job_id=job_id):
             # A frame that acquired a depend while it ran is DEPEND now; what waited for it is satisfied all the same.
             layer = farm.layers[layer_id]
-            events = satisfied_by_frames(farm, layer, as_indices([index]))
-            if layer.complete:
-                events += satisfied_by_layer(farm, layer)
-            return events + _finish(farm, farm.jobs[job_id])
+            events = satisfied_by(farm, layer, as_indices([index]), complete=layer.complete)
+            return [*events, *_finish(farm, farm.jobs[job_id])]
         case ev.RunEnded(job_id=job_id) | ev.JobReopened(job_id=job_id):
             return _finish(farm, farm.jobs[job_id])
         case ev.FramesEaten(layer_id=layer_id):
             return _finish(farm, farm.jobs[farm.layers[layer_id].job_id])
         case ev.JobFinished(job_id=job_id):
-            post_jobs = [job for job in farm.jobs.values() if job.parent_id == job_id and job.state is JobState.POSTED]
-            return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(job.id) for job in post_jobs)]
+            posted = [id for id in farm.post_jobs.get(job_id, ()) if farm.jobs[id].state is JobState.POSTED]
+            return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
         case _:
             return []
 

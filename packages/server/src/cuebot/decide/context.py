@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.nouns import Proc
 from cuebot.domain.units import MINUTE, SECOND, Micros
 
 
@@ -21,7 +22,8 @@ class Settings:
     lease_margin_us: Micros = MINUTE
     """How long after our agent has suspended a run the server gives it up."""
     missing_run_us: Micros = MINUTE
-    """A run that its host does not name so long after it was booked never arrived."""
+    """A run that its host does not name so long after it was booked never arrived. No message is late by as much: a
+    launch without an answer is over after this."""
     kill_again_us: Micros = Micros(15 * SECOND)
     """A run that was to be killed and goes on is killed again so often."""
 
@@ -38,3 +40,7 @@ class Context:
     """When this server began to listen: no lease is counted from before."""
     settings: Settings = field(default_factory=Settings)
     limits: Limits = DEFAULT_LIMITS
+
+    def may_still_arrive(self, proc: Proc) -> bool:
+        """A launch of this run was left without an answer a short while ago, so nothing that its host says is final."""
+        return self.now_us - proc.unanswered_us < self.settings.missing_run_us

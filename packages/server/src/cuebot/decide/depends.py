@@ -12,7 +12,7 @@ from cuebot.domain.depends import REACTIVATED, SHAPES, edges_of
 from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Depend, Layer, stored_values
-from cuebot.domain.states import ENDED_FRAME_STATES, JobState
+from cuebot.domain.states import ENDED_FRAME_STATES, DependType, JobState
 
 DEPENDS_PER_JOB = 20_000
 """Records that one job may wait by; a record may speak of any number of frames."""
@@ -20,16 +20,18 @@ DEPENDS_PER_JOB = 20_000
 
 def add_depend(farm: Farm, command: c.AddDepend, context: Context) -> tuple[list[ev.Event], str]:
     """Make one side wait for the other. Replies with the depend's id."""
+    shape = SHAPES[command.type]
     depend = Depend(
         id=context.new_id(),
         type=command.type,
         er_job=command.er_job,
         on_job=command.on_job,
-        er_layer=command.er_layer,
-        er_frame=command.er_frame,
-        on_layer=command.on_layer,
-        on_frame=command.on_frame,
-        any_frame=command.any_frame,
+        # What the type has no use for is left out.
+        er_layer=command.er_layer if shape.er != "job" else None,
+        er_frame=command.er_frame if shape.er == "frame" else None,
+        on_layer=command.on_layer if shape.on != "job" else None,
+        on_frame=command.on_frame if shape.on == "frame" else None,
+        any_frame=command.any_frame and command.type is DependType.LAYER_ON_LAYER,
         created_us=context.now_us,
     )
     check_new(farm, depend)
@@ -43,23 +45,31 @@ def check_new(farm: Farm, depend: Depend) -> None:
     """Refuse a depend that is incomplete, on itself, on something done already, or there already."""
     er_job, on_job = farm.get("job", depend.er_job), farm.get("job", depend.on_job)
     shape = SHAPES[depend.type]
-    for side, scope, layer_id, frame in (
-        ("waits", shape.er, depend.er_layer, depend.er_frame),
-        ("is waited for", shape.on, depend.on_layer, depend.on_frame),
+    for side, job, scope, layer_id, frame in (
+        ("waits", er_job, shape.er, depend.er_layer, depend.er_frame),
+        ("is waited for", on_job, shape.on, depend.on_layer, depend.on_frame),
     ):
         if scope != "job" and layer_id is None:
             raise Invalid(f"{depend.type.name} needs the layer that {side}")
         if scope == "frame" and frame is None:
             raise Invalid(f"{depend.type.name} needs the frame that {side}")
         if layer_id is not None:
-            farm.get("layer", layer_id)
+            layer: Layer = farm.get("layer", layer_id)
+            if layer.job_id != job.id:
+                raise Invalid(f"the layer {layer.name!r} that {side} does not belong to job {job.name!r}")
+            if frame is not None and not 0 <= frame < len(layer.frames):
+                raise Invalid(f"the layer {layer.name!r} that {side} has no frame with the index {frame}")
     if shape.on == "job" or shape.er == "job":
         if er_job is on_job:
             raise Refused(f"job {er_job.name!r} cannot wait for itself")
         if shape.on == "job" and on_job.complete and on_job.state is JobState.FINISHED:
             raise Refused(f"job {on_job.name!r} is complete; there is nothing to wait for")
-    same_place = depend.er_layer == depend.on_layer and depend.er_frame == depend.on_frame
-    if not shape.pairs and depend.er_layer is not None and same_place:
+    if (
+        not shape.pairs
+        and er_job is on_job
+        and depend.er_layer == depend.on_layer
+        and depend.er_frame == depend.on_frame
+    ):
         raise Refused("a layer or frame cannot wait for itself")
     if depend.type.name == "FRAME_BY_FRAME" and depend.er_layer == depend.on_layer:
         raise Refused("a layer cannot wait for itself frame by frame; PREVIOUS_FRAME can")
@@ -111,7 +121,7 @@ def added(farm: Farm, depend: Depend) -> ev.DependAdded:
 
 def satisfy_depends(farm: Farm, command: c.SatisfyDepends, context: Context) -> list[ev.Event]:
     """Let depends go."""
-    depends = [farm.get("depend", id) for id in command.depend_ids]
+    depends = [farm.get("depend", id) for id in dict.fromkeys(command.depend_ids)]
     return [ev.DependSatisfied(depend.id) for depend in depends if depend.active]
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.depends import REACTIVATED, SHAPES, done_of, edges_of
-from cuebot.domain.errors import Invalid
+from cuebot.domain.depends import REACTIVATED, SHAPES, WHOLE_LAYER, done_of, edges_of
+from cuebot.domain.errors import Invalid, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
@@ -37,7 +37,14 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
             events.append(ev.FramesRetried(layer_id, ended))
         if running or len(ended):
             reopened[layer.job_id] = None
-    events.extend(ev.JobReopened(id) for id in reopened if farm.jobs[id].state is JobState.FINISHED)
+    for job in (farm.jobs[id] for id in reopened):
+        if job.state is not JobState.FINISHED:
+            continue
+        if job.name in farm.active_job_by_name:
+            raise Refused(
+                f"job {job.name!r} has finished, and another one of its name is active; retry when that has ended"
+            )
+        events.append(ev.JobReopened(job.id))
     return events
 
 
@@ -77,10 +84,10 @@ def kill_procs(farm: Farm, command: c.KillProcs, context: Context) -> list[ev.Ev
 def mark_done(farm: Farm, command: c.MarkDone, context: Context) -> list[ev.Event]:
     """Satisfy what waits for frames or layers; their own states stay."""
     events: list[ev.Event] = []
-    for layer_id, indices in command.frames.items():
-        events.extend(satisfied_by_frames(farm, farm.get("layer", layer_id), indices))
-    for layer_id in command.layer_ids:
-        events.extend(satisfied_by_layer(farm, farm.get("layer", layer_id)))
+    for layer_id in dict.fromkeys((*command.frames, *command.layer_ids)):
+        indices = command.frames.get(layer_id, as_indices([]))
+        complete = layer_id in command.layer_ids
+        events.extend(satisfied_by(farm, farm.get("layer", layer_id), indices, complete=complete))
     return events
 
 
@@ -116,38 +123,24 @@ def reorder_frames(farm: Farm, command: c.ReorderFrames, context: Context) -> li
     return [ev.FramesReordered(layer.id, indices[ascending], [orders[i] for i in ascending.tolist()])]
 
 
-def satisfied_by_frames(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]:
-    """What is satisfied because these frames succeeded."""
+def satisfied_by(farm: Farm, layer: Layer, indices: IndexArray, *, complete: bool) -> list[ev.Event]:
+    """What is satisfied because these frames succeeded, and, where that made it so, because the layer is complete.
+
+    One event a depend, whichever of the two satisfies it.
+    """
     events: list[ev.Event] = []
     succeeded = set(indices.tolist())
+    ended = as_indices([*indices.tolist(), WHOLE_LAYER]) if complete else indices
     for depend in farm.depends_on(layer):
         if not depend.active:
             continue
         shape = SHAPES[depend.type]
         if shape.pairs:
-            edges, done = edges_of(farm, depend), done_of(farm, depend)
-            pairs = np.concatenate([edges.waiting_for(index) for index in sorted(succeeded)])
-            pairs = np.sort(pairs[~done[pairs]])
+            pairs = edges_of(farm, depend).waiting_for(ended)
+            pairs = pairs[~done_of(farm, depend)[pairs]]
             if len(pairs):
-                events.append(ev.DependPairsSatisfied(depend.id, pairs.astype(np.int32)))
-        elif (shape.on == "frame" and depend.on_frame in succeeded) or (shape.on == "layer" and depend.any_frame):
-            events.append(ev.DependSatisfied(depend.id))
-    return events
-
-
-def satisfied_by_layer(farm: Farm, layer: Layer) -> list[ev.Event]:
-    """What is satisfied because a layer is complete."""
-    events: list[ev.Event] = []
-    for depend in farm.depends_on(layer):
-        if not depend.active:
-            continue
-        shape = SHAPES[depend.type]
-        if shape.pairs:
-            pairs = edges_of(farm, depend).waiting_for(-1)
-            pairs = np.sort(pairs[~done_of(farm, depend)[pairs]])
-            if len(pairs):
-                events.append(ev.DependPairsSatisfied(depend.id, pairs.astype(np.int32)))
-        elif shape.on == "layer":
+                events.append(ev.DependPairsSatisfied(depend.id, pairs))
+        elif depend.on_frame in succeeded if shape.on == "frame" else complete or (depend.any_frame and succeeded):
             events.append(ev.DependSatisfied(depend.id))
     return events
 
@@ -169,11 +162,10 @@ def _hold_again(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]
         if depend.type not in REACTIVATED:
             continue
         if depend.type is DependType.FRAME_BY_FRAME:
-            edges, done = edges_of(farm, depend), done_of(farm, depend)
-            pairs = np.concatenate([edges.waiting_for(index) for index in [-1, *sorted(retried)]])
-            pairs = np.sort(pairs[done[pairs]])
+            pairs = edges_of(farm, depend).waiting_for(as_indices([*indices.tolist(), WHOLE_LAYER]))
+            pairs = pairs[done_of(farm, depend)[pairs]]
             if len(pairs):
-                events.append(ev.DependUnsatisfied(depend.id, pairs.astype(np.int32)))
+                events.append(ev.DependUnsatisfied(depend.id, pairs))
         elif not depend.active and (depend.type is DependType.LAYER_ON_LAYER or depend.on_frame in retried):
             events.append(ev.DependUnsatisfied(depend.id))
     return events

@@ -32,9 +32,9 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     events: list[ev.Event] = []
     rebooted = bool(facts.boot_us and host.boot_us and facts.boot_us > host.boot_us + 60_000_000)
     for proc in sorted((farm.procs[id] for id in host.proc_ids), key=lambda p: p.id):
-        if proc.id in reported:
+        if proc.id in reported or context.may_still_arrive(proc):
             continue
-        if rebooted:
+        if rebooted and not _launched_again(host, proc):
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
         elif _never_arrived(host, proc, context):
             events.append(given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context))
@@ -52,11 +52,19 @@ def _is_current(farm: Farm, run_id: str, host: Host) -> bool:
 
 
 def _never_arrived(host: Host, proc: Proc, context: Context) -> bool:
-    """Our agent gets an unanswered launch again, so only what it had and has no more is lost; any other is given up."""
-    if host.agent and not proc.launched:
+    """What the host had and has no more is lost; with an agent that is not ours, also what it may never have had."""
+    if _launched_again(host, proc):
         return False
     since = max(proc.booked_us, proc.seen_us if proc.launched else 0)
     return context.now_us - since >= context.settings.missing_run_us
+
+
+def _launched_again(host: Host, proc: Proc) -> bool:
+    """Our agent gets a launch that it has not answered again, also after a reboot: it never starts a run twice.
+
+    To give such a run up would be wrong: its first launch may be on the way.
+    """
+    return bool(host.agent) and not proc.launched
 
 
 def _new_host(farm: Farm, facts: c.HostFacts, context: Context) -> ev.Added:

@@ -8,7 +8,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Comment, Group, Job, Layer, stored_values
-from cuebot.domain.states import JobState, OnEnd
+from cuebot.domain.states import FrameState, JobState, OnEnd
 
 
 def kill_job(farm: Farm, command: c.KillJob, context: Context) -> list[ev.Event]:
@@ -17,7 +17,12 @@ def kill_job(farm: Farm, command: c.KillJob, context: Context) -> list[ev.Event]
     if job.state is JobState.FINISHED:
         return []
     events: list[ev.Event] = [ev.JobFinished(job.id, killed=True)]
-    run_ids = [run_id for layer in farm.layers_of(job) for run_id in layer.runs.values()]
+    run_ids = [
+        run_id
+        for layer in farm.layers_of(job)
+        for index, run_id in layer.runs.items()
+        if layer.frames.state[index] == FrameState.RUNNING  # an eaten one is being killed already, and stays eaten
+    ]
     if run_ids:
         events.append(ev.KillRequested(run_ids, OnEnd.RETRY, command.message or "job killed"))
     return events

@@ -1,4 +1,4 @@
-"""A run ends here: by its outcome, by a refusal, by its host's end, or by its lease. What becomes of its frame follows."""
+"""A run ends here: by its outcome, a refusal, its host's end, or its lease. What becomes of its frame follows."""
 
 from __future__ import annotations
 
@@ -101,8 +101,11 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
         if host.removed:
             continue
         silent_us = context.now_us - max(host.ping_us, context.started_us)
-        patience_us = host.lease_us + settings.lease_margin_us if host.lease_us else settings.host_silent_us
-        if silent_us >= settings.host_silent_us and host.state is HostState.UP:
+        # DOWN as soon as its lease is over, a margin before its runs are given up: a launch on the way there by then
+        # has arrived or is lost.
+        lease_us = host.lease_us or settings.host_silent_us
+        patience_us = lease_us + settings.lease_margin_us if host.lease_us else lease_us
+        if silent_us >= min(lease_us, settings.host_silent_us) and host.state is HostState.UP:
             events.append(ev.Changed("host", host.id, {"state": HostState.DOWN}))
         if silent_us >= patience_us:
             for run_id in sorted(host.proc_ids):

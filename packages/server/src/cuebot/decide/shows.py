@@ -34,6 +34,9 @@ SEED_BURST: Final = CoreUnits(10_000_000)
 """100,000 cores: a new farm's show may use everything."""
 
 
+DELETABLE: Final = frozenset({"show", "group", "facility", "allocation", "subscription", "service", "comment"})
+
+
 def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
     """Give an empty farm what the first job needs; a farm that has a facility is left alone."""
     if farm.facilities:
@@ -162,6 +165,8 @@ def set_default_allocation(farm: Farm, command: c.SetDefaultAllocation, context:
 
 def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
     """Remove a thing that nothing needs any more; what still needs it is named in the refusal."""
+    if command.kind not in DELETABLE:
+        raise Invalid(f"a {command.kind} cannot be deleted")
     thing = farm.get(command.kind, command.id)
     needed_by = _needed_by(farm, command.kind, thing)
     if needed_by:

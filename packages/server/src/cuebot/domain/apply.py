@@ -265,6 +265,8 @@ def index_job(farm: Farm, job: Job) -> None:
     """Enter a job into the farm's indexes."""
     farm.jobs[job.id] = job
     farm.groups[job.group_id].job_ids.add(job.id)
+    if job.parent_id:
+        farm.post_jobs[job.parent_id].append(job.id)
     if job.state is not JobState.FINISHED:
         farm.active_job_by_name[job.name] = job.id
 
@@ -294,14 +296,13 @@ def _job_finished(farm: Farm, event: ev.JobFinished, at_us: Micros) -> None:
     job = farm.jobs[event.job_id]
     _job_state(farm, job, JobState.FINISHED)
     job.stopped_us = at_us
-    if farm.active_job_by_name.get(job.name) == job.id:
-        del farm.active_job_by_name[job.name]
+    del farm.active_job_by_name[job.name]
 
 
 def _job_reopened(farm: Farm, event: ev.JobReopened, at_us: Micros) -> None:
     job = farm.jobs[event.job_id]
     _job_state(farm, job, JobState.PENDING)
-    farm.active_job_by_name.setdefault(job.name, job.id)
+    farm.active_job_by_name[job.name] = job.id
 
 
 # --- depends ------------------------------------------------------------------------------------------------------
@@ -323,6 +324,8 @@ def index_depend(farm: Farm, depend: Depend) -> None:
     farm.depends[depend.id] = depend
     farm.depends_of_job[depend.er_job].add(depend.id)
     farm.depends_on_job[depend.on_job].add(depend.id)
+    if depend.on_layer:
+        farm.depends_on_layer[depend.on_layer].add(depend.id)
 
 
 def hold_by(farm: Farm, depend: Depend, by: int, at_us: Micros) -> None:
@@ -517,7 +520,7 @@ def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.hosts[thing.id] = thing
         farm.dirty.row("host", thing.id)
         farm.host_by_name.pop(thing.name, None)
-        farm.hosts_table.index_tags(thing, frozenset())
+        farm.hosts_table.index_tags(thing, farm.host_tags(thing))
         farm.hosts_table.refresh(thing, (0, 0, 0))
 
 

@@ -51,9 +51,6 @@ def _check_layers(farm: Farm) -> None:
             loose = (frames.state == FrameState.DEPEND) & ~held
             _must_equal(f"DEPEND frames of {job.name}/{layer.name} that nothing holds", int(loose.sum()), 0)
         _must_equal(f"counts of {job.name}", job.counts, totals)
-        active = farm.active_job_by_name.get(job.name)
-        if job.state is not JobState.FINISHED and active is None:
-            raise BrokenInvariant(f"active job {job.name} cannot be found by its name")
     _must_equal("ready layers", farm.ready, ready)
 
 
@@ -108,12 +105,23 @@ def _check_procs(farm: Farm) -> None:
 
 
 def _check_names(farm: Farm) -> None:
+    for index, side in (
+        (farm.depends_of_job, "er_job"),
+        (farm.depends_on_job, "on_job"),
+        (farm.depends_on_layer, "on_layer"),
+    ):
+        expected: dict[str, set[str]] = {}
+        for depend in farm.depends.values():
+            expected.setdefault(getattr(depend, side) or "", set()).add(depend.id)
+        expected.pop("", None)
+        _must_equal(f"depends by {side}", {key: ids for key, ids in index.items() if ids}, expected)
+    posts = sorted((job.parent_id, job.id) for job in farm.jobs.values() if job.parent_id)
+    _must_equal("post jobs", sorted((parent, id) for parent, ids in farm.post_jobs.items() for id in ids), posts)
     _must_equal("shows by name", farm.show_by_name, {s.name: s.id for s in farm.shows.values()})
     _must_equal("hosts by name", farm.host_by_name, {h.name: h.id for h in farm.hosts.values() if not h.removed})
     _must_equal("services by name", farm.service_by_name, {s.name: s.id for s in farm.services.values()})
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
-    for name, job_id in farm.active_job_by_name.items():
-        job = farm.jobs[job_id]
-        if job.name != name or job.state is JobState.FINISHED:
-            raise BrokenInvariant(f"the name {name} leads to {job.name}, which is {job.state.name}")
+    active = [job for job in farm.jobs.values() if job.state is not JobState.FINISHED]
+    _must_equal("active jobs by name", farm.active_job_by_name, {job.name: job.id for job in active})
+    _must_equal("names of active jobs", len(farm.active_job_by_name), len(active))

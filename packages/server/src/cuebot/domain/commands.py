@@ -37,8 +37,8 @@ class Command:
 class Launch(Command):
     """Launch every job of a job specification, or none of them.
 
-    `spec` is a `cuebot.spec.Spec`, which lies above this module. It is parsed before it enters the mailbox, because a big
-    one takes a while.
+    `spec` is a `cuebot.spec.Spec`, which lies above this module. It is parsed before it enters the mailbox, because a
+    big one takes a while.
     """
 
     spec: Any

@@ -51,8 +51,8 @@ WHOLE_LAYER: Final = -1
 def frame_by_frame(er: Layer, on: Layer) -> Edges:
     """Each frame of `er` waits for the frames of `on` that render the same frame numbers.
 
-    Chunks are honoured on both sides: a chunk waits for every chunk that holds one of its numbers. A frame with a number
-    that `on` does not have waits for the whole of `on` (decision D13).
+    Chunks are honoured on both sides: a chunk waits for every chunk that holds one of its numbers. A frame with a
+    number that `on` does not have waits for the whole of `on` (decision D13).
     """
     er_numbers = np.unique(parse_frame_set(er.range_text), return_index=True)
     on_numbers = np.unique(parse_frame_set(on.range_text), return_index=True)
@@ -98,7 +98,8 @@ def held_frames(
     """The layers and frame indices that an active depend of a simple type holds; None is every frame of the layer."""
     shape = SHAPES[depend.type]
     if shape.er == "frame":
-        yield farm.layers[depend.er_layer or ""], np.array([depend.er_frame], dtype=np.int32)
+        if (depend.er_layer, depend.er_frame) not in depend.waived:
+            yield farm.layers[depend.er_layer or ""], np.array([depend.er_frame], dtype=np.int32)
         return
     layer_ids = farm.jobs[depend.er_job].layer_ids if shape.er == "job" else [depend.er_layer or ""]
     for layer_id in layer_ids:
@@ -123,4 +124,5 @@ def _chunk_of(
 def _edges(er: np.ndarray[tuple[int], np.dtype[np.int64]], on: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Edges:
     pairs = np.unique(np.stack([er, on], axis=1), axis=0) if len(er) else np.zeros((0, 2), dtype=np.int64)
     waits, waited_for = pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32)
-    return Edges(er=waits, on=waited_for, by_on=np.argsort(waited_for, kind="stable"))
+    by_on = np.argsort(waited_for, kind="stable")
+    return Edges(er=waits, on=waited_for, by_on=by_on, sorted_on=waited_for[by_on])

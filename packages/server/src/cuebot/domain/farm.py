@@ -83,6 +83,10 @@ class Farm:
         self.layer_by_key: dict[int, str] = {}
         self.depends_of_job: dict[str, set[str]] = defaultdict(set)
         self.depends_on_job: dict[str, set[str]] = defaultdict(set)
+        self.depends_on_layer: dict[str, set[str]] = defaultdict(set)
+        """Also those on single frames of the layer."""
+        self.post_jobs: dict[str, list[str]] = defaultdict(list)
+        """The jobs that wait for the end of a job, by its id."""
         self.ready: set[str] = set()
         """Layers of pending jobs with frames that wait for nothing but a host."""
         self.hosts_table = HostTable()
@@ -193,11 +197,12 @@ class Farm:
 
     def depends_on(self, layer: Layer) -> list[Depend]:
         """Active and inactive depends that wait for a layer or for frames of it."""
-        ids = self.depends_on_job.get(layer.job_id, ())
-        return [d for d in (self.depends[id] for id in sorted(ids)) if d.on_layer == layer.id]
+        return [self.depends[id] for id in sorted(self.depends_on_layer.get(layer.id, ()))]
 
     def host_tags(self, host: Host) -> frozenset[str]:
-        """Everything a layer's tag can match on this host, lower case."""
+        """Everything a layer's tag can match on this host, lower case; nothing on one that was removed."""
+        if host.removed:  # its allocation may be gone, too
+            return frozenset()
         allocation_tags = self.allocations[host.allocation_id].tag.split(",")  # D6: a comma list is several tags
         tags = [*host.manual_tags, *host.hardware_tags, host.name, *allocation_tags]
         return frozenset(tag.strip().lower() for tag in tags if tag.strip())

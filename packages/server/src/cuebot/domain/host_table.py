@@ -64,16 +64,15 @@ class HostTable:
     def index_tags(self, host: Host, tags: frozenset[str]) -> None:
         """Say which tags and which allocation a host has."""
         row = host.row
-        wanted = frozenset() if host.removed else tags
         allocation = "" if host.removed else host.allocation_id
-        for tag in self.tags[row] - wanted:
+        for tag in self.tags[row] - tags:
             self.rows_by_tag[tag].discard(row)
-        for tag in wanted - self.tags[row]:
+        for tag in tags - self.tags[row]:
             self.rows_by_tag.setdefault(tag, set()).add(row)
         if self.allocations[row] != allocation:
             self.rows_by_allocation.get(self.allocations[row], set()).discard(row)
             self.rows_by_allocation.setdefault(allocation, set()).add(row)
-        self.tags[row], self.allocations[row] = wanted, allocation
+        self.tags[row], self.allocations[row] = tags, allocation
         self.version += 1
 
 

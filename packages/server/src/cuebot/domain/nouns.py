@@ -38,7 +38,7 @@ def stored_fields(noun: Hashable) -> tuple[str, ...]:
 
 def stored_values(thing: Any) -> dict[str, Any]:
     """The stored fields of a thing, shallow."""
-    return {name: getattr(thing, name) for name in stored_fields(type(thing))}
+    return {name: getattr(thing, name) for name in stored_fields(cast(Hashable, type(thing)))}
 
 
 def no_counts() -> list[int]:
@@ -243,18 +243,21 @@ class Layer:
 
 @dataclass(slots=True)
 class Edges:
-    """Which frame waits for which in a composite depend: pairs of frame indices; -1 on the right is the whole layer."""
+    """Which frame waits for which in a composite depend: pairs of indices; -1 on the right is the whole layer."""
 
     er: npt.NDArray[np.int32]
     on: npt.NDArray[np.int32]
     by_on: npt.NDArray[np.int64]
     """Positions of the pairs, sorted by `on`."""
+    sorted_on: npt.NDArray[np.int32]
+    """`on[by_on]`."""
 
-    def waiting_for(self, index: int) -> npt.NDArray[np.int64]:
-        """Positions of the pairs that wait for frame `index` of the other layer (-1: for the whole of it)."""
-        on = self.on[self.by_on]
-        first, last = np.searchsorted(on, [index, index + 1])
-        return self.by_on[first:last]
+    def waiting_for(self, indices: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Positions, ascending, of the pairs that wait for these frames of the other layer (-1: all of it)."""
+        if len(indices) == 1:  # the usual case, one frame that succeeded, costs no look at every pair
+            first, last = np.searchsorted(self.sorted_on, [indices[0], indices[0] + 1])
+            return self.by_on[first:last].astype(np.int32)
+        return np.flatnonzero(np.isin(self.on, indices)).astype(np.int32)
 
 
 @dataclass(slots=True)
@@ -359,6 +362,8 @@ class Proc:
     """The agent has said that it has it."""
     seen_us: Micros = volatile(Micros(0))
     """Last report that named it."""
+    unanswered_us: Micros = volatile(Micros(0))
+    """When a launch of it was last left without an answer: for a while after this it may still arrive."""
     kill_sent_us: Micros = volatile(Micros(0))
     rss: KiB = volatile(KiB(0))
     max_rss: KiB = volatile(KiB(0))

@@ -59,6 +59,13 @@ def observe_launch(farm: Farm, run_id: str, now_us: int) -> None:
             farm.hosts_table.refresh(host, farm.used_on(host))
 
 
+def observe_no_answer(farm: Farm, run_id: str, now_us: int) -> None:
+    """Nobody knows whether the agent has a run: the launch may have been lost, or is late."""
+    proc = farm.procs.get(run_id)
+    if proc is not None:
+        proc.unanswered_us = Micros(now_us)
+
+
 def observe_refusal(farm: Farm, host: Host, now_us: int) -> None:
     """The agent refused a run: ask it again later, and ever later if it goes on refusing."""
     host.refusals += 1

@@ -18,7 +18,7 @@ from cuebot.domain.errors import Exhausted
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.telemetry import observe_host, observe_launch, observe_refusal, observe_run
+from cuebot.domain.telemetry import observe_host, observe_launch, observe_no_answer, observe_refusal, observe_run
 from cuebot.domain.units import Micros
 from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_order
 from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
@@ -100,6 +100,7 @@ class Core:
         self._new_id = new_id
         self._authorize = authorize
         self._open = _Open()
+        self._uncommitted_kills: set[str] = set()
         self._closed: list[Ticket] = []
         self._closed_events: list[Recorded] = []
 
@@ -116,7 +117,8 @@ class Core:
         self._authorize(envelope, command)
         if len(self._open.tickets) >= self.limits.mailbox_commands:
             raise Exhausted(
-                f"{len(self._open.tickets)} commands wait for the disk already (limit mailbox_commands); try again shortly"
+                f"{len(self._open.tickets)} commands wait for the disk already (limit mailbox_commands);"
+                " try again shortly"
             )
         known = self.farm.requests.get(envelope.request_id) if envelope.request_id else None
         if known is not None:
@@ -143,7 +145,9 @@ class Core:
             self._open.events.append(Recorded(self._seq, now_us, envelope, event))
             if isinstance(event, ev.RunEnded):
                 self.counters.ended += 1
-                self.launching.discard(event.run_id)
+                self._launch_is_over(event.run_id)
+            elif isinstance(event, ev.KillRequested):
+                self._uncommitted_kills.update(event.run_ids)
             if not isinstance(event, _NO_PLAN_AFTER):
                 self.plan_wanted = True
         self.counters.events += len(events)
@@ -163,8 +167,8 @@ class Core:
         for proc in (farm.procs[id] for id in sorted(host.proc_ids)):
             if proc.id in reported:
                 observe_run(farm, proc, reported[proc.id], now_us)
-                self.launching.discard(proc.id)
-            elif host.agent and not proc.launched and proc.id not in self.launching:
+                self._launch_is_over(proc.id)
+            elif host.agent and not proc.launched and not proc.kill_message and proc.id not in self.launching:
                 missing.append(proc)
         orders = Orders()
         if missing and not self.draining:
@@ -177,24 +181,39 @@ class Core:
         return orders
 
     def answered(self, run_id: str, answer: Answer, words: str, now_us: int) -> None:
-        """An agent answered a launch."""
-        self.launching.discard(run_id)
+        """An agent answered a launch. A refusal ends the run, unless another launch of it may be on the way."""
+        self._launch_is_over(run_id)
+        proc = self.farm.procs.get(run_id)
+        if proc is None:
+            return
         if answer is Answer.TAKEN:
             observe_launch(self.farm, run_id, now_us)
         elif answer is Answer.REFUSED:
-            proc = self.farm.procs.get(run_id)
-            if proc is not None:
-                self.counters.launches_refused += 1
-                observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
-                self.execute(c.RefuseRun(run_id, words), SYSTEM, now_us)
+            self.counters.launches_refused += 1
+            observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
+            self._refused(proc, words, now_us)
+        else:
+            observe_no_answer(self.farm, run_id, now_us)
 
     def kill_answered(self, run_id: str, answer: Answer, now_us: int) -> None:
         """An agent answered a kill. A run that it never had, and whose launch is not under way, is over."""
         proc = self.farm.procs.get(run_id)
-        if proc is None or answer is not Answer.NOT_FOUND or proc.launched or run_id in self.launching:
+        if proc is None or answer is not Answer.NOT_FOUND or run_id in self.launching:
             return
         if self.farm.hosts[proc.host_id].agent:
-            self.execute(c.RefuseRun(run_id, "it was to be killed before the host had it"), SYSTEM, now_us)
+            self._refused(proc, "it was to be killed before the host had it", now_us)
+
+    def _refused(self, proc: Proc, words: str, now_us: int) -> None:
+        """The host says that it has not got a run: believed unless it had, or may still get it by an earlier launch."""
+        if not proc.launched and not self.context(now_us).may_still_arrive(proc):
+            self.execute(c.RefuseRun(proc.id, words), SYSTEM, now_us)
+
+    def _launch_is_over(self, run_id: str) -> None:
+        """A launch has its answer, or needs none any more: there is room for another booking."""
+        if run_id in self.launching:
+            if len(self.launching) >= self.limits.unlaunched_bookings:
+                self.plan_wanted = True
+            self.launching.discard(run_id)
 
     # --- scheduling -----------------------------------------------------------------------------------------------
 
@@ -223,7 +242,12 @@ class Core:
             self.plan_wanted = True
         by_host: dict[str, list[Proc]] = {}
         for proc in self.farm.procs.values():
-            if proc.kill_message and now_us - proc.kill_sent_us >= self.settings.kill_again_us:
+            waited_us = now_us - proc.kill_sent_us
+            if (
+                proc.kill_message
+                and proc.id not in self._uncommitted_kills
+                and waited_us >= self.settings.kill_again_us
+            ):
                 by_host.setdefault(proc.host_id, []).append(proc)
         return Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in by_host.items()])
 
@@ -255,11 +279,11 @@ class Core:
                     if proc is None:
                         continue
                     if proc.kill_message:
-                        self.launching.discard(run_id)
                         self.execute(c.RefuseRun(run_id, "killed before it was launched"), SYSTEM, now_us)
                     else:
                         launches.setdefault(proc.host_id, []).append(proc)
             elif isinstance(recorded.event, ev.KillRequested):
+                self._uncommitted_kills.difference_update(recorded.event.run_ids)
                 for run_id in recorded.event.run_ids:
                     proc = self.farm.procs.get(run_id)
                     if proc is not None:

@@ -43,7 +43,6 @@ class Engine:
         self._work = asyncio.Event()
         self._more_to_plan = asyncio.Event()
         self._idle = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def farm(self) -> Farm:
@@ -78,9 +77,16 @@ class Engine:
     async def run(self) -> None:
         """Work until cancelled. Raises JournalLost when the journal fails for too long."""
         jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._schedule(), self._sweep()]
-        async with asyncio.TaskGroup() as group:
-            self._tasks = [group.create_task(job) for job in jobs]
-            self._wake()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(job)
+                self._wake()
+        except BaseExceptionGroup as failures:
+            lost = failures.subgroup(JournalLost)
+            if lost is None:
+                raise
+            raise lost.exceptions[0] from None
 
     async def settled(self) -> None:
         """Return when nothing waits to be committed."""
@@ -173,10 +179,7 @@ class Engine:
     def _launch_answered(self, run_id: str, answer: Answer, words: str) -> None:
         if answer is not Answer.TAKEN:
             log.warning("launch not taken", run=run_id, answer=answer.value, words=words[:300])
-        full = len(self.core.launching) >= self.core.limits.unlaunched_bookings
         self.core.answered(run_id, answer, words, self.now_us())
-        if full:
-            self.core.plan_wanted = True
         self._wake()
 
     def _kill_answered(self, run_id: str, answer: Answer, words: str) -> None:

@@ -1,4 +1,4 @@
-"""The farm as rows and back: what a commit writes, what a restart loads. The journal and the simulator's disk share it."""
+"""The farm as rows and back: what a commit writes, what a restart loads. Journal and simulated disk share it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
     farm = Farm()
     frames_of = {part.layer_key: part for part in rows.frames}
     for kind in NOUNS:
-        things = (restore(kind, row) for row in rows.things.get(kind, ()))
+        things = [restore(kind, row) for row in rows.things.get(kind, ())]
         if kind == "layer":
             for layer in sorted(things, key=lambda x: x.key):
                 layer.frames = initial_frames(layer, farm.jobs[layer.job_id])
@@ -87,6 +87,8 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
                         getattr(layer.frames, name)[part.indices] = values
                 index_layer(farm, layer)
             continue
+        if kind == "request":
+            things.sort(key=lambda x: x.answered_us)  # the oldest are forgotten first
         for thing in things:
             if kind == "job":
                 index_job(farm, thing)
@@ -97,6 +99,7 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
             elif kind == "proc":
                 index_proc(farm, thing)
                 thing.seen_us = Micros(now_us)
+                thing.unanswered_us = Micros(now_us)  # whoever ran before may just have sent it
             else:
                 index_thing(farm, kind, thing)
     farm.dirty.frames.clear()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Job, Layer
+from cuebot.domain.nouns import Allocation, Group, Job, Layer
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
 
@@ -30,6 +31,10 @@ class Needs:
         return cls(layer.min_cores, layer.min_memory, layer.min_gpus, whole_host=layer.min_cores <= 0)
 
 
+NO_CAP: Final = 1 << 60
+"""More core units than any farm has."""
+
+
 def job_reason(farm: Farm, job: Job) -> str:
     """Why nothing of a job may be booked at all, as a reason code; empty when it may."""
     show = farm.shows[job.show_id]
@@ -49,13 +54,16 @@ def room_under_caps(farm: Farm, job: Job) -> tuple[int, str]:
 
     A maximum of -1 is none. The code is empty while there is no maximum.
     """
-    group = farm.groups[job.group_id]
-    caps = [
-        (job.max_cores, job.reserved_cores, "JOB_MAX_CORES"),
-        (group.max_cores, group.reserved_cores, "GROUP_MAX_CORES"),
-    ]
-    rooms = [(most - held, code) for most, held, code in caps if most >= 0]
-    return min(rooms) if rooms else (1 << 60, "")
+    job_room, group_room = room_under_cap(job), room_under_cap(farm.groups[job.group_id])
+    room = min(job_room, group_room)
+    if room == NO_CAP:
+        return room, ""
+    return room, "JOB_MAX_CORES" if job_room <= group_room else "GROUP_MAX_CORES"
+
+
+def room_under_cap(holder: Job | Group) -> int:
+    """Core units that may still be booked under one maximum."""
+    return holder.max_cores - holder.reserved_cores if holder.max_cores >= 0 else NO_CAP
 
 
 def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
@@ -124,5 +132,7 @@ def fits_now(farm: Farm, needs: Needs) -> Mask:
     table, n = farm.hosts_table, farm.hosts_table.size
     fits = (table.idle_memory[:n] >= needs.memory) & (table.idle_gpus[:n] >= needs.gpus)
     if needs.whole_host:
-        return fits & (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -needs.cores)
-    return np.asarray(fits & (table.idle_cores[:n] >= needs.cores))
+        fits &= (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -needs.cores)
+    else:
+        fits &= table.idle_cores[:n] >= needs.cores
+    return np.asarray(fits)

@@ -27,7 +27,7 @@ from cuebot.scheduling.eligibility import (
     facility_mask,
     job_reason,
     os_mask,
-    room_under_caps,
+    room_under_cap,
     tag_mask,
 )
 
@@ -85,27 +85,26 @@ class _Pass:
 
     def book_job(self, job: Job, bookings: list[Booking], budget: int) -> None:
         """Append places for a job's frames, in its dispatch order, until nothing of it fits."""
-        room, _ = room_under_caps(self.farm, job)
-        room = min(room, self.group_room.get(job.group_id, 1 << 60))
+        room = room_under_cap(job)
+        group_room = self.group_room.setdefault(job.group_id, room_under_cap(self.farm.groups[job.group_id]))
         layers = [x for x in self.farm.layers_of(job) if x.id in self.farm.ready and x.start_after_us <= self.now_us]
         needs = {layer.id: Needs.of(layer) for layer in layers}
-        full: set[str] = set()
-        for layer, index in _frame_order(layers, budget - len(bookings)):
-            if len(bookings) >= budget:
+        left = {x.id for x in layers if self.host_for(job, x, needs[x.id], min(room, group_room)) is not None}
+        for layer, index in _frame_order([x for x in layers if x.id in left], budget - len(bookings)):
+            if len(bookings) >= budget or not left:
                 break
-            if layer.id in full:
+            if layer.id not in left:
                 continue
-            row = self.host_for(job, layer, needs[layer.id], room)
+            row = self.host_for(job, layer, needs[layer.id], min(room, group_room))
             if row is None:
-                full.add(layer.id)
-                if len(full) == len(layers):
-                    break
+                left.discard(layer.id)
                 continue
             booking = self._take(layer, index, row, needs[layer.id])
             room -= booking.cores
-            self._charge(job, row, booking.cores)
+            group_room -= booking.cores
+            self.burst[job.show_id, self.farm.hosts_table.allocations[row]] -= booking.cores
             bookings.append(booking)
-        self.group_room[job.group_id] = room_under_caps(self.farm, job)[0]
+        self.group_room[job.group_id] = group_room
 
     def host_for(self, job: Job, layer: Layer, needs: Needs, room: int) -> int | None:
         """The row of the host with the least idle cores that takes the frame, or None."""
@@ -153,15 +152,12 @@ class _Pass:
             self.burst[key] = burst_room(self.farm, job.show_id, self.farm.allocations[allocation_id]) or 0
         return self.burst[key]
 
-    def _charge(self, job: Job, row: int, cores: int) -> None:
-        self.burst[job.show_id, self.farm.hosts_table.allocations[row]] -= cores
-        room = self.group_room.get(job.group_id)
-        if room is not None:
-            self.group_room[job.group_id] = room - cores
-
 
 def _frame_order(layers: list[Layer], most: int) -> list[tuple[Layer, int]]:
-    """The first `most` waiting frames of some layers by frame dispatch order, then layer order (behaviour_jobs 1.8)."""
+    """Waiting frames of some layers by frame dispatch order, then layer order (behaviour_jobs 1.8).
+
+    The first `most` of each layer, because the other layers may have found no host when a layer's turn comes.
+    """
     orders, places, indices = [], [], []
     for place, layer in enumerate(layers):
         waiting = np.flatnonzero(layer.frames.state == FrameState.WAITING)
@@ -175,5 +171,5 @@ def _frame_order(layers: list[Layer], most: int) -> list[tuple[Layer, int]]:
     if not orders:
         return []
     all_places, all_indices = np.concatenate(places), np.concatenate(indices)
-    ranked = np.lexsort((all_indices, all_places, np.concatenate(orders)))[:most]
+    ranked = np.lexsort((all_indices, all_places, np.concatenate(orders)))
     return [(layers[p], i) for p, i in zip(all_places[ranked].tolist(), all_indices[ranked].tolist(), strict=True)]

@@ -1,0 +1,61 @@
+"""What goes wrong in one simulation: a random subset of faults, each with a rate of its own."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Probabilities of each fault; `..._every_s` are mean seconds between two on the whole farm, 0 for never."""
+
+    request_lost: float = 0.0
+    reply_lost: float = 0.0
+    late: float = 0.0
+    duplicated: float = 0.0
+    launch_refused: float = 0.0
+    frame_fails: float = 0.0
+    commit_fails: float = 0.0
+    commit_fails_although_durable: float = 0.0
+    commit_slow: float = 0.0
+    crash_at_step: float = 0.0
+    crash_after_commit: float = 0.0
+    link_restart_every_s: float = 0.0
+    runner_lost_every_s: float = 0.0
+    reboot_every_s: float = 0.0
+    vanish_every_s: float = 0.0
+    partition_every_s: float = 0.0
+    operator_every_s: float = 0.0
+
+    @classmethod
+    def draw(cls, luck: random.Random) -> Faults:
+        """About half of all faults, with rates between a little and a lot."""
+        chosen = {name: luck.uniform(low, high) for name, (low, high) in _RANGES.items() if luck.random() < 0.55}
+        return cls(**chosen)
+
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "request_lost": (0.01, 0.15),
+    "reply_lost": (0.01, 0.15),
+    "late": (0.01, 0.2),
+    "duplicated": (0.01, 0.2),
+    "launch_refused": (0.01, 0.2),
+    "frame_fails": (0.02, 0.4),
+    "commit_fails": (0.005, 0.1),
+    "commit_fails_although_durable": (0.005, 0.1),
+    "commit_slow": (0.01, 0.2),
+    "crash_at_step": (0.0002, 0.004),
+    "crash_after_commit": (0.0005, 0.01),
+    "link_restart_every_s": (60, 400),
+    "runner_lost_every_s": (100, 600),
+    "reboot_every_s": (150, 900),
+    "vanish_every_s": (300, 1200),
+    "partition_every_s": (60, 500),
+    "operator_every_s": (3, 30),
+}
+
+CALM = Faults()
+"""Nothing goes wrong: the world after healing."""
+
+assert set(_RANGES) == {f.name for f in fields(Faults)}, "every fault has a range"

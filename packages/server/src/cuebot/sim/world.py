@@ -1,0 +1,300 @@
+"""A world from a seed: hosts, network, disk, people and a server, with faults at first and without them later."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from cuebot.decide import Settings
+from cuebot.domain import commands as c
+from cuebot.domain.check import check
+from cuebot.domain.farm import Farm
+from cuebot.domain.limits import Limits
+from cuebot.domain.states import FrameState, JobState
+from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
+from cuebot.sim.clock import Clock
+from cuebot.sim.disk import Disk, compare_farms
+from cuebot.sim.faults import CALM, Faults
+from cuebot.sim.hosts import SimHost
+from cuebot.sim.network import Network, Reply
+from cuebot.sim.operators import Operators
+from cuebot.sim.server import Server
+from cuebot.sim.truth import Truth, Violation
+from cuebot.sim.witness import Witness
+
+FAULTS_US: Final = 14 * MINUTE
+"""How long things go wrong."""
+HEALED_AT_MOST_US: Final = 6 * HOUR
+"""After healing, all that can be done is done within this."""
+COMPARE_EVERY_COMMITS: Final = 40
+LOOK_US: Final = Micros(9_700_000)
+"""How often it is asked whether the farm is at rest; not in step with anything that the farm does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one seed."""
+
+    seed: int
+    problem: str
+    """Empty: every promise was kept."""
+    hash: str
+    steps: int
+    events: int
+    runs: int
+    simulated_s: int
+    story: tuple[str, ...] = ()
+
+    @property
+    def replay(self) -> str:
+        """The command that does exactly this again."""
+        return f"cuefarm sim --seeds 1 --first {self.seed} --verbose"
+
+
+class World:
+    """Everything outside the core, and the core in it."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.luck = random.Random(f"{seed}/world")
+        self._ids = random.Random(f"{seed}/ids")
+        self.clock = Clock()
+        self.faults = Faults.draw(self.luck)
+        self.settings = Settings()
+        self.limits = Limits(unlaunched_bookings=self.luck.choice((4, 20, 2_000)), bookings_per_slice=5)
+        self.truth = Truth()
+        self.witness = Witness(self.truth)
+        self.disk = Disk(self.witness)
+        self.network = Network(self.clock, self.luck, self.faults)
+        self.operators = Operators(self, random.Random(f"{seed}/people"))
+        self.jobs_launched = 0
+        self.crashes = 0
+        self.story: deque[str] = deque(maxlen=300)
+        self.server: Server | None = None
+        self._healed = False
+        lease_us = self.luck.choice((60, 120, 300)) * SECOND
+        self.hosts = {
+            name: SimHost(self, name, self.luck.choice((2, 4, 8)), self.luck.choice((8, 16, 32)), lease_us)
+            for name in (f"host{number}" for number in range(self.luck.randint(2, 4)))
+        }
+
+    def new_id(self) -> str:
+        """A fresh UUID, from the seed."""
+        return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    def tell(self, text: str) -> None:
+        """Add a line to the story that a failure is told with."""
+        self.story.append(f"{self.clock.now_us / SECOND % 100_000:10.3f} {text}")
+
+    # --- the run --------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Live through faults, healing and rest. Raises an AssertionError where a promise is broken."""
+        self._start_server()
+        self._ask_first(c.Seed())
+        for host in self.hosts.values():
+            self.clock.later(self.luck.uniform(0, 5 * SECOND), host.boot)
+        for number in range(self.luck.randint(2, 4)):
+            self.clock.later(number * self.luck.uniform(0, 60 * SECOND) + SECOND, self.operators.launch)
+        for mean_s, mishap in (
+            (self.faults.link_restart_every_s, self._link_restart),
+            (self.faults.runner_lost_every_s, lambda: self._some_host().lose_runner()),
+            (self.faults.reboot_every_s, self._reboot),
+            (self.faults.vanish_every_s, self._vanish),
+            (self.faults.partition_every_s, self._partition),
+            (self.faults.operator_every_s, self.operators.meddle),
+        ):
+            if mean_s:
+                self._every(mean_s, mishap)
+        self._run_until(self.clock.now_us + FAULTS_US, lambda: False)
+        self._heal()
+        if not self._run_until(self.clock.now_us + HEALED_AT_MOST_US, self._at_rest):
+            raise Violation(f"not at rest {HEALED_AT_MOST_US // HOUR} hours after healing: {self._unrest()}")
+        self._check_rest()
+
+    def _run_until(self, end_us: int, done: Callable[[], bool]) -> bool:
+        look_us = self.clock.now_us
+        compared = self.disk.commits
+        while self.clock.now_us < end_us:
+            self.clock.step()
+            if self.disk.commits - compared >= COMPARE_EVERY_COMMITS:
+                compared = self.disk.commits
+                self.disk.load(self.clock.now_us)
+            if self.clock.now_us >= look_us:
+                look_us = self.clock.now_us + LOOK_US
+                if done():
+                    return True
+        return False
+
+    def _every(self, mean_s: float, mishap: Callable[[], None]) -> None:
+        def happen() -> None:
+            if not self._healed:
+                mishap()
+                self._every(mean_s, mishap)
+
+        self.clock.later(self.luck.expovariate(1 / mean_s) * SECOND, happen)
+
+    # --- server ---------------------------------------------------------------------------------------------------
+
+    def _start_server(self) -> None:
+        farm = self.disk.load(self.clock.now_us)
+        check(farm)
+        self.server = Server(self, farm, self.disk.last_seq)
+
+    def _ask_first(self, command: c.Command) -> None:
+        """Submit what makes an empty farm usable, until it is durable."""
+        if not self.disk.things["facility"]:
+            if self.server is not None:
+                self.server.submit(command, c.Envelope(), lambda reply: None)
+            self.clock.later(SECOND, lambda: self._ask_first(command))
+
+    def crash(self, when: str) -> None:
+        """The server dies and comes back after a while."""
+        assert self.server is not None
+        self.tell(f"the server crashes {when}")
+        self.server.crash()
+        self.server = None
+        self.crashes += 1
+        down_us = self.luck.choice((1, 5, 30, 200)) * self.luck.uniform(0.5, 1.5) * SECOND
+        self.clock.later(down_us, self._start_server)
+
+    def report(self, command: c.ReportHost, reply: Reply) -> None:
+        """A host's report reaches the server, if there is one."""
+        if self.server is not None and self.disk.things["facility"]:
+            self.server.report(command, reply)
+
+    def outcome(self, command: c.ReportOutcome, reply: Reply) -> None:
+        """A run's outcome reaches the server, if there is one."""
+        if self.server is not None:
+            self.server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), reply)
+
+    # --- mishaps --------------------------------------------------------------------------------------------------
+
+    def _some_host(self) -> SimHost:
+        return self.luck.choice(list(self.hosts.values()))
+
+    def _link_restart(self) -> None:
+        host = self._some_host()
+        if host.link_up:
+            self.tell(f"{host.name}: the link restarts")
+            host.stop_link()
+            self.clock.later(self.luck.uniform(0.1, 20) * SECOND, lambda: host.start_link() if host.alive else None)
+
+    def _reboot(self) -> None:
+        host = self._some_host()
+        if host.alive:
+            self.tell(f"{host.name} reboots")
+            host.die(new_disk=self.luck.random() < 0.2)
+            self.clock.later(self.luck.uniform(1, 120) * SECOND, lambda: None if host.alive else host.boot())
+
+    def _vanish(self) -> None:
+        host = self._some_host()
+        if host.alive:
+            self.tell(f"{host.name} vanishes")
+            host.die(new_disk=True)
+
+    def _partition(self) -> None:
+        host = self._some_host()
+        length_us = self.luck.choice((10, 60, 0.9 * host.lease_us / SECOND, 1.5 * host.lease_us / SECOND, 700)) * SECOND
+        up, down = self.luck.choice(((True, True), (True, True), (True, False), (False, True)))
+        self.tell(f"{host.name} is cut off for {length_us / SECOND:.0f} s (up {up}, down {down})")
+        host.cut_up, host.cut_down = up, down
+
+        def mend() -> None:
+            host.cut_up = host.cut_down = False
+
+        self.clock.later(self.luck.uniform(0.7, 1.3) * length_us, mend)
+
+    def _heal(self) -> None:
+        self.tell("healing")
+        self._healed = True
+        self.faults = self.network.faults = CALM
+        for host in self.hosts.values():
+            host.cut_up = host.cut_down = False
+            if not host.alive:
+                host.boot()
+        self._heal_farm()
+
+    def _heal_farm(self) -> None:
+        """People clean up once there is a server again and commits succeed."""
+        if self.server is None or self.server.stalled_since_us is not None:
+            self.clock.later(SECOND, self._heal_farm)
+        else:
+            self.operators.heal()
+
+    # --- at the end -----------------------------------------------------------------------------------------------
+
+    def _unrest(self) -> str:
+        """What is still going on, or what stands still although it need not."""
+        server = self.server
+        if server is None or not server.idle:
+            return "the server is busy"
+        farm = server.farm
+        if farm.procs or server.core.launching:
+            return f"{len(farm.procs)} runs, {len(server.core.launching)} of them without an answer to their launch"
+        for host in self.hosts.values():
+            if host.spool:
+                return f"{host.name} has {len(host.spool)} runs that the server has not acknowledged"
+        for job in farm.jobs.values():
+            if job.state is JobState.PENDING:
+                for layer in farm.layers_of(job):
+                    waiting = int((layer.frames.state == FrameState.WAITING).sum())
+                    if waiting and self._fits_somewhere(farm, layer.min_cores, layer.min_memory):
+                        return f"{waiting} frames of {job.name}/{layer.name} wait"
+        return ""
+
+    def _fits_somewhere(self, farm: Farm, cores: int, memory: int) -> bool:
+        return any(
+            not host.removed and host.cores >= max(cores, 1 - cores) and host.memory >= memory
+            for host in farm.hosts.values()
+        )
+
+    def _at_rest(self) -> bool:
+        return not self._unrest() and self.clock.now_us > 0
+
+    def _check_rest(self) -> None:
+        assert self.server is not None
+        farm = self.server.farm
+        if self.truth.running:
+            raise Violation(f"{len(self.truth.running)} processes run although the farm is at rest")
+        for job in farm.jobs.values():
+            if job.state is JobState.PENDING and job.complete:
+                raise Violation(f"job {job.name} is complete and not finished")
+            parent = farm.jobs.get(job.parent_id or "")
+            if job.state is JobState.POSTED and parent is not None and parent.state is JobState.FINISHED:
+                raise Violation(f"post job {job.name} does not start although {parent.name} has finished")
+            for layer in farm.layers_of(job):
+                if job.state is JobState.PENDING and np.any(layer.frames.state == FrameState.RUNNING):
+                    raise Violation(f"frames of {job.name}/{layer.name} run in the books although nothing does")
+        self.witness.check_held(farm)
+        compare_farms("memory", farm, "events", self.disk.folded)
+        self.disk.load(self.clock.now_us)
+
+
+def run_seed(seed: int) -> Outcome:
+    """Simulate the world of a seed. A broken promise, or a crash of the core, is the outcome's `problem`."""
+    world = World(seed)
+    problem = ""
+    try:
+        world.run()
+    except Exception as error:  # noqa: BLE001 - a border: whatever goes wrong in the core is what a seed is run for
+        world.tell(f"{type(error).__name__}: {error}")
+        problem = f"{type(error).__name__}: {error}"
+    end_us = world.clock.now_us
+    world.disk.hash.update(f"{end_us} {world.clock.steps} {problem}".encode())
+    return Outcome(
+        seed=seed,
+        problem=problem,
+        hash=world.disk.hash.hexdigest(),
+        steps=world.clock.steps,
+        events=world.disk.last_seq,
+        runs=world.truth.started,
+        simulated_s=(end_us - Clock().now_us) // SECOND,
+        story=tuple(world.story) if problem else (),
+    )

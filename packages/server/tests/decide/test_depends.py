@@ -1,0 +1,106 @@
+"""Depends: what holds which frame, until when, and when it holds again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.errors import Invalid
+from cuebot.domain.states import DependType, JobState
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.specs import depend_spec, job_spec, layer_spec
+
+
+def two_layers(type: str, *, er: str = "1-3", on: str = "1-3", any_frame: bool = False) -> SmallFarm:
+    """A farm with one big host and a job whose layer `comp` waits for its layer `beauty`."""
+    farm = SmallFarm()
+    farm.host(cores=10_000)
+    job = job_spec("one", layer_spec("beauty", on), layer_spec("comp", er))
+    farm.launch(job, depends=[depend_spec(type, "one/comp", "one/beauty", any_frame=any_frame)])
+    return farm
+
+
+def test_a_depend_that_a_success_satisfies_twice_over_is_satisfied_once() -> None:
+    """The frame that completes a layer satisfies an any-frame depend on it with one event."""
+    farm = two_layers("LAYER_ON_LAYER", on="1", any_frame=True)
+    farm.plan()
+    farm.finish("one/beauty")
+    assert farm.states("one/comp") == "WWW"
+    assert len(farm.events(ev.DependSatisfied)) == 1
+
+
+def test_satisfying_a_depend_twice_in_one_command_lets_go_once() -> None:
+    """A depend id that a command names twice counts once."""
+    farm = two_layers("LAYER_ON_LAYER")
+    (depend,) = farm.farm.depends
+    farm.do(c.SatisfyDepends((depend, depend)))
+    assert farm.states("one/comp") == "WWW"
+
+
+def test_mark_done_on_frames_and_their_layer_satisfies_once() -> None:
+    """Frames and their layer marked done in one command satisfy an any-frame depend once."""
+    farm = two_layers("LAYER_ON_LAYER", any_frame=True)
+    farm.do(c.MarkDone(farm.frames("one/beauty", 0), (farm.layer("one/beauty").id,)))
+    assert farm.states("one/comp") == "WWW"
+    assert farm.states("one/beauty") == "WWW"
+
+
+def test_a_frame_released_from_a_depend_of_its_own_stays_released() -> None:
+    """Releasing a frame that a FRAME_ON_FRAME holds does not let it go a second time when that is satisfied."""
+    farm = two_layers("FRAME_BY_FRAME", er="1", on="1")
+    beauty, comp = farm.layer("one/beauty"), farm.layer("one/comp")
+    job = farm.job("one").id
+    farm.do(c.SatisfyDepends(tuple(farm.farm.depends)))
+    farm.do(
+        c.AddDepend(DependType.FRAME_ON_FRAME, job, job, er_layer=comp.id, er_frame=0, on_layer=beauty.id, on_frame=0)
+    )
+    farm.do(c.ReleaseFrames(farm.frames("one/comp", 0)))
+    assert farm.states("one/comp") == "W"
+    farm.plan()
+    farm.finish("one/beauty")
+    assert farm.layer("one/comp").frames.depend_count.tolist() == [0]
+
+
+def test_a_job_can_wait_for_another_job() -> None:
+    """JOB_ON_JOB holds every frame of the waiting job until the other has ended."""
+    farm = two_layers("LAYER_ON_LAYER", on="1", er="1")
+    farm.launch(job_spec("two"))
+    one, two = farm.job("one").id, farm.job("two").id
+    farm.do(c.AddDepend(DependType.JOB_ON_JOB, two, one))
+    assert farm.states("two/render") == "D" * 10
+    for _ in range(2):
+        farm.plan()
+        for path in ("one/beauty", "one/comp"):
+            farm.finish(path)
+    assert farm.job("one").state is JobState.FINISHED
+    assert farm.states("two/render") == "W" * 10
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"er_layer": "two"}, "does not belong to job"),
+        ({"on_layer": "two"}, "does not belong to job"),
+        ({"er_frame": 99}, "no frame with the index 99"),
+        ({"on_frame": -1}, "no frame with the index -1"),
+        ({"er_layer": None}, "needs the layer that waits"),
+        ({"on_frame": None}, "needs the frame that is waited for"),
+    ],
+)
+def test_a_depend_on_something_that_does_not_exist_is_refused(fields: dict[str, Any], words: str) -> None:
+    """A depend names layers of its jobs and frames of its layers, or it is refused before anything changes."""
+    farm = two_layers("LAYER_ON_LAYER")
+    farm.launch(job_spec("two"))
+    job, other = farm.job("one").id, farm.layer("two/render").id
+    named = {
+        "er_layer": farm.layer("one/comp").id,
+        "er_frame": 0,
+        "on_layer": farm.layer("one/beauty").id,
+        "on_frame": 0,
+    }
+    named |= {name: other if value == "two" else value for name, value in fields.items()}
+    with pytest.raises(Invalid, match=words):
+        farm.do(c.AddDepend(DependType.FRAME_ON_FRAME, job, job, **named))
