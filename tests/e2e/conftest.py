@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from farm_process import FarmProcess  # noqa: E402 - the folder of the tests is no package
+from farm_process import FarmProcess
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,9 @@ class FarmProcess:
         command = [sys.executable, "-m", "cuebot.app.cli", "up", "--data", str(self.data)]
         command += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--log-level", "warning", *self.extra]
         with (self.data / "server.log").open("ab") as log:
-            self.server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.server = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         pid = self.server.pid
         wait_for(lambda: self._announced().get("pid") == pid or self._died(), START_SECONDS, "the server to start")
         wait_for(lambda: self.agents() or "--no-agent" in self.extra, START_SECONDS, "the agent to start")

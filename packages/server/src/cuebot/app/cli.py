@@ -138,7 +138,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_DATA,
         metavar="DIR",
-        help="the farm's folder (default %(default)s, or $CUEFARM_DATA)",
+        help="the farm's folder (default %(default)s)",
     )
 
 

@@ -35,7 +35,8 @@ class ProcessFacts:
         """This very process runs (and is no zombie)."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            same = abs(process.create_time() - self.started) < 1.0
+            return bool(same and process.status() != psutil.STATUS_ZOMBIE)
         return False
 
 
@@ -67,8 +68,8 @@ class DataFolder:
             holder = file.read().strip() or "unknown"
             file.close()
             raise FolderInUse(
-                f"a farm runs on {self.path} already (pid {holder}); stop it with `kill {holder}`, or use another folder"
-                " with --data DIR"
+                f"a farm runs on {self.path} already (pid {holder}); stop it with `kill {holder}`, or use another"
+                " folder with --data DIR"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -163,6 +163,6 @@ def _check_free(address: str, what: str, option: str) -> None:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise CannotStart(
-            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose another:"
-            f" {option} {host}:0 picks a free port"
+            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose"
+            f" another: {option} {host}:0 picks a free port"
         ) from error

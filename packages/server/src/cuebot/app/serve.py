@@ -35,7 +35,7 @@ def run_server(options: ServeOptions) -> int:
         token = options.token_file.read_text().strip()
         if not token:
             raise OSError(f"the token file {options.token_file} is empty; write a long random text into it")
-        return uvloop.run(_serve(options, token))
+        return int(uvloop.run(_serve(options, token)))
     except (CannotStart, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
         return 1
