@@ -240,6 +240,12 @@ class Layer:
         """Every frame has succeeded or was eaten."""
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
 
+    @property
+    def settled(self) -> bool:
+        """No frame will change of itself: each has succeeded, was eaten, or is dead."""
+        ended = (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD)
+        return sum(self.counts) == sum(self.counts[state] for state in ended)
+
 
 @dataclass(slots=True)
 class Edges:
@@ -277,6 +283,8 @@ class Depend:
     on_layer: str | None = None
     on_frame: int | None = None
     any_frame: bool = False
+    on_failure: bool = False
+    """Dead and eaten frames count as done (D14)."""
     active: bool = True
     created_us: Micros = Micros(0)
     satisfied: bytes = b""

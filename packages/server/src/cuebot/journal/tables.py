@@ -214,6 +214,7 @@ DEPEND: Final = Table(
     _text("on_layer", optional=True),
     _int("on_frame", optional=True),
     _flag("any_frame"),
+    _flag("on_failure"),
     _flag("active"),
     _int("created_us"),
     Column("satisfied", LargeBinary, nullable=False),

@@ -90,6 +90,7 @@ def depend_spec(
     return DependSpec(
         type=type,
         any_frame=any_frame,
+        on_failure=False,
         er_job=full_name(er_job),
         er_layer=er_layer or None,
         er_frame=er_frame,

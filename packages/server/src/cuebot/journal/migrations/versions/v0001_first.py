@@ -148,6 +148,7 @@ def upgrade() -> None:
         _text("on_layer", nullable=True),
         _int("on_frame", nullable=True),
         _flag("any_frame"),
+        _flag("on_failure"),
         _flag("active"),
         _int("created_us"),
         _bytes("satisfied"),
