@@ -38,7 +38,7 @@ class Disk:
     def commit(self, batch: Batch) -> None:
         """Make a batch durable; one that was committed before changes nothing."""
         fresh = [recorded for recorded in batch.events if recorded.seq > self.last_seq]
-        self._merge(batch.rows)
+        self.merge(batch.rows)
         self._fold(fresh)
         if fresh:
             _compare_rows(batch.rows, take_dirty(self.folded))
@@ -63,7 +63,8 @@ class Disk:
         compare_farms("rows", farm, "events", self.folded)
         return farm
 
-    def _merge(self, rows: Rows) -> None:
+    def merge(self, rows: Rows) -> None:
+        """Insert, replace and remove rows."""
         for kind, things in rows.things.items():
             self.things[kind].update({row["id"]: row for row in things})
         for kind, ids in rows.removed.items():

@@ -1,0 +1,277 @@
+"""Hosts: their reports, their silence, and what people do to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.errors import Invalid, NotFound, Refused
+from cuebot.domain.states import Cause, HostState, LockState
+from cuebot.domain.units import HOUR, MINUTE, SECOND
+from cuebot.sim.clock import START_US
+from cuebot.sim.small_farm import GIB, SmallFarm
+from cuebot.sim.specs import job_spec, layer_spec
+
+
+def running(**facts: Any) -> SmallFarm:
+    """A farm with one host on which both frames of `one/render` run, taken by the agent."""
+    farm = SmallFarm()
+    farm.host(**facts)
+    farm.launch(job_spec("one", layer_spec(range_text="1-2")))
+    for proc in farm.plan():
+        proc.launched = True
+    farm.take_launches()
+    return farm
+
+
+def causes(farm: SmallFarm) -> list[Cause]:
+    """Why runs have ended so far."""
+    return [event.cause for event in farm.events(ev.RunEnded)]
+
+
+def test_an_unknown_host_joins_the_default_allocation() -> None:
+    """A host is known from its first report on, UP, in the allocation where new hosts go."""
+    farm = SmallFarm()
+    assert farm.report("new", ["run-of-long-ago"]) == ["run-of-long-ago"]
+    host = farm.farm.host_named("new")
+    assert farm.farm.allocation_name(farm.farm.allocations[host.allocation_id]) == "local.general"
+    assert (host.state, host.lock) == (HostState.UP, LockState.OPEN)
+    assert host.memory == 16 * GIB - 524_288
+
+
+def test_a_tag_that_names_an_allocation_decides_where_a_new_host_goes() -> None:
+    """The first tag that is an allocation of the host's facility is its allocation."""
+    farm = SmallFarm()
+    facility = farm.farm.facility_by_name["local"]
+    farm.do(c.CreateAllocation("gpu", "", facility))
+    host = farm.host("new", tags=("other", "gpu"))
+    assert farm.farm.allocation_name(farm.farm.allocations[host.allocation_id]) == "local.gpu"
+
+
+def test_a_report_without_a_name_is_refused() -> None:
+    """A host needs a name."""
+    with pytest.raises(Invalid, match="name"):
+        SmallFarm().report("")
+
+
+def test_a_host_that_speaks_again_is_up_again() -> None:
+    """DOWN ends with any report; REPAIR does not."""
+    farm = SmallFarm()
+    host = farm.host()
+    farm.wait(301)
+    farm.do(c.Sweep())
+    assert host.state is HostState.DOWN
+    farm.report()
+    assert host.state is HostState.UP
+    farm.do(c.SetHostState(host.id, HostState.REPAIR))
+    farm.report()
+    assert host.state is HostState.REPAIR
+
+
+def test_what_a_host_has_changes_at_boot_and_only_while_nothing_is_reserved() -> None:
+    """Cores and memory follow a start-up report of an idle host."""
+    farm = running()
+    host = farm.farm.host_named("host0")
+    farm.report("host0", farm.farm.procs.values(), boot=True, cores=800)
+    assert host.cores == 400
+    farm.finish("one/render")
+    farm.report(cores=800)
+    assert host.cores == 400
+    farm.report(boot=True, cores=800)
+    assert host.cores == 800
+
+
+def test_a_run_that_is_not_current_is_named_to_its_host() -> None:
+    """The reply to a report lists the runs that the host should end, but not those that have ended."""
+    farm = running()
+    runs = list(farm.farm.procs.values())
+    farm.host("other")
+    assert farm.report("host0", [*runs, "stale"]) == ["stale"]
+    assert farm.report("other", runs) == [run.id for run in runs]
+
+
+def test_a_run_that_its_host_has_lost_is_given_up_after_a_minute() -> None:
+    """A run that was there and is missing for 60 s is over, uncharged."""
+    farm = running()
+    farm.wait(59)
+    farm.report()
+    assert causes(farm) == []
+    farm.wait(1)
+    farm.report()
+    assert causes(farm) == [Cause.NEVER_RECEIVED] * 2
+    assert farm.states("one/render") == "WW"
+    assert farm.plan()
+    assert farm.layer("one/render").frames.retries.tolist() == [0, 0]
+
+
+def test_our_agent_gets_a_launch_without_an_answer_again() -> None:
+    """A run that our agent never confirmed is sent again with the next report, not given up."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1")))
+    (run,) = farm.plan()
+    farm.core.launching.clear()
+    farm.take_launches()
+    farm.wait(3_600)
+    farm.report()
+    assert (farm.take_launches(), causes(farm)) == ([run.id], [])
+
+
+def test_another_agent_never_gets_a_launch_twice() -> None:
+    """A run that upstream's agent does not name a minute after its booking is given up."""
+    farm = SmallFarm()
+    farm.host(agent="", lease_us=0)
+    farm.launch(job_spec("one", layer_spec(range_text="1")))
+    farm.plan()
+    farm.core.launching.clear()
+    farm.take_launches()
+    farm.wait(60)
+    farm.report(agent="", lease_us=0)
+    assert (farm.take_launches(), causes(farm)) == ([], [Cause.NEVER_RECEIVED])
+
+
+def test_a_reboot_ends_what_ran() -> None:
+    """A later boot time and a missing run: it is over at once. A run that the host still names is not."""
+    farm = running()
+    first, second = farm.farm.procs.values()
+    farm.report("host0", [second], boot=True, boot_us=START_US + HOUR)
+    assert causes(farm) == [Cause.HOST_LOST]
+    assert first.id not in farm.farm.procs
+    assert second.id in farm.farm.procs
+
+
+def test_a_reboot_does_not_end_a_run_whose_launch_may_be_on_the_way() -> None:
+    """Our agent gets it again instead: giving it up could let it run twice."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1")))
+    (run,) = farm.plan()
+    farm.report(boot=True, boot_us=START_US + HOUR)
+    assert list(farm.farm.procs) == [run.id]
+
+
+def test_a_silent_host_is_down_and_its_runs_are_given_up_a_margin_after_the_lease() -> None:
+    """DOWN when the lease is over, its runs given up 60 s later."""
+    farm = running()
+    farm.wait(300)
+    farm.do(c.Sweep())
+    assert (farm.farm.host_named("host0").state, causes(farm)) == (HostState.DOWN, [])
+    farm.wait(60)
+    farm.do(c.Sweep())
+    assert causes(farm) == [Cause.HOST_LOST] * 2
+
+
+def test_a_short_lease_takes_its_host_down_early() -> None:
+    """A host is not booked in the margin between the end of its lease and the end of its runs."""
+    farm = running(lease_us=60 * SECOND)
+    farm.wait(60)
+    farm.do(c.Sweep())
+    assert (farm.farm.host_named("host0").state, causes(farm)) == (HostState.DOWN, [])
+    farm.wait(60)
+    farm.do(c.Sweep())
+    assert causes(farm) == [Cause.HOST_LOST] * 2
+
+
+def test_an_agent_without_a_lease_has_five_minutes() -> None:
+    """With any other agent runs are given up together with their host."""
+    farm = running(agent="", lease_us=0)
+    farm.wait(299)
+    farm.do(c.Sweep())
+    assert causes(farm) == []
+    farm.wait(1)
+    farm.do(c.Sweep())
+    assert causes(farm) == [Cause.HOST_LOST] * 2
+
+
+def test_no_lease_is_counted_from_before_the_server_began_to_listen() -> None:
+    """A server that has just started gives every host its whole lease."""
+    farm = running()
+    farm.farm.host_named("host0").ping_us = START_US - HOUR
+    farm.wait(299)
+    farm.do(c.Sweep())
+    assert causes(farm) == []
+
+
+def test_nimby_locks_and_unlocks_its_host() -> None:
+    """A report that says so locks an open host; another one opens it, but not what somebody locked."""
+    farm = SmallFarm()
+    host = farm.host(nimby_enabled=True)
+    farm.report(nimby_locked=True)
+    assert host.lock is LockState.NIMBY_LOCKED
+    farm.report()
+    assert host.lock is LockState.OPEN
+    farm.do(c.LockHost(host.id, LockState.LOCKED))
+    farm.report(nimby_locked=True)
+    farm.report()
+    assert host.lock is LockState.LOCKED
+
+
+def test_a_dropped_host_is_forgotten_until_it_reports() -> None:
+    """Its runs are over, it is found no more, and a later report makes it a new host."""
+    farm = running()
+    old = farm.farm.host_named("host0")
+    farm.do(c.DropHost(old.id))
+    assert causes(farm) == [Cause.HOST_LOST] * 2
+    with pytest.raises(NotFound):
+        farm.farm.host_named("host0")
+    assert farm.host().id != old.id
+
+
+def test_a_state_that_cannot_follow_is_refused() -> None:
+    """A host that is DOWN cannot be told to reboot."""
+    farm = SmallFarm()
+    host = farm.host()
+    farm.wait(400)
+    farm.do(c.Sweep())
+    with pytest.raises(Refused, match="DOWN and cannot become REBOOTING"):
+        farm.do(c.SetHostState(host.id, HostState.REBOOTING))
+
+
+def test_a_busy_host_stays_in_its_allocation() -> None:
+    """Moving a host is refused while it holds runs, and moves its facility along when it is idle."""
+    farm = running()
+    facility = farm.do(c.CreateFacility("cloud"))
+    allocation = farm.do(c.CreateAllocation("spot", "", facility))
+    host = farm.farm.host_named("host0")
+    with pytest.raises(Refused, match="runs 2 frames"):
+        farm.do(c.MoveHosts((host.id,), allocation))
+    farm.finish("one/render")
+    farm.do(c.MoveHosts((host.id,), allocation))
+    assert (host.allocation_id, host.facility_id) == (allocation, facility)
+
+
+def test_tags_are_added_once_and_removed() -> None:
+    """Manual tags are a set; a tag with a blank in it is refused."""
+    farm = SmallFarm()
+    host = farm.host()
+    for _ in range(2):
+        farm.do(c.AddHostTags(host.id, ("big", "fast")))
+    farm.do(c.RemoveHostTags(host.id, ("big", "64bit")))
+    assert (host.manual_tags, host.hardware_tags) == (("fast",), ())
+    with pytest.raises(Invalid, match="blanks"):
+        farm.do(c.AddHostTags(host.id, ("two words",)))
+
+
+def test_a_killed_run_is_killed_again_while_it_goes_on() -> None:
+    """The sweep repeats a kill after 15 s."""
+    farm = running()
+    farm.do(c.KillFrames(farm.frames("one/render", 0)))
+    run = farm.run_of("one/render", 0)
+    assert farm.take_kills() == [run.id]
+    for seconds, expected in ((10, []), (5, [run.id])):
+        farm.wait(seconds)
+        farm.keep(farm.core.sweep(farm.now_us))
+        assert farm.take_kills() == expected
+
+
+def test_five_minutes_of_silence_are_measured_from_the_last_report() -> None:
+    """A report starts the time anew."""
+    farm = running()
+    farm.wait(299)
+    farm.report("host0", farm.farm.procs.values())
+    farm.wait(2 * MINUTE // SECOND)
+    farm.do(c.Sweep())
+    assert farm.farm.host_named("host0").state is HostState.UP

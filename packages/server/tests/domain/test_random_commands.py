@@ -1,0 +1,78 @@
+"""Whatever people command in whatever order, the farm adds up, and its rows and its events tell the same."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cuebot.domain import commands as c
+from cuebot.domain.apply import apply
+from cuebot.domain.errors import FarmError
+from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
+from cuebot.domain.states import Cause, DependType
+from cuebot.engine.rows import load_farm
+from cuebot.sim.disk import Disk, compare_farms
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.specs import random_spec
+from cuebot.sim.truth import Truth
+from cuebot.sim.witness import Witness
+
+COMMANDS = ("retry", "eat", "kill", "release", "done", "depend", "satisfy", "unsatisfy", "finish", "fail", "kill job")
+
+
+def carry_out(farm: SmallFarm, what: str, luck: random.Random) -> None:
+    """Do one thing to a random target. A refusal is an answer, too."""
+    layer, other = luck.choice(list(farm.farm.layers.values())), luck.choice(list(farm.farm.layers.values()))
+    frames = {layer.id: as_indices(sorted(luck.sample(range(len(layer.frames)), luck.randint(1, len(layer.frames)))))}
+    depends = list(farm.farm.depends)
+    procs = list(farm.farm.procs.values())
+    command: c.Command | None = None
+    if what in ("finish", "fail") and procs:
+        status = 0 if what == "finish" else luck.choice((1, 33, 256, 286))
+        farm.end(luck.choice(procs), status, cause=luck.choice((Cause.EXITED, Cause.RUNNER_LOST)))
+    elif what == "depend":
+        command = c.AddDepend(
+            luck.choice(list(DependType)),
+            layer.job_id,
+            other.job_id,
+            er_layer=layer.id,
+            er_frame=luck.randrange(len(layer.frames)),
+            on_layer=other.id,
+            on_frame=luck.randrange(len(other.frames)),
+        )
+    elif what in ("satisfy", "unsatisfy") and depends:
+        depend = luck.choice(depends)
+        command = c.SatisfyDepends((depend,)) if what == "satisfy" else c.UnsatisfyDepend(depend)
+    elif what == "kill job":
+        command = c.KillJob(layer.job_id)
+    else:
+        kinds = {"retry": c.RetryFrames, "eat": c.EatFrames, "kill": c.KillFrames, "release": c.ReleaseFrames}
+        command = c.MarkDone(frames, (layer.id,)) if what == "done" else kinds.get(what, c.RetryFrames)(frames)
+    if command is not None:
+        with contextlib.suppress(FarmError):
+            farm.do(command)
+    farm.plan()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.lists(st.sampled_from(COMMANDS), max_size=25))
+def test_random_commands_leave_a_farm_that_adds_up(seed: int, whats: list[str]) -> None:
+    """`check` holds after every command, and a restart from rows or from events brings back the same farm."""
+    luck = random.Random(seed)
+    farm = SmallFarm()
+    farm.host(cores=800)
+    for number in range(2):
+        farm.do(c.Launch(random_spec(luck, f"job{number}")))
+    for what in whats:
+        carry_out(farm, what, luck)
+    folded, rows = Farm(), Disk(Witness(Truth()))
+    for batch in farm.batches:
+        for recorded in batch.events:
+            apply(folded, recorded.event, recorded.at_us)
+        rows.merge(batch.rows)
+    compare_farms("memory", farm.farm, "events", folded)
+    compare_farms("rows", load_farm(rows.rows(), farm.now_us), "events", folded)

@@ -1,0 +1,242 @@
+"""The core without a loop: what is answered, launched and published, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.errors import Exhausted, Forbidden
+from cuebot.domain.farm import Farm
+from cuebot.domain.limits import Limits
+from cuebot.domain.states import Cause
+from cuebot.engine.core import Core
+from cuebot.engine.ports import Answer
+from cuebot.engine.rows import load_farm
+from cuebot.sim.disk import Disk
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.specs import job_spec, layer_spec, spec_of
+from cuebot.sim.truth import Truth
+from cuebot.sim.witness import Witness
+
+
+def two_frames(**fields: Any) -> SmallFarm:
+    """A host and a job of two frames."""
+    farm = SmallFarm(**fields)
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1-2")))
+    return farm
+
+
+def restarted(farm: SmallFarm) -> Core:
+    """A core that has loaded what the first one committed."""
+    disk = Disk(Witness(Truth()))
+    for batch in farm.batches:
+        disk.merge(batch.rows)
+    loaded = load_farm(disk.rows(), farm.now_us)
+    return Core(loaded, last_seq=1_000, started_us=farm.now_us, new_id=farm.new_id)
+
+
+def test_a_reply_leaves_only_after_its_commit() -> None:
+    """A command is answered when the batch that holds it is durable, and not before."""
+    farm = SmallFarm()
+    answers: list[Any] = []
+    farm.core.execute(c.CreateShow("film"), c.Envelope(), farm.now_us, answers.append)
+    batch = farm.core.take()
+    assert (answers, len(batch.events)) == ([], 2)
+    tickets, _ = farm.core.committed(farm.now_us)
+    for ticket in tickets:
+        ticket.done(ticket.reply)
+    assert answers == [farm.farm.show_by_name["film"]]
+
+
+def test_a_request_id_is_carried_out_once() -> None:
+    """A repeated request gets the first answer and does nothing, also after a restart."""
+    farm = SmallFarm()
+    envelope = c.Envelope(request_id="r1")
+    first = farm.do(c.Launch(spec_of(job_spec("one"))), envelope)
+    assert farm.do(c.Launch(spec_of(job_spec("one"))), envelope) == first
+    core = restarted(farm)
+    assert core.execute(c.Launch(spec_of(job_spec("one"))), envelope, farm.now_us) == first
+    assert len(core.farm.jobs) == 1
+
+
+def test_a_repeated_request_waits_for_the_disk_like_the_first() -> None:
+    """The second asker is answered with a commit, not before."""
+    farm = SmallFarm()
+    answers: list[Any] = []
+    for _ in range(2):
+        farm.core.execute(c.CreateShow("film"), c.Envelope(request_id="r1"), farm.now_us, answers.append)
+    farm.core.take()
+    tickets, _ = farm.core.committed(farm.now_us)
+    assert (len(tickets), answers) == (2, [])
+    assert tickets[0].reply == tickets[1].reply
+
+
+def test_a_launch_leaves_only_after_its_booking_is_durable() -> None:
+    """Agents are told by `committed`, never by `plan`."""
+    farm = two_frames()
+    farm.take_launches()
+    farm.core.plan(farm.now_us)
+    assert farm.take_launches() == []
+    farm.commit()
+    assert farm.take_launches() == list(farm.farm.procs)
+
+
+def test_a_run_that_was_killed_before_its_launch_is_not_launched() -> None:
+    """A kill that is committed with the booking ends the run, and its frame waits."""
+    farm = two_frames()
+    farm.core.plan(farm.now_us)
+    farm.do(c.KillFrames(farm.frames("one/render", 0)))
+    assert len(farm.take_launches()) == 1
+    assert farm.states("one/render") == "WR"
+    assert [event.cause for event in farm.events(ev.RunEnded)] == [Cause.REFUSED]
+
+
+def test_bookings_without_an_answer_hold_the_scheduler_back() -> None:
+    """At the cap nothing is booked; an answer makes room and asks for a plan."""
+    farm = two_frames(limits=Limits(unlaunched_bookings=1))
+    farm.plan()
+    assert (farm.states("one/render"), farm.plan()) == ("RW", [])
+    (run,) = farm.farm.procs
+    farm.core.answered(run, Answer.TAKEN, "", farm.now_us)
+    assert farm.core.plan_wanted
+    assert len(farm.plan()) == 1
+
+
+def test_a_report_that_names_a_run_makes_room_as_an_answer_does() -> None:
+    """What the host has needs no answer any more."""
+    farm = two_frames(limits=Limits(unlaunched_bookings=1))
+    farm.plan()
+    farm.core.plan_wanted = False
+    farm.report("host0", farm.farm.procs.values())
+    assert farm.core.plan_wanted
+
+
+def test_a_refused_launch_waits_again_uncharged() -> None:
+    """A definite refusal ends the run."""
+    farm = two_frames()
+    run = farm.plan()[0]
+    farm.core.answered(run.id, Answer.REFUSED, "no room", farm.now_us)
+    farm.commit()
+    assert farm.states("one/render") == "WR"
+    assert [event.message for event in farm.events(ev.RunEnded)] == ["no room"]
+
+
+def test_a_refusal_after_a_launch_without_an_answer_proves_nothing() -> None:
+    """The first launch may still arrive, so the run is kept until a minute has passed."""
+    farm = two_frames()
+    run = farm.plan()[0]
+    farm.core.answered(run.id, Answer.UNKNOWN, "", farm.now_us)
+    farm.core.answered(run.id, Answer.REFUSED, "", farm.now_us)
+    farm.core.kill_answered(run.id, Answer.NOT_FOUND, farm.now_us)
+    assert run.id in farm.farm.procs
+    farm.wait(60)
+    farm.core.answered(run.id, Answer.REFUSED, "", farm.now_us)
+    farm.commit()
+    assert run.id not in farm.farm.procs
+
+
+def test_a_refusal_of_a_run_that_the_host_has_is_not_believed() -> None:
+    """A host that has named a run cannot refuse it any more."""
+    farm = two_frames()
+    farm.plan()
+    run = farm.run_of("one/render")
+    farm.report("host0", farm.farm.procs.values())
+    farm.core.answered(run.id, Answer.REFUSED, "", farm.now_us)
+    assert run.id in farm.farm.procs
+
+
+def test_after_a_restart_a_run_is_launched_again_or_confirmed() -> None:
+    """A run that the host names goes on; one that it lacks gets its launch again, and neither is given up."""
+    farm = two_frames()
+    runs = farm.plan()
+    core = restarted(farm)
+    command = c.ReportHost(farm.facts(), (c.RunFacts(runs[0].id, ""),))
+    orders = core.report_host(command, c.Envelope(), farm.now_us)
+    assert [order.run_id for _, found in orders.launches for order in found] == [runs[1].id]
+    assert set(core.farm.procs) == {run.id for run in runs}
+
+
+def test_a_kill_is_not_repeated_before_it_is_durable() -> None:
+    """The sweep leaves a kill alone that has not been committed."""
+    farm = two_frames()
+    farm.plan()
+    farm.core.execute(c.KillFrames(farm.frames("one/render", 0)), c.Envelope(), farm.now_us)
+    assert farm.core.sweep(farm.now_us).kills == []
+    farm.commit()
+    assert len(farm.take_kills()) == 1
+
+
+def test_too_many_commands_that_wait_for_the_disk_are_refused() -> None:
+    """The mailbox has a limit, and the refusal names it."""
+    farm = SmallFarm(limits=Limits(mailbox_commands=1))
+    farm.core.execute(c.Sweep(), c.Envelope(), farm.now_us, lambda reply: None)
+    with pytest.raises(Exhausted, match="mailbox_commands"):
+        farm.core.execute(c.Sweep(), c.Envelope(), farm.now_us, lambda reply: None)
+
+
+def test_a_draining_server_books_nothing() -> None:
+    """A server that is about to stop starts nothing new."""
+    farm = two_frames()
+    farm.core.draining = True
+    assert farm.plan() == []
+
+
+def test_authorize_can_forbid_a_command() -> None:
+    """What `authorize` raises refuses the command before it is decided."""
+
+    def nobody(envelope: c.Envelope, command: c.Command) -> None:
+        raise Forbidden(f"{envelope.actor} may not do that")
+
+    core = Core(Farm(), last_seq=0, started_us=0, new_id=lambda: "", authorize=nobody)
+    with pytest.raises(Forbidden, match="ann may not"):
+        core.execute(c.Seed(), c.Envelope(actor="ann"), 0)
+    assert not core.has_batch()
+
+
+def test_events_are_numbered_without_a_gap_and_keep_their_envelope() -> None:
+    """History has one number an event, and says who caused it."""
+    farm = two_frames()
+    recorded = [found for batch in farm.batches for found in batch.events]
+    assert [found.seq for found in recorded] == list(range(1, len(recorded) + 1))
+    assert recorded[-1].envelope.actor == "test"
+
+
+def test_a_report_without_news_is_answered_without_a_row() -> None:
+    """Telemetry alone writes nothing."""
+    farm = two_frames()
+    farm.report()
+    batches = len(farm.batches)
+    farm.wait(10)
+    assert farm.report() == []
+    assert [batch.events or batch.rows for batch in farm.batches[batches:]] == [farm.batches[-1].rows]
+    assert not farm.batches[-1].rows
+
+
+def test_the_oldest_answers_are_forgotten_first_also_after_a_restart() -> None:
+    """Requests are loaded in the order in which they were answered."""
+    farm = SmallFarm()
+    for number in range(3):
+        farm.do(c.CreateShow(f"film{number}"), c.Envelope(request_id=f"r{number}"))
+    for batch in farm.batches:
+        batch.rows.things.get("request", []).reverse()
+    farm.batches.reverse()
+    disk = Disk(Witness(Truth()))
+    for batch in farm.batches:
+        disk.merge(batch.rows)
+    assert list(load_farm(disk.rows(), farm.now_us).requests) == ["r0", "r1", "r2"]
+
+
+def test_a_removed_host_whose_allocation_is_gone_does_not_stop_a_restart() -> None:
+    """What remains of a dropped host needs nothing else."""
+    farm = SmallFarm()
+    facility = farm.farm.facility_by_name["local"]
+    allocation = farm.do(c.CreateAllocation("spot", "", facility))
+    host = farm.host("gone", tags=("spot",))
+    assert host.allocation_id == allocation
+    farm.do(c.DropHost(host.id))
+    farm.do(c.Delete("allocation", allocation))
+    assert restarted(farm).farm.hosts[host.id].removed

@@ -1,0 +1,176 @@
+"""The asyncio engine: it refuses while commits fail, goes on when they succeed again, and gives up in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import NotFound, Unavailable
+from cuebot.engine import engine as engine_module
+from cuebot.engine.engine import Engine, JournalLost
+from cuebot.engine.orders import Address, KillOrder, RunOrder
+from cuebot.engine.ports import Answer, Answered, Batch, JournalError, Recorded
+from cuebot.engine.rows import Rows
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.specs import job_spec, layer_spec, spec_of
+
+ENVELOPE = c.Envelope(actor="test")
+
+
+class FakeJournal:
+    """Keeps batches in memory; fails while it is told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.fails = False
+        self.tries = 0
+
+    async def commit(self, batch: Batch) -> None:
+        """Keep a batch, or fail."""
+        self.tries += 1
+        await asyncio.sleep(0)
+        if self.fails:
+            raise JournalError("the disk is full")
+        self.batches.append(batch)
+
+    def load(self) -> tuple[Rows, int]:
+        """Nothing is loaded here."""
+        return Rows(), 0
+
+
+class FakeAgents:
+    """Takes every run, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.launched: list[str] = []
+        self.killed: list[str] = []
+
+    def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
+        """Take runs."""
+        self.launched += [order.run_id for order in orders]
+        for order in orders:
+            answered(order.run_id, Answer.TAKEN, "")
+
+    def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
+        """End runs."""
+        self.killed += [order.run_id for order in orders]
+
+
+class Running:
+    """An engine on a small farm with a host, and its fakes."""
+
+    def __init__(self) -> None:
+        self.farm = SmallFarm()
+        self.farm.host()
+        self.journal, self.agents = FakeJournal(), FakeAgents()
+        self.engine = Engine(self.farm.core, self.journal, self.agents, lambda: self.farm.now_us)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Running]:
+    """Run an engine for the length of a test."""
+    found = Running()
+    task = asyncio.create_task(found.engine.run())
+    try:
+        yield found
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed commits are tried again soon."""
+    monkeypatch.setattr(engine_module, "COMMIT_RETRY_SECONDS", 0.01)
+
+
+async def until(happened: asyncio.Event) -> None:
+    """Wait, but not for ever."""
+    await asyncio.wait_for(happened.wait(), 5)
+
+
+async def test_a_job_is_booked_committed_and_launched() -> None:
+    """A submitted job reaches the agent by itself, its booking durable before."""
+    async with running() as found:
+        await found.engine.submit(c.Launch(spec_of(job_spec("one", layer_spec(range_text="1-3")))), ENVELOPE)
+        await found.engine.settled()
+        assert sorted(found.agents.launched) == sorted(found.farm.farm.procs)
+        assert len(found.agents.launched) == 3
+
+
+async def test_a_refused_command_raises_at_once() -> None:
+    """A refusal needs no commit."""
+    async with running() as found:
+        with pytest.raises(NotFound):
+            await found.engine.submit(c.KillJob("nothere"), ENVELOPE)
+        assert found.journal.batches == []
+
+
+async def test_new_intents_are_refused_while_commits_fail_and_accepted_afterwards() -> None:
+    """The command whose commit failed is answered once the same batch is durable; nothing is lost or done twice."""
+    async with running() as found:
+        found.journal.fails = True
+        waiting = asyncio.create_task(found.engine.submit(c.CreateShow("film"), ENVELOPE))
+        while found.journal.tries < 3:
+            await asyncio.sleep(0.005)
+        with pytest.raises(Unavailable, match="journal"):
+            await found.engine.submit(c.CreateShow("other"), ENVELOPE)
+        with pytest.raises(Unavailable):
+            await found.engine.report_host(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
+        assert not waiting.done()
+        found.journal.fails = False
+        assert await asyncio.wait_for(waiting, 5) == found.farm.farm.show_by_name["film"]
+        assert len(found.journal.batches) == 1
+        await found.engine.submit(c.CreateShow("other"), ENVELOPE)
+
+
+async def test_nothing_is_booked_while_commits_fail() -> None:
+    """The scheduler rests until the journal works again, and then goes on by itself."""
+    async with running() as found:
+        found.journal.fails = True
+        waiting = asyncio.create_task(found.engine.submit(c.Launch(spec_of(job_spec("one"))), ENVELOPE))
+        while found.journal.tries < 3:
+            await asyncio.sleep(0.005)
+        booked = len(found.farm.farm.procs)
+        assert found.agents.launched == []
+        await asyncio.sleep(0.05)
+        assert len(found.farm.farm.procs) == booked
+        found.journal.fails = False
+        await asyncio.wait_for(waiting, 5)
+        await found.engine.settled()
+        assert len(found.agents.launched) == 4
+
+
+async def test_a_journal_that_fails_for_too_long_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Giving up is JournalLost itself, with the journal's words."""
+    monkeypatch.setattr(engine_module, "COMMIT_GIVE_UP_SECONDS", 0.05)
+    found = Running()
+    found.journal.fails = True
+    task = asyncio.create_task(found.engine.run())
+    waiting = asyncio.create_task(found.engine.submit(c.CreateShow("film"), ENVELOPE))
+    with pytest.raises(JournalLost, match="the disk is full"):
+        await asyncio.wait_for(task, 5)
+    waiting.cancel()
+
+
+async def test_watchers_see_every_committed_event_in_order() -> None:
+    """Events reach watchers after their commit, numbered without a gap."""
+    async with running() as found:
+        seen: list[Recorded] = []
+        found.engine.watchers.append(seen.extend)
+        for name in ("film", "other"):
+            await found.engine.submit(c.CreateShow(name), ENVELOPE)
+        await found.engine.settled()
+        assert [recorded.seq for recorded in seen] == list(range(seen[0].seq, seen[0].seq + 4))
+
+
+async def test_a_report_is_answered_with_the_runs_to_end() -> None:
+    """The reply to a report leaves after its commit and names what is not current."""
+    async with running() as found:
+        command = c.ReportHost(found.farm.facts(), (c.RunFacts("stale", "stale"),))
+        assert await asyncio.wait_for(found.engine.report_host(command, ENVELOPE), 5) == ["stale"]

@@ -1,0 +1,167 @@
+"""The simulator itself: fifty seeds keep every promise, a seed repeats, and planted mistakes are found."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from cuebot.decide import Settings
+from cuebot.domain.states import Cause
+from cuebot.domain.units import SECOND, Micros
+from cuebot.engine.core import Core
+from cuebot.engine.orders import RunOrder, run_order
+from cuebot.sim import main, run_seed, world
+from cuebot.sim.clock import Clock
+from cuebot.sim.faults import CALM, Faults
+from cuebot.sim.network import Network
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.specs import job_spec
+from cuebot.sim.truth import Process, ProcessState, Truth, Violation
+
+
+@pytest.mark.parametrize("first", range(1, 51, 10))
+def test_fifty_seeds_keep_every_promise(first: int) -> None:
+    """Ten seeds with faults: no frame is lost or runs twice, and every one that can end, ends."""
+    failed = [
+        f"{found.problem}; replay: {found.replay}" for found in map(run_seed, range(first, first + 10)) if found.problem
+    ]
+    assert failed == []
+
+
+def test_a_seed_repeats_whatever_the_hash_seed_of_the_process() -> None:
+    """The same seed ends with the same hash in processes that order sets of strings differently."""
+    program = "from cuebot.sim import run_seed; print([run_seed(seed).hash for seed in (3, 5)])"
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(hashes) == 1
+
+
+def test_other_seeds_are_other_worlds() -> None:
+    """Two seeds do not end alike."""
+    assert run_seed(1).hash != run_seed(2).hash
+
+
+def test_the_command_says_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
+    """`cuefarm sim` ends with 0 and a verdict when all is well."""
+    assert main(["--seeds", "2", "--first", "7"]) == 0
+    assert "2 seeds kept every promise" in capsys.readouterr().out
+
+
+def test_a_failure_names_the_command_that_repeats_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A core that launches before its booking is durable is found, and the seed is named."""
+    honest = Core.plan
+
+    def hasty(core: Core, now_us: int) -> int:
+        booked = honest(core, now_us)
+        core.take()
+        return booked
+
+    monkeypatch.setattr(Core, "plan", hasty)
+    assert main(["--seeds", "1", "--first", "3"]) == 1
+    assert "replay: cuefarm sim --seeds 1 --first 3" in capsys.readouterr().out
+
+
+def test_a_server_that_gives_runs_up_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does not wait for the end of the lease ends runs in its books that truly go on."""
+    monkeypatch.setattr(world, "Settings", lambda: Settings(lease_margin_us=Micros(-30 * SECOND)))
+    problems = {run_seed(seed).problem.split(" in the books, ")[-1] for seed in range(1, 21)}
+    assert "but it truly runs" in problems
+
+
+def order(farm: SmallFarm, run_id: str) -> RunOrder:
+    """An order for the first frame of `one/render` under some run id."""
+    return replace(run_order(farm.farm, next(iter(farm.farm.procs.values()))), run_id=run_id)
+
+
+@pytest.fixture
+def booked() -> SmallFarm:
+    """A farm with runs."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one"))
+    farm.plan()
+    return farm
+
+
+def process(wanted: RunOrder) -> Process:
+    """A process that has a second of work to do."""
+    return Process(wanted, 1_000_000, 0, 0, Cause.EXITED)
+
+
+def test_truth_knows_when_a_frame_runs_twice(booked: SmallFarm) -> None:
+    """Two processes of one frame at once are a violation, whatever hosts they are on."""
+    truth = Truth()
+    truth.go("a", 400, 10**9, process(order(booked, "first")))
+    with pytest.raises(Violation, match="runs twice at once"):
+        truth.go("b", 400, 10**9, process(order(booked, "second")))
+
+
+def test_a_suspended_process_does_not_run(booked: SmallFarm) -> None:
+    """While a process is suspended another one may render its frame, but then the first may not go on."""
+    truth = Truth()
+    first, second = process(order(booked, "first")), process(order(booked, "second"))
+    truth.go("a", 400, 10**9, first)
+    truth.stop("a", first, ProcessState.SUSPENDED)
+    truth.go("b", 400, 10**9, second)
+    with pytest.raises(Violation, match="runs twice at once"):
+        truth.go("a", 400, 10**9, first)
+
+
+def test_truth_knows_when_a_host_has_too_much_to_do(booked: SmallFarm) -> None:
+    """A process that takes more than the host has is a violation."""
+    with pytest.raises(Violation, match="of 50 core units"):
+        Truth().go("a", 50, 10**9, process(order(booked, "first")))
+
+
+@pytest.mark.parametrize("lost", ["request_lost", "reply_lost"])
+def test_a_call_that_is_lost_fails_after_its_deadline(lost: str) -> None:
+    """Whoever asks learns that there was no answer, and only whether the request was lost differs."""
+    clock = Clock()
+    network = Network(clock, random.Random(1), Faults(**{lost: 1.0}))
+    line = SmallLine()
+    heard: list[str] = []
+    network.call(
+        line,
+        upwards=True,
+        handle=lambda reply: (heard.append("handled"), reply("yes"))[0],
+        answered=heard.append,
+        failed=lambda: heard.append("failed"),
+    )
+    while not heard or heard[-1] != "failed":
+        clock.step()
+    assert heard == (["failed"] if lost == "request_lost" else ["handled", "failed"])
+
+
+def test_a_calm_network_answers() -> None:
+    """Without faults each call is handled once and answered once."""
+    clock = Clock()
+    heard: list[str] = []
+    Network(clock, random.Random(1), CALM).call(
+        SmallLine(), upwards=False, handle=lambda reply: reply("yes"), answered=heard.append, failed=lambda: None
+    )
+    for _ in range(3):
+        clock.step()
+    assert heard == ["yes"]
+
+
+class SmallLine:
+    """A connection that is never cut."""
+
+    cut_up = False
+    cut_down = False
