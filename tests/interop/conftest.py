@@ -1,20 +1,16 @@
-"""Upstream's published clients and agent, installed beside ours in an environment of their own (`make test` makes it)."""
+"""Upstream's published clients and agent, in an environment of their own that `make test` makes."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from farm_process import FarmProcess, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-
-from farm_process import FarmProcess, wait_for  # the folder of the tests is no package
-
 UPSTREAM = Path(os.environ.get("CUEFARM_UPSTREAM", ROOT / ".venv-upstream")) / "bin"
 
 Upstream = Callable[..., subprocess.CompletedProcess[str]]

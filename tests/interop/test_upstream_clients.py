@@ -30,7 +30,8 @@ host.addTags(["upstreamtag"])
 comment = job.addComment("subject", "message")
 result = {
     "state": again.state(), "paused": again.isPaused(), "priority": again.priority(), "max_cores": again.maxCores(),
-    "layers": [x.name() for x in layers], "frames": len(frames), "min_memory": opencue.api.getLayer(layers[0].id()).minMemory(),
+    "layers": [x.name() for x in layers], "frames": len(frames),
+    "min_memory": opencue.api.getLayer(layers[0].id()).minMemory(),
     "depends": [d.type() for d in layers[1].getWhatThisDependsOn()],
     "tags": list(opencue.api.findHost(host.name()).tags()), "comments": [c.message() for c in job.getComments()],
     "alloc": opencue.api.findAllocation("local.general").name(), "show": opencue.api.findShow("testing").name(),
