@@ -128,8 +128,8 @@ def satisfied_by(
 ) -> list[ev.Event]:
     """What is satisfied because these frames succeeded, and, where that made it so, because the layer is complete.
 
-    `failed` frames died or were eaten: that satisfies only depends for which failure counts as done. One event a depend,
-    whichever reason satisfies it.
+    `failed` frames died or were eaten: that satisfies only depends for which failure counts as done. One event a
+    depend, whichever reason satisfies it.
     """
     events: list[ev.Event] = []
     succeeded = set(indices.tolist())
