@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from cuebot import decide as decide_module
 from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound, Unavailable
 from cuebot.engine import engine as engine_module
-from cuebot.engine.engine import Engine, JournalLost
+from cuebot.engine.engine import Engine, FarmUnsound, JournalLost
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered, Batch, JournalError, Recorded
 from cuebot.engine.rows import Rows
@@ -174,3 +175,22 @@ async def test_a_report_is_answered_with_the_runs_to_end() -> None:
     async with running() as found:
         command = c.ReportHost(found.farm.facts(), (c.RunFacts("stale", "stale"),))
         assert await asyncio.wait_for(found.engine.report_host(command, ENVELOPE), 5) == ["stale"]
+
+
+async def test_memory_that_contradicts_itself_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that could be applied only in part is never committed: intents are refused, and the engine ends."""
+
+    def broken(farm: object, event: object, at_us: int) -> None:
+        raise AssertionError("an illegal step")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with running() as engine_running:
+            monkeypatch.setattr(decide_module, "apply", broken)
+            with pytest.raises(AssertionError):
+                await engine_running.engine.submit(c.CreateShow("newshow"), ENVELOPE)
+            with pytest.raises(Unavailable):
+                await engine_running.engine.submit(c.CreateShow("othershow"), ENVELOPE)
+            await asyncio.sleep(0.1)
+    assert caught.group_contains(FarmUnsound)
+    committed = [recorded.event for batch in engine_running.journal.batches for recorded in batch.events]
+    assert not any("newshow" in str(event) for event in committed)

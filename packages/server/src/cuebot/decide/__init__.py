@@ -18,7 +18,7 @@ from cuebot.domain.apply import apply
 from cuebot.domain.events import Event
 from cuebot.domain.farm import Farm
 
-__all__ = ["Context", "Settings", "decide", "step"]
+__all__ = ["Context", "Settings", "apply_all", "decide", "step"]
 
 Decision = list[Event] | tuple[list[Event], Any]
 
@@ -73,11 +73,16 @@ def decide(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event
 def step(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event], Any]:
     """Carry out a command: decide, apply, and apply what follows. Returns every event in order, and the reply."""
     events, reply = decide(farm, command, context)
+    return apply_all(farm, events, context.now_us), reply
+
+
+def apply_all(farm: Farm, events: list[Event], now_us: int) -> list[Event]:
+    """Apply events and everything that follows of itself. Returns every event in order."""
     done: list[Event] = []
     pending = deque(events)
     while pending:
         event = pending.popleft()
-        apply(farm, event, context.now_us)
+        apply(farm, event, now_us)
         done.append(event)
         pending.extend(consequences(farm, event))
-    return done, reply
+    return done

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cuebot.decide import Context, Settings, step
+from cuebot.decide import Context, Settings, apply_all, decide
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
-from cuebot.domain.errors import Exhausted
+from cuebot.domain.errors import Exhausted, FarmError
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 from cuebot.domain.nouns import Host, Proc
@@ -91,6 +91,9 @@ class Core:
         self.limits = limits
         self.counters = Counters()
         self.plan_wanted = True
+        self.sound = True
+        """False once a command could be applied only in part, which is a bug: memory is not to be trusted any more, and
+        nothing of it may be committed."""
         self.draining = False
         """No new bookings: the server is about to stop."""
         self.launching: set[str] = set()
@@ -131,11 +134,15 @@ class Core:
 
     def _carry_out(self, command: c.Command, envelope: c.Envelope, now_us: int) -> Any:
         self.counters.commands += 1
+        context = self.context(now_us)
         try:
-            events, reply = step(self.farm, command, self.context(now_us))
-        except Exception:
+            events, reply = decide(self.farm, command, context)
+        except FarmError:
             self.counters.refused += 1
             raise
+        self.sound = False
+        events = apply_all(self.farm, events, now_us)
+        self.sound = True
         if envelope.request_id and events:
             answered = ev.RequestAnswered(envelope.request_id, reply)
             apply(self.farm, answered, now_us)

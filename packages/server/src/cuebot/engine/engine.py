@@ -29,6 +29,10 @@ class JournalLost(RuntimeError):
     """The journal has failed for too long, or belongs to another server now; memory holds what the disk does not."""
 
 
+class FarmUnsound(RuntimeError):
+    """A bug left memory half changed; nothing of it is committed, and a restart loads what is durable."""
+
+
 class Engine:
     """The single owner of a farm."""
 
@@ -55,20 +59,25 @@ class Engine:
         """Carry out a command and return its reply once it is durable. Raises FarmError to refuse."""
         self._refuse_while_stalled()
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.core.execute(command, envelope, self.now_us(), _resolve(waiter))
-        self._wake()
+        try:
+            self.core.execute(command, envelope, self.now_us(), _resolve(waiter))
+        finally:
+            self._wake()
         return await waiter
 
     async def report_host(self, command: c.ReportHost, envelope: c.Envelope) -> list[str]:
         """Take in a host's report. Returns the ids of reported runs that it should end."""
         self._refuse_while_stalled()
         waiter: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        orders = self.core.report_host(command, envelope, self.now_us(), _resolve(waiter))
-        self._give(orders)
-        self._wake()
+        try:
+            self._give(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
+        finally:
+            self._wake()
         return await waiter
 
     def _refuse_while_stalled(self) -> None:
+        if not self.core.sound:
+            raise Unavailable("the server found a contradiction in its memory and is about to end; start it again")
         if self.stalled_since is not None:
             raise Unavailable("the journal cannot be written now; nothing was done; try again")
 
@@ -95,7 +104,7 @@ class Engine:
             await asyncio.sleep(0.01)
 
     def _wake(self) -> None:
-        if self.core.has_batch() or self.core.plan_wanted:
+        if self.core.has_batch() or self.core.plan_wanted or not self.core.sound:
             self._work.set()
 
     async def _commit(self) -> None:
@@ -105,9 +114,11 @@ class Engine:
             self._idle.set()
             await self._work.wait()
             self._work.clear()
+            self._end_if_unsound()
             while self.core.has_batch() or self.core.plan_wanted:
                 self._idle.clear()
                 await asyncio.sleep(0)  # whatever has arrived already joins this batch
+                self._end_if_unsound()
                 self._plan_slice()
                 if not self.core.has_batch():
                     continue
@@ -144,6 +155,12 @@ class Engine:
                     log.info("commits succeed again", stalled_s=round(loop.time() - self.stalled_since, 1))
                     self.stalled_since = None
                 return
+
+    def _end_if_unsound(self) -> None:
+        if not self.core.sound:
+            raise FarmUnsound(
+                "an event could be applied only in part; what is on disk is sound: start the server again"
+            )
 
     def _plan_slice(self) -> None:
         if self.core.plan_wanted:
