@@ -3,13 +3,10 @@
 Starts the real agent (runner and link) on a free port and a spool of its own, and plays the server: launches `true`
 with a bounded number in flight, and acknowledges each outcome. Each frame makes a log file, so the disk below $TMPDIR
 counts: on ext4 a new file can cost ten times as much while thousands were deleted nearby within the last seconds.
-
-    python benchmarks/agent.py [--frames 3000] [--in-flight 64] [--command true] [--idle-seconds 20]
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
@@ -18,11 +15,17 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import psutil
 from opencue_proto import report_pb2, report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
+
+from benchmarks.table import Figure
+
+FRAMES = 2_000
+IN_FLIGHT = 64
 
 
 class ReportServer(report_pb2_grpc.RqdReportInterfaceServicer):
@@ -53,65 +56,47 @@ def cpu_seconds(process: psutil.Process) -> float:
     return used.user + used.system
 
 
-async def measure(frames: int, in_flight: int, command: str, idle_seconds: float, folder: Path) -> None:
-    """Run the frames and print what it took."""
+def figures() -> Iterator[Figure]:
+    """Measure an agent of its own, started for this."""
+    with tempfile.TemporaryDirectory(prefix="cuefarm-bench-", dir=os.environ.get("TMPDIR")) as folder:
+        yield from asyncio.run(measure(Path(folder)))
+
+
+async def measure(folder: Path) -> list[Figure]:
+    """Run the frames and say what it took."""
     servicer = ReportServer()
     server = grpc.aio.server()
     report_pb2_grpc.add_RqdReportInterfaceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    words = [
-        "--server",
-        f"127.0.0.1:{port}",
-        "--port",
-        "0",
-        "--spool",
-        str(folder / "spool"),
-        "--cores",
-        str(in_flight),
-    ]
-    agent = subprocess.Popen([sys.executable, "-m", "rqd", *words, "--log-level", "warning"])
+    words = ["--server", f"127.0.0.1:{port}", "--port", "0", "--spool", str(folder / "spool")]
+    words += ["--cores", str(IN_FLIGHT), "--log-level", "warning"]
+    agent = subprocess.Popen([sys.executable, "-m", "rqd", *words])
     try:
         started = time.perf_counter()
         address = await asyncio.wait_for(servicer.address, 20)
-        print(f"start to first report   {time.perf_counter() - started:8.2f} s")
+        found = [Figure("agent: start to first report", time.perf_counter() - started, "s")]
         runner = psutil.Process(agent.pid)
         link = runner.children()[0]
-        await measure_idle(runner, link, idle_seconds)
         async with grpc.aio.insecure_channel(address) as channel:
             stub = rqd_pb2_grpc.RqdInterfaceStub(channel)
-            await run_frames(servicer, stub, 200, in_flight, command, folder)  # warm up
+            await run_frames(servicer, stub, 200, folder)  # warm up
             before = [cpu_seconds(process) for process in (runner, link)]
             started = time.perf_counter()
-            await run_frames(servicer, stub, frames, in_flight, command, folder)
+            await run_frames(servicer, stub, FRAMES, folder)
             wall = time.perf_counter() - started
-        runner_us, link_us = (
-            (cpu_seconds(process) - earlier) / frames * 1e6
-            for process, earlier in zip((runner, link), before, strict=True)
-        )
-        print(f"frames a second         {frames / wall:8.0f}    ({frames} x {command!r}, {in_flight} in flight)")
-        print(f"CPU a frame, runner     {runner_us:8.0f} us")
-        print(f"CPU a frame, link       {link_us:8.0f} us")
+        found.append(Figure("agent alone: `true` with log and exit status", FRAMES / wall, "frames/s"))
+        for name, process, earlier in zip(("runner", "link"), (runner, link), before, strict=True):
+            used_us = (cpu_seconds(process) - earlier) / FRAMES * 1e6
+            found.append(Figure(f"agent alone: CPU a frame, {name}", used_us, "us"))
+        return found
     finally:
         agent.send_signal(signal.SIGTERM)
         agent.wait(20)
         await server.stop(0)
 
 
-async def measure_idle(runner: psutil.Process, link: psutil.Process, seconds: float) -> None:
-    """Print what an idle agent holds and uses."""
-    for name, process in (("runner", runner), ("link", link)):
-        memory = process.memory_full_info()
-        print(f"memory of the {name:6}    {memory.rss / 1e6:8.1f} MB resident, {memory.pss / 1e6:.1f} MB proportional")
-    before = cpu_seconds(runner) + cpu_seconds(link)
-    await asyncio.sleep(seconds)
-    used = cpu_seconds(runner) + cpu_seconds(link) - before
-    print(f"idle, both              {used / seconds * 100:8.2f} % of a core")
-
-
-async def run_frames(
-    servicer: ReportServer, stub: rqd_pb2_grpc.RqdInterfaceStub, count: int, in_flight: int, command: str, folder: Path
-) -> None:
+async def run_frames(servicer: ReportServer, stub: rqd_pb2_grpc.RqdInterfaceStub, count: int, folder: Path) -> None:
     """Run so many frames, a bounded number at a time."""
     remaining = iter(range(count))
 
@@ -124,7 +109,7 @@ async def run_frames(
                 frame_id=run_id,
                 frame_name=f"{number:04d}-bench",
                 job_name=f"bench-{count}",
-                command=command,
+                command="true",
                 user_name="bench",
                 log_dir=str(folder / "logs"),
                 num_cores=100,
@@ -132,20 +117,4 @@ async def run_frames(
             await stub.LaunchFrame(rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=frame))
             assert await outcome == 0
 
-    await asyncio.gather(*(keep_running() for _ in range(in_flight)))
-
-
-def main() -> None:
-    """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description="How many frames a second one agent runs, and what each costs.")
-    parser.add_argument("--frames", type=int, default=3000)
-    parser.add_argument("--in-flight", type=int, default=64)
-    parser.add_argument("--command", default="true")
-    parser.add_argument("--idle-seconds", type=float, default=20.0)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="cuefarm-bench-", dir=os.environ.get("TMPDIR")) as folder:
-        asyncio.run(measure(given.frames, given.in_flight, given.command, given.idle_seconds, Path(folder)))
-
-
-if __name__ == "__main__":
-    main()
+    await asyncio.gather(*(keep_running() for _ in range(IN_FLIGHT)))
