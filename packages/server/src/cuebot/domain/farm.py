@@ -225,9 +225,13 @@ class Farm:
 
 def restore(kind: str, values: dict[str, Any]) -> Any:
     """A noun from its stored values, as JSON or SQL hand them back."""
-    noun = NOUNS[kind]
-    hints = _hints(noun)
-    return noun(**{name: msgspec.convert(values[name], hints[name], strict=False) for name in values if name in hints})
+    return NOUNS[kind](**typed(kind, values))
+
+
+def typed(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Some stored values of a noun with the types of its fields; what is no field is left out."""
+    hints = _hints(NOUNS[kind])
+    return {name: msgspec.convert(values[name], hints[name], strict=False) for name in values if name in hints}
 
 
 @cache
