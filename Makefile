@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
+UPSTREAM = $(CURDIR)/.venv-upstream
 SEEDS  ?= 50
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test check bench sim proto clean
+.PHONY: help venv upstream demo up test check bench sim proto clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +28,15 @@ demo: venv ## start a farm, render a real animation on it, print where the movie
 up: venv ## start a farm on this machine and stay (Ctrl-C stops it)
 	@$(BIN)/cuefarm up
 
-test: venv ## run every test
-	$(BIN)/python -m pytest
+test: venv upstream ## run every test
+	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest
+
+upstream: $(UPSTREAM)/.installed ## install OpenCue's published clients and agent into .venv-upstream, as peers for tests
+
+$(UPSTREAM)/.installed: requirements-upstream.txt
+	@test -x $(UPSTREAM)/bin/python || $(PYTHON) -m venv $(UPSTREAM)
+	$(UPSTREAM)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-upstream.txt
+	@touch $@
 
 check: venv ## lint, types, layer contracts
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from opencue_proto import cue_pb2, cue_pb2_grpc
 from benchmarks.table import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "e2e"))
-from farm_process import FarmProcess, layer, spec, wait_for  # noqa: E402 - the tests' folder is no package
+from farm_process import FarmProcess, layer, spec, wait_for
 
 FRAMES = 1_000
 SUBMITTED = 100_000

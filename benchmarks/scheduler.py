@@ -36,7 +36,8 @@ def figures() -> Iterator[Figure]:
         host.reported, host.free_memory = True, KiB(60 << 20)
         farm.hosts_table.refresh(host, farm.used_on(host))
     layers = "".join(
-        f'<layer name="layer{n}" type="Render"><cmd>true</cmd><range>1-100</range><chunk>1</chunk><memory>1g</memory></layer>'
+        f'<layer name="layer{n}" type="Render"><cmd>true</cmd><range>1-100</range><chunk>1</chunk>'
+        "<memory>1g</memory></layer>"
         for n in range(4)
     )
     for number in range(JOBS):

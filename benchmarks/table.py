@@ -47,7 +47,8 @@ def keep(figures: Sequence[Figure], root: Path) -> None:
     lines = [
         "# Figures",
         "",
-        f"Measured by `make bench` in one run on {machine}; such machines are noisy, so read them as orders of magnitude.",
+        f"Measured by `make bench` in one run on {machine}; such machines are noisy, so read them as",
+        "orders of magnitude.",
         "Missed goals are listed as measured.",
         "",
         "| what | measured | goal | |",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from farm_process import FarmProcess  # noqa: E402 - the folder of the tests is no package
+from farm_process import FarmProcess
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,9 @@ class FarmProcess:
         command = [sys.executable, "-m", "cuebot.app.cli", "up", "--data", str(self.data)]
         command += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--log-level", "warning", *self.extra]
         with (self.data / "server.log").open("ab") as log:
-            self.server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.server = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         pid = self.server.pid
         wait_for(lambda: self._announced().get("pid") == pid or self._died(), START_SECONDS, "the server to start")
         wait_for(lambda: self.agents() or "--no-agent" in self.extra, START_SECONDS, "the agent to start")
@@ -101,22 +103,24 @@ class FarmProcess:
     def agents(self) -> list[psutil.Process]:
         """The agents' main processes (the runners)."""
         found = []
-        for path in sorted((self.data / "run").glob("agent-*.json")):
-            facts = json.loads(path.read_text())
+        for lock in sorted((self.data / "run").glob("agent-*/lock")):
             try:
-                process = psutil.Process(facts["pid"])
-                if abs(process.create_time() - facts["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+                process = psutil.Process(int(lock.read_text()))
+                if str(lock.parent) in process.cmdline():
                     found.append(process)
-            except psutil.NoSuchProcess:
+            except (psutil.NoSuchProcess, ValueError):
                 continue
         return found
 
-    def link(self) -> psutil.Process:
-        """The gRPC side of the first agent."""
+    def link(self) -> psutil.Process | None:
+        """The gRPC side of the first agent, while it has one."""
         for child in self.agents()[0].children():
-            if any("rqd.link" in word for word in child.cmdline()):
-                return child
-        raise AssertionError("the agent has no link")
+            try:
+                if "rqd.link" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                    return child
+            except psutil.NoSuchProcess:
+                continue
+        return None
 
     def words(self) -> str:
         """What the server said."""

@@ -65,8 +65,9 @@ def test_killed_link(new_farm: NewFarm, tmp_path: Path) -> None:
     job = farm.launch("link", layer("work", recording(out, 0.3), f"1-{FRAMES}"))
     for count in (1, FRAMES // 2):
         wait_for(lambda n=count: started(out) >= n, 30, "frames to run")
-        send(farm.link(), signal.SIGKILL)
-        wait_for(lambda: farm.agents()[0].children(), 10, "another link")
+        link = wait_for(farm.link, 10, "a link")
+        send(link, signal.SIGKILL)
+        wait_for(lambda old=link.pid: (now := farm.link()) and now.pid != old, 10, "another link")
     assert farm.wait_job(job).succeededFrames() == FRAMES
     assert_each_ran_once(out)
 
@@ -75,13 +76,14 @@ def test_killed_runner(new_farm: NewFarm, tmp_path: Path) -> None:
     """After SIGKILL of the runner its frames are ended, reported as lost, and run again without a charge."""
     farm, out = new_farm(), tmp_path / "out"
     out.mkdir()
-    job = farm.launch("runner", layer("work", recording(out, 0.5), "1-6"))
+    job = farm.launch("runner", layer("work", recording(out, 3), "1-6"))
     wait_for(lambda: started(out) >= 1, 30, "frames to run")
     send(farm.agents()[0], signal.SIGKILL)
     finished = farm.wait_job(job, 90)
     assert finished.succeededFrames() == 6
     assert [frame.retries() for frame in finished.getFrames()] == [0] * 6
-    for number in range(1, 7):  # a start without an end is a run that was lost and ended
+    for number in range(1, 7):  # a start without an end is a run that was lost, and was ended
+        assert (out / str(number)).read_text().split()[-2:] == ["start", "end"]
         assert (out / str(number)).read_text().split().count("end") == 1
 
 

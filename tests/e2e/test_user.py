@@ -8,14 +8,16 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
 from farm_process import FarmProcess, layer, spec, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_turntable(farm: FarmProcess, tmp_path: Path, monkeypatch) -> None:
+def test_turntable(farm: FarmProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`pycuerun examples/turntable.outline 1-4` renders every frame and its picture."""
     monkeypatch.setenv("OUTLINE_OUTLINE_SESSION_DIR", str(tmp_path / "sessions"))
+    monkeypatch.chdir(tmp_path)
     submitted = farm.run("pycuerun", str(ROOT / "examples" / "turntable.outline"), "1-4")
     assert submitted.returncode == 0, submitted.stderr
     name = re.findall(r"^\s+(\S+)$", submitted.stdout, re.MULTILINE)[-1]
@@ -23,9 +25,10 @@ def test_turntable(farm: FarmProcess, tmp_path: Path, monkeypatch) -> None:
     assert job.succeededFrames() == job.totalFrames() > 4
 
 
-def test_python_script(farm: FarmProcess, tmp_path: Path, monkeypatch) -> None:
+def test_python_script(farm: FarmProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`python examples/turntable.py` submits the same job."""
     monkeypatch.setenv("OUTLINE_OUTLINE_SESSION_DIR", str(tmp_path / "sessions"))
+    monkeypatch.chdir(tmp_path)
     environment_python = Path(sys.executable).name
     submitted = farm.run(environment_python, str(ROOT / "examples" / "turntable.py"), "1-2")
     assert submitted.returncode == 0, submitted.stderr
@@ -74,7 +77,7 @@ def test_pause_priority_explain(farm: FarmProcess) -> None:
 
 
 def test_failing_frame_and_retry(farm: FarmProcess, tmp_path: Path) -> None:
-    """A frame that fails too often is dead with its exit status; once the cause is mended, `-retry` finishes the job."""
+    """A frame that fails too often is dead with its exit status; once that is mended, `-retry` finishes the job."""
     gate = tmp_path / "gate"
     job = farm.launch("failing", layer("work", f"test -e {gate} || exit 7", "1-2"), job="<maxretries>1</maxretries>")
     wait_for(lambda: farm.connect().api.getJob(job.id()).deadFrames() == 2, 30, "both frames to die")
@@ -136,11 +139,8 @@ def test_unknown_show(farm: FarmProcess) -> None:
     """Launching for an unknown show says how to create it; after doing so the launch succeeds."""
     opencue = farm.connect()
     text = spec("newshow", layer("work", "true", "1"), show="dragon")
-    try:
+    with pytest.raises(opencue.CueException, match="cueadmin -create-show dragon"):
         opencue.api.launchSpecAndWait(text)
-        raise AssertionError("launched for a show that does not exist")
-    except opencue.CueException as error:
-        assert "cueadmin -create-show dragon" in str(error)
     assert farm.run("cueadmin", "-create-show", "dragon", "-force").returncode == 0
     assert farm.run("cueadmin", "-create-sub", "dragon", "local.general", "10", "10", "-force").returncode == 0
     assert farm.wait_job(opencue.api.launchSpecAndWait(text)[0]).succeededFrames() == 1

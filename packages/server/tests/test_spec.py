@@ -104,6 +104,7 @@ def test_a_whole_document_is_understood() -> None:
         DependSpec(
             type="LAYER_ON_LAYER",
             any_frame=True,
+            on_failure=False,
             er_job="testing-sh_010-testuser_comp",
             er_layer="bty_pass",
             er_frame=None,

@@ -300,3 +300,11 @@ def test_a_good_document_with_a_hole_is_a_spec_or_an_invalid_argument(position: 
         str(error).encode()
     else:
         assert spec.jobs
+
+
+def test_root_may_own_jobs_where_that_is_allowed() -> None:
+    """On a farm that root runs alone, root's jobs are read and their user id 0 is dropped."""
+    text = changed(">testuser<", ">root<")
+    text = re.sub("<uid>.*?</uid>", "<uid>0</uid>", text)
+    spec = parse_spec(text, allow_root=True)
+    assert (spec.user, spec.uid) == ("root", None)

@@ -14,12 +14,14 @@ from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 
-def two_layers(type: str, *, er: str = "1-3", on: str = "1-3", any_frame: bool = False) -> SmallFarm:
+def two_layers(
+    type: str, *, er: str = "1-3", on: str = "1-3", any_frame: bool = False, on_failure: bool = False
+) -> SmallFarm:
     """A farm with one big host and a job whose layer `comp` waits for its layer `beauty`."""
     farm = SmallFarm()
     farm.host(cores=10_000)
     job = job_spec("one", layer_spec("beauty", on), layer_spec("comp", er))
-    farm.launch(job, depends=[depend_spec(type, "one/comp", "one/beauty", any_frame=any_frame)])
+    farm.launch(job, depends=[depend_spec(type, "one/comp", "one/beauty", any_frame=any_frame, on_failure=on_failure)])
     return farm
 
 
@@ -104,3 +106,47 @@ def test_a_depend_on_something_that_does_not_exist_is_refused(fields: dict[str, 
     named |= {name: other if value == "two" else value for name, value in fields.items()}
     with pytest.raises(Invalid, match=words):
         farm.do(c.AddDepend(DependType.FRAME_ON_FRAME, job, job, **named))
+
+
+def fail_for_good(farm: SmallFarm, path: str, index: int) -> None:
+    """Let a frame fail until it is dead."""
+    while farm.states(path)[index] != "X":
+        farm.plan()
+        farm.finish(path, index, exit_status=1)
+
+
+def test_failure_counts_as_done_where_that_was_asked_for() -> None:
+    """A layer that waits on_failure goes on once every frame of the other has succeeded or is dead (D14)."""
+    farm = two_layers("LAYER_ON_LAYER", on_failure=True)
+    farm.plan()
+    farm.finish("one/beauty", 0, 1)
+    assert farm.states("one/comp") == "DDD"
+    fail_for_good(farm, "one/beauty", 2)
+    assert farm.states("one/comp") == "WWW"
+
+
+def test_a_dead_frame_lets_its_own_frame_go_on_failure() -> None:
+    """Frame by frame, a dead frame lets the frame that waits for it go, and no other."""
+    farm = two_layers("FRAME_BY_FRAME", on_failure=True)
+    fail_for_good(farm, "one/beauty", 1)
+    assert farm.states("one/comp")[1] == "W"
+
+
+def test_a_dead_frame_holds_an_ordinary_depend() -> None:
+    """Without on_failure a dead frame holds what waits for its layer."""
+    farm = two_layers("LAYER_ON_LAYER")
+    farm.plan()
+    farm.finish("one/beauty", 0, 1)
+    fail_for_good(farm, "one/beauty", 2)
+    assert farm.states("one/comp") == "DDD"
+
+
+def test_a_complete_job_holds_nobody_up_at_launch() -> None:
+    """A launch that waits for a job which is complete already runs at once."""
+    farm = SmallFarm()
+    farm.host(cores=10_000)
+    farm.launch(job_spec("done", layer_spec("work", "1")))
+    farm.plan()
+    farm.finish("done/work", 0)
+    farm.launch(job_spec("next", layer_spec("work", "1")), depends=[depend_spec("JOB_ON_JOB", "next", "done")])
+    assert farm.states("next/work") == "W"

@@ -256,3 +256,14 @@ def test_interrupt_passes_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(watching.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         watched(job, monkeypatch, tmp_path, terminal=True)
+
+
+def test_a_log_shows_the_frames_own_last_words(tmp_path: Path) -> None:
+    """The agent's footer does not push out what the frame said last; the exit status is kept."""
+    log = tmp_path / "job.0002-check.rqlog"
+    footer = ["", "=" * 59, "RenderQ Job Complete", "exitStatus          1", "startTime           now", "=" * 59]
+    log.write_text("\n".join(["first", "frame 2 is black", *footer]))
+    lines = [line.strip() for line in failure_lines("job", "0002-check", log)]
+    assert "frame 2 is black" in lines
+    assert "exitStatus          1" in lines
+    assert not any("startTime" in line for line in lines)

@@ -103,8 +103,15 @@ def _modern(argv: Sequence[str]) -> List[str]:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command and return its exit status."""
+    words = _modern(sys.argv[1:] if argv is None else argv)
     try:
-        return PyCuerun().go(_modern(sys.argv[1:] if argv is None else argv))
+        return PyCuerun().go(words)
     except KeyboardInterrupt:
         sys.stderr.write("pycuerun: interrupted\n")
         return 130
+    except Exception as error:
+        opencue = sys.modules.get("opencue")  # imported only by what speaks to a farm
+        if opencue is None or not isinstance(error, opencue.CueException) or {"-D", "--debug"} & set(words):
+            raise
+        sys.stderr.write(f"pycuerun: {error}\n")  # the farm's refusal says what to do; where it was asked helps nobody
+        return 1

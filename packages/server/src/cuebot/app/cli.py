@@ -127,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up_text() -> str:
     return (
-        "Runs server and agent with everything kept in one folder. SIGKILL of the server leaves agents and frames alone;"
-        " the next `up` on the folder takes them over. Ctrl-C or SIGTERM ends all of it in order."
+        "Runs server and agent with everything kept in one folder. SIGKILL of the server leaves agents and frames"
+        " alone; the next `up` on the folder takes them over. Ctrl-C or SIGTERM ends all of it in order."
     )
 
 
@@ -138,7 +138,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_DATA,
         metavar="DIR",
-        help="the farm's folder (default %(default)s, or $CUEFARM_DATA)",
+        help="the farm's folder (default %(default)s)",
     )
 
 

@@ -1,4 +1,4 @@
-"""The server's time: the wall clock at its start plus a monotonic one since, so that it never jumps or runs backwards."""
+"""The server's time: the wall clock at its start plus a monotonic one since, so it never jumps or runs backwards."""
 
 from __future__ import annotations
 

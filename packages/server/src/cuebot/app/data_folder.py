@@ -35,7 +35,8 @@ class ProcessFacts:
         """This very process runs (and is no zombie)."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            same = abs(process.create_time() - self.started) < 1.0
+            return bool(same and process.status() != psutil.STATUS_ZOMBIE)
         return False
 
 
@@ -67,8 +68,8 @@ class DataFolder:
             holder = file.read().strip() or "unknown"
             file.close()
             raise FolderInUse(
-                f"a farm runs on {self.path} already (pid {holder}); stop it with `kill {holder}`, or use another folder"
-                " with --data DIR"
+                f"a farm runs on {self.path} already (pid {holder}); stop it with `kill {holder}`, or use another"
+                " folder with --data DIR"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -101,23 +102,22 @@ class DataFolder:
         facts = _read(self.server_file)
         return (facts["grpc"], facts["http"]) if facts else None
 
-    def agent_file(self, name: str) -> Path:
-        """Where a local agent's process is written down."""
-        return self.run / f"agent-{name}.json"
+    def agent_spool(self, name: str) -> Path:
+        """The spool folder of a local agent, which also records its process."""
+        return self.run / f"agent-{name}"
 
-    def remember_agent(self, name: str, facts: ProcessFacts) -> None:
-        """Write down a local agent's process."""
-        _write(self.agent_file(name), asdict(facts))
+    def running_agents(self) -> dict[str, ProcessFacts]:
+        """Local agents that run, by name.
 
-    def remembered_agents(self) -> dict[str, ProcessFacts]:
-        """Local agents that still run, by name."""
+        The agent itself keeps its pid in its spool, because another process carries on after its runner died.
+        """
         found = {}
-        for path in sorted(self.run.glob("agent-*.json")):
-            facts = _read(path)
-            process = ProcessFacts(facts["pid"], facts["started"]) if facts else None
-            if process is not None and process.alive():
-                found[path.stem.removeprefix("agent-")] = process
-        return found
+        for lock in sorted(self.run.glob("agent-*/lock")):
+            with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
+                process = psutil.Process(int(lock.read_text()))
+                if str(lock.parent) in process.cmdline():
+                    found[lock.parent.name.removeprefix("agent-")] = ProcessFacts.of(process.pid)
+        return {name: process for name, process in found.items() if process.alive()}
 
 
 def _write(path: Path, facts: dict[str, Any]) -> None:

@@ -42,6 +42,8 @@ def demo(options: DemoOptions) -> int:
             return 1
         os.environ["CUEBOT_HOSTS"] = facts["grpc"]
         status = _render(folder, options)
+        if status and not options.keep_running:
+            print(f"\nThe farm stops now. To look around in it: cuefarm up --data {folder.path}")
         if options.keep_running:
             print(f"\nThe farm goes on (Ctrl-C stops it). Try: CUEBOT_HOSTS={facts['grpc']} cueadmin -lji")
             while farm is None or farm.poll() is None:
@@ -60,17 +62,17 @@ def _as_interrupt(number: int, frame: object) -> None:
 
 
 def _render(folder: DataFolder, options: DemoOptions) -> int:
-    from outline import cuerun
     from rich.console import Console
 
     from cuebot.demo import pipeline
     from cuebot.demo.progress import Outputs
     from cuebot.demo.watching import watch
+    from outline import cuerun
 
     output = folder.path / "renders" / time.strftime("%Y%m%d-%H%M%S")
-    settings = {"show": "testing", "shot": "still_life", "break_frame": options.break_frame}
-    shot = pipeline.make_shot(options.frames, options.size, output, **settings)
-    outline = pipeline.build(options.frames, options.size, output, **settings)
+    frames, size, broken = options.frames, options.size, options.break_frame
+    shot = pipeline.make_shot(frames, size, output, show="testing", shot="still_life", break_frame=broken)
+    outline = pipeline.build(frames, size, output, show="testing", shot="still_life", break_frame=broken)
     job = cuerun.launch(outline, maxretries=0 if options.break_frame else 1)[0]
     outputs = Outputs(movie=shot.movie, contact_sheet=shot.contact_sheet, logs=Path(job.data.log_dir))
     return watch(job.name(), console=Console(), outputs=outputs)

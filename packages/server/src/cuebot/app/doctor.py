@@ -53,7 +53,7 @@ def examine(folder: DataFolder, grpc: str, http: str) -> Iterator[Finding]:
     if facts:
         yield Finding("farm", True, f"runs (pid {facts['pid']}, gRPC {facts['grpc']})")
         yield _answers(facts["grpc"])
-        for name, process in folder.remembered_agents().items():
+        for name, process in folder.running_agents().items():
             yield Finding("agent", True, f"{name} runs (pid {process.pid})")
     else:
         yield Finding("farm", True, "does not run here; `cuefarm up` starts it")

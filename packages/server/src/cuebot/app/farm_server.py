@@ -21,7 +21,7 @@ from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
-from cuebot.journal import SqlJournal
+from cuebot.journal import JournalUnusable, SqlJournal
 from cuebot.web.health import Health, health_app
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
@@ -32,8 +32,8 @@ DRAIN_SECONDS = 10.0
 """How long a stopping server waits for the outcomes of its agents' frames."""
 
 
-class CannotListen(RuntimeError):
-    """An address is taken or not ours."""
+class CannotStart(RuntimeError):
+    """An address is taken or not ours, or the database cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,15 @@ class FarmServer:
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
-        """Load the farm and listen. Raises CannotListen, or what the journal raises."""
+        """Load the farm and listen. Raises CannotStart, or what the journal raises."""
         options, clock = self.options, Clock()
         _check_free(options.grpc, "gRPC", "--grpc")
         _check_free(options.http, "HTTP", "--http")
-        self._journal = SqlJournal(options.database)
-        rows, last_seq = self._journal.load()
+        try:
+            self._journal = SqlJournal(options.database)
+            rows, last_seq = self._journal.load()
+        except JournalUnusable as error:
+            raise CannotStart(str(error)) from error
         core = Core(
             load_farm(rows, clock.now_us()),
             last_seq=last_seq,
@@ -75,7 +78,7 @@ class FarmServer:
             new_id=lambda: str(uuid.uuid4()),
             settings=Settings(log_root=str(options.log_root)),
         )
-        self._agents = GrpcAgents(token=options.token)
+        self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
         self.engine = Engine(core, self._journal, self._agents, clock.now_us)
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
@@ -149,7 +152,7 @@ class _QuietUvicorn(uvicorn.Server):
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
-        raise CannotListen(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8443 (port 0 picks a free one)")
+        raise CannotStart(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8443 (port 0 picks a free one)")
     return host.strip("[]"), int(port)
 
 
@@ -159,7 +162,7 @@ def _check_free(address: str, what: str, option: str) -> None:
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
-        raise CannotListen(
-            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose another:"
-            f" {option} {host}:0 picks a free port"
+        raise CannotStart(
+            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose"
+            f" another: {option} {host}:0 picks a free port"
         ) from error

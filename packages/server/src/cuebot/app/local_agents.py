@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import psutil
 
@@ -20,7 +20,7 @@ ORPHAN_EXIT_SECONDS = 600
 
 def ensure(folder: DataFolder, count: int, *, log_level: str) -> dict[str, ProcessFacts]:
     """Have `count` agents run: those of an earlier server go on, missing ones are started."""
-    running = folder.remembered_agents()
+    running = folder.running_agents()
     names = _names(count)
     for name in names:
         if name not in running:
@@ -29,8 +29,6 @@ def ensure(folder: DataFolder, count: int, *, log_level: str) -> dict[str, Proce
 
 
 def _names(count: int) -> list[str]:
-    import socket
-
     host = socket.gethostname().split(".")[0]
     return [host] if count == 1 else [f"{host}-{number}" for number in range(1, count + 1)]
 
@@ -47,7 +45,7 @@ def _start(folder: DataFolder, name: str, count: int, log_level: str) -> Process
         "--token-file",
         str(folder.token_file),
         "--spool",
-        str(folder.path / "agents" / name),
+        str(folder.agent_spool(name)),
         "--port",
         "0",
         "--orphan-exit-after",
@@ -68,9 +66,7 @@ def _start(folder: DataFolder, name: str, count: int, log_level: str) -> Process
             start_new_session=True,
             cwd=folder.path,
         )
-    facts = ProcessFacts.of(process.pid)
-    folder.remember_agent(name, facts)
-    return facts
+    return ProcessFacts.of(process.pid)
 
 
 def stop(agents: Iterable[ProcessFacts], patience_s: float) -> list[ProcessFacts]:
@@ -100,8 +96,3 @@ def _reap() -> None:
             pass
     except ChildProcessError:
         pass
-
-
-def log_of(folder: DataFolder, name: str) -> Path:
-    """Where a local agent's own messages go."""
-    return folder.run / f"agent-{name}.log"

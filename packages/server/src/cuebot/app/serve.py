@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from cuebot.app.farm_server import CannotListen, FarmServer, ServerOptions
+from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 
 log = structlog.get_logger("serve")
 
@@ -35,8 +35,8 @@ def run_server(options: ServeOptions) -> int:
         token = options.token_file.read_text().strip()
         if not token:
             raise OSError(f"the token file {options.token_file} is empty; write a long random text into it")
-        return uvloop.run(_serve(options, token))
-    except (CannotListen, OSError) as error:
+        return int(uvloop.run(_serve(options, token)))
+    except (CannotStart, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
         return 1
 

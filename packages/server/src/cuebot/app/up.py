@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from cuebot.app import local_agents
-from cuebot.app.data_folder import DataFolder, FolderInUse
-from cuebot.app.farm_server import CannotListen, FarmServer, ServerOptions
+from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
+from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 
 log = structlog.get_logger("up")
 
@@ -40,8 +42,8 @@ def up(options: UpOptions) -> int:
     try:
         folder.create()
         with folder.lock():
-            return uvloop.run(_up(folder, options))
-    except (FolderInUse, CannotListen, OSError) as error:
+            return int(uvloop.run(_up(folder, options)))
+    except (FolderInUse, CannotStart, OSError) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
         return 1
 
@@ -74,8 +76,8 @@ async def _up(folder: DataFolder, options: UpOptions) -> int:
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
         return 1
-    ending = asyncio.create_task(asyncio.to_thread(local_agents.stop, agents.values(), AGENT_STOP_SECONDS))
-    left = await ending
+    agents = {**agents, **folder.running_agents()}  # a runner that died has a successor
+    left = await asyncio.to_thread(local_agents.stop, agents.values(), AGENT_STOP_SECONDS)
     runs = await server.runs_ended(0.5)
     if left or runs:
         log.warning("stopped with frames left; the next start takes them over", agents=len(left), frames=runs)
@@ -83,7 +85,7 @@ async def _up(folder: DataFolder, options: UpOptions) -> int:
     return 0
 
 
-def _greet(folder: DataFolder, server: FarmServer, agents: dict[str, local_agents.ProcessFacts]) -> None:
+def _greet(folder: DataFolder, server: FarmServer, agents: dict[str, ProcessFacts]) -> None:
     if not sys.stdout.isatty():
         print(f"cuefarm is up: grpc={server.grpc_address} http={server.http_address} data={folder.path}", flush=True)
         return
@@ -104,10 +106,8 @@ def _greet(folder: DataFolder, server: FarmServer, agents: dict[str, local_agent
     )
 
 
-def wait_ready(folder: DataFolder, patience_s: float) -> dict[str, str] | None:
+def wait_ready(folder: DataFolder, patience_s: float) -> dict[str, Any] | None:
     """Wait until the server on a folder has announced itself; its addresses, or None."""
-    import time
-
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):

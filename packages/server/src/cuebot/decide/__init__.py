@@ -54,6 +54,7 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.Seed: shows.seed,
     c.CreateShow: shows.create_show,
     c.CreateGroup: shows.create_group,
+    c.MoveGroups: shows.move_groups,
     c.CreateFacility: shows.create_facility,
     c.CreateAllocation: shows.create_allocation,
     c.CreateSubscription: shows.create_subscription,

@@ -8,12 +8,15 @@ from typing import Any, Final
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import AlreadyExists, Invalid
+from cuebot.domain.errors import AlreadyExists, Invalid, shown
 from cuebot.domain.farm import Farm
+from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.names import conform_name
+from cuebot.domain.nouns import Group
 from cuebot.domain.states import ThreadMode
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
 
+_INT32: Final = 2**31 - 1
 MAX_RETRIES: Final = 16
 """Upstream's MAX_FRAME_RETRIES."""
 
@@ -21,8 +24,13 @@ Rule = Callable[[Any], Any]
 """Takes what was asked for and returns what is stored, or raises ValueError saying what may be given."""
 
 
-def _any(value: Any) -> Any:
-    return value
+def _text(least: int, most: int) -> Rule:
+    def rule(value: Any) -> str:
+        if not isinstance(value, str) or not least <= len(value) <= most or "\0" in value:
+            raise ValueError(f"a text of {least} to {most} characters")
+        return value
+
+    return rule
 
 
 def _flag(value: Any) -> bool:
@@ -39,24 +47,29 @@ def _whole(least: int, most: int) -> Rule:
 
 
 def _units_or_unlimited(value: Any) -> int:
-    if value < 0 and value != UNLIMITED:
-        raise ValueError("at least 0, or -1 for no limit")
+    if not UNLIMITED <= value <= _INT32:
+        raise ValueError(f"from 0 to {_INT32}, or -1 for no limit")
     return int(value)
 
 
 def _layer_cores(value: Any) -> int:
     """Below a tenth of a core a layer gets a whole one (behaviour_jobs 5.2)."""
+    if value > DEFAULT_LIMITS.layer_cores_centicores:
+        raise ValueError(f"at most {DEFAULT_LIMITS.layer_cores_centicores} core units")
     return int(value) if value >= MIN_CORE_UNITS else ONE_CORE
 
 
 def _memory(value: Any) -> int:
+    if value > DEFAULT_LIMITS.layer_memory_kib:
+        raise ValueError(f"at most {DEFAULT_LIMITS.layer_memory_kib} KiB")
     return max(int(value), MIN_MEMORY)
 
 
 def _tags(value: Any) -> tuple[str, ...]:
     tags = tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
-    if not tags:
-        raise ValueError("at least one tag")
+    most, longest = DEFAULT_LIMITS.names_per_list, DEFAULT_LIMITS.tag_characters
+    if not tags or len(tags) > most or max(map(len, tags)) > longest:
+        raise ValueError(f"1 to {most} tags of at most {longest} characters")
     return tags
 
 
@@ -64,7 +77,20 @@ def _name(value: Any) -> str:
     return conform_name("show", str(value))
 
 
-_INT32: Final = 2**31 - 1
+def _facility_name(value: Any) -> str:
+    name = str(value).strip().lower()
+    if not 1 <= len(name) <= DEFAULT_LIMITS.listed_name_characters or "." in name:
+        raise ValueError(f"1 to {DEFAULT_LIMITS.listed_name_characters} characters without a dot")
+    return name
+
+
+def _os_names(value: Any) -> tuple[str, ...]:
+    names = tuple(value)
+    if len(names) > 64 or any(len(name) > DEFAULT_LIMITS.os_name_characters for name in names):
+        raise ValueError(f"at most 64 names of at most {DEFAULT_LIMITS.os_name_characters} characters")
+    return names
+
+
 _COUNT: Final = _whole(0, _INT32)
 
 CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
@@ -76,10 +102,10 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "default_max_cores": _COUNT,
         "default_min_gpus": _COUNT,
         "default_max_gpus": _COUNT,
-        "comment_email": _any,
+        "comment_email": _text(0, 1_024),
     },
     "group": {
-        "name": _any,
+        "name": _text(1, DEFAULT_LIMITS.listed_name_characters),
         "min_cores": _COUNT,
         "max_cores": _units_or_unlimited,
         "min_gpus": _COUNT,
@@ -107,60 +133,74 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "min_memory": _memory,
         "min_gpus": _COUNT,
         "max_gpus": _COUNT,
-        "min_gpu_memory": _COUNT,
+        "min_gpu_memory": _whole(0, DEFAULT_LIMITS.layer_memory_kib),
         "threadable": _flag,
         "timeout_minutes": _COUNT,
         "timeout_llu_minutes": _COUNT,
         "memory_optimizer": _flag,
         "dispatch_order": _whole(1, _INT32),
         "max_retries": _whole(0, MAX_RETRIES),
-        "start_after_us": _any,
-        "start_after_reason": _any,
+        "start_after_us": _whole(0, 2**62),
+        "start_after_reason": _text(0, 255),
     },
-    "host": {"thread_mode": ThreadMode, "os": tuple},
-    "allocation": {"name": _name, "tag": _any, "billable": _flag},
-    "facility": {"name": _any},
+    "host": {"thread_mode": ThreadMode, "os": _os_names},
+    "allocation": {"name": _name, "tag": _text(1, DEFAULT_LIMITS.tag_characters), "billable": _flag},
+    "facility": {"name": _facility_name},
     "subscription": {"size": _COUNT, "burst": _COUNT},
     "service": {
-        "name": _any,
+        "name": _text(1, DEFAULT_LIMITS.listed_name_characters),
         "threadable": _flag,
         "min_cores": _COUNT,
         "max_cores": _COUNT,
         "min_memory": _memory,
         "min_gpus": _COUNT,
         "max_gpus": _COUNT,
-        "min_gpu_memory": _COUNT,
+        "min_gpu_memory": _whole(0, DEFAULT_LIMITS.layer_memory_kib),
         "tags": _tags,
         "timeout_minutes": _COUNT,
         "timeout_llu_minutes": _COUNT,
-        "min_memory_increase": _whole(1, 2**62),
+        "min_memory_increase": _whole(1, _INT32),
     },
-    "comment": {"subject": _any, "message": _any},
+    "comment": {"subject": _text(0, 128), "message": _text(0, 4_000)},
 }
 
 
 def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
     """Check every new value, then say what changed; values that are the same already are left out."""
     thing = farm.get(command.kind, command.id)
-    changes: dict[str, Any] = {}
-    for name, value in command.changes.items():
-        rule = CHANGEABLE[command.kind].get(name)
-        if rule is None:
-            raise Invalid(f"{name} of a {command.kind} cannot be changed")
-        try:
-            wanted = rule(value)
-        except (ValueError, TypeError) as error:
-            raise Invalid(
-                f"{name} of {command.kind} {getattr(thing, 'name', thing.id)!r} cannot be {value!r}: accepted is"
-                f" {error}"
-            ) from error
-        if getattr(thing, name) != wanted:
-            changes[name] = wanted
+    wanted = checked(command.kind, getattr(thing, "name", thing.id), command.changes)
+    changes = {name: value for name, value in wanted.items() if getattr(thing, name) != value}
     if command.kind == "job" and changes.get("auto_eat") is not None and "max_retries" not in changes:
         changes["max_retries"] = 0 if changes["auto_eat"] else 1  # behaviour_jobs 2.12
     if "name" in changes:
         _check_free(farm, command.kind, thing, changes["name"])
-    return [ev.Changed(command.kind, command.id, changes)] if changes else []
+    if not changes:
+        return []
+    changed: list[ev.Event] = [ev.Changed(command.kind, command.id, changes)]
+    return changed + _to_jobs_of_group(farm, thing, command.changes) if command.kind == "group" else changed
+
+
+def _to_jobs_of_group(farm: Farm, group: Group, given: dict[str, Any]) -> list[ev.Event]:
+    """A group's new defaults are at once the values of its jobs, finished or not (behaviour_jobs 4.1); "off" is not."""
+    prefix = "default_job_"
+    values = {name.removeprefix(prefix): v for name, v in given.items() if name.startswith(prefix) and v != UNLIMITED}
+    return [ev.Changed("job", id, values) for id in sorted(group.job_ids)] if values else []
+
+
+def checked(kind: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Values for fields of a thing, as they are stored. Raises Invalid for a field or a value that is not allowed."""
+    stored: dict[str, Any] = {}
+    for field, value in values.items():
+        rule = CHANGEABLE[kind].get(field)
+        if rule is None:
+            raise Invalid(f"{field} of a {kind} cannot be changed")
+        try:
+            stored[field] = rule(value)
+        except (ValueError, TypeError) as error:
+            raise Invalid(
+                f"{field} of {kind} {shown(name)!r} cannot be {shown(repr(value))}: accepted is {error}"
+            ) from error
+    return stored
 
 
 def _check_free(farm: Farm, kind: str, thing: Any, name: str) -> None:

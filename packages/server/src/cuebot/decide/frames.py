@@ -123,24 +123,28 @@ def reorder_frames(farm: Farm, command: c.ReorderFrames, context: Context) -> li
     return [ev.FramesReordered(layer.id, indices[ascending], [orders[i] for i in ascending.tolist()])]
 
 
-def satisfied_by(farm: Farm, layer: Layer, indices: IndexArray, *, complete: bool) -> list[ev.Event]:
+def satisfied_by(
+    farm: Farm, layer: Layer, indices: IndexArray, *, complete: bool, failed: bool = False
+) -> list[ev.Event]:
     """What is satisfied because these frames succeeded, and, where that made it so, because the layer is complete.
 
-    One event a depend, whichever of the two satisfies it.
+    `failed` frames died or were eaten: that satisfies only depends for which failure counts as done. One event a
+    depend, whichever reason satisfies it.
     """
     events: list[ev.Event] = []
     succeeded = set(indices.tolist())
-    ended = as_indices([*indices.tolist(), WHOLE_LAYER]) if complete else indices
     for depend in farm.depends_on(layer):
-        if not depend.active:
+        if not depend.active or (failed and not depend.on_failure):
             continue
+        whole = complete or (depend.on_failure and layer.settled)
+        ended = as_indices([*indices.tolist(), WHOLE_LAYER]) if whole else indices
         shape = SHAPES[depend.type]
         if shape.pairs:
             pairs = edges_of(farm, depend).waiting_for(ended)
             pairs = pairs[~done_of(farm, depend)[pairs]]
             if len(pairs):
                 events.append(ev.DependPairsSatisfied(depend.id, pairs))
-        elif depend.on_frame in succeeded if shape.on == "frame" else complete or (depend.any_frame and succeeded):
+        elif depend.on_frame in succeeded if shape.on == "frame" else whole or (depend.any_frame and succeeded):
             events.append(ev.DependSatisfied(depend.id))
     return events
 

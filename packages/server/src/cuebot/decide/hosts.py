@@ -5,7 +5,7 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import Invalid, Refused
+from cuebot.domain.errors import Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host
 from cuebot.domain.states import HOST_TRANSITIONS
@@ -19,6 +19,14 @@ def add_tags(farm: Farm, command: c.AddHostTags, context: Context) -> list[ev.Ev
         if len(tag) > context.limits.tag_characters or any(ch.isspace() for ch in tag):
             raise Invalid(f"a tag has no blanks and at most {context.limits.tag_characters} characters, not {tag!r}")
     tags = tuple(dict.fromkeys((*host.manual_tags, *fresh)))
+    if len(tags) > context.limits.names_per_list:
+        raise LimitExceeded(
+            f"host {host.name!r}",
+            "tags",
+            given=len(tags),
+            limit="names_per_list",
+            allowed=context.limits.names_per_list,
+        )
     return [ev.Changed("host", host.id, {"manual_tags": tags})] if tags != host.manual_tags else []
 
 

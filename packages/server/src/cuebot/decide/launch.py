@@ -187,6 +187,8 @@ def _depends(built: _Built, spec: Spec) -> list[ev.Event]:
     trial = _trial_farm(built)
     depends: dict[tuple[object, ...], Depend] = {}
     for depend_spec in spec.depends:
+        if _is_over(built, depend_spec.on_job):
+            continue
         depend = _depend(built, trial, depend_spec)
         check_new(trial, depend)
         depends[signature(depend)] = depend
@@ -232,6 +234,7 @@ def _depend(built: _Built, trial: Farm, spec: DependSpec) -> Depend:
         on_layer=on_layer.id if on_layer else None,
         on_frame=_frame(spec, on_layer, spec.on_frame),
         any_frame=spec.any_frame and spec.type == "LAYER_ON_LAYER",
+        on_failure=spec.on_failure,
         created_us=built.context.now_us,
     )
 
@@ -244,6 +247,13 @@ def _job_named(built: _Built, name: str) -> str:
     if found is None:
         raise Invalid(f"a depend names the job {name!r}, which is neither in this specification nor active")
     return found
+
+
+def _is_over(built: _Built, name: str) -> bool:
+    """A job that is complete holds nobody up, whether it still has its name or not."""
+    if name in built.farm.active_job_by_name or any(job.name == name for job in built.jobs.values()):
+        return False
+    return any(job.name == name and job.complete for job in built.farm.jobs.values())
 
 
 def _frame(spec: DependSpec, layer: Layer | None, number: int | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cuebot.decide.changes import checked
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -73,6 +74,7 @@ def _new_show(name: str, context: Context) -> tuple[list[ev.Event], str]:
 def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[list[ev.Event], str]:
     """Make a group below another. Replies with its id."""
     parent: Group = farm.get("group", command.parent_id)
+    checked("group", command.name, {"name": command.name})
     if not command.name.strip():
         raise Invalid("a group needs a name")
     if any(g.parent_id == parent.id and g.name == command.name for g in farm.groups.values()):
@@ -81,11 +83,35 @@ def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[
     return [ev.Added("group", stored_values(group))], group.id
 
 
+def move_groups(farm: Farm, command: c.MoveGroups, context: Context) -> list[ev.Event]:
+    """Put groups below another; a root group stays, and no group comes to lie below itself."""
+    parent: Group = farm.get("group", command.parent_id)
+    above = {parent.id}
+    group = parent
+    while group.parent_id is not None:
+        group = farm.groups[group.parent_id]
+        above.add(group.id)
+    events: list[ev.Event] = []
+    taken = {g.name for g in farm.groups.values() if g.parent_id == parent.id}
+    for group in (farm.get("group", id) for id in dict.fromkeys(command.group_ids)):
+        if group.parent_id is None:
+            raise Refused(f"group {group.name!r} is the root group of its show and cannot be moved")
+        if group.show_id != parent.show_id:
+            raise Refused(f"group {group.name!r} belongs to another show than group {parent.name!r}")
+        if group.id in above:
+            raise Refused(f"group {group.name!r} cannot be put below itself")
+        if group.parent_id == parent.id:
+            continue
+        if group.name in taken:
+            raise AlreadyExists(f"there is a group {group.name!r} in {parent.name!r} already")
+        taken.add(group.name)
+        events.append(ev.Changed("group", group.id, {"parent_id": parent.id}))
+    return events
+
+
 def create_facility(farm: Farm, command: c.CreateFacility, context: Context) -> tuple[list[ev.Event], str]:
     """Make a facility. Replies with its id."""
-    name = command.name.strip().lower()
-    if not name or "." in name:
-        raise Invalid(f"a facility's name has at least one character and no dot, not {command.name!r}")
+    name = checked("facility", command.name, {"name": command.name})["name"]
     if name in farm.facility_by_name:
         raise AlreadyExists(f"there is a facility {name!r} already")
     facility = Facility(context.new_id(), name)
@@ -99,7 +125,8 @@ def create_allocation(farm: Farm, command: c.CreateAllocation, context: Context)
         raise AlreadyExists(f"there is an allocation {facility.name}.{command.name} already")
     if not command.name or "." in command.name:
         raise Invalid(f"an allocation's name has at least one character and no dot, not {command.name!r}")
-    allocation = Allocation(context.new_id(), command.name, command.tag or command.name, facility.id)
+    tag = checked("allocation", command.name, {"tag": command.tag or command.name})["tag"]
+    allocation = Allocation(context.new_id(), command.name, tag, facility.id)
     return [ev.Added("allocation", stored_values(allocation))], allocation.id
 
 
@@ -117,8 +144,8 @@ def create_subscription(farm: Farm, command: c.CreateSubscription, context: Cont
 
 def create_service(farm: Farm, command: c.CreateService, context: Context) -> tuple[list[ev.Event], str]:
     """Make a service. Replies with its id."""
-    values: dict[str, Any] = {**command.values, "id": context.new_id()}
-    name = values.get("name", "")
+    name = str(command.values.get("name", ""))
+    values: dict[str, Any] = {**checked("service", name, command.values), "id": context.new_id()}
     if not name:
         raise Invalid("a service needs a name")
     if name in farm.service_by_name:

@@ -151,7 +151,7 @@ def failure_lines(job: str, frame: str, log: Path, *, tail: int = 15) -> list[st
     """Show the end of the log of a dead frame, and say how to look further."""
     layer_frame = frame.split("-", 1)
     try:
-        last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-tail:]
+        last = _own_words(log.read_text(encoding="utf-8", errors="replace").splitlines())[-tail:]
     except OSError as error:
         last = [f"(cannot read it: {error.strerror or error})"]
     return [
@@ -159,6 +159,16 @@ def failure_lines(job: str, frame: str, log: Path, *, tail: int = 15) -> list[st
         *(f"  {line}" for line in last),
         "To look further:",
         f"  cueadmin -explain {job} {layer_frame[-1]}",
-        f"  cueadmin -ll {job}",
+        f"  cueadmin -ll -job {job}",
         f"  cueadmin -lji {job}",
     ]
+
+
+def _own_words(lines: list[str]) -> list[str]:
+    """A log's lines without the agent's footer, which would hide what the frame said last; its exit status stays."""
+    marks = [number for number, line in enumerate(lines) if line == "RenderQ Job Complete"]
+    if not marks:
+        return lines
+    footer = marks[-1]
+    exits = [line for line in lines[footer:] if line.startswith(("exitStatus", "exitSignal"))]
+    return [*lines[: max(footer - 2, 0)], *exits]

@@ -348,6 +348,14 @@ class CreateGroup(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class MoveGroups(Command):
+    """Put groups below another group of their show: all of them, or none."""
+
+    group_ids: tuple[str, ...]
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CreateFacility(Command):
     """Make a facility."""
 

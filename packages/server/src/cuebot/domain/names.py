@@ -44,13 +44,13 @@ def conform_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> 
     return text.replace("-", "_").lower()
 
 
-def check_user(user: str, limits: Limits = DEFAULT_LIMITS) -> None:
+def check_user(user: str, limits: Limits = DEFAULT_LIMITS, *, allow_root: bool = False) -> None:
     """Refuse a user who may not own jobs; a user's name becomes part of job names and log paths.
 
     Raises:
-        Invalid: the user is root, or the name cannot stand in a path.
+        Invalid: the user is root and that is not allowed, or the name cannot stand in a path.
     """
-    if user == "root":
+    if user == "root" and not allow_root:
         raise Invalid('user "root" may not own jobs. Submit as the person whose work it is.')
     if not _USER.fullmatch(user):
         raise Invalid(f'user "{shown(user)}" is not allowed. Accepted: {USER_RULE}.')

@@ -182,6 +182,10 @@ class Job:
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
 
 
+_NO_FRAMES = Frames([], 0)
+"""Stands in until a layer gets its own; made once, because a restart makes thousands of layers."""
+
+
 @dataclass(slots=True)
 class Layer:
     """Frames that run the same command with the same needs."""
@@ -225,7 +229,7 @@ class Layer:
     longest_us: Micros = Micros(0)
     shortest_us: Micros = Micros(0)
     max_rss: KiB = KiB(0)
-    frames: Frames = derived(lambda: Frames([], 0))
+    frames: Frames = derived(lambda: _NO_FRAMES)
     counts: list[int] = derived(no_counts)
     runs: dict[int, str] = derived(dict)
     """Frame index to the id of the run that is not known to have ended."""
@@ -235,6 +239,12 @@ class Layer:
     def complete(self) -> bool:
         """Every frame has succeeded or was eaten."""
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
+
+    @property
+    def settled(self) -> bool:
+        """No frame will change of itself: each has succeeded, was eaten, or is dead."""
+        ended = (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD)
+        return sum(self.counts) == sum(self.counts[state] for state in ended)
 
 
 @dataclass(slots=True)
@@ -273,6 +283,8 @@ class Depend:
     on_layer: str | None = None
     on_frame: int | None = None
     any_frame: bool = False
+    on_failure: bool = False
+    """Dead and eaten frames count as done (D14)."""
     active: bool = True
     created_us: Micros = Micros(0)
     satisfied: bytes = b""

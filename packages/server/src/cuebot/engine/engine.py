@@ -15,7 +15,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.engine.core import Core, Orders
-from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, Watch
+from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, Watch
 
 log = structlog.get_logger("engine")
 
@@ -26,7 +26,7 @@ COMMIT_GIVE_UP_SECONDS: Final = 60.0
 
 
 class JournalLost(RuntimeError):
-    """The journal has failed for too long; memory holds what the disk does not."""
+    """The journal has failed for too long, or belongs to another server now; memory holds what the disk does not."""
 
 
 class Engine:
@@ -41,7 +41,7 @@ class Engine:
         self._journal = journal
         self._agents = agents
         self._work = asyncio.Event()
-        self._plan = asyncio.Event()
+        self._more_to_plan = asyncio.Event()
         self._idle = asyncio.Event()
 
     @property
@@ -90,23 +90,27 @@ class Engine:
 
     async def settled(self) -> None:
         """Return when nothing waits to be committed."""
-        while self.core.has_batch() or not self._idle.is_set():
+        while self.core.has_batch() or self.core.plan_wanted or not self._idle.is_set():
             self._wake()
             await asyncio.sleep(0.01)
 
     def _wake(self) -> None:
-        if self.core.has_batch():
+        if self.core.has_batch() or self.core.plan_wanted:
             self._work.set()
-        if self.core.plan_wanted:
-            self._plan.set()
 
     async def _commit(self) -> None:
+        """Plan, then commit what has gathered, as long as there is anything: completions and the bookings that they
+        make possible share one transaction."""
         while True:
             self._idle.set()
             await self._work.wait()
             self._work.clear()
-            while self.core.has_batch():
+            while self.core.has_batch() or self.core.plan_wanted:
                 self._idle.clear()
+                await asyncio.sleep(0)  # whatever has arrived already joins this batch
+                self._plan_slice()
+                if not self.core.has_batch():
+                    continue
                 batch = self.core.take()
                 await self._commit_until_done(batch)
                 tickets, orders = self.core.committed(self.now_us())
@@ -125,6 +129,8 @@ class Engine:
         while True:
             try:
                 await self._journal.commit(batch)
+            except JournalSuperseded as error:
+                raise JournalLost(f"this server is no longer the journal's writer: {error}") from error
             except JournalError as error:
                 if self.stalled_since is None:
                     self.stalled_since = loop.time()
@@ -139,14 +145,21 @@ class Engine:
                     self.stalled_since = None
                 return
 
+    def _plan_slice(self) -> None:
+        if self.core.plan_wanted:
+            self.core.plan(self.now_us())
+            if self.core.plan_wanted:  # the budget ended before the farm did
+                self._more_to_plan.set()
+
     async def _schedule(self) -> None:
+        """Go on with a plan that one slice did not finish, while its first slices are being committed."""
         while True:
-            await self._plan.wait()
-            self._plan.clear()
-            while self.core.plan_wanted and self.stalled_since is None:
-                self.core.plan(self.now_us())
+            await self._more_to_plan.wait()
+            self._more_to_plan.clear()
+            await asyncio.sleep(0)
+            if self.stalled_since is None:
+                self._plan_slice()
                 self._wake()
-                await asyncio.sleep(0)
 
     async def _sweep(self) -> None:
         while True:

@@ -35,11 +35,18 @@ class JournalError(Exception):
     """A commit did not happen, or nobody knows whether it did. The same batch may be committed again."""
 
 
+class JournalSuperseded(JournalError):
+    """Somebody else writes the journal now, so what is in memory is no longer the truth. Trying again never helps."""
+
+
 class Journal(Protocol):
     """Where the farm is durable."""
 
     async def commit(self, batch: Batch) -> None:
-        """Make a batch durable, all of it or nothing; a batch committed before is no error. Raises JournalError."""
+        """Make a batch durable, all of it or nothing; a batch committed before is no error. Raises JournalError.
+
+        After a JournalError the same batch may be committed again; after a JournalSuperseded the server must end.
+        """
 
     def load(self) -> tuple[Rows, int]:
         """All rows, and the sequence number of the last event."""

@@ -1,1 +1,7 @@
-"""The farm on disk, through SQLAlchemy Core."""
+"""The journal: every row that a restart loads, and the farm's history, in SQLite or PostgreSQL."""
+
+from cuebot.journal.database import JournalUnusable
+from cuebot.journal.history import EndedRun, History
+from cuebot.journal.sql_journal import SqlJournal
+
+__all__ = ["EndedRun", "History", "JournalUnusable", "SqlJournal"]

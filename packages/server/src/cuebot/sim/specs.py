@@ -83,6 +83,7 @@ def depend_spec(
     er_frame: int | None = None,
     on_frame: int | None = None,
     any_frame: bool = False,
+    on_failure: bool = False,
 ) -> DependSpec:
     """A depend between `job/layer` and `job/layer`, or `job` where the type means a whole job; frames by number."""
     er_job, _, er_layer = er.partition("/")
@@ -90,6 +91,7 @@ def depend_spec(
     return DependSpec(
         type=type,
         any_frame=any_frame,
+        on_failure=on_failure,
         er_job=full_name(er_job),
         er_layer=er_layer or None,
         er_frame=er_frame,

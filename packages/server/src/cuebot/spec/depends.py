@@ -34,7 +34,7 @@ SCOPES: dict[DependType, tuple[Scope, Scope]] = {
 
 _CHILDREN = ("depjob", "deplayer", "depframe", "onjob", "onlayer", "onframe")
 _ATTRIBUTES = ("type", "anyframe")
-_ATTRIBUTES_EXTENDED = (*_ATTRIBUTES, "onfullname")
+_ATTRIBUTES_EXTENDED = (*_ATTRIBUTES, "onfullname", "onfailure")
 _TYPES: dict[str, DependType] = {name: name for name in get_args(DependType)}
 
 
@@ -90,6 +90,7 @@ def _read_depend(element: Element, context: Context) -> DependSpec:
     return DependSpec(
         type=depend_type,
         any_frame=any_frame,
+        on_failure=context.extended and is_true(element.attributes.get("onfailure", "")),
         er_job=er.job,
         er_layer=er.layer,
         er_frame=er.frame,

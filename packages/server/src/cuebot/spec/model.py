@@ -96,6 +96,8 @@ class DependSpec:
 
     type: DependType
     any_frame: bool
+    on_failure: bool
+    """Frames that are dead count as done."""
     er_job: str
     er_layer: str | None
     er_frame: int | None

@@ -7,6 +7,8 @@ adds: `maxcores` and `maxretries` on `<layer>`, `onfullname` on `<depend>`.
 
 from __future__ import annotations
 
+from functools import partial
+
 from cuebot.domain import names
 from cuebot.domain.errors import LimitExceeded, shown
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
@@ -38,8 +40,11 @@ _DEFAULT_PRIORITY = 1
 _DEFAULT_RETRIES = 1
 
 
-def parse_spec(data: bytes | str, limits: Limits = DEFAULT_LIMITS) -> Spec:
+def parse_spec(data: bytes | str, limits: Limits = DEFAULT_LIMITS, *, allow_root: bool = False) -> Spec:
     """Return what a job specification says.
+
+    `allow_root` lets root own jobs, for a farm that root runs on one machine; the user id 0 is then "not said", so that
+    agents run such frames as the user that they run as.
 
     Raises:
         SpecError: it cannot be used; the message names the element and what is accepted.
@@ -60,7 +65,7 @@ def parse_spec(data: bytes | str, limits: Limits = DEFAULT_LIMITS) -> Spec:
     shot_element, shot = values.required_text(root, "shot", "the name of a shot")
     context.shot = located(shot_element, names.conform_name, "shot", shot, limits)
     user_element, context.user = values.required_text(root, "user", "the name of the person whose work it is")
-    located(user_element, names.check_user, context.user, limits)
+    located(user_element, partial(names.check_user, allow_root=allow_root), context.user, limits)
 
     jobs = _read_jobs(root, context)
     depends = tuple(read_depends(root, context))
@@ -72,7 +77,7 @@ def parse_spec(data: bytes | str, limits: Limits = DEFAULT_LIMITS) -> Spec:
         shot=context.shot,
         user=context.user,
         email=_text_or_none(root, "email", "email_characters", limits),
-        uid=_uid(root),
+        uid=_uid(root, allow_root),
         jobs=jobs,
         depends=depends,
         warnings=context.all_warnings(),
@@ -174,10 +179,12 @@ def _max_retries(job: Element, context: Context) -> int:
     return retries
 
 
-def _uid(root: Element) -> int | None:
-    """Read the numeric user id; root's is refused."""
+def _uid(root: Element, allow_root: bool) -> int | None:
+    """Read the numeric user id; root's is refused, or dropped where root is allowed."""
     element = root.first("uid")
     if element is not None and element.text == "0":
+        if allow_root:
+            return None
         raise SpecError(element.path, "0 is root, who may not own jobs. Submit as the person whose work it is.")
     return values.optional_integer(root, "uid", minimum=1)
 

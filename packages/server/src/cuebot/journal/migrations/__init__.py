@@ -1,0 +1,1 @@
+"""Alembic's scripts: how one version's tables become the next one's."""

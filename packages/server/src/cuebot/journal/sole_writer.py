@@ -1,0 +1,82 @@
+"""One writer for each database: a lock that dies with its process, and an epoch that outlives it.
+
+SQLite: the lock is on an empty file beside the database, taken in SQLite's own way, so anybody may still read the
+database itself. PostgreSQL: an advisory lock on the writing connection. A lock can be lost without a word (a network,
+a file taken away); the epoch cannot: every commit checks it, and whoever opens the journal counts it up.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from typing import Final
+
+from sqlalchemy import URL, Connection, insert, select, text, update
+
+from cuebot.journal.database import JournalUnusable, shown
+from cuebot.journal.tables import JOURNAL
+
+_ADVISORY_KEY: Final = 0x63756566_61726D
+"""Any number would do; this one is ours in every database."""
+
+
+class FileLock:
+    """Keeps other servers off a SQLite file for as long as this process lives."""
+
+    def __init__(self, url: URL) -> None:
+        path = f"{url.database}.writer"
+        try:
+            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise JournalUnusable(f"{path} cannot be opened: {error}; look whether its folder exists") from error
+        try:
+            self._connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            self._connection.close()
+            raise JournalUnusable(
+                f"another server writes {shown(url)} already{_writer_of(url)}; stop that one, or give this one a"
+                " folder of its own"
+            ) from error
+
+    def release(self) -> None:
+        """Let the next server in."""
+        self._connection.close()
+
+
+def _writer_of(url: URL) -> str:
+    """Who wrote the file last, by its own account, as far as it can be read."""
+    try:
+        reader = sqlite3.connect(f"file:{url.database}?mode=ro", uri=True, timeout=1)
+        try:
+            row = reader.execute("SELECT writer FROM journal").fetchone()
+        finally:
+            reader.close()
+    except sqlite3.Error:
+        return ""
+    return f" ({row[0]})" if row else ""
+
+
+def lock_server(connection: Connection) -> bool:
+    """Take PostgreSQL's lock on this connection; False where another connection has it."""
+    with connection.begin():
+        return bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}).scalar_one())
+
+
+def begin_epoch(connection: Connection) -> int:
+    """Begin an epoch: from now on no other writer's commit succeeds. Returns its number."""
+    writer = f"process {os.getpid()} on {socket.gethostname()}"
+    with connection.begin():
+        epoch: int | None = connection.execute(select(JOURNAL.c.epoch).with_for_update()).scalar_one_or_none()
+        if epoch is None:
+            connection.execute(insert(JOURNAL).values(id=1, epoch=1, last_seq=0, writer=writer))
+            return 1
+        connection.execute(update(JOURNAL).values(epoch=epoch + 1, writer=writer))
+    return epoch + 1
+
+
+def current_epoch(connection: Connection) -> tuple[int, str]:
+    """The epoch that the database is in, and its writer."""
+    with connection.begin():
+        row = connection.execute(select(JOURNAL.c.epoch, JOURNAL.c.writer)).one()
+    return row.epoch, row.writer

@@ -1,0 +1,151 @@
+"""The journal: where the farm is durable. One thread of its own writes, on one connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
+from cuebot.engine.rows import Rows
+from cuebot.journal import months
+from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_of, shown
+from cuebot.journal.flush import Flush
+from cuebot.journal.load import load_rows
+from cuebot.journal.migrate import upgrade
+from cuebot.journal.sole_writer import FileLock, begin_epoch, current_epoch, lock_server
+
+Result = TypeVar("Result")
+
+
+class SqlJournal:
+    """A journal in SQLite or PostgreSQL; satisfies `engine.ports.Journal`.
+
+    Opening it brings its tables up to date and makes this process its only writer. Raises JournalUnusable.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = parse(url)
+        self.name = shown(parsed)
+        """How messages name the database."""
+        self._is_server = parsed.get_backend_name() == "postgresql"
+        self._file_lock = None if self._is_server else FileLock(parsed)
+        self._engine = engine_for(parsed)
+        self._flush = Flush(self._engine.dialect)
+        self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+        self._connection: Connection | None = None
+        self._epoch = 0
+        self._month = ""
+        self._closed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        try:
+            self._in_thread(self._open)
+        except BaseException:
+            self.close()
+            raise
+
+    # --- the port -------------------------------------------------------------------------------------------------
+
+    async def commit(self, batch: Batch) -> None:
+        """Make a batch durable, all of it or nothing; a batch committed before is no error.
+
+        Raises JournalError: it did not happen, or nobody knows; commit the same batch again. Raises JournalSuperseded:
+        another server has the journal.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, batch)
+
+    def load(self) -> tuple[Rows, int]:
+        """All rows, and the number of the last event. Raises JournalError."""
+        return self._in_thread(lambda: self._transact(load_rows))
+
+    # --- besides --------------------------------------------------------------------------------------------------
+
+    async def drop_history_before(self, month: str) -> list[str]:
+        """Forget the events and runs of all months before `month` (such as `2026_11`). Returns those that went."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: self._transact(lambda connection: months.drop_months_before(connection, month))
+        )
+
+    def close(self) -> None:
+        """Finish what is being written, and let another server have the database. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._thread.submit(self._disconnect).result()
+        self._thread.shutdown()
+        self._engine.dispose()
+        if self._file_lock is not None:
+            self._file_lock.release()
+
+    # --- in the thread --------------------------------------------------------------------------------------------
+
+    def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return self._thread.submit(work).result()
+
+    def _open(self) -> None:
+        try:
+            connection = self._engine.connect()
+            self._connection = connection
+            if self._is_server and not lock_server(connection):
+                raise JournalUnusable(
+                    f"another server writes {self.name} already; stop that one, or give this one another database"
+                )
+            upgrade(connection, self.name)
+            self._epoch = begin_epoch(connection)
+            self._month = _newest_month(connection)
+        except (SQLAlchemyError, self._driver_error) as error:
+            raise JournalUnusable(f"{self.name} cannot be opened as the journal: {reason_of(error)}") from error
+
+    def _commit(self, batch: Batch) -> None:
+        def write(connection: Connection) -> str:
+            return self._flush.write(connection, batch, self._epoch, self._month)
+
+        self._month = self._transact(write)
+
+    def _transact(self, work: Callable[[Connection], Result]) -> Result:
+        """Do work in one transaction. After an error of the database its connection is not trusted any more."""
+        try:
+            connection = self._connected()
+            with connection.begin():
+                return work(connection)
+        except (SQLAlchemyError, self._driver_error) as error:
+            self._disconnect()
+            raise JournalError(f"{self.name}: {reason_of(error)}") from error
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            connection = self._engine.connect()
+            try:
+                self._resume(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _resume(self, connection: Connection) -> None:
+        """Go on with a new connection in our old epoch. What the lost one did, each commit finds out by itself."""
+        epoch, writer = current_epoch(connection)
+        if epoch != self._epoch:
+            raise JournalSuperseded(f"another server writes {self.name} now ({writer})")
+        if self._is_server and not lock_server(connection):
+            raise JournalError(f"{self.name}: the lock is still with a lost connection; it goes within a minute")
+        self._month = _newest_month(connection)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except (SQLAlchemyError, self._driver_error):
+                connection.invalidate()  # it was broken already
+
+
+def _newest_month(connection: Connection) -> str:
+    with connection.begin():
+        known = months.months(connection)
+    return known[-1][0] if known else ""

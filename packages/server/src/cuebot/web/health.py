@@ -1,0 +1,44 @@
+"""/healthz and /readyz: whether the server lives, and whether it can be relied on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from cuebot.engine.engine import Engine
+
+
+@dataclass(slots=True)
+class Health:
+    """What readiness depends on."""
+
+    engine: Engine
+    grpc_bound: bool = False
+
+    def why_not_ready(self) -> list[str]:
+        """What is missing, in words; empty when the server is ready."""
+        reasons = []
+        if not self.grpc_bound:
+            reasons.append("the gRPC port is not bound yet")
+        if self.engine.stalled_since is not None:
+            reasons.append("the journal cannot be written")
+        if self.engine.core.draining:
+            reasons.append("the server is stopping")
+        return reasons
+
+
+def health_app(health: Health) -> Starlette:
+    """An application with the two routes."""
+
+    async def healthz(request: Request) -> JSONResponse:
+        return JSONResponse({"alive": True})
+
+    async def readyz(request: Request) -> JSONResponse:
+        reasons = health.why_not_ready()
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])

@@ -1,0 +1,253 @@
+"""The engine's port `Agents` over gRPC: runs are launched and killed on hosts.
+
+Each agent has one channel and a queue of its own, of which a few orders are under way at a time, so that a slow agent
+holds up nobody else. What an answer means is laid down in docs/reference/agent-protocol.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+import structlog
+from opencue_proto import rqd_pb2
+
+from cuebot.domain.errors import FarmError
+from cuebot.engine.orders import Address, KillOrder, RunOrder
+from cuebot.engine.ports import Answer, Answered
+
+log = structlog.get_logger("agents")
+
+DEADLINE_SECONDS: Final = 10.0
+ORDERS_UNDER_WAY: Final = 8
+"""Orders that one agent has in hand at a time."""
+CHANNELS_KEPT: Final = 1_024
+RUN_ID_KEY: Final = "cuefarm-run-id"
+TOKEN_KEY: Final = "cuefarm-token"
+WORDS_CHARACTERS: Final = 500
+
+_Code = grpc.StatusCode
+DEFINITE_REFUSALS: Final = frozenset(
+    {
+        _Code.INVALID_ARGUMENT,
+        _Code.FAILED_PRECONDITION,
+        _Code.ABORTED,
+        _Code.RESOURCE_EXHAUSTED,
+        _Code.UNAUTHENTICATED,
+    }
+)
+"""It did not and will not run."""
+NOT_REACHED: Final = frozenset({_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED})
+"""After one of these the orders that wait for the same agent are not sent at all."""
+
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.enable_retries", 0),  # never a launch twice behind our back
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.client_idle_timeout_ms", 300_000),
+)
+_LAUNCH: Final = "/rqd.RqdInterface/LaunchFrame"
+_KILL: Final = "/rqd.RqdInterface/KillRunningFrame"
+_SHUTDOWN: Final = "/rqd.RqdInterface/ShutdownRqdNow"
+
+
+class GrpcAgents:
+    """Hosts' agents by their address. Made and used on the engine's loop."""
+
+    def __init__(self, *, token: str | None, now_us: Callable[[], int], deadline_s: float = DEADLINE_SECONDS) -> None:
+        self._token = token
+        self._now_us = now_us
+        self._deadline_s = deadline_s
+        self._links: OrderedDict[str, _Link] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
+        """Start runs on a host. Returns at once; `answered` is called for each."""
+        link = self._link(address.target)
+        for order in orders:
+            link.put(partial(self._launch, link, address, order, answered), order.run_id, answered)
+
+    def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
+        """End runs on a host. Returns at once; `answered` is called for each."""
+        link = self._link(address.target)
+        for order in orders:
+            link.put(partial(self._kill, link, order, answered), order.run_id, answered)
+
+    async def shutdown(self, address: Address) -> bool:
+        """Tell an agent to end its runs and itself. Returns whether it said that it will."""
+        link = self._link(address.target)
+        request = rqd_pb2.RqdStaticShutdownNowRequest()
+        code, words = await self._ask(link.call(_SHUTDOWN), request.SerializeToString(), "")
+        if code is not _Code.OK:
+            log.warning("an agent did not take its shutdown", host=address.host_name, status=code.name, words=words)
+        return code is _Code.OK
+
+    async def close(self) -> None:
+        """Drop what waits and close all channels; nobody is answered any more."""
+        links = list(self._links.values())
+        self._links.clear()
+        await asyncio.gather(*(link.close() for link in links), *self._closing)
+
+    # --- one order ------------------------------------------------------------------------------------------------
+
+    async def _launch(self, link: _Link, address: Address, order: RunOrder, answered: Answered) -> bool:
+        try:
+            body = rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=run_frame(order, self._now_us())).SerializeToString()
+        except (TypeError, ValueError) as error:
+            _tell(answered, order.run_id, Answer.REFUSED, f"this run cannot be put into a message: {error}")
+            return True
+        code, words = await self._ask(link.call(_LAUNCH), body, order.run_id)
+        _tell(answered, order.run_id, launch_answer(code, ours=address.ours), words)
+        return code not in NOT_REACHED
+
+    async def _kill(self, link: _Link, order: KillOrder, answered: Answered) -> bool:
+        request = rqd_pb2.RqdStaticKillRunningFrameRequest(frame_id=order.frame_id, message=order.message)
+        code, words = await self._ask(link.call(_KILL), request.SerializeToString(), order.run_id)
+        _tell(answered, order.run_id, kill_answer(code), words)
+        return code not in NOT_REACHED
+
+    async def _ask(self, rpc: Any, body: bytes, run_id: str) -> tuple[grpc.StatusCode, str]:
+        metadata = [(RUN_ID_KEY, run_id)] if run_id else []
+        if self._token:
+            metadata.append((TOKEN_KEY, self._token))
+        try:
+            await rpc(body, timeout=self._deadline_s, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            return error.code(), f"{error.code().name}: {error.details() or ''}"[:WORDS_CHARACTERS]
+        return _Code.OK, ""
+
+    # --- channels -------------------------------------------------------------------------------------------------
+
+    def _link(self, target: str) -> _Link:
+        link = self._links.get(target)
+        if link is None:
+            link = self._links[target] = _Link(target)
+            self._close_oldest_idle()
+        self._links.move_to_end(target)
+        return link
+
+    def _close_oldest_idle(self) -> None:
+        if len(self._links) <= CHANNELS_KEPT:
+            return
+        for target, link in self._links.items():
+            if link.idle:
+                del self._links[target]
+                task = asyncio.get_running_loop().create_task(link.close())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+                return
+
+
+Send = Callable[[], Coroutine[Any, Any, bool]]
+"""Sends an order and answers it. Returns whether the agent was reached."""
+
+
+class _Link:
+    """The way to one agent: its channel, and the orders that wait for it."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
+        self._calls: dict[str, Any] = {}
+        self._waiting: deque[tuple[Send, str, Answered]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is under way."""
+        return not self._workers
+
+    def call(self, method: str) -> Any:
+        """An RPC that takes and gives bytes."""
+        if method not in self._calls:
+            self._calls[method] = self._channel.unary_unary(method)
+        return self._calls[method]
+
+    def put(self, send: Send, run_id: str, answered: Answered) -> None:
+        """Queue an order."""
+        self._waiting.append((send, run_id, answered))
+        if len(self._workers) < ORDERS_UNDER_WAY:
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            send, _, _ = self._waiting.popleft()
+            if not await send():
+                self._give_up_waiting()
+
+    def _give_up_waiting(self) -> None:
+        """The agent does not answer: what was not sent did certainly not happen, and may be booked elsewhere."""
+        unsent = list(self._waiting)
+        self._waiting.clear()
+        for _, run_id, answered in unsent:
+            _tell(answered, run_id, Answer.REFUSED, f"not sent: {self._target} does not answer")
+
+    async def close(self) -> None:
+        """End everything at once."""
+        self._waiting.clear()
+        workers = list(self._workers)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        await self._channel.close()
+
+
+def _tell(answered: Answered, run_id: str, answer: Answer, words: str) -> None:
+    """Hand an answer on. The engine may be too full to take it; the host's next report then says the same."""
+    try:
+        answered(run_id, answer, words)
+    except FarmError as error:
+        log.error("an agent's answer was not taken", run=run_id, answer=answer.value, error=str(error))
+
+
+def launch_answer(code: grpc.StatusCode, *, ours: bool) -> Answer:
+    """What a launch's status means. Upstream's agent refuses with a plain exception, which gRPC calls UNKNOWN."""
+    if code is _Code.OK:
+        return Answer.TAKEN
+    if code in DEFINITE_REFUSALS or (code is _Code.UNKNOWN and not ours):
+        return Answer.REFUSED
+    return Answer.UNKNOWN
+
+
+def kill_answer(code: grpc.StatusCode) -> Answer:
+    """What a kill's status means."""
+    if code is _Code.OK:
+        return Answer.TAKEN
+    if code is _Code.NOT_FOUND:
+        return Answer.NOT_FOUND
+    return Answer.REFUSED if code in DEFINITE_REFUSALS else Answer.UNKNOWN
+
+
+def run_frame(order: RunOrder, now_us: int) -> rqd_pb2.RunFrame:
+    """An order as the message that agents take. Its start time is in milliseconds."""
+    message = rqd_pb2.RunFrame(
+        resource_id=order.run_id,
+        job_id=order.job_id,
+        job_name=order.job_name,
+        frame_id=order.frame_id,
+        frame_name=order.frame_name,
+        layer_id=order.layer_id,
+        command=order.command,
+        user_name=order.user,
+        log_dir=order.log_dir,
+        show=order.show,
+        shot=order.shot,
+        start_time=now_us // 1_000,
+        num_cores=order.cores,
+        num_gpus=order.gpus,
+        environment=order.environment,
+        os=order.os,
+        soft_memory_limit=order.soft_memory,
+        hard_memory_limit=order.hard_memory,
+    )
+    if order.uid is not None:
+        message.uid = order.uid
+    return message

@@ -1,0 +1,144 @@
+"""Every RPC of the published interface that this server does not do, each with its reason.
+
+What stands here answers UNIMPLEMENTED with the reason. A test holds that this table and the services together are the
+whole interface, so an RPC can be neither forgotten nor in both.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_AGENT = "agents answer this, the server only asks it"
+_PARTITIONS = "local rendering (render partitions) is not offered by this server"
+_REDIRECTS = "redirects are not offered: no run keeps a place on a host beyond its own end, so there is none to hand on"
+_OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
+_FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
+_LIMITS = "limits are not offered yet; a layer keeps the names of its limits, and nothing is counted by them"
+_DEPARTMENTS = "departments are not offered; every group is of the department Unknown"
+_TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
+_OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
+_MONITORING = "history is not offered over this interface yet"
+_REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
+_RESTARTS = "this server does not restart agents; the service that starts them on the host does"
+_OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
+_STAGGER = "staggering is not offered; launch the layer with an interleaved range such as 1-100:10"
+
+
+def _all(reason: str, *names: str) -> dict[str, str]:
+    return dict.fromkeys(names, reason)
+
+
+NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
+    "department.DepartmentInterface": _all(
+        _DEPARTMENTS, "AddDepartmentName", "Delete", "GetDepartmentNames", "RemoveDepartmentName"
+    )
+    | _all(_TASKS, "AddTask", "AddTasks", "ClearTasks", "ClearTaskAdjustments", "DisableTiManaged", "EnableTiManaged")
+    | _all(_TASKS, "GetTasks", "ReplaceTasks", "SetManagedCores"),
+    "filter.ActionInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
+    "filter.FilterInterface": _all(
+        _FILTERS,
+        "CreateAction",
+        "CreateMatcher",
+        "Delete",
+        "FindFilter",
+        "GetActions",
+        "GetMatchers",
+        "LowerOrder",
+        "OrderFirst",
+        "OrderLast",
+        "RaiseOrder",
+        "RunFilterOnGroup",
+        "RunFilterOnJobs",
+        "SetEnabled",
+        "SetName",
+        "SetOrder",
+        "SetType",
+    ),
+    "filter.MatcherInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
+    "host.DeedInterface": _all(_OWNERS, "Delete", "GetHost", "GetOwner"),
+    "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner")
+    | _all(_PARTITIONS, "GetRenderPartitions")
+    | _all(_REBOOTS, "Reboot", "RebootWhenIdle")
+    | _all(_RESTARTS, "RestartRqdNow", "RestartRqdWhenIdle")
+    | _all(_REDIRECTS, "RedirectToJob"),
+    "host.OwnerInterface": _all(_OWNERS, "Delete", "GetDeeds", "GetHosts", "GetOwner", "SetShow", "TakeOwnership"),
+    "host.ProcInterface": _all(
+        _REDIRECTS, "ClearRedirect", "RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"
+    ),
+    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
+    | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
+    | {
+        "MarkAsDepend": "a frame that was let go does not wait again; create the depend anew, or use Depend.Unsatisfy",
+        "SetCheckpointState": "checkpoints are not offered yet",
+    },
+    "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
+    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition")
+    | _all(_FILTERS, "RunFilters")
+    | _all(_STAGGER, "StaggerFrames")
+    | {"AddSubscriber": "this server sends no mail yet"},
+    "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
+    | _all(_LIMITS, "AddLimit", "DropLimit", "GetLimits")
+    | _all(_STAGGER, "StaggerFrames")
+    | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
+    "limit.LimitInterface": _all(
+        _LIMITS,
+        "Create",
+        "Delete",
+        "Find",
+        "Get",
+        "GetAll",
+        "Rename",
+        "SetMaxValue",
+        "SetType",
+        "SetEnforcement",
+        "SetSoftValue",
+        "SetReportTtl",
+        "SetFailureRule",
+        "GetBindings",
+        "ClearBindings",
+        "ReportUsage",
+        "GetHolds",
+    ),
+    "monitoring.MonitoringInterface": _all(
+        _MONITORING,
+        "GetJobHistory",
+        "GetFrameHistory",
+        "GetLayerHistory",
+        "GetHostHistory",
+        "GetFarmStatistics",
+        "GetLayerMemoryHistory",
+    ),
+    "renderPartition.RenderPartitionInterface": _all(_PARTITIONS, "Delete", "SetMaxResources"),
+    "rqd.RqdInterface": _all(
+        _AGENT,
+        "GetRunFrame",
+        "GetRunningFrameStatus",
+        "KillRunningFrame",
+        "LaunchFrame",
+        "Lock",
+        "LockAll",
+        "NimbyOff",
+        "NimbyOn",
+        "RebootIdle",
+        "RebootNow",
+        "ReportStatus",
+        "RestartRqdIdle",
+        "RestartRqdNow",
+        "ShutdownRqdIdle",
+        "ShutdownRqdNow",
+        "Unlock",
+        "UnlockAll",
+    ),
+    "rqd.RunningFrame": _all(_AGENT, "Kill", "Status"),
+    "service.ServiceOverrideInterface": _all(_OVERRIDES, "Delete", "Update"),
+    "show.ShowInterface": _all(_FILTERS, "CreateFilter", "FindFilter", "GetFilters")
+    | _all(_OWNERS, "CreateOwner", "GetDeeds")
+    | _all(_OVERRIDES, "CreateServiceOverride", "GetServiceOverride")
+    | _all(_DEPARTMENTS, "GetDepartment", "GetDepartments")
+    | {
+        "Archive": "shows are not archived; SetActive(false) keeps a show from taking jobs",
+        "SetSchedulerManaged": "this server has one scheduler, which every show uses",
+    },
+    "task.TaskInterface": _all(_TASKS, "ClearAdjustments", "Delete", "SetMinCores"),
+}
+"""Reason by service and RPC."""

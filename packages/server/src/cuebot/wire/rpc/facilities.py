@@ -1,0 +1,159 @@
+"""FacilityInterface and AllocationInterface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import facility_pb2, host_pb2, subscription_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import NotFound
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Allocation, Facility
+from cuebot.wire.call import Call, fill
+from cuebot.wire.messages.allocations import allocation_message, facility_message, subscription_message
+from cuebot.wire.messages.comments import commented
+from cuebot.wire.messages.hosts import host_message
+from cuebot.wire.search import find_hosts
+
+
+class FacilityInterface:
+    """Facilities: sites."""
+
+    async def Create(self, request: Any, call: Call) -> Any:
+        """Make a facility."""
+        id = await call.submit(c.CreateFacility(request.name))
+        return facility_pb2.FacilityCreateResponse(facility=facility_message(call.farm.get("facility", id)))
+
+    def Get(self, request: Any, call: Call) -> Any:
+        """A facility by name or id."""
+        return facility_pb2.FacilityGetResponse(facility=facility_message(_facility(call.farm, request.name)))
+
+    async def Rename(self, request: Any, call: Call) -> None:
+        """Rename a facility."""
+        facility = _facility(call.farm, request.facility.id or request.facility.name)
+        await call.submit(c.Change("facility", facility.id, {"name": request.new_name}))
+
+    async def Delete(self, request: Any, call: Call) -> None:
+        """Remove a facility that nothing belongs to."""
+        await call.submit(c.Delete("facility", _facility(call.farm, request.name).id))
+
+    def GetAllocations(self, request: Any, call: Call) -> Any:
+        """The allocations of a facility."""
+        facility = _facility(call.farm, request.facility.id or request.facility.name)
+        found = [a for a in call.farm.allocations.values() if a.facility_id == facility.id]
+        return facility_pb2.FacilityGetAllocationsResponse(allocations=_allocations(call.farm, found))
+
+
+class AllocationInterface:
+    """Allocations: named sets of hosts."""
+
+    async def Create(self, request: Any, call: Call) -> Any:
+        """Make an allocation; its full name begins with its facility's."""
+        facility = _facility(call.farm, request.facility.id or request.facility.name)
+        name = request.name.removeprefix(facility.name + ".")
+        id = await call.submit(c.CreateAllocation(name, request.tag, facility.id))
+        message = allocation_message(call.farm, call.farm.get("allocation", id))
+        return facility_pb2.AllocCreateResponse(allocation=message)
+
+    def Find(self, request: Any, call: Call) -> Any:
+        """An allocation by its full name, or by its short one where only one has it."""
+        found = call.farm.allocation_named(request.name)
+        return facility_pb2.AllocFindResponse(allocation=allocation_message(call.farm, found))
+
+    def Get(self, request: Any, call: Call) -> Any:
+        """An allocation by id or name."""
+        farm = call.farm
+        found = farm.allocations.get(request.id) or farm.allocation_named(request.id)
+        return facility_pb2.AllocGetResponse(allocation=allocation_message(farm, found))
+
+    def GetAll(self, request: Any, call: Call) -> Any:
+        """All allocations."""
+        found = list(call.farm.allocations.values())
+        return facility_pb2.AllocGetAllResponse(allocations=_allocations(call.farm, found))
+
+    def GetDefault(self, request: Any, call: Call) -> Any:
+        """The allocation of new hosts."""
+        for allocation in call.farm.allocations.values():
+            if allocation.is_default:
+                return facility_pb2.AllocGetDefaultResponse(allocation=allocation_message(call.farm, allocation))
+        raise NotFound("no allocation is the default; SetDefault makes one so")
+
+    async def SetDefault(self, request: Any, call: Call) -> None:
+        """Say where new hosts go."""
+        await call.submit(c.SetDefaultAllocation(_allocation(request, call).id))
+
+    async def GetHosts(self, request: Any, call: Call) -> Any:
+        """The hosts of an allocation."""
+        response = facility_pb2.AllocGetHostsResponse()
+        await _fill_hosts(response.hosts.hosts, call, _allocation(request, call), host_pb2.HostSearchCriteria())
+        return response
+
+    async def FindHosts(self, request: Any, call: Call) -> Any:
+        """The hosts of an allocation by criteria."""
+        response = facility_pb2.AllocFindHostsResponse()
+        await _fill_hosts(response.hosts.hosts, call, _allocation(request, call), request.r)
+        return response
+
+    def GetSubscriptions(self, request: Any, call: Call) -> Any:
+        """Who may use an allocation."""
+        allocation = _allocation(request, call)
+        of_this = [s for s in call.farm.subscriptions.values() if s.allocation_id == allocation.id]
+        found = sorted((subscription_message(call.farm, s) for s in of_this), key=lambda message: message.name)
+        sequence = subscription_pb2.SubscriptionSeq(subscriptions=found)
+        return facility_pb2.AllocGetSubscriptionsResponse(subscriptions=sequence)
+
+    async def ReparentHosts(self, request: Any, call: Call) -> None:
+        """Put hosts into an allocation: all of them, or none."""
+        host_ids = tuple(call.farm.get("host", host.id).id for host in request.hosts.hosts)
+        await call.submit(c.MoveHosts(host_ids, _allocation(request, call).id))
+
+    async def SetBillable(self, request: Any, call: Call) -> None:
+        """Say whether use of an allocation is charged."""
+        await _change(request, call, billable=request.value)
+
+    async def SetName(self, request: Any, call: Call) -> None:
+        """Rename an allocation; its facility's name before it is taken away."""
+        facility = call.farm.facilities[_allocation(request, call).facility_id]
+        await _change(request, call, name=request.name.removeprefix(facility.name + "."))
+
+    async def SetTag(self, request: Any, call: Call) -> None:
+        """Set the tag that an allocation gives its hosts."""
+        await _change(request, call, tag=request.tag)
+
+    async def Delete(self, request: Any, call: Call) -> None:
+        """Remove an allocation that has no hosts and no subscriptions."""
+        await call.submit(c.Delete("allocation", _allocation(request, call).id))
+
+
+def _facility(farm: Farm, name_or_id: str) -> Facility:
+    known = farm.facility_by_name
+    facility = farm.facilities.get(known.get(name_or_id) or known.get(name_or_id.lower()) or name_or_id)
+    if facility is None:
+        raise NotFound(f"there is no facility {name_or_id!r}; there are {', '.join(sorted(known))}")
+    return facility
+
+
+def _allocation(request: Any, call: Call) -> Allocation:
+    """By id; clients that made the message themselves give the name alone."""
+    given = request.allocation
+    if not given.id and given.name:
+        return call.farm.allocation_named(given.name)
+    allocation: Allocation = call.farm.get("allocation", given.id)
+    return allocation
+
+
+def _allocations(farm: Farm, allocations: list[Allocation]) -> facility_pb2.AllocationSeq:
+    ordered = sorted(allocations, key=farm.allocation_name)
+    return facility_pb2.AllocationSeq(allocations=[allocation_message(farm, a) for a in ordered])
+
+
+async def _fill_hosts(messages: Any, call: Call, allocation: Allocation, criteria: Any) -> None:
+    farm = call.farm
+    remarked = commented(farm)
+    members = [host for host in farm.hosts.values() if host.allocation_id == allocation.id]
+    await fill(messages, find_hosts(farm, criteria, members), lambda host: host_message(farm, host, remarked))
+
+
+async def _change(request: Any, call: Call, **changes: Any) -> None:
+    await call.submit(c.Change("allocation", _allocation(request, call).id, changes))

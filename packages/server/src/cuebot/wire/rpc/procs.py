@@ -1,0 +1,74 @@
+"""ProcInterface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import host_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.nouns import Proc
+from cuebot.wire.call import Call, fill
+from cuebot.wire.messages.comments import commented
+from cuebot.wire.messages.frames import frame_message
+from cuebot.wire.messages.hosts import host_message
+from cuebot.wire.messages.jobs import job_message
+from cuebot.wire.messages.layers import layer_message
+from cuebot.wire.messages.procs import proc_message
+from cuebot.wire.search import find_procs
+from cuebot.wire.values import int32
+
+
+class ProcInterface:
+    """Procs: what runs where. One lives as long as its frame runs, so to unbook it without a kill changes nothing."""
+
+    async def GetProcs(self, request: Any, call: Call) -> Any:
+        """Procs by criteria."""
+        farm = call.farm
+        response = host_pb2.ProcGetProcsResponse()
+        found = find_procs(farm, request.r, call.engine.now_us())
+        await fill(response.procs.procs, found, lambda proc: proc_message(farm, proc))
+        return response
+
+    def GetFrame(self, request: Any, call: Call) -> Any:
+        """The frame that runs."""
+        proc, farm = _proc(request, call), call.farm
+        frame = frame_message(farm, farm.layers[proc.layer_id], proc.frame_index, call.engine.now_us())
+        return host_pb2.ProcGetFrameResponse(frame=frame)
+
+    def GetHost(self, request: Any, call: Call) -> Any:
+        """The host where it runs."""
+        host = call.farm.hosts[_proc(request, call).host_id]
+        return host_pb2.ProcGetHostResponse(host=host_message(call.farm, host, commented(call.farm)))
+
+    def GetJob(self, request: Any, call: Call) -> Any:
+        """The job of the frame that runs."""
+        job = call.farm.jobs[_proc(request, call).job_id]
+        return host_pb2.ProcGetJobResponse(job=job_message(call.farm, job, commented(call.farm)))
+
+    def GetLayer(self, request: Any, call: Call) -> Any:
+        """The layer of the frame that runs."""
+        layer = call.farm.layers[_proc(request, call).layer_id]
+        return host_pb2.ProcGetLayerResponse(layer=layer_message(call.farm, layer))
+
+    async def Kill(self, request: Any, call: Call) -> None:
+        """End a run; what becomes of its frame, the outcome decides."""
+        await call.submit(c.KillProcs((_proc(request, call).id,), "proc killed"))
+
+    async def Unbook(self, request: Any, call: Call) -> None:
+        """Give a proc's cores back when its frame has ended, or at once."""
+        proc = _proc(request, call)
+        if request.kill:
+            await call.submit(c.KillProcs((proc.id,), "proc unbooked"))
+
+    async def UnbookProcs(self, request: Any, call: Call) -> Any:
+        """The same for procs by criteria; returns how many they are."""
+        found = find_procs(call.farm, request.r, call.engine.now_us())
+        if request.kill and found:
+            await call.submit(c.KillProcs(tuple(proc.id for proc in found), "procs unbooked"))
+        return host_pb2.ProcUnbookProcsResponse(num_procs=int32(len(found)))
+
+
+def _proc(request: Any, call: Call) -> Proc:
+    proc: Proc = call.farm.get("proc", request.proc.id)
+    return proc

@@ -1,0 +1,175 @@
+"""RqdReportInterface: what hosts say. The only service that asks for the installation's token."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from functools import lru_cache
+from typing import Any, Final
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import Invalid, LimitExceeded, Unauthenticated, shown
+from cuebot.domain.states import Cause, Exit, HostState
+from cuebot.domain.units import CoreUnits, Micros
+from cuebot.engine.orders import AGENT_PORT
+from cuebot.wire.call import Call
+from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
+
+TOKEN_KEY: Final = "cuefarm-token"
+END_RUNS_KEY: Final = "cuefarm-end-runs"
+
+CAUSES: Final = {
+    "exited": Cause.EXITED,
+    "killed": Cause.KILLED,
+    "launch_failed": Cause.LAUNCH_FAILED,
+    "runner_lost": Cause.RUNNER_LOST,
+    "shutdown": Cause.SHUTDOWN,
+    "lease": Cause.LEASE,
+}
+"""`cuefarm.cause` of docs/reference/agent-protocol.md."""
+
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}", re.ASCII)
+_MESSAGE_CHARACTERS: Final = 1_000
+_TAG_CHARACTERS: Final = 128
+
+
+class RqdReportInterface:
+    """Reports of hosts."""
+
+    def __init__(self, *, token: str | None, allow_agents_without_token: bool) -> None:
+        self._token = token.encode() if token else None
+        self._allow_none = allow_agents_without_token or self._token is None
+
+    async def ReportRqdStartup(self, request: Any, call: Call) -> None:
+        """A host has started its agent."""
+        self._check_token(call)
+        facts = host_facts(request.boot_report.host)
+        await _report(c.ReportHost(facts, (), boot=True), call)
+
+    async def ReportStatus(self, request: Any, call: Call) -> None:
+        """A host says how it is and what it runs. Trailing metadata names the runs that it should end."""
+        self._check_token(call)
+        report = request.host_report
+        most = call.engine.core.limits.unacknowledged_outcomes
+        if len(report.frames) > most:
+            raise LimitExceeded(
+                f"the report of host {shown(report.host.name)!r}",
+                "runs",
+                given=len(report.frames),
+                limit="unacknowledged_outcomes",
+                allowed=most,
+            )
+        await _report(c.ReportHost(host_facts(report.host), tuple(_run_facts(run) for run in report.frames)), call)
+
+    async def ReportRunningFrameCompletion(self, request: Any, call: Call) -> None:
+        """A host says how a run ended. OK means that it is on disk."""
+        self._check_token(call)
+        command = outcome(request.frame_complete_report)
+        await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))
+
+    def _check_token(self, call: Call) -> None:
+        given = call.metadata(TOKEN_KEY)
+        if not given and self._allow_none:
+            return
+        if self._token is None or not hmac.compare_digest(given.encode(), self._token):
+            raise Unauthenticated(
+                f"the {TOKEN_KEY} of this agent is {'wrong' if given else 'missing'}; start it with the token file of"
+                " this installation, or the server with --allow-agents-without-token for agents that have none"
+            )
+
+
+async def _report(command: c.ReportHost, call: Call) -> None:
+    stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
+    if stale:
+        named = stale[: call.engine.core.limits.ended_runs_per_reply]
+        call.context.set_trailing_metadata(((END_RUNS_KEY, ",".join(named)),))
+
+
+def host_facts(host: Any) -> c.HostFacts:
+    """A report's host in the farm's units. Numbers that cannot be are cut to what can. Raises Invalid."""
+    attributes = host.attributes
+    given = attributes.get("cuefarm.address", "")
+    address = given or _default_address(host.name)
+    if not _ADDRESS.fullmatch(address):
+        raise Invalid(f"host {shown(host.name)!r}: {shown(address)!r} is no address; accepted is HOST:PORT")
+    try:
+        state = HostState(host.state)
+    except ValueError:
+        state = HostState.UP
+    lease = attributes.get("cuefarm.lease_seconds", "")
+    return c.HostFacts(
+        name=short_name(host.name),
+        facility=host.facility.lower(),
+        cores=CoreUnits(min(max(host.num_procs * host.cores_per_proc, 0), REPORTED_CORES_MAX)),
+        total_memory=kib(host.total_mem),
+        free_memory=kib(host.free_mem),
+        total_swap=kib(host.total_swap),
+        free_swap=kib(host.free_swap),
+        total_temp=kib(host.total_mcp),
+        free_temp=kib(host.free_mcp),
+        load=host.load,
+        boot_us=Micros(max(host.boot_time, 0) * 1_000_000),
+        tags=tuple(tag[:_TAG_CHARACTERS] for tag in host.tags),
+        os=tuple(name.strip() for name in attributes.get("SP_OS", "")[:_TAG_CHARACTERS].split(",") if name.strip()),
+        state=state,
+        nimby_enabled=host.nimby_enabled,
+        nimby_locked=host.nimby_locked,
+        gpus=min(max(host.num_gpus, 0), 1_000),
+        gpu_memory=kib(host.total_gpu_mem),
+        free_gpu_memory=kib(host.free_gpu_mem),
+        address=address,
+        agent=attributes.get("cuefarm.agent", "")[:_TAG_CHARACTERS],
+        instance=attributes.get("cuefarm.instance", "")[:_TAG_CHARACTERS],
+        lease_us=duration_us(min(int(lease), REPORTED_SECONDS_MAX))
+        if lease.isdecimal() and len(lease) < 12
+        else Micros(0),
+    )
+
+
+@lru_cache(maxsize=16_384)
+def short_name(name: str) -> str:
+    """A host's name without its domain; an address stays whole (behaviour_dispatch 2.3)."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name if ":" in name else name.partition(".")[0]
+    return name
+
+
+def _default_address(name: str) -> str:
+    """Where an agent answers that does not say so: the name that it reports, with its domain, and the usual port."""
+    return f"[{name}]:{AGENT_PORT}" if ":" in name else f"{name}:{AGENT_PORT}"
+
+
+def _run_facts(run: Any) -> c.RunFacts:
+    return c.RunFacts(
+        run_id=run.resource_id,
+        frame_id=run.frame_id,
+        rss=kib(run.rss),
+        max_rss=kib(run.max_rss),
+        llu_s=max(int32(run.llu_time), 0),
+        ended=run.attributes.get("cuefarm.state", "") == "ended",
+    )
+
+
+def outcome(report: Any) -> c.ReportOutcome:
+    """How a run ended. An agent that is not ours gives no cause; what it means by its exit status does."""
+    frame = report.frame
+    attributes = frame.attributes
+    cause = CAUSES.get(attributes.get("cuefarm.cause", ""))
+    if cause is None:
+        cause = Cause.LAUNCH_FAILED if report.exit_status == Exit.FAILED_LAUNCH else Cause.EXITED
+    message = attributes.get("cuefarm.message", "") or attributes.get("cuefarm.kill_message", "")
+    return c.ReportOutcome(
+        host_name=short_name(report.host.name),
+        run_id=frame.resource_id,
+        frame_id=frame.frame_id,
+        exit_status=report.exit_status,
+        exit_signal=report.exit_signal,
+        cause=cause,
+        run_us=duration_us(report.run_time),
+        max_rss=kib(frame.max_rss),
+        message=message[:_MESSAGE_CHARACTERS],
+        nimby_locked=report.host.nimby_locked,
+    )

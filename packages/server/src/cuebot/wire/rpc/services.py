@@ -1,0 +1,50 @@
+"""ServiceInterface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import service_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import NotFound
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Service
+from cuebot.wire.call import Call
+from cuebot.wire.messages.services import service_message, service_values
+
+
+class ServiceInterface:
+    """Services: the defaults of layers."""
+
+    async def CreateService(self, request: Any, call: Call) -> Any:
+        """Make a service."""
+        id = await call.submit(c.CreateService(service_values(request.data)))
+        return service_pb2.ServiceCreateServiceResponse(service=service_message(call.farm.get("service", id)))
+
+    def GetDefaultServices(self, request: Any, call: Call) -> Any:
+        """All services."""
+        services = sorted(call.farm.services.values(), key=lambda service: service.name)
+        found = service_pb2.ServiceSeq(services=[service_message(service) for service in services])
+        return service_pb2.ServiceGetDefaultServicesResponse(services=found)
+
+    def GetService(self, request: Any, call: Call) -> Any:
+        """A service by name or id."""
+        return service_pb2.ServiceGetServiceResponse(service=service_message(_service(call.farm, request.name)))
+
+    async def Update(self, request: Any, call: Call) -> None:
+        """Give a service the values of the message."""
+        service = _service(call.farm, request.service.id)
+        await call.submit(c.Change("service", service.id, service_values(request.service)))
+
+    async def Delete(self, request: Any, call: Call) -> None:
+        """Remove a service; layers that name it fall back to `default`."""
+        await call.submit(c.Delete("service", _service(call.farm, request.service.id).id))
+
+
+def _service(farm: Farm, name_or_id: str) -> Service:
+    service = farm.services.get(farm.service_by_name.get(name_or_id, name_or_id))
+    if service is None:
+        known = ", ".join(sorted(farm.service_by_name)[:20])
+        raise NotFound(f"there is no service {name_or_id!r}; there are {known}")
+    return service

@@ -1,0 +1,144 @@
+"""ShowInterface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import job_pb2, show_pb2, subscription_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.nouns import Show
+from cuebot.domain.states import JobState
+from cuebot.wire.call import Call, fill
+from cuebot.wire.messages.allocations import subscription_message
+from cuebot.wire.messages.comments import commented
+from cuebot.wire.messages.groups import group_message, level, nested_group_message
+from cuebot.wire.messages.jobs import job_message
+from cuebot.wire.messages.shows import show_message, show_messages
+from cuebot.wire.values import units, whole_units
+
+
+class ShowInterface:
+    """Shows and what they may use."""
+
+    def FindShow(self, request: Any, call: Call) -> Any:
+        """A show by name."""
+        return show_pb2.ShowFindShowResponse(show=show_message(call.farm, call.farm.show_named(request.name)))
+
+    def GetShows(self, request: Any, call: Call) -> Any:
+        """All shows."""
+        return show_pb2.ShowGetShowsResponse(shows=_shows(call, list(call.farm.shows.values())))
+
+    def GetActiveShows(self, request: Any, call: Call) -> Any:
+        """The shows that take jobs."""
+        active = [show for show in call.farm.shows.values() if show.active]
+        return show_pb2.ShowGetActiveShowsResponse(shows=_shows(call, active))
+
+    async def GetJobs(self, request: Any, call: Call) -> Any:
+        """The PENDING jobs of a show."""
+        farm, show = call.farm, _show(request, call)
+        response, remarked = show_pb2.ShowGetJobsResponse(), commented(farm)
+        active = (farm.jobs[id] for id in farm.active_job_by_name.values())
+        jobs = [job for job in active if job.show_id == show.id and job.state is JobState.PENDING]
+        jobs.sort(key=lambda job: job.name)
+        await fill(response.jobs.jobs, jobs, lambda job: job_message(farm, job, remarked))
+        return response
+
+    def GetRootGroup(self, request: Any, call: Call) -> Any:
+        """The group that all others of a show are below."""
+        root = call.farm.groups[_show(request, call).root_group_id]
+        return show_pb2.ShowGetRootGroupResponse(group=group_message(call.farm, root))
+
+    def GetGroups(self, request: Any, call: Call) -> Any:
+        """All groups of a show, from the root down."""
+        farm, show = call.farm, _show(request, call)
+        groups = [group for group in farm.groups.values() if group.show_id == show.id]
+        groups.sort(key=lambda group: (level(farm, group), group.name))
+        found = job_pb2.GroupSeq(groups=[group_message(farm, group) for group in groups])
+        return show_pb2.ShowGetGroupsResponse(groups=found)
+
+    def GetJobWhiteboard(self, request: Any, call: Call) -> Any:
+        """All groups of a show with their PENDING jobs, nested. Always fresh."""
+        farm = call.farm
+        root = farm.groups[_show(request, call).root_group_id]
+        board = nested_group_message(farm, root, commented(farm))
+        return show_pb2.ShowGetJobWhiteboardResponse(whiteboard=board)
+
+    def GetSubscriptions(self, request: Any, call: Call) -> Any:
+        """What a show may use."""
+        show = _show(request, call)
+        found = [subscription_message(call.farm, s) for s in call.farm.subscriptions.values() if s.show_id == show.id]
+        found.sort(key=lambda message: message.name)
+        return show_pb2.ShowGetSubscriptionResponse(subscriptions=subscription_pb2.SubscriptionSeq(subscriptions=found))
+
+    def GetServiceOverrides(self, request: Any, call: Call) -> Any:
+        """A show's own services: there are none, and clients that list services ask for them beside the others."""
+        _show(request, call)
+        return show_pb2.ShowGetServiceOverridesResponse()
+
+    async def CreateShow(self, request: Any, call: Call) -> Any:
+        """Make a show."""
+        id = await call.submit(c.CreateShow(request.name))
+        return show_pb2.ShowCreateShowResponse(show=show_message(call.farm, call.farm.get("show", id)))
+
+    async def CreateSubscription(self, request: Any, call: Call) -> Any:
+        """Give a show hosts of an allocation. Size and burst are cores here, and core units ever after."""
+        command = c.CreateSubscription(
+            _show(request, call).id,
+            call.farm.get("allocation", request.allocation_id).id,
+            units(request.size, "the size"),
+            units(request.burst, "the burst"),
+        )
+        subscription = call.farm.get("subscription", await call.submit(command))
+        message = subscription_message(call.farm, subscription)
+        return show_pb2.ShowCreateSubscriptionResponse(subscription=message)
+
+    async def Delete(self, request: Any, call: Call) -> None:
+        """Remove a show that nothing belongs to."""
+        await call.submit(c.Delete("show", _show(request, call).id))
+
+    async def SetActive(self, request: Any, call: Call) -> None:
+        """Say whether a show takes jobs."""
+        await _change(request, call, active=request.value)
+
+    async def EnableBooking(self, request: Any, call: Call) -> None:
+        """Say whether a show's frames are booked."""
+        await _change(request, call, booking_enabled=request.enabled)
+
+    async def EnableDispatching(self, request: Any, call: Call) -> None:
+        """Say whether a show's frames are dispatched."""
+        await _change(request, call, dispatch_enabled=request.enabled)
+
+    async def SetCommentEmail(self, request: Any, call: Call) -> None:
+        """Say who is told about comments."""
+        await _change(request, call, comment_email=request.email)
+
+    async def SetDefaultMinCores(self, request: Any, call: Call) -> None:
+        """Set a show's default minimum; whole cores."""
+        await _change(request, call, default_min_cores=whole_units(request.min_cores, "the minimum of cores"))
+
+    async def SetDefaultMaxCores(self, request: Any, call: Call) -> None:
+        """Set a show's default maximum; whole cores."""
+        await _change(request, call, default_max_cores=whole_units(request.max_cores, "the maximum of cores"))
+
+    async def SetDefaultMinGpus(self, request: Any, call: Call) -> None:
+        """Set a show's default minimum of GPUs."""
+        await _change(request, call, default_min_gpus=request.min_gpus)
+
+    async def SetDefaultMaxGpus(self, request: Any, call: Call) -> None:
+        """Set a show's default maximum of GPUs."""
+        await _change(request, call, default_max_gpus=request.max_gpus)
+
+
+def _shows(call: Call, shows: list[Show]) -> show_pb2.ShowSeq:
+    ordered = sorted(shows, key=lambda show: show.name)
+    return show_pb2.ShowSeq(shows=show_messages(call.farm, ordered))
+
+
+def _show(request: Any, call: Call) -> Show:
+    show: Show = call.farm.get("show", request.show.id)
+    return show
+
+
+async def _change(request: Any, call: Call, **changes: Any) -> None:
+    await call.submit(c.Change("show", _show(request, call).id, changes))

@@ -1,0 +1,139 @@
+"""Criteria of jobs, hosts and procs: which of them a caller asks for. Fields are ANDed, the values of one are ORed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from cuebot.domain.errors import Exhausted, Invalid, shown
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Host, Job, Proc
+from cuebot.domain.states import JobState
+from cuebot.domain.units import SECOND
+
+PATTERN_CHARACTERS: Final = 200
+PATTERN_REPEATS: Final = 6
+"""Unbounded repeats in one pattern: each multiplies the longest time that a name may take to fail."""
+PATTERN_SECONDS: Final = 0.5
+"""What all patterns of one search may take together."""
+
+_REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
+_REPEAT = re.compile(r"(?<!\\)[*+]|(?<!\\)\{\d*,\}")
+
+
+def find_jobs(farm: Farm, criteria: Any, *, include_finished: bool) -> list[Job]:
+    """Jobs by name (behaviour_jobs 4.10): PENDING ones, or those in any state where finished ones are asked for too."""
+    if include_finished:
+        jobs: Iterable[Job] = farm.jobs.values()
+    else:
+        active = (farm.jobs[id] for id in farm.active_job_by_name.values())
+        jobs = (job for job in active if job.state is JobState.PENDING)
+    ids, names, users, shots = (
+        frozenset(field) for field in (criteria.ids, criteria.jobs, criteria.users, criteria.shots)
+    )
+    shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
+    matches = _text_filter(criteria.substr, criteria.regex)
+    found = [
+        job
+        for job in jobs
+        if (not ids or job.id in ids)
+        and (not names or job.name in names)
+        and (not users or job.user in users)
+        and (not shots or job.shot in shots)
+        and (not shows or job.show_id in shows)
+        and matches(job.name)
+    ]
+    return sorted(found, key=lambda job: job.name)
+
+
+def find_hosts(farm: Farm, criteria: Any, among: Iterable[Host] | None = None) -> list[Host]:
+    """Hosts by name; allocations are named in full."""
+    ids, names = frozenset(criteria.ids), frozenset(criteria.hosts)
+    allocations = _allocation_ids(farm, criteria.allocs)
+    states, locks = frozenset(criteria.states.state), frozenset(criteria.lock_states.state)
+    matches = _text_filter(criteria.substr, criteria.regex)
+    found = [
+        host
+        for host in (farm.hosts.values() if among is None else among)
+        if not host.removed
+        and (not ids or host.id in ids)
+        and (not names or host.name in names)
+        and (not criteria.allocs or host.allocation_id in allocations)
+        and (not states or host.state in states)
+        and (not locks or host.lock in locks)
+        and matches(host.name)
+    ]
+    return sorted(found, key=lambda host: host.name)
+
+
+def find_procs(farm: Farm, criteria: Any, now_us: int) -> list[Proc]:
+    """Procs by host, then the oldest first. Memory is in KiB, durations are in seconds since the booking."""
+    hosts, jobs, layers = (frozenset(field) for field in (criteria.hosts, criteria.jobs, criteria.layers))
+    shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
+    allocations = _allocation_ids(farm, criteria.allocs)
+    found = [
+        proc
+        for proc in farm.procs.values()
+        if (not hosts or farm.hosts[proc.host_id].name in hosts)
+        and (not jobs or farm.jobs[proc.job_id].name in jobs)
+        and (not layers or farm.layers[proc.layer_id].name in layers)
+        and (not shows or proc.show_id in shows)
+        and (not criteria.allocs or farm.hosts[proc.host_id].allocation_id in allocations)
+        and _within(proc.memory, criteria.memory_range)
+        and all(proc.memory > bound.value for bound in criteria.memory_greater_than[:1])
+        and all(proc.memory < bound.value for bound in criteria.memory_less_than[:1])
+        and _within((now_us - proc.booked_us) // SECOND, criteria.duration_range)
+    ]
+    found.sort(key=lambda proc: (farm.hosts[proc.host_id].name, proc.booked_us, proc.id))
+    first = max(criteria.first_result, 0)
+    last = first + criteria.max_results[0] if criteria.max_results and criteria.max_results[0] > 0 else None
+    return found[first:last]
+
+
+def _within(value: int, ranges: Any) -> bool:
+    return all(bounds.min <= value <= bounds.max for bounds in ranges[:1])
+
+
+def _allocation_ids(farm: Farm, names: Iterable[str]) -> set[str]:
+    wanted = frozenset(names)
+    return {
+        a.id for a in farm.allocations.values() if wanted and (a.name in wanted or farm.allocation_name(a) in wanted)
+    }
+
+
+def _text_filter(parts: Iterable[str], patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Names that contain one of `parts`, and in which one of the regular expressions is found."""
+    contained = list(parts)
+    compiled = [_compile(pattern) for pattern in patterns]
+    deadline: float | None = None
+
+    def matches(name: str) -> bool:
+        nonlocal deadline
+        if contained and not any(part in name for part in contained):
+            return False
+        if not compiled:
+            return True
+        now = time.monotonic()
+        deadline = deadline or now + PATTERN_SECONDS
+        if now > deadline:
+            raise Exhausted(f"the search by pattern took more than {PATTERN_SECONDS} s; ask with a simpler pattern")
+        return any(pattern.search(name) for pattern in compiled)
+
+    return matches
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """A caller's regular expression. Those that can take for ever to fail would hold up the whole farm: refused."""
+    if len(pattern) > PATTERN_CHARACTERS:
+        raise Invalid(f"a search pattern has at most {PATTERN_CHARACTERS} characters, this one has {len(pattern)}")
+    if _REPEATED_GROUP.search(pattern) or len(_REPEAT.findall(pattern)) > PATTERN_REPEATS:
+        raise Invalid(
+            f"the search pattern {shown(pattern)!r} repeats a group, or has more than {PATTERN_REPEATS} repeats;"
+            " name the jobs or hosts, or use several shorter patterns"
+        )
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Invalid(f"{shown(pattern)!r} is no regular expression: {error}") from error

@@ -1,0 +1,155 @@
+"""The gRPC server: every service of the published interface, and our own, on one port."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from google.protobuf.message_factory import GetMessageClass
+
+from cuebot.engine.engine import Engine
+from cuebot.wire.call import Method, behaviour
+from cuebot.wire.not_offered import NOT_OFFERED
+from cuebot.wire.rpc.comments import CommentInterface
+from cuebot.wire.rpc.cue import CueInterface
+from cuebot.wire.rpc.depends import DependInterface
+from cuebot.wire.rpc.facilities import AllocationInterface, FacilityInterface
+from cuebot.wire.rpc.farm import FarmInterface
+from cuebot.wire.rpc.frames import FrameInterface
+from cuebot.wire.rpc.groups import GroupInterface
+from cuebot.wire.rpc.hosts import HostInterface
+from cuebot.wire.rpc.jobs import JobInterface
+from cuebot.wire.rpc.layers import LayerInterface
+from cuebot.wire.rpc.procs import ProcInterface
+from cuebot.wire.rpc.reports import RqdReportInterface
+from cuebot.wire.rpc.services import ServiceInterface
+from cuebot.wire.rpc.shows import ShowInterface
+from cuebot.wire.rpc.subscriptions import SubscriptionInterface
+from cuefarm_proto import farm_pb2
+
+MESSAGE_BYTES_MAX: Final = 100 * 1024 * 1024
+CONCURRENT_RPCS_MAX: Final = 10_000
+"""Calls under way at once; more are refused with RESOURCE_EXHAUSTED."""
+
+PUBLISHED_FILES: Final = (
+    "comment",
+    "cue",
+    "department",
+    "depend",
+    "facility",
+    "filter",
+    "host",
+    "job",
+    "limit",
+    "monitoring",
+    "renderPartition",
+    "report",
+    "rqd",
+    "service",
+    "show",
+    "subscription",
+    "task",
+)
+"""The files of the published interface that define services."""
+
+
+def service_descriptors() -> list[Any]:
+    """Descriptors of all services on the port, those of the published interface and ours."""
+    files = [importlib.import_module(f"opencue_proto.{name}_pb2").DESCRIPTOR for name in PUBLISHED_FILES]
+    return [service for file in (*files, farm_pb2.DESCRIPTOR) for service in file.services_by_name.values()]
+
+
+def offered_services(*, token: str | None, allow_agents_without_token: bool, allow_root: bool) -> dict[str, Any]:
+    """The services that are offered, by full name. A method's name is its RPC's."""
+    return {
+        "comment.CommentInterface": CommentInterface(),
+        "cue.CueInterface": CueInterface(),
+        "depend.DependInterface": DependInterface(),
+        "facility.AllocationInterface": AllocationInterface(),
+        "facility.FacilityInterface": FacilityInterface(),
+        "host.HostInterface": HostInterface(),
+        "host.ProcInterface": ProcInterface(),
+        "job.FrameInterface": FrameInterface(),
+        "job.GroupInterface": GroupInterface(),
+        "job.JobInterface": JobInterface(allow_root=allow_root),
+        "job.LayerInterface": LayerInterface(),
+        "report.RqdReportInterface": RqdReportInterface(
+            token=token, allow_agents_without_token=allow_agents_without_token
+        ),
+        "service.ServiceInterface": ServiceInterface(),
+        "show.ShowInterface": ShowInterface(),
+        "subscription.SubscriptionInterface": SubscriptionInterface(),
+        "cuefarm.v1.FarmInterface": FarmInterface(),
+    }
+
+
+async def serve(
+    engine: Engine,
+    *,
+    address: str,
+    token: str | None,
+    allow_agents_without_token: bool,
+    allow_root: bool,
+    max_message_bytes: int = MESSAGE_BYTES_MAX,
+) -> tuple[grpc.aio.Server, int]:
+    """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
+
+    It runs on the engine's loop. Without a token, agents are not asked for one. `allow_root` lets jobs belong to root.
+    Raises OSError when the address cannot be bound.
+    """
+    server = grpc.aio.server(
+        options=(
+            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", max_message_bytes),
+            ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
+            ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+        ),
+        maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
+    )
+    offered = offered_services(
+        token=token, allow_agents_without_token=allow_agents_without_token, allow_root=allow_root
+    )
+    handlers = {
+        f"/{service.full_name}/{rpc.name}": _handler(engine, service, rpc, offered.get(service.full_name))
+        for service in service_descriptors()
+        for rpc in service.methods
+    }
+    server.add_generic_rpc_handlers((_Handlers(handlers),))
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {address}: {error}; is another server running there?") from error
+    await server.start()
+    return server, port
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
+    """All methods by path: gRPC asks one generic handler after another, so there is only one."""
+
+    def __init__(self, handlers: dict[str, grpc.RpcMethodHandler]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """The handler of a call, or None where no interface has its method."""
+        return self._handlers.get(handler_call_details.method)
+
+
+def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any) -> grpc.RpcMethodHandler:
+    """The handler of one RPC. It takes and gives bytes; `behaviour` knows the messages."""
+    reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)
+    if reason is not None:
+        return grpc.unary_unary_rpc_method_handler(_refusal(f"{service.name}.{rpc.name}: {reason}"))
+    method: Method = getattr(implementation, rpc.name)
+    request_type = GetMessageClass(rpc.input_type)
+    return grpc.unary_unary_rpc_method_handler(behaviour(engine, f"{service.name}.{rpc.name}", request_type, method))
+
+
+def _refusal(words: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    async def refuse(raw: bytes, context: Any) -> bytes:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, words)
+        raise AssertionError("abort always raises")
+
+    return refuse

@@ -1,0 +1,82 @@
+"""Numbers and names at the border: what clients send is checked here, what they get fits the wire's types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final, TypeVar
+
+from cuebot.domain.errors import Invalid
+from cuebot.domain.units import SECOND, UNLIMITED, CoreUnits, KiB, Micros, core_units, whole_core_units
+
+INT32_MAX: Final = 2**31 - 1
+INT64_MAX: Final = 2**63 - 1
+REPORTED_KIB_MAX: Final = 2**40
+"""1 PiB: what a host says of memory or disk beyond this is cut, so that sums of it stay far inside 64 bits."""
+REPORTED_CORES_MAX: Final = CoreUnits(10_000_000)
+"""100,000 cores on one host."""
+REPORTED_SECONDS_MAX: Final = 10**9
+"""About 31 years: no run is longer."""
+
+Enum = TypeVar("Enum", bound=IntEnum)
+
+# --- in -----------------------------------------------------------------------------------------------------------
+
+
+def units(cores: float, what: str) -> CoreUnits:
+    """Cores from the wire as core units, truncated to a hundredth; -1 stays -1. Raises Invalid for the absurd."""
+    return _checked(cores, what, core_units)
+
+
+def whole_units(cores: float, what: str) -> CoreUnits:
+    """Cores from the wire as core units, fractions dropped (behaviour_jobs 0.1); -1 stays -1. Raises Invalid."""
+    return _checked(cores, what, whole_core_units)
+
+
+def _checked(cores: float, what: str, convert: Callable[[float], CoreUnits]) -> CoreUnits:
+    if not math.isfinite(cores) or abs(cores) * 100 > INT32_MAX:
+        raise Invalid(f"{what} is a number of cores up to {INT32_MAX // 100}, not {cores}")
+    return convert(round(cores, 4))  # 2.35 arrives as 2.3499999, because the field has 32 bits
+
+
+def unlimited_if_negative(value: int) -> int:
+    """Any negative number stands for "no limit"."""
+    return value if value >= 0 else UNLIMITED
+
+
+def member(kind: type[Enum], number: int, what: str) -> Enum:
+    """The member of an enumeration with this number. Raises Invalid: the wire lets any number through."""
+    try:
+        return kind(number)
+    except ValueError:
+        known = ", ".join(f"{item.name} {item.value}" for item in kind)
+        raise Invalid(f"{what} {number} is not known; there are {known}") from None
+
+
+def kib(value: int) -> KiB:
+    """Memory or disk as a host reports it, cut to what can be."""
+    return KiB(min(max(value, 0), REPORTED_KIB_MAX))
+
+
+def duration_us(value_s: int) -> Micros:
+    """A duration as a host reports it, in seconds, cut to what can be."""
+    return Micros(min(max(value_s, 0), REPORTED_SECONDS_MAX) * SECOND)
+
+
+# --- out ----------------------------------------------------------------------------------------------------------
+
+
+def int32(value: int) -> int:
+    """A number that fits an int32 field; a larger one becomes the largest."""
+    return max(min(int(value), INT32_MAX), -INT32_MAX)
+
+
+def time_s(micros: int) -> int:
+    """A time in whole seconds for an int32 field; 0 is "never"."""
+    return min(int(micros) // SECOND, INT32_MAX)
+
+
+def cores(core_units: int) -> float:
+    """Core units as cores for a float field; -1 stays -1."""
+    return -1.0 if core_units == UNLIMITED else round(int(core_units) / 100, 2)

@@ -1,0 +1,89 @@
+"""History can be read page by page, across months, and old months can be dropped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+from journal_farm import START_US, Mix, commit, events_in, reloaded
+
+from cuebot.domain import events as ev
+from cuebot.domain.units import HOUR
+from cuebot.engine.ports import Batch
+from cuebot.journal import History, SqlJournal
+
+Open = Callable[[str], SqlJournal]
+
+
+@pytest.fixture
+def history(url: str) -> Iterator[History]:
+    """A reader of the test's database."""
+    reader = History(url)
+    yield reader
+    reader.close()
+
+
+def three_months(journal: SqlJournal) -> tuple[Mix, list[Batch]]:
+    """A farm that works in October, November and December."""
+    mix, batches = Mix(21), []
+    for hours in (0, 24 * 20, 24 * 40):
+        mix.now_us = START_US + hours * HOUR
+        batches += [mix.until_batch() for _ in range(40)]
+    for batch in batches:
+        commit(journal, batch)
+    return mix, batches
+
+
+def test_events_come_back_as_they_were(url: str, open_journal: Open, history: History) -> None:
+    """Every event of every month is read back in order, with its time and envelope, whatever the page's size."""
+    _, batches = three_months(open_journal(url))
+    expected, found = events_in(batches), []
+    while page := history.events_since(found[-1].seq if found else 0, limit=7):
+        assert len(page) <= 7
+        found += page
+    assert [(r.seq, r.at_us, r.envelope) for r in found] == [(r.seq, r.at_us, r.envelope) for r in expected]
+    assert [ev.encode(r.event) for r in found] == [ev.encode(r.event) for r in expected]
+
+
+def test_runs_are_found_by_job_and_by_frame(url: str, open_journal: Open, history: History) -> None:
+    """Ended runs of a job, and of one frame, come newest first and page by page."""
+    _, batches = three_months(open_journal(url))
+    ended = [r for r in reversed(events_in(batches)) if isinstance(r.event, ev.RunEnded)]
+    job_id, layer_id, index = ended[-1].event.job_id, ended[-1].event.layer_id, ended[-1].event.index
+    of_job = [r.seq for r in ended if r.event.job_id == job_id]
+    of_frame = [r.seq for r in ended if (r.event.layer_id, r.event.index) == (layer_id, index)]
+    found: list[int] = []
+    while page := history.runs_of_job(job_id, before_seq=found[-1] if found else None, limit=2):
+        found += [run.seq for run in page]
+    assert found == of_job
+    runs = history.runs_of_frame(job_id, layer_id, index)
+    assert [run.seq for run in runs] == of_frame
+    assert (runs[-1].run_id, runs[-1].cause, runs[-1].state, runs[-1].max_rss) == (
+        ended[-1].event.run_id, ended[-1].event.cause, ended[-1].event.state, ended[-1].event.max_rss,
+    )  # fmt: skip
+
+
+def test_old_months_are_dropped(url: str, open_journal: Open, history: History) -> None:
+    """Dropping months forgets their events and runs, keeps the rest, and the farm does not notice."""
+    journal = open_journal(url)
+    mix, batches = three_months(journal)
+    assert asyncio.run(journal.drop_history_before("2026_12")) == ["2026_10", "2026_11"]
+    kept = history.events_since(0, 100_000)
+    assert [r.seq for r in kept] == [r.seq for r in events_in(batches[80:])]
+    batch = mix.until_batch()
+    commit(journal, batch)
+    assert reloaded(journal, mix.now_us)[1] == batch.events[-1].seq
+    assert asyncio.run(journal.drop_history_before("2026_12")) == []
+
+
+def test_a_clock_that_goes_back_keeps_history_in_order(url: str, open_journal: Open, history: History) -> None:
+    """Events that claim to be older than the newest month go into that month: their numbers stay in order."""
+    journal = open_journal(url)
+    mix, batches = three_months(journal)
+    mix.now_us = START_US
+    late = mix.until_batch()
+    commit(journal, late)
+    expected = [r.seq for r in events_in([*batches, late])]
+    assert [r.seq for r in history.events_since(0, 100_000)] == expected
+    assert asyncio.run(journal.drop_history_before("2026_12")) == ["2026_10", "2026_11"]

@@ -1,0 +1,88 @@
+"""A database has one writer, and anybody may read it meanwhile."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from journal_farm import Mix, commit
+
+from cuebot.journal import JournalUnusable, SqlJournal
+
+Open = Callable[[str], SqlJournal]
+
+
+def test_a_second_writer_is_refused(url: str, open_journal: Open) -> None:
+    """A second server on the same database is told that there is one, and may come when that has gone."""
+    journal = open_journal(url)
+    with pytest.raises(JournalUnusable, match="another server writes"):
+        SqlJournal(url)
+    journal.close()
+    open_journal(url)
+
+
+def test_a_second_process_is_refused_by_the_first_ones_id(
+    new_database: Callable[[str], str], open_journal: Open
+) -> None:
+    """Another process on the same SQLite file, by another path to it, is refused with the process id of the writer."""
+    url = new_database("sqlite")
+    open_journal(url)
+    path = Path(url.removeprefix("sqlite:///"))
+    other = path.parent / "link"
+    other.symlink_to(path.parent)
+    code = f"from cuebot.journal import SqlJournal; SqlJournal('sqlite:///{other / path.name}')"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert child.returncode == 1
+    assert f"process {os.getpid()} on" in child.stderr
+
+
+def test_a_file_can_be_read_while_it_is_written(new_database: Callable[[str], str], open_journal: Open) -> None:
+    """Any SQLite shell reads the rows of a running server, and does not hold up its commits."""
+    url = new_database("sqlite")
+    journal, mix = open_journal(url), Mix(1)
+    commit(journal, mix.batch())
+    reader = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute('SELECT name FROM "show"').fetchall() == [("testing",)]
+    commit(journal, mix.until_batch())
+    reader.close()
+
+
+def test_each_writer_has_an_epoch_of_its_own(url: str, open_journal: Open) -> None:
+    """Whoever opens the journal counts the epoch up, so that an older writer can be told from a newer one."""
+    epochs = []
+    for _ in range(3):
+        journal = open_journal(url)
+        epochs.append(journal._epoch)
+        journal.close()
+    assert epochs == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("farm.sqlite", "is no database URL"),
+        ("sqlite://", "names no file"),
+        ("mysql://localhost/farm", "not 'mysql'"),
+        ("sqlite:////nowhere/at/all/farm.sqlite", "cannot be opened"),
+        ("postgresql://nobody@127.0.0.1:1/farm", "cannot be opened as the journal"),
+    ],
+)
+def test_a_database_that_cannot_be_is_refused_in_words(url: str, words: str) -> None:
+    """A URL that leads nowhere is refused with what is wrong with it."""
+    with pytest.raises(JournalUnusable, match=words):
+        SqlJournal(url)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """A file of something else is left as it is."""
+    path = tmp_path / "farm.sqlite"
+    path.write_text("my shopping list, which is long enough to be looked at\n" * 100)
+    with pytest.raises(JournalUnusable, match="is no SQLite database"):
+        SqlJournal(f"sqlite:///{path}")
+    assert path.read_text().startswith("my shopping list")

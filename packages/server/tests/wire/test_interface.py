@@ -1,0 +1,66 @@
+"""The interface as a whole: every RPC is either done or refused with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import grpc.aio
+from opencue_proto import host_pb2, limit_pb2, limit_pb2_grpc
+
+from cuebot.wire.not_offered import NOT_OFFERED
+from cuebot.wire.server import offered_services, service_descriptors
+
+OFFERED = offered_services(token=None, allow_agents_without_token=False, allow_root=False)
+
+
+def rpcs(implementation: Any) -> set[str]:
+    """Return the names of an implementation's RPCs: they are the ones in capitals."""
+    return {name for name in dir(implementation) if name[0].isupper()}
+
+
+def test_the_published_interface_has_28_services_and_315_rpcs() -> None:
+    """The number of services and RPCs is that of the release that this server depends on."""
+    published = [s for s in service_descriptors() if not s.full_name.startswith("cuefarm.")]
+    assert (len(published), sum(len(service.methods) for service in published)) == (28, 315)
+
+
+def test_every_rpc_is_offered_or_refused_with_a_reason_and_none_is_both() -> None:
+    """The services and the table of what is not offered are the whole interface, and nothing else."""
+    for service in service_descriptors():
+        offered = rpcs(OFFERED.get(service.full_name)) if service.full_name in OFFERED else set()
+        refused = set(NOT_OFFERED.get(service.full_name, {}))
+        assert not offered & refused, service.full_name
+        assert offered | refused == {method.name for method in service.methods}, service.full_name
+    known = {service.full_name for service in service_descriptors()}
+    assert set(OFFERED) | set(NOT_OFFERED) == known
+
+
+def test_every_reason_is_a_sentence() -> None:
+    """A caller is told why, in words."""
+    for reasons in NOT_OFFERED.values():
+        assert all(len(reason.split()) >= 4 for reason in reasons.values())
+
+
+async def test_what_is_not_offered_says_so_with_its_reason(site: Any) -> None:
+    """UNIMPLEMENTED, with the RPC's name and the reason, also for whole services."""
+    limits = limit_pb2_grpc.LimitInterfaceStub(site.channel)
+    code, words = await site.refused(limits.GetAll(limit_pb2.LimitGetAllRequest()))
+    assert code == "UNIMPLEMENTED"
+    assert words.startswith("LimitInterface.GetAll: limits are not offered yet")
+    code, words = await site.refused(site.host.Reboot(host_pb2.HostRebootRequest()))
+    assert (code, "REPAIR" in words) == ("UNIMPLEMENTED", True)
+
+
+async def test_every_rpc_answers_an_empty_request_with_a_status_of_its_own(site: Any) -> None:
+    """No RPC fails inside the server when nothing is filled in: it answers, or refuses for a reason."""
+    failed = []
+    for service in service_descriptors():
+        for method in service.methods:
+            call = site.channel.unary_unary(f"/{service.full_name}/{method.name}")
+            try:
+                await call(b"", metadata=(("cuefarm-token", "the token of this installation"),), timeout=5)
+            except grpc.aio.AioRpcError as error:
+                if error.code().name in ("INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "UNAVAILABLE"):
+                    failed.append((service.full_name, method.name, error.details()))
+    assert not failed

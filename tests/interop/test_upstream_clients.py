@@ -1,0 +1,123 @@
+"""Upstream's published pycue, cueadmin and PyOutline drive this farm as they would drive theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+from farm_process import FarmProcess, layer, wait_for
+
+Upstream = Callable[..., CompletedProcess[str]]
+
+PYCUE = """
+import json, sys
+import opencue
+from opencue.wrappers.depend import Depend
+assert "upstream" in opencue.__file__, opencue.__file__
+name = sys.argv[1]
+job = opencue.api.findJob(name)
+layers = job.getLayers()
+frames = job.getFrames()
+job.pause()
+job.setPriority(77)
+job.setMaxCores(3)
+layers[0].setMinMemory(400000)
+depend = layers[1].createDependencyOnLayer(layers[0])
+again = opencue.api.findJob(name)
+host = opencue.api.getHosts()[0]
+host.addTags(["upstreamtag"])
+comment = job.addComment("subject", "message")
+result = {
+    "state": again.state(), "paused": again.isPaused(), "priority": again.priority(), "max_cores": again.maxCores(),
+    "layers": [x.name() for x in layers], "frames": len(frames),
+    "min_memory": opencue.api.getLayer(layers[0].id()).minMemory(),
+    "depends": [d.type() for d in layers[1].getWhatThisDependsOn()],
+    "tags": list(opencue.api.findHost(host.name()).tags()), "comments": [c.message() for c in job.getComments()],
+    "alloc": opencue.api.findAllocation("local.general").name(), "show": opencue.api.findShow("testing").name(),
+    "group": job.group(), "procs": len(opencue.api.getProcs(job=[name])),
+    "subscription": opencue.api.findSubscription("local.general.testing").burst(),
+    "services": sorted(s.name() for s in opencue.api.getDefaultServices())[:2],
+}
+job.dropDepends(opencue.api.depend_pb2.ANY_TARGET)
+job.resume()
+print(json.dumps(result))
+"""
+
+
+def test_pycue(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its wrappers read and change jobs, layers, hosts, depends, comments, and the job then runs to its end."""
+    job = farm.launch(
+        "pycue", layer("first", "true", "1-3", more="<tags>nowhere</tags>"), layer("second", "true", "1-3")
+    )
+    done = upstream("python", "-c", PYCUE, job.name())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["paused"], seen["priority"], seen["max_cores"], seen["min_memory"]) == (True, 77, 3.0, 400000)
+    assert (seen["layers"], seen["frames"], seen["depends"]) == (["first", "second"], 6, [4])
+    assert "upstreamtag" in seen["tags"]
+    assert seen["comments"] == ["message"]
+    assert (seen["alloc"], seen["show"], seen["group"]) == ("local.general", "testing", "testing")
+    assert seen["services"] == ["arnold", "default"]
+    farm.connect().api.getJob(job.id()).getLayers()[0].setTags(["general"])
+    assert farm.wait_job(job).succeededFrames() == 6
+
+
+def test_cueadmin_lists_and_acts(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its lists print our jobs, shows, hosts and allocations; pause, priority, retry and kill work."""
+    job = farm.launch("admin", layer("work", "sleep 60", "1-2"))
+    name = job.name()
+    wait_for(lambda: farm.connect().api.getJob(job.id()).runningFrames() == 2, 20, "both frames to run")
+    for flags, word in (
+        (["-lj"], name),
+        (["-lji"], name[:40]),
+        (["-ls"], "testing"),
+        (["-la"], "local.general"),
+        (["-lb", "testing"], "local.general"),
+        (["-lh"], "UP"),
+        (["-lv"], "default"),
+    ):
+        listed = upstream("cueadmin", *flags)
+        assert word in listed.stdout, f"{flags}: {listed.stdout}{listed.stderr}"
+    upstream("cueadmin", "-force", "-pause", name)
+    upstream("cueadmin", "-force", "-priority", name, "42")
+    found = farm.connect().api.findJob(name)
+    assert (found.isPaused(), found.priority()) == (True, 42)
+    upstream("cueadmin", "-force", "-create-show", "fromupstream")
+    assert farm.connect().api.findShow("fromupstream").name() == "fromupstream"
+    upstream("cueadmin", "-force", "-kill", name)
+    assert farm.wait_job(job).runningFrames() >= 0
+    wait_for(lambda: not farm.connect().api.getProcs(), 20, "the runs to be ended")
+
+
+def test_same_columns(farm: FarmProcess, upstream: Upstream) -> None:
+    """Our `cueadmin --format upstream` prints the tables of jobs, shows and hosts exactly as upstream's does."""
+    farm.launch("columns", layer("work", "true", "1", more="<tags>nowhere</tags>"))
+    for flags in (["-lj"], ["-lji"], ["-ls"], ["-la"], ["-lb", "testing"]):
+        theirs = upstream("cueadmin", *flags).stdout
+        ours = farm.run("cueadmin", "--format", "upstream", *flags).stdout
+        assert [line.rstrip() for line in ours.splitlines()] == [line.rstrip() for line in theirs.splitlines()]
+
+
+OUTLINE = """
+import outline, outline.cuerun
+from outline.modules.shell import Shell
+ol = outline.Outline("fromoutline", frame_range="1-3", shot="sh010", show="testing", user="ann")
+first = Shell("first", command=["/bin/echo", "#IFRAME#"], range="1-3", memory="256m")
+second = Shell("second", command=["/bin/echo", "#IFRAME#"], range="1-3", memory="256m")
+second.depend_on(first)
+ol.add_layer(first)
+ol.add_layer(second)
+for job in outline.cuerun.launch(ol, use_pycuerun=False):
+    print(job.name())
+"""
+
+
+def test_pyoutline(farm: FarmProcess, upstream: Upstream) -> None:
+    """An outline that upstream's PyOutline serialises is launched and runs, frame by frame."""
+    submitted = upstream("python", "-c", OUTLINE)
+    assert submitted.returncode == 0, submitted.stderr
+    name = submitted.stdout.split()[-1]
+    opencue = farm.connect()
+    jobs = opencue.api.getJobs(job=[name], include_finished=True)
+    assert farm.wait_job(jobs[0]).succeededFrames() == 6
