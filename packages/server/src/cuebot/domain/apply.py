@@ -14,12 +14,13 @@ import numpy as np
 
 from cuebot.domain import events as ev
 from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
-from cuebot.domain.farm import Farm, restore
+from cuebot.domain.farm import Farm, restore, typed
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames, IndexArray, as_indices
-from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Request, stored_values
+from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Request
 from cuebot.domain.states import (
     FRAME_TRANSITIONS,
+    HELD_BY_DEPENDS,
     HOST_TRANSITIONS,
     JOB_TRANSITIONS,
     UNCHARGED_EXITS,
@@ -34,6 +35,7 @@ REQUESTS_KEPT = 10_000
 """Answers to requests that are remembered; the oldest are forgotten first."""
 
 _UNCHARGED = np.array(sorted(UNCHARGED_EXITS), dtype=np.int32)
+_HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
 _LEGAL = np.zeros((len(FrameState), len(FrameState)), dtype=np.bool_)
 for _from, _targets in FRAME_TRANSITIONS.items():
     _LEGAL[_from, list(_targets)] = True
@@ -54,7 +56,7 @@ def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: M
     frames = layer.frames
     old = frames.state[indices]
     new = np.full(len(indices), to, dtype=np.uint8)
-    if to in (FrameState.WAITING, FrameState.DEAD, FrameState.SUCCEEDED):
+    if to in HELD_BY_DEPENDS:
         new[frames.depend_count[indices] > 0] = FrameState.DEPEND
     if to is FrameState.EATEN:
         new[old == FrameState.SUCCEEDED] = FrameState.SUCCEEDED
@@ -85,8 +87,7 @@ def hold(farm: Farm, layer: Layer, indices: IndexArray | None, by: int, at_us: M
     np.add.at(frames.depend_count, where, by)
     where = np.unique(where)
     if by > 0:
-        blockable = np.isin(frames.state[where], (FrameState.WAITING, FrameState.DEAD, FrameState.SUCCEEDED))
-        touched = where[blockable & (frames.depend_count[where] > 0)]
+        touched = where[_HELD[frames.state[where]] & (frames.depend_count[where] > 0)]
         if len(touched):
             left = touched[frames.state[touched] != FrameState.WAITING]
             move(farm, layer, touched, FrameState.DEPEND, at_us)
@@ -167,18 +168,18 @@ def index_proc(farm: Farm, proc: Proc) -> None:
     table.idle_cores[host.row] -= proc.cores
     table.idle_memory[host.row] -= proc.memory
     table.idle_gpus[host.row] -= proc.gpus
-    _reserve(farm, proc, host, proc.cores, proc.gpus)
+    _reserve(farm, proc, host.allocation_id, proc.cores, proc.gpus)
 
 
-def _reserve(farm: Farm, proc: Proc, host: Host, cores: int, gpus: int) -> None:
+def _reserve(farm: Farm, proc: Proc, allocation_id: str, cores: int, gpus: int) -> None:
     job = farm.jobs[proc.job_id]
     holders: list[Any] = [
         farm.layers[proc.layer_id],
         job,
         farm.groups[job.group_id],
-        farm.allocations[host.allocation_id],
+        farm.allocations[allocation_id],
     ]
-    subscription = farm.subscription_of.get((proc.show_id, host.allocation_id))
+    subscription = farm.subscription_of.get((proc.show_id, allocation_id))
     if subscription:
         holders.append(farm.subscriptions[subscription])
     for holder in holders:
@@ -196,7 +197,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     table.idle_cores[host.row] += proc.cores
     table.idle_memory[host.row] += proc.memory
     table.idle_gpus[host.row] += proc.gpus
-    _reserve(farm, proc, host, -proc.cores, -proc.gpus)
+    _reserve(farm, proc, host.allocation_id, -proc.cores, -proc.gpus)
     farm.dirty.gone("proc", proc.id)
 
     frames = layer.frames
@@ -446,14 +447,14 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
 
 def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
     thing = farm.table(event.kind)[event.id]
-    fresh = restore(event.kind, {**stored_values(thing), **event.changes})
+    fresh = typed(event.kind, event.changes)
     if event.kind == "host":
         _host_may_change(farm, thing, fresh)
-    if event.kind == "job" and "group_id" in event.changes:
-        _move_job(farm, thing, fresh.group_id)
+    if event.kind == "job" and "group_id" in fresh:
+        _move_job(farm, thing, fresh["group_id"])
     old_name = getattr(thing, "name", None)
-    for name in event.changes:
-        setattr(thing, name, getattr(fresh, name))
+    for name, value in fresh.items():
+        setattr(thing, name, value)
     farm.dirty.row(event.kind, event.id)
     if old_name is not None and "name" in event.changes:
         _renamed(farm, event.kind, thing, old_name)
@@ -469,13 +470,16 @@ def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
             farm.update_ready(layer)
 
 
-def _host_may_change(farm: Farm, host: Host, fresh: Host) -> None:
-    if fresh.state is not host.state and fresh.state not in HOST_TRANSITIONS[HostState(host.state)]:
-        raise AssertionError(f"host {host.name} cannot go from {host.state.name} to {fresh.state.name}")
-    if fresh.allocation_id != host.allocation_id:
+def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any]) -> None:
+    """Look at a host's new values before they are there: its state may follow, and its procs move with it."""
+    state = HostState(fresh.get("state", host.state))
+    if state is not host.state and state not in HOST_TRANSITIONS[host.state]:
+        raise AssertionError(f"host {host.name} cannot go from {host.state.name} to {state.name}")
+    allocation_id = fresh.get("allocation_id", host.allocation_id)
+    if allocation_id != host.allocation_id:
         for proc in (farm.procs[id] for id in host.proc_ids):
-            _reserve(farm, proc, host, -proc.cores, 0)
-            _reserve(farm, proc, fresh, proc.cores, 0)
+            _reserve(farm, proc, host.allocation_id, -proc.cores, 0)
+            _reserve(farm, proc, allocation_id, proc.cores, 0)
 
 
 def _move_job(farm: Farm, job: Job, group_id: str) -> None:

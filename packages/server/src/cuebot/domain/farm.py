@@ -6,7 +6,8 @@ Only `apply` (and, for volatile fields, `telemetry`) changes a Farm. Everything 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -28,6 +29,7 @@ from cuebot.domain.nouns import (
     Service,
     Show,
     Subscription,
+    stored_fields,
 )
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import split_frame_id
@@ -224,3 +226,15 @@ class Farm:
 def restore(kind: str, values: dict[str, Any]) -> Any:
     """A noun from its stored values, as JSON or SQL hand them back; in one call, since a restart makes many."""
     return msgspec.convert(values, NOUNS[kind], strict=False)
+
+
+def typed(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Some stored values of a noun with the types of its fields; what is no field is left out."""
+    hints = _hints(NOUNS[kind])
+    return {name: msgspec.convert(values[name], hints[name], strict=False) for name in values if name in hints}
+
+
+@cache
+def _hints(noun: type) -> dict[str, Any]:
+    by_name = get_type_hints(noun)
+    return {name: by_name[name] for name in stored_fields(noun)}

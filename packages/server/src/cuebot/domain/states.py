@@ -136,6 +136,9 @@ HOST_TRANSITIONS: Final[dict[HostState, frozenset[HostState]]] = {
     _H.REPAIR: frozenset({_H.UP, _H.DOWN}),
 }
 
+HELD_BY_DEPENDS: Final = (_F.WAITING, _F.DEAD, _F.SUCCEEDED)
+"""A frame with open depends can be none of these: it is DEPEND instead (behaviour_jobs 2.3)."""
+
 ENDED_FRAME_STATES: Final = frozenset({_F.SUCCEEDED, _F.EATEN})
 """A layer or job is complete when every frame is in one of these."""
 

@@ -32,16 +32,18 @@ class Operators:
         self.commands = 0
         self.refused = 0
         self._replies: dict[str, Any] = {}
+        self._last: c.Selection = {}
+        self._healing = False
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
     def ask(self, command: c.Command) -> None:
         """Submit a command again and again, under one request id, until it is answered or refused."""
         self.commands += 1
-        self._ask(command, f"request-{self.commands}", tries=40)
+        self._ask(command, f"request-{self.commands}", tries=40, healing=self._healing)
 
-    def _ask(self, command: c.Command, request_id: str, tries: int) -> None:
-        if request_id in self._replies or not tries:
+    def _ask(self, command: c.Command, request_id: str, tries: int, healing: bool) -> None:
+        if request_id in self._replies or not tries or healing is not self._healing:
             return
         server = self.world.server
         if server is not None:
@@ -51,7 +53,7 @@ class Operators:
                 server.submit(
                     command, envelope, lambda reply: self._answered(request_id, reply), self._refused(request_id)
                 )
-        self.world.clock.later(ASK_AGAIN_US, lambda: self._ask(command, request_id, tries - 1))
+        self.world.clock.later(ASK_AGAIN_US, lambda: self._ask(command, request_id, tries - 1, healing))
 
     def _answered(self, request_id: str, reply: Any) -> None:
         known = self._replies.setdefault(request_id, reply)
@@ -70,16 +72,19 @@ class Operators:
     def meddle(self) -> None:
         """Do one thing, if there is something to do it to."""
         server = self.world.server
-        if server is None:
+        if server is None or self._healing:
             return
         command = self.luck.choice(_MEDDLINGS)(self, server.farm)
         if command is not None:
             self.ask(command)
+        if self.luck.random() < 0.4:  # and a moment later the next one, often about the same frames
+            self.world.clock.later(self.luck.uniform(0, 4 * SECOND), self.meddle)
 
     def heal(self) -> None:
         """Take every obstacle away that people have put up."""
         server = self.world.server
         assert server is not None
+        self._healing = True  # whatever they wanted before and was not answered, they want no more
         farm = server.farm
         for job in farm.jobs.values():
             self.ask(c.Change("job", job.id, {"paused": False, "max_cores": -1}))
@@ -111,12 +116,15 @@ class Operators:
         layer = self._layer(farm)
         if layer is None:
             return None
+        if self._last and self.luck.random() < 0.4 and all(id in farm.layers for id in self._last):
+            return self._last
         count = len(layer.frames)
         size = self.luck.choice((1, 1, 2, count))
         selection = {layer.id: as_indices(sorted(self.luck.sample(range(count), min(size, count))))}
         if self.luck.random() < 0.2:
             job = farm.jobs[layer.job_id]
             selection = {x.id: as_indices(range(len(x.frames))) for x in farm.layers_of(job)}
+        self._last = selection
         return selection
 
     def _launch(self, farm: Farm) -> c.Command | None:
@@ -134,6 +142,17 @@ class Operators:
     def _kill(self, farm: Farm) -> c.Command | None:
         frames = self._some_frames(farm)
         return c.KillFrames(frames) if frames else None
+
+    def _change_mind(self, farm: Farm) -> c.Command | None:
+        """Want one thing of a running frame, and another before its run can have ended."""
+        if not farm.procs:
+            return None
+        proc = self.luck.choice(list(farm.procs.values()))
+        frames = {proc.layer_id: as_indices([proc.frame_index])}
+        first, second = self.luck.choice(_CHANGES_OF_MIND)
+        self.ask(first(frames))
+        self.world.clock.later(self.luck.uniform(0, 3 * SECOND), lambda: self.ask(second(frames)))
+        return None
 
     def _kill_job(self, farm: Farm) -> c.Command | None:
         job = self._job(farm)
@@ -227,6 +246,13 @@ class Operators:
         return c.FinishIfComplete(self.luck.choice(pending)) if pending else None
 
 
+_CHANGES_OF_MIND: tuple[tuple[type[Any], type[Any]], ...] = (
+    (c.EatFrames, c.RetryFrames),
+    (c.RetryFrames, c.EatFrames),
+    (c.KillFrames, c.RetryFrames),
+    (c.RetryFrames, c.RetryFrames),
+)
+
 _MEDDLINGS: tuple[Callable[[Operators, Farm], c.Command | None], ...] = (
     Operators._launch,
     Operators._retry,
@@ -234,6 +260,8 @@ _MEDDLINGS: tuple[Callable[[Operators, Farm], c.Command | None], ...] = (
     Operators._eat,
     Operators._kill,
     Operators._kill_again,
+    Operators._change_mind,
+    Operators._change_mind,
     Operators._kill_job,
     Operators._change_job,
     Operators._change_job,

@@ -171,8 +171,14 @@ class World:
 
     def outcome(self, command: c.ReportOutcome, reply: Reply) -> None:
         """A run's outcome reaches the server, if there is one."""
+
+        def durable(nothing: object) -> None:
+            if command.run_id in self.disk.things["proc"]:
+                raise Violation(f"the outcome of {command.run_id} is acknowledged before it is durable")
+            reply(nothing)
+
         if self.server is not None:
-            self.server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), reply)
+            self.server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
 
     # --- mishaps --------------------------------------------------------------------------------------------------
 
