@@ -9,6 +9,7 @@ import numpy as np
 from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
+from cuebot.domain.ready import Ready
 from cuebot.domain.states import FrameState, JobState
 
 
@@ -30,7 +31,7 @@ def _must_equal(what: str, kept: object, counted: object) -> None:
 
 
 def _check_layers(farm: Farm) -> None:
-    ready = set()
+    ready = Ready()
     for job in farm.jobs.values():
         layers = farm.layers_of(job)
         _must_equal(f"layers of {job.name}", {x.job_id for x in layers} - {job.id}, set())
@@ -43,7 +44,7 @@ def _check_layers(farm: Farm) -> None:
             without_run = running - set(layer.runs)
             _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
             if counted[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
-                ready.add(layer.id)
+                ready.add(job, layer)
             frames = layer.frames
             held = frames.depend_count > 0
             free = np.isin(frames.state, (FrameState.WAITING, FrameState.DEAD, FrameState.SUCCEEDED))
@@ -51,7 +52,7 @@ def _check_layers(farm: Farm) -> None:
             loose = (frames.state == FrameState.DEPEND) & ~held
             _must_equal(f"DEPEND frames of {job.name}/{layer.name} that nothing holds", int(loose.sum()), 0)
         _must_equal(f"counts of {job.name}", job.counts, totals)
-    _must_equal("ready layers", farm.ready, ready)
+    _must_equal("queues of ready layers", farm.ready.view(), ready.view())
 
 
 def _check_depends(farm: Farm) -> None:

@@ -29,6 +29,7 @@ from cuebot.domain.nouns import (
     Show,
     Subscription,
 )
+from cuebot.domain.ready import Ready
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import split_frame_id
 
@@ -87,8 +88,7 @@ class Farm:
         """Also those on single frames of the layer."""
         self.post_jobs: dict[str, list[str]] = defaultdict(list)
         """The jobs that wait for the end of a job, by its id."""
-        self.ready: set[str] = set()
-        """Layers of pending jobs with frames that wait for nothing but a host."""
+        self.ready = Ready()
         self.hosts_table = HostTable()
         self.host_names: list[str] = []
         self.next_layer_key = 1
@@ -213,12 +213,21 @@ class Farm:
         return sum(p.cores for p in procs), sum(p.memory for p in procs), sum(p.gpus for p in procs)
 
     def update_ready(self, layer: Layer) -> None:
-        """Keep `ready` true for one layer."""
+        """Keep `ready` true for one layer, after its frames or its job's state changed."""
         job = self.jobs[layer.job_id]
-        if layer.counts[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
-            self.ready.add(layer.id)
-        else:
-            self.ready.discard(layer.id)
+        waits = layer.counts[FrameState.WAITING] > 0 and job.state is JobState.PENDING and not job.paused
+        if waits is not (layer.id in self.ready):
+            if waits:
+                self.ready.add(job, layer)
+            else:
+                self.ready.discard(layer.id)
+
+    def requeue(self, job: Job) -> None:
+        """Keep `ready` true for a job, after what its layers demand or its place in the order changed."""
+        for layer_id in job.layer_ids:
+            self.ready.discard(layer_id)
+        for layer in self.layers_of(job):
+            self.update_ready(layer)
 
 
 def restore(kind: str, values: dict[str, Any]) -> Any:

@@ -17,7 +17,10 @@ import numpy.typing as npt
 
 from cuebot.domain.frames import Frames
 from cuebot.domain.states import DependType, FrameState, HostState, JobState, LayerType, LockState, OnEnd, ThreadMode
-from cuebot.domain.units import CoreUnits, KiB, Micros
+from cuebot.domain.units import MINUTE, CoreUnits, KiB, Micros
+
+SHARE_HALF_LIFE_US = 30 * MINUTE
+"""How long it takes until what a show held counts half for its share."""
 
 
 def derived(default_factory: Any) -> Any:
@@ -121,6 +124,20 @@ class Subscription:
     size: CoreUnits
     burst: CoreUnits
     reserved_cores: CoreUnits = derived(int)
+    average_cores: float = volatile(0.0)
+    average_us: Micros = volatile(Micros(0))
+    """When the average was last brought up to date; 0 since the server started: what is held now stands for the past."""
+
+    def held_lately(self, now_us: int) -> float:
+        """Core units held on average of the time until now, the past counting half every SHARE_HALF_LIFE_US."""
+        kept: float = 0.5 ** (max(now_us - self.average_us, 0) / SHARE_HALF_LIFE_US)
+        return self.average_cores * kept + self.reserved_cores * (1.0 - kept)
+
+    def hold(self, by: int, at_us: int) -> None:
+        """Count core units as held from now on, or as free again."""
+        self.average_cores = self.held_lately(at_us)
+        self.average_us = Micros(max(at_us, self.average_us))
+        self.reserved_cores = CoreUnits(self.reserved_cores + by)
 
 
 @dataclass(slots=True)
