@@ -136,6 +136,7 @@ def hold(farm: Farm, layer: Layer, indices: IndexArray | None, by: int, at_us: M
 def _frames_eaten(farm: Farm, event: ev.FramesEaten, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     if event.exit_status is not None:
+        layer.frames.own()
         layer.frames.exit_status[event.indices] = event.exit_status
     move(farm, layer, event.indices, FrameState.EATEN, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
@@ -161,6 +162,7 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     job = farm.jobs[layer.job_id]
     frames, indices = layer.frames, event.indices
+    frames.own()
     statuses = frames.exit_status[indices]
     if not (statuses == Exit.NEVER_RAN).all():
         frames.retries[indices] += (~np.isin(statuses, _UNCHARGED)).astype(np.uint16)
@@ -171,9 +173,7 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     if not layer.first_start_us:
         layer.first_start_us = at_us
         farm.dirty.row("layer", layer.id)
-    booked = zip(
-        indices.tolist(), event.run_ids, event.host_ids, event.cores, event.memory, event.gpus, strict=True
-    )
+    booked = zip(indices.tolist(), event.run_ids, event.host_ids, event.cores, event.memory, event.gpus, strict=True)
     rows, by_allocation = [], defaultdict[str, int](int)
     for index, run_id, host_id, cores, memory, gpus in booked:
         host = farm.hosts[host_id]
@@ -236,6 +236,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     farm.dirty.gone("proc", proc.id)
 
     frames = layer.frames
+    frames.own()
     core_us = event.run_us * proc.cores // 100
     frames.stop_us[index] = at_us
     frames.core_us[index] += core_us

@@ -126,7 +126,7 @@ class Subscription:
     reserved_cores: CoreUnits = derived(int)
     average_cores: float = volatile(0.0)
     average_us: Micros = volatile(Micros(0))
-    """When the average was last brought up to date; 0 since the server started: what is held now stands for the past."""
+    """When the average was brought up to date; 0 since the server started: what is held now stands for the past."""
 
     def held_lately(self, now_us: int) -> float:
         """Core units held on average of the time until now, the past counting half every SHARE_HALF_LIFE_US."""

@@ -11,9 +11,9 @@ from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.nouns import Depend, Job, Layer
+from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import cores_from_units
-from cuebot.domain.ready import Demand
 from cuebot.scheduling.eligibility import (
     allocation_mask,
     burst_room,

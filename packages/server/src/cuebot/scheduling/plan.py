@@ -52,6 +52,7 @@ class _Pass:
         self.idle = Idle(farm, now_us)
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
+        self.group_booked: dict[str, int] = {}
         self.taken: dict[str, int] = {}
         """Frames of a layer that this pass has booked: the first so many in its order."""
 
@@ -84,12 +85,13 @@ class _Pass:
 
     def _show(self, show_id: str, standing: Standing, places: Places) -> Iterator[Booking]:
         """Bookings for a show, one at a time, until nothing of it fits."""
-        for work in jobs_in_order(self.farm, show_id, lambda queue: self._fits(queue, standing, places)):
-            yield from self._job(work, standing, places)
 
-    def _fits(self, queue: Queue, standing: Standing, places: Places) -> bool:
-        room = min(self._group_room(queue.group_id), standing.room)
-        return max(queue.demand.cores, 1) <= room and places.fits(queue.demand)
+        def may_fit(queue: Queue) -> bool:
+            room = min(self._group_room(queue.group_id), standing.room)
+            return max(queue.demand.cores, 1) <= room and places.fits(queue.demand)
+
+        for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum):
+            yield from self._job(work, standing, places)
 
     def _job(self, work: JobWork, standing: Standing, places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
@@ -107,6 +109,8 @@ class _Pass:
         for layer, demand, index in _frames_in_order(layers, self.taken, most):
             if layer.id in closed:
                 continue
+            if work.for_minimum and not self._below_minimum(job.group_id):
+                return
             room = min(self.job_room[job.id], self.group_room[job.group_id], standing.room)
             row = places.take(demand, room) if demand.cores <= room else None
             if row is None:
@@ -117,6 +121,7 @@ class _Pass:
             cores = self.idle.take(row, demand)
             self.job_room[job.id] -= cores
             self.group_room[job.group_id] -= cores
+            self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
             yield Booking(layer.id, index, self.farm.hosts_table.ids[row], cores, demand.memory, demand.gpus)
 
@@ -125,6 +130,10 @@ class _Pass:
         if room is None:
             room = self.job_room[job.id] = room_under_cap(job)
         return room
+
+    def _below_minimum(self, group_id: str) -> bool:
+        group = self.farm.groups[group_id]
+        return group.reserved_cores + self.group_booked.get(group_id, 0) < group.min_cores
 
     def _group_room(self, group_id: str) -> int:
         room = self.group_room.get(group_id)
