@@ -205,6 +205,7 @@ def _place(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
     layer.runs[proc.frame_index] = proc.id
     host.proc_ids.add(proc.id)
     farm.hosts_table.take(host.row, proc.cores, proc.memory, proc.gpus)
+    farm.limit_use.add(layer.limits, host.row, 1)
 
 
 def _count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> None:
@@ -231,6 +232,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     del layer.runs[index]
     host.proc_ids.discard(proc.id)
     farm.hosts_table.take(host.row, -proc.cores, -proc.memory, -proc.gpus)
+    farm.limit_use.add(layer.limits, host.row, -1)
     _count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
     _count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
     farm.dirty.gone("proc", proc.id)
@@ -465,6 +467,8 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         farm.show_by_name[thing.name] = thing.id
     elif kind == "service":
         farm.service_by_name[thing.name] = thing.id
+    elif kind == "limit":
+        farm.limit_by_name[thing.name] = thing.id
     elif kind == "subscription":
         farm.subscription_of[thing.show_id, thing.allocation_id] = thing.id
         thing.reserved_cores = sum(
@@ -490,6 +494,11 @@ def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
         _host_may_change(farm, thing, fresh, at_us)
     if event.kind == "job" and "group_id" in event.changes:
         _move_job(farm, thing, fresh.group_id)
+    if event.kind == "layer" and "limits" in event.changes:
+        for run_id in thing.runs.values():
+            row = farm.hosts[farm.procs[run_id].host_id].row
+            farm.limit_use.add(thing.limits, row, -1)
+            farm.limit_use.add(fresh.limits, row, 1)
     old_name = getattr(thing, "name", None)
     for name in event.changes:
         setattr(thing, name, getattr(fresh, name))
@@ -533,6 +542,7 @@ def _renamed(farm: Farm, kind: str, thing: Any, old_name: str) -> None:
         "facility": farm.facility_by_name,
         "show": farm.show_by_name,
         "service": farm.service_by_name,
+        "limit": farm.limit_by_name,
         "host": farm.host_by_name,
     }
     if kind in indexes:
@@ -556,6 +566,8 @@ def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.show_by_name.pop(thing.name, None)
     elif event.kind == "service":
         farm.service_by_name.pop(thing.name, None)
+    elif event.kind == "limit":
+        farm.limit_by_name.pop(thing.name, None)
     elif event.kind == "subscription":
         farm.subscription_of.pop((thing.show_id, thing.allocation_id), None)
     elif event.kind == "host":

@@ -13,6 +13,7 @@ import msgspec
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.host_table import HostTable
+from cuebot.domain.limit_use import LimitUse
 from cuebot.domain.nouns import (
     NOUNS,
     Allocation,
@@ -23,6 +24,7 @@ from cuebot.domain.nouns import (
     Host,
     Job,
     Layer,
+    Limit,
     Proc,
     Request,
     Service,
@@ -66,6 +68,7 @@ class Farm:
         self.groups: dict[str, Group] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.services: dict[str, Service] = {}
+        self.limits: dict[str, Limit] = {}
         self.jobs: dict[str, Job] = {}
         self.layers: dict[str, Layer] = {}
         self.depends: dict[str, Depend] = {}
@@ -77,6 +80,7 @@ class Farm:
         self.facility_by_name: dict[str, str] = {}
         self.show_by_name: dict[str, str] = {}
         self.service_by_name: dict[str, str] = {}
+        self.limit_by_name: dict[str, str] = {}
         self.host_by_name: dict[str, str] = {}
         self.allocation_by_name: dict[tuple[str, str], str] = {}
         self.subscription_of: dict[tuple[str, str], str] = {}
@@ -89,6 +93,7 @@ class Farm:
         self.post_jobs: dict[str, list[str]] = defaultdict(list)
         """The jobs that wait for the end of a job, by its id."""
         self.ready = Ready()
+        self.limit_use = LimitUse()
         self.hosts_table = HostTable()
         self.host_names: list[str] = []
         self.next_layer_key = 1
@@ -105,6 +110,7 @@ class Farm:
             "group": self.groups,
             "subscription": self.subscriptions,
             "service": self.services,
+            "limit": self.limits,
             "job": self.jobs,
             "layer": self.layers,
             "depend": self.depends,

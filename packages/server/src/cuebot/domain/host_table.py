@@ -36,6 +36,7 @@ class HostTable:
         self.memory = np.zeros(16, dtype=np.int64)
         self.idle_gpus = np.zeros(16, dtype=np.int64)
         self.gpus = np.zeros(16, dtype=np.int64)
+        self.gpu_memory = np.zeros(16, dtype=np.int64)
         self.present = np.zeros(16, dtype=np.bool_)
         """Rows of hosts that were not removed."""
         self.bookable = np.zeros(16, dtype=np.bool_)
@@ -68,6 +69,7 @@ class HostTable:
         """Write a host's row again; `used` is what its procs hold: core units, KiB of memory, GPUs."""
         row = host.row
         self.cores[row], self.memory[row], self.gpus[row] = host.cores, host.memory, host.gpus
+        self.gpu_memory[row] = host.gpu_memory
         self.idle_cores[row] = host.cores - used[0]
         self.idle_memory[row] = host.memory - used[1]
         self.idle_gpus[row] = host.gpus - used[2]

@@ -160,6 +160,16 @@ class Service:
 
 
 @dataclass(slots=True)
+class Limit:
+    """How many frames of the layers that name it may run at once, or on how many hosts (a licence)."""
+
+    id: str
+    name: str
+    max_value: int
+    per_host: bool = False
+
+
+@dataclass(slots=True)
 class Job:
     """One submission: layers of frames, launched and ended together."""
 
@@ -416,6 +426,7 @@ NOUNS: dict[str, type] = {
     "group": Group,
     "subscription": Subscription,
     "service": Service,
+    "limit": Limit,
     "job": Job,
     "layer": Layer,
     "depend": Depend,

@@ -28,13 +28,14 @@ class Demand:
     gpu_memory: KiB
     tags: tuple[str, ...]
     services: tuple[str, ...]
+    limits: tuple[str, ...]
     os: str
     facility_id: str
     _hash: int = field(init=False, repr=False, compare=False)
     """Passes look demands up for every booking."""
 
     def __post_init__(self) -> None:
-        place = (self.tags, self.services, self.os, self.facility_id)
+        place = (self.tags, self.services, self.limits, self.os, self.facility_id)
         object.__setattr__(self, "_hash", hash((self.cores, self.memory, self.gpus, self.gpu_memory, place)))
 
     def __hash__(self) -> int:
@@ -50,6 +51,7 @@ class Demand:
             layer.min_gpu_memory,
             layer.tags,
             layer.services,
+            layer.limits,
             job.os,
             job.facility_id,
         )

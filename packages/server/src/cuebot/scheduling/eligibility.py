@@ -10,7 +10,7 @@ import numpy as np
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Allocation, Group, Job, Show
-from cuebot.domain.ready import Demand
+from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.states import JobState
 
 NO_CAP: Final = 1 << 60
@@ -130,7 +130,44 @@ def fits_when_idle(farm: Farm, demand: Demand) -> Mask:
     """Hosts that could take the frame if nothing else ran on them."""
     table, n = farm.hosts_table, farm.hosts_table.size
     least = 1 - demand.cores if demand.whole_host else demand.cores
-    return (table.cores[:n] >= least) & (table.memory[:n] >= demand.memory) & (table.gpus[:n] >= demand.gpus)
+    fits = (table.cores[:n] >= least) & (table.memory[:n] >= demand.memory)
+    if demand.gpus or demand.gpu_memory:
+        fits &= (table.gpus[:n] >= demand.gpus) & (table.gpu_memory[:n] >= demand.gpu_memory)
+    return np.asarray(fits)
+
+
+def gpu_work(farm: Farm, now_us: int) -> list[tuple[str, Demand]]:
+    """Shows, and demands of theirs for GPUs, that only wait for a host."""
+    found = []
+    for show_id, queues in farm.ready.of_show.items():
+        if show_reason(farm.shows[show_id]):
+            continue
+        for queue in queues.values():
+            room = room_under_cap(farm.groups[queue.group_id])
+            if queue.demand.gpus and max(queue.demand.cores, 1) <= room and _may_start(farm, queue, now_us):
+                found.append((show_id, queue.demand))
+    return found
+
+
+def _may_start(farm: Farm, queue: Queue, now_us: int) -> bool:
+    return any(
+        farm.layers[id].start_after_us <= now_us
+        for entry in queue.entries
+        for _, id in farm.ready.layers(entry.job_id, queue.demand)
+    )
+
+
+def kept_for_gpus(farm: Farm, work: list[tuple[str, Demand]]) -> Mask:
+    """Hosts with idle GPUs that waiting frames ask for: other frames keep off, so that GPUs do not idle for cores."""
+    table, n = farm.hosts_table, farm.hosts_table.size
+    kept = np.zeros(n, dtype=np.bool_)
+    for show_id, demand in work:
+        fits = open_mask(farm, demand) & fits_when_idle(farm, demand) & (table.idle_gpus[:n] >= demand.gpus)
+        for allocation in farm.allocations.values():
+            room = burst_room(farm, show_id, allocation)
+            if room is not None and room >= max(demand.cores, 1):
+                kept |= fits & allocation_mask(farm, allocation.id)
+    return kept
 
 
 def fits_now(farm: Farm, demand: Demand) -> Mask:

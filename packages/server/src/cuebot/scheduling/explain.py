@@ -10,7 +10,7 @@ import numpy as np
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
-from cuebot.domain.nouns import Depend, Job, Layer
+from cuebot.domain.nouns import Depend, Job, Layer, Limit
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import cores_from_units
@@ -20,11 +20,14 @@ from cuebot.scheduling.eligibility import (
     facility_mask,
     fits_now,
     fits_when_idle,
+    gpu_work,
     job_reason,
+    kept_for_gpus,
     os_mask,
     room_under_caps,
     tag_mask,
 )
+from cuebot.scheduling.licences import Licences
 
 _GIB = 1_048_576
 
@@ -147,7 +150,17 @@ def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int) -> list[Re
                 f"`cueadmin -set-max-cores {job.name} CORES`" if whose == "job" else "raise the group's maximum",
             )
         ]
+    limit = Licences(farm).full(needs)
+    if limit is not None:
+        return [_limit_reason(farm, limit)]
     return _host_reasons(farm, job, layer, needs, now_us)
+
+
+def _limit_reason(farm: Farm, limit: Limit) -> Reason:
+    use = farm.limit_use.of(limit.name)
+    count, what = (len(use.by_host), "hosts") if limit.per_host else (use.frames, "frames")
+    text = f"limit {limit.name} allows {limit.max_value} {what} at once, and {count} use it"
+    return Reason("LIMIT", count, what, text, "raise the limit's maximum, or wait until one ends")
 
 
 def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int) -> list[Reason]:
@@ -195,15 +208,17 @@ def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int
         reasons.append(Reason(code, count, "hosts", _HOST_TEXTS.get(code, code.lower())))
     left &= table.bookable[:n]
     rule_out("HOST_REFUSES", table.refused_until_us[:n] <= now_us, "refused a launch and are left alone for a while")
+    names = ", ".join(needs.limits)
+    not_one_more = f"would be one host too many under the limits {names}"
+    rule_out("LIMIT_HOSTS", Licences(farm).mask(needs), not_one_more, "raise the limit's maximum")
+    if not needs.gpus:
+        kept = kept_for_gpus(farm, gpu_work(farm, now_us))
+        rule_out("KEPT_FOR_GPUS", ~kept, "are kept for frames that wait for a GPU")
     memory = f"{needs.memory / _GIB:.1f} GB"
     cores = "a whole host" if needs.whole_host else f"{cores_from_units(needs.cores):g} cores"
-    rule_out(
-        "TOO_SMALL",
-        fits_when_idle(farm, needs),
-        f"never have {cores} and {memory}",
-        "ask for fewer cores or less memory",
-    )
-    rule_out("BUSY", fits_now(farm, needs), f"have no room for {cores} and {memory} now")
+    wanted = f"{cores} and {memory}" + (f" and {needs.gpus} GPUs" if needs.gpus else "")
+    rule_out("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", "ask for less of what they lack")
+    rule_out("BUSY", fits_now(farm, needs), f"have no room for {wanted} now")
     usable = int(left.sum())
     if usable:
         return [] if not reasons else [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons]

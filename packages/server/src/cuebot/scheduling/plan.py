@@ -18,7 +18,8 @@ from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Job, Layer
 from cuebot.domain.ready import Demand, Queue
-from cuebot.scheduling.eligibility import room_under_cap, show_reason
+from cuebot.scheduling.eligibility import gpu_work, kept_for_gpus, room_under_cap, show_reason
+from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places
 from cuebot.scheduling.shares import Standing
@@ -50,6 +51,9 @@ class _Pass:
         self.farm, self.now_us, self.budget = farm, now_us, budget
         self.bookings: list[Booking] = []
         self.idle = Idle(farm, now_us)
+        self.licences = Licences(farm)
+        gpus = gpu_work(farm, now_us)
+        self.kept = kept_for_gpus(farm, gpus) if gpus else None
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
@@ -60,7 +64,7 @@ class _Pass:
         """Book what fits into one allocation, always for the show that is furthest under its share."""
         if len(self.bookings) >= self.budget:
             return
-        places = Places(self.farm, self.idle, allocation)
+        places = Places(self.farm, self.idle, self.licences, allocation, self.kept)
         if not places.any():
             return
         shows = []
@@ -112,13 +116,13 @@ class _Pass:
             if work.for_minimum and not self._below_minimum(job.group_id):
                 return
             room = min(self.job_room[job.id], self.group_room[job.group_id], standing.room)
-            row = places.take(demand, room) if demand.cores <= room else None
+            row = places.best(demand, room) if demand.cores <= room else None
             if row is None:
                 closed.add(layer.id)
                 if len(closed) == len(layers):
                     return
                 continue
-            cores = self.idle.take(row, demand)
+            cores = places.book(row, demand)
             self.job_room[job.id] -= cores
             self.group_room[job.group_id] -= cores
             self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
