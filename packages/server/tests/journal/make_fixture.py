@@ -83,6 +83,8 @@ def fill(journal: SqlJournal) -> Mix:
     paused = launch(spec_text("paused", [("wait", "1-2", 1)]))
     mix.do(c.Change("job", paused, {"paused": True}))
     mix.do(c.CreateGroup("seq", next(iter(farm.shows.values())).root_group_id))
+    mix.do(c.AddLayerLimit(beauty.id, mix.do(c.CreateLimit("renderer", 20))))
+    mix.do(c.CreateLimit("simulation", 3, per_host=True))
     settle()
     running = min(farm.procs)
     mix.do(c.KillProcs((running,), "too slow"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from opencue_proto import host_pb2, limit_pb2, limit_pb2_grpc
+from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
 
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.server import offered_services, service_descriptors
@@ -44,10 +44,10 @@ def test_every_reason_is_a_sentence() -> None:
 
 async def test_what_is_not_offered_says_so_with_its_reason(site: Any) -> None:
     """UNIMPLEMENTED, with the RPC's name and the reason, also for whole services."""
-    limits = limit_pb2_grpc.LimitInterfaceStub(site.channel)
-    code, words = await site.refused(limits.GetAll(limit_pb2.LimitGetAllRequest()))
+    filters = filter_pb2_grpc.FilterInterfaceStub(site.channel)
+    code, words = await site.refused(filters.FindFilter(filter_pb2.FilterFindFilterRequest()))
     assert code == "UNIMPLEMENTED"
-    assert words.startswith("LimitInterface.GetAll: limits are not offered yet")
+    assert words.startswith("FilterInterface.FindFilter: filters are not offered")
     code, words = await site.refused(site.host.Reboot(host_pb2.HostRebootRequest()))
     assert (code, "REPAIR" in words) == ("UNIMPLEMENTED", True)
 

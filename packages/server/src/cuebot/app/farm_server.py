@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import uuid
@@ -78,6 +79,7 @@ class FarmServer:
             new_id=lambda: str(uuid.uuid4()),
             settings=Settings(log_root=str(options.log_root)),
         )
+        gc.freeze()  # what was loaded stays: going through a million objects for garbage would hold the loop for 100 ms
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
         self.engine = Engine(core, self._journal, self._agents, clock.now_us)
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from cuebot.decide import booking, changes, depends, frames, host_reports, hosts, jobs, launch, run_ends, shows
+from cuebot.decide import booking, changes, depends, frames, host_reports, hosts, jobs, launch, limits, run_ends, shows
 from cuebot.decide.consequences import consequences
 from cuebot.decide.context import Context, Settings
 from cuebot.domain import commands as c
@@ -59,6 +59,10 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.CreateAllocation: shows.create_allocation,
     c.CreateSubscription: shows.create_subscription,
     c.CreateService: shows.create_service,
+    c.CreateLimit: limits.create_limit,
+    c.RenameLimit: limits.rename_limit,
+    c.AddLayerLimit: limits.add_layer_limit,
+    c.DropLayerLimit: limits.drop_layer_limit,
     c.SetDefaultAllocation: shows.set_default_allocation,
     c.Delete: shows.delete,
 }

@@ -161,6 +161,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "timeout_llu_minutes": _COUNT,
         "min_memory_increase": _whole(1, _INT32),
     },
+    "limit": {"max_value": _COUNT, "per_host": _flag},
     "comment": {"subject": _text(0, 128), "message": _text(0, 4_000)},
 }
 

@@ -34,7 +34,7 @@ SEED_BURST: Final = CoreUnits(10_000_000)
 """100,000 cores: a new farm's show may use everything."""
 
 
-DELETABLE: Final = frozenset({"show", "group", "facility", "allocation", "subscription", "service", "comment"})
+DELETABLE: Final = frozenset({"show", "group", "facility", "allocation", "subscription", "service", "limit", "comment"})
 
 
 def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:

@@ -7,6 +7,7 @@ a frame with open depends cannot wait, die or succeed but is DEPEND, and a succe
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from cuebot.domain.states import (
     HOST_TRANSITIONS,
     JOB_TRANSITIONS,
     UNCHARGED_EXITS,
+    Exit,
     FrameState,
     HostState,
     JobState,
@@ -33,6 +35,9 @@ from cuebot.domain.units import CoreUnits, KiB, Micros
 
 REQUESTS_KEPT = 10_000
 """Answers to requests that are remembered; the oldest are forgotten first."""
+
+_IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
+"""Besides hosts, what the masks of the host table are made from."""
 
 _UNCHARGED = np.array(sorted(UNCHARGED_EXITS), dtype=np.int32)
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
@@ -53,8 +58,12 @@ def apply(farm: Farm, event: ev.Event, at_us: int) -> None:
 
 def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: Micros) -> None:
     """Put frames into a state, with the rules that always hold, and keep the counters."""
+    if not len(indices):
+        return
     frames = layer.frames
     old = frames.state[indices]
+    if _moved_together(farm, layer, indices, old, to, at_us):
+        return
     new = np.full(len(indices), to, dtype=np.uint8)
     if to in HELD_BY_DEPENDS:
         new[frames.depend_count[indices] > 0] = FrameState.DEPEND
@@ -70,7 +79,9 @@ def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: M
     frames.state[indices] = new
     frames.updated_us[indices] = at_us
     woken = indices[(new == FrameState.WAITING) & (old != FrameState.WAITING)]
-    frames.eligible_us[woken] = at_us
+    if len(woken):
+        frames.eligible_us[woken] = at_us
+        frames.woken(woken)
     difference = np.bincount(new, minlength=len(FrameState)) - np.bincount(old, minlength=len(FrameState))
     job = farm.jobs[layer.job_id]
     for state, n in enumerate(difference.tolist()):
@@ -78,6 +89,28 @@ def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: M
             layer.counts[state] += n
             job.counts[state] += n
     farm.update_ready(layer)
+
+
+def _moved_together(farm: Farm, layer: Layer, indices: IndexArray, old: Any, to: FrameState, at_us: Micros) -> bool:
+    """The usual case, made quick: frames that nothing holds back all go from one state to another one."""
+    frames, was = layer.frames, int(old[0])
+    if was == to or not _LEGAL[was, to] or (to is FrameState.EATEN and was == FrameState.SUCCEEDED):
+        return False
+    if len(indices) == 1:
+        if to in HELD_BY_DEPENDS and frames.depend_count[indices[0]] > 0:
+            return False
+    elif (old != was).any() or (to in HELD_BY_DEPENDS and (frames.depend_count[indices] > 0).any()):
+        return False
+    frames.state[indices] = to
+    frames.updated_us[indices] = at_us
+    if to is FrameState.WAITING:
+        frames.eligible_us[indices] = at_us
+        frames.woken(indices)
+    for counts in (layer.counts, farm.jobs[layer.job_id].counts):
+        counts[was] -= len(indices)
+        counts[to] += len(indices)
+    farm.update_ready(layer)
+    return True
 
 
 def hold(farm: Farm, layer: Layer, indices: IndexArray | None, by: int, at_us: Micros) -> None:
@@ -102,6 +135,7 @@ def hold(farm: Farm, layer: Layer, indices: IndexArray | None, by: int, at_us: M
 def _frames_eaten(farm: Farm, event: ev.FramesEaten, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     if event.exit_status is not None:
+        layer.frames.own()
         layer.frames.exit_status[event.indices] = event.exit_status
     move(farm, layer, event.indices, FrameState.EATEN, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
@@ -116,6 +150,7 @@ def _frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
 def _frames_reordered(farm: Farm, event: ev.FramesReordered, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     layer.frames.dispatch_order[event.indices] = event.orders
+    layer.frames.reordered()
     farm.dirty.frames[layer.id].append(event.indices)
 
 
@@ -126,8 +161,10 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     job = farm.jobs[layer.job_id]
     frames, indices = layer.frames, event.indices
-    charged = ~np.isin(frames.exit_status[indices], _UNCHARGED)
-    frames.retries[indices] += charged.astype(np.uint16)
+    frames.own()
+    statuses = frames.exit_status[indices]
+    if not (statuses == Exit.NEVER_RAN).all():
+        frames.retries[indices] += (~np.isin(statuses, _UNCHARGED)).astype(np.uint16)
     frames.start_us[indices] = at_us
     frames.stop_us[indices] = 0
     frames.last_cores[indices] = event.cores
@@ -135,56 +172,56 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     if not layer.first_start_us:
         layer.first_start_us = at_us
         farm.dirty.row("layer", layer.id)
-    rows = []
-    for position, index in enumerate(indices.tolist()):
-        host = farm.hosts[event.host_ids[position]]
+    booked = zip(indices.tolist(), event.run_ids, event.host_ids, event.cores, event.memory, event.gpus, strict=True)
+    rows, by_allocation = [], defaultdict[str, int](int)
+    for index, run_id, host_id, cores, memory, gpus in booked:
+        host = farm.hosts[host_id]
         rows.append(host.row)
         proc = Proc(
-            id=event.run_ids[position],
-            host_id=host.id,
-            show_id=job.show_id,
-            job_id=job.id,
-            layer_id=layer.id,
-            frame_index=index,
-            cores=CoreUnits(event.cores[position]),
-            memory=KiB(event.memory[position]),
-            gpus=event.gpus[position],
-            booked_us=at_us,
+            run_id, host_id, job.show_id, job.id, layer.id, index, CoreUnits(cores), KiB(memory), gpus, at_us,
             seen_us=at_us,
-        )
-        index_proc(farm, proc)
-        farm.dirty.row("proc", proc.id)
+        )  # fmt: skip
+        _place(farm, proc, layer, host)
+        farm.dirty.row("proc", run_id)
+        by_allocation[host.allocation_id] += cores
+    for allocation_id, cores in by_allocation.items():
+        _count_in_allocation(farm, job.show_id, allocation_id, cores, at_us)
+    _count_in_job(farm, layer, job, sum(event.cores), sum(event.gpus))
     frames.last_host[indices] = rows
     farm.dirty.frames[layer.id].append(indices)
 
 
 def index_proc(farm: Farm, proc: Proc) -> None:
-    """Enter a proc into everything that counts what procs hold."""
-    farm.procs[proc.id] = proc
+    """Enter a proc that was loaded into everything that counts what procs hold."""
     layer, host = farm.layers[proc.layer_id], farm.hosts[proc.host_id]
+    _place(farm, proc, layer, host)
+    _count_in_job(farm, layer, farm.jobs[proc.job_id], proc.cores, proc.gpus)
+    _count_in_allocation(farm, proc.show_id, host.allocation_id, proc.cores, Micros(0))
+
+
+def _place(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
+    farm.procs[proc.id] = proc
     layer.runs[proc.frame_index] = proc.id
     host.proc_ids.add(proc.id)
-    table = farm.hosts_table
-    table.idle_cores[host.row] -= proc.cores
-    table.idle_memory[host.row] -= proc.memory
-    table.idle_gpus[host.row] -= proc.gpus
-    _reserve(farm, proc, host.allocation_id, proc.cores, proc.gpus)
+    farm.hosts_table.take(host.row, proc.cores, proc.memory, proc.gpus)
+    farm.limit_use.add(layer.limits, host.row, 1)
 
 
-def _reserve(farm: Farm, proc: Proc, allocation_id: str, cores: int, gpus: int) -> None:
-    job = farm.jobs[proc.job_id]
-    holders: list[Any] = [
-        farm.layers[proc.layer_id],
-        job,
-        farm.groups[job.group_id],
-        farm.allocations[allocation_id],
-    ]
-    subscription = farm.subscription_of.get((proc.show_id, allocation_id))
-    if subscription:
-        holders.append(farm.subscriptions[subscription])
-    for holder in holders:
-        holder.reserved_cores += cores
+def _count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> None:
+    group = farm.groups[job.group_id]
+    layer.reserved_cores = CoreUnits(layer.reserved_cores + cores)
+    job.reserved_cores = CoreUnits(job.reserved_cores + cores)
+    group.reserved_cores = CoreUnits(group.reserved_cores + cores)
     job.reserved_gpus += gpus
+    farm.ready.room_changed(job)
+
+
+def _count_in_allocation(farm: Farm, show_id: str, allocation_id: str, cores: int, at_us: Micros) -> None:
+    allocation = farm.allocations[allocation_id]
+    allocation.reserved_cores = CoreUnits(allocation.reserved_cores + cores)
+    subscription_id = farm.subscription_of.get((show_id, allocation_id))
+    if subscription_id:
+        farm.subscriptions[subscription_id].hold(cores, at_us)
 
 
 def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
@@ -193,14 +230,14 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     index = proc.frame_index
     del layer.runs[index]
     host.proc_ids.discard(proc.id)
-    table = farm.hosts_table
-    table.idle_cores[host.row] += proc.cores
-    table.idle_memory[host.row] += proc.memory
-    table.idle_gpus[host.row] += proc.gpus
-    _reserve(farm, proc, host.allocation_id, -proc.cores, -proc.gpus)
+    farm.hosts_table.take(host.row, -proc.cores, -proc.memory, -proc.gpus)
+    farm.limit_use.add(layer.limits, host.row, -1)
+    _count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
+    _count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
     farm.dirty.gone("proc", proc.id)
 
     frames = layer.frames
+    frames.own()
     core_us = event.run_us * proc.cores // 100
     frames.stop_us[index] = at_us
     frames.core_us[index] += core_us
@@ -419,6 +456,8 @@ def _added(farm: Farm, event: ev.Added, at_us: Micros) -> None:
 def index_thing(farm: Farm, kind: str, thing: Any) -> None:
     """Enter a thing that is no job, layer, depend or proc into the farm's indexes."""
     farm.table(kind)[thing.id] = thing
+    if kind in _IN_MASKS:
+        farm.hosts_table.forget_masks()
     if kind == "facility":
         farm.facility_by_name[thing.name] = thing.id
     elif kind == "allocation":
@@ -427,6 +466,8 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         farm.show_by_name[thing.name] = thing.id
     elif kind == "service":
         farm.service_by_name[thing.name] = thing.id
+    elif kind == "limit":
+        farm.limit_by_name[thing.name] = thing.id
     elif kind == "subscription":
         farm.subscription_of[thing.show_id, thing.allocation_id] = thing.id
         thing.reserved_cores = sum(
@@ -449,9 +490,14 @@ def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
     thing = farm.table(event.kind)[event.id]
     fresh = typed(event.kind, event.changes)
     if event.kind == "host":
-        _host_may_change(farm, thing, fresh)
+        _host_may_change(farm, thing, fresh, at_us)
     if event.kind == "job" and "group_id" in fresh:
         _move_job(farm, thing, fresh["group_id"])
+    if event.kind == "layer" and "limits" in fresh:
+        for run_id in thing.runs.values():
+            row = farm.hosts[farm.procs[run_id].host_id].row
+            farm.limit_use.add(thing.limits, row, -1)
+            farm.limit_use.add(fresh["limits"], row, 1)
     old_name = getattr(thing, "name", None)
     for name, value in fresh.items():
         setattr(thing, name, value)
@@ -466,11 +512,14 @@ def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
             if host.allocation_id == thing.id:
                 farm.hosts_table.index_tags(host, farm.host_tags(host))
     elif event.kind == "job":
-        for layer in farm.layers_of(thing):
-            farm.update_ready(layer)
+        farm.requeue(thing)
+    elif event.kind == "layer":
+        farm.requeue(farm.jobs[thing.job_id])
+    elif event.kind in _IN_MASKS:
+        farm.hosts_table.forget_masks()
 
 
-def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any]) -> None:
+def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micros) -> None:
     """Look at a host's new values before they are there: its state may follow, and its procs move with it."""
     state = HostState(fresh.get("state", host.state))
     if state is not host.state and state not in HOST_TRANSITIONS[host.state]:
@@ -478,8 +527,8 @@ def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any]) -> None:
     allocation_id = fresh.get("allocation_id", host.allocation_id)
     if allocation_id != host.allocation_id:
         for proc in (farm.procs[id] for id in host.proc_ids):
-            _reserve(farm, proc, host.allocation_id, -proc.cores, 0)
-            _reserve(farm, proc, allocation_id, proc.cores, 0)
+            _count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
+            _count_in_allocation(farm, proc.show_id, allocation_id, proc.cores, at_us)
 
 
 def _move_job(farm: Farm, job: Job, group_id: str) -> None:
@@ -495,6 +544,7 @@ def _renamed(farm: Farm, kind: str, thing: Any, old_name: str) -> None:
         "facility": farm.facility_by_name,
         "show": farm.show_by_name,
         "service": farm.service_by_name,
+        "limit": farm.limit_by_name,
         "host": farm.host_by_name,
     }
     if kind in indexes:
@@ -508,6 +558,8 @@ def _renamed(farm: Farm, kind: str, thing: Any, old_name: str) -> None:
 def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
     thing = farm.table(event.kind).pop(event.id)
     farm.dirty.gone(event.kind, event.id)
+    if event.kind in _IN_MASKS:
+        farm.hosts_table.forget_masks()
     if event.kind == "facility":
         farm.facility_by_name.pop(thing.name, None)
     elif event.kind == "allocation":
@@ -516,6 +568,8 @@ def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.show_by_name.pop(thing.name, None)
     elif event.kind == "service":
         farm.service_by_name.pop(thing.name, None)
+    elif event.kind == "limit":
+        farm.limit_by_name.pop(thing.name, None)
     elif event.kind == "subscription":
         farm.subscription_of.pop((thing.show_id, thing.allocation_id), None)
     elif event.kind == "host":

@@ -9,6 +9,8 @@ import numpy as np
 from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
+from cuebot.domain.limit_use import LimitUse
+from cuebot.domain.ready import Ready
 from cuebot.domain.states import HELD_BY_DEPENDS, FrameState, JobState
 
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
@@ -32,7 +34,7 @@ def _must_equal(what: str, kept: object, counted: object) -> None:
 
 
 def _check_layers(farm: Farm) -> None:
-    ready = set()
+    ready = Ready()
     for job in farm.jobs.values():
         layers = farm.layers_of(job)
         _must_equal(f"layers of {job.name}", {x.job_id for x in layers} - {job.id}, set())
@@ -45,7 +47,7 @@ def _check_layers(farm: Farm) -> None:
             without_run = running - set(layer.runs)
             _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
             if counted[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
-                ready.add(layer.id)
+                ready.add(job, layer)
             frames = layer.frames
             held = frames.depend_count > 0
             if (held & _HELD[frames.state]).any():
@@ -53,7 +55,7 @@ def _check_layers(farm: Farm) -> None:
             if ((frames.state == FrameState.DEPEND) & ~held).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are DEPEND and nothing holds them")
         _must_equal(f"counts of {job.name}", job.counts, totals)
-    _must_equal("ready layers", farm.ready, ready)
+    _must_equal("queues of ready layers", farm.ready.view(), ready.view())
 
 
 def _check_depends(farm: Farm) -> None:
@@ -79,6 +81,7 @@ def _check_procs(farm: Farm) -> None:
         cores[key] = cores.get(key, 0) + by
 
     seen: set[tuple[str, int]] = set()
+    limit_use = LimitUse()
     for proc in farm.procs.values():
         host, layer, job = farm.hosts[proc.host_id], farm.layers[proc.layer_id], farm.jobs[proc.job_id]
         if (layer.id, proc.frame_index) in seen:
@@ -87,12 +90,14 @@ def _check_procs(farm: Farm) -> None:
         _must_equal(f"run of frame {proc.frame_index} of {layer.name}", layer.runs.get(proc.frame_index), proc.id)
         if proc.id not in host.proc_ids:
             raise BrokenInvariant(f"run {proc.id} is missing at its host {host.name}")
+        limit_use.add(layer.limits, host.row, 1)
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)
     holders: list[Any] = [*farm.layers.values(), *farm.jobs.values(), *farm.groups.values()]
     for holder in [*holders, *farm.allocations.values(), *farm.subscriptions.values()]:
         _must_equal(f"reserved cores of {holder.id}", holder.reserved_cores, cores.get(holder.id, 0))
+    _must_equal("use of limits", farm.limit_use.view(), limit_use.view())
     _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))
     table = farm.hosts_table
     for host in farm.hosts.values():
@@ -122,6 +127,7 @@ def _check_names(farm: Farm) -> None:
     _must_equal("shows by name", farm.show_by_name, {s.name: s.id for s in farm.shows.values()})
     _must_equal("hosts by name", farm.host_by_name, {h.name: h.id for h in farm.hosts.values() if not h.removed})
     _must_equal("services by name", farm.service_by_name, {s.name: s.id for s in farm.services.values()})
+    _must_equal("limits by name", farm.limit_by_name, {limit.name: limit.id for limit in farm.limits.values()})
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
     active = [job for job in farm.jobs.values() if job.state is not JobState.FINISHED]

@@ -389,8 +389,41 @@ class CreateService(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class CreateLimit(Command):
+    """Make a limit on frames, or on hosts."""
+
+    name: str
+    max_value: int
+    per_host: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenameLimit(Command):
+    """Give a limit another name, also where layers name it."""
+
+    limit_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddLayerLimit(Command):
+    """Count a layer by one more limit."""
+
+    layer_id: str
+    limit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropLayerLimit(Command):
+    """Count a layer no longer by a limit."""
+
+    layer_id: str
+    limit_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delete(Command):
-    """Remove a show, group, facility, allocation, subscription, service or comment that nothing needs any more."""
+    """Remove a thing of a kind that may be removed (`decide.shows.DELETABLE`) and that nothing needs any more."""
 
     kind: str
     id: str

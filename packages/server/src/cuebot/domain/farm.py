@@ -14,6 +14,7 @@ import msgspec
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.host_table import HostTable
+from cuebot.domain.limit_use import LimitUse
 from cuebot.domain.nouns import (
     NOUNS,
     Allocation,
@@ -24,6 +25,7 @@ from cuebot.domain.nouns import (
     Host,
     Job,
     Layer,
+    Limit,
     Proc,
     Request,
     Service,
@@ -31,6 +33,7 @@ from cuebot.domain.nouns import (
     Subscription,
     stored_fields,
 )
+from cuebot.domain.ready import Ready
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import split_frame_id
 
@@ -67,6 +70,7 @@ class Farm:
         self.groups: dict[str, Group] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.services: dict[str, Service] = {}
+        self.limits: dict[str, Limit] = {}
         self.jobs: dict[str, Job] = {}
         self.layers: dict[str, Layer] = {}
         self.depends: dict[str, Depend] = {}
@@ -78,6 +82,7 @@ class Farm:
         self.facility_by_name: dict[str, str] = {}
         self.show_by_name: dict[str, str] = {}
         self.service_by_name: dict[str, str] = {}
+        self.limit_by_name: dict[str, str] = {}
         self.host_by_name: dict[str, str] = {}
         self.allocation_by_name: dict[tuple[str, str], str] = {}
         self.subscription_of: dict[tuple[str, str], str] = {}
@@ -89,8 +94,8 @@ class Farm:
         """Also those on single frames of the layer."""
         self.post_jobs: dict[str, list[str]] = defaultdict(list)
         """The jobs that wait for the end of a job, by its id."""
-        self.ready: set[str] = set()
-        """Layers of pending jobs with frames that wait for nothing but a host."""
+        self.ready = Ready()
+        self.limit_use = LimitUse()
         self.hosts_table = HostTable()
         self.host_names: list[str] = []
         self.next_layer_key = 1
@@ -107,6 +112,7 @@ class Farm:
             "group": self.groups,
             "subscription": self.subscriptions,
             "service": self.services,
+            "limit": self.limits,
             "job": self.jobs,
             "layer": self.layers,
             "depend": self.depends,
@@ -215,12 +221,21 @@ class Farm:
         return sum(p.cores for p in procs), sum(p.memory for p in procs), sum(p.gpus for p in procs)
 
     def update_ready(self, layer: Layer) -> None:
-        """Keep `ready` true for one layer."""
+        """Keep `ready` true for one layer, after its frames or its job's state changed."""
         job = self.jobs[layer.job_id]
-        if layer.counts[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
-            self.ready.add(layer.id)
-        else:
-            self.ready.discard(layer.id)
+        waits = layer.counts[FrameState.WAITING] > 0 and job.state is JobState.PENDING and not job.paused
+        if waits is not (layer.id in self.ready):
+            if waits:
+                self.ready.add(job, layer)
+            else:
+                self.ready.discard(layer.id)
+
+    def requeue(self, job: Job) -> None:
+        """Keep `ready` true for a job, after what its layers demand or its place in the order changed."""
+        for layer_id in job.layer_ids:
+            self.ready.discard(layer_id)
+        for layer in self.layers_of(job):
+            self.update_ready(layer)
 
 
 def restore(kind: str, values: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ A million waiting frames fit in 100 MB because a frame is no object: it is an in
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from cuebot.domain.states import Exit, FrameState
 
 IndexArray = npt.NDArray[np.int32]
 """Frame indices within a layer, ascending."""
+Places = npt.NDArray[np.int64]
 
 COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "state": (np.uint8, FrameState.WAITING),
@@ -34,11 +36,26 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
 units. `eligible_us` and `updated_us` are soft: a frame that only stopped waiting is not written for their sake.
 """
 
+_AS_THEY_STAND: Final = np.zeros(0, dtype=np.int64)
+"""Stands for a dispatch order that is the order of the indices, as nearly every layer's is."""
+_WAITING: Final = int(FrameState.WAITING)
+_OF_RUNS: Final = tuple(name for name in COLUMNS if name not in ("state", "eligible_us", "updated_us"))
+
+
+@lru_cache(maxsize=64)
+def _before_any_run(size: int) -> dict[str, npt.NDArray[Any]]:
+    columns = {name: np.full(size, COLUMNS[name][1], dtype=COLUMNS[name][0]) for name in _OF_RUNS}
+    for column in columns.values():
+        column.flags.writeable = False
+    return columns
+
 
 class Frames:
     """Columns over the frames of one layer; an index is a frame's position in its layer's normalised range."""
 
-    __slots__ = ("number", "dispatch_order", "depend_count", "used_rss_kib", "llu_s", *COLUMNS)
+    __slots__ = (
+        "number", "dispatch_order", "depend_count", "used_rss_kib", "llu_s", "_by_order", "_waiting_from", *COLUMNS,
+    )  # fmt: skip
 
     number: IndexArray
     dispatch_order: IndexArray
@@ -56,6 +73,10 @@ class Frames:
     max_rss_kib: npt.NDArray[np.int64]
     last_host: npt.NDArray[np.int32]
     last_cores: npt.NDArray[np.int32]
+    _by_order: Places | None
+    """Indices by dispatch order, once somebody has asked; not stored."""
+    _waiting_from: int
+    """No frame waits at an earlier place in the dispatch order."""
 
     def __init__(self, numbers: npt.ArrayLike, eligible_us: int) -> None:
         """All frames WAITING, in the order of `numbers` (frame numbers, no duplicates)."""
@@ -65,9 +86,21 @@ class Frames:
         self.depend_count = np.zeros(size, dtype=np.int32)
         self.used_rss_kib = None  # telemetry: made when the first running frame reports
         self.llu_s = None
-        for name, (dtype, initial) in COLUMNS.items():
-            setattr(self, name, np.full(size, initial, dtype=dtype) if initial else np.zeros(size, dtype=dtype))
-        self.eligible_us[:] = eligible_us
+        self.reordered()
+        self.state = np.full(size, FrameState.WAITING, dtype=np.uint8)
+        self.eligible_us = np.full(size, eligible_us, dtype=np.int64)
+        self.updated_us = np.zeros(size, dtype=np.int64)
+        for name, column in _before_any_run(size).items():
+            setattr(self, name, column)
+
+    def own(self) -> None:
+        """Give this layer columns of its own for what runs leave behind: to be called before they are written.
+
+        Until a frame has run they are shared by all layers of the same size, and read-only.
+        """
+        if not self.start_us.flags.writeable:
+            for name in _OF_RUNS:
+                setattr(self, name, getattr(self, name).copy())
 
     def __len__(self) -> int:
         return len(self.number)
@@ -80,6 +113,40 @@ class Frames:
     def in_state(self, state: FrameState) -> IndexArray:
         """Indices of the frames in one state."""
         return np.flatnonzero(self.state == state).astype(np.int32)
+
+    def first_waiting(self, count: int) -> Places:
+        """Indices of the first `count` waiting frames in dispatch order, of two with the same order the lower index.
+
+        Costs what it returns: it remembers before which place no frame waits.
+        """
+        if self._by_order is None:
+            ascending = bool((self.dispatch_order[1:] > self.dispatch_order[:-1]).all())
+            self._by_order = _AS_THEY_STAND if ascending else np.argsort(self.dispatch_order, kind="stable")
+        in_place = self._by_order is _AS_THEY_STAND
+        place, stride = self._waiting_from, 1_024
+        pieces: list[Places] = []
+        while count > 0 and place < len(self):
+            chunk = slice(place, place + stride) if in_place else self._by_order[place : place + stride]
+            found = np.flatnonzero(self.state[chunk] == _WAITING)[:count]
+            if len(found):
+                if not pieces:
+                    self._waiting_from = place + int(found[0])
+                pieces.append(found + place)
+                count -= len(found)
+            place, stride = place + stride, stride * 4
+        if not pieces:
+            return np.zeros(0, dtype=np.int64)
+        places = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return places if in_place else self._by_order[places]
+
+    def woken(self, indices: IndexArray) -> None:
+        """Some frames wait that did not (ascending indices)."""
+        self._waiting_from = min(self._waiting_from, int(indices[0])) if self._by_order is _AS_THEY_STAND else 0
+
+    def reordered(self) -> None:
+        """The dispatch order is another one."""
+        self._by_order = None
+        self._waiting_from = 0
 
     def counts(self) -> list[int]:
         """How many frames are in each state, by the state's number."""

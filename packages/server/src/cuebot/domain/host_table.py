@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import KiB
@@ -16,6 +18,11 @@ FREE_MEMORY_FLOOR: Final = KiB(524_288)
 """A host that reports less free memory than 512 MiB gets nothing new (behaviour_dispatch 3.1)."""
 FREE_TEMP_PERCENT_MIN: Final = 5
 """Nor does one whose temporary disk is fuller than this (behaviour_dispatch 2.6)."""
+MASKS_KEPT: Final = 1_000
+"""Masks that are remembered before all are made anew: some 10 MB on a farm of 10,000 hosts."""
+
+Mask = npt.NDArray[np.bool_]
+"""One truth a host row."""
 
 
 class HostTable:
@@ -28,6 +35,10 @@ class HostTable:
         self.idle_memory = np.zeros(16, dtype=np.int64)
         self.memory = np.zeros(16, dtype=np.int64)
         self.idle_gpus = np.zeros(16, dtype=np.int64)
+        self.gpus = np.zeros(16, dtype=np.int64)
+        self.gpu_memory = np.zeros(16, dtype=np.int64)
+        self.present = np.zeros(16, dtype=np.bool_)
+        """Rows of hosts that were not removed."""
         self.bookable = np.zeros(16, dtype=np.bool_)
         self.refused_until_us = np.zeros(16, dtype=np.int64)
         self.ids: list[str] = []
@@ -35,45 +46,81 @@ class HostTable:
         self.allocations: list[str] = []
         self.rows_by_tag: dict[str, set[int]] = {}
         self.rows_by_allocation: dict[str, set[int]] = {}
-        self.version = 0
-        """Changes whenever tags or allocations do, so that masks made from them can be kept."""
+        self.rows_by_os: dict[str, set[int]] = {}
+        self._os: list[frozenset[str]] = []
+        self._masks: dict[Hashable, Mask] = {}
 
     def add(self, host: Host) -> None:
         """Make the row of a new host."""
         if host.row >= len(self.cores):
-            for name in ("idle_cores", "cores", "idle_memory", "memory", "idle_gpus", "bookable", "refused_until_us"):
-                old = getattr(self, name)
-                setattr(self, name, np.concatenate([old, np.zeros(max(len(old), host.row + 1), dtype=old.dtype)]))
+            for name, old in vars(self).items():
+                if isinstance(old, np.ndarray):
+                    setattr(self, name, np.concatenate([old, np.zeros(max(len(old), host.row + 1), dtype=old.dtype)]))
         while self.size <= host.row:
             self.ids.append("")
             self.tags.append(frozenset())
             self.allocations.append("")
+            self._os.append(frozenset())
             self.size += 1
         self.ids[host.row] = host.id
+        self.forget_masks()
 
     def refresh(self, host: Host, used: tuple[int, int, int]) -> None:
         """Write a host's row again; `used` is what its procs hold: core units, KiB of memory, GPUs."""
         row = host.row
-        self.cores[row], self.memory[row] = host.cores, host.memory
+        self.cores[row], self.memory[row], self.gpus[row] = host.cores, host.memory, host.gpus
+        self.gpu_memory[row] = host.gpu_memory
         self.idle_cores[row] = host.cores - used[0]
         self.idle_memory[row] = host.memory - used[1]
         self.idle_gpus[row] = host.gpus - used[2]
         self.refused_until_us[row] = host.refused_until_us
+        self.present[row] = not host.removed
         self.bookable[row] = not host.removed and not why_not_bookable(host)
 
+    def take(self, row: int, cores: int, memory: int, gpus: int) -> None:
+        """A run takes something from a host, or with negative numbers gives it back."""
+        self.idle_cores[row] -= cores
+        self.idle_memory[row] -= memory
+        if gpus:
+            self.idle_gpus[row] -= gpus
+
     def index_tags(self, host: Host, tags: frozenset[str]) -> None:
-        """Say which tags and which allocation a host has."""
+        """Say which tags, which operating systems and which allocation a host has."""
         row = host.row
         allocation = "" if host.removed else host.allocation_id
-        for tag in self.tags[row] - tags:
-            self.rows_by_tag[tag].discard(row)
-        for tag in tags - self.tags[row]:
-            self.rows_by_tag.setdefault(tag, set()).add(row)
+        systems = frozenset() if host.removed else frozenset(name.lower() for name in host.os)
+        if (self.tags[row], self._os[row], self.allocations[row]) == (tags, systems, allocation):
+            return
+        _move(self.rows_by_tag, row, self.tags[row], tags)
+        _move(self.rows_by_os, row, self._os[row], systems)
         if self.allocations[row] != allocation:
             self.rows_by_allocation.get(self.allocations[row], set()).discard(row)
             self.rows_by_allocation.setdefault(allocation, set()).add(row)
-        self.tags[row], self.allocations[row] = tags, allocation
-        self.version += 1
+        self.tags[row], self._os[row], self.allocations[row] = tags, systems, allocation
+        self.forget_masks()
+
+    def mask(self, key: Hashable, make: Callable[[], Mask]) -> Mask:
+        """The mask with this key, made when it is not known: read it, never write to it.
+
+        It may depend on tags, operating systems and allocations of hosts, on subscriptions and on services alone.
+        """
+        found = self._masks.get(key)
+        if found is None:
+            if len(self._masks) >= MASKS_KEPT:
+                self._masks.clear()
+            found = self._masks[key] = make()
+        return found
+
+    def forget_masks(self) -> None:
+        """Something changed that masks may be made from."""
+        self._masks.clear()
+
+
+def _move(index: dict[str, set[int]], row: int, old: frozenset[str], new: frozenset[str]) -> None:
+    for name in old - new:
+        index[name].discard(row)
+    for name in new - old:
+        index.setdefault(name, set()).add(row)
 
 
 def why_not_bookable(host: Host) -> str:

@@ -17,7 +17,10 @@ import numpy.typing as npt
 
 from cuebot.domain.frames import Frames
 from cuebot.domain.states import DependType, FrameState, HostState, JobState, LayerType, LockState, OnEnd, ThreadMode
-from cuebot.domain.units import CoreUnits, KiB, Micros
+from cuebot.domain.units import MINUTE, CoreUnits, KiB, Micros
+
+SHARE_HALF_LIFE_US = 30 * MINUTE
+"""How long it takes until what a show held counts half for its share."""
 
 
 def derived(default_factory: Any) -> Any:
@@ -121,6 +124,20 @@ class Subscription:
     size: CoreUnits
     burst: CoreUnits
     reserved_cores: CoreUnits = derived(int)
+    average_cores: float = volatile(0.0)
+    average_us: Micros = volatile(Micros(0))
+    """When the average was brought up to date; 0 since the server started: what is held now stands for the past."""
+
+    def held_lately(self, now_us: int) -> float:
+        """Core units held on average of the time until now, the past counting half every SHARE_HALF_LIFE_US."""
+        kept: float = 0.5 ** (max(now_us - self.average_us, 0) / SHARE_HALF_LIFE_US)
+        return self.average_cores * kept + self.reserved_cores * (1.0 - kept)
+
+    def hold(self, by: int, at_us: int) -> None:
+        """Count core units as held from now on, or as free again."""
+        self.average_cores = self.held_lately(at_us)
+        self.average_us = Micros(max(at_us, self.average_us))
+        self.reserved_cores = CoreUnits(self.reserved_cores + by)
 
 
 @dataclass(slots=True)
@@ -140,6 +157,16 @@ class Service:
     timeout_minutes: int = 0
     timeout_llu_minutes: int = 0
     min_memory_increase: KiB = KiB(2_097_152)
+
+
+@dataclass(slots=True)
+class Limit:
+    """How many frames of the layers that name it may run at once, or on how many hosts (a licence)."""
+
+    id: str
+    name: str
+    max_value: int
+    per_host: bool = False
 
 
 @dataclass(slots=True)
@@ -407,6 +434,7 @@ NOUNS: dict[str, type] = {
     "group": Group,
     "subscription": Subscription,
     "service": Service,
+    "limit": Limit,
     "job": Job,
     "layer": Layer,
     "depend": Depend,

@@ -40,6 +40,7 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
     if frames.used_rss_kib is None or frames.llu_s is None:
         frames.used_rss_kib = np.zeros(len(frames), dtype=np.int64)
         frames.llu_s = np.zeros(len(frames), dtype=np.int64)
+    frames.own()
     index = proc.frame_index
     frames.used_rss_kib[index] = facts.rss
     frames.llu_s[index] = facts.llu_s

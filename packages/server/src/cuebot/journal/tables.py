@@ -131,6 +131,15 @@ SERVICE: Final = Table(
     _int("min_memory_increase"),
 )
 
+LIMIT: Final = Table(
+    "limit_",  # LIMIT is a word of SQL
+    METADATA,
+    _id(),
+    _text("name"),
+    _int("max_value"),
+    _flag("per_host"),
+)
+
 JOB: Final = Table(
     "job",
     METADATA,
@@ -325,6 +334,7 @@ TABLES: Final[dict[str, Table]] = {
     "group": GROUP,
     "subscription": SUBSCRIPTION,
     "service": SERVICE,
+    "limit": LIMIT,
     "job": JOB,
     "layer": LAYER,
     "depend": DEPEND,

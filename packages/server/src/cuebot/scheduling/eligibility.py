@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Group, Job, Layer
+from cuebot.domain.host_table import Mask
+from cuebot.domain.nouns import Allocation, Group, Job, Show
+from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.states import JobState
-from cuebot.domain.units import CoreUnits, KiB
-
-Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What one frame of a layer takes from a host. `whole_host` frames need an idle one."""
-
-    cores: CoreUnits
-    memory: KiB
-    gpus: int
-    whole_host: bool
-
-    @classmethod
-    def of(cls, layer: Layer) -> Needs:
-        """0 cores ask for a whole host, a negative number for all of it but that much (behaviour_dispatch 3.7)."""
-        return cls(layer.min_cores, layer.min_memory, layer.min_gpus, whole_host=layer.min_cores <= 0)
-
 
 NO_CAP: Final = 1 << 60
 """More core units than any farm has."""
@@ -37,11 +19,15 @@ NO_CAP: Final = 1 << 60
 
 def job_reason(farm: Farm, job: Job) -> str:
     """Why nothing of a job may be booked at all, as a reason code; empty when it may."""
-    show = farm.shows[job.show_id]
     if job.state is not JobState.PENDING:
         return "JOB_" + job.state.name
     if job.paused:
         return "JOB_PAUSED"
+    return show_reason(farm.shows[job.show_id])
+
+
+def show_reason(show: Show) -> str:
+    """Why nothing of a show may be booked at all, as a reason code; empty when it may."""
     if not show.active:
         return "SHOW_INACTIVE"
     if not show.booking_enabled:
@@ -75,64 +61,121 @@ def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
     return subscription.burst - subscription.reserved_cores
 
 
-def tag_mask(farm: Farm, layer: Layer) -> Mask:
+def open_mask(farm: Farm, demand: Demand) -> Mask:
+    """Hosts of a demand's facility, with its operating system and one of its tags."""
+
+    def make() -> Mask:
+        return facility_mask(farm, demand.facility_id) & os_mask(farm, demand.os) & tag_mask(farm, demand)
+
+    key = ("open", demand.facility_id, demand.os, demand.tags, demand.services)
+    return farm.hosts_table.mask(key, make)
+
+
+def tag_mask(farm: Farm, demand: Demand) -> Mask:
     """Hosts with at least one of the layer's tags; case does not matter.
 
     While a host has a tag with the name of one of the layer's services that has no record, that is a request too (D5).
     """
     table = farm.hosts_table
-    wanted = {tag.lower() for tag in layer.tags}
-    wanted |= {s.lower() for s in layer.services if s not in farm.service_by_name and s.lower() in table.rows_by_tag}
-    mask = np.zeros(table.size, dtype=np.bool_)
-    for tag in wanted:
-        rows = table.rows_by_tag.get(tag)
-        if rows:
-            mask[list(rows)] = True
-    return mask
+
+    def make() -> Mask:
+        wanted = {tag.lower() for tag in demand.tags}
+        wanted |= {s.lower() for s in demand.services if s not in farm.service_by_name}
+        return _rows_mask(farm, *(table.rows_by_tag.get(tag, ()) for tag in wanted))
+
+    return table.mask(("tags", demand.tags, demand.services), make)
 
 
 def allocation_mask(farm: Farm, allocation_id: str) -> Mask:
     """Hosts of an allocation."""
-    mask = np.zeros(farm.hosts_table.size, dtype=np.bool_)
-    rows = farm.hosts_table.rows_by_allocation.get(allocation_id)
-    if rows:
-        mask[list(rows)] = True
-    return mask
+    table = farm.hosts_table
+
+    def make() -> Mask:
+        return _rows_mask(farm, table.rows_by_allocation.get(allocation_id, ()))
+
+    return table.mask(("allocation", allocation_id), make)
 
 
 def facility_mask(farm: Farm, facility_id: str) -> Mask:
     """Hosts of a facility."""
+    table = farm.hosts_table
+
+    def make() -> Mask:
+        ids = (a.id for a in farm.allocations.values() if a.facility_id == facility_id)
+        return _rows_mask(farm, *(table.rows_by_allocation.get(id, ()) for id in ids))
+
+    return table.mask(("facility", facility_id), make)
+
+
+def os_mask(farm: Farm, os: str) -> Mask:
+    """Hosts with an operating system; every host where no system is named."""
+    table = farm.hosts_table
+
+    def make() -> Mask:
+        if not os:
+            return np.ones(table.size, dtype=np.bool_)
+        return _rows_mask(farm, table.rows_by_os.get(os.lower(), ()))
+
+    return table.mask(("os", os), make)
+
+
+def _rows_mask(farm: Farm, *parts: Iterable[int]) -> Mask:
     mask = np.zeros(farm.hosts_table.size, dtype=np.bool_)
-    for allocation in farm.allocations.values():
-        if allocation.facility_id == facility_id:
-            mask |= allocation_mask(farm, allocation.id)
+    for part in parts:
+        mask[list(part)] = True
     return mask
 
 
-def os_mask(farm: Farm, job: Job) -> Mask:
-    """Hosts with the job's operating system; every host where the job does not care."""
-    size = farm.hosts_table.size
-    if not job.os:
-        return np.ones(size, dtype=np.bool_)
-    mask = np.zeros(size, dtype=np.bool_)
-    for host in farm.hosts.values():
-        mask[host.row] = job.os.lower() in (name.lower() for name in host.os)
-    return mask
-
-
-def fits_when_idle(farm: Farm, needs: Needs) -> Mask:
+def fits_when_idle(farm: Farm, demand: Demand) -> Mask:
     """Hosts that could take the frame if nothing else ran on them."""
     table, n = farm.hosts_table, farm.hosts_table.size
-    cores = -needs.cores if needs.whole_host else needs.cores - 1
-    return (table.cores[:n] > cores) & (table.memory[:n] >= needs.memory)
+    least = 1 - demand.cores if demand.whole_host else demand.cores
+    fits = (table.cores[:n] >= least) & (table.memory[:n] >= demand.memory)
+    if demand.gpus or demand.gpu_memory:
+        fits &= (table.gpus[:n] >= demand.gpus) & (table.gpu_memory[:n] >= demand.gpu_memory)
+    return np.asarray(fits)
 
 
-def fits_now(farm: Farm, needs: Needs) -> Mask:
+def gpu_work(farm: Farm, now_us: int) -> list[tuple[str, Demand]]:
+    """Shows, and demands of theirs for GPUs, that only wait for a host."""
+    found = []
+    for show_id, queues in farm.ready.of_show.items():
+        if show_reason(farm.shows[show_id]):
+            continue
+        for queue in queues.values():
+            room = room_under_cap(farm.groups[queue.group_id])
+            if queue.demand.gpus and max(queue.demand.cores, 1) <= room and _may_start(farm, queue, now_us):
+                found.append((show_id, queue.demand))
+    return found
+
+
+def _may_start(farm: Farm, queue: Queue, now_us: int) -> bool:
+    return any(
+        farm.layers[id].start_after_us <= now_us
+        for entry in queue.entries
+        for _, id in farm.ready.layers(entry.job_id, queue.demand)
+    )
+
+
+def kept_for_gpus(farm: Farm, work: list[tuple[str, Demand]]) -> Mask:
+    """Hosts with idle GPUs that waiting frames ask for: other frames keep off, so that GPUs do not idle for cores."""
+    table, n = farm.hosts_table, farm.hosts_table.size
+    kept = np.zeros(n, dtype=np.bool_)
+    for show_id, demand in work:
+        fits = open_mask(farm, demand) & fits_when_idle(farm, demand) & (table.idle_gpus[:n] >= demand.gpus)
+        for allocation in farm.allocations.values():
+            room = burst_room(farm, show_id, allocation)
+            if room is not None and room >= max(demand.cores, 1):
+                kept |= fits & allocation_mask(farm, allocation.id)
+    return kept
+
+
+def fits_now(farm: Farm, demand: Demand) -> Mask:
     """Hosts that have room for the frame as they are."""
     table, n = farm.hosts_table, farm.hosts_table.size
-    fits = (table.idle_memory[:n] >= needs.memory) & (table.idle_gpus[:n] >= needs.gpus)
-    if needs.whole_host:
-        fits &= (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -needs.cores)
+    fits = (table.idle_memory[:n] >= demand.memory) & (table.idle_gpus[:n] >= demand.gpus)
+    if demand.whole_host:
+        fits &= (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -demand.cores)
     else:
-        fits &= table.idle_cores[:n] >= needs.cores
+        fits &= table.idle_cores[:n] >= demand.cores
     return np.asarray(fits)

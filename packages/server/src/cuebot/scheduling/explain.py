@@ -10,21 +10,24 @@ import numpy as np
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
-from cuebot.domain.nouns import Depend, Job, Layer
+from cuebot.domain.nouns import Depend, Job, Layer, Limit
+from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import cores_from_units
 from cuebot.scheduling.eligibility import (
-    Needs,
     allocation_mask,
     burst_room,
     facility_mask,
     fits_now,
     fits_when_idle,
+    gpu_work,
     job_reason,
+    kept_for_gpus,
     os_mask,
     room_under_caps,
     tag_mask,
 )
+from cuebot.scheduling.licences import Licences
 
 _GIB = 1_048_576
 
@@ -132,7 +135,7 @@ def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int) -> list[Re
     if layer.start_after_us > now_us:
         seconds = (layer.start_after_us - now_us) // 1_000_000
         return [Reason("START_AFTER", 0, "", f"it may not start for another {seconds} s", layer.start_after_reason)]
-    needs = Needs.of(layer)
+    needs = Demand.of(job, layer)
     room, cap = room_under_caps(farm, job)
     if not needs.whole_host and needs.cores > room:
         whose = "job" if cap == "JOB_MAX_CORES" else "group"
@@ -147,17 +150,26 @@ def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int) -> list[Re
                 f"`cueadmin -set-max-cores {job.name} CORES`" if whose == "job" else "raise the group's maximum",
             )
         ]
+    limit = Licences(farm).full(needs)
+    if limit is not None:
+        return [_limit_reason(farm, limit)]
     return _host_reasons(farm, job, layer, needs, now_us)
 
 
-def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Needs, now_us: int) -> list[Reason]:
+def _limit_reason(farm: Farm, limit: Limit) -> Reason:
+    use = farm.limit_use.of(limit.name)
+    count, what = (len(use.by_host), "hosts") if limit.per_host else (use.frames, "frames")
+    text = f"limit {limit.name} allows {limit.max_value} {what} at once, and {count} use it"
+    return Reason("LIMIT", count, what, text, "raise the limit's maximum, or wait until one ends")
+
+
+def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int) -> list[Reason]:
     """Each host is counted once, under the first constraint that rules it out."""
     table, n = farm.hosts_table, farm.hosts_table.size
-    hosts = [host for host in farm.hosts.values() if not host.removed]
+    left = table.present[:n].copy()
+    hosts = int(left.sum())
     if not hosts:
         return [Reason("NO_HOSTS", 0, "hosts", "this farm has no hosts", "start an agent: `rqd --server HOST:PORT`")]
-    left = np.zeros(n, dtype=np.bool_)
-    left[[host.row for host in hosts]] = True
     show = farm.shows[job.show_id]
     reasons: list[Reason] = []
 
@@ -170,9 +182,9 @@ def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Needs, now_us: int)
 
     facility = farm.facilities[job.facility_id].name
     rule_out("FACILITY", facility_mask(farm, job.facility_id), f"are not in the facility {facility}")
-    rule_out("OS", os_mask(farm, job), f"do not run {job.os}")
+    rule_out("OS", os_mask(farm, job.os), f"do not run {job.os}")
     tags = " | ".join(layer.tags)
-    rule_out("TAGS", tag_mask(farm, layer), f"have none of the tags {tags}", "give a host a tag, or change the layer's")
+    rule_out("TAGS", tag_mask(farm, needs), f"have none of the tags {tags}", "give a host a tag, or change the layer's")
     subscribed = np.zeros(n, dtype=np.bool_)
     within_burst = np.zeros(n, dtype=np.bool_)
     for allocation in farm.allocations.values():
@@ -191,26 +203,27 @@ def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Needs, now_us: int)
     rule_out(
         "BURST", within_burst, f"are in allocations where show {show.name} is at its burst", "raise it with -burst"
     )
-    reason_of_row = {host.row: why_not_bookable(host) for host in hosts}
-    for code, count in Counter(reason_of_row[row] for row in np.flatnonzero(left).tolist()).most_common():
-        if code:
-            reasons.append(Reason(code, count, "hosts", _HOST_TEXTS.get(code, code.lower())))
+    unusable = np.flatnonzero(left & ~table.bookable[:n]).tolist()
+    for code, count in Counter(why_not_bookable(farm.hosts[table.ids[row]]) for row in unusable).most_common():
+        reasons.append(Reason(code, count, "hosts", _HOST_TEXTS.get(code, code.lower())))
     left &= table.bookable[:n]
     rule_out("HOST_REFUSES", table.refused_until_us[:n] <= now_us, "refused a launch and are left alone for a while")
+    names = ", ".join(needs.limits)
+    not_one_more = f"would be one host too many under the limits {names}"
+    rule_out("LIMIT_HOSTS", Licences(farm).mask(needs), not_one_more, "raise the limit's maximum")
+    if not needs.gpus:
+        kept = kept_for_gpus(farm, gpu_work(farm, now_us))
+        rule_out("KEPT_FOR_GPUS", ~kept, "are kept for frames that wait for a GPU")
     memory = f"{needs.memory / _GIB:.1f} GB"
     cores = "a whole host" if needs.whole_host else f"{cores_from_units(needs.cores):g} cores"
-    rule_out(
-        "TOO_SMALL",
-        fits_when_idle(farm, needs),
-        f"never have {cores} and {memory}",
-        "ask for fewer cores or less memory",
-    )
-    rule_out("BUSY", fits_now(farm, needs), f"have no room for {cores} and {memory} now")
+    wanted = f"{cores} and {memory}" + (f" and {needs.gpus} GPUs" if needs.gpus else "")
+    rule_out("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", "ask for less of what they lack")
+    rule_out("BUSY", fits_now(farm, needs), f"have no room for {wanted} now")
     usable = int(left.sum())
     if usable:
         return [] if not reasons else [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons]
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    return [Reason(r.code, r.count, r.counts, f"{r.count} of {len(hosts)} hosts {r.text}", r.remedy) for r in heaviest]
+    return [Reason(r.code, r.count, r.counts, f"{r.count} of {hosts} hosts {r.text}", r.remedy) for r in heaviest]
 
 
 _HOST_TEXTS = {

@@ -23,6 +23,7 @@ from cuebot.wire.rpc.groups import GroupInterface
 from cuebot.wire.rpc.hosts import HostInterface
 from cuebot.wire.rpc.jobs import JobInterface
 from cuebot.wire.rpc.layers import LayerInterface
+from cuebot.wire.rpc.limits import LimitInterface
 from cuebot.wire.rpc.procs import ProcInterface
 from cuebot.wire.rpc.reports import RqdReportInterface
 from cuebot.wire.rpc.services import ServiceInterface
@@ -76,6 +77,7 @@ def offered_services(*, token: str | None, allow_agents_without_token: bool, all
         "job.GroupInterface": GroupInterface(),
         "job.JobInterface": JobInterface(allow_root=allow_root),
         "job.LayerInterface": LayerInterface(),
+        "limit.LimitInterface": LimitInterface(),
         "report.RqdReportInterface": RqdReportInterface(
             token=token, allow_agents_without_token=allow_agents_without_token
         ),

@@ -15,6 +15,7 @@ from cuebot.domain.states import DependType
 from cuebot.domain.units import SECOND
 from cuebot.wire.call import Call
 from cuebot.wire.messages.layers import layer_message
+from cuebot.wire.messages.limits import limit_message
 from cuebot.wire.rpc.dependencies import LAYER_TYPES, Side, add_depend, depend_seq, drop, layer_waits_by
 from cuebot.wire.rpc.jobs import ORDERS, fill_frames
 from cuebot.wire.rpc.wording import kill_message
@@ -46,6 +47,22 @@ class LayerInterface:
     def GetOutputPaths(self, request: Any, call: Call) -> Any:
         """The files that a layer writes, as registered."""
         return job_pb2.LayerGetOutputPathsResponse(output_paths=_layer(request, call).outputs)
+
+    # --- limits ---------------------------------------------------------------------------------------------------
+
+    async def AddLimit(self, request: Any, call: Call) -> None:
+        """Count a layer by one more limit."""
+        await call.submit(c.AddLayerLimit(_layer(request, call).id, request.limit_id))
+
+    async def DropLimit(self, request: Any, call: Call) -> None:
+        """Count a layer no longer by a limit."""
+        await call.submit(c.DropLayerLimit(_layer(request, call).id, request.limit_id))
+
+    def GetLimits(self, request: Any, call: Call) -> Any:
+        """The limits that exist of those that a layer names."""
+        farm = call.farm
+        ids = [farm.limit_by_name[name] for name in _layer(request, call).limits if name in farm.limit_by_name]
+        return job_pb2.LayerGetLimitsResponse(limits=[limit_message(farm, farm.limits[id]) for id in ids])
 
     # --- frames ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,174 @@
+"""The queues of waiting work: jobs with waiting frames, sorted as they are booked and grouped by what they need.
+
+A booking pass asks "what fits" once for each demand, however many jobs share it. That makes a pass cost in proportion
+to the different demands and to what it books, not to what waits. `Farm.update_ready` keeps the queues.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cuebot.domain.units import CoreUnits, KiB
+
+if TYPE_CHECKING:
+    from cuebot.domain.nouns import Job, Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one frame of a layer takes from a host, and which hosts may be asked. Many layers have the same."""
+
+    cores: CoreUnits
+    """0 asks for a whole host, a negative number for all of it but that much (behaviour_dispatch 3.7)."""
+    memory: KiB
+    gpus: int
+    gpu_memory: KiB
+    tags: tuple[str, ...]
+    services: tuple[str, ...]
+    limits: tuple[str, ...]
+    os: str
+    facility_id: str
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Passes look demands up for every booking."""
+
+    def __post_init__(self) -> None:
+        place = (self.tags, self.services, self.limits, self.os, self.facility_id)
+        object.__setattr__(self, "_hash", hash((self.cores, self.memory, self.gpus, self.gpu_memory, place)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @classmethod
+    def of(cls, job: Job, layer: Layer) -> Demand:
+        """The demand of a layer's next frame."""
+        return cls(
+            layer.min_cores,
+            layer.min_memory,
+            layer.min_gpus,
+            layer.min_gpu_memory,
+            layer.tags,
+            layer.services,
+            layer.limits,
+            job.os,
+            job.facility_id,
+        )
+
+    @property
+    def whole_host(self) -> bool:
+        """It takes an idle host."""
+        return self.cores <= 0
+
+
+class Entry(NamedTuple):
+    """A job's place in a queue."""
+
+    precedence: int
+    """The job's priority, negated: the smallest comes first."""
+    submitted_us: int
+    job_id: str
+
+
+@dataclass(slots=True, eq=False)
+class Queue:
+    """Jobs of one group of one show with ready layers that demand the same, first to be booked first."""
+
+    show_id: str
+    group_id: str
+    demand: Demand
+    entries: list[Entry] = field(default_factory=list)
+
+
+class Ready:
+    """Layers of pending jobs with frames that wait for nothing but a host, and the queues of their jobs.
+
+    A job at its maximum of cores is in no queue until a run of it ends, so that no pass has to look at it.
+    """
+
+    def __init__(self) -> None:
+        self.of_show: dict[str, dict[tuple[str, Demand], Queue]] = {}
+        """By show; then by group and demand."""
+        self._layers: dict[str, dict[Demand, list[tuple[int, str]]]] = {}
+        """By job; then by demand: key and id of the layers, in their order."""
+        self._demands: dict[str, tuple[str, Demand]] = {}
+        """Job and demand of each layer."""
+        self._queued: dict[tuple[str, Demand], tuple[Queue, Entry]] = {}
+
+    def __contains__(self, layer_id: str) -> bool:
+        return layer_id in self._demands
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._demands)
+
+    def __len__(self) -> int:
+        return len(self._demands)
+
+    def layers(self, job_id: str, demand: Demand) -> list[tuple[int, str]]:
+        """Key and id of a job's ready layers with a demand, in their order."""
+        return self._layers[job_id][demand]
+
+    def add(self, job: Job, layer: Layer) -> None:
+        """Enter a layer that is not there."""
+        demand = Demand.of(job, layer)
+        self._demands[layer.id] = job.id, demand
+        insort(self._layers.setdefault(job.id, {}).setdefault(demand, []), (layer.key, layer.id))
+        self._enqueue(job, demand)
+
+    def discard(self, layer_id: str) -> None:
+        """Take a layer out, if it is there."""
+        if layer_id not in self._demands:
+            return
+        job_id, demand = self._demands.pop(layer_id)
+        demands = self._layers[job_id]
+        demands[demand] = [pair for pair in demands[demand] if pair[1] != layer_id]
+        if not demands[demand]:
+            del demands[demand]
+            self._dequeue(job_id, demand)
+            if not demands:
+                del self._layers[job_id]
+
+    def room_changed(self, job: Job) -> None:
+        """A job holds more or less than before: it leaves the queues at its maximum, and comes back below it."""
+        for demand in self._layers.get(job.id, ()):
+            if _has_room(job, demand):
+                self._enqueue(job, demand)
+            else:
+                self._dequeue(job.id, demand)
+
+    def _enqueue(self, job: Job, demand: Demand) -> None:
+        if (job.id, demand) in self._queued or not _has_room(job, demand):
+            return
+        queues = self.of_show.setdefault(job.show_id, {})
+        key = (job.group_id, demand)
+        queue = queues.get(key)
+        if queue is None:
+            queue = queues[key] = Queue(job.show_id, *key)
+        entry = Entry(-job.priority, job.submitted_us, job.id)
+        insort(queue.entries, entry)
+        self._queued[job.id, demand] = queue, entry
+
+    def _dequeue(self, job_id: str, demand: Demand) -> None:
+        queue, entry = self._queued.pop((job_id, demand), (None, None))
+        if queue is None or entry is None:
+            return
+        del queue.entries[bisect_left(queue.entries, entry)]
+        if not queue.entries:
+            queues = self.of_show[queue.show_id]
+            del queues[queue.group_id, queue.demand]
+            if not queues:
+                del self.of_show[queue.show_id]
+
+    def view(self) -> dict[Any, Any]:
+        """Everything, as plain values: for a recount."""
+        queues = {
+            (show_id, *key): list(queue.entries)
+            for show_id, of_show in self.of_show.items()
+            for key, queue in of_show.items()
+        }
+        return {**queues, **self._layers}
+
+
+def _has_room(job: Job, demand: Demand) -> bool:
+    return job.max_cores < 0 or job.reserved_cores + max(demand.cores, 1) <= job.max_cores

@@ -1,0 +1,80 @@
+"""Which job of a show books next: tier, departments below their minimum, priority, age.
+
+A tier is a band of priorities; all of a higher tier comes before all of a lower one, so only who puts a job into a low
+tier lets it starve. Within a tier the jobs of groups that hold less than their minimum of cores come first, until the
+group has it. Then the higher priority is first, then the older job.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.ready import Demand, Entry, Queue
+
+TIERS: Final = (150, 100, 50)
+"""Lowest priority of each tier but the last, which takes everything below (D1)."""
+
+
+def tier_of(priority: int) -> int:
+    """The tier of a priority: 0 is the most urgent."""
+    return next((tier for tier, least in enumerate(TIERS) if priority >= least), len(TIERS))
+
+
+@dataclass(slots=True)
+class JobWork:
+    """A job whose turn it is, and those of its ready layers that may fit, in their order."""
+
+    job: Job
+    layers: list[tuple[Layer, Demand]]
+    for_minimum: bool
+    """It is its turn only until its group has its minimum of cores."""
+
+
+_Head = tuple[int, bool, Entry, int, int]
+"""Tier, not for a minimum, entry, number of the queue, place in the queue: the smallest is next."""
+
+
+def jobs_in_order(
+    farm: Farm, show_id: str, may_fit: Callable[[Queue], bool], below_minimum: Callable[[str], bool]
+) -> Iterator[JobWork]:
+    """A show's jobs with ready layers; a queue is left as soon as its demand fits nowhere.
+
+    `below_minimum` says of a group that it holds less than its minimum. A job of such a group comes twice.
+    """
+    queues = [queue for queue in farm.ready.of_show.get(show_id, {}).values() if may_fit(queue)]
+    heads: list[_Head] = []
+    for number, queue in enumerate(queues):
+        heads.append(_head(queue, number, 0, for_minimum=False))
+        if below_minimum(queue.group_id):
+            heads.append(_head(queue, number, 0, for_minimum=True))
+    heapq.heapify(heads)
+    while heads:
+        _, not_for_minimum, entry, _, _ = heads[0]
+        demands = []
+        while heads and heads[0][1] is not_for_minimum and heads[0][2].job_id == entry.job_id:
+            number, place = heads[0][3:]
+            queue = queues[number]
+            if not may_fit(queue) or not (not_for_minimum or below_minimum(queue.group_id)):
+                heapq.heappop(heads)
+                continue
+            demands.append(queue.demand)
+            if place + 1 < len(queue.entries):
+                heapq.heapreplace(heads, _head(queue, number, place + 1, for_minimum=not not_for_minimum))
+            else:
+                heapq.heappop(heads)
+        if demands:
+            keyed = [(key, id, demand) for demand in demands for key, id in farm.ready.layers(entry.job_id, demand)]
+            if len(demands) > 1:
+                keyed.sort(key=lambda layer: layer[0])
+            layers = [(farm.layers[id], demand) for _, id, demand in keyed]
+            yield JobWork(farm.jobs[entry.job_id], layers, for_minimum=not not_for_minimum)
+
+
+def _head(queue: Queue, number: int, place: int, *, for_minimum: bool) -> _Head:
+    entry = queue.entries[place]
+    return tier_of(-entry.precedence), not for_minimum, entry, number, place

@@ -1,0 +1,32 @@
+"""Shares between shows: in each allocation, the show that is furthest under its share books next.
+
+A subscription's size is the show's share. A show's standing is what it holds now plus what it has held lately, divided
+by its size: 0 has had nothing, 2 has had its share all the time, more has had more. "Lately" is an average that
+forgets half of the past every 30 minutes, so a show that waited comes first for a while, and nobody's idleness counts
+for days. The burst is a hard cap and no part of the order.
+"""
+
+from __future__ import annotations
+
+from cuebot.domain.nouns import Subscription
+
+
+class Standing:
+    """A show's place in an allocation as a pass goes on."""
+
+    __slots__ = ("_held", "_size", "over", "room")
+
+    def __init__(self, subscription: Subscription, now_us: int) -> None:
+        self._size = max(subscription.size, 1)
+        """A share of nothing books after all others, and shares with its like by what they hold."""
+        self._held = subscription.reserved_cores + subscription.held_lately(now_us)
+        self.over = self._held / self._size
+        """The smallest books next."""
+        self.room = subscription.burst - subscription.reserved_cores
+        """Core units up to the burst."""
+
+    def book(self, cores: int) -> None:
+        """A frame of the show got a place."""
+        self._held += cores
+        self.over = self._held / self._size
+        self.room -= cores

@@ -1,0 +1,75 @@
+"""Frames that ask for GPUs, and the hosts that have them."""
+
+from __future__ import annotations
+
+from scheduling_farm import launch, reasons
+
+from cuebot.domain import commands as c
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.specs import layer_spec
+
+GPU_LAYER = layer_spec("train", "1-4", gpus=1)
+
+
+def host_of(farm: SmallFarm, path: str, index: int = 0) -> str:
+    """The name of the host of a running frame."""
+    return farm.farm.hosts[farm.run_of(path, index).host_id].name
+
+
+def two_hosts(gpus: int = 2) -> SmallFarm:
+    """A host of four cores with GPUs, and one without."""
+    farm = SmallFarm()
+    farm.host("gpu", gpus=gpus, gpu_memory=8 << 20)
+    farm.host("plain")
+    return farm
+
+
+def test_a_frame_with_gpus_runs_only_where_there_are_some() -> None:
+    """One frame a GPU runs on the host that has them; the others wait although another host is idle."""
+    farm = two_hosts()
+    launch(farm, "testing", "one", GPU_LAYER)
+    farm.plan()
+    assert farm.states("one/train") == "RRWW"
+    assert {host_of(farm, "one/train", index) for index in (0, 1)} == {"gpu"}
+    assert reasons(farm, farm.layer("one/train")) == {"BUSY": 1, "TOO_SMALL": 1}
+
+
+def test_a_frame_needs_a_gpu_with_enough_memory() -> None:
+    """GPU memory is a property of the host: where it is too small the frame never fits."""
+    farm = two_hosts()
+    launch(farm, "testing", "one", layer_spec("train", "1", gpus=1, gpu_memory_kib=16 << 20))
+    assert farm.plan() == []
+    assert reasons(farm, farm.layer("one/train")) == {"TOO_SMALL": 2}
+
+
+def test_frames_without_gpus_fill_the_other_hosts_first() -> None:
+    """A host with GPUs comes last for a frame that asks for none."""
+    farm = two_hosts()
+    launch(farm, "testing", "one", layer_spec(range_text="1-4"))
+    farm.plan()
+    assert {host_of(farm, "one/render", index) for index in range(4)} == {"plain"}
+
+
+def test_hosts_with_idle_gpus_are_kept_for_frames_that_wait_for_one() -> None:
+    """While a frame waits for GPUs, other frames keep off a host that has enough idle ones, and `explain` says so."""
+    farm = two_hosts()
+    launch(farm, "testing", "early", layer_spec(range_text="1", cores=300, tags=("gpu",)))
+    farm.plan()
+    launch(farm, "testing", "wide", layer_spec("train", "1", gpus=1, cores=400, tags=("gpu",)))
+    launch(farm, "testing", "plain", layer_spec(range_text="1-6"), priority=9)
+    farm.plan()
+    assert farm.states("plain/render") == "RRRRWW"
+    assert reasons(farm, farm.layer("plain/render")) == {"KEPT_FOR_GPUS": 1, "BUSY": 1}
+    farm.finish("early/render")
+    farm.plan()
+    assert farm.states("wide/train") == "R"
+
+
+def test_gpu_work_that_may_not_start_keeps_no_host() -> None:
+    """A layer that waits for the clock does not close the hosts with GPUs to others."""
+    farm = two_hosts()
+    launch(farm, "testing", "later", GPU_LAYER)
+    farm.do(c.Change("layer", farm.layer("later/train").id, {"start_after_us": farm.now_us + 10**12}))
+    launch(farm, "testing", "plain", layer_spec(range_text="1-6"))
+    farm.plan()
+    assert farm.states("plain/render") == "RRRRRR"
