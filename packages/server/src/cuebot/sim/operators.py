@@ -37,10 +37,10 @@ class Operators:
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
-    def ask(self, command: c.Command) -> None:
+    def ask(self, command: c.Command, tries: int = 40) -> None:
         """Submit a command again and again, under one request id, until it is answered or refused."""
         self.commands += 1
-        self._ask(command, f"request-{self.commands}", tries=40, healing=self._healing)
+        self._ask(command, f"request-{self.commands}", tries, healing=self._healing)
 
     def _ask(self, command: c.Command, request_id: str, tries: int, healing: bool) -> None:
         if request_id in self._replies or not tries or healing is not self._healing:
@@ -197,9 +197,11 @@ class Operators:
         return c.LockHost(host.id, self.luck.choice((LockState.LOCKED, LockState.OPEN, LockState.OPEN)))
 
     def _drop_host(self, farm: Farm) -> c.Command | None:
-        """Nobody but a dead host may be dropped: that nothing runs there is an operator's word."""
+        """Nobody but a dead host may be dropped: that nothing runs there is an operator's word, true only now."""
         dead = [host.id for host in farm.hosts.values() if not host.removed and not self.world.hosts[host.name].alive]
-        return c.DropHost(self.luck.choice(dead)) if dead else None
+        if dead:
+            self.ask(c.DropHost(self.luck.choice(dead)), tries=1)
+        return None
 
     def _add_depend(self, farm: Farm) -> c.Command | None:
         er, on = self._layer(farm), self._layer(farm)
