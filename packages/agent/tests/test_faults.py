@@ -117,7 +117,8 @@ def test_after_a_lapsed_lease_the_server_may_end_a_run(server: FakeServer, make_
     """A suspended run that the first answer names is ended, uncharged, without having gone on."""
     agent = make_agent("--lease-seconds", "0.6")
     marker = f"lease-{uuid.uuid4()}"
-    run_id = agent.launch(f"sleep 30; : {marker}")
+    goodbye = agent.folder / "goodbye"
+    run_id = agent.launch(f"trap 'touch {goodbye}' TERM; while :; do sleep 0.01; done; : {marker}")
     (process,) = eventually(lambda: processes_with(marker), "the frame runs")
     server.stop()
     eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
@@ -127,6 +128,7 @@ def test_after_a_lapsed_lease_the_server_may_end_a_run(server: FakeServer, make_
     assert (report.exit_status, report.exit_signal) == (286, 0)
     assert report.frame.attributes["cuefarm.cause"] == "lease"
     assert processes_with(marker) == []
+    assert not goodbye.exists(), "it went on for a moment, while its successor may have run"
 
 
 def test_the_lease_holds_without_a_link(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -75,7 +75,7 @@ class Linux:
         return found
 
     def terminate(self, leader: int) -> int:
-        """Ask everything of the session to end, suspended or not; returns the signal's number."""
+        """Ask everything of the session to end; returns the signal's number."""
         _signal_session(leader, signal.SIGTERM, signal.SIGCONT)
         return int(signal.SIGTERM)
 

@@ -223,7 +223,9 @@ class Runs:
             return
         log.info("run is being ended", run=run.run_id, cause=cause, why=words)
         run.termination = Termination(cause, words, time.monotonic() + grace)
-        run.termination.last_signal = self._platform.terminate(run.process.pid)
+        # A suspended frame may run elsewhere by now: it gets no chance to do anything, not even to say goodbye.
+        end_it = self._platform.kill if run.is_suspended else self._platform.terminate
+        run.termination.last_signal = end_it(run.process.pid)
         run.is_suspended = False
         self._look_again(run, LOOK_AGAIN_SECONDS_MIN)
 
