@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 
 
 class FarmProcess:
