@@ -18,6 +18,8 @@ FREE_MEMORY_FLOOR: Final = KiB(524_288)
 """A host that reports less free memory than 512 MiB gets nothing new (behaviour_dispatch 3.1)."""
 FREE_TEMP_PERCENT_MIN: Final = 5
 """Nor does one whose temporary disk is fuller than this (behaviour_dispatch 2.6)."""
+JOBS_TO_QUARANTINE: Final = 3
+"""A host that fails frames of so many different jobs, and none well in between, is quarantined."""
 MASKS_KEPT: Final = 1_000
 """Masks that are remembered before all are made anew: some 10 MB on a farm of 10,000 hosts."""
 
@@ -41,6 +43,11 @@ class HostTable:
         """Rows of hosts that were not removed."""
         self.bookable = np.zeros(16, dtype=np.bool_)
         self.refused_until_us = np.zeros(16, dtype=np.int64)
+        self.quarantined_until_us = np.zeros(16, dtype=np.int64)
+        self.probing = np.zeros(16, dtype=np.bool_)
+        """Hosts that failed frames of several jobs in a row, and take one frame at a time until one succeeds."""
+        self.reserved_for: dict[int, str] = {}
+        """Layer ids by row, as the last pass reserved hosts for wide frames; telemetry."""
         self.ids: list[str] = []
         self.tags: list[frozenset[str]] = []
         self.allocations: list[str] = []
@@ -74,6 +81,8 @@ class HostTable:
         self.idle_memory[row] = host.memory - used[1]
         self.idle_gpus[row] = host.gpus - used[2]
         self.refused_until_us[row] = host.refused_until_us
+        self.quarantined_until_us[row] = host.quarantined_until_us
+        self.probing[row] = len(host.failed_jobs) >= JOBS_TO_QUARANTINE
         self.present[row] = not host.removed
         self.bookable[row] = not host.removed and not why_not_bookable(host)
 

@@ -261,6 +261,8 @@ class Layer:
     runs: dict[int, str] = derived(dict)
     """Frame index to the id of the run that is not known to have ended."""
     reserved_cores: CoreUnits = derived(int)
+    avoided_until_us: dict[int, int] = derived(dict)
+    """Rows of hosts where a frame failed, and until when they are avoided; telemetry."""
 
     @property
     def complete(self) -> bool:
@@ -374,6 +376,10 @@ class Host:
     refusals: int = volatile(0)
     refused_until_us: Micros = volatile(Micros(0))
     """No booking before this: it refused launches, and is asked again with growing pauses."""
+    failed_jobs: tuple[str, ...] = volatile(())
+    """Jobs whose frames failed here since the last frame that succeeded here."""
+    quarantined_until_us: Micros = volatile(Micros(0))
+    """No booking before this: frames of several jobs failed here in a row."""
 
 
 @dataclass(slots=True)

@@ -8,12 +8,21 @@ from __future__ import annotations
 import numpy as np
 
 from cuebot.domain.commands import HostFacts, RunFacts
+from cuebot.domain.events import RunEnded
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_table import JOBS_TO_QUARANTINE
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.units import KiB, Micros
+from cuebot.domain.states import UNCHARGED_EXITS, Cause, FrameState
+from cuebot.domain.units import MINUTE, KiB, Micros
 
 REFUSAL_PAUSE_US = 5_000_000
 REFUSAL_PAUSE_MAX_US = 300_000_000
+AVOIDED_US = 30 * MINUTE
+"""How long a layer avoids a host where a frame of it failed, while there is another."""
+QUARANTINE_US = 5 * MINUTE
+FAILURES_KEPT = 8
+"""More make no pause longer."""
+QUARANTINE_MAX_US = 60 * MINUTE
 
 
 def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
@@ -65,6 +74,47 @@ def observe_no_answer(farm: Farm, run_id: str, now_us: int) -> None:
     proc = farm.procs.get(run_id)
     if proc is not None:
         proc.unanswered_us = Micros(now_us)
+
+
+def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
+    """Remember where frames fail: the layer avoids the host, and a host that fails many jobs is quarantined.
+
+    Only what the frame itself did counts, not that somebody killed it or that a host went away. While more than a
+    quarter of all hosts would be in quarantine, the fault is elsewhere and none is added.
+    """
+    host, layer = farm.hosts[event.host_id], farm.layers[event.layer_id]
+    if event.exit_status == 0:
+        layer.avoided_until_us.pop(host.row, None)
+        if host.failed_jobs:
+            host.failed_jobs, host.quarantined_until_us = (), Micros(0)
+            _refresh(farm, host)
+        return
+    failed = event.state in (FrameState.WAITING, FrameState.DEAD) and event.exit_status not in UNCHARGED_EXITS
+    if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED):
+        return
+    layer.avoided_until_us[host.row] = now_us + AVOIDED_US
+    if event.job_id in host.failed_jobs and len(host.failed_jobs) < JOBS_TO_QUARANTINE:
+        return  # one job alone may be at fault itself; once in quarantine, every failure counts
+    table, n = farm.hosts_table, farm.hosts_table.size
+    jobs = (*host.failed_jobs, event.job_id)
+    if len(jobs) >= JOBS_TO_QUARANTINE:
+        held = int((table.quarantined_until_us[:n] > now_us).sum())
+        if 4 * (held + 1) > int(table.present[:n].sum()):
+            return
+        pause = min(QUARANTINE_US * 2 ** (len(jobs) - JOBS_TO_QUARANTINE), QUARANTINE_MAX_US)
+        host.quarantined_until_us = Micros(now_us + pause)
+    host.failed_jobs = jobs[-FAILURES_KEPT:]
+    _refresh(farm, host)
+
+
+def _refresh(farm: Farm, host: Host) -> None:
+    if not host.removed:
+        farm.hosts_table.refresh(host, farm.used_on(host))
+
+
+def observe_reservations(farm: Farm, reserved: dict[int, str]) -> None:
+    """Keep which hosts the last pass reserved for which layers, for `explain`."""
+    farm.hosts_table.reserved_for = reserved
 
 
 def observe_refusal(farm: Farm, host: Host, now_us: int) -> None:

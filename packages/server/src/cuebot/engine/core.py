@@ -18,7 +18,15 @@ from cuebot.domain.errors import Exhausted, FarmError
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.telemetry import observe_host, observe_launch, observe_no_answer, observe_refusal, observe_run
+from cuebot.domain.telemetry import (
+    observe_end,
+    observe_host,
+    observe_launch,
+    observe_no_answer,
+    observe_refusal,
+    observe_reservations,
+    observe_run,
+)
 from cuebot.domain.units import Micros
 from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_order
 from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
@@ -152,6 +160,7 @@ class Core:
             self._open.events.append(Recorded(self._seq, now_us, envelope, event))
             if isinstance(event, ev.RunEnded):
                 self.counters.ended += 1
+                observe_end(self.farm, event, now_us)
                 self._launch_is_over(event.run_id)
             elif isinstance(event, ev.KillRequested):
                 self._uncommitted_kills.update(event.run_ids)
@@ -232,6 +241,7 @@ class Core:
             return 0
         self.counters.plans += 1
         found = plan(self.farm, now_us, budget)
+        observe_reservations(self.farm, found.reserved)
         self.plan_wanted = found.exhausted
         if found.bookings:
             first = len(self._open.events)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
-from cuebot.domain.nouns import Allocation, Group, Job, Show
+from cuebot.domain.nouns import Allocation, Group, Job, Layer, Show
 from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.states import JobState
 
@@ -59,6 +59,27 @@ def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
         return None
     subscription = farm.subscriptions[id]
     return subscription.burst - subscription.reserved_cores
+
+
+def usable(farm: Farm, now_us: int) -> Mask:
+    """Hosts that take anything at all."""
+    table, n = farm.hosts_table, farm.hosts_table.size
+    return table.bookable[:n] & (table.refused_until_us[:n] <= now_us) & (table.quarantined_until_us[:n] <= now_us)
+
+
+def avoided_rows(farm: Farm, layer: Layer, demand: Demand, now_us: int) -> frozenset[int]:
+    """Hosts where a frame of the layer failed lately, while some other host could take the next one."""
+    rows = [row for row, until_us in layer.avoided_until_us.items() if until_us > now_us]
+    if not rows:
+        return frozenset()
+    others = usable(farm, now_us) & open_mask(farm, demand) & fits_when_idle(farm, demand)
+    subscribed = np.zeros(len(others), dtype=np.bool_)
+    for allocation in farm.allocations.values():
+        if burst_room(farm, farm.jobs[layer.job_id].show_id, allocation):
+            subscribed |= allocation_mask(farm, allocation.id)
+    others &= subscribed
+    others[rows] = False
+    return frozenset(rows) if others.any() else frozenset()
 
 
 def open_mask(farm: Farm, demand: Demand) -> Mask:

@@ -16,6 +16,7 @@ from cuebot.domain.states import FrameState
 from cuebot.domain.units import cores_from_units
 from cuebot.scheduling.eligibility import (
     allocation_mask,
+    avoided_rows,
     burst_room,
     facility_mask,
     fits_now,
@@ -207,7 +208,15 @@ def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int
     for code, count in Counter(why_not_bookable(farm.hosts[table.ids[row]]) for row in unusable).most_common():
         reasons.append(Reason(code, count, "hosts", _HOST_TEXTS.get(code, code.lower())))
     left &= table.bookable[:n]
+    quarantine = "are in quarantine: frames of several jobs failed there in a row"
+    rule_out("QUARANTINED", table.quarantined_until_us[:n] <= now_us, quarantine, "look at the host's failures")
     rule_out("HOST_REFUSES", table.refused_until_us[:n] <= now_us, "refused a launch and are left alone for a while")
+    off = np.ones(n, dtype=np.bool_)
+    off[list(avoided_rows(farm, layer, needs, now_us))] = False
+    rule_out("FAILED_THERE", off, "failed a frame of this layer within 30 minutes")
+    free = np.ones(n, dtype=np.bool_)
+    free[[row for row, layer_id in table.reserved_for.items() if layer_id != layer.id]] = False
+    rule_out("RESERVED", free, "are reserved for frames that need most of a host and wait longer")
     names = ", ".join(needs.limits)
     not_one_more = f"would be one host too many under the limits {names}"
     rule_out("LIMIT_HOSTS", Licences(farm).mask(needs), not_one_more, "raise the limit's maximum")

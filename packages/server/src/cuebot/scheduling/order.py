@@ -40,13 +40,14 @@ _Head = tuple[int, bool, Entry, int, int]
 
 
 def jobs_in_order(
-    farm: Farm, show_id: str, may_fit: Callable[[Queue], bool], below_minimum: Callable[[str], bool]
+    farm: Farm, show_id: str, may_fit: Callable[[Queue, str], bool], below_minimum: Callable[[str], bool]
 ) -> Iterator[JobWork]:
     """A show's jobs with ready layers; a queue is left as soon as its demand fits nowhere.
 
-    `below_minimum` says of a group that it holds less than its minimum. A job of such a group comes twice.
+    `may_fit` is asked for a queue and the id of the job whose turn it is. `below_minimum` says of a group that it holds
+    less than its minimum. A job of such a group comes twice.
     """
-    queues = [queue for queue in farm.ready.of_show.get(show_id, {}).values() if may_fit(queue)]
+    queues = list(farm.ready.of_show.get(show_id, {}).values())
     heads: list[_Head] = []
     for number, queue in enumerate(queues):
         heads.append(_head(queue, number, 0, for_minimum=False))
@@ -59,7 +60,7 @@ def jobs_in_order(
         while heads and heads[0][1] is not_for_minimum and heads[0][2].job_id == entry.job_id:
             number, place = heads[0][3:]
             queue = queues[number]
-            if not may_fit(queue) or not (not_for_minimum or below_minimum(queue.group_id)):
+            if not may_fit(queue, entry.job_id) or not (not_for_minimum or below_minimum(queue.group_id)):
                 heapq.heappop(heads)
                 continue
             demands.append(queue.demand)

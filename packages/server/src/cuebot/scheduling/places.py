@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,8 +10,9 @@ from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Allocation
 from cuebot.domain.ready import Demand
 from cuebot.domain.units import CoreUnits
-from cuebot.scheduling.eligibility import allocation_mask, open_mask
+from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable
 from cuebot.scheduling.licences import Licences
+from cuebot.scheduling.reservations import BACKFILL_TRIES, HOSTS_PER_RESERVATION, free_at_us, nearest
 
 Rows = npt.NDArray[np.int64]
 
@@ -30,13 +29,18 @@ class Idle:
         self.gpus = table.idle_gpus[:n].copy()
         self.gpu_memory = table.gpu_memory[:n]
         self.has_gpus = table.gpus[:n] > 0
-        self.open = table.bookable[:n] & (table.refused_until_us[:n] <= now_us) & (self.cores > 0)
-        """Hosts that take something, as the pass begins."""
+        self.bookable = usable(farm, now_us)
+        """Hosts that may be used."""
+        self._probing = table.probing[:n]
+        self.open = self.bookable & (self.cores > 0) & ~(self._probing & (self.cores < self.hosts))
+        """Hosts that take something, as the pass begins: one on probation takes one frame at a time."""
 
     def take(self, row: int, demand: Demand) -> CoreUnits:
         """A frame gets its place. Returns the core units that it takes."""
         cores = int(self.hosts[row]) + demand.cores if demand.whole_host else demand.cores
         self.cores[row] -= cores
+        if self._probing[row]:
+            self.cores[row] = 0
         self.memory[row] -= demand.memory
         if demand.gpus:
             self.gpus[row] -= demand.gpus
@@ -74,7 +78,11 @@ class Places:
     def __init__(self, farm: Farm, idle: Idle, licences: Licences, allocation: Allocation, kept: Mask | None) -> None:
         """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
         self._farm, self._idle, self._licences, self._kept = farm, idle, licences, kept
-        self._rows = np.flatnonzero(idle.open & allocation_mask(farm, allocation.id))
+        self._hosts = idle.bookable & allocation_mask(farm, allocation.id)
+        self._rows = np.flatnonzero(self._hosts & idle.open)
+        self.reserved: dict[int, int | None] = {}
+        """Rows kept for wide frames, and when they are expected to be free."""
+        self._backfills: dict[Demand, int] = {}
         self._left: dict[Demand, list[int]] = {}
         """Rows that may still fit, best last."""
 
@@ -94,6 +102,9 @@ class Places:
         return bool(left)
 
     def _lets(self, row: int, demand: Demand) -> bool:
+        return row not in self.reserved and self._has_room(row, demand)
+
+    def _has_room(self, row: int, demand: Demand) -> bool:
         return self._idle.fits(row, demand) and (not demand.limits or self._licences.lets(row, demand))
 
     def book(self, row: int, demand: Demand) -> CoreUnits:
@@ -103,23 +114,57 @@ class Places:
                 del self._left[other]  # this host comes first for them now
         return self._idle.take(row, demand)
 
-    def best(self, demand: Demand, room: int) -> int | None:
-        """The best host for one frame that may take `room` core units at most."""
+    def best(self, demand: Demand, room: int, avoided: frozenset[int]) -> int | None:
+        """The best host for one frame that may take `room` core units at most, and keeps off the avoided rows."""
         if not self.fits(demand):
             return None
         left = self._left[demand]
-        if not demand.whole_host:
+        if not demand.whole_host and left[-1] not in avoided:
             return left[-1]
-        return next((row for row in self._whole(left, demand) if self._idle.hosts[row] + demand.cores <= room), None)
+        for row in reversed(left):
+            enough = not demand.whole_host or self._idle.hosts[row] + demand.cores <= room
+            if enough and row not in avoided and self._lets(row, demand):
+                return row
+        return None
 
-    def _whole(self, left: list[int], demand: Demand) -> Iterable[int]:
-        return (row for row in reversed(left) if self._lets(row, demand))
+    def reserve(self, demand: Demand) -> int | None:
+        """Keep a host free for a wide frame that fits nowhere. Returns its row, if there is one."""
+        if len(self.reserved) >= max(1, int(self._hosts.sum()) // HOSTS_PER_RESERVATION):
+            return None
+        candidates = self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
+        candidates[list(self.reserved)] = False
+        if demand.limits:
+            if self._licences.full(demand) is not None:
+                return None
+            candidates &= self._licences.mask(demand)
+        row = nearest(self._farm, demand, candidates)
+        if row is not None:
+            self.reserved[row] = free_at_us(self._farm, row)
+        return row
+
+    def may_backfill(self, demand: Demand) -> bool:
+        """Some reserved host has room for one frame now, and not too many jobs have tried."""
+        tries = self._backfills[demand] = self._backfills.get(demand, 0) + 1
+        return tries <= BACKFILL_TRIES and any(self._takes_early(row, demand) for row in self.reserved)
+
+    def backfill(self, demand: Demand, until_us: int) -> int | None:
+        """A reserved host with room for a frame that is over before the host is needed."""
+        for row, free_us in self.reserved.items():
+            if free_us is not None and until_us <= free_us and self._takes_early(row, demand):
+                return row
+        return None
+
+    def _takes_early(self, row: int, demand: Demand) -> bool:
+        full = demand.limits and self._licences.full(demand) is not None
+        open_there = not demand.whole_host and self._idle.open[row] and self._suits(demand)[row]
+        return bool(open_there and not full and self._has_room(row, demand))
+
+    def _suits(self, demand: Demand) -> Mask:
+        suits = open_mask(self._farm, demand)
+        return suits if demand.gpus or self._kept is None else suits & ~self._kept
 
     def _best_last(self, demand: Demand) -> list[int]:
-        rows = self._rows[open_mask(self._farm, demand)[self._rows]] if len(self._rows) else self._rows
-        if not demand.gpus and self._kept is not None:
-            rows = rows[~self._kept[rows]]
-        rows = self._idle.fitting(rows, demand)
+        rows = self._idle.fitting(self._rows[self._suits(demand)[self._rows]], demand)
         with_gpus = self._idle.has_gpus[rows]
         if demand.gpus or not with_gpus.any():
             order = np.argsort(self._idle.cores[rows], kind="stable")

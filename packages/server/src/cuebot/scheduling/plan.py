@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -18,10 +19,11 @@ from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Job, Layer
 from cuebot.domain.ready import Demand, Queue
-from cuebot.scheduling.eligibility import gpu_work, kept_for_gpus, room_under_cap, show_reason
+from cuebot.scheduling.eligibility import avoided_rows, gpu_work, kept_for_gpus, room_under_cap, show_reason
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places
+from cuebot.scheduling.reservations import longest_us, waits_long
 from cuebot.scheduling.shares import Standing
 
 
@@ -32,6 +34,8 @@ class Plan:
     bookings: list[Booking]
     exhausted: bool
     """The budget ended before the farm did: there may be more to book at once."""
+    reserved: dict[int, str] = field(default_factory=dict)
+    """Rows of the hosts that are kept free for wide frames, and the layers of those."""
 
 
 def plan(farm: Farm, now_us: int, budget: int) -> Plan:
@@ -41,7 +45,7 @@ def plan(farm: Farm, now_us: int, budget: int) -> Plan:
     work = _Pass(farm, now_us, budget)
     for allocation in sorted(farm.allocations.values(), key=farm.allocation_name):
         work.fill(allocation)
-    return Plan(work.bookings, exhausted=len(work.bookings) >= budget)
+    return Plan(work.bookings, exhausted=len(work.bookings) >= budget, reserved=work.reserved)
 
 
 class _Pass:
@@ -54,6 +58,7 @@ class _Pass:
         self.licences = Licences(farm)
         gpus = gpu_work(farm, now_us)
         self.kept = kept_for_gpus(farm, gpus) if gpus else None
+        self.reserved: dict[int, str] = {}
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
@@ -90,12 +95,24 @@ class _Pass:
     def _show(self, show_id: str, standing: Standing, places: Places) -> Iterator[Booking]:
         """Bookings for a show, one at a time, until nothing of it fits."""
 
-        def may_fit(queue: Queue) -> bool:
-            room = min(self._group_room(queue.group_id), standing.room)
-            return max(queue.demand.cores, 1) <= room and places.fits(queue.demand)
+        def may_fit(queue: Queue, job_id: str) -> bool:
+            demand = queue.demand
+            if max(demand.cores, 1) > min(self._group_room(queue.group_id), standing.room):
+                return False
+            return places.fits(demand) or self._ahead_of_reservations(job_id, demand, places)
 
         for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum):
             yield from self._job(work, standing, places)
+
+    def _ahead_of_reservations(self, job_id: str, demand: Demand, places: Places) -> bool:
+        """Nothing fits: whether reserved hosts may take something early. A wide frame gets a reservation here."""
+        if places.reserved and places.may_backfill(demand):
+            return True
+        waiting = waits_long(self.farm, job_id, demand, self.now_us)
+        row = places.reserve(demand) if waiting is not None else None
+        if row is not None and waiting is not None:
+            self.reserved[row] = waiting.id
+        return False
 
     def _job(self, work: JobWork, standing: Standing, places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
@@ -109,6 +126,7 @@ class _Pass:
         if not layers:
             return
         most = min(self.budget - len(self.bookings), room // max(min(d.cores for _, d in layers), 1))
+        avoided = {x.id: avoided_rows(self.farm, x, demand, self.now_us) for x, demand in layers if x.avoided_until_us}
         closed: set[str] = set()
         for layer, demand, index in _frames_in_order(layers, self.taken, most):
             if layer.id in closed:
@@ -116,7 +134,12 @@ class _Pass:
             if work.for_minimum and not self._below_minimum(job.group_id):
                 return
             room = min(self.job_room[job.id], self.group_room[job.group_id], standing.room)
-            row = places.best(demand, room) if demand.cores <= room else None
+            row = None
+            if demand.cores <= room:
+                row = places.best(demand, room, avoided.get(layer.id, _NONE))
+                longest = longest_us(layer) if row is None and places.reserved else None
+                if longest is not None:
+                    row = places.backfill(demand, self.now_us + longest)
             if row is None:
                 closed.add(layer.id)
                 if len(closed) == len(layers):
@@ -144,6 +167,9 @@ class _Pass:
         if room is None:
             room = self.group_room[group_id] = room_under_cap(self.farm.groups[group_id])
         return room
+
+
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 def _frames_in_order(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_table import JOBS_TO_QUARANTINE
 from cuebot.domain.nouns import Host, Layer
 from cuebot.domain.states import FrameState, HostState, JobState, LockState
 from cuebot.sim.truth import Violation
@@ -31,6 +32,12 @@ def check_nothing_idle(farm: Farm, now_us: int) -> None:
 
 def _takes(farm: Farm, host: Host, layer: Layer, room: int, now_us: int) -> bool:
     job = farm.jobs[layer.job_id]
+    if host.quarantined_until_us > now_us or layer.avoided_until_us.get(host.row, 0) > now_us:
+        return False
+    if len(host.failed_jobs) >= JOBS_TO_QUARANTINE and host.proc_ids:
+        return False  # it takes one frame at a time until one succeeds
+    if farm.hosts_table.reserved_for.get(host.row, layer.id) != layer.id:
+        return False
     if host.removed or not host.reported or host.refused_until_us > now_us or host.facility_id != job.facility_id:
         return False
     if host.state is not HostState.UP or host.lock is not LockState.OPEN:
