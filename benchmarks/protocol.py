@@ -1,6 +1,6 @@
 """The whole path of a frame without its process: 200 agents over real gRPC, a real engine, a real journal on disk.
 
-The agents live in a process of their own and run nothing: a launched frame has succeeded a moment later. What is
+The agents live in a process of their own and run nothing: a launched frame has succeeded 50 to 250 ms later. What is
 measured is a farm of 800 cores that is kept full: planned, booked, launched, completed, and all of it durable.
 
     python -m benchmarks.protocol [stream|unary]
@@ -21,7 +21,6 @@ import uvloop
 
 from benchmarks.protocol_agents import started
 from benchmarks.table import Figure, show
-from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState, JobState
@@ -34,28 +33,32 @@ from cuebot.wire.server import serve
 
 AGENTS = 200
 CORES = 4
-JOBS = 10
+JOBS = 20
 FRAMES_PER_JOB = 1_000
 FRAMES = JOBS * FRAMES_PER_JOB
 
 
 def figures() -> Iterator[Figure]:
     """Measure."""
+    yield from uvloop.run(_measured("stream", 2_000))
     yield from uvloop.run(_measured("unary", None))
 
 
 async def _measured(way: str, goal: float | None) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="cuefarm-bench-") as folder:
         journal = SqlJournal(f"sqlite:///{Path(folder) / 'farm.sqlite'}")
-        core = Core(
-            Farm(), last_seq=0, started_us=_now_us(), new_id=lambda: str(uuid.uuid4()), settings=Settings(log_root="/tmp")
-        )
+        core = Core(Farm(), last_seq=0, started_us=_now_us(), new_id=lambda: str(uuid.uuid4()))
         agents = GrpcAgents(token=None, now_us=_now_us)
         engine = Engine(core, journal, agents, _now_us)
         task = asyncio.create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
         server, port = await serve(
-            engine, address="127.0.0.1:0", token=None, allow_agents_without_token=True, allow_root=False
+            engine,
+            address="127.0.0.1:0",
+            streams=agents.streams,
+            token=None,
+            allow_agents_without_token=True,
+            allow_root=False,
         )
         try:
             async with started(port, way, agents=AGENTS, cores=CORES) as process:

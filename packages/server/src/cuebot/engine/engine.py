@@ -56,11 +56,15 @@ class Engine:
 
     async def submit(self, command: c.Command, envelope: c.Envelope) -> Any:
         """Carry out a command and return its reply once it is durable. Raises FarmError to refuse."""
-        self._refuse_while_stalled()
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.core.execute(command, envelope, self.now_us(), _resolve(waiter))
-        self._wake()
+        self.carry_out(command, envelope, _resolve(waiter))
         return await waiter
+
+    def carry_out(self, command: c.Command, envelope: c.Envelope, done: Callable[[Any], None]) -> None:
+        """Carry out a command; `done` is called with its reply once that is durable. Raises FarmError to refuse."""
+        self._refuse_while_stalled()
+        self.core.execute(command, envelope, self.now_us(), done)
+        self._wake()
 
     async def report_host(self, command: c.ReportHost, envelope: c.Envelope) -> list[str]:
         """Take in a host's report. Returns the ids of reported runs that it should end."""
