@@ -70,9 +70,9 @@ def completion(run: Description, host: Any) -> Any:
     return report_pb2.RqdReportRunningFrameCompletionRequest(frame_complete_report=_complete_report(run, host))
 
 
-def stream_outcome(run: Description, host_name: str) -> bytes:
+def stream_outcome(run: Description) -> bytes:
     """The outcome of a run that ended, as it goes into a message of the stream."""
-    return bytes(_complete_report(run, report_pb2.RenderHost(name=host_name)).SerializeToString())
+    return bytes(_complete_report(run, None).SerializeToString())
 
 
 def _complete_report(run: Description, host: Any) -> Any:

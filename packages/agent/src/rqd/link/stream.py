@@ -119,7 +119,7 @@ class Stream:
             log.info("stream open", server=self._server.address)
             writing = asyncio.ensure_future(outgoing.write_to(call.write))
             self._is_open = True
-            self._on_open(lambda run: outgoing.add_outcome(stream_outcome(run, self._hello.host_name)))
+            self._on_open(lambda run: outgoing.add_outcome(stream_outcome(run)))
             while (message := await call.read()) is not grpc.aio.EOF:
                 self._take(message, outgoing)
         finally:

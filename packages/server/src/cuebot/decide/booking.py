@@ -46,7 +46,7 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
 def refuse_unsound(farm: Farm, booking: c.Booking) -> None:
     """Raise Refused for a booking of a frame that may not run now or of a host that may not be used."""
     layer = farm.layers[booking.layer_id]
-    if layer.frames.state[booking.index] != FrameState.WAITING:
+    if int(layer.frames.state[booking.index]) != FrameState.WAITING:
         raise Refused(f"frame {farm.frame_name(layer, booking.index)} is not waiting")
     if booking.index in layer.runs:
         raise Refused(f"the last run of frame {farm.frame_name(layer, booking.index)} is not known to have ended")
