@@ -53,7 +53,7 @@ sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
 proto: ## generate the cuefarm.v1 messages again (an old compiler, so that old protobuf runtimes can load them)
 	$(PYTHON) -m venv build/proto-venv
 	build/proto-venv/bin/python -m pip install --quiet 'grpcio-tools==1.59.5' 'setuptools<70'
-	cd packages/client/src && ../../../build/proto-venv/bin/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. cuefarm_proto/farm.proto
+	cd packages/client/src && ../../../build/proto-venv/bin/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. cuefarm_proto/farm.proto cuefarm_proto/agent.proto
 
 clean: ## remove build output (keeps .venv)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

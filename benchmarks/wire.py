@@ -136,7 +136,12 @@ async def _with_server(case: Callable[[Engine, int], Awaitable[list[Figure]]]) -
     task = asyncio.create_task(engine.run())
     await engine.submit(c.Seed(), SYSTEM)
     server, port = await serve(
-        engine, address="127.0.0.1:0", token=None, allow_agents_without_token=True, allow_root=False
+        engine,
+        address="127.0.0.1:0",
+        streams=agents.streams,
+        token=None,
+        allow_agents_without_token=True,
+        allow_root=False,
     )
     try:
         return await case(engine, port)

@@ -42,6 +42,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self.completions: list[Any] = []
         self.tokens: set[Optional[str]] = set()
         self.runs_to_end: set[str] = set()
+        self.refuse_reports = False
         self.refuse_completions_with: Optional[grpc.StatusCode] = None
         self.port = 0
         self._server: Optional[grpc.Server] = None
@@ -69,6 +70,8 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
     def ReportStatus(self, request: Any, context: Any) -> Any:
         """Take a report, and name the runs that are no longer current."""
         self._note_token(context)
+        if self.refuse_reports:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "told to refuse")
         if self.runs_to_end:
             context.set_trailing_metadata((("cuefarm-end-runs", ",".join(sorted(self.runs_to_end))),))
         self.reports.append(request.host_report)

@@ -309,7 +309,7 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
         task = asyncio.get_running_loop().create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
         chosen = {"token": TOKEN, "allow_agents_without_token": False, "allow_root": False, **options}
-        server, port = await serve(engine, address="127.0.0.1:0", **chosen)
+        server, port = await serve(engine, address="127.0.0.1:0", streams=agents.streams, **chosen)
         site = Site(engine, journal, agents, server, port)
         running.append((site, task))
         return site

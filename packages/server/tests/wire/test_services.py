@@ -536,6 +536,7 @@ async def test_a_second_server_on_the_port_is_refused(start_site: Any) -> None:
         await serve(
             site.engine,
             address=f"127.0.0.1:{site.port}",
+            streams=site.agents.streams,
             token=None,
             allow_agents_without_token=True,
             allow_root=False,

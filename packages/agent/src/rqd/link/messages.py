@@ -66,16 +66,23 @@ def frame_info(run: Description) -> Any:
 
 
 def completion(run: Description, host: Any) -> Any:
-    """The outcome of a run that ended."""
+    """The outcome of a run that ended, as a call of its own."""
+    return report_pb2.RqdReportRunningFrameCompletionRequest(frame_complete_report=_complete_report(run, host))
+
+
+def stream_outcome(run: Description) -> bytes:
+    """The outcome of a run that ended, as it goes into a message of the stream."""
+    return bytes(_complete_report(run, None).SerializeToString())
+
+
+def _complete_report(run: Description, host: Any) -> Any:
     outcome = run["outcome"]
-    return report_pb2.RqdReportRunningFrameCompletionRequest(
-        frame_complete_report=report_pb2.FrameCompleteReport(
-            host=host,
-            frame=frame_info(run),
-            exit_status=outcome["exit_status"],
-            exit_signal=outcome["exit_signal"],
-            run_time=outcome["run_ms"] // 1000,
-        )
+    return report_pb2.FrameCompleteReport(
+        host=host,
+        frame=frame_info(run),
+        exit_status=outcome["exit_status"],
+        exit_signal=outcome["exit_signal"],
+        run_time=outcome["run_ms"] // 1000,
     )
 
 

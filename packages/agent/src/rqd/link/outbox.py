@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import grpc
 
@@ -32,13 +32,15 @@ class Outbox:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._due: asyncio.Queue[str] = asyncio.Queue()
         self._host_message: Any = host.message()
+        self._send_by_stream: Optional[Callable[[Description], None]] = None
+        self._on_stream: dict[str, None] = {}  # sent by the stream, in this order, and not answered
 
     def add(self, run: Description) -> None:
         """Take an outcome for delivery."""
         run_id = run["run_id"]
         if run_id not in self._waiting:
             self._waiting[run_id] = (run, 0)
-            self._due.put_nowait(run_id)
+            self._send(run_id)
 
     def hurry(self) -> None:
         """Try everything now: the server is there again."""
@@ -50,27 +52,63 @@ class Outbox:
         """Send this with outcomes from now on: measuring the host for each of them would cost more than the rest."""
         self._host_message = message
 
+    def stream_opened(self, send: Callable[[Description], None]) -> None:
+        """Deliver by the stream from now on, and what waits already first."""
+        self._send_by_stream = send
+        while not self._due.empty():
+            self._send(self._due.get_nowait())
+
+    def stream_lost(self) -> None:
+        """Deliver by single calls again, what was under way too: nobody knows whether it arrived."""
+        self._send_by_stream = None
+        on_stream, self._on_stream = self._on_stream, {}
+        for run_id in on_stream:
+            self._send(run_id)
+        self._on_failure()
+
+    def acknowledged(self, run_id: str) -> None:
+        """The server has this outcome on its disk."""
+        self._on_stream.pop(run_id, None)
+        if self._waiting.pop(run_id, None) is not None:
+            self._on_acknowledged(run_id)
+
+    def not_taken(self, run_id: str, why: str) -> None:
+        """The server did not take an outcome from the stream."""
+        if run_id in self._on_stream:
+            del self._on_stream[run_id]
+            self._retry_later(run_id, why)
+
     async def run(self) -> None:
-        """Deliver, a bounded number at a time, until cancelled."""
+        """Deliver by single calls, a bounded number at a time, until cancelled."""
         await asyncio.gather(*(self._deliver_forever() for _ in range(IN_FLIGHT_MAX)))
 
     async def _deliver_forever(self) -> None:
         while True:
             run_id = await self._due.get()
-            run, tries = self._waiting[run_id]
+            run, _ = self._waiting[run_id]
             try:
                 await self._server.call("ReportRunningFrameCompletion", completion(run, self._host_message))
             except grpc.RpcError as problem:
-                self._waiting[run_id] = (run, tries + 1)
-                seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(tries, 10)) * random.uniform(0.5, 1.5)
-                self._timers[run_id] = asyncio.get_running_loop().call_later(seconds, self._try_now, run_id)
-                log.warning("outcome not delivered", run=run_id, code=problem.code().name, retry_in=f"{seconds:.1f}s")
+                self._retry_later(run_id, problem.code().name)
                 if problem.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     self._on_failure()
             else:
-                del self._waiting[run_id]
-                self._on_acknowledged(run_id)
+                self.acknowledged(run_id)
+
+    def _send(self, run_id: str) -> None:
+        if self._send_by_stream is None:
+            self._due.put_nowait(run_id)
+        else:
+            self._on_stream[run_id] = None
+            self._send_by_stream(self._waiting[run_id][0])
+
+    def _retry_later(self, run_id: str, why: str) -> None:
+        run, tries = self._waiting[run_id]
+        self._waiting[run_id] = (run, tries + 1)
+        seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(tries, 10)) * random.uniform(0.5, 1.5)
+        self._timers[run_id] = asyncio.get_running_loop().call_later(seconds, self._try_now, run_id)
+        log.warning("outcome not delivered", run=run_id, why=why, retry_in=f"{seconds:.1f}s")
 
     def _try_now(self, run_id: str) -> None:
         del self._timers[run_id]
-        self._due.put_nowait(run_id)
+        self._send(run_id)

@@ -16,6 +16,7 @@ from rqd.link.reporting import Reporting
 from rqd.link.runner_line import Message, RunnerLine, RunnerLost
 from rqd.link.server import Server
 from rqd.link.servicer import RqdServicer
+from rqd.link.stream import Stream
 from rqd.link.token import Token, TokenCheck
 from rqd.options import Options
 from rqd.platform import this_system
@@ -77,6 +78,21 @@ class _Link:
             lambda run_id: line.tell("acknowledged", run_id=run_id),
             lambda: self._reporting.suspect(),
         )
+        stream = Stream(
+            server=server,
+            line=line,
+            host_name=self._options.name,
+            address=address,
+            on_open=self._outbox.stream_opened,
+            on_acknowledged=self._outbox.acknowledged,
+            on_not_taken=self._outbox.not_taken,
+            on_lost=self._outbox.stream_lost,
+        )
+
+        def contact() -> None:
+            self._outbox.hurry()
+            stream.contact()
+
         self._reporting = Reporting(
             line=line,
             server=server,
@@ -84,7 +100,8 @@ class _Link:
             report_seconds=self._options.report_seconds,
             boot_seconds=this_system().boot_seconds,
             on_host_measured=self._outbox.host_measured,
-            on_contact=self._outbox.hurry,
+            on_contact=contact,
+            on_contact_lost=stream.contact_lost,
         )
         self._has_started = True
         for message in self._outcomes_before_start:
@@ -94,6 +111,7 @@ class _Link:
         tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._reporting.run()),
             asyncio.create_task(self._outbox.run()),
+            asyncio.create_task(stream.run()),
             asyncio.create_task(self._stop.wait()),
         ]
         done, _ = await asyncio.wait([*tasks, line.lost], return_when=asyncio.FIRST_COMPLETED)

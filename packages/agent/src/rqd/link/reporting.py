@@ -35,6 +35,7 @@ class Reporting:
         boot_seconds: Callable[[], float],
         on_host_measured: Callable[[Any], None],
         on_contact: Callable[[], None],
+        on_contact_lost: Callable[[], None],
     ) -> None:
         self._line = line
         self._server = server
@@ -43,6 +44,7 @@ class Reporting:
         self._boot_seconds = boot_seconds
         self._on_host_measured = on_host_measured
         self._on_contact = on_contact
+        self._on_contact_lost = on_contact_lost
         self._has_contact = False
         self._failed_since = time.monotonic()
         self._wake = asyncio.Event()
@@ -119,6 +121,7 @@ class Reporting:
             why=problem.details(),
             for_seconds=f"{time.monotonic() - self._failed_since:.0f}",
         )
+        self._on_contact_lost()
         self._server.contact_lost()
 
     def _regained(self) -> None:

@@ -46,12 +46,18 @@ class RunnerLine(asyncio.Protocol):
 
     async def call(self, do: str, **fields: object) -> Any:
         """Ask the runner for something. Raises RunnerRefused, or RunnerLost."""
+        return await self.ask(do, **fields)
+
+    def ask(self, do: str, **fields: object) -> asyncio.Future[Any]:
+        """The same without waiting: the future has the answer, or RunnerRefused, or RunnerLost."""
+        future: asyncio.Future[Any] = self._loop.create_future()
         if self.lost.done():
-            raise RunnerLost
+            future.set_exception(RunnerLost())
+            return future
         self._count += 1
-        future = self._waiting[self._count] = self._loop.create_future()
+        self._waiting[self._count] = future
         self._send({"n": self._count, "do": do, **fields})
-        return await future
+        return future
 
     def tell(self, do: str, **fields: object) -> None:
         """Tell the runner something that needs no answer."""

@@ -10,6 +10,7 @@ from typing import Any, Optional
 import grpc
 from opencue_proto import report_pb2_grpc
 
+from cuefarm_proto import agent_pb2_grpc
 from rqd import log
 from rqd.link.token import Token
 from rqd.options import Options
@@ -19,6 +20,7 @@ NOBODY = "127.0.0.1:1"
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.enable_http_proxy", 0),  # a farm's own hosts are never behind a web proxy
@@ -36,6 +38,7 @@ class Server:
         self.address = ""
         self._channel: Optional[Any] = None
         self._stub: Any
+        self._agent_stub: Any
         self._connect()
 
     async def call(self, method: str, request: Any) -> Any:
@@ -43,6 +46,10 @@ class Server:
         call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._token.metadata())
         await call
         return call
+
+    def open_stream(self) -> Any:
+        """Begin a stream to the server that is in use now."""
+        return self._agent_stub.Work(metadata=self._token.metadata())
 
     def contact_lost(self) -> None:
         """Read again where the servers are and what the token is, and try the next one."""
@@ -59,6 +66,7 @@ class Server:
         target = self.address or NOBODY  # no address is known yet: fail like a server that does not answer
         old, self._channel = self._channel, grpc.aio.insecure_channel(target, _CHANNEL_OPTIONS)
         self._stub = report_pb2_grpc.RqdReportInterfaceStub(self._channel)
+        self._agent_stub = agent_pb2_grpc.AgentInterfaceStub(self._channel)
         if old is not None:
             # Calls in flight may still be answered; a channel that is closed under them would cancel them.
             closing = asyncio.get_running_loop().create_task(old.close(CALL_SECONDS + 1))

@@ -88,6 +88,7 @@ class FarmServer:
         self._grpc, port = await serve(
             self.engine,
             address=options.grpc,
+            streams=self._agents.streams,
             token=options.token,
             allow_agents_without_token=options.allow_agents_without_token,
             allow_root=os.geteuid() == 0,
@@ -131,6 +132,7 @@ class FarmServer:
         """Make everything durable and stop listening."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.engine.settled(), 5)
+        self._agents.streams.close()
         await self._grpc.stop(grace=1.0)
         self._http.should_exit = True
         await self._agents.close()

@@ -72,7 +72,7 @@ def given_up(farm: Farm, proc: Proc, cause: Cause, message: str, context: Contex
     status = int(_EXIT_OF_CAUSE[cause])
     if on_end is OnEnd.RETRY:
         status = int(Exit.RETRIED_BY_USER)
-    elif layer.frames.state[proc.frame_index] != FrameState.RUNNING:
+    elif int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
         state = None
     elapsed = Micros(max(context.now_us - proc.booked_us, 0)) if proc.launched else Micros(0)
     return _ended(
@@ -130,7 +130,7 @@ def _frame_after(farm: Farm, proc: Proc, command: c.ReportOutcome, status: int) 
     layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
     if proc.on_end is OnEnd.RETRY:
         return FrameState.WAITING, int(Exit.RETRIED_BY_USER)
-    if layer.frames.state[proc.frame_index] != FrameState.RUNNING:
+    if int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
         return None, status
     retries = int(layer.frames.retries[proc.frame_index])
     most = job.max_retries if layer.max_retries is None else layer.max_retries

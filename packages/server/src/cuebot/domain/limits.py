@@ -66,6 +66,7 @@ class Limits:
     bookings_per_slice: int = 500
     unlaunched_bookings: int = 2_000
     ended_runs_per_reply: int = 150
+    agent_streams: int = 10_000
 
 
 DEFAULT_LIMITS = Limits()

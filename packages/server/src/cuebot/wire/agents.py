@@ -1,7 +1,8 @@
 """The engine's port `Agents` over gRPC: runs are launched and killed on hosts.
 
 Each agent has one channel and a queue of its own, of which a few orders are under way at a time, so that a slow agent
-holds up nobody else. What an answer means is laid down in docs/reference/agent-protocol.md.
+holds up nobody else; where an agent keeps a stream open, its orders go there instead. What an answer means is laid
+down in docs/reference/agent-protocol.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from opencue_proto import rqd_pb2
 from cuebot.domain.errors import FarmError
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered
+from cuebot.wire.agent_streams import AgentStreams, Over
+from cuebot.wire.agent_token import TOKEN_KEY
 
 log = structlog.get_logger("agents")
 
@@ -28,7 +31,6 @@ ORDERS_UNDER_WAY: Final = 8
 """Orders that one agent has in hand at a time."""
 CHANNELS_KEPT: Final = 1_024
 RUN_ID_KEY: Final = "cuefarm-run-id"
-TOKEN_KEY: Final = "cuefarm-token"
 WORDS_CHARACTERS: Final = 500
 
 _Code = grpc.StatusCode
@@ -64,20 +66,35 @@ class GrpcAgents:
         self._token = token
         self._now_us = now_us
         self._deadline_s = deadline_s
+        self.streams = AgentStreams(deadline_s=deadline_s)
         self._links: OrderedDict[str, _Link] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
 
     def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
         """Start runs on a host. Returns at once; `answered` is called for each."""
-        link = self._link(address.target)
+        stream = self.streams.find(address.target) if address.ours else None
         for order in orders:
-            link.put(partial(self._launch, link, address, order, answered), order.run_id, answered)
+            try:
+                frame = run_frame(order, self._now_us())
+            except (TypeError, ValueError) as error:
+                _tell(answered, order.run_id, Answer.REFUSED, f"this run cannot be put into a message: {error}")
+                continue
+            over = partial(_launch_over, answered, order.run_id, address.ours)
+            if stream is not None:
+                stream.launch(frame.SerializeToString(), over)
+            else:
+                self._call(address, _LAUNCH, rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=frame), order.run_id, over)
 
     def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
         """End runs on a host. Returns at once; `answered` is called for each."""
-        link = self._link(address.target)
+        stream = self.streams.find(address.target) if address.ours else None
         for order in orders:
-            link.put(partial(self._kill, link, order, answered), order.run_id, answered)
+            over = partial(_kill_over, answered, order.run_id)
+            if stream is not None:
+                stream.kill(order.run_id, order.frame_id, order.message, over)
+            else:
+                request = rqd_pb2.RqdStaticKillRunningFrameRequest(frame_id=order.frame_id, message=order.message)
+                self._call(address, _KILL, request, order.run_id, over)
 
     async def shutdown(self, address: Address) -> bool:
         """Tell an agent to end its runs and itself. Returns whether it said that it will."""
@@ -90,26 +107,21 @@ class GrpcAgents:
 
     async def close(self) -> None:
         """Drop what waits and close all channels; nobody is answered any more."""
+        self.streams.close()
         links = list(self._links.values())
         self._links.clear()
         await asyncio.gather(*(link.close() for link in links), *self._closing)
 
     # --- one order ------------------------------------------------------------------------------------------------
 
-    async def _launch(self, link: _Link, address: Address, order: RunOrder, answered: Answered) -> bool:
-        try:
-            body = rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=run_frame(order, self._now_us())).SerializeToString()
-        except (TypeError, ValueError) as error:
-            _tell(answered, order.run_id, Answer.REFUSED, f"this run cannot be put into a message: {error}")
-            return True
-        code, words = await self._ask(link.call(_LAUNCH), body, order.run_id)
-        _tell(answered, order.run_id, launch_answer(code, ours=address.ours), words)
-        return code not in NOT_REACHED
+    def _call(self, address: Address, method: str, request: Any, run_id: str, over: Over) -> None:
+        """Queue an order as an RPC of its own."""
+        link = self._link(address.target)
+        link.put(partial(self._order, link.call(method), request.SerializeToString(), run_id, over), over)
 
-    async def _kill(self, link: _Link, order: KillOrder, answered: Answered) -> bool:
-        request = rqd_pb2.RqdStaticKillRunningFrameRequest(frame_id=order.frame_id, message=order.message)
-        code, words = await self._ask(link.call(_KILL), request.SerializeToString(), order.run_id)
-        _tell(answered, order.run_id, kill_answer(code), words)
+    async def _order(self, rpc: Any, body: bytes, run_id: str, over: Over) -> bool:
+        code, words = await self._ask(rpc, body, run_id)
+        over(code, words)
         return code not in NOT_REACHED
 
     async def _ask(self, rpc: Any, body: bytes, run_id: str) -> tuple[grpc.StatusCode, str]:
@@ -155,7 +167,7 @@ class _Link:
         self._target = target
         self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
         self._calls: dict[str, Any] = {}
-        self._waiting: deque[tuple[Send, str, Answered]] = deque()
+        self._waiting: deque[tuple[Send, Over]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
 
     @property
@@ -169,9 +181,9 @@ class _Link:
             self._calls[method] = self._channel.unary_unary(method)
         return self._calls[method]
 
-    def put(self, send: Send, run_id: str, answered: Answered) -> None:
+    def put(self, send: Send, over: Over) -> None:
         """Queue an order."""
-        self._waiting.append((send, run_id, answered))
+        self._waiting.append((send, over))
         if len(self._workers) < ORDERS_UNDER_WAY:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
@@ -179,7 +191,7 @@ class _Link:
 
     async def _work(self) -> None:
         while self._waiting:
-            send, _, _ = self._waiting.popleft()
+            send, _ = self._waiting.popleft()
             if not await send():
                 self._give_up_waiting()
 
@@ -187,8 +199,8 @@ class _Link:
         """The agent does not answer: what was not sent did certainly not happen, and may be booked elsewhere."""
         unsent = list(self._waiting)
         self._waiting.clear()
-        for _, run_id, answered in unsent:
-            _tell(answered, run_id, Answer.REFUSED, f"not sent: {self._target} does not answer")
+        for _, over in unsent:
+            over(_Code.ABORTED, f"not sent: {self._target} does not answer")
 
     async def close(self) -> None:
         """End everything at once."""
@@ -208,7 +220,15 @@ def _tell(answered: Answered, run_id: str, answer: Answer, words: str) -> None:
         log.error("an agent's answer was not taken", run=run_id, answer=answer.value, error=str(error))
 
 
-def launch_answer(code: grpc.StatusCode, *, ours: bool) -> Answer:
+def _launch_over(answered: Answered, run_id: str, ours: bool, code: grpc.StatusCode | None, words: str) -> None:
+    _tell(answered, run_id, launch_answer(code, ours=ours), words)
+
+
+def _kill_over(answered: Answered, run_id: str, code: grpc.StatusCode | None, words: str) -> None:
+    _tell(answered, run_id, kill_answer(code), words)
+
+
+def launch_answer(code: grpc.StatusCode | None, *, ours: bool) -> Answer:
     """What a launch's status means. Upstream's agent refuses with a plain exception, which gRPC calls UNKNOWN."""
     if code is _Code.OK:
         return Answer.TAKEN
@@ -217,7 +237,7 @@ def launch_answer(code: grpc.StatusCode, *, ours: bool) -> Answer:
     return Answer.UNKNOWN
 
 
-def kill_answer(code: grpc.StatusCode) -> Answer:
+def kill_answer(code: grpc.StatusCode | None) -> Answer:
     """What a kill's status means."""
     if code is _Code.OK:
         return Answer.TAKEN

@@ -110,19 +110,37 @@ def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Ca
             if is_async:
                 response = await response
             return b"" if response is None else bytes(response.SerializeToString())
-        except DecodeError:
-            code, words = (
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"{rpc}: the message cannot be read as {request_type.__name__}",
-            )
-        except FarmError as error:
-            code, words = grpc.StatusCode[error.code], str(error)
         except Exception as error:  # noqa: BLE001
-            code, words = grpc.StatusCode.INTERNAL, _failure(rpc, error)
-        await context.abort(code, words.encode()[:DETAIL_BYTES].decode(errors="ignore"))
+            code, words = refusal(rpc, error)
+        await context.abort(code, words)
         raise AssertionError("abort always raises")
 
     return answer
+
+
+def stream_behaviour(
+    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]]
+) -> Callable[[Any, Any], Awaitable[None]]:
+    """The same for a method with a stream each way. It reads and writes bytes by the call's context."""
+
+    async def serve(requests: Any, context: Any) -> None:
+        try:
+            await method(Call(engine, context, rpc))
+        except Exception as error:  # noqa: BLE001
+            await context.abort(*refusal(rpc, error))
+
+    return serve
+
+
+def refusal(rpc: str, error: Exception) -> tuple[grpc.StatusCode, str]:
+    """What a caller is told of an error."""
+    if isinstance(error, FarmError):
+        code, words = grpc.StatusCode[error.code], str(error)
+    elif isinstance(error, DecodeError):
+        code, words = grpc.StatusCode.INVALID_ARGUMENT, f"{rpc}: the message cannot be read: {error}"
+    else:
+        code, words = grpc.StatusCode.INTERNAL, _failure(rpc, error)
+    return code, words.encode()[:DETAIL_BYTES].decode(errors="ignore")
 
 
 def _failure(rpc: str, error: Exception) -> str:

@@ -11,8 +11,11 @@ import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
 from cuebot.engine.engine import Engine
-from cuebot.wire.call import Method, behaviour
+from cuebot.wire.agent_streams import AgentStreams
+from cuebot.wire.agent_token import AgentToken
+from cuebot.wire.call import Method, behaviour, stream_behaviour
 from cuebot.wire.not_offered import NOT_OFFERED
+from cuebot.wire.rpc.agent_work import AgentInterface
 from cuebot.wire.rpc.comments import CommentInterface
 from cuebot.wire.rpc.cue import CueInterface
 from cuebot.wire.rpc.depends import DependInterface
@@ -29,11 +32,11 @@ from cuebot.wire.rpc.reports import RqdReportInterface
 from cuebot.wire.rpc.services import ServiceInterface
 from cuebot.wire.rpc.shows import ShowInterface
 from cuebot.wire.rpc.subscriptions import SubscriptionInterface
-from cuefarm_proto import farm_pb2
+from cuefarm_proto import agent_pb2, farm_pb2
 
 MESSAGE_BYTES_MAX: Final = 100 * 1024 * 1024
-CONCURRENT_RPCS_MAX: Final = 10_000
-"""Calls under way at once; more are refused with RESOURCE_EXHAUSTED."""
+CONCURRENT_RPCS_MAX: Final = 20_000
+"""Calls under way at once, the streams of agents among them; more are refused with RESOURCE_EXHAUSTED."""
 
 PUBLISHED_FILES: Final = (
     "comment",
@@ -60,10 +63,14 @@ PUBLISHED_FILES: Final = (
 def service_descriptors() -> list[Any]:
     """Descriptors of all services on the port, those of the published interface and ours."""
     files = [importlib.import_module(f"opencue_proto.{name}_pb2").DESCRIPTOR for name in PUBLISHED_FILES]
-    return [service for file in (*files, farm_pb2.DESCRIPTOR) for service in file.services_by_name.values()]
+    return [
+        service
+        for file in (*files, farm_pb2.DESCRIPTOR, agent_pb2.DESCRIPTOR)
+        for service in file.services_by_name.values()
+    ]
 
 
-def offered_services(*, token: str | None, allow_agents_without_token: bool, allow_root: bool) -> dict[str, Any]:
+def offered_services(*, streams: AgentStreams, token: AgentToken, allow_root: bool) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
     return {
         "comment.CommentInterface": CommentInterface(),
@@ -78,12 +85,11 @@ def offered_services(*, token: str | None, allow_agents_without_token: bool, all
         "job.JobInterface": JobInterface(allow_root=allow_root),
         "job.LayerInterface": LayerInterface(),
         "limit.LimitInterface": LimitInterface(),
-        "report.RqdReportInterface": RqdReportInterface(
-            token=token, allow_agents_without_token=allow_agents_without_token
-        ),
+        "report.RqdReportInterface": RqdReportInterface(token),
         "service.ServiceInterface": ServiceInterface(),
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
+        "cuefarm.v1.AgentInterface": AgentInterface(streams, token),
         "cuefarm.v1.FarmInterface": FarmInterface(),
     }
 
@@ -92,6 +98,7 @@ async def serve(
     engine: Engine,
     *,
     address: str,
+    streams: AgentStreams,
     token: str | None,
     allow_agents_without_token: bool,
     allow_root: bool,
@@ -99,7 +106,8 @@ async def serve(
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
-    It runs on the engine's loop. Without a token, agents are not asked for one. `allow_root` lets jobs belong to root.
+    It runs on the engine's loop; `streams` are those that the engine's orders go through. Without a token, agents are
+    not asked for one. `allow_root` lets jobs belong to root.
     Raises OSError when the address cannot be bound.
     """
     server = grpc.aio.server(
@@ -108,12 +116,12 @@ async def serve(
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+            ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
-    offered = offered_services(
-        token=token, allow_agents_without_token=allow_agents_without_token, allow_root=allow_root
-    )
+    agent_token = AgentToken(token, allow_none=allow_agents_without_token)
+    offered = offered_services(streams=streams, token=agent_token, allow_root=allow_root)
     handlers = {
         f"/{service.full_name}/{rpc.name}": _handler(engine, service, rpc, offered.get(service.full_name))
         for service in service_descriptors()
@@ -144,6 +152,9 @@ def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any) -> grp
     reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)
     if reason is not None:
         return grpc.unary_unary_rpc_method_handler(_refusal(f"{service.name}.{rpc.name}: {reason}"))
+    if rpc.client_streaming:
+        work = getattr(implementation, rpc.name)
+        return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, f"{service.name}.{rpc.name}", work))
     method: Method = getattr(implementation, rpc.name)
     request_type = GetMessageClass(rpc.input_type)
     return grpc.unary_unary_rpc_method_handler(behaviour(engine, f"{service.name}.{rpc.name}", request_type, method))

@@ -1,22 +1,21 @@
-"""RqdReportInterface: what hosts say. The only service that asks for the installation's token."""
+"""RqdReportInterface: what hosts say."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import re
 from functools import lru_cache
 from typing import Any, Final
 
 from cuebot.domain import commands as c
-from cuebot.domain.errors import Invalid, LimitExceeded, Unauthenticated, shown
+from cuebot.domain.errors import Invalid, LimitExceeded, shown
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import CoreUnits, Micros
 from cuebot.engine.orders import AGENT_PORT
+from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import Call
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
 
-TOKEN_KEY: Final = "cuefarm-token"
 END_RUNS_KEY: Final = "cuefarm-end-runs"
 
 CAUSES: Final = {
@@ -37,19 +36,18 @@ _TAG_CHARACTERS: Final = 128
 class RqdReportInterface:
     """Reports of hosts."""
 
-    def __init__(self, *, token: str | None, allow_agents_without_token: bool) -> None:
-        self._token = token.encode() if token else None
-        self._allow_none = allow_agents_without_token or self._token is None
+    def __init__(self, token: AgentToken) -> None:
+        self._token = token
 
     async def ReportRqdStartup(self, request: Any, call: Call) -> None:
         """A host has started its agent."""
-        self._check_token(call)
+        self._token.check(call)
         facts = host_facts(request.boot_report.host)
         await _report(c.ReportHost(facts, (), boot=True), call)
 
     async def ReportStatus(self, request: Any, call: Call) -> None:
         """A host says how it is and what it runs. Trailing metadata names the runs that it should end."""
-        self._check_token(call)
+        self._token.check(call)
         report = request.host_report
         most = call.engine.core.limits.unacknowledged_outcomes
         if len(report.frames) > most:
@@ -64,19 +62,10 @@ class RqdReportInterface:
 
     async def ReportRunningFrameCompletion(self, request: Any, call: Call) -> None:
         """A host says how a run ended. OK means that it is on disk."""
-        self._check_token(call)
-        command = outcome(request.frame_complete_report)
+        self._token.check(call)
+        report = request.frame_complete_report
+        command = outcome(report, short_name(report.host.name))
         await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))
-
-    def _check_token(self, call: Call) -> None:
-        given = call.metadata(TOKEN_KEY)
-        if not given and self._allow_none:
-            return
-        if self._token is None or not hmac.compare_digest(given.encode(), self._token):
-            raise Unauthenticated(
-                f"the {TOKEN_KEY} of this agent is {'wrong' if given else 'missing'}; start it with the token file of"
-                " this installation, or the server with --allow-agents-without-token for agents that have none"
-            )
 
 
 async def _report(command: c.ReportHost, call: Call) -> None:
@@ -153,8 +142,8 @@ def _run_facts(run: Any) -> c.RunFacts:
     )
 
 
-def outcome(report: Any) -> c.ReportOutcome:
-    """How a run ended. An agent that is not ours gives no cause; what it means by its exit status does."""
+def outcome(report: Any, host_name: str) -> c.ReportOutcome:
+    """How a run ended on a host. An agent that is not ours gives no cause; what it means by its exit status does."""
     frame = report.frame
     attributes = frame.attributes
     cause = CAUSES.get(attributes.get("cuefarm.cause", ""))
@@ -162,7 +151,7 @@ def outcome(report: Any) -> c.ReportOutcome:
         cause = Cause.LAUNCH_FAILED if report.exit_status == Exit.FAILED_LAUNCH else Cause.EXITED
     message = attributes.get("cuefarm.message", "") or attributes.get("cuefarm.kill_message", "")
     return c.ReportOutcome(
-        host_name=short_name(report.host.name),
+        host_name=host_name,
         run_id=frame.resource_id,
         frame_id=frame.frame_id,
         exit_status=report.exit_status,

@@ -1,0 +1,85 @@
+"""AgentInterface: the stream of one of our agents, beside the published RPCs that mean the same."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import grpc.aio
+from opencue_proto import report_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import Invalid, Refused, shown
+from cuebot.wire.agent_streams import AgentStream, AgentStreams
+from cuebot.wire.agent_token import AgentToken
+from cuebot.wire.call import Call, refusal
+from cuebot.wire.rpc.reports import outcome, short_name
+from cuefarm_proto import agent_pb2
+
+OUTCOMES_PER_MESSAGE: Final = 256
+"""So many are carried out without a pause."""
+
+
+class AgentInterface:
+    """Orders to agents and outcomes from them."""
+
+    def __init__(self, streams: AgentStreams, token: AgentToken) -> None:
+        self._streams = streams
+        self._token = token
+
+    async def Work(self, call: Call) -> None:
+        """Serve one agent until either side has enough."""
+        self._token.check(call)
+        first = await call.context.read()
+        hello = agent_pb2.FromAgent.FromString(b"" if first is grpc.aio.EOF else first).hello
+        host_name = _known_host(hello, call)
+        stream = self._streams.open(hello.address, call.engine.core.limits.agent_streams)
+        tasks: list[asyncio.Task[Any]] = []
+        try:
+            await call.context.write(b"")
+            tasks += [
+                asyncio.ensure_future(_read(call, stream, host_name)),
+                asyncio.ensure_future(stream.write_to(call.context.write)),
+                asyncio.ensure_future(stream.ended.wait()),
+            ]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._streams.forget(hello.address, stream)
+            stream.end("the agent's stream ended")
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _known_host(hello: Any, call: Call) -> str:
+    """The name of the host that says hello. Raises Refused unless it has reported with the same address."""
+    name = short_name(hello.host_name)
+    host = call.farm.hosts.get(call.farm.host_by_name.get(name, ""))
+    if host is None or not host.agent or host.address != hello.address:
+        raise Refused(
+            f"host {shown(name)!r} has not reported that its agent answers at {shown(hello.address)!r};"
+            " an agent opens its stream after ReportRqdStartup"
+        )
+    return name
+
+
+async def _read(call: Call, stream: AgentStream, host_name: str) -> None:
+    envelope = c.Envelope(actor=host_name, origin=call.origin())
+    while (raw := await call.context.read()) is not grpc.aio.EOF:
+        message = agent_pb2.FromAgent.FromString(raw)
+        if len(message.outcomes) > OUTCOMES_PER_MESSAGE:
+            raise Invalid(f"a message has at most {OUTCOMES_PER_MESSAGE} outcomes, not {len(message.outcomes)}")
+        for answer in message.answers:
+            stream.answered(answer.order, answer.code, answer.words)
+        for report in message.outcomes:
+            _take(call, stream, outcome(report_pb2.FrameCompleteReport.FromString(report), host_name), envelope)
+
+
+def _take(call: Call, stream: AgentStream, command: c.ReportOutcome, envelope: c.Envelope) -> None:
+    """Carry out one outcome. Whatever becomes of it, the others of the stream go on."""
+    try:
+        call.engine.carry_out(command, envelope, lambda _: stream.acknowledge(command.run_id))
+    except Exception as error:  # noqa: BLE001  # the border of an RPC, once for each outcome
+        stream.refuse(command.run_id, *refusal(call.rpc, error))
