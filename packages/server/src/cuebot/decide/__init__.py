@@ -73,6 +73,8 @@ def decide(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event
 def step(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event], Any]:
     """Carry out a command: decide, apply, and apply what follows. Returns every event in order, and the reply."""
     events, reply = decide(farm, command, context)
+    if not events:
+        return [], reply
     done: list[Event] = []
     pending = deque(events)
     while pending:

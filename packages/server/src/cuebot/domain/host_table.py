@@ -59,7 +59,11 @@ class HostTable:
         self.idle_memory[row] = host.memory - used[1]
         self.idle_gpus[row] = host.gpus - used[2]
         self.refused_until_us[row] = host.refused_until_us
-        self.bookable[row] = not host.removed and not why_not_bookable(host)
+        self.judge(host)
+
+    def judge(self, host: Host) -> None:
+        """Say anew whether a host may be booked at all; what its procs hold is as it was."""
+        self.bookable[host.row] = not host.removed and not why_not_bookable(host)
 
     def index_tags(self, host: Host, tags: frozenset[str]) -> None:
         """Say which tags and which allocation a host has."""

@@ -26,7 +26,7 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     host.total_swap, host.free_swap = facts.total_swap, facts.free_swap
     host.total_temp, host.free_temp = facts.total_temp, facts.free_temp
     host.free_gpu_memory = facts.free_gpu_memory
-    farm.hosts_table.refresh(host, farm.used_on(host))
+    farm.hosts_table.judge(host)
     return bool(farm.hosts_table.bookable[host.row]) and not was_bookable
 
 
