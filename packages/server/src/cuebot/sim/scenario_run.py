@@ -278,7 +278,8 @@ class Rehearsal:
             eligible_us = int(self.core.farm.layers[layer_id].frames.eligible_us[index])
             self.measures.waited(load.show, load.priority, now_us - eligible_us)
         memory = load.plan.memory
-        facts = c.RunFacts(order.run_id, order.frame_id, KiB(memory * 7 // 10), KiB(memory * 8 // 10))
+        used, most = KiB(memory * 7 // 10), KiB(memory * 8 // 10)
+        facts = c.RunFacts(order.run_id, order.frame_id, used, most, llu_s=now_us // SECOND)
         run = Run(order, load, index, now_us, work_us, fails, facts)
         host.runs[order.run_id] = run
         self.running += 1
