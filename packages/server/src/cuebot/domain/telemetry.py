@@ -10,7 +10,7 @@ import numpy as np
 from cuebot.domain.commands import HostFacts, RunFacts
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.units import KiB, Micros
+from cuebot.domain.units import Micros
 
 REFUSAL_PAUSE_US = 5_000_000
 REFUSAL_PAUSE_MAX_US = 300_000_000
