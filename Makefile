@@ -19,7 +19,7 @@ $(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml pa
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cuefarm needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a few minutes the first time; 500 MB, most of it the demo's renderer)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e packages/client -e packages/agent -e 'packages/server[demo,postgres]' -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e packages/client -e packages/agent -e 'packages/server[demo,plot,postgres]' -r requirements-dev.txt
 	@touch $@
 
 demo: venv ## start a farm, render a real animation on it, print where the movie is

@@ -82,6 +82,8 @@ def step(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event],
 
 def apply_all(farm: Farm, events: list[Event], now_us: int) -> list[Event]:
     """Apply events and everything that follows of itself. Returns every event in order."""
+    if not events:
+        return []
     done: list[Event] = []
     pending = deque(events)
     while pending:

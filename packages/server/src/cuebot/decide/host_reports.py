@@ -31,8 +31,8 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     reported = {run.run_id: run for run in command.runs}
     events: list[ev.Event] = []
     rebooted = bool(facts.boot_us and host.boot_us and facts.boot_us > host.boot_us + 60_000_000)
-    for proc in sorted((farm.procs[id] for id in host.proc_ids), key=lambda p: p.id):
-        if proc.id in reported or context.may_still_arrive(proc):
+    for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
+        if context.may_still_arrive(proc):
             continue
         if rebooted and not _launched_again(host, proc):
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
@@ -43,12 +43,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     changes.update(_resources(host, facts, idle=idle, boot=command.boot))
     if changes:
         events.append(ev.Changed("host", host.id, changes))
-    return events, [run_id for run_id, run in reported.items() if not run.ended and not _is_current(farm, run_id, host)]
-
-
-def _is_current(farm: Farm, run_id: str, host: Host) -> bool:
-    proc = farm.procs.get(run_id)
-    return proc is not None and proc.host_id == host.id
+    return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]
 
 
 def _never_arrived(host: Host, proc: Proc, context: Context) -> bool:
@@ -132,19 +127,20 @@ def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
         changes["lock"] = LockState.NIMBY_LOCKED
     elif not facts.nimby_locked and host.lock is LockState.NIMBY_LOCKED:
         changes["lock"] = LockState.OPEN
-    kept = {
-        "boot_us": facts.boot_us if abs(facts.boot_us - host.boot_us) > 60_000_000 else host.boot_us,
-        "address": facts.address,
-        "agent": facts.agent,
-        "instance": facts.instance,
-        "lease_us": facts.lease_us,
-        "os": facts.os,
-    }
+    if abs(facts.boot_us - host.boot_us) > 60_000_000:
+        changes["boot_us"] = facts.boot_us
+    for name in _KEPT:
+        value = getattr(facts, name)
+        if getattr(host, name) != value:
+            changes[name] = value
     if boot:
-        kept["hardware_tags"] = _clean_tags(facts.tags)
-        kept["nimby_enabled"] = facts.nimby_enabled
-    changes.update({name: value for name, value in kept.items() if getattr(host, name) != value})
+        kept = {"hardware_tags": _clean_tags(facts.tags), "nimby_enabled": facts.nimby_enabled}
+        changes.update({name: value for name, value in kept.items() if getattr(host, name) != value})
     return changes
+
+
+_KEPT: Final = ("address", "agent", "instance", "lease_us", "os")
+"""What a host's record takes over from every report."""
 
 
 def _resources(host: Host, facts: c.HostFacts, *, idle: bool, boot: bool) -> dict[str, Any]:

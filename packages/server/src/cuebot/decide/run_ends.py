@@ -97,9 +97,7 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
     """
     events: list[ev.Event] = []
     settings = context.settings
-    for host in sorted(farm.hosts.values(), key=lambda h: h.row):
-        if host.removed:
-            continue
+    for host in sorted(_silent_hosts(farm, context), key=lambda h: h.row):
         silent_us = context.now_us - max(host.ping_us, context.started_us)
         # DOWN as soon as its lease is over, a margin before its runs are given up: a launch on the way there by then
         # has arrived or is lost.
@@ -112,6 +110,18 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
                 message = f"{host.name} has been silent for {silent_us // SECOND} s"
                 events.append(given_up(farm, farm.procs[run_id], Cause.HOST_LOST, message, context))
     return events
+
+
+def _silent_hosts(farm: Farm, context: Context) -> list[Host]:
+    """Hosts about which silence may say something; a farm that is well has none, so this is quick to find out."""
+    now_us, started_us, silent_us = context.now_us, context.started_us, context.settings.host_silent_us
+    soonest_us = min(context.settings.lease_margin_us, 0)
+    return [
+        host
+        for host in farm.hosts.values()
+        if not host.removed
+        and now_us - max(host.ping_us, started_us) >= min(host.lease_us or silent_us, silent_us) + soonest_us
+    ]
 
 
 def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Event]:

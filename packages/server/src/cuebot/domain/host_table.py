@@ -84,7 +84,11 @@ class HostTable:
         self.quarantined_until_us[row] = host.quarantined_until_us
         self.probing[row] = len(host.failed_jobs) >= JOBS_TO_QUARANTINE
         self.present[row] = not host.removed
-        self.bookable[row] = not host.removed and not why_not_bookable(host)
+        self.judge(host)
+
+    def judge(self, host: Host) -> None:
+        """Say anew whether a host may be booked at all; what its procs hold is as it was."""
+        self.bookable[host.row] = not host.removed and not why_not_bookable(host)
 
     def take(self, row: int, cores: int, memory: int, gpus: int) -> None:
         """A run takes something from a host, or with negative numbers gives it back."""

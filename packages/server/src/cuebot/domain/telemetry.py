@@ -13,7 +13,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import JOBS_TO_QUARANTINE
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, FrameState
-from cuebot.domain.units import MINUTE, KiB, Micros
+from cuebot.domain.units import MINUTE, Micros
 
 REFUSAL_PAUSE_US = 5_000_000
 REFUSAL_PAUSE_MAX_US = 300_000_000
@@ -35,7 +35,7 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     host.total_swap, host.free_swap = facts.total_swap, facts.free_swap
     host.total_temp, host.free_temp = facts.total_temp, facts.free_temp
     host.free_gpu_memory = facts.free_gpu_memory
-    farm.hosts_table.refresh(host, farm.used_on(host))
+    farm.hosts_table.judge(host)
     return bool(farm.hosts_table.bookable[host.row]) and not was_bookable
 
 
@@ -43,18 +43,22 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
     """Keep what a report says of a run."""
     proc.launched = True
     proc.seen_us = Micros(now_us)
-    proc.rss, proc.max_rss = facts.rss, KiB(max(proc.max_rss, facts.max_rss))
-    proc.llu_s = facts.llu_s
     frames = farm.layers[proc.layer_id].frames
     if frames.used_rss_kib is None or frames.llu_s is None:
         frames.used_rss_kib = np.zeros(len(frames), dtype=np.int64)
         frames.llu_s = np.zeros(len(frames), dtype=np.int64)
     frames.own()
     index = proc.frame_index
-    frames.used_rss_kib[index] = facts.rss
-    frames.llu_s[index] = facts.llu_s
-    frames.max_rss_kib[index] = max(int(frames.max_rss_kib[index]), facts.max_rss)
     frames.updated_us[index] = now_us
+    # A column is written where this run's last value was another: that spares most of the time that this takes. Where
+    # it is 0 the column may still show what an earlier run had.
+    if facts.rss != proc.rss or not facts.rss:
+        proc.rss = frames.used_rss_kib[index] = facts.rss
+    if facts.llu_s != proc.llu_s or not facts.llu_s:
+        proc.llu_s = frames.llu_s[index] = facts.llu_s
+    if facts.max_rss > proc.max_rss:
+        proc.max_rss = facts.max_rss
+        frames.max_rss_kib[index] = max(int(frames.max_rss_kib[index]), facts.max_rss)
 
 
 def observe_launch(farm: Farm, run_id: str, now_us: int) -> None:

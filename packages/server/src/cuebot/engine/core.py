@@ -179,13 +179,15 @@ class Core:
         if observe_host(farm, host, command.host, now_us):
             self.plan_wanted = True
         reported = {run.run_id: run for run in command.runs}
-        missing: list[Proc] = []
-        for proc in (farm.procs[id] for id in sorted(host.proc_ids)):
-            if proc.id in reported:
-                observe_run(farm, proc, reported[proc.id], now_us)
-                self._launch_is_over(proc.id)
-            elif host.agent and not proc.launched and not proc.kill_message and proc.id not in self.launching:
-                missing.append(proc)
+        for run_id, run in reported.items():
+            if run_id in host.proc_ids:
+                observe_run(farm, farm.procs[run_id], run, now_us)
+                self._launch_is_over(run_id)
+        missing = [
+            proc
+            for proc in (farm.procs[id] for id in sorted(host.proc_ids.difference(reported)))
+            if host.agent and not proc.launched and not proc.kill_message and proc.id not in self.launching
+        ]
         orders = Orders()
         if missing and not self.draining:
             self.launching.update(proc.id for proc in missing)
@@ -259,12 +261,9 @@ class Core:
             self.plan_wanted = True
         by_host: dict[str, list[Proc]] = {}
         for proc in self.farm.procs.values():
-            waited_us = now_us - proc.kill_sent_us
-            if (
-                proc.kill_message
-                and proc.id not in self._uncommitted_kills
-                and waited_us >= self.settings.kill_again_us
-            ):
+            if not proc.kill_message or proc.id in self._uncommitted_kills:
+                continue
+            if now_us - proc.kill_sent_us >= self.settings.kill_again_us:
                 by_host.setdefault(proc.host_id, []).append(proc)
         return Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in by_host.items()])
 

@@ -1,4 +1,4 @@
-"""`cuefarm sim`: run seeds, say how it goes, and name the command that repeats a failure."""
+"""`cuefarm sim`: seeds with faults that prove the core, or a scenario that answers how a farm would do."""
 
 from __future__ import annotations
 
@@ -7,21 +7,75 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
+from cuebot.sim.scenario_cli import duration_option, list_scenarios, rehearse, scale_option, show_scenario
 from cuebot.sim.world import Outcome, run_seed
+
+_EPILOG = """\
+examples
+  cuefarm sim --list                           the scenarios that are shipped
+  cuefarm sim small-studio                     a report of a small studio's day
+  cuefarm sim spi-size --scale 0.1 --plot a.png  a tenth of a large farm, with a picture
+  cuefarm sim --show small-studio > mine.yaml  a file to begin one's own with
+  cuefarm sim mine.yaml --json                 one's own farm, for programs
+  cuefarm sim --seeds 300                      300 small farms on which everything goes wrong
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run seeds FIRST to FIRST+SEEDS-1. Returns 0 when every one kept every promise, otherwise 1."""
-    parser = argparse.ArgumentParser(prog="cuefarm sim", description="Simulate farms with faults, one a seed.")
-    parser.add_argument("--seeds", type=int, default=50, metavar="N", help="how many seeds (default 50)")
-    parser.add_argument("--first", type=int, default=1, metavar="K", help="the first seed (default 1)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes to use (default 1)")
-    parser.add_argument("--verbose", action="store_true", help="a line for each seed, and the story of a failure")
+    """Run a scenario, or seeds. Returns 0 when all is well, 1 when a seed broke a promise, 2 for what cannot be run."""
+    parser = _parser()
     options = parser.parse_args(argv)
-    seeds = range(options.first, options.first + options.seeds)
+    if options.list:
+        return list_scenarios()
+    if options.show:
+        return show_scenario(options.show)
+    if options.scenario:
+        _refuse_others(parser, options, "seeds", "first", "jobs", "verbose", use="with faults, not with a scenario")
+        return rehearse(options)
+    _refuse_others(parser, options, "seed", "duration", "scale", "json", "plot", "quiet", use="with a scenario")
+    return _run_seeds(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cuefarm sim",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Simulate farms: the server's real core and scheduler, with simulated hosts and simulated time.\n\n"
+        "With a SCENARIO: how would such a farm do with such work? Prints utilisation, waits, makespans and fairness.\n"
+        "Without: does the core keep its promises? Runs small farms with faults, one a seed, and checks every step.",
+        epilog=_EPILOG,
+    )
+    planning = parser.add_argument_group("planning")
+    planning.add_argument("scenario", nargs="?", metavar="SCENARIO", help="a YAML file, or the name of a shipped one")
+    planning.add_argument("--list", action="store_true", help="list the shipped scenarios and end")
+    planning.add_argument("--show", metavar="NAME", help="print a shipped scenario and end")
+    planning.add_argument("--seed", type=int, metavar="N", help="other luck than the scenario's own")
+    planning.add_argument("--duration", type=duration_option, metavar="TIME", help="for so long, such as 90m or 24h")
+    planning.add_argument("--scale", type=scale_option, metavar="FACTOR", help="hosts, shares and jobs times a factor")
+    planning.add_argument("--json", action="store_true", help="the report for programs")
+    planning.add_argument("--plot", type=Path, metavar="FILE", help="also as a picture, such as report.png")
+    planning.add_argument("--quiet", action="store_true", help="no words on progress")
+    faults = parser.add_argument_group("faults")
+    faults.add_argument("--seeds", type=int, metavar="N", help="how many seeds (default 50)")
+    faults.add_argument("--first", type=int, metavar="K", help="the first seed (default 1)")
+    faults.add_argument("--jobs", type=int, metavar="N", help="processes to use (default 1)")
+    faults.add_argument("--verbose", action="store_true", help="a line for each seed, and the story of a failure")
+    return parser
+
+
+def _refuse_others(parser: argparse.ArgumentParser, options: argparse.Namespace, *names: str, use: str) -> None:
+    for name in names:
+        if getattr(options, name) not in (None, False):
+            parser.error(f"--{name} goes {use}")
+
+
+def _run_seeds(options: argparse.Namespace) -> int:
+    first = 1 if options.first is None else options.first
+    seeds = range(first, first + (50 if options.seeds is None else options.seeds))
     began = time.monotonic()
-    if options.jobs > 1:
+    if options.jobs is not None and options.jobs > 1:
         with ProcessPoolExecutor(options.jobs) as pool:
             failed = _tell(pool.map(run_seed, seeds), len(seeds), options.verbose)
     else:

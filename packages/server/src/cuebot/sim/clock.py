@@ -24,6 +24,11 @@ class Clock:
         self._number += 1
         heapq.heappush(self._queue, (self.now_us + max(int(delay_us), 0), self._number, action))
 
+    @property
+    def next_us(self) -> int | None:
+        """When the next action is due; None where there is none."""
+        return self._queue[0][0] if self._queue else None
+
     def step(self) -> None:
         """Go to the next action and do it."""
         self.now_us, _, action = heapq.heappop(self._queue)

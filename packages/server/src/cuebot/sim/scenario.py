@@ -1,0 +1,141 @@
+"""What a scenario says: which hosts there are, which shows, and what they submit when.
+
+`scenario_reader` makes one from YAML; docs/reference/scenarios.md describes every key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cuebot.domain.units import CoreUnits, KiB, Micros
+from cuebot.sim.scenario_arrivals import Arrivals, scaled_count
+from cuebot.sim.scenario_times import Times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostKind:
+    """Hosts that are alike."""
+
+    name: str
+    count: int
+    cores: int
+    memory: KiB
+    gpus: int
+    tags: tuple[str, ...]
+    allocation: str
+    boot_delay: Times | None
+    """From the start, or from a return, until the first report; None is at once."""
+    lifetime: Times | None
+    """How long a host stays until it vanishes with everything that it runs; None is for ever."""
+    returns_after: Times | None
+    """How long a host that vanished stays away; None is for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What a show may use of an allocation."""
+
+    allocation: str
+    size: CoreUnits
+    burst: CoreUnits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowPlan:
+    """A show and its subscriptions."""
+
+    name: str
+    shares: tuple[Share, ...]
+
+    @property
+    def size(self) -> int:
+        """What all its shares add up to, in core units."""
+        return sum(share.size for share in self.shares)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPlan:
+    """One layer of every job of a kind."""
+
+    name: str
+    frames: int
+    cores: CoreUnits
+    """0 asks for a whole host."""
+    memory: KiB
+    gpus: int
+    tags: tuple[str, ...]
+    time: Times
+    failure_rate: float
+    """The part of all runs that fails."""
+    retries: int
+    after: tuple[str, ...]
+    """Layers that must be complete before any frame starts."""
+    after_frames: tuple[str, ...]
+    """Layers of which the frame with the same number must have succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKind:
+    """Jobs that are alike, and when they come. Each of its shows gets arrivals of its own."""
+
+    name: str
+    shows: tuple[str, ...]
+    priority: int
+    max_cores: CoreUnits
+    """-1 is no maximum."""
+    arrivals: Arrivals
+    layers: tuple[LayerPlan, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A farm, the work that comes to it, and for how long to watch."""
+
+    name: str
+    summary: str
+    seed: int
+    duration_us: Micros
+    start_hour: int
+    """Hour of the day at the start."""
+    report_interval_us: Micros
+    """Time between two rows of the report."""
+    host_report_us: Micros
+    """How often each host reports to the server."""
+    plan_interval_us: Micros
+    """The server plans at most once in this time."""
+    hosts: tuple[HostKind, ...]
+    shows: tuple[ShowPlan, ...]
+    jobs: tuple[JobKind, ...]
+
+    @property
+    def host_count(self) -> int:
+        """All hosts."""
+        return sum(kind.count for kind in self.hosts)
+
+    @property
+    def core_count(self) -> int:
+        """The cores of all hosts."""
+        return sum(kind.count * kind.cores for kind in self.hosts)
+
+    def scaled(self, factor: float) -> Scenario:
+        """The same farm, larger or smaller: hosts, shares and the numbers of jobs, each at least one."""
+        shows = [
+            replace(
+                show,
+                shares=tuple(
+                    replace(
+                        share,
+                        size=CoreUnits(scaled_count(share.size // 100, factor) * 100),
+                        burst=CoreUnits(scaled_count(share.burst // 100, factor) * 100),
+                    )
+                    for share in show.shares
+                ),
+            )
+            for show in self.shows
+        ]
+        return replace(
+            self,
+            hosts=tuple(replace(kind, count=scaled_count(kind.count, factor)) for kind in self.hosts),
+            shows=tuple(shows),
+            jobs=tuple(replace(kind, arrivals=kind.arrivals.scaled(factor)) for kind in self.jobs),
+        )

@@ -1,0 +1,98 @@
+"""What is counted while a scenario runs, from what simulated hosts truly do and not from the server's books."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+from cuebot.sim.scenario import Scenario
+
+
+class Level:
+    """A number that goes up and down, and its exact integral over time."""
+
+    __slots__ = ("_since_us", "_total", "value")
+
+    def __init__(self, now_us: int) -> None:
+        self.value = 0
+        self._total = 0
+        self._since_us = now_us
+
+    def change(self, by: int, now_us: int) -> None:
+        """Go up, or down by a negative number."""
+        self._total += self.value * (now_us - self._since_us)
+        self._since_us = now_us
+        self.value += by
+
+    def total(self, now_us: int) -> int:
+        """Value times microseconds up to now."""
+        return self._total + self.value * (now_us - self._since_us)
+
+
+@dataclass(slots=True)
+class Sample:
+    """The farm in one interval of the report. Levels are integrals of core units over microseconds."""
+
+    end_us: int
+    bookable: int
+    busy: dict[str, int]
+    """By show."""
+    waiting: dict[str, int]
+    """Frames that wait for a host at the end of the interval, by show."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Runs and frames of one show."""
+
+    started: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    lost: int = 0
+    """With a host that vanished."""
+    dead: int = 0
+    """Frames that failed too often."""
+    core_us_succeeded: int = 0
+    core_us_failed: int = 0
+    core_us_lost: int = 0
+
+
+@dataclass(slots=True)
+class Measures:
+    """Everything that the report is made of. Waits and makespans in microseconds."""
+
+    scenario: Scenario
+    start_us: int
+    bookable: Level = field(init=False)
+    busy: dict[str, Level] = field(init=False)
+    tallies: dict[str, Tally] = field(init=False)
+    waits: dict[tuple[str, int], array[int]] = field(default_factory=dict)
+    """From being ready to the first start of each frame, by show and priority."""
+    jobs: dict[str, int] = field(default_factory=dict)
+    """Jobs that were submitted, by kind."""
+    makespans: dict[str, array[int]] = field(default_factory=dict)
+    """Of jobs that are complete, by kind."""
+    samples: list[Sample] = field(default_factory=list)
+    hosts_vanished: int = 0
+
+    def __post_init__(self) -> None:
+        names = [show.name for show in self.scenario.shows]
+        self.bookable = Level(self.start_us)
+        self.busy = {name: Level(self.start_us) for name in names}
+        self.tallies = {name: Tally() for name in names}
+        for kind in self.scenario.jobs:
+            self.jobs[kind.name] = 0
+            self.makespans[kind.name] = array("q")
+
+    def waited(self, show: str, priority: int, wait_us: int) -> None:
+        """A frame starts for the first time."""
+        key = (show, priority)
+        if key not in self.waits:
+            self.waits[key] = array("q")
+        self.waits[key].append(wait_us)
+
+    def sample(self, now_us: int, waiting: dict[str, int]) -> None:
+        """End an interval; one without length is none."""
+        if now_us > (self.samples[-1].end_us if self.samples else self.start_us):
+            busy = {name: level.total(now_us) for name, level in self.busy.items()}
+            self.samples.append(Sample(now_us, self.bookable.total(now_us), busy, waiting))
