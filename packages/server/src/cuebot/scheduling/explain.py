@@ -30,6 +30,7 @@ from cuebot.scheduling.eligibility import (
     tag_mask,
 )
 from cuebot.scheduling.licences import Licences
+from cuebot.scheduling.outlook import outlook
 from cuebot.scheduling.policy import Policies, Policy
 
 _GIB = 1_048_576
@@ -42,7 +43,7 @@ class Reason:
     code: str
     count: int
     counts: str
-    """What is counted: `hosts`, `frames`, `depends`, or nothing."""
+    """What is counted: `hosts`, `frames`, `depends`, `jobs`, `shows`, or nothing."""
     text: str
     remedy: str = ""
 
@@ -230,19 +231,47 @@ def _host_reasons(
     if not needs.gpus:
         kept = kept_for_gpus(farm, gpu_work(farm, now_us))
         rule_out("KEPT_FOR_GPUS", ~kept, "are kept for frames that wait for a GPU")
+    notes: list[Reason] = []
     broken = [f"{policy.name}: {why}" for policy in policies for why in policy.failures.values()]
     if broken:
-        reasons.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
+        notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
     memory = f"{needs.memory / _GIB:.1f} GB"
     cores = "a whole host" if needs.whole_host else f"{cores_from_units(needs.cores):g} cores"
     wanted = f"{cores} and {memory}" + (f" and {needs.gpus} GPUs" if needs.gpus else "")
     rule_out("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", "ask for less of what they lack")
     rule_out("BUSY", fits_now(farm, needs), f"have no room for {wanted} now")
+    if needs.memory > layer.min_memory:
+        asked, learned = f"{layer.min_memory / _GIB:.1f} GB", f"{needs.memory / _GIB:.1f} GB"
+        text = f"its frames needed more than the {asked} that it asks for, so that {learned} are reserved"
+        notes.append(Reason("MEMORY_LEARNED", 0, "", text, f"ask for {learned}, or switch its memory optimizer off"))
     usable = int(left.sum())
     if usable:
-        return [] if not reasons else [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons]
+        return [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons, *notes] if reasons else []
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    return [Reason(r.code, r.count, r.counts, f"{r.count} of {hosts} hosts {r.text}", r.remedy) for r in heaviest]
+    told = [Reason(r.code, r.count, r.counts, f"{r.count} of {hosts} hosts {r.text}", r.remedy) for r in heaviest]
+    if any(reason.code == "BUSY" for reason in reasons):
+        notes += _turn(farm, job, needs, now_us)
+    return told + notes
+
+
+def _turn(farm: Farm, job: Job, needs: Demand, now_us: int) -> list[Reason]:
+    """What is ahead in the order while all hosts that would do are busy."""
+    before = outlook(farm, job, needs, now_us)
+    found = []
+    if before.shows:
+        text = f"{before.shows} shows are further under their share of hosts that both may use"
+        found.append(Reason("SHARE", before.shows, "shows", text, "raise the size of the show's subscription (-size)"))
+    if before.jobs:
+        text = f"{before.jobs} jobs of the show with {before.frames} ready frames come first"
+        if before.wait_s is not None:
+            text += f"; they should have started in about {_duration(before.wait_s)}"
+        higher = f"`cueadmin -priority {job.name} {before.highest_priority + 1}` puts it before them"
+        found.append(Reason("AHEAD", before.jobs, "jobs", text, higher))
+    return found
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
 
 
 _HOST_TEXTS = {
