@@ -47,6 +47,8 @@ class BenchFarm:
             Micros(NOW_US), lambda: str(uuid.UUID(int=random_ids.getrandbits(128), version=4)), Micros(NOW_US)
         )
         self.do(c.Seed())
+        (subscription,) = self.farm.subscriptions.values()
+        self.do(c.Change("subscription", subscription.id, {"burst": 100_000_000}))
         for number in range(hosts):
             self._host(f"host{number:05}")
         before = psutil.Process().memory_info().rss
@@ -139,7 +141,7 @@ def whole_farm() -> Iterator[Figure]:
         bench.do(c.Book(tuple(found.bookings)))
         refilled.append(time.perf_counter() - began)
     yield Figure("pass after 100 completions, that farm saturated: plan", 1000 * statistics.median(taken), "ms", 10)
-    yield Figure("... plan and book", 1000 * statistics.median(refilled), "ms", 10)
+    yield Figure("... plan and book", 1000 * statistics.median(refilled), "ms")
     began = time.perf_counter()
     plan(bench.farm, NOW_US, SLICE)
     yield Figure("pass when nothing fits, that farm saturated", 1000 * (time.perf_counter() - began), "ms", 10)

@@ -52,7 +52,7 @@ def test_only_one_host_is_reserved_on_a_small_farm() -> None:
         index = next(i for i in running(farm) if farm.farm.hosts[farm.run_of("narrow/render", i).host_id].name == host)
         farm.finish("narrow/render", index)
     assert len(farm.plan()) == 1
-    assert reasons(farm, farm.layer("narrow/render")) == {"RESERVED": 1, "BUSY": 1}
+    assert reasons(farm, farm.layer("narrow/render")) == {"RESERVED": 1, "BUSY": 1, "AHEAD": 1}
 
 
 def test_a_frame_that_ends_in_time_runs_on_a_reserved_host() -> None:

@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 
 from cuebot.app.clock import Clock
+from cuebot.app.policies import PolicyUnusable, installed_policies
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
@@ -68,9 +69,10 @@ class FarmServer:
         _check_free(options.grpc, "gRPC", "--grpc")
         _check_free(options.http, "HTTP", "--http")
         try:
+            policies = installed_policies()
             self._journal = SqlJournal(options.database)
             rows, last_seq = self._journal.load()
-        except JournalUnusable as error:
+        except (JournalUnusable, PolicyUnusable) as error:
             raise CannotStart(str(error)) from error
         core = Core(
             load_farm(rows, clock.now_us()),
@@ -78,6 +80,7 @@ class FarmServer:
             started_us=clock.now_us(),
             new_id=lambda: str(uuid.uuid4()),
             settings=Settings(log_root=str(options.log_root)),
+            policies=policies,
         )
         gc.freeze()  # what was loaded stays: going through a million objects for garbage would hold the loop for 100 ms
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)

@@ -261,8 +261,17 @@ class Layer:
     runs: dict[int, str] = derived(dict)
     """Frame index to the id of the run that is not known to have ended."""
     reserved_cores: CoreUnits = derived(int)
+    learned_memory: KiB = volatile(KiB(0))
+    """What is reserved instead of `min_memory`, where that is less; 0 while nothing is learned."""
+    learned_from: int = volatile(0)
+    """How many runs had succeeded when it was learned."""
     avoided_until_us: dict[int, int] = derived(dict)
     """Rows of hosts where a frame failed, and until when they are avoided; telemetry."""
+
+    @property
+    def reserved_memory(self) -> KiB:
+        """What the next frame gets: what the layer asks for, or what its frames were seen to need if that is more."""
+        return max(self.min_memory, self.learned_memory) if self.memory_optimizer else self.min_memory
 
     @property
     def complete(self) -> bool:

@@ -46,7 +46,7 @@ class Demand:
         """The demand of a layer's next frame."""
         return cls(
             layer.min_cores,
-            layer.min_memory,
+            layer.reserved_memory,
             layer.min_gpus,
             layer.min_gpu_memory,
             layer.tags,

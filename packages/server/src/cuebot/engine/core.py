@@ -6,7 +6,7 @@ The asyncio engine and the simulator drive the same Core. One batch is open at a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_
 from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
 from cuebot.engine.rows import take_dirty
 from cuebot.scheduling.plan import plan
+from cuebot.scheduling.policy import Policy
 
 SYSTEM = c.Envelope(actor="system", origin="engine")
 
@@ -93,10 +94,12 @@ class Core:
         settings: Settings | None = None,
         limits: Limits = DEFAULT_LIMITS,
         authorize: Authorize = allow_all,
+        policies: Sequence[Policy] = (),
     ) -> None:
         self.farm = farm
         self.settings = settings or Settings()
         self.limits = limits
+        self.policies = policies
         self.counters = Counters()
         self.plan_wanted = True
         self.sound = True
@@ -242,7 +245,7 @@ class Core:
             self.plan_wanted = False
             return 0
         self.counters.plans += 1
-        found = plan(self.farm, now_us, budget)
+        found = plan(self.farm, now_us, budget, self.policies)
         observe_reservations(self.farm, found.reserved)
         self.plan_wanted = found.exhausted
         if found.bookings:

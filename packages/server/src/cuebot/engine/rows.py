@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cuebot.domain.apply import hold_by, index_depend, index_job, index_layer, index_proc, index_thing, initial_frames
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.frames import COLUMNS, Frames, IndexArray
+from cuebot.domain.learned_memory import learn_memory, worth_learning
 from cuebot.domain.nouns import NOUNS, stored_values
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import Micros
@@ -103,5 +104,9 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
                 thing.unanswered_us = Micros(now_us)  # whoever ran before may just have sent it
             else:
                 index_thing(farm, kind, thing)
+    for layer_id in list(farm.ready):
+        layer = farm.layers[layer_id]
+        if worth_learning(layer) and learn_memory(layer, farm.hosts_table):
+            farm.requeue(farm.jobs[layer.job_id])
     farm.dirty.frames.clear()
     return farm

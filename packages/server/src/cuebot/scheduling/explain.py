@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,8 @@ from cuebot.scheduling.eligibility import (
     tag_mask,
 )
 from cuebot.scheduling.licences import Licences
+from cuebot.scheduling.outlook import outlook
+from cuebot.scheduling.policy import Policies, Policy
 
 _GIB = 1_048_576
 
@@ -40,7 +43,7 @@ class Reason:
     code: str
     count: int
     counts: str
-    """What is counted: `hosts`, `frames`, `depends`, or nothing."""
+    """What is counted: `hosts`, `frames`, `depends`, `jobs`, `shows`, or nothing."""
     text: str
     remedy: str = ""
 
@@ -54,7 +57,7 @@ class Explanation:
     reasons: tuple[Reason, ...]
 
 
-def explain_layer(farm: Farm, layer: Layer, now_us: int) -> Explanation:
+def explain_layer(farm: Farm, layer: Layer, now_us: int, policies: Sequence[Policy] = ()) -> Explanation:
     """Why the frames of a layer that are not done do not run."""
     job = farm.jobs[layer.job_id]
     counts = layer.counts
@@ -71,13 +74,13 @@ def explain_layer(farm: Farm, layer: Layer, now_us: int) -> Explanation:
         )
     reasons += _depend_reasons(farm, job, layer)
     if counts[FrameState.WAITING]:
-        reasons += _waiting_reasons(farm, job, layer, now_us)
+        reasons += _waiting_reasons(farm, job, layer, now_us, policies)
     return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))
 
 
-def explain_job(farm: Farm, job: Job, now_us: int) -> tuple[str, list[Explanation]]:
+def explain_job(farm: Farm, job: Job, now_us: int, policies: Sequence[Policy] = ()) -> tuple[str, list[Explanation]]:
     """A sentence on the job, and why each layer waits."""
-    explanations = [explain_layer(farm, layer, now_us) for layer in farm.layers_of(job)]
+    explanations = [explain_layer(farm, layer, now_us, policies) for layer in farm.layers_of(job)]
     blocked = job_reason(farm, job)
     if blocked:
         return _blocked(farm, job, blocked).text, explanations
@@ -129,7 +132,7 @@ def _depend_reason(farm: Farm, depend: Depend, layer: Layer) -> Reason:
     return Reason("DEPEND_" + depend.type.name, held, "frames", f"{held} frames wait for {what}", remedy)
 
 
-def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int) -> list[Reason]:
+def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int, policies: Sequence[Policy]) -> list[Reason]:
     blocked = job_reason(farm, job)
     if blocked:
         return [_blocked(farm, job, blocked)]
@@ -154,7 +157,7 @@ def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int) -> list[Re
     limit = Licences(farm).full(needs)
     if limit is not None:
         return [_limit_reason(farm, limit)]
-    return _host_reasons(farm, job, layer, needs, now_us)
+    return _host_reasons(farm, job, layer, needs, now_us, policies)
 
 
 def _limit_reason(farm: Farm, limit: Limit) -> Reason:
@@ -164,7 +167,9 @@ def _limit_reason(farm: Farm, limit: Limit) -> Reason:
     return Reason("LIMIT", count, what, text, "raise the limit's maximum, or wait until one ends")
 
 
-def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int) -> list[Reason]:
+def _host_reasons(
+    farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int, policies: Sequence[Policy]
+) -> list[Reason]:
     """Each host is counted once, under the first constraint that rules it out."""
     table, n = farm.hosts_table, farm.hosts_table.size
     left = table.present[:n].copy()
@@ -211,6 +216,9 @@ def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int
     quarantine = "are in quarantine: frames of several jobs failed there in a row"
     rule_out("QUARANTINED", table.quarantined_until_us[:n] <= now_us, quarantine, "look at the host's failures")
     rule_out("HOST_REFUSES", table.refused_until_us[:n] <= now_us, "refused a launch and are left alone for a while")
+    allowed = Policies(farm, policies, now_us).allowed(needs)
+    if allowed is not None:
+        rule_out("POLICY", allowed, f"are ruled out by policy ({', '.join(policy.name for policy in policies)})")
     off = np.ones(n, dtype=np.bool_)
     off[list(avoided_rows(farm, layer, needs, now_us))] = False
     rule_out("FAILED_THERE", off, "failed a frame of this layer within 30 minutes")
@@ -223,16 +231,47 @@ def _host_reasons(farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int
     if not needs.gpus:
         kept = kept_for_gpus(farm, gpu_work(farm, now_us))
         rule_out("KEPT_FOR_GPUS", ~kept, "are kept for frames that wait for a GPU")
+    notes: list[Reason] = []
+    broken = [f"{policy.name}: {why}" for policy in policies for why in policy.failures.values()]
+    if broken:
+        notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
     memory = f"{needs.memory / _GIB:.1f} GB"
     cores = "a whole host" if needs.whole_host else f"{cores_from_units(needs.cores):g} cores"
     wanted = f"{cores} and {memory}" + (f" and {needs.gpus} GPUs" if needs.gpus else "")
     rule_out("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", "ask for less of what they lack")
     rule_out("BUSY", fits_now(farm, needs), f"have no room for {wanted} now")
+    if needs.memory > layer.min_memory:
+        asked, learned = f"{layer.min_memory / _GIB:.1f} GB", f"{needs.memory / _GIB:.1f} GB"
+        text = f"its frames needed more than the {asked} that it asks for, so that {learned} are reserved"
+        notes.append(Reason("MEMORY_LEARNED", 0, "", text, f"ask for {learned}, or switch its memory optimizer off"))
     usable = int(left.sum())
     if usable:
-        return [] if not reasons else [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons]
+        return [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons, *notes] if reasons else []
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    return [Reason(r.code, r.count, r.counts, f"{r.count} of {hosts} hosts {r.text}", r.remedy) for r in heaviest]
+    told = [Reason(r.code, r.count, r.counts, f"{r.count} of {hosts} hosts {r.text}", r.remedy) for r in heaviest]
+    if any(reason.code == "BUSY" for reason in reasons):
+        notes += _turn(farm, job, needs, now_us)
+    return told + notes
+
+
+def _turn(farm: Farm, job: Job, needs: Demand, now_us: int) -> list[Reason]:
+    """What is ahead in the order while all hosts that would do are busy."""
+    before = outlook(farm, job, needs, now_us)
+    found = []
+    if before.shows:
+        text = f"{before.shows} shows are further under their share of hosts that both may use"
+        found.append(Reason("SHARE", before.shows, "shows", text, "raise the size of the show's subscription (-size)"))
+    if before.jobs:
+        text = f"{before.jobs} jobs of the show with {before.frames} ready frames come first"
+        if before.wait_s is not None:
+            text += f"; they should have started in about {_duration(before.wait_s)}"
+        higher = f"`cueadmin -priority {job.name} {before.highest_priority + 1}` puts it before them"
+        found.append(Reason("AHEAD", before.jobs, "jobs", text, higher))
+    return found
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
 
 
 _HOST_TEXTS = {

@@ -8,7 +8,7 @@ group has it. Then the higher priority is first, then the older job.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,37 +35,56 @@ class JobWork:
     """It is its turn only until its group has its minimum of cores."""
 
 
-_Head = tuple[int, bool, Entry, int, int]
-"""Tier, not for a minimum, entry, number of the queue, place in the queue: the smallest is next."""
+_Head = tuple[int, bool, float, Entry, int, int]
+"""Tier, not for a minimum, a policy's rank, entry, number of the queue, place in it: the smallest is next."""
 
 
 def jobs_in_order(
-    farm: Farm, show_id: str, may_fit: Callable[[Queue, str], bool], below_minimum: Callable[[str], bool]
+    farm: Farm,
+    show_id: str,
+    may_fit: Callable[[Queue, str], bool],
+    below_minimum: Callable[[str], bool],
+    ranks: Mapping[str, float] | None = None,
 ) -> Iterator[JobWork]:
     """A show's jobs with ready layers; a queue is left as soon as its demand fits nowhere.
 
     `may_fit` is asked for a queue and the id of the job whose turn it is. `below_minimum` says of a group that it holds
-    less than its minimum. A job of such a group comes twice.
+    less than its minimum. A job of such a group comes twice. `ranks` are what policies say of jobs, the lowest first.
     """
     queues = list(farm.ready.of_show.get(show_id, {}).values())
+    entries = [queue.entries for queue in queues]
+
+    def rank_of(entry: Entry) -> float:
+        return ranks.get(entry.job_id, 0.0) if ranks is not None else 0.0
+
+    if ranks is not None:
+        entries = [
+            sorted(some, key=lambda e: (tier_of(-e.precedence), ranks.get(e.job_id, 0.0), e)) for some in entries
+        ]
+
+    def head(number: int, place: int, *, not_for_minimum: bool) -> _Head:
+        entry = entries[number][place]
+        rank = ranks.get(entry.job_id, 0.0) if ranks is not None else 0.0
+        return tier_of(-entry.precedence), not_for_minimum, rank, entry, number, place
+
     heads: list[_Head] = []
     for number, queue in enumerate(queues):
-        heads.append(_head(queue, number, 0, for_minimum=False))
+        heads.append(head(number, 0, not_for_minimum=True))
         if below_minimum(queue.group_id):
-            heads.append(_head(queue, number, 0, for_minimum=True))
+            heads.append(head(number, 0, not_for_minimum=False))
     heapq.heapify(heads)
     while heads:
-        _, not_for_minimum, entry, _, _ = heads[0]
+        _, not_for_minimum, _, entry, _, _ = heads[0]
         demands = []
-        while heads and heads[0][1] is not_for_minimum and heads[0][2].job_id == entry.job_id:
-            number, place = heads[0][3:]
+        while heads and heads[0][1] is not_for_minimum and heads[0][3].job_id == entry.job_id:
+            number, place = heads[0][4:]
             queue = queues[number]
             if not may_fit(queue, entry.job_id) or not (not_for_minimum or below_minimum(queue.group_id)):
                 heapq.heappop(heads)
                 continue
             demands.append(queue.demand)
-            if place + 1 < len(queue.entries):
-                heapq.heapreplace(heads, _head(queue, number, place + 1, for_minimum=not not_for_minimum))
+            if place + 1 < len(entries[number]):
+                heapq.heapreplace(heads, head(number, place + 1, not_for_minimum=not_for_minimum))
             else:
                 heapq.heappop(heads)
         if demands:
@@ -74,8 +93,3 @@ def jobs_in_order(
                 keyed.sort(key=lambda layer: layer[0])
             layers = [(farm.layers[id], demand) for _, id, demand in keyed]
             yield JobWork(farm.jobs[entry.job_id], layers, for_minimum=not not_for_minimum)
-
-
-def _head(queue: Queue, number: int, place: int, *, for_minimum: bool) -> _Head:
-    entry = queue.entries[place]
-    return tier_of(-entry.precedence), not for_minimum, entry, number, place

@@ -12,6 +12,7 @@ from cuebot.domain.ready import Demand
 from cuebot.domain.units import CoreUnits
 from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable
 from cuebot.scheduling.licences import Licences
+from cuebot.scheduling.policy import Policies
 from cuebot.scheduling.reservations import BACKFILL_TRIES, HOSTS_PER_RESERVATION, free_at_us, nearest
 
 Rows = npt.NDArray[np.int64]
@@ -75,9 +76,17 @@ class Places:
     What a host has left only shrinks within a pass, so a host that was too small once is never looked at again.
     """
 
-    def __init__(self, farm: Farm, idle: Idle, licences: Licences, allocation: Allocation, kept: Mask | None) -> None:
+    def __init__(
+        self,
+        farm: Farm,
+        idle: Idle,
+        licences: Licences,
+        policies: Policies,
+        allocation: Allocation,
+        kept: Mask | None,
+    ) -> None:
         """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
-        self._farm, self._idle, self._licences, self._kept = farm, idle, licences, kept
+        self._farm, self._idle, self._licences, self._policies, self._kept = farm, idle, licences, policies, kept
         self._hosts = idle.bookable & allocation_mask(farm, allocation.id)
         self._rows = np.flatnonzero(self._hosts & idle.open)
         self.reserved: dict[int, int | None] = {}
@@ -161,15 +170,19 @@ class Places:
 
     def _suits(self, demand: Demand) -> Mask:
         suits = open_mask(self._farm, demand)
-        return suits if demand.gpus or self._kept is None else suits & ~self._kept
+        if not demand.gpus and self._kept is not None:
+            suits = suits & ~self._kept
+        allowed = self._policies.allowed(demand)
+        return suits if allowed is None else suits & allowed
 
     def _best_last(self, demand: Demand) -> list[int]:
         rows = self._idle.fitting(self._rows[self._suits(demand)[self._rows]], demand)
-        with_gpus = self._idle.has_gpus[rows]
-        if demand.gpus or not with_gpus.any():
-            order = np.argsort(self._idle.cores[rows], kind="stable")
-        else:  # GPU hosts last: GPU work may come
-            order = np.lexsort((self._idle.cores[rows], with_gpus))
+        order = np.argsort(self._idle.cores[rows], kind="stable")
+        if not demand.gpus and self._idle.has_gpus[rows].any():  # GPU hosts last: GPU work may come
+            order = order[np.argsort(self._idle.has_gpus[rows[order]], kind="stable")]
+        ranks = self._policies.host_ranks(demand)
+        if ranks is not None:
+            order = order[np.argsort(ranks[rows[order]], kind="stable")]
         best: list[int] = rows[order][::-1].tolist()
         if demand.limits:
             best.sort(key=lambda row: -self._licences.missing(row, demand))

@@ -9,7 +9,7 @@ out of date.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +23,7 @@ from cuebot.scheduling.eligibility import avoided_rows, gpu_work, kept_for_gpus,
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places
+from cuebot.scheduling.policy import Policies, Policy
 from cuebot.scheduling.reservations import longest_us, waits_long
 from cuebot.scheduling.shares import Standing
 
@@ -38,11 +39,11 @@ class Plan:
     """Rows of the hosts that are kept free for wide frames, and the layers of those."""
 
 
-def plan(farm: Farm, now_us: int, budget: int) -> Plan:
-    """Places for at most `budget` waiting frames."""
+def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) -> Plan:
+    """Places for at most `budget` waiting frames, under the studio's policies."""
     if not farm.ready or budget <= 0:
         return Plan([], exhausted=False)
-    work = _Pass(farm, now_us, budget)
+    work = _Pass(farm, now_us, budget, policies)
     for allocation in sorted(farm.allocations.values(), key=farm.allocation_name):
         work.fill(allocation)
     return Plan(work.bookings, exhausted=len(work.bookings) >= budget, reserved=work.reserved)
@@ -51,11 +52,13 @@ def plan(farm: Farm, now_us: int, budget: int) -> Plan:
 class _Pass:
     """What this pass has booked so far, and what it leaves."""
 
-    def __init__(self, farm: Farm, now_us: int, budget: int) -> None:
+    def __init__(self, farm: Farm, now_us: int, budget: int, policies: Sequence[Policy]) -> None:
         self.farm, self.now_us, self.budget = farm, now_us, budget
         self.bookings: list[Booking] = []
         self.idle = Idle(farm, now_us)
         self.licences = Licences(farm)
+        self.policies = Policies(farm, policies, now_us)
+        self.job_ranks = self.policies.job_ranks()
         gpus = gpu_work(farm, now_us)
         self.kept = kept_for_gpus(farm, gpus) if gpus else None
         self.reserved: dict[int, str] = {}
@@ -69,7 +72,7 @@ class _Pass:
         """Book what fits into one allocation, always for the show that is furthest under its share."""
         if len(self.bookings) >= self.budget:
             return
-        places = Places(self.farm, self.idle, self.licences, allocation, self.kept)
+        places = Places(self.farm, self.idle, self.licences, self.policies, allocation, self.kept)
         if not places.any():
             return
         shows = []
@@ -101,7 +104,7 @@ class _Pass:
                 return False
             return places.fits(demand) or self._ahead_of_reservations(job_id, demand, places)
 
-        for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum):
+        for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum, self.job_ranks):
             yield from self._job(work, standing, places)
 
     def _ahead_of_reservations(self, job_id: str, demand: Demand, places: Places) -> bool:

@@ -46,7 +46,7 @@ def _takes(farm: Farm, host: Host, layer: Layer, room: int, now_us: int) -> bool
     idle_cores = host.cores - sum(proc.cores for proc in procs)
     idle_memory = host.memory - sum(proc.memory for proc in procs)
     needed = layer.min_cores if layer.min_cores > 0 else host.cores + layer.min_cores
-    if not 0 < needed <= room or idle_cores < needed or idle_memory < layer.min_memory:
+    if not 0 < needed <= room or idle_cores < needed or idle_memory < layer.reserved_memory:
         return False
     if layer.min_cores <= 0 and procs:
         return False

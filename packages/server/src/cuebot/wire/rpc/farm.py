@@ -23,10 +23,10 @@ class FarmInterface:
         if request.layer:
             found = farm.layers.get(request.layer)
             layer = found if found is not None and found.job_id == job.id else farm.layer_named(job, request.layer)
-            explained = explain_layer(farm, layer, now_us)
+            explained = explain_layer(farm, layer, now_us, call.engine.core.policies)
             summary, explanations = explained.summary, [explained]
         else:
-            summary, explanations = explain_job(farm, job, now_us)
+            summary, explanations = explain_job(farm, job, now_us, call.engine.core.policies)
         return farm_pb2.ExplainResponse(
             job_id=job.id,
             job_name=job.name,
