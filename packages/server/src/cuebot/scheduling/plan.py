@@ -111,11 +111,15 @@ class _Pass:
         """Nothing fits: whether reserved hosts may take something early. A wide frame gets a reservation here."""
         if places.reserved and places.may_backfill(demand):
             return True
+        self._reserve(job_id, demand, places, _NONE)
+        return False
+
+    def _reserve(self, job_id: str, demand: Demand, places: Places, avoided: frozenset[int]) -> None:
+        """Keep a host free for a job's next frame, if that is wide and has waited long."""
         waiting = waits_long(self.farm, job_id, demand, self.now_us)
-        row = places.reserve(demand) if waiting is not None else None
+        row = places.reserve(demand, avoided) if waiting is not None else None
         if row is not None and waiting is not None:
             self.reserved[row] = waiting.id
-        return False
 
     def _job(self, work: JobWork, standing: Standing, places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
@@ -145,6 +149,8 @@ class _Pass:
                     row = places.backfill(demand, self.now_us + longest)
             if row is None:
                 closed.add(layer.id)
+                if avoided.get(layer.id):
+                    self._reserve(job.id, demand, places, avoided[layer.id])
                 if len(closed) == len(layers):
                     return
                 continue
