@@ -11,9 +11,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
-
-import numpy as np
 
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
@@ -188,19 +187,13 @@ def _frames_in_order(
 
     The first `most` of each layer, because the other layers may have found no host when a layer's turn comes.
     """
-    waiting = []
-    for layer, _ in layers:
+    waiting: list[tuple[int, int, int]] = []
+    for place, (layer, _) in enumerate(layers):
         skipped = taken.get(layer.id, 0)
-        waiting.append(layer.frames.first_waiting(skipped + most)[skipped:])
-    if len(layers) == 1:
-        layer, demand = layers[0]
-        for index in waiting[0].tolist():
-            yield layer, demand, index
-        return
-    orders = np.concatenate([layer.frames.dispatch_order[w] for (layer, _), w in zip(layers, waiting, strict=True)])
-    places = np.repeat(np.arange(len(layers)), [len(w) for w in waiting])
-    indices = np.concatenate(waiting)
-    ranked = np.lexsort((indices, places, orders))
-    for place, index in zip(places[ranked].tolist(), indices[ranked].tolist(), strict=True):
+        indices = layer.frames.first_waiting(skipped + most)[skipped:]
+        orders = layer.frames.dispatch_order[indices].tolist()
+        waiting += zip(orders, repeat(place), indices.tolist(), strict=False)
+    waiting.sort()
+    for _, place, index in waiting:
         layer, demand = layers[place]
         yield layer, demand, index
