@@ -74,6 +74,25 @@ def test_a_frame_that_ends_in_time_runs_on_a_reserved_host() -> None:
     assert [proc.layer_id for proc in farm.plan()] == [farm.layer("short/render").id]
 
 
+def test_a_host_is_reserved_for_a_wide_frame_that_failed_on_an_idle_one() -> None:
+    """A wide frame that avoids the only idle host gets another one reserved."""
+    farm = SmallFarm()
+    for number in range(2):
+        farm.host(f"host{number}")
+    launch(farm, "testing", "wide", WHOLE, priority=2)
+    farm.plan()
+    (bad,) = {farm.farm.hosts[proc.host_id].name for proc in farm.farm.procs.values()}
+    (good,) = {"host0", "host1"} - {bad}
+    launch(farm, "testing", "narrow", layer_spec(range_text="1-1000", tags=(good,)))
+    farm.plan()
+    farm.finish("wide/wide", exit_status=1)
+    farm.wait(121)
+    for index in running(farm):
+        farm.finish("narrow/render", index)
+        farm.plan()
+    assert farm.farm.hosts[farm.run_of("wide/wide").host_id].name == good
+
+
 def test_a_higher_priority_still_comes_before_a_reservation() -> None:
     """A reservation keeps off only what comes after the wide frame."""
     farm = busy_farm()

@@ -127,7 +127,7 @@ class Frames:
         pieces: list[Places] = []
         while count > 0 and place < len(self):
             chunk = slice(place, place + stride) if in_place else self._by_order[place : place + stride]
-            found = np.flatnonzero(self.state[chunk] == _WAITING)[:count]
+            found = (self.state[chunk] == _WAITING).nonzero()[0][:count]
             if len(found):
                 if not pieces:
                     self._waiting_from = place + int(found[0])

@@ -136,12 +136,12 @@ class Places:
                 return row
         return None
 
-    def reserve(self, demand: Demand) -> int | None:
-        """Keep a host free for a wide frame that fits nowhere. Returns its row, if there is one."""
+    def reserve(self, demand: Demand, avoided: frozenset[int]) -> int | None:
+        """Keep a host free for a wide frame that fits nowhere else. Returns its row, if there is one."""
         if len(self.reserved) >= max(1, int(self._hosts.sum()) // HOSTS_PER_RESERVATION):
             return None
         candidates = self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
-        candidates[list(self.reserved)] = False
+        candidates[[*self.reserved, *avoided]] = False
         if demand.limits:
             if self._licences.full(demand) is not None:
                 return None

@@ -11,9 +11,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
-
-import numpy as np
 
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
@@ -111,11 +110,15 @@ class _Pass:
         """Nothing fits: whether reserved hosts may take something early. A wide frame gets a reservation here."""
         if places.reserved and places.may_backfill(demand):
             return True
+        self._reserve(job_id, demand, places, _NONE)
+        return False
+
+    def _reserve(self, job_id: str, demand: Demand, places: Places, avoided: frozenset[int]) -> None:
+        """Keep a host free for a job's next frame, if that is wide and has waited long."""
         waiting = waits_long(self.farm, job_id, demand, self.now_us)
-        row = places.reserve(demand) if waiting is not None else None
+        row = places.reserve(demand, avoided) if waiting is not None else None
         if row is not None and waiting is not None:
             self.reserved[row] = waiting.id
-        return False
 
     def _job(self, work: JobWork, standing: Standing, places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
@@ -145,6 +148,8 @@ class _Pass:
                     row = places.backfill(demand, self.now_us + longest)
             if row is None:
                 closed.add(layer.id)
+                if avoided.get(layer.id):
+                    self._reserve(job.id, demand, places, avoided[layer.id])
                 if len(closed) == len(layers):
                     return
                 continue
@@ -182,19 +187,13 @@ def _frames_in_order(
 
     The first `most` of each layer, because the other layers may have found no host when a layer's turn comes.
     """
-    waiting = []
-    for layer, _ in layers:
+    waiting: list[tuple[int, int, int]] = []
+    for place, (layer, _) in enumerate(layers):
         skipped = taken.get(layer.id, 0)
-        waiting.append(layer.frames.first_waiting(skipped + most)[skipped:])
-    if len(layers) == 1:
-        layer, demand = layers[0]
-        for index in waiting[0].tolist():
-            yield layer, demand, index
-        return
-    orders = np.concatenate([layer.frames.dispatch_order[w] for (layer, _), w in zip(layers, waiting, strict=True)])
-    places = np.repeat(np.arange(len(layers)), [len(w) for w in waiting])
-    indices = np.concatenate(waiting)
-    ranked = np.lexsort((indices, places, orders))
-    for place, index in zip(places[ranked].tolist(), indices[ranked].tolist(), strict=True):
+        indices = layer.frames.first_waiting(skipped + most)[skipped:]
+        orders = layer.frames.dispatch_order[indices].tolist()
+        waiting += zip(orders, repeat(place), indices.tolist(), strict=False)
+    waiting.sort()
+    for _, place, index in waiting:
         layer, demand = layers[place]
         yield layer, demand, index
