@@ -33,6 +33,7 @@ class StreamOfAgent:
         """Report success of each launch, in the message with its answer."""
         self.call = agent_pb2_grpc.AgentInterfaceStub(site.channel).Work(metadata=(("cuefarm-token", token),))
         self._reading: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()  # gRPC takes one message at a time
 
     async def open(self, **hello: str) -> StreamOfAgent:
         """Say hello, and keep what the server sends from then on."""
@@ -56,12 +57,12 @@ class StreamOfAgent:
 
     async def send(self, *, answers: dict[int, int] | None = None, succeeded: Any = ()) -> None:
         """Send one message."""
-        await self.call.write(
-            agent_pb2.FromAgent(
-                answers=[agent_pb2.Answer(order=order, code=code) for order, code in (answers or {}).items()],
-                outcomes=[outcome_of(run) for run in succeeded],
-            )
+        message = agent_pb2.FromAgent(
+            answers=[agent_pb2.Answer(order=order, code=code) for order, code in (answers or {}).items()],
+            outcomes=[outcome_of(run) for run in succeeded],
         )
+        async with self._writing:
+            await self.call.write(message)
 
     async def status(self) -> grpc.StatusCode:
         """Wait for the end, and return its status."""
