@@ -91,7 +91,7 @@ class Engine:
     # --- running --------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Work until cancelled. Raises JournalLost when the journal fails for too long."""
+        """Work until cancelled. Raises JournalLost when the journal fails for too long, FarmUnsound after a bug."""
         jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._schedule(), self._sweep()]
         try:
             async with asyncio.TaskGroup() as group:
@@ -99,7 +99,7 @@ class Engine:
                     group.create_task(job)
                 self._wake()
         except BaseExceptionGroup as failures:
-            lost = failures.subgroup(JournalLost)
+            lost = failures.subgroup((JournalLost, FarmUnsound))
             if lost is None:
                 raise
             raise lost.exceptions[0] from None
