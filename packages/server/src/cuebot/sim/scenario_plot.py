@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cuebot.sim.scenario_report import Interval, Report, duration_text
+from cuebot.sim.scenario_report import Interval, Report
 from cuebot.sim.scenario_text import clock_text
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ COLOURS: Final = (
 OTHERS: Final = "other shows"
 SHORTEST_S: Final = 0.5
 """Waits below this are drawn as this, since the axis is logarithmic."""
+TICKS: Final = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3_600: "1 h", 36_000: "10 h", 360_000: "100 h"}
 
 
 class PlotUnavailable(RuntimeError):
@@ -139,10 +140,10 @@ def _draw_waits(axes: Axes, report: Report, colours: dict[str, str]) -> None:
         axes.plot(median, place, "o", color=colour, markersize=6)
         axes.plot(p95, place, "|", color=colour, markersize=11, markeredgewidth=2)
     longest = max([waits.p95_s for _, waits, _ in rows], default=1)
-    ticks = [tick for tick in (1, 10, 60, 600, 3_600, 14_400, 86_400) if tick <= max(longest * 3, 60)]
+    ticks = [tick for tick in TICKS if tick <= max(longest * 1.6, 60)]
     axes.set_xscale("log")
-    axes.set_xlim(SHORTEST_S * 0.8, max(longest * 2, 60))
-    axes.set_xticks(ticks, [duration_text(tick) for tick in ticks])
+    axes.set_xlim(SHORTEST_S * 0.8, max(longest * 1.6, 60))
+    axes.set_xticks(ticks, [TICKS[tick] for tick in ticks])
     axes.minorticks_off()
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
