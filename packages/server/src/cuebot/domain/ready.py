@@ -68,6 +68,8 @@ class Entry(NamedTuple):
     precedence: int
     """The job's priority, negated: the smallest comes first."""
     submitted_us: int
+    job_name: str
+    """For jobs that were submitted together: ids say nothing that anybody could follow."""
     job_id: str
 
 
@@ -145,7 +147,7 @@ class Ready:
         queue = queues.get(key)
         if queue is None:
             queue = queues[key] = Queue(job.show_id, *key)
-        entry = Entry(-job.priority, job.submitted_us, job.id)
+        entry = Entry(-job.priority, job.submitted_us, job.name, job.id)
         insort(queue.entries, entry)
         self._queued[job.id, demand] = queue, entry
 

@@ -35,7 +35,7 @@ class Outlook:
 def outlook(farm: Farm, job: Job, demand: Demand, now_us: int) -> Outlook:
     """What comes before the next frame of a job with this demand."""
     here = open_mask(farm, demand)
-    place = Entry(-job.priority, job.submitted_us, job.id)
+    place = Entry(-job.priority, job.submitted_us, job.name, job.id)
     jobs: dict[str, None] = {}
     highest = job.priority
     for queue in farm.ready.of_show.get(job.show_id, {}).values():

@@ -77,12 +77,13 @@ class _Pass:
         shows = []
         for show_id in self.farm.ready.of_show:
             subscription_id = self.farm.subscription_of.get((show_id, allocation.id))
-            if subscription_id is not None and not show_reason(self.farm.shows[show_id]):
+            show = self.farm.shows[show_id]
+            if subscription_id is not None and not show_reason(show):
                 standing = Standing(self.farm.subscriptions[subscription_id], self.now_us)
-                shows.append((standing.over, show_id, standing, self._show(show_id, standing, places)))
+                shows.append((standing.over, show.name, standing, self._show(show_id, standing, places)))
         heapq.heapify(shows)
         while shows:
-            _, show_id, standing, bookings = shows[0]
+            _, name, standing, bookings = shows[0]
             booking = next(bookings, None)
             if booking is None:
                 heapq.heappop(shows)
@@ -92,7 +93,7 @@ class _Pass:
             if len(self.bookings) >= self.budget:
                 return
             if len(shows) > 1:
-                heapq.heapreplace(shows, (standing.over, show_id, standing, bookings))
+                heapq.heapreplace(shows, (standing.over, name, standing, bookings))
 
     def _show(self, show_id: str, standing: Standing, places: Places) -> Iterator[Booking]:
         """Bookings for a show, one at a time, until nothing of it fits."""
