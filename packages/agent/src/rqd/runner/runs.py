@@ -277,7 +277,8 @@ class Runs:
     def _complete(self, run: Run, pid: int) -> None:
         ending = self._platform.reap(pid)
         termination = run.termination
-        if self._is_closed and termination is None and ending.exit_signal in _STOP_SIGNALS:
+        ended_by_itself = termination is None or termination.cause == "exited"
+        if self._is_closed and ended_by_itself and ending.exit_signal in _STOP_SIGNALS:
             # Whoever stopped the agent (a service manager, Ctrl-C at the moment of a start) signalled the frame too.
             self._finish(run, "shutdown", SKIP_RETRY, 0, ending, kill_message="the agent was told to stop")
             return
