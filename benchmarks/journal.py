@@ -204,6 +204,7 @@ def finish_all(farm: Farm) -> Rows:
     for layer in farm.layers.values():
         frames, count = layer.frames, len(layer.frames)
         frames.state[:] = FrameState.SUCCEEDED
+        frames.own()
         frames.exit_status[:] = 0
         frames.start_us[:] = NOW_US + np.arange(count) * 1_000
         frames.stop_us[:] = frames.start_us + 60_000_000
