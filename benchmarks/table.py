@@ -47,7 +47,7 @@ def keep(figures: Sequence[Figure], root: Path) -> None:
     lines = [
         "# Figures",
         "",
-        f"Measured by `make bench` in one run on {machine}; such machines are noisy, so read them as",
+        f"Measured by `make bench` on {machine}; such machines are noisy, so read them as",
         "orders of magnitude.",
         "Missed goals are listed as measured.",
         "",
