@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import KiB
 
 if TYPE_CHECKING:
-    from cuebot.domain.nouns import Host
+    from cuebot.domain.nouns import Host, Proc
 
 FREE_MEMORY_FLOOR: Final = KiB(524_288)
 """A host that reports less free memory than 512 MiB gets nothing new (behaviour_dispatch 3.1)."""
@@ -27,6 +27,18 @@ Mask = npt.NDArray[np.bool_]
 """One truth a host row."""
 
 
+class Held(NamedTuple):
+    """What runs hold of a host."""
+
+    cores: int = 0
+    """Core units."""
+    memory: int = 0
+    """KiB."""
+    gpus: int = 0
+    gpu_memory: int = 0
+    """KiB of all its GPUs together."""
+
+
 class HostTable:
     """Columns by host row. Rows are never reused: a removed host's row is simply not bookable."""
 
@@ -38,6 +50,7 @@ class HostTable:
         self.memory = np.zeros(16, dtype=np.int64)
         self.idle_gpus = np.zeros(16, dtype=np.int64)
         self.gpus = np.zeros(16, dtype=np.int64)
+        self.idle_gpu_memory = np.zeros(16, dtype=np.int64)
         self.gpu_memory = np.zeros(16, dtype=np.int64)
         self.present = np.zeros(16, dtype=np.bool_)
         """Rows of hosts that were not removed."""
@@ -72,14 +85,15 @@ class HostTable:
         self.ids[host.row] = host.id
         self.forget_masks()
 
-    def refresh(self, host: Host, used: tuple[int, int, int]) -> None:
-        """Write a host's row again; `used` is what its procs hold: core units, KiB of memory, GPUs."""
+    def refresh(self, host: Host, held: Held) -> None:
+        """Write a host's row again; `held` is what its procs hold."""
         row = host.row
         self.cores[row], self.memory[row], self.gpus[row] = host.cores, host.memory, host.gpus
         self.gpu_memory[row] = host.gpu_memory
-        self.idle_cores[row] = host.cores - used[0]
-        self.idle_memory[row] = host.memory - used[1]
-        self.idle_gpus[row] = host.gpus - used[2]
+        self.idle_cores[row] = host.cores - held.cores
+        self.idle_memory[row] = host.memory - held.memory
+        self.idle_gpus[row] = host.gpus - held.gpus
+        self.idle_gpu_memory[row] = host.gpu_memory - held.gpu_memory
         self.refused_until_us[row] = host.refused_until_us
         self.quarantined_until_us[row] = host.quarantined_until_us
         self.probing[row] = len(host.failed_jobs) >= JOBS_TO_QUARANTINE
@@ -90,12 +104,21 @@ class HostTable:
         """Say anew whether a host may be booked at all; what its procs hold is as it was."""
         self.bookable[host.row] = not host.removed and not why_not_bookable(host)
 
-    def take(self, row: int, cores: int, memory: int, gpus: int) -> None:
-        """A run takes something from a host, or with negative numbers gives it back."""
-        self.idle_cores[row] -= cores
-        self.idle_memory[row] -= memory
-        if gpus:
-            self.idle_gpus[row] -= gpus
+    def take(self, row: int, proc: Proc) -> None:
+        """A run takes its part of a host."""
+        self.idle_cores[row] -= proc.cores
+        self.idle_memory[row] -= proc.memory
+        if proc.gpus or proc.gpu_memory:
+            self.idle_gpus[row] -= proc.gpus
+            self.idle_gpu_memory[row] -= proc.gpu_memory
+
+    def give_back(self, row: int, proc: Proc) -> None:
+        """A run that ended gives back what it took."""
+        self.idle_cores[row] += proc.cores
+        self.idle_memory[row] += proc.memory
+        if proc.gpus or proc.gpu_memory:
+            self.idle_gpus[row] += proc.gpus
+            self.idle_gpu_memory[row] += proc.gpu_memory
 
     def index_tags(self, host: Host, tags: frozenset[str]) -> None:
         """Say which tags, which operating systems and which allocation a host has."""
