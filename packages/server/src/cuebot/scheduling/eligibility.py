@@ -52,6 +52,11 @@ def room_under_cap(holder: Job | Group) -> int:
     return holder.max_cores - holder.reserved_cores if holder.max_cores >= 0 else NO_CAP
 
 
+def below_minimum(group: Group, booked: int = 0) -> bool:
+    """A group holds less than its minimum of cores, counting core units that a pass has booked for it so far."""
+    return group.reserved_cores + booked < group.min_cores
+
+
 def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
     """Core units that a show may still book in an allocation; None without a subscription."""
     id = farm.subscription_of.get((show_id, allocation.id))

@@ -18,7 +18,7 @@ from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Job, Layer
 from cuebot.domain.ready import Demand, Queue
-from cuebot.scheduling.eligibility import avoided_rows, gpu_work, kept_for_gpus, room_under_cap, show_reason
+from cuebot.scheduling.eligibility import avoided_rows, below_minimum, gpu_work, kept_for_gpus, room_under_cap
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places
@@ -76,11 +76,10 @@ class _Pass:
             return
         shows = []
         for show_id in self.farm.ready.of_show:
-            subscription_id = self.farm.subscription_of.get((show_id, allocation.id))
-            show = self.farm.shows[show_id]
-            if subscription_id is not None and not show_reason(show):
-                standing = Standing(self.farm.subscriptions[subscription_id], self.now_us)
-                shows.append((standing.over, show.name, standing, self._show(show_id, standing, places)))
+            standing = Standing.of(self.farm, show_id, allocation, self.now_us)
+            if standing is not None:
+                name = self.farm.shows[show_id].name
+                shows.append((standing.over, name, standing, self._show(show_id, standing, places)))
         heapq.heapify(shows)
         while shows:
             _, name, standing, bookings = shows[0]
@@ -169,8 +168,7 @@ class _Pass:
         return room
 
     def _below_minimum(self, group_id: str) -> bool:
-        group = self.farm.groups[group_id]
-        return group.reserved_cores + self.group_booked.get(group_id, 0) < group.min_cores
+        return below_minimum(self.farm.groups[group_id], self.group_booked.get(group_id, 0))
 
     def _group_room(self, group_id: str) -> int:
         room = self.group_room.get(group_id)
