@@ -5,7 +5,7 @@ Functions raise `opencue.exception.CueException` and its kinds. Names are exact;
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from opencue_proto import (
     comment_pb2,
@@ -189,12 +189,12 @@ def launchSpecAndWait(spec: str) -> list[Job]:
     return [Job(message) for message in call("job", "LaunchSpecAndWait", spec=spec).jobs.jobs]
 
 
-def explain(job: str, layer: Optional[str] = None) -> Any:
-    """Return why the frames of a job, or of one layer of it, wait: a cuefarm.v1 ExplainResponse.
+def explain(job: str, layer: Optional[str] = None, frame: Union[int, str, None] = None) -> Any:
+    """Return why the frames of a job, or of one layer or frame of it, wait: a cuefarm.v1 ExplainResponse.
 
-    Job and layer are named by name or id.
+    Job and layer are named by name or id, a frame by its number within a layer, its name or its id.
     """
-    return call("farm", "Explain", job=job, layer=layer or "")
+    return call("farm", "Explain", job=job, layer=layer or "", frame="" if frame is None else str(frame))
 
 
 # --- Layers and frames

@@ -254,6 +254,13 @@ def test_an_explanation_comes_as_the_servers_message(farm):
     assert farm.only("FarmInterface.Explain").layer == "beauty"
 
 
+def test_one_frame_is_explained_by_its_number(farm):
+    """api.explain takes a frame's number as a number, 0 too."""
+    farm.jobs["j"] = a_job("j")
+    opencue.api.explain("j", "beauty", 0)
+    assert farm.only("FarmInterface.Explain").frame == "0"
+
+
 def test_log_paths():
     """A job's folder, and a frame's file in it."""
     job = Job(a_job())

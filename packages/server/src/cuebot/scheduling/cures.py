@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain import commands as c
-from cuebot.domain.host_table import Mask
+from cuebot.domain.host_table import Mask, why_not_fit
 from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.nouns import Group, Job, Layer, Limit, Show, Subscription
 from cuebot.domain.ready import Demand
@@ -247,11 +247,16 @@ def higher_limit(view: View, limit: Limit, least: Units) -> Cure:
     return Cure(costs, step, lambda row: least <= least[row])
 
 
-def open_host(view: View, code: str) -> Cure | None:
-    """Make a host bookable that somebody closed; None where it is not closed by a person's word alone."""
+def open_host(view: View, code: str, closed: Mask) -> Cure | None:
+    """Make one of the closed hosts bookable; None where they are not closed by a person's word alone."""
     farm, n = view.farm, view.farm.hosts_table.size
     if code not in ("HOST_LOCKED", "HOST_REPAIR", "HOST_REBOOT_WHEN_IDLE"):
         return None
+    costs = np.full(n, np.inf)
+    for row in np.flatnonzero(closed).tolist():
+        host = farm.hosts[farm.hosts_table.ids[row]]
+        if (code == "HOST_LOCKED" or host.lock is LockState.OPEN) and not why_not_fit(host):
+            costs[row] = UNLOCK if code == "HOST_LOCKED" else FOR_FARM
 
     def step(row: int) -> Step:
         host = farm.hosts[farm.hosts_table.ids[row]]
@@ -266,7 +271,7 @@ def open_host(view: View, code: str) -> Cure | None:
         mask[row] = True
         return mask
 
-    return Cure(np.full(n, UNLOCK if code == "HOST_LOCKED" else FOR_FARM), step, covers)
+    return Cure(costs, step, covers)
 
 
 def gib(kib: KiB | int) -> str:

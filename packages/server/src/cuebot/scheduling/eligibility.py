@@ -17,22 +17,21 @@ NO_CAP: Final = 1 << 60
 """More core units than any farm has."""
 
 
-def job_reason(farm: Farm, job: Job) -> str:
-    """Why nothing of a job may be booked at all, as a reason code; empty when it may."""
+def job_reasons(farm: Farm, job: Job) -> list[str]:
+    """Everything for which nothing of a job may be booked at all, as reason codes."""
     if job.state is not JobState.PENDING:
-        return "JOB_" + job.state.name
-    if job.paused:
-        return "JOB_PAUSED"
-    return show_reason(farm.shows[job.show_id])
+        return ["JOB_" + job.state.name]
+    return (["JOB_PAUSED"] if job.paused else []) + show_reasons(farm.shows[job.show_id])
 
 
-def show_reason(show: Show) -> str:
-    """Why nothing of a show may be booked at all, as a reason code; empty when it may."""
-    if not show.active:
-        return "SHOW_INACTIVE"
-    if not show.booking_enabled:
-        return "SHOW_BOOKING_OFF"
-    return ""
+def show_reasons(show: Show) -> list[str]:
+    """Everything for which nothing of a show may be booked at all, as reason codes."""
+    return ([] if show.active else ["SHOW_INACTIVE"]) + ([] if show.booking_enabled else ["SHOW_BOOKING_OFF"])
+
+
+def may_book(show: Show) -> bool:
+    """Something of a show may be booked."""
+    return show.active and show.booking_enabled
 
 
 def room_under_caps(farm: Farm, job: Job) -> tuple[int, str]:
@@ -166,7 +165,7 @@ def gpu_work(farm: Farm, now_us: int) -> list[tuple[str, Demand]]:
     """Shows, and demands of theirs for GPUs, that only wait for a host."""
     found = []
     for show_id, queues in farm.ready.of_show.items():
-        if show_reason(farm.shows[show_id]):
+        if not may_book(farm.shows[show_id]):
             continue
         for queue in queues.values():
             room = room_under_cap(farm.groups[queue.group_id])

@@ -18,7 +18,7 @@ from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.scheduling.cures import gib
-from cuebot.scheduling.eligibility import fits_when_idle, job_reason
+from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.obstacles import Obstacle, blocked_job, obstacles
 from cuebot.scheduling.outlook import Outlook, outlook, soonest_s
 from cuebot.scheduling.policy import Policy
@@ -82,9 +82,9 @@ def explain_job(farm: Farm, job: Job, now_us: int, policies: Sequence[Policy] = 
     """A sentence on the job, and why each layer waits."""
     view = View(farm, now_us, policies)
     explanations = [explain_layer(farm, layer, now_us, view=view) for layer in farm.layers_of(job)]
-    blocked = job_reason(farm, job)
+    blocked = job_reasons(farm, job)
     if blocked:
-        return blocked_job(view, job, blocked).text, explanations
+        return blocked_job(view, job, blocked[0]).text, explanations
     done = job.counts[FrameState.SUCCEEDED] + job.counts[FrameState.EATEN]
     return (
         f"{done} of {sum(job.counts)} frames done, {job.counts[FrameState.RUNNING]} running,"

@@ -26,7 +26,7 @@ from cuebot.scheduling.eligibility import (
     facility_mask,
     fits_now,
     fits_when_idle,
-    job_reason,
+    job_reasons,
     os_mask,
     room_under_cap,
     tag_mask,
@@ -78,8 +78,7 @@ def takes(view: View, needs: Demand) -> Units:
 
 
 def _of_job(view: View, job: Job, layer: Layer) -> Iterator[Obstacle]:
-    blocked = job_reason(view.farm, job)
-    if blocked:
+    for blocked in job_reasons(view.farm, job):
         yield blocked_job(view, job, blocked)
     if layer.start_after_us > view.now_us:
         text = f"it may not start for another {(layer.start_after_us - view.now_us) // 1_000_000} s"
@@ -174,7 +173,7 @@ def _closed(view: View) -> Iterator[Obstacle]:
     table, n = view.farm.hosts_table, view.farm.hosts_table.size
     for code, mask in view.closed:
         text = _HOST_TEXTS.get(code, code.lower())
-        yield Obstacle(code, ~mask, text, cure=partial(cures.open_host, view, code))
+        yield Obstacle(code, ~mask, text, cure=partial(cures.open_host, view, code, mask))
     text = "are in quarantine: frames of several jobs failed there in a row"
     yield Obstacle("QUARANTINED", table.quarantined_until_us[:n] <= view.now_us, text, "look at the host's failures")
     text = "are on probation, and run the one frame that they may have"

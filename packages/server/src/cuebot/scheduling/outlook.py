@@ -44,6 +44,8 @@ class Outlook:
     """Shows with waiting frames that are further under their share, in some allocation where both may book."""
     passing_priority: int | None
     """The least priority that puts the job before all of them; None where none is, or no priority would."""
+    cores: float
+    """Cores of hosts that it could use, as far as they are its show's share."""
     wait_s: int | None
     """About how long until what is ahead in the show has started; None while too little has ended to tell."""
 
@@ -74,7 +76,7 @@ def outlook(view: View, job: Job, layer: Layer, demand: Demand) -> Outlook:
             continue
         first = min(first, precedence(entries[0], view.ranks, for_minimum=early))
         by_itself = _place(view, entries, plainly, for_minimum=False) if early and mine[1] else before
-        short = (group.min_cores - group.reserved_cores) // max(queue.demand.cores, 100) + 1
+        short = -((group.reserved_cores - group.min_cores) // max(queue.demand.cores, 1))
         place = 0
         while place < before and looked_at < JOBS_LOOKED_AT:
             entry, early_only = entries[place], place >= by_itself
@@ -99,7 +101,7 @@ def outlook(view: View, job: Job, layer: Layer, demand: Demand) -> Outlook:
     ahead = bool(jobs or own_frames)
     wait_s = int((scale * core_us + own_core_us) / cores / SECOND) if known and own_known and cores and ahead else None
     passing = _passing_priority(view, job, first) if jobs else None
-    return Outlook(len(jobs), len(for_minimum), int(frames * scale), own_frames, shows, passing, wait_s)
+    return Outlook(len(jobs), len(for_minimum), int(frames * scale), own_frames, shows, passing, cores, wait_s)
 
 
 def comes_before(view: View, other: Layer, layer: Layer) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Subscription
-from cuebot.scheduling.eligibility import show_reason
+from cuebot.scheduling.eligibility import may_book
 
 
 class Standing:
@@ -31,7 +31,7 @@ class Standing:
     def of(cls, farm: Farm, show_id: str, allocation: Allocation, now_us: int) -> Standing | None:
         """A show's standing; None where it may book nothing in the allocation, whatever it holds there."""
         id = farm.subscription_of.get((show_id, allocation.id))
-        if id is None or show_reason(farm.shows[show_id]):
+        if id is None or not may_book(farm.shows[show_id]):
             return None
         return cls(farm.subscriptions[id], now_us)
 
