@@ -240,7 +240,8 @@ def higher_limit(view: View, limit: Limit, least: Units) -> Cure:
 
     def step(row: int) -> Step:
         value = int(least[row])
-        text = f"raise limit {limit.name} from {limit.max_value} to {value}"
+        text = f"raise limit {limit.name} from {limit.max_value} to {value}:"
+        text += f" `opencue.api.findLimit({limit.name!r}).setMaxValue({value})`"
         frames = None if limit.per_host else 1
         return change("HIGHER_LIMIT", text, "limit", limit.id, max_value=value, frames=frames)
 
