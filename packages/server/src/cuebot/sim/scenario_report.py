@@ -11,7 +11,7 @@ import numpy as np
 
 from cuebot.domain.units import HOUR, MINUTE, SECOND
 from cuebot.sim.scenario import Scenario
-from cuebot.sim.scenario_measures import Measures, Sample
+from cuebot.sim.scenario_measures import LimitUse, Measures, Sample
 
 CORE_HOUR_UNITS = 100 * HOUR
 """Core units over microseconds in one core-hour."""
@@ -76,12 +76,40 @@ class JobFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitFigures:
+    """The use of one limit: frames, or hosts."""
+
+    counts: str
+    maximum: int
+    """At the end."""
+    mean: float
+    most: int
+    full_h: float
+    """Hours in which all of it was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """What a department held, in cores."""
+
+    show: str
+    group: str
+    min_cores: int
+    max_cores: int
+    """-1 is no maximum."""
+    mean_cores: float
+    most_cores: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunFigures:
     """Runs, and what they cost."""
 
     started: int
     succeeded: int
     failed: int
+    out_of_memory: int
+    """Of those that failed."""
     lost_with_hosts: int
     frames_dead: int
     """Frames that failed too often."""
@@ -121,6 +149,10 @@ class Report:
     shows: dict[str, ShowFigures]
     priorities: dict[int, Waits]
     jobs: dict[str, JobFigures]
+    limits: dict[str, LimitFigures]
+    groups: tuple[GroupFigures, ...]
+    actions: tuple[tuple[float, str], ...]
+    """What operators did, and after how many hours."""
     intervals: tuple[Interval, ...]
     speed: Speed | None = None
 
@@ -152,6 +184,7 @@ def make_report(measures: Measures, end_us: int) -> Report:
             started=sum(tally.started for tally in tallies),
             succeeded=sum(tally.succeeded for tally in tallies),
             failed=sum(tally.failed for tally in tallies),
+            out_of_memory=sum(tally.out_of_memory for tally in tallies),
             lost_with_hosts=sum(tally.lost for tally in tallies),
             frames_dead=sum(tally.dead for tally in tallies),
             core_hours_succeeded=sum(tally.core_us_succeeded for tally in tallies) / HOUR,
@@ -164,6 +197,9 @@ def make_report(measures: Measures, end_us: int) -> Report:
             for priority in sorted({priority for _, priority in measures.waits}, reverse=True)
         },
         jobs={kind.name: _jobs(measures.jobs[kind.name], measures.makespans[kind.name]) for kind in scenario.jobs},
+        limits={name: _limit(use, end_us, start_us) for name, use in measures.limits.items()},
+        groups=_groups(measures, end_us),
+        actions=tuple(((at_us - start_us) / HOUR, text) for at_us, text in measures.actions),
         intervals=intervals,
     )
 
@@ -218,6 +254,34 @@ def _contended(measures: Measures, show: str) -> tuple[int, int]:
             contended_us += after.end_us - before.end_us
             held += after.busy[show] - before.busy[show]
     return contended_us, held
+
+
+def _limit(use: LimitUse, end_us: int, start_us: int) -> LimitFigures:
+    return LimitFigures(
+        counts="hosts" if use.plan.per_host else "frames",
+        maximum=use.maximum,
+        mean=use.used.total(end_us) / (end_us - start_us),
+        most=use.used.most,
+        full_h=use.full.total(end_us) / HOUR,
+    )
+
+
+def _groups(measures: Measures, end_us: int) -> tuple[GroupFigures, ...]:
+    found = []
+    for show in measures.scenario.shows:
+        for group in show.groups:
+            held = measures.groups[show.name, group.name]
+            found.append(
+                GroupFigures(
+                    show=show.name,
+                    group=group.name,
+                    min_cores=group.min_cores // 100,
+                    max_cores=group.max_cores // 100 if group.max_cores >= 0 else -1,
+                    mean_cores=held.total(end_us) / 100 / (end_us - measures.start_us),
+                    most_cores=held.most / 100,
+                )
+            )
+    return tuple(found)
 
 
 def _waits(parts: Iterable[array[int]]) -> Waits:

@@ -27,6 +27,9 @@ def report_text(report: Report) -> str:
         *_priorities(report),
         "",
         *_jobs(report),
+        *_limits(report),
+        *_groups(report),
+        *_actions(report),
     ]
     if report.speed is not None:
         parts += ["", _speed(report.speed)]
@@ -89,6 +92,8 @@ def _runs(report: Report) -> list[str]:
     notes = []
     if report.hosts_vanished:
         notes.append(f"hosts vanished {report.hosts_vanished:,} times")
+    if runs.out_of_memory:
+        notes.append(f"{runs.out_of_memory:,} of those that failed ran out of memory")
     if runs.frames_dead:
         notes.append(f"{runs.frames_dead:,} frames failed too often and are dead")
     return [*table(("runs", "number", "core-hours", "of all"), rows), *notes]
@@ -143,6 +148,33 @@ def _jobs(report: Report) -> list[str]:
         for name, jobs in report.jobs.items()
     ]
     return table(("jobs", "submitted", "complete", "makespan median", "p95", "longest"), rows)
+
+
+def _limits(report: Report) -> list[str]:
+    rows = [
+        (name, use.counts, f"{use.maximum:,}", f"{use.mean:.1f}", f"{use.most:,}", f"{use.full_h:.1f}")
+        for name, use in report.limits.items()
+    ]
+    return ["", *table(("limit", "counts", "maximum", "mean", "most", "full h"), rows)] if rows else []
+
+
+def _groups(report: Report) -> list[str]:
+    rows = [
+        (
+            f"{use.show}/{use.group}",
+            f"{use.min_cores:,}",
+            "-" if use.max_cores < 0 else f"{use.max_cores:,}",
+            f"{use.mean_cores:,.1f}",
+            f"{use.most_cores:,.0f}",
+        )
+        for use in report.groups
+    ]
+    return ["", *table(("group", "minimum", "maximum", "mean cores", "most"), rows)] if rows else []
+
+
+def _actions(report: Report) -> list[str]:
+    lines = [f"{clock_text(report.start_hour + after_h)}  {text}" for after_h, text in report.actions]
+    return ["", "operators", *lines] if lines else []
 
 
 def _speed(speed: Speed) -> str:
