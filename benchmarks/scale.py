@@ -30,6 +30,7 @@ from cuebot.engine.ports import Answer
 from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
 from cuebot.sim.scenario_cli import run_scenario
+from cuebot.sim.scenario_report import smallest_show
 from cuebot.sim.scenario_shipped import load_scenario
 from cuebot.spec import parse_spec
 
@@ -226,4 +227,11 @@ def saturated() -> Iterator[Figure]:
         f"100,000 cores while frames wait ({report.simulated_h:g} h simulated): busy", 100 * busy, "%", 97, True
     )
     yield Figure("... fairness between shows (Jain's index)", report.fairness or 0.0, "")
+    smallest = report.shows[smallest_show(report)]
+    yield Figure(
+        f"... smallest show ({smallest.share:.0%}, comes to a full farm): got of its share",
+        100 * (smallest.received or 0.0), "%", 90, True,
+    )  # fmt: skip
+    yield Figure("... behind its share at most", smallest.behind_s, "s", round(smallest.behind_bound_s, 1))
+    yield Figure("... until its first core", smallest.first_core_s, "s", round(smallest.behind_bound_s, 1))
     yield Figure("... simulated in", report.speed.wall_s, "s")

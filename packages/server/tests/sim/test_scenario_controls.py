@@ -208,3 +208,45 @@ def test_a_mistake_is_named_with_what_is_accepted(parts: dict[str, str], words: 
     with pytest.raises(ScenarioError) as error:
         read_scenario(document(**{"jobs": job("comp", "frames: 1, time: 1m"), **parts}), "test")
     assert words in str(error.value)
+
+
+LATE = (
+    "{name: late, show: beta, arrivals: {shape: at_once, at: 1h, jobs: 1},"
+    " layers: [{name: one, frames: 40, time: 10m}]}"
+)
+
+
+def late_show(early: str) -> Report:
+    """Ten one-core hosts full of a show's frames of ten minutes, when after an hour a show with a tenth comes."""
+    return run(
+        hosts="{kind: render, count: 10, cores: 1, memory: 8 GiB}",
+        shows="{name: alpha, size: 9}, {name: beta, size: 1}",
+        jobs=f"{job('early', early)}, {LATE}",
+    )
+
+
+def test_a_small_show_that_comes_late_is_never_behind_its_share_for_long() -> None:
+    """All frames end at once when it comes, and it gets the next place: it is served as its share says from then on."""
+    beta = late_show("frames: 400, time: 10m").shows["beta"]
+    assert beta.received is not None
+    assert beta.received >= 0.9
+    assert beta.first_core_s <= 1
+    assert beta.behind_s <= beta.behind_bound_s == pytest.approx(2 * (1 + 0.1 * 600))
+
+
+def test_a_show_that_has_to_wait_for_a_place_is_behind_for_as_long() -> None:
+    """Places that become free forty minutes after it came leave it behind by that, beyond its bound."""
+    report = late_show("frames: 400, time: 100m")
+    beta = report.shows["beta"]
+    assert beta.first_core_s == pytest.approx(40 * 60, abs=2)
+    assert beta.behind_s == pytest.approx(40 * 60, abs=20)
+    assert beta.behind_s > beta.behind_bound_s
+    assert "beta, the smallest: behind its share by 40 min at most" in report_text(report)
+
+
+def test_what_a_show_is_owed_is_capped_by_its_burst() -> None:
+    """A show of half of the sizes that may burst to one core of four gets all that it is entitled to."""
+    shows = "{name: alpha, size: 1, burst: 1}, {name: beta, size: 1}"
+    alpha = run(shows=shows, jobs=job("comp", "frames: 8, time: 10m")).shows["alpha"]
+    assert alpha.received == pytest.approx(1, abs=0.02)
+    assert alpha.behind_s <= 1

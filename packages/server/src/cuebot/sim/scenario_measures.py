@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from cuebot.sim.scenario import LimitPlan, Scenario
+from cuebot.sim.scenario_shares import ShareWatch
 
 
 class Level:
@@ -87,6 +88,8 @@ class Tally:
     """With a host that vanished."""
     dead: int = 0
     """Frames that failed too often."""
+    cores_ended: int = 0
+    """Core units of all runs that succeeded or failed."""
     core_us_succeeded: int = 0
     core_us_failed: int = 0
     core_us_lost: int = 0
@@ -109,6 +112,7 @@ class Measures:
     """Of jobs that are complete, by kind."""
     samples: list[Sample] = field(default_factory=list)
     hosts_vanished: int = 0
+    shares: ShareWatch = field(init=False)
     limits: dict[str, LimitUse] = field(init=False)
     groups: dict[tuple[str, str], Level] = field(init=False)
     """Core units that jobs of a department hold, by show and department."""
@@ -120,6 +124,7 @@ class Measures:
         self.bookable = Level(self.start_us)
         self.busy = {name: Level(self.start_us) for name in names}
         self.tallies = {name: Tally() for name in names}
+        self.shares = ShareWatch(self.scenario, self.start_us)
         self.limits = {plan.name: LimitUse(plan, self.start_us) for plan in self.scenario.limits}
         self.groups = {
             (show.name, group.name): Level(self.start_us) for show in self.scenario.shows for group in show.groups
@@ -134,6 +139,11 @@ class Measures:
         if key not in self.waits:
             self.waits[key] = array("q")
         self.waits[key].append(wait_us)
+
+    def look_at_shares(self, now_us: int, waiting: dict[str, int]) -> None:
+        """Settle what shows were owed and got since the last look."""
+        busy = {name: level.total(now_us) for name, level in self.busy.items()}
+        self.shares.look(now_us, self.bookable.total(now_us), busy, waiting)
 
     def sample(self, now_us: int, waiting: dict[str, int]) -> None:
         """End an interval; one without length is none."""

@@ -58,6 +58,14 @@ class ShowFigures:
     """Hours of intervals at whose start and end it had frames waiting."""
     served: float | None
     """Mean cores that it held in those hours, as a part of its size; None without such hours."""
+    received: float | None
+    """Of what its share entitled it to while it had frames waiting; None where it never had."""
+    behind_s: float
+    """The furthest that it was behind its share (`scenario_shares`), looked at every 15 s."""
+    behind_bound_s: float
+    """Twice the time in which its share of the farm's cores becomes free once: what `behind_s` should not exceed."""
+    first_core_s: float
+    """The longest that it had work and held nothing."""
     core_hours: float
     frames_waiting: int
     """Frames that wait for a host at the end."""
@@ -210,6 +218,12 @@ def jain(values: list[float]) -> float | None:
     return sum(values) ** 2 / (len(values) * squares) if squares else None
 
 
+def smallest_show(report: Report) -> str:
+    """The show with the smallest size of those that had frames waiting; empty where none had."""
+    wanting = [(show.size_cores, name) for name, show in report.shows.items() if show.received is not None]
+    return min(wanting)[1] if wanting else ""
+
+
 def _intervals(measures: Measures) -> Iterable[Interval]:
     before = Sample(measures.start_us, 0, dict.fromkeys(measures.busy, 0), {})
     for sample in measures.samples:
@@ -230,15 +244,24 @@ def _shows(measures: Measures, busy: dict[str, int]) -> dict[str, ShowFigures]:
     scenario: Scenario = measures.scenario
     sizes = sum(show.size for show in scenario.shows) or 1
     everything = sum(busy.values()) or 1
+    ended = [tally for tally in measures.tallies.values() if tally.cores_ended]
+    turnover_us = (
+        sum(t.core_us_succeeded + t.core_us_failed for t in ended) * 100 / max(sum(t.cores_ended for t in ended), 1)
+    )
     found = {}
     for show in scenario.shows:
         contended_us, held = _contended(measures, show.name)
+        account = measures.shares.of[show.name]
         found[show.name] = ShowFigures(
             size_cores=show.size // 100,
             share=show.size / sizes,
             used=busy[show.name] / everything,
             contended_h=contended_us / HOUR,
             served=held / contended_us / show.size if contended_us and show.size else None,
+            received=account.received / account.owed if account.owed else None,
+            behind_s=account.behind_us / SECOND,
+            behind_bound_s=2 * (scenario.plan_interval_us + account.part * turnover_us) / SECOND,
+            first_core_s=account.first_core_us / SECOND,
             core_hours=busy[show.name] / CORE_HOUR_UNITS,
             frames_waiting=measures.samples[-1].waiting[show.name] if measures.samples else 0,
             waits=_waits(waits for (own, _), waits in measures.waits.items() if own == show.name),

@@ -211,6 +211,7 @@ class Rehearsal:
             )
         self._open_jobs[job_id] = (kind, show, now_us)
         self.measures.jobs[kind.name] += 1
+        self.measures.shares.came(show, self.measures.busy[show].value, now_us)
         self._arrivals_left -= 1
         self._settle()
 
@@ -254,6 +255,7 @@ class Rehearsal:
         self._count_end(host, run)
         tally = self.measures.tallies[run.load.show]
         core_us = run.work_us * run.order.cores // 100
+        tally.cores_ended += run.order.cores
         if run.exit_status:
             if run.exit_status == Exit.MEMORY:
                 tally.out_of_memory += 1
@@ -286,6 +288,8 @@ class Rehearsal:
         """A run starts (1) or ends (-1)."""
         now_us, measures, load = self.clock.now_us, self.measures, run.load
         measures.busy[load.show].change(by * run.order.cores, now_us)
+        if by > 0:
+            measures.shares.started(load.show, now_us)
         if load.group:
             measures.groups[load.show, load.group].change(by * run.order.cores, now_us)
         for name in load.plan.limits:
@@ -336,6 +340,7 @@ class Rehearsal:
                 self._give(core.committed(now_us)[1])
 
     def _sweep(self) -> None:
+        self.measures.look_at_shares(self.clock.now_us, self._waiting())
         self._give(self.core.sweep(self.clock.now_us))
         self._settle()
         self.clock.later(SWEEP_US, self._sweep)

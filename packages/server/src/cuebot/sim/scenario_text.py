@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from cuebot.sim.scenario_report import Interval, Report, Speed, Waits, duration_text
+from cuebot.sim.scenario_report import Interval, Report, Speed, Waits, duration_text, smallest_show
 
 ROWS_AT_MOST: Final = 24
 BAR: Final = 30
@@ -108,14 +108,24 @@ def _shows(report: Report) -> list[str]:
             f"{show.used:.1%}",
             f"{show.contended_h:.1f}",
             "-" if show.served is None else f"{show.served:.2f}",
+            "-" if show.received is None else f"{show.received:.2f}",
+            "-" if show.received is None else duration_text(show.behind_s),
             *_wait_cells(show.waits),
             f"{show.frames_waiting:,}",
         )
         for name, show in report.shows.items()
     ]
-    heads = ("show", "size", "share", "used", "contended h", "served", *_WAIT_HEADS, "left")
+    heads = ("show", "size", "share", "used", "contended h", "served", "received", "behind", *_WAIT_HEADS, "left")
     lines = table(heads, rows)
     lines.append("served: mean cores held in its contended hours (frames waiting throughout), as a part of its size")
+    lines.append("received: of what its share entitled it to while frames waited; behind: the furthest it was short")
+    smallest = smallest_show(report)
+    if smallest:
+        show = report.shows[smallest]
+        lines.append(
+            f"{smallest}, the smallest: behind its share by {duration_text(show.behind_s)} at most (bound"
+            f" {duration_text(show.behind_bound_s)}), and {duration_text(show.first_core_s)} until its first core"
+        )
     if report.fairness is not None:
         lines.append(f"fairness {report.fairness:.3f} (Jain's index of `served`; 1 is even)")
     return lines
