@@ -150,3 +150,21 @@ def test_the_end_of_what_runs_is_the_estimate_when_nothing_is_ahead() -> None:
     starts_in_s = said(farm).starts_in_s
     assert starts_in_s is not None
     assert 58 <= starts_in_s <= 60
+
+
+def test_a_reserved_host_is_only_closed_to_what_comes_after_the_wide_frame() -> None:
+    """A host kept free for a wide frame rules out a job behind it, and not one that came with a higher priority."""
+    farm = SmallFarm()
+    farm.host()
+    launch(farm, "testing", "narrow", layer_spec(range_text="1-3"))
+    farm.plan()
+    launch(farm, "testing", "wide", layer_spec(range_text="1", cores=400), priority=5)
+    farm.wait(180)
+    farm.report()
+    farm.plan()
+    launch(farm, "testing", "mine", priority=1)
+    assert list(explained(farm)) == ["RESERVED"]
+    farm.do(c.Change("job", farm.job("mine").id, {"priority": 9}))
+    assert said(farm).hosts == 1
+    farm.plan()
+    assert farm.states("mine/render").startswith("R")
