@@ -17,7 +17,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
 from cuebot.sim.faults import CALM
 from cuebot.sim.hosts import SimHost
-from cuebot.sim.specs import random_spec
+from cuebot.sim.random_specs import random_spec
 from cuebot.sim.truth import Violation
 from cuebot.sim.world import HEALED_AT_MOST_US, World
 

@@ -13,7 +13,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import JOBS_TO_QUARANTINE
 from cuebot.domain.learned_memory import learn_memory, worth_learning
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.states import UNCHARGED_EXITS, Cause, FrameState
+from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState
 from cuebot.domain.units import MINUTE, Micros
 
 REFUSAL_PAUSE_US = 5_000_000
@@ -97,7 +97,8 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
             host.failed_jobs, host.quarantined_until_us = (), Micros(0)
             _refresh(farm, host)
         return
-    failed = event.state in (FrameState.WAITING, FrameState.DEAD) and event.exit_status not in UNCHARGED_EXITS
+    own_fault = event.exit_status not in UNCHARGED_EXITS and event.exit_status != Exit.RETRIED_BY_USER
+    failed = event.state in (FrameState.WAITING, FrameState.DEAD) and own_fault
     if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED):
         return
     layer.avoided_until_us[host.row] = now_us + AVOIDED_US

@@ -22,13 +22,12 @@ from cuebot.scheduling.eligibility import (
     facility_mask,
     fits_now,
     fits_when_idle,
-    gpu_work,
     job_reason,
-    kept_for_gpus,
     os_mask,
     room_under_caps,
     tag_mask,
 )
+from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.outlook import outlook
 from cuebot.scheduling.policy import Policies, Policy
@@ -216,20 +215,22 @@ def _host_reasons(
     quarantine = "are in quarantine: frames of several jobs failed there in a row"
     rule_out("QUARANTINED", table.quarantined_until_us[:n] <= now_us, quarantine, "look at the host's failures")
     rule_out("HOST_REFUSES", table.refused_until_us[:n] <= now_us, "refused a launch and are left alone for a while")
-    allowed = Policies(farm, policies, now_us).allowed(needs)
+    asked = Policies(farm, policies, now_us)
+    allowed = asked.allowed(needs)
     if allowed is not None:
         rule_out("POLICY", allowed, f"are ruled out by policy ({', '.join(policy.name for policy in policies)})")
     off = np.ones(n, dtype=np.bool_)
-    off[list(avoided_rows(farm, layer, needs, now_us))] = False
+    off[list(avoided_rows(farm, layer, needs, now_us, asked))] = False
     rule_out("FAILED_THERE", off, "failed a frame of this layer within 30 minutes")
     free = np.ones(n, dtype=np.bool_)
     free[[row for row, layer_id in table.reserved_for.items() if layer_id != layer.id]] = False
     rule_out("RESERVED", free, "are reserved for frames that need most of a host and wait longer")
     names = ", ".join(needs.limits)
     not_one_more = f"would be one host too many under the limits {names}"
-    rule_out("LIMIT_HOSTS", Licences(farm).mask(needs), not_one_more, "raise the limit's maximum")
-    if not needs.gpus:
-        kept = kept_for_gpus(farm, gpu_work(farm, now_us))
+    licences = Licences(farm)
+    rule_out("LIMIT_HOSTS", licences.mask(needs), not_one_more, "raise the limit's maximum")
+    kept = None if needs.gpus else kept_for_gpus(farm, now_us, licences, asked)
+    if kept is not None:
         rule_out("KEPT_FOR_GPUS", ~kept, "are kept for frames that wait for a GPU")
     notes: list[Reason] = []
     broken = [f"{policy.name}: {why}" for policy in policies for why in policy.failures.values()]

@@ -30,6 +30,7 @@ class SimHost:
     def __init__(self, world: World, name: str, cores: int, memory_gib: int, lease_us: int) -> None:
         self.world, self.name = world, name
         self.cores, self.memory_gib, self.lease_us = CoreUnits(cores * 100), memory_gib, lease_us
+        self.gpus = self.gpu_memory_gib = 0
         self.cut_up = self.cut_down = False
         self.alive = self.link_up = False
         self.boot_us = world.clock.now_us
@@ -155,6 +156,8 @@ class SimHost:
             total_temp=disk,
             free_temp=disk,
             load=0,
+            gpus=self.gpus,
+            gpu_memory=KiB(self.gpu_memory_gib * GIB),
             boot_us=Micros(self.boot_us),
             tags=("64bit",),
             os=("linux",),
@@ -217,7 +220,7 @@ class SimHost:
     def _go(self, process: Process) -> None:
         process.turn += 1
         process.since_us = self.world.clock.now_us
-        self.world.truth.go(self.name, self.cores, self.memory_gib * GIB, process)
+        self.world.truth.go(self.name, self.cores, self.memory_gib * GIB, process, self.gpus)
         self._after(
             process,
             process.left_us,

@@ -39,6 +39,7 @@ class Server:
             new_id=world.new_id,
             settings=world.settings,
             limits=world.limits,
+            policies=[world.policy.as_plug_in()] if world.policy is not None else [],
         )
         self.alive = True
         self.stalled_since_us: int | None = None
@@ -144,10 +145,23 @@ class Server:
             budget = min(
                 self.core.limits.bookings_per_slice, self.core.limits.unlaunched_bookings - len(self.core.launching)
             )
+            if self.world.policy is not None:
+                self.world.policy.begin_pass()
             booked = self.core.plan(self.world.clock.now_us)
-            if booked < budget:
-                check_nothing_idle(self.farm, self.world.clock.now_us)
+            self._check_policy()
+            if booked < budget and not self.core.plan_wanted:
+                check_nothing_idle(self.world.fitting(self.farm), self.world.failures)
         self._settle()
+
+    def _check_policy(self) -> None:
+        """No frame was just given a host that the studio's policy forbids."""
+        policy, farm = self.world.policy, self.farm
+        if policy is None:
+            return
+        for proc in farm.procs.values():
+            layer, host = farm.layers[proc.layer_id], farm.hosts[proc.host_id]
+            if proc.booked_us == self.world.clock.now_us and not policy.allows(farm, layer, host):
+                raise Violation(f"{layer.name} is booked on {host.name}, against the policy: {policy.rule}")
 
     def _sweep(self) -> None:
         self._later(SWEEP_US, self._sweep)
@@ -187,6 +201,8 @@ class Server:
 
         def answered(answer: Answer) -> None:
             if self.alive:
+                if answer is Answer.REFUSED and order.run_id in self.farm.procs:
+                    self.world.failures.refused(address.host_name, self.world.clock.now_us)
                 self.core.answered(order.run_id, answer, answer.value, self.world.clock.now_us)
                 self._settle()
 

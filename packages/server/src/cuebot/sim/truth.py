@@ -50,7 +50,7 @@ class Truth:
         self.started = 0
         self._used: dict[str, list[int]] = {}
 
-    def go(self, host: str, cores: int, memory: int, process: Process) -> None:
+    def go(self, host: str, cores: int, memory: int, process: Process, gpus: int = 0) -> None:
         """A process starts or goes on. It must be the only one for its frame, and the host must have room."""
         order = process.order
         other = self.running.get(order.frame_id)
@@ -61,11 +61,14 @@ class Truth:
             )
         self.running[order.frame_id] = process
         process.state = ProcessState.RUNNING
-        used = self._used.setdefault(host, [0, 0])
+        used = self._used.setdefault(host, [0, 0, 0])
         used[0] += order.cores
         used[1] += order.memory
+        used[2] += order.gpus
         if used[0] > cores or used[1] > memory:
             raise Violation(f"host {host} runs {used[0]} of {cores} core units and {used[1]} of {memory} KiB")
+        if used[2] > gpus:
+            raise Violation(f"host {host} runs frames with {used[2]} GPUs and has {gpus}")
 
     def stop(self, host: str, process: Process, state: ProcessState) -> None:
         """A process is suspended or over."""
@@ -73,6 +76,7 @@ class Truth:
             del self.running[process.order.frame_id]
             self._used[host][0] -= process.order.cores
             self._used[host][1] -= process.order.memory
+            self._used[host][2] -= process.order.gpus
         process.state = state
         if state is ProcessState.ENDED:
             self.exits[process.order.run_id] = process.exit_status
