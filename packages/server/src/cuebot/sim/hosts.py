@@ -31,6 +31,8 @@ class SimHost:
         self.world, self.name = world, name
         self.cores, self.memory_gib, self.lease_us = CoreUnits(cores * 100), memory_gib, lease_us
         self.gpus = self.gpu_memory_gib = 0
+        self.frame_fails = 0.0
+        """How often a frame fails here, where that is more than everywhere."""
         self.cut_up = self.cut_down = False
         self.alive = self.link_up = False
         self.boot_us = world.clock.now_us
@@ -205,7 +207,7 @@ class SimHost:
             self._after(process, self.luck.uniform(0, KILL_US), lambda: self._end(process, status, signal, cause))
 
     def _fate(self) -> tuple[int, int, Cause]:
-        if self.luck.random() >= self.world.faults.frame_fails:
+        if self.luck.random() >= max(self.world.faults.frame_fails, self.frame_fails):
             return 0, 0, Cause.EXITED
         return self.luck.choice(
             (

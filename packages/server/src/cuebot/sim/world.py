@@ -88,11 +88,13 @@ class World:
         lease_us = self.luck.choice((60, 120, 300)) * SECOND
         self.hosts = {
             name: SimHost(self, name, self.luck.choice((2, 4, 8)), self.luck.choice((8, 16, 32)), lease_us)
-            for name in (f"host{number}" for number in range(self.luck.randint(2, 5)))
+            for name in (f"host{number}" for number in range(self.luck.randint(2, 6)))
         }
         for host in self.hosts.values():
             if studio_luck.random() < 0.4:
                 host.gpus, host.gpu_memory_gib = studio_luck.choice((1, 2, 4)), studio_luck.choice((4, 16))
+        if studio_luck.random() < 0.3:
+            self.hosts["host1"].frame_fails = studio_luck.choice((0.7, 1.0))
 
     def new_id(self) -> str:
         """A fresh UUID, from the seed."""
@@ -248,6 +250,7 @@ class World:
             self.policy.mend()
         for host in self.hosts.values():
             host.cut_up = host.cut_down = False
+            host.frame_fails = 0.0
             if not host.alive:
                 host.boot()
         self._heal_farm()
