@@ -14,6 +14,7 @@ from cuebot.domain.ready import Ready
 from cuebot.domain.states import HELD_BY_DEPENDS, FrameState, JobState
 
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
+_WAITING, _RUNNING, _DEPEND = int(FrameState.WAITING), int(FrameState.RUNNING), int(FrameState.DEPEND)
 
 
 class BrokenInvariant(AssertionError):
@@ -43,16 +44,16 @@ def _check_layers(farm: Farm) -> None:
             counted = layer.frames.counts()
             _must_equal(f"counts of {job.name}/{layer.name}", layer.counts, counted)
             totals = [a + b for a, b in zip(totals, counted, strict=True)]
-            running = set(layer.frames.in_state(FrameState.RUNNING).tolist())
-            without_run = running - set(layer.runs)
-            _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
-            if counted[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
-                ready.add(job, layer)
             frames = layer.frames
+            if counted[_RUNNING]:
+                without_run = set(frames.in_state(FrameState.RUNNING).tolist()) - set(layer.runs)
+                _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
+            if counted[_WAITING] and job.state is JobState.PENDING and not job.paused:
+                ready.add(job, layer)
             held = frames.depend_count > 0
             if (held & _HELD[frames.state]).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are held and not DEPEND")
-            if ((frames.state == FrameState.DEPEND) & ~held).any():
+            if counted[_DEPEND] and ((frames.state == _DEPEND) & ~held).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are DEPEND and nothing holds them")
         _must_equal(f"counts of {job.name}", job.counts, totals)
     _must_equal("queues of ready layers", farm.ready.view(), ready.view())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     faults = parser.add_argument_group("faults")
     faults.add_argument("--seeds", type=int, metavar="N", help="how many seeds (default 50)")
     faults.add_argument("--first", type=int, metavar="K", help="the first seed (default 1)")
-    faults.add_argument("--jobs", type=int, metavar="N", help="processes to use (default 1)")
+    faults.add_argument("--jobs", type=int, metavar="N", help="processes to use (default: one a processor)")
     faults.add_argument("--verbose", action="store_true", help="a line for each seed, and the story of a failure")
     return parser
 
@@ -75,8 +77,10 @@ def _run_seeds(options: argparse.Namespace) -> int:
     first = 1 if options.first is None else options.first
     seeds = range(first, first + (50 if options.seeds is None else options.seeds))
     began = time.monotonic()
-    if options.jobs is not None and options.jobs > 1:
-        with ProcessPoolExecutor(options.jobs) as pool:
+    jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(seeds))
+    if jobs > 1:
+        # Spawned, because whoever asks may have threads that a fork would leave half-done.
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
             failed = _tell(pool.map(run_seed, seeds), len(seeds), options.verbose)
     else:
         failed = _tell(map(run_seed, seeds), len(seeds), options.verbose)

@@ -35,6 +35,8 @@ class Fitting:
             for name in farm.layers[proc.layer_id].limits:
                 self._under[name].append(proc.host_id)
         self._limits: dict[str, Limit] = {limit.name: limit for limit in farm.limits.values()}
+        self._services = {service.name for service in farm.services.values()}
+        self._tags = {host.id: farm.host_tags(host) for host in farm.hosts.values()}
 
     def runs_on(self, host: Host) -> list[Proc]:
         """The runs that the books have on a host."""
@@ -90,9 +92,9 @@ class Fitting:
             return "another facility"
         if job.os and job.os.lower() not in {name.lower() for name in host.os}:
             return f"no {job.os}"
-        known = {service.name for service in farm.services.values()}
-        asked = {tag.lower() for tag in layer.tags} | {name.lower() for name in layer.services if name not in known}
-        if not asked & farm.host_tags(host):
+        asked = {tag.lower() for tag in layer.tags}
+        asked |= {name.lower() for name in layer.services if name not in self._services}
+        if not asked & self._tags[host.id]:
             return f"none of the tags {', '.join(sorted(asked))}"
         if (job.show_id, host.allocation_id) not in farm.subscription_of:
             return "no subscription"
