@@ -46,6 +46,8 @@ class Server:
         self._committing: Batch | None = None
         self._planning = False
         self._checked_change = -1
+        self._planned_us = 0
+        """When the last pass found nothing more to book; 0 since a pass is wanted that has not been made."""
         self._later(SWEEP_US, self._sweep)
         self._settle()
 
@@ -101,6 +103,7 @@ class Server:
         if self.farm.change != self._checked_change:
             self._checked_change = self.farm.change
             check(self.farm)
+            self._check_nothing_forgotten()
         if self.core.has_batch() and self._committing is None:
             self._committing = self.core.take()
             self._later(self._commit_us(), self._commit)
@@ -149,9 +152,21 @@ class Server:
                 self.world.policy.begin_pass()
             booked = self.core.plan(self.world.clock.now_us)
             self._check_policy()
+            self._planned_us = 0
             if booked < budget and not self.core.plan_wanted:
-                check_nothing_idle(self.world.fitting(self.farm), self.world.failures)
+                self._planned_us = self.world.clock.now_us
+                check_nothing_idle(self.world.fitting(self.farm, self._planned_us), self.world.failures)
         self._settle()
+
+    def _check_nothing_forgotten(self) -> None:
+        """Something happened and no plan is wanted: so nothing came to fit that did not when the last was made.
+
+        What time alone brings about is not asked for here: a sweep wants a plan for it every few seconds.
+        """
+        if self.core.plan_wanted:
+            self._planned_us = 0
+        elif self._planned_us:
+            check_nothing_idle(self.world.fitting(self.farm, self._planned_us), self.world.failures)
 
     def _check_policy(self) -> None:
         """No frame was just given a host that the studio's policy forbids."""

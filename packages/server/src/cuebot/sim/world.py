@@ -283,9 +283,9 @@ class World:
                         return f"{waiting} frames of {job.name}/{layer.name} wait"
         return ""
 
-    def fitting(self, farm: Farm) -> Fitting:
-        """A farm as it is now, for checks that look for places."""
-        return Fitting(farm, self.clock.now_us, self.policy)
+    def fitting(self, farm: Farm, at_us: int | None = None) -> Fitting:
+        """A farm as it is, now or as if it were another time, for checks that look for places."""
+        return Fitting(farm, self.clock.now_us if at_us is None else at_us, self.policy)
 
     def stranded(self) -> dict[str, str]:
         """Why frames that wait at rest will never run, by job and layer."""
