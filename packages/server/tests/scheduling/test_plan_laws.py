@@ -3,7 +3,8 @@
 Packing things of different sizes greedily has anomalies that no policy is free of: with a cap on a show, a wide frame
 that fits only because there is a host more may keep two small ones from being booked. So where a law counts bookings,
 all frames are of one size and caps lie within each other (job in group in show; a limit is as wide as a group);
-whatever plans then without waste books the same number, and that number obeys the law. Where a law is about one job, sizes differ.
+whatever plans then without waste books the same number, and that number obeys the law. Where a law is about one job,
+sizes differ.
 """
 
 from __future__ import annotations

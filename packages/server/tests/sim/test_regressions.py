@@ -21,9 +21,7 @@ LONG_ENOUGH_S = 130
 def reserved(farm: SmallFarm) -> dict[str, str]:
     """Names of the layers for which hosts are kept free, by host."""
     table = farm.farm.hosts_table
-    return {
-        farm.farm.hosts[table.ids[row]].name: farm.farm.layers[id].name for row, id in table.reserved_for.items()
-    }
+    return {farm.farm.hosts[table.ids[row]].name: farm.farm.layers[id].name for row, id in table.reserved_for.items()}
 
 
 def hosts_of(farm: SmallFarm, path: str) -> list[str]:
@@ -101,7 +99,9 @@ def test_a_frame_that_comes_early_to_a_reserved_host_needs_as_much_gpu_memory_as
 
 def test_a_frame_keeps_off_a_reserved_host_where_its_layer_failed() -> None:
     """What fits in before a wide frame is due keeps off hosts where it failed, while there is another."""
-    farm = farm_with_room_before_a_wide_frame(short=layer_spec("short", "1-100", tags=("host0", "host1"), max_retries=3))
+    farm = farm_with_room_before_a_wide_frame(
+        short=layer_spec("short", "1-100", tags=("host0", "host1"), max_retries=3)
+    )
     farm.host("host1")
     farm.do(c.LockHost(farm.farm.host_named("host1").id, c.LockState.LOCKED))
     farm.finish("short/short", min(farm.layer("short/short").runs), exit_status=1)

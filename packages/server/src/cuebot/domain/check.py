@@ -77,6 +77,7 @@ def _check_depends(farm: Farm) -> None:
 
 def _check_procs(farm: Farm) -> None:
     cores: dict[str, int] = {}
+    gpus: dict[str, int] = {}
 
     def count(key: str, by: int) -> None:
         cores[key] = cores.get(key, 0) + by
@@ -95,9 +96,14 @@ def _check_procs(farm: Farm) -> None:
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)
+        for key in (job.id, job.group_id):
+            gpus[key] = gpus.get(key, 0) + proc.gpus
     holders: list[Any] = [*farm.layers.values(), *farm.jobs.values(), *farm.groups.values()]
     for holder in [*holders, *farm.allocations.values(), *farm.subscriptions.values()]:
         _must_equal(f"reserved cores of {holder.id}", holder.reserved_cores, cores.get(holder.id, 0))
+    capped: list[Any] = [*farm.jobs.values(), *farm.groups.values()]
+    for holder in capped:
+        _must_equal(f"reserved GPUs of {holder.name}", holder.reserved_gpus, gpus.get(holder.id, 0))
     _must_equal("use of limits", farm.limit_use.view(), limit_use.view())
     _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))
     table = farm.hosts_table

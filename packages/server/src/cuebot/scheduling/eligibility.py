@@ -59,6 +59,11 @@ def room_under_cap(holder: Job | Group) -> int:
     return holder.max_cores - holder.reserved_cores if holder.max_cores >= 0 else NO_CAP
 
 
+def gpu_room_under_cap(holder: Job | Group) -> int:
+    """GPUs that may still be booked under one maximum."""
+    return holder.max_gpus - holder.reserved_gpus if holder.max_gpus >= 0 else NO_CAP
+
+
 def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
     """Core units that a show may still book in an allocation; None without a subscription."""
     id = farm.subscription_of.get((show_id, allocation.id))

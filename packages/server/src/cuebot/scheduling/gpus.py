@@ -12,6 +12,7 @@ from cuebot.scheduling.eligibility import (
     avoided_rows,
     burst_room,
     fits_when_idle,
+    gpu_room_under_cap,
     open_mask,
     room_under_cap,
     show_reason,
@@ -22,9 +23,9 @@ from cuebot.scheduling.policy import Policies
 
 
 def kept_for_gpus(farm: Farm, now_us: int, licences: Licences, policies: Policies) -> Mask | None:
-    """Hosts with idle GPUs for which a waiting frame lacks nothing but cores or memory; None where there is no such frame.
+    """Hosts with idle GPUs on which a waiting frame lacks nothing but cores or memory; frames without GPUs keep off.
 
-    Frames that want no GPU keep off them.
+    None where no such frame waits.
     """
     kept: Mask | None = None
     for show_id, queues in farm.ready.of_show.items():
@@ -47,7 +48,7 @@ def _hosts_for(farm: Farm, queue: Queue, now_us: int, licences: Licences, polici
         for _, id in farm.ready.layers(entry.job_id, demand)
         if farm.layers[id].start_after_us <= now_us
     ]
-    if not layers:
+    if not layers or demand.gpus > gpu_room_under_cap(farm.groups[queue.group_id]):
         return None
     hosts = open_mask(farm, demand) & fits_when_idle(farm, demand) & (table.idle_gpus[:n] >= demand.gpus)
     hosts &= licences.mask(demand)

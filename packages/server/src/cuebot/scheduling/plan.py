@@ -16,9 +16,9 @@ from typing import Final
 
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Job, Layer
+from cuebot.domain.nouns import Allocation, Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue
-from cuebot.scheduling.eligibility import avoided_rows, room_under_cap, show_reason
+from cuebot.scheduling.eligibility import avoided_rows, gpu_room_under_cap, room_under_cap, show_reason
 from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
@@ -67,6 +67,8 @@ class _Pass:
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
+        self.gpus_booked: dict[str, int] = {}
+        """By job and by group."""
         self.taken: dict[str, int] = {}
         """Frames of a layer that this pass has booked: the first so many in its order."""
 
@@ -105,6 +107,8 @@ class _Pass:
             demand = queue.demand
             if max(demand.cores, 1) > min(self._group_room(queue.group_id), standing.room):
                 return False
+            if demand.gpus and demand.gpus > self._gpu_room(self.farm.groups[queue.group_id]):
+                return False
             return places.fits(demand) or self._ahead_of_reservations(job_id, demand, places, standing.room)
 
         for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum, self.job_ranks):
@@ -119,6 +123,8 @@ class _Pass:
 
     def _reserve(self, job: Job, demand: Demand, places: Places, room: int, avoided: frozenset[int]) -> None:
         """Keep a host free for a job's next frame, if that is wide and has waited long."""
+        if not self._may_take_gpus(job, demand):
+            return
         waiting = waits_long(self.farm, job.id, demand, self.now_us)
         room = min(room, self._job_room(job), self._group_room(job.group_id))
         row = places.reserve(demand, room, avoided) if waiting is not None else None
@@ -150,7 +156,7 @@ class _Pass:
                 return
             room = min(self.job_room[job.id], self.group_room[job.group_id], standing.room)
             row = None
-            if demand.cores <= room:
+            if demand.cores <= room and self._may_take_gpus(job, demand):
                 row = places.best(demand, room, avoided.get(layer.id, _NONE))
                 longest = longest_us(layer) if row is None and places.reserved else None
                 if longest is not None:
@@ -166,6 +172,8 @@ class _Pass:
             self.job_room[job.id] -= cores
             self.group_room[job.group_id] -= cores
             self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
+            for holder_id in (job.id, job.group_id) if demand.gpus else ():
+                self.gpus_booked[holder_id] = self.gpus_booked.get(holder_id, 0) + demand.gpus
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
             yield Booking(layer.id, index, self.farm.hosts_table.ids[row], cores, demand.memory, demand.gpus)
 
@@ -174,6 +182,15 @@ class _Pass:
         if room is None:
             room = self.job_room[job.id] = room_under_cap(job)
         return room
+
+    def _may_take_gpus(self, job: Job, demand: Demand) -> bool:
+        """A frame is within the maximums of GPUs of its job and its group."""
+        if not demand.gpus:
+            return True
+        return demand.gpus <= min(self._gpu_room(job), self._gpu_room(self.farm.groups[job.group_id]))
+
+    def _gpu_room(self, holder: Job | Group) -> int:
+        return gpu_room_under_cap(holder) - self.gpus_booked.get(holder.id, 0)
 
     def _below_minimum(self, group_id: str) -> bool:
         group = self.farm.groups[group_id]

@@ -64,16 +64,25 @@ def check_room(host: Values, runs: Iterable[Run]) -> None:
 
 
 def check_caps(
-    job: Values, allocation_ids: set[str], runs: Iterable[Run], jobs: dict[str, Values], things: dict[str, Values]
+    job: Values,
+    allocation_ids: set[str],
+    runs: Iterable[Run],
+    jobs: dict[str, Values],
+    things: dict[str, Values],
+    *,
+    fresh_gpus: int,
 ) -> None:
-    """After a booking, what is held is within the job's and the group's maximum and the show's bursts."""
+    """After a booking, what is held is within the job's and the group's maximums and the show's bursts."""
     by_job: dict[str, int] = defaultdict(int)
     by_group: dict[str, int] = defaultdict(int)
+    gpus: dict[str, int] = defaultdict(int)
     by_subscription: dict[tuple[str, str], int] = defaultdict(int)
     for run in runs:
         values = jobs[run.job_id]
         by_job[run.job_id] += run.cores
         by_group[values["group_id"]] += run.cores
+        gpus[run.job_id] += run.gpus
+        gpus[values["group_id"]] += run.gpus
         by_subscription[values["show_id"], things[run.host_id]["allocation_id"]] += run.cores
     group = things[job["group_id"]]
     caps = [("job " + job["name"], by_job[job["id"]], job["max_cores"])]
@@ -86,6 +95,9 @@ def check_caps(
     for what, used, most in caps:
         if 0 <= most < used:
             raise Violation(f"a booking takes {what} to {used} core units of {most}")
+    for holder in (job, group) if fresh_gpus else ():
+        if 0 <= holder["max_gpus"] < gpus[holder["id"]]:
+            raise Violation(f"a booking takes {holder['name']} to {gpus[holder['id']]} GPUs of {holder['max_gpus']}")
 
 
 def check_limits(layer: Values, runs: Iterable[Run], layers: dict[str, Values], things: dict[str, Values]) -> None:

@@ -24,6 +24,8 @@ class Fitting:
         self._runs_on: defaultdict[str, list[Proc]] = defaultdict(list)
         self._cores_of: defaultdict[str, int] = defaultdict(int)
         """Core units by job, by group, and by subscription."""
+        self._gpus_of: defaultdict[str, int] = defaultdict(int)
+        """GPUs by job and by group."""
         self._under: defaultdict[str, list[str]] = defaultdict(list)
         """Hosts of the runs under each limit, by the limit's name; one entry a run."""
         for proc in farm.procs.values():
@@ -32,6 +34,7 @@ class Fitting:
             subscription = farm.subscription_of.get((job.show_id, farm.hosts[proc.host_id].allocation_id), "")
             for holder in (job.id, job.group_id, subscription):
                 self._cores_of[holder] += proc.cores
+                self._gpus_of[holder] += proc.gpus
             for name in farm.layers[proc.layer_id].limits:
                 self._under[name].append(proc.host_id)
         self._limits: dict[str, Limit] = {limit.name: limit for limit in farm.limits.values()}
@@ -106,9 +109,9 @@ class Fitting:
             return f"not {layer.min_gpus} GPUs with {layer.min_gpu_memory} KiB"
         if self._policy is not None and not self._policy.allows(farm, layer, host):
             return f"the policy: {self._policy.rule}"
-        for cap in (job.max_cores, farm.groups[job.group_id].max_cores):
-            if 0 <= cap < taken:
-                return f"a maximum of {cap} core units"
+        for holder in (job, farm.groups[job.group_id]):
+            if 0 <= holder.max_cores < taken or (layer.min_gpus and 0 <= holder.max_gpus < layer.min_gpus):
+                return f"maximums of {holder.max_cores} core units and {holder.max_gpus} GPUs"
         burst = farm.subscriptions[farm.subscription_of[job.show_id, host.allocation_id]].burst
         return f"a burst of {burst} core units" if burst < taken else ""
 
@@ -119,6 +122,10 @@ class Fitting:
             return reason
         if self.cores_taken(layer, host) > self.room(layer, host):
             return "not within the caps"
+        job = self.farm.jobs[layer.job_id]
+        for holder in (job, self.farm.groups[job.group_id]):
+            if layer.min_gpus and 0 <= holder.max_gpus < self._gpus_of[holder.id] + layer.min_gpus:
+                return "not within the maximums of GPUs"
         for limit in self._limits_of(layer):
             holders = set(self._under[limit.name])
             if limit.per_host and host.id not in holders and len(holders) >= limit.max_value:

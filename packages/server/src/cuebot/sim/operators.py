@@ -91,7 +91,7 @@ class Operators:
         self._healing = True  # whatever they wanted before and was not answered, they want no more
         farm = server.farm
         for job in farm.jobs.values():
-            self.ask(c.Change("job", job.id, {"paused": False, "max_cores": -1}))
+            self.ask(c.Change("job", job.id, {"paused": False, "max_cores": -1, "max_gpus": -1}))
         for command in tidy(farm, self.luck):
             self.ask(command)
         for host in farm.hosts.values():
@@ -188,6 +188,7 @@ class Operators:
                 {"paused": False},
                 {"priority": self.luck.randint(1, 200)},
                 {"max_cores": self.luck.choice((-1, 0, 100, 300, 1_000))},
+                {"max_gpus": self.luck.choice((-1, 0, 1, 3))},
                 {"max_retries": self.luck.randint(0, 3)},
                 {"auto_eat": self.luck.random() < 0.2},
             )

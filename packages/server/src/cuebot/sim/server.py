@@ -152,16 +152,14 @@ class Server:
                 self.world.policy.begin_pass()
             booked = self.core.plan(self.world.clock.now_us)
             self._check_policy()
-            self._planned_us = 0
-            if booked < budget and not self.core.plan_wanted:
-                self._planned_us = self.world.clock.now_us
-                check_nothing_idle(self.world.fitting(self.farm, self._planned_us), self.world.failures)
+            self._planned_us = self.world.clock.now_us if booked < budget else 0
+            self._check_nothing_forgotten()
         self._settle()
 
     def _check_nothing_forgotten(self) -> None:
-        """Something happened and no plan is wanted: so nothing came to fit that did not when the last was made.
+        """No plan is wanted: so nothing fits, as of the last plan and with all that has happened since.
 
-        What time alone brings about is not asked for here: a sweep wants a plan for it every few seconds.
+        What time alone has brought about since is not asked for: a sweep wants a plan for it every few seconds.
         """
         if self.core.plan_wanted:
             self._planned_us = 0

@@ -142,7 +142,8 @@ class Witness:
         for host_id in dict.fromkeys(event.host_ids):
             check_room(self.things[host_id], (run for run in runs if run.host_id == host_id))
         jobs = {id: facts.values for id, facts in self.jobs.items()}
-        check_caps(job, {self.things[id]["allocation_id"] for id in event.host_ids}, runs, jobs, self.things)
+        allocation_ids = {self.things[id]["allocation_id"] for id in event.host_ids}
+        check_caps(job, allocation_ids, runs, jobs, self.things, fresh_gpus=sum(event.gpus))
         check_limits(layer, runs, self.layer_values, self.things)
 
     def _may_start(self, key: FrameKey) -> None:

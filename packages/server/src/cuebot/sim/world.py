@@ -17,7 +17,7 @@ from cuebot.domain.check import check
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import Limits
 from cuebot.domain.states import FrameState, JobState, OnEnd
-from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros, split_frame_id
+from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 from cuebot.sim.clock import Clock
 from cuebot.sim.disk import Disk, compare_farms
 from cuebot.sim.failures import Failures

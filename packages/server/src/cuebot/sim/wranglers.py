@@ -52,7 +52,7 @@ def tidy(farm: Farm, luck: random.Random) -> Iterator[c.Command]:
     for show in farm.shows.values():
         yield c.Change("show", show.id, {"active": True, "booking_enabled": True})
     for group in farm.groups.values():
-        yield c.Change("group", group.id, {"max_cores": -1})
+        yield c.Change("group", group.id, {"max_cores": -1, "max_gpus": -1})
     for limit in farm.limits.values():
         if not limit.max_value and luck.random() < 0.7:
             yield c.Change("limit", limit.id, {"max_value": 2})
@@ -111,6 +111,8 @@ def _change_group(farm: Farm, luck: random.Random) -> c.Command | None:
             {"max_cores": -1},
             {"min_cores": luck.choice((0, 100, 400, 1_000))},
             {"default_job_max_cores": luck.choice((-1, 200, 600))},
+            {"max_gpus": luck.choice((-1, 0, 1, 2))},
+            {"default_job_max_gpus": luck.choice((-1, 1, 2))},
             {"default_job_priority": luck.choice((-1, 1, 120))},
         )
     )
