@@ -11,9 +11,11 @@ from collections import defaultdict
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer, Limit, Proc
 from cuebot.domain.states import FrameState, HostState, JobState, LockState
+from cuebot.domain.units import KiB
 from cuebot.sim.house_policy import HousePolicy
 
 NO_CAP = 1 << 60
+LEAST_FREE_MEMORY = KiB(524_288)
 
 
 class Fitting:
@@ -148,6 +150,8 @@ class Fitting:
             return "not heard of"
         if host.state is not HostState.UP or host.lock is not LockState.OPEN:
             return "locked or not up"
+        if host.free_memory < LEAST_FREE_MEMORY or host.free_temp * 20 < host.total_temp:
+            return "it reports too little free memory or disk"
         return ""
 
     def why_not_now(self, layer: Layer, host: Host) -> str:
