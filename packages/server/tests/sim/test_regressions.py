@@ -10,6 +10,7 @@ from typing import Any
 
 from cuebot.domain import commands as c
 from cuebot.domain.units import KiB
+from cuebot.engine.ports import Answer
 from cuebot.scheduling.policy import Hosts, Policy, Request
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
@@ -232,3 +233,33 @@ def test_a_run_that_somebody_retried_says_nothing_against_its_host() -> None:
     assert farm.states("one/render") == "W"
     assert layer.avoided_until_us == {}
     assert farm.farm.host_named("host0").failed_jobs == ()
+
+
+# --- plans that are made too late ---------------------------------------------------------------------------------
+
+
+def test_a_plan_is_wanted_when_a_job_is_killed_for_which_a_host_is_reserved() -> None:
+    """The host is given to others at once, not when the next sweep comes by."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("narrow"))
+    farm.plan()
+    farm.launch(job_spec("wide", layer_spec(cores=0, range_text="1"), priority=9))
+    farm.wait(LONG_ENOUGH_S)
+    farm.finish("narrow/render", 0)
+    assert farm.plan() == []
+    farm.do(c.KillJob(farm.job("wide").id))
+    assert farm.core.plan_wanted
+
+
+def test_a_plan_is_wanted_when_a_host_that_refused_takes_a_run() -> None:
+    """A host that had refused one launch and takes another is booked again at once."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one"))
+    first, second, *_ = farm.plan()
+    farm.core.answered(first.id, Answer.REFUSED, "no", farm.now_us)
+    farm.commit()
+    assert farm.plan() == []
+    farm.core.answered(second.id, Answer.TAKEN, "yes", farm.now_us)
+    assert farm.core.plan_wanted

@@ -62,16 +62,20 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
         frames.max_rss_kib[index] = max(int(frames.max_rss_kib[index]), facts.max_rss)
 
 
-def observe_launch(farm: Farm, run_id: str, now_us: int) -> None:
-    """The agent took a run."""
+def observe_launch(farm: Farm, run_id: str, now_us: int) -> bool:
+    """The agent took a run. Returns whether its host may be booked now and could not before."""
     proc = farm.procs.get(run_id)
-    if proc is not None:
-        proc.launched = True
-        host = farm.hosts[proc.host_id]
-        if host.refusals:
-            host.refusals = 0
-            host.refused_until_us = Micros(0)
-            farm.hosts_table.refresh(host, farm.used_on(host))
+    if proc is None:
+        return False
+    proc.launched = True
+    host = farm.hosts[proc.host_id]
+    if not host.refusals:
+        return False
+    was_left_alone = host.refused_until_us > now_us
+    host.refusals = 0
+    host.refused_until_us = Micros(0)
+    farm.hosts_table.refresh(host, farm.used_on(host))
+    return was_left_alone
 
 
 def observe_no_answer(farm: Farm, run_id: str, now_us: int) -> None:
