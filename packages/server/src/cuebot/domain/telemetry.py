@@ -68,6 +68,7 @@ def observe_launch(farm: Farm, run_id: str, now_us: int) -> bool:
     if proc is None:
         return False
     proc.launched = True
+    proc.seen_us = Micros(now_us)  # a report that was sent before this and comes now says nothing about the run
     host = farm.hosts[proc.host_id]
     if not host.refusals:
         return False
