@@ -269,7 +269,7 @@ def test_a_plan_is_wanted_when_a_host_that_refused_takes_a_run() -> None:
 
 
 def test_a_late_report_from_before_a_late_launch_does_not_end_the_run() -> None:
-    """An agent took a run long after its booking; a report that it had sent before that lacks the run, which goes on."""
+    """A run that was taken long after its booking goes on when a report comes that was sent before that."""
     farm = SmallFarm()
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1")))

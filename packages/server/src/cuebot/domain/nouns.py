@@ -412,7 +412,7 @@ class Proc:
     launched: bool = volatile(False)
     """The agent has said that it has it."""
     seen_us: Micros = volatile(Micros(0))
-    """Last report that named it."""
+    """When it was last heard of: a report named it, or the agent took it."""
     unanswered_us: Micros = volatile(Micros(0))
     """When a launch of it was last left without an answer: for a while after this it may still arrive."""
     kill_sent_us: Micros = volatile(Micros(0))
