@@ -12,11 +12,13 @@ from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
-from cuebot.domain.units import CoreUnits, KiB
+from cuebot.domain.units import MINUTE, CoreUnits, KiB, Micros
 
 SYSTEM_MEMORY: Final = KiB(524_288)
 """What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
 GIB: Final = KiB(1_048_576)
+SAME_BOOT_US: Final = MINUTE
+"""Times of boots that differ by less are of one boot: agents compute them from a clock that is corrected now and then."""
 
 
 def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[list[ev.Event], list[str]]:
@@ -30,28 +32,44 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
     events: list[ev.Event] = []
-    rebooted = bool(facts.boot_us and host.boot_us and facts.boot_us > host.boot_us + 60_000_000)
+    rebooted = _boots_again(host, facts, context)
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
         if context.may_still_arrive(proc):
             continue
         if rebooted and not _launched_again(host, proc):
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
-        elif _never_arrived(host, proc, context):
+        elif not command.boot and _never_arrived(host, proc, context):  # a start-up report names no runs at all
             events.append(given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context))
     changes = _changes(host, facts, command.boot)
+    if rebooted:
+        changes["boot_us"] = facts.boot_us
     idle = len(host.proc_ids) == len(events)
-    changes.update(_resources(host, facts, idle=idle, boot=command.boot))
+    if command.boot or idle or facts.boot_us > host.boot_us - SAME_BOOT_US:
+        changes.update(_resources(host, facts))
     if changes:
         events.append(ev.Changed("host", host.id, changes))
     return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]
 
 
+def _boots_again(host: Host, facts: c.HostFacts, context: Context) -> bool:
+    """Whether the machine was booted since its last boot that we know of.
+
+    Reports arrive in any order, and the wall clock that a boot's time was read from may have been set: a boot that is
+    older than the one we know says nothing, and neither does one that is still to come. What is lost with a boot that
+    this overlooks is found missing a minute later.
+    """
+    return host.boot_us + SAME_BOOT_US < facts.boot_us <= context.now_us
+
+
 def _never_arrived(host: Host, proc: Proc, context: Context) -> bool:
-    """What the host had and has no more is lost; with an agent that is not ours, also what it may never have had."""
+    """What the host had and has no more is lost; with an agent that is not ours, also what it may never have had.
+
+    For a minute after its launch, and after the last word of it (its booking and this server's start count as one), a
+    report without it may be older than the launch.
+    """
     if _launched_again(host, proc):
         return False
-    since = max(proc.booked_us, proc.seen_us if proc.launched else 0)
-    return context.now_us - since >= context.settings.missing_run_us
+    return context.now_us - max(proc.sent_us, proc.seen_us) >= context.settings.missing_run_us
 
 
 def _launched_again(host: Host, proc: Proc) -> bool:
@@ -82,7 +100,7 @@ def _new_host(farm: Farm, facts: c.HostFacts, context: Context) -> ev.Added:
         gpus=facts.gpus,
         gpu_memory=facts.gpu_memory,
         hardware_tags=_clean_tags(facts.tags),
-        boot_us=facts.boot_us,
+        boot_us=Micros(min(facts.boot_us, context.now_us)),
         address=facts.address,
         agent=facts.agent,
         instance=facts.instance,
@@ -127,8 +145,6 @@ def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
         changes["lock"] = LockState.NIMBY_LOCKED
     elif not facts.nimby_locked and host.lock is LockState.NIMBY_LOCKED:
         changes["lock"] = LockState.OPEN
-    if abs(facts.boot_us - host.boot_us) > 60_000_000:
-        changes["boot_us"] = facts.boot_us
     for name in _KEPT:
         value = getattr(facts, name)
         if getattr(host, name) != value:
@@ -143,10 +159,8 @@ _KEPT: Final = ("address", "agent", "instance", "lease_us", "os")
 """What a host's record takes over from every report."""
 
 
-def _resources(host: Host, facts: c.HostFacts, *, idle: bool, boot: bool) -> dict[str, Any]:
-    """Cores, memory and GPUs follow the host's words at boot, and only while nothing is reserved there."""
-    if not idle or not boot:
-        return {}
+def _resources(host: Host, facts: c.HostFacts) -> dict[str, Any]:
+    """Cores, memory and GPUs are what the host says they are, also where more is reserved: it then drains."""
     memory = bookable_memory(facts)
     wanted: dict[str, Any] = {"cores": CoreUnits(facts.cores), "memory": memory, "gpus": facts.gpus}
     return {name: value for name, value in wanted.items() if getattr(host, name) != value}

@@ -67,6 +67,7 @@ def observe_launch(farm: Farm, run_id: str, now_us: int) -> None:
     proc = farm.procs.get(run_id)
     if proc is not None:
         proc.launched = True
+        proc.seen_us = Micros(now_us)
         host = farm.hosts[proc.host_id]
         if host.refusals:
             host.refusals = 0

@@ -9,7 +9,6 @@ from typing import Any
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import DependType, FrameState, JobState
-from cuebot.domain.units import frame_id
 from cuebot.engine.ports import Recorded
 from cuebot.sim.truth import Truth, Violation
 from cuebot.sim.waits import FrameKey, LayerShape, Need, Wait, needs_of
@@ -35,6 +34,7 @@ class Run:
     job_id: str
     host_id: str
     cores: int
+    memory: int
 
 
 @dataclass(slots=True)
@@ -55,13 +55,14 @@ class Witness:
     """Frames that succeeded and that nobody gave a reason to run again."""
     bookings: int = 0
     _seq: int = 0
+    _at_us: int = 0
     _by_er: dict[FrameKey, list[tuple[Wait, int]]] = field(default_factory=lambda: defaultdict(list))
     _by_on: dict[FrameKey, list[tuple[Wait, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def read(self, history: list[Recorded]) -> None:
         """Take in events in their order. Raises Violation."""
         for recorded in history:
-            self._seq = recorded.seq
+            self._seq, self._at_us = recorded.seq, recorded.at_us
             self._read(recorded.event, by_hand=recorded.envelope.actor == OPERATOR)
 
     def _read(self, event: ev.Event, *, by_hand: bool) -> None:
@@ -82,6 +83,7 @@ class Witness:
             case ev.RunsBooked():
                 self._runs_booked(event)
             case ev.RunEnded():
+                self.truth.given_up(event.run_id, event.cause, self._at_us)
                 self._run_ended(event)
             case ev.FramesEaten(layer_id=layer_id, indices=indices):
                 keys = {(layer_id, index) for index in indices.tolist()}
@@ -127,13 +129,24 @@ class Witness:
         for place, index in enumerate(event.indices.tolist()):
             key = (event.layer_id, index)
             self._may_start(key)
-            run = Run(key, job_id, event.host_ids[place], event.cores[place])
+            run = Run(key, job_id, event.host_ids[place], event.cores[place], event.memory[place])
             host = self.things[run.host_id]
             if host["lock"] or host["state"] or host["removed"]:
                 raise Violation(f"frames are booked on host {host['name']}, which is locked or not up")
             self.runs[event.run_ids[place]] = run
             self.bookings += 1
+            self._check_room(host)
         self._check_caps(job, {self.things[id]["allocation_id"] for id in event.host_ids})
+
+    def _check_room(self, host: dict[str, Any]) -> None:
+        """After a booking, a host has no more to do than it said that it can."""
+        there = [run for run in self.runs.values() if run.host_id == host["id"]]
+        cores, memory = sum(run.cores for run in there), sum(run.memory for run in there)
+        if cores > host["cores"] or memory > host["memory"]:
+            raise Violation(
+                f"host {host['name']} is booked with {cores} of {host['cores']} core units"
+                f" and {memory} of {host['memory']} KiB"
+            )
 
     def _may_start(self, key: FrameKey) -> None:
         if any(run.key == key for run in self.runs.values()):
@@ -167,9 +180,8 @@ class Witness:
 
     def _run_ended(self, event: ev.RunEnded) -> None:
         key = self.runs.pop(event.run_id).key
-        process = self.truth.running.get(frame_id(*key))
-        if process is not None and process.order.run_id == event.run_id:
-            raise Violation(f"run {event.run_id} is over by {event.cause.name} in the books, but it truly runs")
+        if event.run_us > self._at_us - event.booked_us:
+            raise Violation(f"run {event.run_id} is said to have taken longer than there was time since it was booked")
         if event.state is FrameState.SUCCEEDED:
             if self.truth.exits.get(event.run_id) != 0:
                 raise Violation(f"run {event.run_id} has succeeded in the books, but not in truth")

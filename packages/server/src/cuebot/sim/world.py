@@ -6,7 +6,7 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -18,10 +18,11 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.limits import Limits
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
+from cuebot.engine.orders import RunOrder
 from cuebot.sim.clock import Clock
 from cuebot.sim.disk import Disk, compare_farms
 from cuebot.sim.faults import CALM, Faults
-from cuebot.sim.hosts import SimHost
+from cuebot.sim.mishaps import Mishaps, machine
 from cuebot.sim.network import Network, Reply
 from cuebot.sim.operators import Operators
 from cuebot.sim.server import Server
@@ -49,6 +50,8 @@ class Outcome:
     events: int
     runs: int
     simulated_s: int
+    twice: dict[str, int] = field(default_factory=dict)
+    """How often a frame of a host with upstream's agent ran while an earlier run of it went on, by the reason."""
     story: tuple[str, ...] = ()
 
     @property
@@ -79,14 +82,25 @@ class World:
         self.server: Server | None = None
         self._healed = False
         lease_us = self.luck.choice((60, 120, 300)) * SECOND
+        upstream = self.luck.choice((0, 0, 0.5, 0.5, 1))
         self.hosts = {
-            name: SimHost(self, name, self.luck.choice((2, 4, 8)), self.luck.choice((8, 16, 32)), lease_us)
+            name: machine(self, name, upstream=self.luck.random() < upstream, lease_us=lease_us)
             for name in (f"host{number}" for number in range(self.luck.randint(2, 4)))
         }
+        self.mishaps = Mishaps(self)
+        self._memory_needed: dict[str, int] = {}
 
     def new_id(self) -> str:
         """A fresh UUID, from the seed."""
         return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    def memory_needed(self, order: RunOrder) -> int:
+        """KiB that a frame really needs, whatever was asked for it: the same for each of its runs."""
+        if order.frame_id not in self._memory_needed:
+            luck, short = self.luck, self.luck.random() < self.faults.out_of_memory
+            share = luck.choice((1.2, 1.5, 2, 3)) if short else luck.uniform(0.2, 1)
+            self._memory_needed[order.frame_id] = int(share * order.memory)
+        return self._memory_needed[order.frame_id]
 
     def tell(self, text: str) -> None:
         """Add a line to the story that a failure is told with."""
@@ -102,14 +116,7 @@ class World:
             self.clock.later(self.luck.uniform(0, 5 * SECOND), host.boot)
         for number in range(self.luck.randint(2, 4)):
             self.clock.later(number * self.luck.uniform(0, 60 * SECOND) + SECOND, self.operators.launch)
-        for mean_s, mishap in (
-            (self.faults.link_restart_every_s, self._link_restart),
-            (self.faults.runner_lost_every_s, lambda: self._some_host().lose_runner()),
-            (self.faults.reboot_every_s, self._reboot),
-            (self.faults.vanish_every_s, self._vanish),
-            (self.faults.partition_every_s, self._partition),
-            (self.faults.operator_every_s, self.operators.meddle),
-        ):
+        for mean_s, mishap in [*self.mishaps.by_rate(), (self.faults.operator_every_s, self.operators.meddle)]:
             if mean_s:
                 self._every(mean_s, mishap)
         self._run_until(self.clock.now_us + FAULTS_US, lambda: False)
@@ -180,51 +187,13 @@ class World:
         if self.server is not None:
             self.server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
 
-    # --- mishaps --------------------------------------------------------------------------------------------------
-
-    def _some_host(self) -> SimHost:
-        return self.luck.choice(list(self.hosts.values()))
-
-    def _link_restart(self) -> None:
-        host = self._some_host()
-        if host.link_up:
-            self.tell(f"{host.name}: the link restarts")
-            host.stop_link()
-            self.clock.later(self.luck.uniform(0.1, 20) * SECOND, lambda: host.start_link() if host.alive else None)
-
-    def _reboot(self) -> None:
-        host = self._some_host()
-        if host.alive:
-            self.tell(f"{host.name} reboots")
-            host.die(new_disk=self.luck.random() < 0.2)
-            self.clock.later(self.luck.uniform(1, 120) * SECOND, lambda: None if host.alive else host.boot())
-
-    def _vanish(self) -> None:
-        host = self._some_host()
-        if host.alive:
-            self.tell(f"{host.name} vanishes")
-            host.die(new_disk=True)
-
-    def _partition(self) -> None:
-        host = self._some_host()
-        length_us = self.luck.choice((10, 60, 0.9 * host.lease_us / SECOND, 1.5 * host.lease_us / SECOND, 700)) * SECOND
-        up, down = self.luck.choice(((True, True), (True, True), (True, False), (False, True)))
-        self.tell(f"{host.name} is cut off for {length_us / SECOND:.0f} s (up {up}, down {down})")
-        host.cut_up, host.cut_down = up, down
-
-        def mend() -> None:
-            host.cut_up = host.cut_down = False
-
-        self.clock.later(self.luck.uniform(0.7, 1.3) * length_us, mend)
+    # --- healing ------------------------------------------------------------------------------------------------------
 
     def _heal(self) -> None:
         self.tell("healing")
         self._healed = True
         self.faults = self.network.faults = CALM
-        for host in self.hosts.values():
-            host.cut_up = host.cut_down = False
-            if not host.alive:
-                host.boot()
+        self.mishaps.mend()
         self._heal_farm()
 
     def _heal_farm(self) -> None:
@@ -245,8 +214,10 @@ class World:
         if farm.procs or server.core.launching:
             return f"{len(farm.procs)} runs, {len(server.core.launching)} of them without an answer to their launch"
         for host in self.hosts.values():
-            if host.spool:
-                return f"{host.name} has {len(host.spool)} runs that the server has not acknowledged"
+            if host.runs:
+                return f"{host.name} has {len(host.runs)} runs that the server has not acknowledged"
+        if self.truth.running:
+            return f"{len(self.truth.running)} processes run that no agent knows"
         for job in farm.jobs.values():
             if job.state is JobState.PENDING:
                 for layer in farm.layers_of(job):
@@ -278,6 +249,10 @@ class World:
             for layer in farm.layers_of(job):
                 if job.state is JobState.PENDING and np.any(layer.frames.state == FrameState.RUNNING):
                     raise Violation(f"frames of {job.name}/{layer.name} run in the books although nothing does")
+        for host in self.hosts.values():
+            known = farm.host_named(host.name)
+            if known.cores != host.cores:
+                raise Violation(f"{host.name} has {host.cores} core units, and {known.cores} in the books")
         self.witness.check_held(farm)
         compare_farms("memory", farm, "events", self.disk.folded)
         self.disk.load(self.clock.now_us)
@@ -302,5 +277,6 @@ def run_seed(seed: int) -> Outcome:
         events=world.disk.last_seq,
         runs=world.truth.started,
         simulated_s=(end_us - Clock().now_us) // SECOND,
+        twice=dict(world.truth.twice),
         story=tuple(world.story) if problem else (),
     )
