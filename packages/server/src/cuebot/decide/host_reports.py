@@ -18,7 +18,7 @@ SYSTEM_MEMORY: Final = KiB(524_288)
 """What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
 GIB: Final = KiB(1_048_576)
 SAME_BOOT_US: Final = MINUTE
-"""Times of boots that differ by less are of one boot: agents compute them from a clock that is corrected now and then."""
+"""Times of boots that differ by less are of one boot: they are read off a clock that is corrected now and then."""
 
 
 def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[list[ev.Event], list[str]]:
@@ -34,11 +34,11 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     events: list[ev.Event] = []
     rebooted = _boots_again(host, facts, context)
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
-        if context.may_still_arrive(proc):
+        if context.may_still_arrive(proc) or _launched_again(host, proc):
             continue
-        if rebooted and not _launched_again(host, proc):
+        if rebooted and (facts.agent or _long_unheard(proc, context)):
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
-        elif not command.boot and _never_arrived(host, proc, context):  # a start-up report names no runs at all
+        elif not command.boot and _long_unheard(proc, context):  # a start-up report names no runs at all
             events.append(given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context))
     changes = _changes(host, facts, command.boot)
     if rebooted:
@@ -61,14 +61,12 @@ def _boots_again(host: Host, facts: c.HostFacts, context: Context) -> bool:
     return host.boot_us + SAME_BOOT_US < facts.boot_us <= context.now_us
 
 
-def _never_arrived(host: Host, proc: Proc, context: Context) -> bool:
-    """What the host had and has no more is lost; with an agent that is not ours, also what it may never have had.
+def _long_unheard(proc: Proc, context: Context) -> bool:
+    """Whether a report without this run is certainly younger than its launch and than the last word of it.
 
-    For a minute after its launch, and after the last word of it (its booking and this server's start count as one), a
-    report without it may be older than the launch.
+    The run's booking and this server's start count as a word of it. An agent that is not ours may even have been given
+    it after a boot that we hear of only now; ours takes no launch before a report was answered.
     """
-    if _launched_again(host, proc):
-        return False
     return context.now_us - max(proc.sent_us, proc.seen_us) >= context.settings.missing_run_us
 
 

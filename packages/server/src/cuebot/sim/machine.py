@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cuebot.sim.world import World
 
 GIB: Final = 1_048_576
+WORK_S: Final = (2, 2, 10, 10, 40, 40, 120, 600)
+"""How long frames take. The longest outlast a lease, and the patience with a silent host."""
 KILL_US: Final = 6 * SECOND
 """A killed process is gone at the latest after this."""
 
@@ -147,7 +149,7 @@ class Machine(ABC):
     # --- processes ------------------------------------------------------------------------------------------------
 
     def _start(self, order: RunOrder) -> None:
-        work_us = int(self.luck.choice((2, 10, 40, 120)) * self.luck.uniform(0.5, 1.5) * SECOND)
+        work_us = int(self.luck.choice(WORK_S) * self.luck.uniform(0.5, 1.5) * SECOND)
         needed = self.world.memory_needed(order)
         if needed > order.memory:
             status, signal, cause = self._out_of_memory()
