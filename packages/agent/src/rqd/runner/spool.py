@@ -133,9 +133,9 @@ class Spool:
         except (FileNotFoundError, ValueError):
             pass  # a new spool, or one whose disk was full when it was new
         booted_at = max(0, int(time.time() - self._boot_seconds()))
-        with contextlib.suppress(OSError):  # a full disk: this runner knows it all the same
-            with open(path, "w", encoding="ascii") as file:
-                file.write(f"{boot_id} {booted_at}\n")
+        # On a full disk this runner knows it all the same.
+        with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
+            file.write(f"{boot_id} {booted_at}\n")
         return booted_at
 
     def load(self) -> dict[str, StoredRun]:

@@ -12,7 +12,7 @@ from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
-from cuebot.domain.units import MINUTE, CoreUnits, KiB, Micros
+from cuebot.domain.units import MINUTE, CoreUnits, KiB
 
 SYSTEM_MEMORY: Final = KiB(524_288)
 """What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
@@ -32,7 +32,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
     events: list[ev.Event] = []
-    rebooted = _boots_again(host, facts, context)
+    rebooted = _boots_again(host, facts)
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
         if context.may_still_arrive(proc) or _launched_again(host, proc):
             continue
@@ -51,14 +51,13 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]
 
 
-def _boots_again(host: Host, facts: c.HostFacts, context: Context) -> bool:
-    """Whether the machine was booted since its last boot that we know of.
+def _boots_again(host: Host, facts: c.HostFacts) -> bool:
+    """Whether the machine was booted since its latest boot that we know of.
 
-    Reports arrive in any order, and the wall clock that a boot's time was read from may have been set: a boot that is
-    older than the one we know says nothing, and neither does one that is still to come. What is lost with a boot that
-    this overlooks is found missing a minute later.
+    Reports arrive in any order, and the wall clock that a boot's time was read from may have been wrong, so a boot that
+    is older than the one we know says nothing. What is lost with a boot that this overlooks is missed a minute later.
     """
-    return host.boot_us + SAME_BOOT_US < facts.boot_us <= context.now_us
+    return facts.boot_us > host.boot_us + SAME_BOOT_US
 
 
 def _long_unheard(proc: Proc, context: Context) -> bool:
@@ -98,7 +97,7 @@ def _new_host(farm: Farm, facts: c.HostFacts, context: Context) -> ev.Added:
         gpus=facts.gpus,
         gpu_memory=facts.gpu_memory,
         hardware_tags=_clean_tags(facts.tags),
-        boot_us=Micros(min(facts.boot_us, context.now_us)),
+        boot_us=facts.boot_us,
         address=facts.address,
         agent=facts.agent,
         instance=facts.instance,

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from cuebot.sim.world import World
 
 GIB: Final = 1_048_576
-WORK_S: Final = (2, 2, 10, 10, 40, 40, 120, 600)
-"""How long frames take. The longest outlast a lease, and the patience with a silent host."""
+WORK_S: Final = (2, 10, 40, 120)
+"""How long most frames take."""
+LONG_WORK_S: Final = 700
+"""How long others take: they outlast a lease, and the patience with a silent host."""
 KILL_US: Final = 6 * SECOND
 """A killed process is gone at the latest after this."""
 
@@ -41,6 +43,7 @@ class Machine(ABC):
         self.cores, self.memory_gib = CoreUnits(cores * 100), memory_gib
         self.wall = WallClock(world.clock)
         self.cut_up = self.cut_down = False
+        self.cut_until_us = 0
         self.alive = self.link_up = False
         self.locked = False
         """Whoever sits at this machine wants it for himself."""
@@ -149,7 +152,8 @@ class Machine(ABC):
     # --- processes ------------------------------------------------------------------------------------------------
 
     def _start(self, order: RunOrder) -> None:
-        work_us = int(self.luck.choice(WORK_S) * self.luck.uniform(0.5, 1.5) * SECOND)
+        work_s = LONG_WORK_S if self.luck.random() < self.world.long_frames else self.luck.choice(WORK_S)
+        work_us = int(work_s * self.luck.uniform(0.5, 1.5) * SECOND)
         needed = self.world.memory_needed(order)
         if needed > order.memory:
             status, signal, cause = self._out_of_memory()

@@ -85,15 +85,18 @@ class Mishaps:
         """A machine is cut off from the server, in one direction or both."""
         machine = self._some_machine()
         lease_s = machine.lease_us / SECOND
-        length_s = self.luck.choice((10, 60, 0.9 * lease_s, 1.5 * lease_s, 700))
+        length_s = self.luck.choice((10, 60, 0.9 * lease_s, 1.5 * lease_s, 700, 700)) * self.luck.uniform(0.7, 1.3)
         up, down = self.luck.choice(((True, True), (True, True), (True, False), (False, True)))
         self.world.tell(f"{machine.name} is cut off for {length_s:.0f} s (up {up}, down {down})")
         machine.cut_up, machine.cut_down = up, down
 
-        def mend() -> None:
-            machine.cut_up = machine.cut_down = False
+        machine.cut_until_us = self.world.clock.now_us + int(length_s * SECOND)
 
-        self._after(self.luck.uniform(0.7, 1.3) * length_s, mend)
+        def mend() -> None:
+            if self.world.clock.now_us >= machine.cut_until_us:  # else it was cut off again, for longer
+                machine.cut_up = machine.cut_down = False
+
+        self._after(length_s, mend)
 
     def clock_set(self) -> None:
         """A machine's wall clock jumps, or begins to run fast or slow."""

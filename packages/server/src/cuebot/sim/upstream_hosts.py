@@ -69,7 +69,7 @@ class UpstreamHost(Machine):
         """The agent ends. Its frames end with it, or go on with nobody who knows of them."""
         self.link_up = False
         self._life += 1
-        survive = self.luck.random() < 0.5
+        survive = self.luck.random() < 0.3
         for process in self.processes(ProcessState.RUNNING):
             if survive:
                 process.forgotten = True

@@ -34,7 +34,6 @@ class Run:
     job_id: str
     host_id: str
     cores: int
-    memory: int
 
 
 @dataclass(slots=True)
@@ -129,24 +128,13 @@ class Witness:
         for place, index in enumerate(event.indices.tolist()):
             key = (event.layer_id, index)
             self._may_start(key)
-            run = Run(key, job_id, event.host_ids[place], event.cores[place], event.memory[place])
+            run = Run(key, job_id, event.host_ids[place], event.cores[place])
             host = self.things[run.host_id]
             if host["lock"] or host["state"] or host["removed"]:
                 raise Violation(f"frames are booked on host {host['name']}, which is locked or not up")
             self.runs[event.run_ids[place]] = run
             self.bookings += 1
-            self._check_room(host)
         self._check_caps(job, {self.things[id]["allocation_id"] for id in event.host_ids})
-
-    def _check_room(self, host: dict[str, Any]) -> None:
-        """After a booking, a host has no more to do than it said that it can."""
-        there = [run for run in self.runs.values() if run.host_id == host["id"]]
-        cores, memory = sum(run.cores for run in there), sum(run.memory for run in there)
-        if cores > host["cores"] or memory > host["memory"]:
-            raise Violation(
-                f"host {host['name']} is booked with {cores} of {host['cores']} core units"
-                f" and {memory} of {host['memory']} KiB"
-            )
 
     def _may_start(self, key: FrameKey) -> None:
         if any(run.key == key for run in self.runs.values()):

@@ -82,6 +82,8 @@ class World:
         self.server: Server | None = None
         self._healed = False
         lease_us = self.luck.choice((60, 120, 300)) * SECOND
+        self.long_frames = self.luck.choice((0.0, 0.2, 0.6))
+        """How many of the frames take many minutes."""
         upstream = self.luck.choice((0, 0, 0.5, 0.5, 1))
         self.hosts = {
             name: machine(self, name, upstream=self.luck.random() < upstream, lease_us=lease_us)
