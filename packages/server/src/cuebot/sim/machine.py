@@ -66,6 +66,10 @@ class Machine(ABC):
         """Processes in some states that the agent knows, in the order in which they came."""
         return [process for process in self.runs.values() if process.state in states]
 
+    def work_left_us(self) -> int:
+        """How long the longest of its frames still takes."""
+        return max((process.left_us for process in self.processes(ProcessState.RUNNING)), default=0)
+
     # --- the machine ----------------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -82,8 +82,10 @@ class Mishaps:
             machine.die(new_disk=True)
 
     def partition(self) -> None:
-        """A machine is cut off from the server, in one direction or both."""
+        """A machine is cut off from the server, in one direction or both; rather one that has long work to do."""
         machine = self._some_machine()
+        if self.luck.random() < 0.5:
+            machine = max(self.world.hosts.values(), key=Machine.work_left_us)
         lease_s = machine.lease_us / SECOND
         length_s = self.luck.choice((10, 60, 0.9 * lease_s, 1.5 * lease_s, 700, 700)) * self.luck.uniform(0.7, 1.3)
         up, down = self.luck.choice(((True, True), (True, True), (True, False), (False, True)))

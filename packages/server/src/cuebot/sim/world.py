@@ -218,6 +218,9 @@ class World:
         for host in self.hosts.values():
             if host.runs:
                 return f"{host.name} has {len(host.runs)} runs that the server has not acknowledged"
+            id = farm.host_by_name.get(host.name)
+            if id is None or farm.hosts[id].cores != host.cores:
+                return f"{host.name} has {host.cores} core units, and other or none in the books"
         if self.truth.running:
             return f"{len(self.truth.running)} processes run that no agent knows"
         for job in farm.jobs.values():
@@ -251,10 +254,6 @@ class World:
             for layer in farm.layers_of(job):
                 if job.state is JobState.PENDING and np.any(layer.frames.state == FrameState.RUNNING):
                     raise Violation(f"frames of {job.name}/{layer.name} run in the books although nothing does")
-        for host in self.hosts.values():
-            known = farm.host_named(host.name)
-            if known.cores != host.cores:
-                raise Violation(f"{host.name} has {host.cores} core units, and {known.cores} in the books")
         self.witness.check_held(farm)
         compare_farms("memory", farm, "events", self.disk.folded)
         self.disk.load(self.clock.now_us)
