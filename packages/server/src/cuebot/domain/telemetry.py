@@ -63,7 +63,7 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
 
 
 def observe_launch(farm: Farm, run_id: str, now_us: int) -> bool:
-    """The agent took a run. Returns whether its host may be booked now and could not before."""
+    """The agent took a run. Returns whether its host had refused others, so that it may not have been booked."""
     proc = farm.procs.get(run_id)
     if proc is None:
         return False
@@ -72,11 +72,10 @@ def observe_launch(farm: Farm, run_id: str, now_us: int) -> bool:
     host = farm.hosts[proc.host_id]
     if not host.refusals:
         return False
-    was_left_alone = host.refused_until_us > now_us
     host.refusals = 0
     host.refused_until_us = Micros(0)
     farm.hosts_table.refresh(host, farm.used_on(host))
-    return was_left_alone
+    return True
 
 
 def observe_no_answer(farm: Farm, run_id: str, now_us: int) -> None:

@@ -218,6 +218,7 @@ class Server:
                 if answer is Answer.REFUSED and order.run_id in self.farm.procs:
                     self.world.failures.refused(address.host_name, self.world.clock.now_us)
                 self.core.answered(order.run_id, answer, answer.value, self.world.clock.now_us)
+                self._check_nothing_forgotten()  # an answer may open a host without an event
                 self._settle()
 
         host = self.world.hosts[address.host_name]

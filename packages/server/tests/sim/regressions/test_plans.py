@@ -123,6 +123,7 @@ def farm_with_room_before_a_wide_frame(*, short: Any) -> SmallFarm:
     farm.launch(job_spec("short", short, priority=1))
     farm.launch(job_spec("long", layer_spec("long", "1-100"), priority=2, max_cores=300))
     farm.plan()
+    farm.wait(3_600)
     for index in range(3):
         farm.end(farm.run_of("long/long", index), run_s=3_600)
     farm.plan()
