@@ -87,6 +87,7 @@ def test_the_estimate_counts_the_frames_before_it() -> None:
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1-14")))
     farm.plan()
+    farm.wait(100)
     for index in range(4):
         farm.end(farm.run_of("one/render", index), run_s=100)
     farm.plan()
@@ -127,8 +128,8 @@ def test_a_running_frame_says_where_with_what_and_how_long_it_may_take() -> None
     farm.wait(30)
     text = explain(farm, "one/beauty", 0).summary
     assert text.startswith("it runs on host0 with 1 cores and 1.0 GB for 30 s")
-    farm.end(farm.run_of("one/beauty", 1), run_s=60)
-    assert explain(farm, "one/beauty", 0).summary.endswith("frames of this layer took 60 s on average")
+    farm.end(farm.run_of("one/beauty", 1), run_s=20)
+    assert explain(farm, "one/beauty", 0).summary.endswith("frames of this layer took 20 s on average")
     farm.do(c.KillProcs((farm.run_of("one/beauty", 0).id,), "too slow"))
     assert explain(farm, "one/beauty", 0).summary.endswith("it is being ended: too slow")
 

@@ -37,6 +37,7 @@ def test_the_start_is_estimated_from_what_frames_ahead_took() -> None:
     launch(farm, "testing", "old", layer_spec(range_text="1-16"))
     launch(farm, "testing", "mine")
     farm.plan()
+    farm.wait(100)
     for index in range(4):
         farm.end(farm.run_of("old/render", index), run_s=100)
     farm.plan()
@@ -142,6 +143,7 @@ def test_the_end_of_what_runs_is_the_estimate_when_nothing_is_ahead() -> None:
     farm.host()
     launch(farm, "testing", "old", layer_spec(range_text="1-8"))
     farm.plan()
+    farm.wait(100)
     for index in range(4):
         farm.end(farm.run_of("old/render", index), run_s=100)
     farm.plan()

@@ -119,6 +119,7 @@ class Group:
     default_job_max_gpus: int = -1
     job_ids: set[str] = derived(set)
     reserved_cores: CoreUnits = derived(int)
+    reserved_gpus: int = derived(int)
 
 
 @dataclass(slots=True)
@@ -419,8 +420,10 @@ class Proc:
     """Of all its GPUs together."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
+    sent_us: Micros = volatile(Micros(0))
+    """When its launch was last sent."""
     seen_us: Micros = volatile(Micros(0))
-    """Last report that named it."""
+    """When its agent last said that it has it; at first when it was booked or loaded."""
     unanswered_us: Micros = volatile(Micros(0))
     """When a launch of it was last left without an answer: for a while after this it may still arrive."""
     kill_sent_us: Micros = volatile(Micros(0))

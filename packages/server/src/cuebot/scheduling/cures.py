@@ -180,6 +180,16 @@ def higher_maximum(view: View, holder: Job | Group, takes: Units) -> Cure:
     return Cure(costs, step, lambda row: most <= most[row])
 
 
+def higher_maximum_of_gpus(view: View, holder: Job | Group, gpus: int) -> Cure:
+    """Let a job or a group hold as many GPUs more as one frame takes."""
+    kind = "job" if isinstance(holder, Job) else "group"
+    most = holder.reserved_gpus + gpus
+    cost = (FOR_OWNER if kind == "job" else FOR_SHOW) * (most - holder.max_gpus) / max(holder.max_gpus, 1)
+    text = f"raise the maximum of {kind} {holder.name} to {most} GPUs"
+    code = "HIGHER_JOB_MAXIMUM" if kind == "job" else "HIGHER_GROUP_MAXIMUM"
+    return everywhere(view, cost, change(code, text, kind, holder.id, max_gpus=most, frames=1))
+
+
 def _whole_cores(units: Units) -> Units:
     """Core units rounded up to what people set."""
     return -(-units // ONE_CORE) * ONE_CORE

@@ -26,6 +26,7 @@ from cuebot.scheduling.eligibility import (
     facility_mask,
     fits_now,
     fits_when_idle,
+    gpu_room_under_cap,
     job_reasons,
     os_mask,
     room_under_cap,
@@ -59,7 +60,12 @@ class Obstacle:
 def obstacles(view: View, job: Job, layer: Layer, needs: Demand) -> tuple[list[Obstacle], list[Obstacle]]:
     """What stops the layer whatever the hosts, and what rules hosts out, both in the order of the words."""
     taken = takes(view, needs)
-    gates = [*_of_job(view, job, layer), *_maximums(view, job, needs, taken), *_limits(view, needs)]
+    gates = [
+        *_of_job(view, job, layer),
+        *_maximums(view, job, needs, taken),
+        *_maximums_of_gpus(view, job, needs),
+        *_limits(view, needs),
+    ]
     ruling = [
         *_not_for_job(view, job, layer, needs, taken),
         *_closed(view),
@@ -119,6 +125,14 @@ def _maximums(view: View, job: Job, needs: Demand, taken: Units) -> Iterator[Obs
             else:
                 text = f"have more cores than the {whose} may use: {most:g}, of which {held:g} are taken"
                 yield Obstacle(code, taken <= room, text, hint, cure)
+
+
+def _maximums_of_gpus(view: View, job: Job, needs: Demand) -> Iterator[Obstacle]:
+    for whose, holder in (("job", job), ("group", view.farm.groups[job.group_id])):
+        if needs.gpus and needs.gpus > gpu_room_under_cap(holder):
+            text = f"the {whose} may use {holder.max_gpus} GPUs, and {holder.reserved_gpus} are taken"
+            cure = partial(cures.higher_maximum_of_gpus, view, holder, needs.gpus)
+            yield Obstacle(f"{whose.upper()}_MAX_GPUS", None, text, f"raise the {whose}'s maximum of GPUs", cure)
 
 
 def _limits(view: View, needs: Demand) -> Iterator[Obstacle]:
@@ -189,15 +203,22 @@ def _not_for_layer(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle
         names = ", ".join(policy.name for policy in view.policies)
         yield Obstacle("POLICY", allowed, f"are ruled out by policy ({names})")
     off = np.ones(n, dtype=np.bool_)
-    off[list(avoided_rows(farm, layer, needs, view.now_us))] = False
+    off[list(avoided_rows(farm, layer, needs, view.now_us, view.asked))] = False
     yield Obstacle("FAILED_THERE", off, "failed a frame of this layer within 30 minutes")
+    lately = [row for row, until_us in layer.avoided_until_us.items() if until_us > view.now_us]
+    if lately:  # what is changed for other hosts makes these avoided, so no remedy is for them
+        off = np.ones(n, dtype=np.bool_)
+        off[lately] = False
+        yield Obstacle("FAILED_LATELY", off, "", told=False)
     free = np.ones(n, dtype=np.bool_)
     for row, id in farm.hosts_table.reserved_for.items():
         if id != layer.id and id in farm.layers and comes_before(view, farm.layers[id], layer):
             free[row] = False
     yield Obstacle("RESERVED", free, "are reserved for frames that need most of a host and wait longer")
-    if not needs.gpus:
+    if not needs.gpus and view.kept is not None:
         yield Obstacle("KEPT_FOR_GPUS", ~view.kept, "are kept for frames that wait for a GPU")
+    if not needs.gpus and view.gpus_wanted:  # what is changed for this layer may have more of these kept
+        yield Obstacle("GPUS_IDLE", farm.hosts_table.idle_gpus[:n] <= 0, "", told=False)
 
 
 def _full(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:

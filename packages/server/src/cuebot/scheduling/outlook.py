@@ -17,7 +17,14 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand, Entry, Queue
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND
-from cuebot.scheduling.eligibility import allocation_mask, below_minimum, open_mask, room_under_cap, usable
+from cuebot.scheduling.eligibility import (
+    allocation_mask,
+    below_minimum,
+    gpu_room_under_cap,
+    open_mask,
+    room_under_cap,
+    usable,
+)
 from cuebot.scheduling.order import TIERS, Precedence, precedence
 from cuebot.scheduling.shares import Standing
 from cuebot.scheduling.view import View
@@ -67,7 +74,7 @@ def outlook(view: View, job: Job, layer: Layer, demand: Demand) -> Outlook:
     frames, core_us, known, looked_at, first = 0, 0.0, True, 0, mine
     for queue in farm.ready.of_show.get(job.show_id, {}).values():
         group = farm.groups[queue.group_id]
-        if max(queue.demand.cores, 1) > room_under_cap(group):
+        if max(queue.demand.cores, 1) > room_under_cap(group) or queue.demand.gpus > gpu_room_under_cap(group):
             continue
         early = below_minimum(group)
         entries = view.in_order(queue)

@@ -14,7 +14,7 @@ from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.cures import Cure, Numbers, Step
-from cuebot.scheduling.eligibility import allocation_mask, burst_room, room_under_caps
+from cuebot.scheduling.eligibility import allocation_mask, burst_room, gpu_room_under_cap, room_under_caps
 from cuebot.scheduling.obstacles import Obstacle
 from cuebot.scheduling.view import View
 
@@ -118,6 +118,9 @@ def _frames(view: View, job: Job, layer: Layer, needs: Demand, steps: Sequence[S
     room, _ = room_under_caps(farm, job)
     if room >= each:
         most.append(room // each)
+    if needs.gpus:
+        rooms = [gpu_room_under_cap(holder) for holder in (job, farm.groups[job.group_id])]
+        most += [gpus // needs.gpus for gpus in rooms if gpus >= needs.gpus]
     for name in needs.limits:
         id = farm.limit_by_name.get(name)
         if id and not farm.limits[id].per_host and farm.limits[id].max_value > farm.limit_use.of(name).frames:

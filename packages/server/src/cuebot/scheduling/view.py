@@ -10,7 +10,7 @@ import numpy as np
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask, why_not_bookable
 from cuebot.domain.ready import Entry, Queue
-from cuebot.scheduling.eligibility import gpu_work, kept_for_gpus
+from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import Ranks, in_order
 from cuebot.scheduling.policy import Policies, Policy
@@ -35,9 +35,14 @@ class View:
         return self.asked.job_ranks()
 
     @cached_property
-    def kept(self) -> Mask:
-        """Hosts that are kept for frames that wait for GPUs."""
-        return kept_for_gpus(self.farm, gpu_work(self.farm, self.now_us))
+    def kept(self) -> Mask | None:
+        """Hosts that are kept for frames that wait for GPUs; None where no such frame waits."""
+        return kept_for_gpus(self.farm, self.now_us, self.licences, self.asked)
+
+    @cached_property
+    def gpus_wanted(self) -> bool:
+        """Some frame that is ready asks for GPUs."""
+        return any(queue.demand.gpus for queues in self.farm.ready.of_show.values() for queue in queues.values())
 
     @cached_property
     def closed(self) -> list[tuple[str, Mask]]:
