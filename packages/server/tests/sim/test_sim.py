@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -15,7 +14,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.states import Cause
 from cuebot.domain.units import SECOND, Micros
 from cuebot.engine.core import Core
-from cuebot.engine.orders import RunOrder, run_order
+from cuebot.engine.orders import RunOrder, run_orders
 from cuebot.sim import machine, main, run_seed, world
 from cuebot.sim.clock import Clock
 from cuebot.sim.faults import CALM, Faults
@@ -88,7 +87,7 @@ def test_a_server_that_gives_runs_up_too_early_is_found(monkeypatch: pytest.Monk
 
 def order(farm: SmallFarm, run_id: str) -> RunOrder:
     """An order for the first frame of `one/render` under some run id."""
-    return replace(run_order(farm.farm, next(iter(farm.farm.procs.values()))), run_id=run_id)
+    return run_orders(farm.farm, list(farm.farm.procs.values())[:1])[0]._replace(run_id=run_id)
 
 
 @pytest.fixture

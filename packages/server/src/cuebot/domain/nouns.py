@@ -7,9 +7,10 @@ current by `apply`. A field made by `volatile()` is telemetry: what hosts said l
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
@@ -39,9 +40,15 @@ def stored_fields(noun: Hashable) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cast(Any, noun)) if f.metadata.get("stored", True))
 
 
+@cache
+def _stored_getter(noun: Hashable) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*stored_fields(noun))
+
+
 def stored_values(thing: Any) -> dict[str, Any]:
     """The stored fields of a thing, shallow."""
-    return {name: getattr(thing, name) for name in stored_fields(cast(Hashable, type(thing)))}
+    noun = cast(Hashable, type(thing))
+    return dict(zip(stored_fields(noun), _stored_getter(noun)(thing), strict=True))
 
 
 def no_counts() -> list[int]:
