@@ -17,7 +17,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
 from cuebot.sim.faults import CALM
 from cuebot.sim.machine import Machine
-from cuebot.sim.specs import random_spec
+from cuebot.sim.random_specs import LIMITS, random_spec
 from cuebot.sim.truth import Violation
 from cuebot.sim.world import HEALED_AT_MOST_US, World
 
@@ -34,6 +34,7 @@ class DrivenWorld(World):
         self.faults = self.network.faults = CALM
         self._start_server()
         self._ask_first(c.Seed())
+        self.clock.later(SECOND, self.operators.furnish)
         for host in self.hosts.values():
             self.clock.later(0, host.boot)
 
@@ -65,8 +66,8 @@ class Farm(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         """A world with two to four hosts and one job."""
         self.world, self.jobs = DrivenWorld(seed), 0
-        self.world.pass_time(8)
-        self.launch(seed)
+        self.world.pass_time(15)
+        self.launch(seed, show="testing")
         self.world.pass_time(2)
 
     def host(self, number: int) -> Machine:
@@ -80,17 +81,53 @@ class Farm(RuleBasedStateMachine):
         self.world.pass_time(seconds)
 
     @precondition(lambda self: self.jobs < JOBS_AT_MOST)
-    @rule(seed=seeds)
-    def launch(self, seed: int) -> None:
+    @rule(seed=seeds, show=st.sampled_from(("testing", "feature")))
+    def launch(self, seed: int, show: str) -> None:
         """Somebody submits a job."""
         self.jobs += 1
-        self.world.operators.ask(c.Launch(random_spec(random.Random(seed), f"job{self.jobs}")))
+        self.world.operators.ask(c.Launch(random_spec(random.Random(seed), f"job{self.jobs}", show)))
 
     @rule(seed=seeds)
     def meddle(self, seed: int) -> None:
         """Somebody kills, eats, retries, pauses, locks or changes something."""
         self.world.operators.luck = random.Random(seed)
         self.world.operators.meddle()
+
+    @precondition(lambda self: self.world.server is not None)
+    @rule(name=st.sampled_from(LIMITS), most=st.integers(0, 3), per_host=st.booleans())
+    def set_limit(self, name: str, most: int, per_host: bool) -> None:
+        """Somebody says how many frames, or hosts, a limit allows."""
+        assert self.world.server is not None
+        limit_id = self.world.server.farm.limit_by_name.get(name)
+        if limit_id is not None:
+            self.world.operators.ask(c.Change("limit", limit_id, {"max_value": most, "per_host": per_host}))
+
+    @precondition(lambda self: self.world.server is not None)
+    @rule(number=st.integers(0, 5), most=st.sampled_from((-1, 0, 100, 400)), least=st.sampled_from((0, 300)))
+    def set_group(self, number: int, most: int, least: int) -> None:
+        """Somebody says how many cores a department may have, and should."""
+        assert self.world.server is not None
+        groups = list(self.world.server.farm.groups)
+        if groups:
+            changes = {"max_cores": most, "min_cores": least}
+            self.world.operators.ask(c.Change("group", groups[number % len(groups)], changes))
+
+    @precondition(lambda self: self.world.server is not None)
+    @rule(number=st.integers(0, 5), job=st.integers(0, 3))
+    def move_job(self, number: int, job: int) -> None:
+        """Somebody puts a job into another department, perhaps one of another show, which is refused."""
+        assert self.world.server is not None
+        farm = self.world.server.farm
+        jobs, groups = list(farm.jobs), list(farm.groups)
+        if jobs:
+            self.world.operators.ask(c.MoveJob(jobs[job % len(jobs)], groups[number % len(groups)]))
+
+    @precondition(lambda self: self.world.policy is not None)
+    @rule(breaks=st.sampled_from((0.0, 1.0)))
+    def break_policy(self, breaks: float) -> None:
+        """The studio's policy raises whenever it is asked, or works again."""
+        assert self.world.policy is not None
+        self.world.policy.breaks = breaks
 
     @rule(number=hosts, new_disk=st.booleans())
     def power_off(self, number: int, new_disk: bool) -> None:

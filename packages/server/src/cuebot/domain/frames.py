@@ -151,7 +151,8 @@ class Frames:
 
     def counts(self) -> list[int]:
         """How many frames are in each state, by the state's number."""
-        return [int(n) for n in np.bincount(self.state, minlength=len(FrameState))]
+        counted: list[int] = np.bincount(self.state, minlength=len(FrameState)).tolist()
+        return counted
 
 
 def as_indices(values: npt.ArrayLike) -> IndexArray:

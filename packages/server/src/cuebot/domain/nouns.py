@@ -119,6 +119,7 @@ class Group:
     default_job_max_gpus: int = -1
     job_ids: set[str] = derived(set)
     reserved_cores: CoreUnits = derived(int)
+    reserved_gpus: int = derived(int)
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ SLICES_PER_BATCH: Final = 2
 
 SYSTEM = c.Envelope(actor="system", origin="engine")
 
-_NO_PLAN_AFTER = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestAnswered, ev.JobFinished)
+_NO_PLAN_AFTER = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestAnswered)
 
 
 @dataclass(slots=True)
@@ -211,7 +211,8 @@ class Core:
         if proc is None:
             return
         if answer is Answer.TAKEN:
-            observe_launch(self.farm, run_id, now_us)
+            if observe_launch(self.farm, run_id, now_us):
+                self.plan_wanted = True
         elif answer is Answer.REFUSED:
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)

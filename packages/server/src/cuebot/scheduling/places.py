@@ -10,7 +10,7 @@ from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Allocation
 from cuebot.domain.ready import Demand
 from cuebot.domain.units import CoreUnits
-from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable
+from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable, within_room
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.policy import Policies
 from cuebot.scheduling.reservations import BACKFILL_TRIES, HOSTS_PER_RESERVATION, free_at_us, nearest
@@ -53,6 +53,8 @@ class Idle:
             enough = self.cores[row] == self.hosts[row] and self.hosts[row] > -demand.cores
         else:
             enough = self.cores[row] >= demand.cores
+        if demand.gpu_memory and self.gpu_memory[row] < demand.gpu_memory:
+            return False
         return bool(enough and self.memory[row] >= demand.memory and self.gpus[row] >= demand.gpus)
 
     def fitting(self, rows: Rows, demand: Demand) -> Rows:
@@ -136,11 +138,15 @@ class Places:
                 return row
         return None
 
-    def reserve(self, demand: Demand, avoided: frozenset[int]) -> int | None:
-        """Keep a host free for a wide frame that fits nowhere else. Returns its row, if there is one."""
+    def reserve(self, demand: Demand, room: int, avoided: frozenset[int]) -> int | None:
+        """Keep a host free for a wide frame that fits nowhere else, and may take `room` core units at most.
+
+        Returns its row, if there is one.
+        """
         if len(self.reserved) >= max(1, int(self._hosts.sum()) // HOSTS_PER_RESERVATION):
             return None
         candidates = self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
+        candidates &= within_room(self._farm, demand, room)
         candidates[[*self.reserved, *avoided]] = False
         if demand.limits:
             if self._licences.full(demand) is not None:
@@ -156,10 +162,11 @@ class Places:
         tries = self._backfills[demand] = self._backfills.get(demand, 0) + 1
         return tries <= BACKFILL_TRIES and any(self._takes_early(row, demand) for row in self.reserved)
 
-    def backfill(self, demand: Demand, until_us: int) -> int | None:
-        """A reserved host with room for a frame that is over before the host is needed."""
+    def backfill(self, demand: Demand, until_us: int, avoided: frozenset[int]) -> int | None:
+        """A reserved host with room for a frame that is over before the host is needed, and keeps off avoided rows."""
         for row, free_us in self.reserved.items():
-            if free_us is not None and until_us <= free_us and self._takes_early(row, demand):
+            in_time = free_us is not None and until_us <= free_us
+            if in_time and row not in avoided and self._takes_early(row, demand):
                 return row
         return None
 

@@ -16,9 +16,10 @@ from typing import Final
 
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Job, Layer
+from cuebot.domain.nouns import Allocation, Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue
-from cuebot.scheduling.eligibility import avoided_rows, gpu_work, kept_for_gpus, room_under_cap, show_reason
+from cuebot.scheduling.eligibility import avoided_rows, gpu_room_under_cap, room_under_cap, show_reason
+from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places
@@ -33,7 +34,7 @@ class Plan:
 
     bookings: list[Booking]
     exhausted: bool
-    """The budget ended before the farm did: there may be more to book at once."""
+    """The budget ended before the farm did, or hosts were kept free that may not need to be: plan again at once."""
     reserved: dict[int, str] = field(default_factory=dict)
     """Rows of the hosts that are kept free for wide frames, and the layers of those."""
 
@@ -45,7 +46,10 @@ def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) 
     work = _Pass(farm, now_us, budget, policies)
     for allocation in sorted(farm.allocations.values(), key=farm.allocation_name):
         work.fill(allocation)
-    return Plan(work.bookings, exhausted=len(work.bookings) >= budget, reserved=work.reserved)
+    # What was booked may have been what hosts were kept free for: only another pass gives those to others.
+    kept_free = bool(work.reserved) or work.kept is not None
+    exhausted = len(work.bookings) >= budget or (kept_free and bool(work.bookings))
+    return Plan(work.bookings, exhausted=exhausted, reserved=work.reserved)
 
 
 class _Pass:
@@ -58,12 +62,13 @@ class _Pass:
         self.licences = Licences(farm)
         self.policies = Policies(farm, policies, now_us)
         self.job_ranks = self.policies.job_ranks()
-        gpus = gpu_work(farm, now_us)
-        self.kept = kept_for_gpus(farm, gpus) if gpus else None
+        self.kept = kept_for_gpus(farm, now_us, self.licences, self.policies)
         self.reserved: dict[int, str] = {}
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
+        self.gpus_booked: dict[str, int] = {}
+        """By job and by group."""
         self.taken: dict[str, int] = {}
         """Frames of a layer that this pass has booked: the first so many in its order."""
 
@@ -102,22 +107,27 @@ class _Pass:
             demand = queue.demand
             if max(demand.cores, 1) > min(self._group_room(queue.group_id), standing.room):
                 return False
-            return places.fits(demand) or self._ahead_of_reservations(job_id, demand, places)
+            if demand.gpus and demand.gpus > self._gpu_room(self.farm.groups[queue.group_id]):
+                return False
+            return places.fits(demand) or self._ahead_of_reservations(job_id, demand, places, standing.room)
 
         for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum, self.job_ranks):
             yield from self._job(work, standing, places)
 
-    def _ahead_of_reservations(self, job_id: str, demand: Demand, places: Places) -> bool:
+    def _ahead_of_reservations(self, job_id: str, demand: Demand, places: Places, room: int) -> bool:
         """Nothing fits: whether reserved hosts may take something early. A wide frame gets a reservation here."""
         if places.reserved and places.may_backfill(demand):
             return True
-        self._reserve(job_id, demand, places, _NONE)
+        self._reserve(self.farm.jobs[job_id], demand, places, room, _NONE)
         return False
 
-    def _reserve(self, job_id: str, demand: Demand, places: Places, avoided: frozenset[int]) -> None:
+    def _reserve(self, job: Job, demand: Demand, places: Places, room: int, avoided: frozenset[int]) -> None:
         """Keep a host free for a job's next frame, if that is wide and has waited long."""
-        waiting = waits_long(self.farm, job_id, demand, self.now_us)
-        row = places.reserve(demand, avoided) if waiting is not None else None
+        if not self._may_take_gpus(job, demand):
+            return
+        waiting = waits_long(self.farm, job.id, demand, self.now_us)
+        room = min(room, self._job_room(job), self._group_room(job.group_id))
+        row = places.reserve(demand, room, avoided) if waiting is not None else None
         if row is not None and waiting is not None:
             self.reserved[row] = waiting.id
 
@@ -133,7 +143,11 @@ class _Pass:
         if not layers:
             return
         most = min(self.budget - len(self.bookings), room // max(min(d.cores for _, d in layers), 1))
-        avoided = {x.id: avoided_rows(self.farm, x, demand, self.now_us) for x, demand in layers if x.avoided_until_us}
+        avoided = {
+            layer.id: avoided_rows(self.farm, layer, demand, self.now_us, self.policies)
+            for layer, demand in layers
+            if layer.avoided_until_us
+        }
         closed: set[str] = set()
         for layer, demand, index in _frames_in_order(layers, self.taken, most):
             if layer.id in closed:
@@ -142,15 +156,15 @@ class _Pass:
                 return
             room = min(self.job_room[job.id], self.group_room[job.group_id], standing.room)
             row = None
-            if demand.cores <= room:
+            if demand.cores <= room and self._may_take_gpus(job, demand):
                 row = places.best(demand, room, avoided.get(layer.id, _NONE))
                 longest = longest_us(layer) if row is None and places.reserved else None
                 if longest is not None:
-                    row = places.backfill(demand, self.now_us + longest)
+                    row = places.backfill(demand, self.now_us + longest, avoided.get(layer.id, _NONE))
             if row is None:
                 closed.add(layer.id)
                 if avoided.get(layer.id):
-                    self._reserve(job.id, demand, places, avoided[layer.id])
+                    self._reserve(job, demand, places, standing.room, avoided[layer.id])
                 if len(closed) == len(layers):
                     return
                 continue
@@ -158,6 +172,8 @@ class _Pass:
             self.job_room[job.id] -= cores
             self.group_room[job.group_id] -= cores
             self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
+            for holder_id in (job.id, job.group_id) if demand.gpus else ():
+                self.gpus_booked[holder_id] = self.gpus_booked.get(holder_id, 0) + demand.gpus
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
             yield Booking(layer.id, index, self.farm.hosts_table.ids[row], cores, demand.memory, demand.gpus)
 
@@ -166,6 +182,15 @@ class _Pass:
         if room is None:
             room = self.job_room[job.id] = room_under_cap(job)
         return room
+
+    def _may_take_gpus(self, job: Job, demand: Demand) -> bool:
+        """A frame is within the maximums of GPUs of its job and its group."""
+        if not demand.gpus:
+            return True
+        return demand.gpus <= min(self._gpu_room(job), self._gpu_room(self.farm.groups[job.group_id]))
+
+    def _gpu_room(self, holder: Job | Group) -> int:
+        return gpu_room_under_cap(holder) - self.gpus_booked.get(holder.id, 0)
 
     def _below_minimum(self, group_id: str) -> bool:
         group = self.farm.groups[group_id]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
@@ -61,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     faults = parser.add_argument_group("faults")
     faults.add_argument("--seeds", type=int, metavar="N", help="how many seeds (default 50)")
     faults.add_argument("--first", type=int, metavar="K", help="the first seed (default 1)")
-    faults.add_argument("--jobs", type=int, metavar="N", help="processes to use (default 1)")
+    faults.add_argument("--jobs", type=int, metavar="N", help="processes to use (default: one a processor)")
     faults.add_argument("--verbose", action="store_true", help="a line for each seed, and the story of a failure")
     return parser
 
@@ -77,8 +79,10 @@ def _run_seeds(options: argparse.Namespace) -> int:
     seeds = range(first, first + (50 if options.seeds is None else options.seeds))
     began = time.monotonic()
     tally = Tally(len(seeds), options.verbose)
-    if options.jobs is not None and options.jobs > 1:
-        with ProcessPoolExecutor(options.jobs) as pool:
+    jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(seeds))
+    if jobs > 1:
+        # Spawned, because whoever asks may have threads that a fork would leave half-done.
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
             tally.take(pool.map(run_seed, seeds))
     else:
         tally.take(map(run_seed, seeds))

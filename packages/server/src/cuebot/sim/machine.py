@@ -41,6 +41,9 @@ class Machine(ABC):
     def __init__(self, world: World, name: str, cores: int, memory_gib: int) -> None:
         self.world, self.name = world, name
         self.cores, self.memory_gib = CoreUnits(cores * 100), memory_gib
+        self.gpus = self.gpu_memory_gib = 0
+        self.frame_fails = 0.0
+        """How often a frame fails here, where that is more than everywhere."""
         self.wall = WallClock(world.clock)
         self.cut_up = self.cut_down = False
         self.cut_until_us = 0
@@ -131,6 +134,8 @@ class Machine(ABC):
             total_temp=disk,
             free_temp=disk,
             load=0,
+            gpus=self.gpus,
+            gpu_memory=KiB(self.gpu_memory_gib * GIB),
             boot_us=Micros(max(boot_us, 0)),
             tags=("64bit",),
             os=("linux",),
@@ -172,7 +177,7 @@ class Machine(ABC):
         self._go(process)
 
     def _fate(self) -> tuple[int, int, Cause]:
-        if self.luck.random() >= self.world.faults.frame_fails:
+        if self.luck.random() >= max(self.world.faults.frame_fails, self.frame_fails):
             return 0, 0, Cause.EXITED
         return self.luck.choice(
             (
@@ -190,7 +195,7 @@ class Machine(ABC):
     def _go(self, process: Process) -> None:
         process.turn += 1
         process.since_us = self.now_us
-        self.world.truth.go(self.name, self.cores, self.memory_gib * GIB, process)
+        self.world.truth.go(self.name, self.cores, self.memory_gib * GIB, process, self.gpus)
         self._after(
             process,
             process.left_us,

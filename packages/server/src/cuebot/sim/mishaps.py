@@ -124,6 +124,7 @@ class Mishaps:
         """Everything is whole again: lines, people, and machines that were off."""
         for machine in self.world.hosts.values():
             machine.cut_up = machine.cut_down = False
+            machine.frame_fails = 0.0
             machine.owner_leaves()
             if not machine.alive:
                 machine.boot()

@@ -75,7 +75,7 @@ class Truth:
         self._used: dict[str, list[int]] = {}
         self._heard_us: dict[str, list[int]] = defaultdict(list)
 
-    def go(self, host: str, cores: int, memory: int, process: Process) -> None:
+    def go(self, host: str, cores: int, memory: int, process: Process, gpus: int = 0) -> None:
         """A process starts or goes on. It must be the only one for its frame, and the host must have room.
 
         An excused one does not count: the server could not know that it goes on.
@@ -91,11 +91,14 @@ class Truth:
         self._by_frame[order.frame_id].append(process)
         self.running[order.run_id] = process
         process.host, process.state = host, ProcessState.RUNNING
-        used = self._used.setdefault(host, [0, 0])
+        used = self._used.setdefault(host, [0, 0, 0])
         used[0] += order.cores
         used[1] += order.memory
+        used[2] += order.gpus
         if used[0] > cores or used[1] > memory:
             raise Violation(f"host {host} runs {used[0]} of {cores} core units and {used[1]} of {memory} KiB")
+        if used[2] > gpus:
+            raise Violation(f"host {host} runs frames with {used[2]} GPUs and has {gpus}")
 
     def stop(self, process: Process, state: ProcessState) -> None:
         """A process is suspended or over."""
@@ -138,3 +141,4 @@ class Truth:
     def _release(self, process: Process) -> None:
         self._used[process.host][0] -= process.order.cores
         self._used[process.host][1] -= process.order.memory
+        self._used[process.host][2] -= process.order.gpus

@@ -16,12 +16,16 @@ from cuebot.domain import commands as c
 from cuebot.domain.check import check
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import Limits
-from cuebot.domain.states import FrameState, JobState
+from cuebot.domain.states import Cause, FrameState, JobState, OnEnd
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 from cuebot.engine.orders import RunOrder
 from cuebot.sim.clock import Clock
 from cuebot.sim.disk import Disk, compare_farms
+from cuebot.sim.failures import Failures
 from cuebot.sim.faults import CALM, Faults
+from cuebot.sim.fitting import Fitting
+from cuebot.sim.house_policy import HousePolicy
+from cuebot.sim.idle_hosts import check_nothing_idle
 from cuebot.sim.mishaps import Mishaps, machine
 from cuebot.sim.network import Network, Reply
 from cuebot.sim.operators import Operators
@@ -73,6 +77,9 @@ class World:
         self.limits = Limits(unlaunched_bookings=self.luck.choice((4, 20, 2_000)), bookings_per_slice=5)
         self.truth = Truth()
         self.witness = Witness(self.truth)
+        self.failures = Failures()
+        studio_luck = random.Random(f"{seed}/studio")
+        self.policy = HousePolicy(studio_luck) if studio_luck.random() < 0.3 else None
         self.disk = Disk(self.witness)
         self.network = Network(self.clock, self.luck, self.faults)
         self.operators = Operators(self, random.Random(f"{seed}/people"))
@@ -87,8 +94,13 @@ class World:
         upstream = self.luck.choice((0, 0, 0.5, 0.5, 1))
         self.hosts = {
             name: machine(self, name, upstream=self.luck.random() < upstream, lease_us=lease_us)
-            for name in (f"host{number}" for number in range(self.luck.randint(2, 4)))
+            for name in (f"host{number}" for number in range(self.luck.randint(2, 6)))
         }
+        for host in self.hosts.values():
+            if studio_luck.random() < 0.4:
+                host.gpus, host.gpu_memory_gib = studio_luck.choice((1, 2, 4)), studio_luck.choice((4, 16))
+        if studio_luck.random() < 0.3:
+            self.hosts["host1"].frame_fails = studio_luck.choice((0.7, 1.0))
         self.mishaps = Mishaps(self)
         self._memory_needed: dict[str, int] = {}
 
@@ -114,6 +126,7 @@ class World:
         """Live through faults, healing and rest. Raises an AssertionError where a promise is broken."""
         self._start_server()
         self._ask_first(c.Seed())
+        self.clock.later(SECOND, self.operators.furnish)
         for host in self.hosts.values():
             self.clock.later(self.luck.uniform(0, 5 * SECOND), host.boot)
         for number in range(self.luck.randint(2, 4)):
@@ -186,8 +199,20 @@ class World:
                 raise Violation(f"the outcome of {command.run_id} is acknowledged before it is durable")
             reply(nothing)
 
-        if self.server is not None:
-            self.server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
+        server = self.server
+        if server is not None:
+            run = server.farm.procs.get(command.run_id)
+            server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
+            if run is not None and command.run_id not in server.farm.procs:
+                self.failures.ended(
+                    command.host_name,
+                    run.layer_id,
+                    run.job_id,
+                    command.exit_signal or command.exit_status,
+                    Cause.KILLED if run.kill_message and command.exit_signal in (9, 15) else command.cause,
+                    retried=run.on_end is OnEnd.RETRY,
+                    at_us=self.clock.now_us,
+                )
 
     # --- healing ------------------------------------------------------------------------------------------------------
 
@@ -195,6 +220,8 @@ class World:
         self.tell("healing")
         self._healed = True
         self.faults = self.network.faults = CALM
+        if self.policy is not None:
+            self.policy.mend()
         self.mishaps.mend()
         self._heal_farm()
 
@@ -227,15 +254,24 @@ class World:
             if job.state is JobState.PENDING:
                 for layer in farm.layers_of(job):
                     waiting = int((layer.frames.state == FrameState.WAITING).sum())
-                    if waiting and self._fits_somewhere(farm, layer.min_cores, layer.min_memory):
+                    if waiting and not self.fitting(farm).why_never(layer):
                         return f"{waiting} frames of {job.name}/{layer.name} wait"
         return ""
 
-    def _fits_somewhere(self, farm: Farm, cores: int, memory: int) -> bool:
-        return any(
-            not host.removed and host.cores >= max(cores, 1 - cores) and host.memory >= memory
-            for host in farm.hosts.values()
-        )
+    def fitting(self, farm: Farm, at_us: int | None = None) -> Fitting:
+        """A farm as it is, now or as if it were another time, for checks that look for places."""
+        return Fitting(farm, self.clock.now_us if at_us is None else at_us, self.policy)
+
+    def stranded(self) -> dict[str, str]:
+        """Why frames that wait at rest will never run, by job and layer."""
+        assert self.server is not None
+        farm = self.server.farm
+        return {
+            f"{job.name}/{layer.name}": self.fitting(farm).why_never(layer)
+            for job in farm.jobs.values()
+            for layer in farm.layers_of(job)
+            if job.state is JobState.PENDING and (layer.frames.state == FrameState.WAITING).any()
+        }
 
     def _at_rest(self) -> bool:
         return not self._unrest() and self.clock.now_us > 0
@@ -255,6 +291,9 @@ class World:
                 if job.state is JobState.PENDING and np.any(layer.frames.state == FrameState.RUNNING):
                     raise Violation(f"frames of {job.name}/{layer.name} run in the books although nothing does")
         self.witness.check_held(farm)
+        check_nothing_idle(self.fitting(farm), self.failures)
+        for what, reason in self.stranded().items():
+            self.tell(f"{what} never runs: {reason}")
         compare_farms("memory", farm, "events", self.disk.folded)
         self.disk.load(self.clock.now_us)
 

@@ -1,4 +1,4 @@
-"""What seeds of the simulator once broke, each told again as a short story.
+"""What simulated seeds once found about runs and hosts, each told again as a short story.
 
 A seed draws another world with every fault that is added to the simulator; a story stays. Every entry stands alone.
 """
