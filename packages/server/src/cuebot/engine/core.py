@@ -216,6 +216,7 @@ class Core:
         elif answer is Answer.REFUSED:
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
+            self.plan_wanted = True  # a layer avoids a host only while there is another for it
             self._refused(proc, words, now_us)
         else:
             observe_no_answer(self.farm, run_id, now_us)
