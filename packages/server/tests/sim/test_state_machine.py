@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
 from cuebot.sim.faults import CALM
-from cuebot.sim.hosts import SimHost
+from cuebot.sim.machine import Machine
 from cuebot.sim.random_specs import LIMITS, random_spec
 from cuebot.sim.truth import Violation
 from cuebot.sim.world import HEALED_AT_MOST_US, World
@@ -70,7 +70,7 @@ class Farm(RuleBasedStateMachine):
         self.launch(seed, show="testing")
         self.world.pass_time(2)
 
-    def host(self, number: int) -> SimHost:
+    def host(self, number: int) -> Machine:
         """One of the hosts."""
         names = list(self.world.hosts)
         return self.world.hosts[names[number % len(names)]]
@@ -158,6 +158,24 @@ class Farm(RuleBasedStateMachine):
         """The part of an agent that holds the frames dies, and they with it."""
         if self.host(number).alive:
             self.host(number).lose_runner()
+
+    @rule(number=hosts, hours=st.sampled_from((-24, -0.1, 0.1, 24)))
+    def set_clock(self, number: int, hours: float) -> None:
+        """A host's wall clock is set."""
+        self.host(number).wall.step(int(hours * 3_600 * SECOND))
+
+    @rule(number=hosts, leaves=st.booleans())
+    def owner(self, number: int, leaves: bool) -> None:
+        """Somebody sits down at a machine, or has left it."""
+        if self.host(number).alive:
+            self.host(number).owner_leaves() if leaves else self.host(number).owner_returns()
+
+    @rule(number=hosts, cores=st.sampled_from((1, 4, 8)), memory_gib=st.sampled_from((4, 16)))
+    def come_back_as_another(self, number: int, cores: int, memory_gib: int) -> None:
+        """A host that is down comes up with other cores and memory."""
+        if not self.host(number).alive:
+            self.host(number).resize(cores, memory_gib)
+            self.host(number).boot()
 
     @rule(fails=st.sampled_from((0.0, 0.4)), although_durable=st.sampled_from((0.0, 0.4)))
     def disk(self, fails: float, although_durable: float) -> None:

@@ -418,8 +418,10 @@ class Proc:
     """Not empty: somebody asked to have it killed."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
+    sent_us: Micros = volatile(Micros(0))
+    """When its launch was last sent."""
     seen_us: Micros = volatile(Micros(0))
-    """When it was last heard of: a report named it, or the agent took it."""
+    """When its agent last said that it has it; at first when it was booked or loaded."""
     unanswered_us: Micros = volatile(Micros(0))
     """When a launch of it was last left without an answer: for a while after this it may still arrive."""
     kill_sent_us: Micros = volatile(Micros(0))

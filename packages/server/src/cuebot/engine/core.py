@@ -310,6 +310,7 @@ class Core:
                     if proc.kill_message:
                         self.execute(c.RefuseRun(run_id, "killed before it was launched"), SYSTEM, now_us)
                     else:
+                        proc.sent_us = Micros(now_us)
                         to_launch.append(proc)
             elif isinstance(recorded.event, ev.KillRequested):
                 self._uncommitted_kills.difference_update(recorded.event.run_ids)

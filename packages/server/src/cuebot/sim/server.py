@@ -93,6 +93,7 @@ class Server:
             return
         envelope = c.Envelope(actor=command.host.name, origin="agent")
         orders = self.core.report_host(command, envelope, self.world.clock.now_us, self._while_alive(reply))
+        self.world.truth.heard(command.host.name, self.world.clock.now_us)
         self._give(orders)
         self._settle()
 

@@ -9,7 +9,6 @@ from typing import Any
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import DependType, FrameState, JobState
-from cuebot.domain.units import frame_id
 from cuebot.engine.ports import Recorded
 from cuebot.sim.farm_rules import Run, check_caps, check_host, check_limits, check_room
 from cuebot.sim.truth import Truth, Violation
@@ -54,8 +53,7 @@ class Witness:
     def read(self, history: list[Recorded]) -> None:
         """Take in events in their order. Raises Violation."""
         for recorded in history:
-            self._seq = recorded.seq
-            self._at_us = recorded.at_us
+            self._seq, self._at_us = recorded.seq, recorded.at_us
             self._read(recorded.event, by_hand=recorded.envelope.actor == OPERATOR)
 
     def _read(self, event: ev.Event, *, by_hand: bool) -> None:
@@ -82,6 +80,7 @@ class Witness:
             case ev.RunsBooked():
                 self._runs_booked(event)
             case ev.RunEnded():
+                self.truth.given_up(event.run_id, event.cause, self._at_us)
                 self._run_ended(event)
             case ev.FramesEaten(layer_id=layer_id, indices=indices):
                 keys = {(layer_id, index) for index in indices.tolist()}
@@ -157,9 +156,8 @@ class Witness:
 
     def _run_ended(self, event: ev.RunEnded) -> None:
         key = self.runs.pop(event.run_id).key
-        process = self.truth.running.get(frame_id(*key))
-        if process is not None and process.order.run_id == event.run_id:
-            raise Violation(f"run {event.run_id} is over by {event.cause.name} in the books, but it truly runs")
+        if event.run_us > self._at_us - event.booked_us:
+            raise Violation(f"run {event.run_id} is said to have taken longer than there was time since it was booked")
         if event.state is FrameState.SUCCEEDED:
             if self.truth.exits.get(event.run_id) != 0:
                 raise Violation(f"run {event.run_id} has succeeded in the books, but not in truth")

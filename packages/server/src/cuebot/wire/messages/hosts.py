@@ -19,7 +19,7 @@ def host_message(farm: Farm, host: Host, commented: set[str]) -> host_pb2.Host:
 def host_fields(farm: Farm, host: Host, commented: set[str]) -> dict[str, Any]:
     """What Host and NestedHost have in common."""
     table, allocation = farm.hosts_table, farm.allocations[host.allocation_id]
-    idle_gpus = int(table.idle_gpus[host.row])
+    idle_gpus = max(int(table.idle_gpus[host.row]), 0)
     return {
         "id": host.id,
         "name": host.name,
@@ -27,9 +27,9 @@ def host_fields(farm: Farm, host: Host, commented: set[str]) -> dict[str, Any]:
         "nimby_enabled": host.nimby_enabled,
         "has_comment": host.id in commented,
         "cores": cores(host.cores),
-        "idle_cores": cores(int(table.idle_cores[host.row])),
+        "idle_cores": cores(max(int(table.idle_cores[host.row]), 0)),  # less than none while a host that shrank drains
         "memory": host.memory,
-        "idle_memory": int(table.idle_memory[host.row]),
+        "idle_memory": max(int(table.idle_memory[host.row]), 0),
         "gpu_memory": host.gpu_memory,
         "idle_gpu_memory": host.gpu_memory * idle_gpus // host.gpus if host.gpus else 0,
         "gpus": host.gpus,
