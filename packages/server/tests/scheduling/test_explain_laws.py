@@ -36,6 +36,22 @@ class Trouble:
     amount: int
 
 
+PLAIN = JobCase(0, 0, 0, 1, 1, 1, -1)
+BECOMES_AVOIDED = FarmCase(
+    (HostCase(1, 2), HostCase(1, 2), HostCase(1, 2), HostCase(1, 3, busy=1), HostCase(1, 3)),
+    (replace(PLAIN, memory_gib=2),),
+    (0, 0),
+    (-1, -1),
+)
+"""A higher burst would open a busy host, and with it keep a layer off the idle one where a frame of it failed."""
+BECOMES_KEPT = FarmCase(
+    (HostCase(1, 2), HostCase(2, 3, gpus=1)),
+    (PLAIN, PLAIN, replace(PLAIN, show=1), replace(PLAIN, memory_gib=2, gpus=1)),
+    (1, 1),
+    (-1, -1),
+)
+"""A higher burst would let a frame with a GPU wait for a host, and with it keep frames without one off that host."""
+
 troubles = st.lists(st.builds(Trouble, st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 4)), max_size=4)
 
 
@@ -154,6 +170,8 @@ def test_what_still_waits_after_a_plan_has_something_in_its_way(case: FarmCase, 
 @quickly
 @given(farms(uniform=False), troubles, st.integers(0, 20))
 @example(FarmCase((HostCase(4, 8),), (JobCase(0, 0, 1, 9, 1, 1, -1),), (30, 30), (-1, -1)), [Trouble("lock", 0, 0)], 0)
+@example(BECOMES_AVOIDED, [Trouble("failure", 4, 0)], 0)
+@example(BECOMES_KEPT, [], 0)
 def test_whoever_follows_the_first_remedy_sees_a_frame_start(
     case: FarmCase, trouble: list[Trouble], which: int
 ) -> None:
