@@ -100,10 +100,11 @@ class DurableFarm:
     def commit(self) -> None:
         """Make the open batch durable, and answer the launches that it lets go."""
         asyncio.run(self.journal.commit(self.core.take()))
-        _, orders = self.core.committed(self.now_us)
-        for _, runs in orders.launches:
-            for order in runs:
-                self.core.answered(order.run_id, Answer.TAKEN, "", self.now_us)
+        self.core.committed(self.now_us)
+        while self.core.has_launches():
+            for _, runs in self.core.launch(self.now_us).launches:
+                for order in runs:
+                    self.core.answered(order.run_id, Answer.TAKEN, "", self.now_us)
 
     def book(self) -> None:
         """Plan, book and commit, one after the other, until nothing fits."""

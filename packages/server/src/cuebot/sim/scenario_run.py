@@ -338,6 +338,8 @@ class Rehearsal:
             if core.has_batch():
                 core.take()
                 self._give(core.committed(now_us)[1])
+            while core.has_launches():
+                self._give(core.launch(now_us))
 
     def _sweep(self) -> None:
         self.measures.look_at_shares(self.clock.now_us, self._waiting())
