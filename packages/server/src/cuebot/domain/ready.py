@@ -73,6 +73,10 @@ class Entry(NamedTuple):
     job_id: str
 
 
+QueueKey = tuple[str, str, Demand]
+"""Show, group and demand."""
+
+
 @dataclass(slots=True, eq=False)
 class Queue:
     """Jobs of one group of one show with ready layers that demand the same, first to be booked first."""
@@ -81,6 +85,11 @@ class Queue:
     group_id: str
     demand: Demand
     entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def key(self) -> QueueKey:
+        """What no other queue has."""
+        return self.show_id, self.group_id, self.demand
 
 
 class Ready:

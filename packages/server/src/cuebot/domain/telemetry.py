@@ -10,7 +10,7 @@ import numpy as np
 from cuebot.domain.commands import HostFacts, RunFacts
 from cuebot.domain.events import RunEnded
 from cuebot.domain.farm import Farm
-from cuebot.domain.host_table import JOBS_TO_QUARANTINE
+from cuebot.domain.host_table import JOBS_TO_QUARANTINE, Reservation
 from cuebot.domain.learned_memory import learn_memory, worth_learning
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, FrameState
@@ -120,9 +120,9 @@ def _refresh(farm: Farm, host: Host) -> None:
         farm.hosts_table.refresh(host, farm.used_on(host))
 
 
-def observe_reservations(farm: Farm, reserved: dict[int, str]) -> None:
-    """Keep which hosts the last pass reserved for which layers, for `explain`."""
-    farm.hosts_table.reserved_for = reserved
+def observe_reservations(farm: Farm, reserved: dict[int, Reservation]) -> None:
+    """Keep which hosts the last pass reserved, for the next one and for `explain`."""
+    farm.hosts_table.reservations = reserved
 
 
 def observe_refusal(farm: Farm, host: Host, now_us: int) -> None:

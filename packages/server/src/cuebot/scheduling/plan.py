@@ -16,14 +16,24 @@ from typing import Final
 
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_table import Reservation
 from cuebot.domain.nouns import Allocation, Job, Layer
-from cuebot.domain.ready import Demand, Queue
-from cuebot.scheduling.eligibility import avoided_rows, gpu_work, kept_for_gpus, room_under_cap, show_reason
+from cuebot.domain.ready import Demand, Queue, QueueKey
+from cuebot.scheduling.eligibility import (
+    avoided_rows,
+    burst_room,
+    fits_when_idle,
+    gpu_work,
+    kept_for_gpus,
+    open_mask,
+    room_under_cap,
+    show_reason,
+)
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
-from cuebot.scheduling.places import Idle, Places
+from cuebot.scheduling.places import Idle, Places, suiting
 from cuebot.scheduling.policy import Policies, Policy
-from cuebot.scheduling.reservations import longest_us, waits_long
+from cuebot.scheduling.reservations import longest_us, waiting_frames, waits_long
 from cuebot.scheduling.shares import Standing
 
 
@@ -33,19 +43,19 @@ class Plan:
 
     bookings: list[Booking]
     exhausted: bool
-    """The budget ended before the farm did: there may be more to book at once."""
-    reserved: dict[int, str] = field(default_factory=dict)
-    """Rows of the hosts that are kept free for wide frames, and the layers of those."""
+    """The budget ended before the farm did, or a host was let go: there may be more to book at once."""
+    reserved: dict[int, Reservation] = field(default_factory=dict)
+    """Hosts that are kept free for wide frames, by row."""
 
 
 def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) -> Plan:
     """Places for at most `budget` waiting frames, under the studio's policies."""
     if not farm.ready or budget <= 0:
-        return Plan([], exhausted=False)
+        return Plan([], exhausted=False, reserved=farm.hosts_table.reservations if farm.ready else {})
     work = _Pass(farm, now_us, budget, policies)
     for allocation in sorted(farm.allocations.values(), key=farm.allocation_name):
         work.fill(allocation)
-    return Plan(work.bookings, exhausted=len(work.bookings) >= budget, reserved=work.reserved)
+    return Plan(work.bookings, exhausted=len(work.bookings) >= budget or work.let_go, reserved=work.reserved)
 
 
 class _Pass:
@@ -60,7 +70,11 @@ class _Pass:
         self.job_ranks = self.policies.job_ranks()
         gpus = gpu_work(farm, now_us)
         self.kept = kept_for_gpus(farm, gpus) if gpus else None
-        self.reserved: dict[int, str] = {}
+        self.taken_of: dict[QueueKey, int] = {}
+        """Frames of a queue that this pass has booked."""
+        self.reserved = self._still_reserved()
+        self.let_go = False
+        """A reserved host has become free for others."""
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
@@ -71,16 +85,20 @@ class _Pass:
         """Book what fits into one allocation, always for the show that is furthest under its share."""
         if len(self.bookings) >= self.budget:
             return
-        places = Places(self.farm, self.idle, self.licences, self.policies, allocation, self.kept)
+        places = Places(self.farm, self.idle, self.licences, self.policies, allocation, self.kept, self.reserved)
         if not places.any():
             return
-        shows = []
+        standings: dict[str, Standing] = {}
         for show_id in self.farm.ready.of_show:
             subscription_id = self.farm.subscription_of.get((show_id, allocation.id))
-            show = self.farm.shows[show_id]
-            if subscription_id is not None and not show_reason(show):
-                standing = Standing(self.farm.subscriptions[subscription_id], self.now_us)
-                shows.append((standing.over, show.name, standing, self._show(show_id, standing, places)))
+            if subscription_id is not None and not show_reason(self.farm.shows[show_id]):
+                standings[show_id] = Standing(self.farm.subscriptions[subscription_id], self.now_us)
+        for row, reservation in places.reserved.items():
+            standings[reservation.show_id].promise(self.idle.cores_of(row, reservation.demand))
+        shows = [
+            (standing.over, self.farm.shows[id].name, standing, self._show(id, standings, places))
+            for id, standing in standings.items()
+        ]
         heapq.heapify(shows)
         while shows:
             _, name, standing, bookings = shows[0]
@@ -95,36 +113,107 @@ class _Pass:
             if len(shows) > 1:
                 heapq.heapreplace(shows, (standing.over, name, standing, bookings))
 
-    def _show(self, show_id: str, standing: Standing, places: Places) -> Iterator[Booking]:
+    def _show(self, show_id: str, standings: dict[str, Standing], places: Places) -> Iterator[Booking]:
         """Bookings for a show, one at a time, until nothing of it fits."""
+        standing = standings[show_id]
 
         def may_fit(queue: Queue, job_id: str) -> bool:
             demand = queue.demand
-            if max(demand.cores, 1) > min(self._group_room(queue.group_id), standing.room):
+            room = standing.room
+            if places.reserved:
+                places.due(queue)
+                room += self._kept_cores(queue.key, places)
+            if max(demand.cores, 1) > min(self._group_room(queue.group_id), room):
                 return False
-            return places.fits(demand) or self._ahead_of_reservations(job_id, demand, places)
+            if places.fits(demand) or (places.reserved and places.may_start_early(queue)):
+                return True
+            self._reserve(queue, job_id, standings, places, _NONE)
+            return False
 
         for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum, self.job_ranks):
-            yield from self._job(work, standing, places)
+            yield from self._job(work, standings, places)
 
-    def _ahead_of_reservations(self, job_id: str, demand: Demand, places: Places) -> bool:
-        """Nothing fits: whether reserved hosts may take something early. A wide frame gets a reservation here."""
-        if places.reserved and places.may_backfill(demand):
-            return True
-        self._reserve(job_id, demand, places, _NONE)
+    # --- reservations ---------------------------------------------------------------------------------------------
+
+    def _still_reserved(self) -> dict[int, Reservation]:
+        """The reservations of the last pass that are still good for something.
+
+        Their hosts may be used, and frames of their queues wait and may run there.
+        """
+        farm, found = self.farm, {}
+        by_queue: dict[QueueKey, list[int]] = {}
+        for row, reservation in farm.hosts_table.reservations.items():
+            if self.idle.bookable[row]:
+                by_queue.setdefault(reservation.queue, []).append(row)
+        for (show_id, group_id, demand), rows in by_queue.items():
+            queue = farm.ready.of_show.get(show_id, {}).get((group_id, demand))
+            if queue is None or show_reason(farm.shows[show_id]) or self.licences.full(demand):
+                continue
+            frames, layer = waiting_frames(farm, queue, len(rows), self.now_us)
+            if layer is None:
+                continue
+            suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
+            suits &= self.licences.mask(demand)
+            off = avoided_rows(farm, layer, demand, self.now_us)
+            for row in [row for row in rows if suits[row] and row not in off][:frames]:
+                allocation = farm.allocations[farm.hosts_table.allocations[row]]
+                room = burst_room(farm, show_id, allocation)
+                if room is not None and room >= self.idle.cores_of(row, demand):
+                    found[row] = Reservation(show_id, group_id, demand, layer.id)
+        return found
+
+    def _reserve(
+        self, queue: Queue, job_id: str, standings: dict[str, Standing], places: Places, avoided: frozenset[int]
+    ) -> None:
+        """Keep a host free for the next frame of a queue, if that is wide, has waited long, and it is its turn."""
+        layer = waits_long(self.farm, job_id, queue.demand, self.now_us)
+        if layer is None or self._waiting(queue, places) <= 0:
+            return
+        row = places.host_for(queue, avoided, self.now_us)
+        if row is None:
+            return
+        cores, standing = self.idle.cores_of(row, queue.demand), standings[queue.show_id]
+        if cores > standing.room or self._wanted_by_others(row, queue.show_id, standings):
+            return
+        if row in places.reserved:
+            self._let_go(row, standing, places)
+        self.reserved[row] = Reservation(*queue.key, layer.id)
+        places.reserve(row, self.reserved[row])
+        standing.promise(cores)
+
+    def _kept_cores(self, key: QueueKey, places: Places) -> int:
+        """Core units that are promised to a queue."""
+        return sum(self.idle.cores_of(row, key[2]) for row in places.kept_for(key))
+
+    def _waiting(self, queue: Queue, places: Places) -> int:
+        """Frames of a queue that wait without a host that is reserved for them, counted no further than matters."""
+        taken = self.taken_of.get(queue.key, 0) + len(places.kept_for(queue.key))
+        return waiting_frames(self.farm, queue, taken + 1, self.now_us)[0] - taken
+
+    def _wanted_by_others(self, row: int, show_id: str, standings: dict[str, Standing]) -> bool:
+        """A show that is further under its share could use a host."""
+        own = standings[show_id]
+        for other_id, other in standings.items():
+            if other.over >= own.over:
+                continue
+            for queue in self.farm.ready.of_show[other_id].values():
+                fits = self.idle.fits_when_idle(row, queue.demand) and open_mask(self.farm, queue.demand)[row]
+                if fits and max(queue.demand.cores, 1) <= min(self._group_room(queue.group_id), other.room):
+                    return True
         return False
 
-    def _reserve(self, job_id: str, demand: Demand, places: Places, avoided: frozenset[int]) -> None:
-        """Keep a host free for a job's next frame, if that is wide and has waited long."""
-        waiting = waits_long(self.farm, job_id, demand, self.now_us)
-        row = places.reserve(demand, avoided) if waiting is not None else None
-        if row is not None and waiting is not None:
-            self.reserved[row] = waiting.id
+    def _let_go(self, row: int, standing: Standing, places: Places) -> None:
+        """A host is not kept free for its show any more."""
+        standing.promise(-self.idle.cores_of(row, places.reserved[row].demand))
+        places.let_go(row)
+        del self.reserved[row]
 
-    def _job(self, work: JobWork, standing: Standing, places: Places) -> Iterator[Booking]:
+    def _job(self, work: JobWork, standings: dict[str, Standing], places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
-        job = work.job
+        job, standing = work.job, standings[work.job.show_id]
         room = min(self._job_room(job), self._group_room(job.group_id), standing.room)
+        if places.reserved:
+            room += sum(self._kept_cores((job.show_id, job.group_id, demand), places) for _, demand in work.layers)
         layers = [
             (layer, demand)
             for layer, demand in work.layers
@@ -140,17 +229,12 @@ class _Pass:
                 continue
             if work.for_minimum and not self._below_minimum(job.group_id):
                 return
-            room = min(self.job_room[job.id], self.group_room[job.group_id], standing.room)
-            row = None
-            if demand.cores <= room:
-                row = places.best(demand, room, avoided.get(layer.id, _NONE))
-                longest = longest_us(layer) if row is None and places.reserved else None
-                if longest is not None:
-                    row = places.backfill(demand, self.now_us + longest)
+            row = self._place(layer, demand, standing, places, avoided.get(layer.id, _NONE))
             if row is None:
                 closed.add(layer.id)
                 if avoided.get(layer.id):
-                    self._reserve(job.id, demand, places, avoided[layer.id])
+                    queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
+                    self._reserve(queue, job.id, standings, places, avoided[layer.id])
                 if len(closed) == len(layers):
                     return
                 continue
@@ -160,6 +244,30 @@ class _Pass:
             self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
             yield Booking(layer.id, index, self.farm.hosts_table.ids[row], cores, demand.memory, demand.gpus)
+
+    def _place(
+        self, layer: Layer, demand: Demand, standing: Standing, places: Places, avoided: frozenset[int]
+    ) -> int | None:
+        """The row of the host for one frame, if there is one."""
+        job = self.farm.jobs[layer.job_id]
+        caps = min(self.job_room[job.id], self.group_room[job.group_id])
+        queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
+        room = min(caps, standing.room + self._kept_cores(queue.key, places))
+        if demand.cores > room:
+            return None
+        row = places.best(demand, room, avoided)
+        if row is None and places.reserved:
+            longest = longest_us(layer)
+            row = places.early(queue, self.now_us + longest if longest is not None else None, avoided)
+        if row is None or self.idle.cores_of(row, demand) > room:
+            return None
+        self.taken_of[queue.key] = self.taken_of.get(queue.key, 0) + 1
+        if row in places.kept_for(queue.key):
+            self._let_go(row, standing, places)
+        elif places.reserved and places.kept_for(queue.key) and self._waiting(queue, places) < 0:
+            self._let_go(places.kept_for(queue.key)[0], standing, places)
+            self.let_go = True
+        return row
 
     def _job_room(self, job: Job) -> int:
         room = self.job_room.get(job.id)

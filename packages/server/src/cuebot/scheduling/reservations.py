@@ -1,11 +1,15 @@
 """Reservations: a frame that wants most of a host gets one kept free for it, so that it starts at last.
 
 Narrow frames would take every core that becomes free, and no host would ever have enough of them at once. So when it
-is the turn of a frame that takes more than half of a host, nothing fits, and it has waited for two minutes, the host
-that is nearest to having room for it takes nothing else any more. What is surely over in time may still run there
+is the turn of a frame that takes more than half of a host, nothing fits, and it has waited for two minutes, one host
+takes nothing else any more: that which should have room for it first. What is surely over in time may still run there
 (backfill).
 
-Nothing of this is kept between passes: the reserved host only empties, so that the next pass chooses it again.
+A reservation is kept from pass to pass, because a show that is further under its share for a moment would otherwise
+take what has become free, and the host would never empty. What keeps it fair instead: one is made only when no show
+further under its share could use that host, what it keeps counts for its show's share from then on, and frames of its
+own show that come first in the order still do. It belongs to a queue and not to a frame: whichever frame of the queue
+is the first when the host has room takes it. It is telemetry, so a restart begins without any.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ import numpy as np
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Layer
-from cuebot.domain.ready import Demand
-from cuebot.domain.units import MINUTE
+from cuebot.domain.ready import Demand, Queue
+from cuebot.domain.states import FrameState
+from cuebot.domain.units import HOUR, MINUTE
 
 PATIENCE_US: Final = 2 * MINUTE
 """How long a wide frame waits before a host is reserved for it."""
@@ -28,6 +33,10 @@ RUNS_TO_KNOW: Final = 3
 """So many runs of a layer must have succeeded before its longest is taken for what the next will need."""
 BACKFILL_TRIES: Final = 20
 """Jobs of one demand that a pass tries to fit in ahead of a reservation."""
+HOSTS_COMPARED: Final = 32
+"""Of so many hosts, those with the most room, it is worked out when they will have enough of it."""
+UNKNOWN_RUN_US: Final = HOUR
+"""What a run is taken to need of whose layer too little is known, where hosts are compared."""
 
 
 def waits_long(farm: Farm, job_id: str, demand: Demand, now_us: int) -> Layer | None:
@@ -40,21 +49,67 @@ def waits_long(farm: Farm, job_id: str, demand: Demand, now_us: int) -> Layer | 
     return None
 
 
-def nearest(farm: Farm, demand: Demand, candidates: Mask) -> int | None:
-    """The row of the candidate with the least to end before it has room, of those on which the demand is wide."""
+def waiting_frames(farm: Farm, queue: Queue, most: int, now_us: int) -> tuple[int, Layer | None]:
+    """How many frames of a queue wait, counted up to `most`, and the layer of the first."""
+    frames, first = 0, None
+    for entry in queue.entries:
+        for _, id in farm.ready.layers(entry.job_id, queue.demand):
+            layer = farm.layers[id]
+            if layer.start_after_us <= now_us:
+                first = first or layer
+                frames += layer.counts[FrameState.WAITING]
+        if frames >= most:
+            break
+    return min(frames, most), first
+
+
+def wide(farm: Farm, demand: Demand) -> Mask:
+    """The hosts of which the demand takes all, or more than half."""
     table, n = farm.hosts_table, farm.hosts_table.size
-    wide = candidates & ((2 * demand.memory > table.memory[:n]) | (2 * demand.cores > table.cores[:n]))
-    rows = np.flatnonzero(candidates if demand.whole_host else wide)
+    if demand.whole_host:
+        return np.ones(n, dtype=np.bool_)
+    return np.asarray((2 * demand.memory > table.memory[:n]) | (2 * demand.cores > table.cores[:n]))
+
+
+def nearest(farm: Farm, demand: Demand, candidates: Mask, now_us: int) -> int | None:
+    """The row of the candidate that costs the least to empty: cores that it takes, times how long that should last."""
+    table = farm.hosts_table
+    rows = np.flatnonzero(candidates)
     if not len(rows):
         return None
     busy_cores = 1 - table.idle_cores[rows] / np.maximum(table.cores[rows], 1)
     busy_memory = 1 - table.idle_memory[rows] / np.maximum(table.memory[rows], 1)
-    return int(rows[np.argmin(np.maximum(busy_cores, busy_memory))])
+    order = np.argsort(np.maximum(busy_cores, busy_memory), kind="stable")[:HOSTS_COMPARED]
+
+    def cost(row: int) -> int:
+        cores = int(table.cores[row]) + demand.cores if demand.whole_host else 1
+        return cores * (room_at_us(farm, row, demand, now_us) - now_us)
+
+    return min(rows[order].tolist(), key=cost)
+
+
+def room_at_us(farm: Farm, row: int, demand: Demand, now_us: int) -> int:
+    """When a host should have room for one frame, if it takes nothing else until then."""
+    table = farm.hosts_table
+    cores, memory, gpus = int(table.idle_cores[row]), int(table.idle_memory[row]), int(table.idle_gpus[row])
+    needed = int(table.cores[row]) if demand.whole_host else demand.cores
+    ends = []
+    for id in farm.hosts[table.ids[row]].proc_ids:
+        proc = farm.procs[id]
+        ends.append((proc.booked_us + (longest_us(farm.layers[proc.layer_id]) or UNKNOWN_RUN_US), id))
+    at_us = now_us
+    for end_us, id in sorted(ends):
+        if cores >= needed and memory >= demand.memory and gpus >= demand.gpus:
+            break
+        proc = farm.procs[id]
+        cores, memory, gpus = cores + proc.cores, memory + proc.memory, gpus + proc.gpus
+        at_us = max(at_us, end_us)
+    return at_us
 
 
 def longest_us(layer: Layer) -> int | None:
     """How long a run of a layer takes at most, by what is known of it; None where too little is."""
-    return layer.longest_us if layer.runs_succeeded >= RUNS_TO_KNOW else None
+    return int(layer.longest_us) if layer.runs_succeeded >= RUNS_TO_KNOW else None
 
 
 def free_at_us(farm: Farm, row: int) -> int | None:

@@ -25,6 +25,10 @@ class Standing:
         self.room = subscription.burst - subscription.reserved_cores
         """Core units up to the burst."""
 
+    def promise(self, cores: int) -> None:
+        """Core units of a host are kept for the show, or with a negative number are not any more."""
+        self.book(cores)
+
     def book(self, cores: int) -> None:
         """A frame of the show got a place."""
         self._held += cores
