@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask, Reservation
-from cuebot.domain.nouns import Allocation
+from cuebot.domain.nouns import Allocation, Job
 from cuebot.domain.ready import Demand, Queue, QueueKey
 from cuebot.domain.units import CoreUnits
 from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable
@@ -121,6 +121,7 @@ class Places:
         """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
         self._farm, self._idle, self._licences, self._policies, self._kept = farm, idle, licences, policies, kept
         self._hosts = idle.bookable & allocation_mask(farm, allocation.id)
+        self._ids = farm.hosts_table.ids
         self._rows = np.flatnonzero(self._hosts & idle.open)
         self.reserved = {row: kept_for for row, kept_for in reserved.items() if self._hosts[row]}
         """Rows kept for wide frames."""
@@ -177,21 +178,21 @@ class Places:
         return None
 
     def full(self) -> bool:
-        """No further host may be reserved."""
-        return len(self.reserved) >= max(1, int(self._hosts.sum()) // HOSTS_PER_RESERVATION)
+        """No further host may be reserved. A host with one run, or none, does not count: it loses nothing by it."""
+        emptying = sum(len(self._farm.hosts[self._ids[row]].proc_ids) > 1 for row in self.reserved)
+        return emptying >= max(1, int(self._hosts.sum()) // HOSTS_PER_RESERVATION)
 
-    def host_for(self, queue: Queue, avoided: frozenset[int], now_us: int) -> int | None:
+    def host_for(self, queue: Queue, job: Job, avoided: frozenset[int], now_us: int) -> int | None:
         """The host that should be kept free for a wide frame that fits nowhere: its row, if there is one.
 
-        While as many are reserved as may be, it is one that is reserved for what comes later in the order of the show.
+        While as many are reserved as may be, it is one that is reserved for a job of lower priority of the same show.
         """
         demand = queue.demand
-        candidates = self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand) & wide(self._farm, demand)
+        candidates = self._could_take(demand) & wide(self._farm, demand)
         if self.full():
-            later = [r for r, kept_for in self.reserved.items() if kept_for.show_id == queue.show_id]
-            later = [row for row in later if row not in self._due and candidates[row] and row not in avoided]
+            rows = [row for row in self.reserved if candidates[row] and row not in avoided]
             candidates = np.zeros(len(candidates), dtype=np.bool_)
-            candidates[later] = True
+            candidates[[row for row in rows if self._outranks(row, job)]] = True
         else:
             candidates[[*self.reserved, *avoided]] = False
         if demand.limits:
@@ -199,6 +200,16 @@ class Places:
                 return None
             candidates &= self._licences.mask(demand)
         return nearest(self._farm, demand, candidates, now_us)
+
+    def least_cores(self, demand: Demand) -> int | None:
+        """The core units that one frame takes where it takes the fewest; None where it never has room."""
+        cores = self._idle.hosts[self._could_take(demand)]
+        if not len(cores):
+            return None
+        return int(cores.min()) + demand.cores if demand.whole_host else demand.cores
+
+    def _could_take(self, demand: Demand) -> Mask:
+        return self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
 
     def reserve(self, row: int, reservation: Reservation) -> None:
         """Keep a host free. It is the reservation's turn."""
@@ -218,30 +229,40 @@ class Places:
         """A host is not kept free any more; until the next pass nothing else looks at it."""
         self._kept_for[self.reserved.pop(row).queue].remove(row)
 
-    def may_start_early(self, queue: Queue) -> bool:
+    def may_start_early(self, queue: Queue, job: Job) -> bool:
         """Some reserved host has room for one frame that may run there, and not too many jobs have tried."""
         rows = self._with_room(queue.demand)
-        if any(self._before(row, queue) for row in rows):
+        if any(self._before(row, queue, job) for row in rows):
             return True
         tries = self._backfills[queue.demand] = self._backfills.get(queue.demand, 0) + bool(rows)
         return bool(rows) and tries <= BACKFILL_TRIES
 
-    def early(self, queue: Queue, until_us: int | None, avoided: frozenset[int]) -> int | None:
+    def early(self, queue: Queue, job: Job, until_us: int | None, avoided: frozenset[int]) -> int | None:
         """A reserved host for one frame of a queue.
 
-        One that is kept for the queue, or for a frame of the same show that comes later, or that is not needed before
-        the frame is over (`until_us`, None where nobody knows).
+        One that is kept for the queue, or for what comes later in the order of the same show, or that is not needed
+        before the frame is over (`until_us`, None where nobody knows).
         """
         for row in self._with_room(queue.demand):
             if row in avoided:
                 continue
-            if self._before(row, queue) or (until_us is not None and until_us <= (self._free_at_us(row) or 0)):
+            if self._before(row, queue, job) or (until_us is not None and until_us <= (self._free_at_us(row) or 0)):
                 return row
         return None
 
-    def _before(self, row: int, queue: Queue) -> bool:
+    def _before(self, row: int, queue: Queue, job: Job) -> bool:
+        """A wide frame does not take the host of another one only because its job is older: it gets its own."""
         reservation = self.reserved[row]
-        return reservation.show_id == queue.show_id and (row not in self._due or reservation.queue == queue.key)
+        if reservation.queue == queue.key:
+            return True
+        if wide(self._farm, queue.demand)[row]:
+            return self._outranks(row, job)
+        return reservation.show_id == job.show_id and row not in self._due
+
+    def _outranks(self, row: int, job: Job) -> bool:
+        """A job has a higher priority than the one of the same show that a host is reserved for."""
+        other = self._farm.jobs[self._farm.layers[self.reserved[row].layer_id].job_id]
+        return other.show_id == job.show_id and job.priority > other.priority
 
     def _free_at_us(self, row: int) -> int | None:
         if row not in self._free_us:

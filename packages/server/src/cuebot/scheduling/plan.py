@@ -123,15 +123,33 @@ class _Pass:
             if places.reserved:
                 places.due(queue)
                 room += self._kept_cores(queue.key, places)
-            if max(demand.cores, 1) > min(self._group_room(queue.group_id), room):
+            least = places.least_cores(demand) if demand.whole_host else demand.cores
+            if least is None:
                 return False
-            if places.fits(demand) or (places.reserved and places.may_start_early(queue)):
+            if least > min(self._group_room(queue.group_id), room):
+                self._save_room(queue, job_id, standing, places)
+                return False
+            if places.fits(demand) or (places.reserved and places.may_start_early(queue, self.farm.jobs[job_id])):
                 return True
             self._reserve(queue, job_id, standings, places, _NONE)
             return False
 
         for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum, self.job_ranks):
             yield from self._job(work, standings, places)
+
+    def _save_room(self, queue: Queue, job_id: str, standing: Standing, places: Places) -> None:
+        """A frame that has waited long has no room under a burst or its group's maximum, though it would have alone.
+
+        What comes later in the order of its show leaves what becomes free to it: many small frames would take that for
+        ever.
+        """
+        cores = places.least_cores(queue.demand)
+        group = self.farm.groups[queue.group_id]
+        if cores is None or cores > standing.burst or 0 <= group.max_cores < cores or self.licences.full(queue.demand):
+            return
+        if waits_long(self.farm, job_id, queue.demand, self.now_us) is not None:
+            standing.save(cores)
+            self.group_room[queue.group_id] -= cores
 
     # --- reservations ---------------------------------------------------------------------------------------------
 
@@ -169,7 +187,7 @@ class _Pass:
         layer = waits_long(self.farm, job_id, queue.demand, self.now_us)
         if layer is None or self._waiting(queue, places) <= 0:
             return
-        row = places.host_for(queue, avoided, self.now_us)
+        row = places.host_for(queue, self.farm.jobs[job_id], avoided, self.now_us)
         if row is None:
             return
         cores, standing = self.idle.cores_of(row, queue.demand), standings[queue.show_id]
@@ -258,7 +276,7 @@ class _Pass:
         row = places.best(demand, room, avoided)
         if row is None and places.reserved:
             longest = longest_us(layer)
-            row = places.early(queue, self.now_us + longest if longest is not None else None, avoided)
+            row = places.early(queue, job, self.now_us + longest if longest is not None else None, avoided)
         if row is None or self.idle.cores_of(row, demand) > room:
             return None
         self.taken_of[queue.key] = self.taken_of.get(queue.key, 0) + 1

@@ -14,7 +14,7 @@ from cuebot.domain.nouns import Subscription
 class Standing:
     """A show's place in an allocation as a pass goes on."""
 
-    __slots__ = ("_held", "_size", "over", "room")
+    __slots__ = ("_held", "_size", "burst", "over", "room")
 
     def __init__(self, subscription: Subscription, now_us: int) -> None:
         self._size = max(subscription.size, 1)
@@ -22,8 +22,13 @@ class Standing:
         self._held = subscription.reserved_cores + subscription.held_lately(now_us)
         self.over = self._held / self._size
         """The smallest books next."""
+        self.burst = subscription.burst
         self.room = subscription.burst - subscription.reserved_cores
         """Core units up to the burst."""
+
+    def save(self, cores: int) -> None:
+        """Core units under the burst are left to a frame that needs more than there is."""
+        self.room -= cores
 
     def promise(self, cores: int) -> None:
         """Core units of a host are kept for the show, or with a negative number are not any more."""
