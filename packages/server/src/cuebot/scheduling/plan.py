@@ -33,7 +33,7 @@ from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places, suiting
 from cuebot.scheduling.policy import Policies, Policy
-from cuebot.scheduling.reservations import longest_us, waiting_frames, waits_long
+from cuebot.scheduling.reservations import long_waiting, longest_us, waits_long
 from cuebot.scheduling.shares import Standing
 
 
@@ -55,7 +55,7 @@ def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) 
     work = _Pass(farm, now_us, budget, policies)
     for allocation in sorted(farm.allocations.values(), key=farm.allocation_name):
         work.fill(allocation)
-    return Plan(work.bookings, exhausted=len(work.bookings) >= budget or work.let_go, reserved=work.reserved)
+    return Plan(work.bookings, exhausted=work.exhausted, reserved=work.reserved)
 
 
 class _Pass:
@@ -80,6 +80,12 @@ class _Pass:
         self.group_booked: dict[str, int] = {}
         self.taken: dict[str, int] = {}
         """Frames of a layer that this pass has booked: the first so many in its order."""
+
+    @property
+    def exhausted(self) -> bool:
+        """There may be more to book: the budget is spent, or what hosts were kept for has got a place elsewhere."""
+        kept_for_booked = any(reservation.queue in self.taken_of for reservation in self.reserved.values())
+        return len(self.bookings) >= self.budget or self.let_go or kept_for_booked
 
     def fill(self, allocation: Allocation) -> None:
         """Book what fits into one allocation, always for the show that is furthest under its share."""
@@ -167,7 +173,7 @@ class _Pass:
             queue = farm.ready.of_show.get(show_id, {}).get((group_id, demand))
             if queue is None or show_reason(farm.shows[show_id]) or self.licences.full(demand):
                 continue
-            frames, layer = waiting_frames(farm, queue, len(rows), self.now_us)
+            frames, layer = long_waiting(farm, queue, len(rows), self.now_us)
             if layer is None:
                 continue
             suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
@@ -206,7 +212,7 @@ class _Pass:
     def _waiting(self, queue: Queue, places: Places) -> int:
         """Frames of a queue that wait without a host that is reserved for them, counted no further than matters."""
         taken = self.taken_of.get(queue.key, 0) + len(places.kept_for(queue.key))
-        return waiting_frames(self.farm, queue, taken + 1, self.now_us)[0] - taken
+        return long_waiting(self.farm, queue, taken + 1, self.now_us)[0] - taken
 
     def _wanted_by_others(self, row: int, show_id: str, standings: dict[str, Standing]) -> bool:
         """A show that is further under its share could use a host."""

@@ -42,20 +42,23 @@ UNKNOWN_RUN_US: Final = HOUR
 def waits_long(farm: Farm, job_id: str, demand: Demand, now_us: int) -> Layer | None:
     """A layer of a job with this demand whose next frame has waited long enough, or None."""
     for _, id in farm.ready.layers(job_id, demand):
-        layer = farm.layers[id]
-        first = layer.frames.first_waiting(1)
-        if layer.start_after_us <= now_us and now_us - int(layer.frames.eligible_us[first[0]]) >= PATIENCE_US:
-            return layer
+        if _has_waited(farm.layers[id], now_us):
+            return farm.layers[id]
     return None
 
 
-def waiting_frames(farm: Farm, queue: Queue, most: int, now_us: int) -> tuple[int, Layer | None]:
-    """How many frames of a queue wait, counted up to `most`, and the layer of the first."""
+def _has_waited(layer: Layer, now_us: int) -> bool:
+    first = layer.frames.first_waiting(1)
+    return layer.start_after_us <= now_us and now_us - int(layer.frames.eligible_us[first[0]]) >= PATIENCE_US
+
+
+def long_waiting(farm: Farm, queue: Queue, most: int, now_us: int) -> tuple[int, Layer | None]:
+    """How many frames of a queue wait in layers that have waited long, counted up to `most`, and the first layer."""
     frames, first = 0, None
     for entry in queue.entries:
         for _, id in farm.ready.layers(entry.job_id, queue.demand):
             layer = farm.layers[id]
-            if layer.start_after_us <= now_us:
+            if _has_waited(layer, now_us):
                 first = first or layer
                 frames += layer.counts[FrameState.WAITING]
         if frames >= most:
@@ -85,7 +88,8 @@ def nearest(farm: Farm, demand: Demand, candidates: Mask, now_us: int) -> int | 
         cores = int(table.cores[row]) + demand.cores if demand.whole_host else 1
         return cores * (room_at_us(farm, row, demand, now_us) - now_us)
 
-    return min(rows[order].tolist(), key=cost)
+    nearest_row: int = min(rows[order].tolist(), key=cost)
+    return nearest_row
 
 
 def room_at_us(farm: Farm, row: int, demand: Demand, now_us: int) -> int:
