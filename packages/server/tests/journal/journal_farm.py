@@ -315,6 +315,7 @@ def summary(farm: Farm) -> dict[str, Any]:
             [names[proc.layer_id], proc.frame_index, farm.hosts[proc.host_id].name, proc.cores, proc.kill_message]
             for proc in farm.procs.values()
         ),
+        "gpu_memory": {names[proc.layer_id]: proc.gpu_memory for proc in farm.procs.values() if proc.gpu_memory},
         "shows": {s.name: [s.jobs_created, s.frames_created, s.runs_succeeded] for s in farm.shows.values()},
         "groups": sorted(group.name for group in farm.groups.values()),
         "allocations": sorted(farm.allocation_name(a) for a in farm.allocations.values()),

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -85,7 +86,11 @@ def fill(journal: SqlJournal) -> Mix:
     mix.do(c.CreateGroup("seq", next(iter(farm.shows.values())).root_group_id))
     mix.do(c.AddLayerLimit(beauty.id, mix.do(c.CreateLimit("renderer", 20))))
     mix.do(c.CreateLimit("simulation", 3, per_host=True))
-    settle()
+    facts = replace(host_facts("gpu0", 400), gpus=1, gpu_memory=KiB(8 << 20))
+    mix.core.report_host(c.ReportHost(facts, (), boot=True), ENVELOPE, mix.now_us)
+    trained = farm.layers_of(farm.jobs[launch(spec_text("train", [("model", "1-2", 1)]))])[0]
+    mix.do(c.Change("layer", trained.id, {"min_gpus": 1, "min_gpu_memory": 6 << 20}))
+    work(0)
     running = min(farm.procs)
     mix.do(c.KillProcs((running,), "too slow"))
     settle()

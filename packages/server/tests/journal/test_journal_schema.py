@@ -78,7 +78,8 @@ def test_a_new_file_equals_a_migrated_one(tmp_path: Path, open_journal: Open) ->
         with sqlite3.connect(tmp_path / name) as reader:
             rows = reader.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
         reader.close()
-        return {row[0]: " ".join(row[1].split()) for row in rows if row[0] != "alembic_version"}
+        # a table that a migration made anew has its name in quotes
+        return {row[0]: " ".join(row[1].replace('"', "").split()) for row in rows if row[0] != "alembic_version"}
 
     assert schema("new.sqlite") == schema("old.sqlite")
 
@@ -131,7 +132,8 @@ def test_a_stored_database_opens_with_todays_code(name: str, tmp_path: Path, ope
     expected = json.loads((FIXTURES / f"{name}.json").read_text())
     farm, last_seq = reloaded(open_journal(f"sqlite:///{path}"), expected["now_us"])
     check(farm)
-    assert msgspec.to_builtins(summary(farm)) == expected["farm"]
+    found = msgspec.to_builtins(summary(farm))
+    assert {name: found[name] for name in expected["farm"]} == expected["farm"]
     history = History(f"sqlite:///{path}")
     events = history.events_since(0)
     history.close()

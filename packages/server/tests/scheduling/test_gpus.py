@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from scheduling_farm import launch, reasons
 
 from cuebot.domain import commands as c
+from cuebot.domain.errors import Refused
+from cuebot.domain.units import KiB
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
@@ -35,11 +38,34 @@ def test_a_frame_with_gpus_runs_only_where_there_are_some() -> None:
 
 
 def test_a_frame_needs_a_gpu_with_enough_memory() -> None:
-    """GPU memory is a property of the host: where it is too small the frame never fits."""
+    """Where a host's GPUs have less memory than a frame asks for, it never fits."""
     farm = two_hosts()
     launch(farm, "testing", "one", layer_spec("train", "1", gpus=1, gpu_memory_kib=16 << 20))
     assert farm.plan() == []
     assert reasons(farm, farm.layer("one/train")) == {"TOO_SMALL": 2}
+
+
+def test_runs_hold_gpu_memory_until_they_end() -> None:
+    """Two frames of 3 GiB leave 2 of a host's 8 GiB: the third waits although a GPU is idle, until one has ended."""
+    farm = two_hosts(gpus=4)
+    launch(farm, "testing", "one", layer_spec("train", "1-4", gpus=1, gpu_memory_kib=3 << 20))
+    farm.plan()
+    assert farm.states("one/train") == "RRWW"
+    assert [proc.gpu_memory for proc in farm.farm.procs.values()] == [3 << 20, 3 << 20]
+    assert reasons(farm, farm.layer("one/train")) == {"BUSY": 1, "TOO_SMALL": 1}
+    farm.finish("one/train", 0)
+    farm.plan()
+    assert farm.states("one/train") == "SRRW"
+
+
+def test_a_plan_that_takes_more_gpu_memory_than_is_idle_is_refused() -> None:
+    """A booking that would hold more GPU memory than the host has left contradicts the farm."""
+    farm = two_hosts(gpus=4)
+    launch(farm, "testing", "one", layer_spec("train", "1-2", gpus=1, gpu_memory_kib=5 << 20))
+    layer, host = farm.layer("one/train"), farm.farm.host_named("gpu")
+    bookings = [c.Booking(layer.id, n, host.id, layer.min_cores, layer.min_memory, 1, KiB(5 << 20)) for n in (0, 1)]
+    with pytest.raises(Refused, match="has not what this plan takes"):
+        farm.do(c.Book(tuple(bookings)))
 
 
 def test_frames_without_gpus_fill_the_other_hosts_first() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cuebot.domain import commands as c
+from cuebot.domain.host_table import Held
 from cuebot.domain.units import SECOND, CoreUnits
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.plan import plan
@@ -211,7 +212,7 @@ def test_hosts_that_were_not_heard_since_the_start_are_not_booked() -> None:
     host = farm.host()
     farm.launch(job_spec("one"))
     host.reported = False
-    farm.farm.hosts_table.refresh(host, (0, 0, 0))
+    farm.farm.hosts_table.refresh(host, Held())
     assert farm.plan() == []
     farm.report()
     assert len(farm.plan()) == 4

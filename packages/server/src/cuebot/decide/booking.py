@@ -20,12 +20,13 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
     taken: dict[str, list[int]] = {}
     for booking in command.bookings:
         by_layer.setdefault(booking.layer_id, []).append(booking)
-        sums = taken.setdefault(booking.host_id, [0, 0, 0])
+        sums = taken.setdefault(booking.host_id, [0, 0, 0, 0])
         sums[0] += booking.cores
         sums[1] += booking.memory
         sums[2] += booking.gpus
-    for host_id, (cores, memory, gpus) in taken.items():
-        _refuse_unusable(farm, host_id, cores, memory, gpus)
+        sums[3] += booking.gpu_memory
+    for host_id, sums in taken.items():
+        _refuse_unusable(farm, host_id, sums)
     events: list[ev.Event] = []
     for layer_id, bookings in by_layer.items():
         bookings.sort(key=lambda b: b.index)
@@ -40,18 +41,19 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
                 cores=[b.cores for b in bookings],
                 memory=[b.memory for b in bookings],
                 gpus=[b.gpus for b in bookings],
+                gpu_memory=[b.gpu_memory for b in bookings] if any(b.gpu_memory for b in bookings) else [],
             )
         )
     return events
 
 
-def _refuse_unusable(farm: Farm, host_id: str, cores: int, memory: int, gpus: int) -> None:
-    """Raise Refused for a host that takes nothing, or has not what a plan takes from it."""
+def _refuse_unusable(farm: Farm, host_id: str, taken: list[int]) -> None:
+    """Raise Refused for a host that takes nothing, or has not the cores, memory, GPUs, GPU memory that a plan takes."""
     host, table = farm.hosts[host_id], farm.hosts_table
     if not table.bookable[host.row]:
         raise Refused(f"host {host.name!r} takes nothing now")
-    idle = (table.idle_cores[host.row], table.idle_memory[host.row], table.idle_gpus[host.row])
-    if cores > idle[0] or memory > idle[1] or gpus > idle[2]:
+    columns = (table.idle_cores, table.idle_memory, table.idle_gpus, table.idle_gpu_memory)
+    if any(wanted > column[host.row] for wanted, column in zip(taken, columns, strict=True)):
         raise Refused(f"host {host.name!r} has not what this plan takes from it")
 
 

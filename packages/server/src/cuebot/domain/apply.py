@@ -18,6 +18,7 @@ from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm, restore, typed
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames, IndexArray, as_indices
+from cuebot.domain.host_table import Held
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Request
 from cuebot.domain.states import (
     FRAME_TRANSITIONS,
@@ -172,14 +173,18 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     if not layer.first_start_us:
         layer.first_start_us = at_us
         farm.dirty.row("layer", layer.id)
-    booked = zip(indices.tolist(), event.run_ids, event.host_ids, event.cores, event.memory, event.gpus, strict=True)
+    gpu_memory_each = event.gpu_memory or [0] * len(indices)
+    booked = zip(
+        indices.tolist(), event.run_ids, event.host_ids, event.cores, event.memory, event.gpus, gpu_memory_each,
+        strict=True,
+    )  # fmt: skip
     rows, by_allocation = [], defaultdict[str, int](int)
-    for index, run_id, host_id, cores, memory, gpus in booked:
+    for index, run_id, host_id, cores, memory, gpus, gpu_memory in booked:
         host = farm.hosts[host_id]
         rows.append(host.row)
         proc = Proc(
             run_id, host_id, job.show_id, job.id, layer.id, index, CoreUnits(cores), KiB(memory), gpus, at_us,
-            seen_us=at_us,
+            gpu_memory=KiB(gpu_memory), seen_us=at_us,
         )  # fmt: skip
         _place(farm, proc, layer, host)
         farm.dirty.row("proc", run_id)
@@ -203,7 +208,7 @@ def _place(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
     farm.procs[proc.id] = proc
     layer.runs[proc.frame_index] = proc.id
     host.proc_ids.add(proc.id)
-    farm.hosts_table.take(host.row, proc.cores, proc.memory, proc.gpus)
+    farm.hosts_table.take(host.row, proc)
     farm.limit_use.add(layer.limits, host.row, 1)
 
 
@@ -230,7 +235,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     index = proc.frame_index
     del layer.runs[index]
     host.proc_ids.discard(proc.id)
-    farm.hosts_table.take(host.row, -proc.cores, -proc.memory, -proc.gpus)
+    farm.hosts_table.give_back(host.row, proc)
     farm.limit_use.add(layer.limits, host.row, -1)
     _count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
     _count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
@@ -579,7 +584,7 @@ def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.dirty.row("host", thing.id)
         farm.host_by_name.pop(thing.name, None)
         farm.hosts_table.index_tags(thing, farm.host_tags(thing))
-        farm.hosts_table.refresh(thing, (0, 0, 0))
+        farm.hosts_table.refresh(thing, Held())
 
 
 def _request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:

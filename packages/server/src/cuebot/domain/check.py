@@ -101,12 +101,14 @@ def _check_procs(farm: Farm) -> None:
     _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))
     table = farm.hosts_table
     for host in farm.hosts.values():
-        used = farm.used_on(host)
-        idle = (int(table.idle_cores[host.row]), int(table.idle_memory[host.row]), int(table.idle_gpus[host.row]))
+        held = farm.used_on(host)
+        columns = (table.idle_cores, table.idle_memory, table.idle_gpus, table.idle_gpu_memory)
+        idle = tuple(int(column[host.row]) for column in columns)
         if host.removed:
             _must_equal(f"runs of removed host {host.name}", host.proc_ids, set())
             continue
-        counted = (host.cores - used[0], host.memory - used[1], host.gpus - used[2])
+        whole = (host.cores, host.memory, host.gpus, host.gpu_memory)
+        counted = tuple(all_of_it - used for all_of_it, used in zip(whole, held, strict=True))
         _must_equal(f"idle of host {host.name}", idle, counted)
         _must_equal(f"bookable {host.name}", bool(table.bookable[host.row]), not why_not_bookable(host))
 

@@ -315,6 +315,7 @@ class Booking:
     cores: CoreUnits
     memory: KiB
     gpus: int = 0
+    gpu_memory: KiB = KiB(0)
 
 
 @dataclass(frozen=True, slots=True)

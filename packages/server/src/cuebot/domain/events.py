@@ -79,6 +79,7 @@ class JobReopened(Event):
 class RunsBooked(Event):
     """Frames of one layer were given places on hosts; each is a run from here on."""
 
+    version: ClassVar[int] = 2
     layer_id: str
     indices: IndexArray
     run_ids: list[str]
@@ -86,6 +87,8 @@ class RunsBooked(Event):
     cores: list[int]
     memory: list[int]
     gpus: list[int]
+    gpu_memory: list[int] = field(default_factory=list)
+    """KiB; empty where no run takes any, as in every event of version 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import msgspec
 
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
-from cuebot.domain.host_table import HostTable
+from cuebot.domain.host_table import Held, HostTable
 from cuebot.domain.limit_use import LimitUse
 from cuebot.domain.nouns import (
     NOUNS,
@@ -215,10 +215,15 @@ class Farm:
         tags = [*host.manual_tags, *host.hardware_tags, host.name, *allocation_tags]
         return frozenset(tag.strip().lower() for tag in tags if tag.strip())
 
-    def used_on(self, host: Host) -> tuple[int, int, int]:
-        """What a host's procs hold: core units, KiB of memory, GPUs."""
+    def used_on(self, host: Host) -> Held:
+        """What a host's procs hold."""
         procs = [self.procs[id] for id in host.proc_ids]
-        return sum(p.cores for p in procs), sum(p.memory for p in procs), sum(p.gpus for p in procs)
+        return Held(
+            sum(p.cores for p in procs),
+            sum(p.memory for p in procs),
+            sum(p.gpus for p in procs),
+            sum(p.gpu_memory for p in procs),
+        )
 
     def update_ready(self, layer: Layer) -> None:
         """Keep `ready` true for one layer, after its frames or its job's state changed."""

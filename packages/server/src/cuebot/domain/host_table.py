@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import KiB
 
 if TYPE_CHECKING:
-    from cuebot.domain.nouns import Host
+    from cuebot.domain.nouns import Host, Proc
     from cuebot.domain.ready import Demand, QueueKey
 
 FREE_MEMORY_FLOOR: Final = KiB(524_288)
@@ -45,6 +45,18 @@ class Reservation:
         return self.show_id, self.group_id, self.demand
 
 
+class Held(NamedTuple):
+    """What runs hold of a host."""
+
+    cores: int = 0
+    """Core units."""
+    memory: int = 0
+    """KiB."""
+    gpus: int = 0
+    gpu_memory: int = 0
+    """KiB of all its GPUs together."""
+
+
 class HostTable:
     """Columns by host row. Rows are never reused: a removed host's row is simply not bookable."""
 
@@ -56,6 +68,7 @@ class HostTable:
         self.memory = np.zeros(16, dtype=np.int64)
         self.idle_gpus = np.zeros(16, dtype=np.int64)
         self.gpus = np.zeros(16, dtype=np.int64)
+        self.idle_gpu_memory = np.zeros(16, dtype=np.int64)
         self.gpu_memory = np.zeros(16, dtype=np.int64)
         self.present = np.zeros(16, dtype=np.bool_)
         """Rows of hosts that were not removed."""
@@ -90,14 +103,15 @@ class HostTable:
         self.ids[host.row] = host.id
         self.forget_masks()
 
-    def refresh(self, host: Host, used: tuple[int, int, int]) -> None:
-        """Write a host's row again; `used` is what its procs hold: core units, KiB of memory, GPUs."""
+    def refresh(self, host: Host, held: Held) -> None:
+        """Write a host's row again; `held` is what its procs hold."""
         row = host.row
         self.cores[row], self.memory[row], self.gpus[row] = host.cores, host.memory, host.gpus
         self.gpu_memory[row] = host.gpu_memory
-        self.idle_cores[row] = host.cores - used[0]
-        self.idle_memory[row] = host.memory - used[1]
-        self.idle_gpus[row] = host.gpus - used[2]
+        self.idle_cores[row] = host.cores - held.cores
+        self.idle_memory[row] = host.memory - held.memory
+        self.idle_gpus[row] = host.gpus - held.gpus
+        self.idle_gpu_memory[row] = host.gpu_memory - held.gpu_memory
         self.refused_until_us[row] = host.refused_until_us
         self.quarantined_until_us[row] = host.quarantined_until_us
         self.probing[row] = len(host.failed_jobs) >= JOBS_TO_QUARANTINE
@@ -113,12 +127,21 @@ class HostTable:
         """Layer ids by row of the hosts that the last pass left reserved."""
         return {row: reservation.layer_id for row, reservation in self.reservations.items()}
 
-    def take(self, row: int, cores: int, memory: int, gpus: int) -> None:
-        """A run takes something from a host, or with negative numbers gives it back."""
-        self.idle_cores[row] -= cores
-        self.idle_memory[row] -= memory
-        if gpus:
-            self.idle_gpus[row] -= gpus
+    def take(self, row: int, proc: Proc) -> None:
+        """A run takes its part of a host."""
+        self.idle_cores[row] -= proc.cores
+        self.idle_memory[row] -= proc.memory
+        if proc.gpus or proc.gpu_memory:
+            self.idle_gpus[row] -= proc.gpus
+            self.idle_gpu_memory[row] -= proc.gpu_memory
+
+    def give_back(self, row: int, proc: Proc) -> None:
+        """A run that ended gives back what it took."""
+        self.idle_cores[row] += proc.cores
+        self.idle_memory[row] += proc.memory
+        if proc.gpus or proc.gpu_memory:
+            self.idle_gpus[row] += proc.gpus
+            self.idle_gpu_memory[row] += proc.gpu_memory
 
     def index_tags(self, host: Host, tags: frozenset[str]) -> None:
         """Say which tags, which operating systems and which allocation a host has."""

@@ -408,6 +408,8 @@ class Proc:
     on_end: OnEnd = OnEnd.AS_REPORTED
     kill_message: str = ""
     """Not empty: somebody asked to have it killed."""
+    gpu_memory: KiB = KiB(0)
+    """Of all its GPUs together."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
     seen_us: Micros = volatile(Micros(0))

@@ -273,6 +273,7 @@ PROC: Final = Table(
     _int("booked_us"),
     _int("on_end"),
     _text("kill_message"),
+    _int("gpu_memory"),
     sqlite_with_rowid=False,  # comes and goes with every run: one tree to change, not two
 )
 

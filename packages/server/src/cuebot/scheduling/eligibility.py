@@ -184,6 +184,7 @@ def kept_for_gpus(farm: Farm, work: list[tuple[str, Demand]]) -> Mask:
     kept = np.zeros(n, dtype=np.bool_)
     for show_id, demand in work:
         fits = open_mask(farm, demand) & fits_when_idle(farm, demand) & (table.idle_gpus[:n] >= demand.gpus)
+        fits &= table.idle_gpu_memory[:n] >= demand.gpu_memory
         for allocation in farm.allocations.values():
             room = burst_room(farm, show_id, allocation)
             if room is not None and room >= max(demand.cores, 1):
@@ -195,6 +196,8 @@ def fits_now(farm: Farm, demand: Demand) -> Mask:
     """Hosts that have room for the frame as they are."""
     table, n = farm.hosts_table, farm.hosts_table.size
     fits = (table.idle_memory[:n] >= demand.memory) & (table.idle_gpus[:n] >= demand.gpus)
+    if demand.gpu_memory:
+        fits &= table.idle_gpu_memory[:n] >= demand.gpu_memory
     if demand.whole_host:
         fits &= (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -demand.cores)
     else:

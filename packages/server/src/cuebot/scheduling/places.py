@@ -37,7 +37,7 @@ class Idle:
         self.cores = table.idle_cores[:n].copy()
         self.memory = table.idle_memory[:n].copy()
         self.gpus = table.idle_gpus[:n].copy()
-        self.gpu_memory = table.gpu_memory[:n]
+        self.gpu_memory = table.idle_gpu_memory[:n].copy()
         self.has_gpus = table.gpus[:n] > 0
         self.bookable = usable(farm, now_us)
         """Hosts that may be used."""
@@ -52,8 +52,9 @@ class Idle:
         if self._probing[row]:
             self.cores[row] = 0
         self.memory[row] -= demand.memory
-        if demand.gpus:
+        if demand.gpus or demand.gpu_memory:
             self.gpus[row] -= demand.gpus
+            self.gpu_memory[row] -= demand.gpu_memory
         return cores
 
     def cores_of(self, row: int, demand: Demand) -> CoreUnits:
@@ -67,7 +68,7 @@ class Idle:
             0 < self.cores_of(row, demand) <= self.hosts[row]
             and demand.memory <= table.memory[row]
             and demand.gpus <= table.gpus[row]
-            and demand.gpu_memory <= self.gpu_memory[row]
+            and demand.gpu_memory <= table.gpu_memory[row]
         )
 
     def fits(self, row: int, demand: Demand) -> bool:
@@ -76,6 +77,8 @@ class Idle:
             enough = self.cores[row] == self.hosts[row] and self.hosts[row] > -demand.cores
         else:
             enough = self.cores[row] >= demand.cores
+        if demand.gpu_memory:
+            enough = enough and self.gpu_memory[row] >= demand.gpu_memory
         return bool(enough and self.memory[row] >= demand.memory and self.gpus[row] >= demand.gpus)
 
     def fitting(self, rows: Rows, demand: Demand) -> Rows:

@@ -267,7 +267,8 @@ class _Pass:
             self.group_room[job.group_id] -= cores
             self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
-            yield Booking(layer.id, index, self.farm.hosts_table.ids[row], cores, demand.memory, demand.gpus)
+            host_id = self.farm.hosts_table.ids[row]
+            yield Booking(layer.id, index, host_id, cores, demand.memory, demand.gpus, demand.gpu_memory)
 
     def _place(
         self, layer: Layer, demand: Demand, standing: Standing, places: Places, avoided: frozenset[int]

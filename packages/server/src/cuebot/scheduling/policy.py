@@ -56,6 +56,7 @@ class Hosts:
     gpus: Column
     idle_gpus: Column
     gpu_memory: Column
+    idle_gpu_memory: Column
 
     def __len__(self) -> int:
         return len(self.cores)
@@ -181,7 +182,9 @@ class Policies:
     def _columns(self) -> Hosts:
         if self._hosts is None:
             table, n = self._farm.hosts_table, self._farm.hosts_table.size
-            names = ("cores", "idle_cores", "memory", "idle_memory", "gpus", "idle_gpus", "gpu_memory")
+            names = (
+                "cores", "idle_cores", "memory", "idle_memory", "gpus", "idle_gpus", "gpu_memory", "idle_gpu_memory",
+            )  # fmt: skip
             columns = {name: getattr(table, name)[:n].view() for name in names}
             for column in columns.values():
                 column.flags.writeable = False

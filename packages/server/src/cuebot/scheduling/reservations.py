@@ -95,7 +95,8 @@ def nearest(farm: Farm, demand: Demand, candidates: Mask, now_us: int) -> int | 
 def room_at_us(farm: Farm, row: int, demand: Demand, now_us: int) -> int:
     """When a host should have room for one frame, if it takes nothing else until then."""
     table = farm.hosts_table
-    cores, memory, gpus = int(table.idle_cores[row]), int(table.idle_memory[row]), int(table.idle_gpus[row])
+    cores, memory = int(table.idle_cores[row]), int(table.idle_memory[row])
+    gpus, gpu_memory = int(table.idle_gpus[row]), int(table.idle_gpu_memory[row])
     needed = int(table.cores[row]) if demand.whole_host else demand.cores
     ends = []
     for id in farm.hosts[table.ids[row]].proc_ids:
@@ -103,10 +104,12 @@ def room_at_us(farm: Farm, row: int, demand: Demand, now_us: int) -> int:
         ends.append((proc.booked_us + (longest_us(farm.layers[proc.layer_id]) or UNKNOWN_RUN_US), id))
     at_us = now_us
     for end_us, id in sorted(ends):
-        if cores >= needed and memory >= demand.memory and gpus >= demand.gpus:
+        enough = cores >= needed and memory >= demand.memory
+        if enough and gpus >= demand.gpus and gpu_memory >= demand.gpu_memory:
             break
         proc = farm.procs[id]
-        cores, memory, gpus = cores + proc.cores, memory + proc.memory, gpus + proc.gpus
+        cores, memory = cores + proc.cores, memory + proc.memory
+        gpus, gpu_memory = gpus + proc.gpus, gpu_memory + proc.gpu_memory
         at_us = max(at_us, end_us)
     return at_us
 

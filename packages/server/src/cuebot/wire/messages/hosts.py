@@ -19,7 +19,6 @@ def host_message(farm: Farm, host: Host, commented: set[str]) -> host_pb2.Host:
 def host_fields(farm: Farm, host: Host, commented: set[str]) -> dict[str, Any]:
     """What Host and NestedHost have in common."""
     table, allocation = farm.hosts_table, farm.allocations[host.allocation_id]
-    idle_gpus = int(table.idle_gpus[host.row])
     return {
         "id": host.id,
         "name": host.name,
@@ -31,9 +30,9 @@ def host_fields(farm: Farm, host: Host, commented: set[str]) -> dict[str, Any]:
         "memory": host.memory,
         "idle_memory": int(table.idle_memory[host.row]),
         "gpu_memory": host.gpu_memory,
-        "idle_gpu_memory": host.gpu_memory * idle_gpus // host.gpus if host.gpus else 0,
+        "idle_gpu_memory": int(table.idle_gpu_memory[host.row]),
         "gpus": host.gpus,
-        "idle_gpus": idle_gpus,
+        "idle_gpus": int(table.idle_gpus[host.row]),
         "total_swap": host.total_swap,
         "total_memory": host.total_memory,
         "total_gpu_memory": host.gpu_memory,

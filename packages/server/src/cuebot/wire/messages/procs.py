@@ -35,6 +35,7 @@ def proc_fields(farm: Farm, proc: Proc) -> dict[str, Any]:
         "used_memory": proc.rss,
         "reserved_cores": cores(proc.cores),
         "reserved_gpus": proc.gpus,
+        "reserved_gpu_memory": proc.gpu_memory,
         "log_path": f"{job.log_dir}/{job.name}.{frame_name}.rqlog",
         "services": layer.services,
     }
