@@ -46,7 +46,11 @@ def field_of(kind: type[Event], name: str) -> st.SearchStrategy[Any]:
         return indices if kind is DependPairsSatisfied else st.one_of(st.none(), indices)
     if name == "exit_status":
         return numbers if hint is int else st.one_of(st.none(), numbers)
-    if name in ("cores", "memory", "gpus", "gpu_memory") and hint is not int and getattr(hint, "__origin__", None) is list:
+    if (
+        name in ("cores", "memory", "gpus", "gpu_memory")
+        and hint is not int
+        and getattr(hint, "__origin__", None) is list
+    ):
         return st.lists(numbers, max_size=3)
     if name in FIELDS:
         return FIELDS[name]

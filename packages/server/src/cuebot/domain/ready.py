@@ -44,8 +44,11 @@ class Demand:
     @classmethod
     def of(cls, job: Job, layer: Layer) -> Demand:
         """The demand of a layer's next frame."""
+        cores = layer.cores_per_frame
+        if 0 <= job.max_cores < cores:
+            cores = min(cores, max(layer.min_cores, job.max_cores))  # more than it asks for, where its job may have it
         return cls(
-            layer.min_cores,
+            CoreUnits(cores),
             layer.reserved_memory,
             layer.min_gpus,
             layer.min_gpu_memory,

@@ -23,7 +23,7 @@ def check_nothing_idle(farm: Farm, now_us: int) -> None:
         room = min(rooms, default=1 << 60)
         for layer in farm.layers_of(job):
             waits = bool((layer.frames.state == FrameState.WAITING).any()) and layer.start_after_us <= now_us
-            if not waits or layer.min_cores > room:
+            if not waits or layer.cores_per_frame > room:
                 continue
             for host in farm.hosts.values():
                 if _takes(farm, host, layer, room, now_us):
@@ -45,7 +45,7 @@ def _takes(farm: Farm, host: Host, layer: Layer, room: int, now_us: int) -> bool
     procs = [proc for proc in farm.procs.values() if proc.host_id == host.id]
     idle_cores = host.cores - sum(proc.cores for proc in procs)
     idle_memory = host.memory - sum(proc.memory for proc in procs)
-    needed = layer.min_cores if layer.min_cores > 0 else host.cores + layer.min_cores
+    needed = layer.cores_per_frame if layer.min_cores > 0 else host.cores + layer.min_cores
     if not 0 < needed <= room or idle_cores < needed or idle_memory < layer.reserved_memory:
         return False
     if layer.min_cores <= 0 and procs:
