@@ -132,8 +132,6 @@ class Places:
         """The same by queue."""
         for row, kept_for in self.reserved.items():
             self._kept_for.setdefault(kept_for.queue, []).append(row)
-        self._due: set[int] = set()
-        """Those of them whose turn it has been: nothing of their own show comes before them any more."""
         self._free_us: dict[int, int | None] = {}
         self._backfills: dict[Demand, int] = {}
         self._left: dict[Demand, list[int]] = {}
@@ -215,14 +213,9 @@ class Places:
         return self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
 
     def reserve(self, row: int, reservation: Reservation) -> None:
-        """Keep a host free. It is the reservation's turn."""
+        """Keep a host free."""
         self.reserved[row] = reservation
         self._kept_for.setdefault(reservation.queue, []).append(row)
-        self._due.add(row)
-
-    def due(self, queue: Queue) -> None:
-        """It is the turn of a queue."""
-        self._due.update(self._kept_for.get(queue.key, ()))
 
     def kept_for(self, key: QueueKey) -> Sequence[int]:
         """The rows that are kept for a queue."""
@@ -243,8 +236,8 @@ class Places:
     def early(self, queue: Queue, job: Job, until_us: int | None, avoided: frozenset[int]) -> int | None:
         """A reserved host for one frame of a queue.
 
-        One that is kept for the queue, or for what comes later in the order of the same show, or that is not needed
-        before the frame is over (`until_us`, None where nobody knows).
+        One that is kept for the queue, or for a job of lower priority of the same show, or that is not needed before
+        the frame is over (`until_us`, None where nobody knows).
         """
         for row in self._with_room(queue.demand):
             if row in avoided:
@@ -254,13 +247,8 @@ class Places:
         return None
 
     def _before(self, row: int, queue: Queue, job: Job) -> bool:
-        """A wide frame does not take the host of another one only because its job is older: it gets its own."""
-        reservation = self.reserved[row]
-        if reservation.queue == queue.key:
-            return True
-        if wide(self._farm, queue.demand)[row]:
-            return self._outranks(row, job)
-        return reservation.show_id == job.show_id and row not in self._due
+        """Being older is not enough to keep a host from emptying."""
+        return self.reserved[row].queue == queue.key or self._outranks(row, job)
 
     def _outranks(self, row: int, job: Job) -> bool:
         """A job has a higher priority than the one of the same show that a host is reserved for."""

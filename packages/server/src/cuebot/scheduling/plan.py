@@ -127,7 +127,6 @@ class _Pass:
             demand = queue.demand
             room = standing.room
             if places.reserved:
-                places.due(queue)
                 room += self._kept_cores(queue.key, places)
             least = places.least_cores(demand) if demand.whole_host else demand.cores
             if least is None:
@@ -197,7 +196,7 @@ class _Pass:
         if row is None:
             return
         cores, standing = self.idle.cores_of(row, queue.demand), standings[queue.show_id]
-        if cores > standing.room or self._wanted_by_others(row, queue.show_id, standings):
+        if cores > standing.room or self._wanted_by_others(row, queue.show_id, standings, places):
             return
         if row in places.reserved:
             self._let_go(row, standing, places)
@@ -214,15 +213,19 @@ class _Pass:
         taken = self.taken_of.get(queue.key, 0) + len(places.kept_for(queue.key))
         return long_waiting(self.farm, queue, taken + 1, self.now_us)[0] - taken
 
-    def _wanted_by_others(self, row: int, show_id: str, standings: dict[str, Standing]) -> bool:
-        """A show that is further under its share could use a host."""
+    def _wanted_by_others(self, row: int, show_id: str, standings: dict[str, Standing], places: Places) -> bool:
+        """A show that is further under its share could use a host, for frames that have none reserved yet."""
         own = standings[show_id]
         for other_id, other in standings.items():
             if other.over >= own.over:
                 continue
             for queue in self.farm.ready.of_show[other_id].values():
-                fits = self.idle.fits_when_idle(row, queue.demand) and open_mask(self.farm, queue.demand)[row]
-                if fits and max(queue.demand.cores, 1) <= min(self._group_room(queue.group_id), other.room):
+                demand = queue.demand
+                if not self.idle.fits_when_idle(row, demand) or not open_mask(self.farm, demand)[row]:
+                    continue
+                if self.idle.cores_of(row, demand) > min(self._group_room(queue.group_id), other.room):
+                    continue
+                if not places.kept_for(queue.key) or self._waiting(queue, places) > 0:
                     return True
         return False
 

@@ -7,8 +7,8 @@ takes nothing else any more: that which should have room for it first. What is s
 
 A reservation is kept from pass to pass, because a show that is further under its share for a moment would otherwise
 take what has become free, and the host would never empty. What keeps it fair instead: one is made only when no show
-further under its share could use that host, what it keeps counts for its show's share from then on, and frames of its
-own show that come first in the order still do. It belongs to a queue and not to a frame: whichever frame of the queue
+further under its share could use that host, what it keeps counts for its show's share from then on, and jobs of its
+show with a higher priority still come first. It belongs to a queue and not to a frame: whichever frame of the queue
 is the first when the host has room takes it. It is telemetry, so a restart begins without any.
 """
 
@@ -33,7 +33,7 @@ RUNS_TO_KNOW: Final = 3
 """So many runs of a layer must have succeeded before its longest is taken for what the next will need."""
 BACKFILL_TRIES: Final = 20
 """Jobs of one demand that a pass tries to fit in ahead of a reservation."""
-HOSTS_COMPARED: Final = 32
+HOSTS_COMPARED: Final = 64
 """Of so many hosts, those with the most room, it is worked out when they will have enough of it."""
 UNKNOWN_RUN_US: Final = HOUR
 """What a run is taken to need of whose layer too little is known, where hosts are compared."""
