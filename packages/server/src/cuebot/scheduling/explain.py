@@ -29,6 +29,7 @@ from cuebot.scheduling.eligibility import (
     room_under_caps,
     tag_mask,
 )
+from cuebot.scheduling.learned_words import learned_words
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.outlook import outlook
 from cuebot.scheduling.policy import Policies, Policy
@@ -240,10 +241,7 @@ def _host_reasons(
     wanted = f"{cores} and {memory}" + (f" and {needs.gpus} GPUs" if needs.gpus else "")
     rule_out("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", "ask for less of what they lack")
     rule_out("BUSY", fits_now(farm, needs), f"have no room for {wanted} now")
-    if needs.memory > layer.min_memory:
-        asked, learned = f"{layer.min_memory / _GIB:.1f} GB", f"{needs.memory / _GIB:.1f} GB"
-        text = f"its frames needed more than the {asked} that it asks for, so that {learned} are reserved"
-        notes.append(Reason("MEMORY_LEARNED", 0, "", text, f"ask for {learned}, or switch its memory optimizer off"))
+    notes += [Reason(code, 0, "", text, remedy) for code, text, remedy in learned_words(layer, needs)]
     usable = int(left.sum())
     if usable:
         return [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons, *notes] if reasons else []

@@ -279,21 +279,28 @@ class _Pass:
         """The row of the host for one frame, if there is one."""
         job = self.farm.jobs[layer.job_id]
         caps = min(self.job_room[job.id], self.group_room[job.group_id])
-        queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
-        room = min(caps, standing.room + self._kept_cores(queue.key, places))
+        key = (job.show_id, job.group_id, demand)
+        if not places.reserved:
+            room = min(caps, standing.room)
+            row = places.best(demand, room, avoided) if demand.cores <= room else None
+            if row is not None:
+                self.taken_of[key] = self.taken_of.get(key, 0) + 1
+            return row
+        room = min(caps, standing.room + self._kept_cores(key, places))
         if demand.cores > room:
             return None
+        queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
         row = places.best(demand, room, avoided)
-        if row is None and places.reserved:
+        if row is None:
             longest = longest_us(layer)
             row = places.early(queue, job, self.now_us + longest if longest is not None else None, avoided)
         if row is None or self.idle.cores_of(row, demand) > room:
             return None
-        self.taken_of[queue.key] = self.taken_of.get(queue.key, 0) + 1
-        if row in places.kept_for(queue.key):
+        self.taken_of[key] = self.taken_of.get(key, 0) + 1
+        if row in places.kept_for(key):
             self._let_go(row, standing, places)
-        elif places.reserved and places.kept_for(queue.key) and self._waiting(queue, places) < 0:
-            self._let_go(places.kept_for(queue.key)[0], standing, places)
+        elif places.kept_for(key) and self._waiting(queue, places) < 0:
+            self._let_go(places.kept_for(key)[0], standing, places)
             self.let_go = True
         return row
 

@@ -257,6 +257,7 @@ class SimHost:
             cause=process.cause,
             run_us=Micros(process.run_us),
             max_rss=KiB(300_000),
+            cpu_us=Micros(process.run_us * 3 // 2),
         )
 
         def answered(_: object) -> None:

@@ -46,6 +46,7 @@ class LayerLoad:
 
     show: str
     priority: int
+    width: str
     plan: LayerPlan
     durations_us: MICROSECONDS
     failures_left: MICROSECONDS | None
@@ -151,6 +152,10 @@ class Rehearsal:
         if not self._over:
             clock.now_us = self.end_us
         self.measures.sample(clock.now_us, self._waiting())
+        for layer_id, load in self._loads.items():
+            waits = self.core.farm.layers[layer_id].frames.in_state(FrameState.WAITING)
+            never = self.measures.never_started
+            never[load.width] = never.get(load.width, 0) + sum(not load.started[index] for index in waits.tolist())
         return self.measures
 
     def _new_id(self) -> str:
@@ -253,6 +258,7 @@ class Rehearsal:
             self._loads[layer.id] = LayerLoad(
                 show=show,
                 priority=kind.priority,
+                width=self.scenario.width_of(plan),
                 plan=plan,
                 durations_us=plan.time.draw(luck, plan.frames),
                 failures_left=luck.geometric(1 - plan.failure_rate, plan.frames) - 1 if plan.failure_rate else None,
@@ -276,7 +282,7 @@ class Rehearsal:
         if not load.started[index]:
             load.started[index] = 1
             eligible_us = int(self.core.farm.layers[layer_id].frames.eligible_us[index])
-            self.measures.waited(load.show, load.priority, now_us - eligible_us)
+            self.measures.waited(load.show, load.priority, load.width, now_us - eligible_us)
         memory = load.plan.memory
         used, most = KiB(memory * 7 // 10), KiB(memory * 8 // 10)
         facts = c.RunFacts(order.run_id, order.frame_id, used, most, llu_s=now_us // SECOND)
