@@ -10,8 +10,8 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Give frames a column for it; of those that ran before nobody knows."""
-    with op.batch_alter_table("frame", recreate="auto", table_kwargs={"sqlite_with_rowid": False}) as frame:
+    """Give frames a column for it, in its place among the others; of those that ran before nobody knows."""
+    with op.batch_alter_table("frame", recreate="always", table_kwargs={"sqlite_with_rowid": False}) as frame:
         frame.add_column(
             sa.Column("used_cores", sa.Integer, nullable=False, server_default="0"), insert_after="last_cores"
         )
