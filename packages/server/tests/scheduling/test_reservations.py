@@ -179,7 +179,7 @@ def test_a_reservation_ends_with_its_host() -> None:
 def test_cores_under_a_burst_are_saved_for_a_frame_that_needs_many() -> None:
     """A frame of three cores under a burst of four starts although frames of one core always wait behind it."""
     farm = SmallFarm()
-    farm.host(cores=1_600)
+    farm.host(cores=500)
     add_show(farm, "small", size=400, burst=400)
     launch(farm, "small", "narrow", layer_spec(range_text="1-1000"))
     farm.plan()
@@ -196,7 +196,7 @@ def test_cores_under_a_burst_are_saved_for_a_frame_that_needs_many() -> None:
 def test_nothing_is_saved_for_a_frame_that_no_burst_lets_start() -> None:
     """What needs more than the whole burst holds nobody up."""
     farm = SmallFarm()
-    farm.host(cores=1_600)
+    farm.host(cores=500)
     add_show(farm, "small", size=400, burst=400)
     launch(farm, "small", "narrow", layer_spec(range_text="1-1000"))
     farm.plan()

@@ -21,7 +21,6 @@ from cuebot.domain.nouns import Allocation, Job, Layer
 from cuebot.domain.ready import Demand, Queue, QueueKey
 from cuebot.scheduling.eligibility import (
     avoided_rows,
-    burst_room,
     fits_when_idle,
     gpu_work,
     kept_for_gpus,
@@ -125,36 +124,21 @@ class _Pass:
 
         def may_fit(queue: Queue, job_id: str) -> bool:
             demand = queue.demand
-            room = standing.room
+            room = min(self._group_room(queue.group_id), standing.room)
             if places.reserved:
                 room += self._kept_cores(queue.key, places)
             least = places.least_cores(demand) if demand.whole_host else demand.cores
             if least is None:
                 return False
-            if least > min(self._group_room(queue.group_id), room):
-                self._save_room(queue, job_id, standing, places)
-                return False
-            if places.fits(demand) or (places.reserved and places.may_start_early(queue, self.farm.jobs[job_id])):
+            if least <= room and (
+                places.fits(demand) or (places.reserved and places.may_start_early(queue, self.farm.jobs[job_id]))
+            ):
                 return True
             self._reserve(queue, job_id, standings, places, _NONE)
             return False
 
         for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum, self.job_ranks):
             yield from self._job(work, standings, places)
-
-    def _save_room(self, queue: Queue, job_id: str, standing: Standing, places: Places) -> None:
-        """A frame that has waited long has no room under a burst or its group's maximum, though it would have alone.
-
-        What comes later in the order of its show leaves what becomes free to it: many small frames would take that for
-        ever.
-        """
-        cores = places.least_cores(queue.demand)
-        group = self.farm.groups[queue.group_id]
-        if cores is None or cores > standing.burst or 0 <= group.max_cores < cores or self.licences.full(queue.demand):
-            return
-        if waits_long(self.farm, job_id, queue.demand, self.now_us) is not None:
-            standing.save(cores)
-            self.group_room[queue.group_id] -= cores
 
     # --- reservations ---------------------------------------------------------------------------------------------
 
@@ -179,9 +163,11 @@ class _Pass:
             suits &= self.licences.mask(demand)
             off = avoided_rows(farm, layer, demand, self.now_us)
             for row in [row for row in rows if suits[row] and row not in off][:frames]:
-                allocation = farm.allocations[farm.hosts_table.allocations[row]]
-                room = burst_room(farm, show_id, allocation)
-                if room is not None and room >= self.idle.cores_of(row, demand):
+                subscription_id = farm.subscription_of.get((show_id, farm.hosts_table.allocations[row]))
+                cores = self.idle.cores_of(row, demand)
+                if subscription_id is not None and self._could_start(
+                    queue, cores, farm.subscriptions[subscription_id].burst
+                ):
                     found[row] = Reservation(show_id, group_id, demand, layer.id)
         return found
 
@@ -196,13 +182,21 @@ class _Pass:
         if row is None:
             return
         cores, standing = self.idle.cores_of(row, queue.demand), standings[queue.show_id]
-        if cores > standing.room or self._wanted_by_others(row, queue.show_id, standings, places):
+        if not self._could_start(queue, cores, standing.burst) or cores > self._job_room(self.farm.jobs[job_id]):
+            return
+        if self._wanted_by_others(row, queue.show_id, standings, places):
             return
         if row in places.reserved:
             self._let_go(row, standing, places)
+        self.group_room[queue.group_id] = self._group_room(queue.group_id) - cores
         self.reserved[row] = Reservation(*queue.key, layer.id)
         places.reserve(row, self.reserved[row])
         standing.promise(cores)
+
+    def _could_start(self, queue: Queue, cores: int, burst: int) -> bool:
+        """Neither a burst nor the maximum of the group is too small for a frame alone."""
+        group = self.farm.groups[queue.group_id]
+        return cores <= burst and not 0 <= group.max_cores < cores
 
     def _kept_cores(self, key: QueueKey, places: Places) -> int:
         """Core units that are promised to a queue."""
@@ -231,16 +225,20 @@ class _Pass:
 
     def _let_go(self, row: int, standing: Standing, places: Places) -> None:
         """A host is not kept free for its show any more."""
-        standing.promise(-self.idle.cores_of(row, places.reserved[row].demand))
+        reservation = places.reserved[row]
+        cores = self.idle.cores_of(row, reservation.demand)
+        self.group_room[reservation.group_id] = self._group_room(reservation.group_id) + cores
+        standing.promise(-cores)
         places.let_go(row)
         del self.reserved[row]
 
     def _job(self, work: JobWork, standings: dict[str, Standing], places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
         job, standing = work.job, standings[work.job.show_id]
-        room = min(self._job_room(job), self._group_room(job.group_id), standing.room)
+        room = min(self._group_room(job.group_id), standing.room)
         if places.reserved:
             room += sum(self._kept_cores((job.show_id, job.group_id, demand), places) for _, demand in work.layers)
+        room = min(room, self._job_room(job))
         layers = [
             (layer, demand)
             for layer, demand in work.layers
@@ -278,15 +276,15 @@ class _Pass:
     ) -> int | None:
         """The row of the host for one frame, if there is one."""
         job = self.farm.jobs[layer.job_id]
-        caps = min(self.job_room[job.id], self.group_room[job.group_id])
+        room = min(self.group_room[job.group_id], standing.room)
         key = (job.show_id, job.group_id, demand)
         if not places.reserved:
-            room = min(caps, standing.room)
+            room = min(room, self.job_room[job.id])
             row = places.best(demand, room, avoided) if demand.cores <= room else None
             if row is not None:
                 self.taken_of[key] = self.taken_of.get(key, 0) + 1
             return row
-        room = min(caps, standing.room + self._kept_cores(key, places))
+        room = min(room + self._kept_cores(key, places), self.job_room[job.id])
         if demand.cores > room:
             return None
         queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
@@ -317,7 +315,12 @@ class _Pass:
     def _group_room(self, group_id: str) -> int:
         room = self.group_room.get(group_id)
         if room is None:
-            room = self.group_room[group_id] = room_under_cap(self.farm.groups[group_id])
+            promised = sum(
+                self.idle.cores_of(row, reservation.demand)
+                for row, reservation in self.reserved.items()
+                if reservation.group_id == group_id
+            )
+            room = self.group_room[group_id] = room_under_cap(self.farm.groups[group_id]) - promised
         return room
 
 

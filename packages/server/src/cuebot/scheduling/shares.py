@@ -26,10 +26,6 @@ class Standing:
         self.room = subscription.burst - subscription.reserved_cores
         """Core units up to the burst."""
 
-    def save(self, cores: int) -> None:
-        """Core units under the burst are left to a frame that needs more than there is."""
-        self.room -= cores
-
     def promise(self, cores: int) -> None:
         """Core units of a host are kept for the show, or with a negative number are not any more."""
         self.book(cores)

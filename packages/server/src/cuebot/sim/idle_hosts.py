@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import JOBS_TO_QUARANTINE
-from cuebot.domain.nouns import Host, Layer
+from cuebot.domain.nouns import Host, Job, Layer
 from cuebot.domain.states import FrameState, HostState, JobState, LockState
 from cuebot.sim.truth import Violation
 
@@ -20,7 +20,7 @@ def check_nothing_idle(farm: Farm, now_us: int) -> None:
             for most, held in ((job.max_cores, job.reserved_cores), (group.max_cores, group.reserved_cores))
             if most >= 0
         ]
-        room = min(rooms, default=1 << 60)
+        room = min(rooms, default=1 << 60) - _promised(farm, job)
         for layer in farm.layers_of(job):
             waits = bool((layer.frames.state == FrameState.WAITING).any()) and layer.start_after_us <= now_us
             if not waits or layer.cores_per_frame > room:
@@ -28,6 +28,16 @@ def check_nothing_idle(farm: Farm, now_us: int) -> None:
             for host in farm.hosts.values():
                 if _takes(farm, host, layer, room, now_us):
                     raise Violation(f"host {host.name} idles although {layer.name} of {job.name} fits there")
+
+
+def _promised(farm: Farm, job: Job) -> int:
+    """Core units of hosts that are reserved for frames of the job's show: they count as if they were held."""
+    promised = 0
+    for row, layer_id in farm.hosts_table.reserved_for.items():
+        layer, host = farm.layers[layer_id], farm.hosts[farm.hosts_table.ids[row]]
+        if farm.jobs[layer.job_id].show_id == job.show_id:
+            promised += layer.cores_per_frame if layer.min_cores > 0 else host.cores + layer.min_cores
+    return promised
 
 
 def _takes(farm: Farm, host: Host, layer: Layer, room: int, now_us: int) -> bool:
@@ -54,6 +64,6 @@ def _takes(farm: Farm, host: Host, layer: Layer, room: int, now_us: int) -> bool
     if subscription is None:
         return False
     burst = farm.subscriptions[subscription]
-    return burst.burst - burst.reserved_cores >= needed and bool(
+    return burst.burst - burst.reserved_cores - _promised(farm, job) >= needed and bool(
         farm.host_tags(host) & {tag.lower() for tag in layer.tags}
     )
