@@ -73,7 +73,7 @@ class _Pass:
         """Frames of a queue that this pass has booked."""
         self.reserved = self._still_reserved()
         self.let_go = False
-        """A reserved host has become free for others."""
+        """A reserved host has become free for others, or what is left of it."""
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
@@ -231,6 +231,7 @@ class _Pass:
         standing.promise(-cores)
         places.let_go(row)
         del self.reserved[row]
+        self.let_go = True
 
     def _job(self, work: JobWork, standings: dict[str, Standing], places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
@@ -299,7 +300,6 @@ class _Pass:
             self._let_go(row, standing, places)
         elif places.kept_for(key) and self._waiting(queue, places) < 0:
             self._let_go(places.kept_for(key)[0], standing, places)
-            self.let_go = True
         return row
 
     def _job_room(self, job: Job) -> int:

@@ -145,7 +145,7 @@ class Server:
                 self.core.limits.bookings_per_slice, self.core.limits.unlaunched_bookings - len(self.core.launching)
             )
             booked = self.core.plan(self.world.clock.now_us)
-            if booked < budget:
+            if booked < budget and not self.core.plan_wanted:
                 check_nothing_idle(self.farm, self.world.clock.now_us)
         self._settle()
 
