@@ -113,6 +113,22 @@ async def test_a_whole_job_goes_over_the_stream(site: Any, start_agent: Any, str
     assert agent.launched == []
 
 
+async def test_an_outcome_tells_what_cores_were_busy(site: Any, start_agent: Any, tools: Any) -> None:
+    """Our agent's times in milliseconds are kept with the frame; one that tells no processor time leaves nothing."""
+    agent = await start_agent(cores=2)
+    agent.finish = False
+    job = await site.launch(tools.layer("sim", "1-2"))
+    await tools.until(lambda: len(agent.launched) == 2)
+    told, silent = agent.launched
+    await agent.complete(told, **{"cuefarm.run_ms": "2500", "cuefarm.cpu_ms": "4000"})
+    await agent.complete(silent)
+    (layer,) = site.farm.layers_of(site.farm.jobs[job.id])
+    await tools.until(lambda: layer.runs_succeeded == 2)
+    busy = {run.frame_id: int(layer.frames.used_cores[n]) for n, run in enumerate((told, silent))}
+    assert busy == {told.frame_id: 160, silent.frame_id: 0}
+    assert layer.longest_us == 2_500_000
+
+
 async def test_without_a_stream_orders_are_single_calls(
     site: Any, start_agent: Any, stream_of: Any, tools: Any
 ) -> None:
