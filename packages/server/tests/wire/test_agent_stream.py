@@ -13,6 +13,7 @@ from opencue_proto import cue_pb2, job_pb2, report_pb2, rqd_pb2
 from structlog.testing import capture_logs
 
 from cuebot.domain.states import JobState
+from cuebot.domain.units import split_frame_id
 from cuefarm_proto import agent_pb2, agent_pb2_grpc
 
 OK = grpc.StatusCode.OK.value[0]
@@ -124,7 +125,12 @@ async def test_an_outcome_tells_what_cores_were_busy(site: Any, start_agent: Any
     await agent.complete(silent)
     (layer,) = site.farm.layers_of(site.farm.jobs[job.id])
     await tools.until(lambda: layer.runs_succeeded == 2)
-    busy = {run.frame_id: int(layer.frames.used_cores[n]) for n, run in enumerate((told, silent))}
+
+    def index_of(run: Any) -> int:
+        _, index = split_frame_id(run.frame_id) or ("", -1)
+        return index
+
+    busy = {run.frame_id: int(layer.frames.used_cores[index_of(run)]) for run in (told, silent)}
     assert busy == {told.frame_id: 160, silent.frame_id: 0}
     assert layer.longest_us == 2_500_000
 
