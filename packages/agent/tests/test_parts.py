@@ -19,6 +19,22 @@ from rqd.runner.loop import Loop
 from rqd.runner.spool import Spool, SpoolInUse
 
 
+class FakeClock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, by_seconds: float) -> None:
+    """Set the time of day that the spool sees."""
+    now = time.time() + by_seconds
+    monkeypatch.setattr("rqd.runner.spool.time.time", lambda: now)
+
+
 def test_the_runner_needs_nothing_but_the_standard_library() -> None:
     """No import of the runner's brings in grpc, protobuf or psutil."""
     code = "import rqd.runner.agent, rqd.platform.linux, sys; print({m.split('.')[0] for m in sys.modules})"
@@ -28,7 +44,7 @@ def test_the_runner_needs_nothing_but_the_standard_library() -> None:
 
 def test_a_torn_line_in_the_spool_is_ignored(tmp_path: Path) -> None:
     """A run whose outcome was not written to its end is a run without an outcome."""
-    spool = Spool(str(tmp_path))
+    spool = Spool(str(tmp_path), time.monotonic)
     spool.accept("run-1", {"run_id": "run-1"})
     (file,) = (tmp_path / "runs").iterdir()
     with file.open("ab") as torn:
@@ -40,7 +56,7 @@ def test_a_torn_line_in_the_spool_is_ignored(tmp_path: Path) -> None:
 
 def test_a_file_of_the_spool_serves_one_run_after_another(tmp_path: Path) -> None:
     """What a run left in its file does not show in the next run's."""
-    spool = Spool(str(tmp_path))
+    spool = Spool(str(tmp_path), time.monotonic)
     spool.accept("run-1", {"run_id": "run-1"})
     spool.append("run-1", {"cause": "exited"})
     spool.forget("run-1")
@@ -50,26 +66,47 @@ def test_a_file_of_the_spool_serves_one_run_after_another(tmp_path: Path) -> Non
     assert (stored.accepted, stored.outcome) == ({"run_id": "run-2"}, None)
 
 
-def test_forgotten_runs_are_remembered_for_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forgotten_runs_are_remembered_for_an_hour(tmp_path: Path) -> None:
     """A new runner on the spool knows them too, and none of them for longer."""
-    spool = Spool(str(tmp_path))
+    spool = Spool(str(tmp_path), time.monotonic)
     spool.accept("run-1", {"run_id": "run-1"})
     spool.forget("run-1")
     os.close(spool._lock_fd)
-    again = Spool(str(tmp_path))
+    clock = FakeClock()
+    again = Spool(str(tmp_path), clock)
     assert again.has_forgotten("run-1")
-    now = time.time()
-    monkeypatch.setattr("rqd.runner.spool.time.time", lambda: now + 3601)
+    clock.now += 3601
     assert not again.has_forgotten("run-1")
+
+
+def test_a_clock_that_is_set_makes_the_spool_forget_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was acknowledged a moment ago is remembered, whatever the time of day has become."""
+    spool = Spool(str(tmp_path), time.monotonic)
+    spool.accept("run-1", {"run_id": "run-1"})
+    spool.forget("run-1")
+    set_clock(monkeypatch, by_seconds=86_400)
+    spool.accept("run-2", {"run_id": "run-2"})
+    spool.forget("run-2")
+    assert spool.has_forgotten("run-1")
+
+
+def test_a_boot_has_one_time_whatever_becomes_of_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later agent of the same boot says the same, after the clock was set; another boot is a later one."""
+    spool = Spool(str(tmp_path), time.monotonic)
+    first = spool.boot_time("boot-1")
+    assert abs(time.time() - time.monotonic() - first) < 2
+    set_clock(monkeypatch, by_seconds=3600)
+    assert spool.boot_time("boot-1") == first
+    assert spool.boot_time("boot-2") > first + 3590
 
 
 def test_a_spool_has_one_owner_and_one_instance(tmp_path: Path) -> None:
     """A second one is refused with the pid of the first; the instance outlives both."""
-    spool = Spool(str(tmp_path))
+    spool = Spool(str(tmp_path), time.monotonic)
     with pytest.raises(SpoolInUse, match=f"process {os.getpid()}"):
-        Spool(str(tmp_path))
+        Spool(str(tmp_path), time.monotonic)
     os.close(spool._lock_fd)
-    assert Spool(str(tmp_path)).instance == spool.instance
+    assert Spool(str(tmp_path), time.monotonic).instance == spool.instance
 
 
 def test_a_lease_counts_from_the_sending_of_an_answered_report() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cuebot.domain.tokens import expand_command, frame_environment
+from cuebot.domain.tokens import expand_command, frame_environment, layer_environment
 
 
 def expanded(command: str, **changes: Any) -> str:
@@ -22,7 +22,7 @@ def expanded(command: str, **changes: Any) -> str:
 
 def environment(**changes: Any) -> dict[str, str]:
     """Make the environment of one frame."""
-    given: dict[str, Any] = {
+    layer: dict[str, Any] = {
         "show": "testing",
         "shot": "default",
         "user": "testuser",
@@ -30,22 +30,25 @@ def environment(**changes: Any) -> dict[str, str]:
         "job_id": "job-id",
         "layer": "comp",
         "layer_id": "layer-id",
-        "frame_name": "0005-comp",
-        "frame_id": "frame-id",
-        "frame_number": 5,
         "range_text": "1-10",
         "chunk": 4,
         "log_directory": "/logs",
+        "gpu_memory_kib": 2048,
+        "threadable": True,
+        "job_variables": {},
+        "layer_variables": {},
+    }
+    frame: dict[str, Any] = {
+        "frame_name": "0005-comp",
+        "frame_id": "frame-id",
+        "frame_number": 5,
         "cores_centicores": 400,
         "memory_kib": 1024,
         "gpus": 1,
-        "gpu_memory_kib": 2048,
-        "threadable": True,
-        "job_environment": {},
-        "layer_environment": {},
     }
-    given.update(changes)
-    return frame_environment(given.pop("job_environment"), given.pop("layer_environment"), **given)
+    for name, value in changes.items():
+        (frame if name in frame else layer)[name] = value
+    return frame_environment(layer_environment(**layer), **frame)
 
 
 def test_every_token_is_replaced() -> None:
@@ -102,8 +105,8 @@ def test_a_frame_knows_where_it_belongs() -> None:
 def test_the_layer_overrides_the_job_and_the_farm_both() -> None:
     """The narrower environment wins, and nobody can pretend to be another frame."""
     made = environment(
-        job_environment={"A": "job", "B": "job", "CUE_JOB": "forged"},
-        layer_environment={"B": "layer", "CUE_FRAME_ID": "forged"},
+        job_variables={"A": "job", "B": "job", "CUE_JOB": "forged"},
+        layer_variables={"B": "layer", "CUE_FRAME_ID": "forged"},
     )
     assert (made["A"], made["B"]) == ("job", "layer")
     assert made["CUE_JOB"] == "testing-default-testuser_shot"

@@ -71,17 +71,15 @@ def test_a_host_that_speaks_again_is_up_again() -> None:
     assert host.state is HostState.REPAIR
 
 
-def test_what_a_host_has_changes_at_boot_and_only_while_nothing_is_reserved() -> None:
-    """Cores and memory follow a start-up report of an idle host."""
+def test_what_a_host_has_is_what_it_says() -> None:
+    """Cores and memory follow every report, also while runs are there: a host that has less than is reserved drains."""
     farm = running()
     host = farm.farm.host_named("host0")
-    farm.report("host0", farm.farm.procs.values(), boot=True, cores=800)
-    assert host.cores == 400
-    farm.finish("one/render")
-    farm.report(cores=800)
-    assert host.cores == 400
-    farm.report(boot=True, cores=800)
-    assert host.cores == 800
+    runs = list(farm.farm.procs.values())
+    farm.report("host0", runs, cores=800)
+    assert (host.cores, int(farm.farm.hosts_table.idle_cores[host.row])) == (800, 600)
+    farm.report("host0", runs, cores=100)
+    assert (host.cores, int(farm.farm.hosts_table.idle_cores[host.row])) == (100, -100)
 
 
 def test_a_run_that_is_not_current_is_named_to_its_host() -> None:
@@ -137,6 +135,7 @@ def test_a_reboot_ends_what_ran() -> None:
     """A later boot time and a missing run: it is over at once. A run that the host still names is not."""
     farm = running()
     first, second = farm.farm.procs.values()
+    farm.wait(2 * HOUR / SECOND)
     farm.report("host0", [second], boot=True, boot_us=START_US + HOUR)
     assert causes(farm) == [Cause.HOST_LOST]
     assert first.id not in farm.farm.procs
@@ -149,6 +148,7 @@ def test_a_reboot_does_not_end_a_run_whose_launch_may_be_on_the_way() -> None:
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1")))
     (run,) = farm.plan()
+    farm.wait(2 * HOUR / SECOND)
     farm.report(boot=True, boot_us=START_US + HOUR)
     assert list(farm.farm.procs) == [run.id]
 

@@ -28,9 +28,10 @@ def retries(farm: SmallFarm) -> int:
     return int(farm.layer("one/render").frames.retries[0])
 
 
-def fail(farm: SmallFarm, exit_status: int = 1, **outcome: Any) -> str:
+def fail(farm: SmallFarm, exit_status: int = 1, *, run_s: float = 1, **outcome: Any) -> str:
     """End the run; start the next one if the frame waits. Returns the state that the frame had between them."""
-    farm.end(farm.run_of("one/render"), exit_status, **outcome)
+    farm.wait(run_s)
+    farm.end(farm.run_of("one/render"), exit_status, run_s=run_s, **outcome)
     state = farm.states("one/render")
     farm.plan()
     return state

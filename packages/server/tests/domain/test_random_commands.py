@@ -16,8 +16,8 @@ from cuebot.domain.frames import as_indices
 from cuebot.domain.states import Cause, DependType
 from cuebot.engine.rows import load_farm
 from cuebot.sim.disk import Disk, compare_farms
+from cuebot.sim.random_specs import random_spec
 from cuebot.sim.small_farm import SmallFarm
-from cuebot.sim.specs import random_spec
 from cuebot.sim.truth import Truth
 from cuebot.sim.witness import Witness
 

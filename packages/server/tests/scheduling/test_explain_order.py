@@ -35,6 +35,7 @@ def test_the_start_is_estimated_from_what_frames_ahead_took() -> None:
     launch(farm, "testing", "old", layer_spec(range_text="1-16"))
     launch(farm, "testing", "mine")
     farm.plan()
+    farm.wait(100)
     for index in range(4):
         farm.end(farm.run_of("old/render", index), run_s=100)
     farm.plan()

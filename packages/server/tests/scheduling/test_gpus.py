@@ -99,3 +99,19 @@ def test_gpu_work_that_may_not_start_keeps_no_host() -> None:
     launch(farm, "testing", "plain", layer_spec(range_text="1-6"))
     farm.plan()
     assert farm.states("plain/render") == "RRRRRR"
+
+
+def test_a_job_and_a_group_stay_within_their_maximum_of_gpus() -> None:
+    """Of frames with a GPU each, two run in a job with two at most, and one more in its group with three at most."""
+    farm = SmallFarm()
+    farm.host("host0", cores=800, gpus=8, gpu_memory=8 << 20)
+    first = launch(farm, "testing", "first", layer_spec(gpus=1), max_gpus=2)
+    assert len(farm.plan()) == 2
+    assert set(reasons(farm, farm.layer("first/render"))) == {"JOB_MAX_GPUS"}
+    farm.do(c.Change("group", first.group_id, {"max_gpus": 3}))
+    launch(farm, "testing", "second", layer_spec(gpus=1))
+    assert len(farm.plan()) == 1
+    assert set(reasons(farm, farm.layer("second/render"))) == {"GROUP_MAX_GPUS"}
+    farm.do(c.Change("job", first.id, {"max_gpus": -1}))
+    farm.do(c.Change("group", first.group_id, {"max_gpus": -1}))
+    assert len(farm.plan()) == 5

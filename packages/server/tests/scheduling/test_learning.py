@@ -19,6 +19,7 @@ from cuebot.sim.specs import layer_spec
 def succeed(farm: SmallFarm, path: str, rss_gib: float, busy: float = 0.0) -> None:
     """Every run of a layer ends well after 100 s, having used so much memory and kept so many cores busy."""
     layer = farm.layer(path)
+    farm.wait(100)
     for run_id in list(layer.runs.values()):
         proc = farm.farm.procs[run_id]
         host, frame = farm.farm.hosts[proc.host_id].name, frame_id(proc.layer_id, proc.frame_index)

@@ -2,8 +2,9 @@
 
 Packing things of different sizes greedily has anomalies that no policy is free of: with a cap on a show, a wide frame
 that fits only because there is a host more may keep two small ones from being booked. So where a law counts bookings,
-all frames are of one size and caps lie within each other (job in group in show); whatever plans then without waste
-books the same number, and that number obeys the law. Where a law is about one job, sizes differ.
+all frames are of one size and caps lie within each other (job in group in show; a limit is as wide as a group);
+whatever plans then without waste books the same number, and that number obeys the law. Where a law is about one job,
+sizes differ.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class HostCase:
     cores: int
     memory_gib: int
     busy: int = 0
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class JobCase:
     memory_gib: int
     max_cores: int
     layers: int = 1
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,10 @@ class FarmCase:
     bursts: tuple[int, int]
     group_caps: tuple[int, int]
     """Of the second group of each show; the jobs of the first group have none."""
+    limits: tuple[int, int] = (NO_CAP, NO_CAP)
+    """The frames that a limit allows, which the jobs of the second group of each show name."""
+    per_host: bool = False
+    """The limits count hosts."""
 
 
 class RenamedFarm(SmallFarm):
@@ -81,6 +88,7 @@ def build(case: FarmCase, seed: int = 1) -> SmallFarm:
             f"host{number}",
             boot=True,
             cores=CoreUnits(host.cores * 100),
+            gpus=host.gpus,
             total_memory=KiB(host.memory_gib * GIB),
             free_memory=KiB(host.memory_gib * GIB),
         )
@@ -99,6 +107,8 @@ def build(case: FarmCase, seed: int = 1) -> SmallFarm:
         groups[show, 1] = farm.do(c.CreateGroup("department", root.id))
         cap = case.group_caps[show]
         farm.do(c.Change("group", groups[show, 1], {"max_cores": cap * 100 if cap >= 0 else cap}))
+        if case.limits[show] != NO_CAP:
+            farm.do(c.CreateLimit(f"licence{show}", case.limits[show], per_host=case.per_host))
     for number, job in enumerate(case.jobs):
         layers = [
             layer_spec(
@@ -106,6 +116,8 @@ def build(case: FarmCase, seed: int = 1) -> SmallFarm:
                 f"1-{job.frames}",
                 cores=job.cores * 100,
                 memory_kib=job.memory_gib * GIB,
+                gpus=job.gpus,
+                limits=(f"licence{job.show}",) if job.group else (),
             )
             for place in range(job.layers)
         ]
@@ -135,15 +147,19 @@ def booked_by_job(case: FarmCase) -> Counter[str]:
 
 
 caps = st.one_of(st.just(NO_CAP), st.integers(0, 12))
-hosts = st.builds(HostCase, cores=st.integers(1, 8), memory_gib=st.integers(2, 32), busy=st.integers(0, 2)).map(
-    lambda host: replace(host, busy=min(host.busy, host.cores))
-)
+hosts = st.builds(
+    HostCase,
+    cores=st.integers(1, 8),
+    memory_gib=st.integers(2, 32),
+    busy=st.integers(0, 2),
+    gpus=st.sampled_from((0, 0, 1, 4)),
+).map(lambda host: replace(host, busy=min(host.busy, host.cores)))
 
 
-def jobs(sizes: st.SearchStrategy[tuple[int, int]], *, shows: int = 2) -> st.SearchStrategy[JobCase]:
-    """Jobs whose frames take the given cores and GiB."""
+def jobs(sizes: st.SearchStrategy[tuple[int, int, int]], *, shows: int = 2) -> st.SearchStrategy[JobCase]:
+    """Jobs whose frames take the given cores, GiB and GPUs."""
     return st.builds(
-        lambda size, **fields: JobCase(cores=size[0], memory_gib=size[1], **fields),
+        lambda size, **fields: JobCase(cores=size[0], memory_gib=size[1], gpus=size[2], **fields),
         sizes,
         show=st.integers(0, shows - 1),
         group=st.integers(0, 1),
@@ -157,7 +173,7 @@ def jobs(sizes: st.SearchStrategy[tuple[int, int]], *, shows: int = 2) -> st.Sea
 @st.composite
 def farms(draw: st.DrawFn, *, uniform: bool, shows: int = 2, capped: bool = True) -> FarmCase:
     """Farms of a few hosts and jobs; uniform ones have frames of one size."""
-    one = st.tuples(st.integers(1, 3), st.integers(1, 6))
+    one = st.tuples(st.integers(1, 3), st.integers(1, 6), st.sampled_from((0, 0, 0, 1, 2)))
     sizes = st.just(draw(one)) if uniform else one
     cap = caps if capped else st.just(NO_CAP)
     burst = st.integers(0, 30) if capped else st.just(1_000)
@@ -167,6 +183,7 @@ def farms(draw: st.DrawFn, *, uniform: bool, shows: int = 2, capped: bool = True
         jobs=tuple(found if capped else [replace(job, max_cores=NO_CAP) for job in found]),
         bursts=(draw(burst), draw(burst)),
         group_caps=(draw(cap), draw(cap)),
+        limits=(draw(cap), draw(cap)),
     )
 
 
@@ -189,16 +206,43 @@ def test_a_higher_priority_never_delays_that_job(case: FarmCase, which: int, by:
 
 
 @quickly
-@given(farms(uniform=False), st.integers(2, 2**32))
-def test_renaming_ids_changes_nothing(case: FarmCase, seed: int) -> None:
+@given(farms(uniform=True), st.integers(0, 4), st.integers(1, 4))
+def test_more_gpus_never_book_less(case: FarmCase, which: int, by: int) -> None:
+    """Whatever was booked before a host got more GPUs is booked with them."""
+    which %= len(case.hosts)
+    more = [replace(host, gpus=host.gpus + by) if n == which else host for n, host in enumerate(case.hosts)]
+    assert len(booked(replace(case, hosts=tuple(more)))) >= len(booked(case))
+
+
+@quickly
+@given(farms(uniform=False), st.booleans(), st.integers(2, 2**32))
+def test_renaming_ids_changes_nothing(case: FarmCase, per_host: bool, seed: int) -> None:
     """The same frames go to the same hosts whatever their ids are: no policy depends on how ids sort."""
+    case = replace(case, per_host=per_host)
     assert booked(case, seed) == booked(case)
+
+
+@quickly
+@given(farms(uniform=False), st.booleans())
+def test_limits_and_gpus_are_never_exceeded(case: FarmCase, per_host: bool) -> None:
+    """The frames of the jobs that name a limit stay within it, and those on a host within the host's GPUs."""
+    gpus: Counter[str] = Counter()
+    licensed: dict[int, list[str]] = {0: [], 1: []}
+    for (job_name, _, _), host in booked(replace(case, per_host=per_host)).items():
+        job = case.jobs[int(job_name.rpartition("_job")[2])]
+        gpus[host] += job.gpus
+        if job.group:
+            licensed[job.show].append(host)
+    for show, limit in enumerate(case.limits):
+        used = len(set(licensed[show])) if per_host else len(licensed[show])
+        assert limit == NO_CAP or used <= limit
+    assert all(used <= case.hosts[int(host.removeprefix("host"))].gpus for host, used in gpus.items())
 
 
 @quickly
 @given(farms(uniform=True), st.data())
 def test_lifting_a_cap_never_books_less(case: FarmCase, data: st.DataObject) -> None:
-    """A job's maximum, a department's or a show's burst: whichever is lifted, at least as much is booked."""
+    """A job's maximum, a department's, a limit or a show's burst: whichever is lifted, at least as much is booked."""
     which = data.draw(st.integers(0, len(case.jobs) - 1))
     show = data.draw(st.integers(0, 1))
     lifted = data.draw(
@@ -208,6 +252,7 @@ def test_lifting_a_cap_never_books_less(case: FarmCase, data: st.DataObject) -> 
                     case, jobs=tuple(replace(j, max_cores=NO_CAP) if n == which else j for n, j in enumerate(case.jobs))
                 ),
                 replace(case, group_caps=tuple(NO_CAP if n == show else cap for n, cap in enumerate(case.group_caps))),
+                replace(case, limits=tuple(NO_CAP if n == show else most for n, most in enumerate(case.limits))),
                 replace(case, bursts=tuple(1_000 if n == show else burst for n, burst in enumerate(case.bursts))),
             )
         )

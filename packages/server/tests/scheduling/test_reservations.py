@@ -67,6 +67,7 @@ def test_a_frame_that_ends_in_time_runs_on_a_reserved_host() -> None:
     launch(farm, "testing", "short", layer_spec(range_text="1-100"))
     launch(farm, "testing", "long", layer_spec("long", "1-100"), priority=2, max_cores=300)
     farm.plan()
+    farm.wait(3600)
     for index in range(3):
         farm.end(farm.run_of("long/long", index), run_s=3600)
     farm.plan()

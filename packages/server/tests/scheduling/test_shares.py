@@ -66,7 +66,7 @@ def test_what_a_show_had_long_ago_is_forgotten() -> None:
     farm.wait(60)
     end_all(farm, early)
     farm.wait(10 * 3600)
-    farm.report()
+    farm.report(cores=1_000)
     red, blue = launch(farm, "red", "red", MANY), launch(farm, "blue", "blue", MANY)
     farm.plan()
     assert (cores_of(farm, blue), cores_of(farm, red)) == (5, 5)

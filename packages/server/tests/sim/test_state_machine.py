@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
 from cuebot.sim.faults import CALM
-from cuebot.sim.hosts import SimHost
-from cuebot.sim.specs import random_spec
+from cuebot.sim.machine import Machine
+from cuebot.sim.random_specs import LIMITS, random_spec
 from cuebot.sim.truth import Violation
 from cuebot.sim.world import HEALED_AT_MOST_US, World
 
@@ -34,6 +34,7 @@ class DrivenWorld(World):
         self.faults = self.network.faults = CALM
         self._start_server()
         self._ask_first(c.Seed())
+        self.clock.later(SECOND, self.operators.furnish)
         for host in self.hosts.values():
             self.clock.later(0, host.boot)
 
@@ -65,11 +66,11 @@ class Farm(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         """A world with two to four hosts and one job."""
         self.world, self.jobs = DrivenWorld(seed), 0
-        self.world.pass_time(8)
-        self.launch(seed)
+        self.world.pass_time(15)
+        self.launch(seed, show="testing")
         self.world.pass_time(2)
 
-    def host(self, number: int) -> SimHost:
+    def host(self, number: int) -> Machine:
         """One of the hosts."""
         names = list(self.world.hosts)
         return self.world.hosts[names[number % len(names)]]
@@ -80,17 +81,53 @@ class Farm(RuleBasedStateMachine):
         self.world.pass_time(seconds)
 
     @precondition(lambda self: self.jobs < JOBS_AT_MOST)
-    @rule(seed=seeds)
-    def launch(self, seed: int) -> None:
+    @rule(seed=seeds, show=st.sampled_from(("testing", "feature")))
+    def launch(self, seed: int, show: str) -> None:
         """Somebody submits a job."""
         self.jobs += 1
-        self.world.operators.ask(c.Launch(random_spec(random.Random(seed), f"job{self.jobs}")))
+        self.world.operators.ask(c.Launch(random_spec(random.Random(seed), f"job{self.jobs}", show)))
 
     @rule(seed=seeds)
     def meddle(self, seed: int) -> None:
         """Somebody kills, eats, retries, pauses, locks or changes something."""
         self.world.operators.luck = random.Random(seed)
         self.world.operators.meddle()
+
+    @precondition(lambda self: self.world.server is not None)
+    @rule(name=st.sampled_from(LIMITS), most=st.integers(0, 3), per_host=st.booleans())
+    def set_limit(self, name: str, most: int, per_host: bool) -> None:
+        """Somebody says how many frames, or hosts, a limit allows."""
+        assert self.world.server is not None
+        limit_id = self.world.server.farm.limit_by_name.get(name)
+        if limit_id is not None:
+            self.world.operators.ask(c.Change("limit", limit_id, {"max_value": most, "per_host": per_host}))
+
+    @precondition(lambda self: self.world.server is not None)
+    @rule(number=st.integers(0, 5), most=st.sampled_from((-1, 0, 100, 400)), least=st.sampled_from((0, 300)))
+    def set_group(self, number: int, most: int, least: int) -> None:
+        """Somebody says how many cores a department may have, and should."""
+        assert self.world.server is not None
+        groups = list(self.world.server.farm.groups)
+        if groups:
+            changes = {"max_cores": most, "min_cores": least}
+            self.world.operators.ask(c.Change("group", groups[number % len(groups)], changes))
+
+    @precondition(lambda self: self.world.server is not None)
+    @rule(number=st.integers(0, 5), job=st.integers(0, 3))
+    def move_job(self, number: int, job: int) -> None:
+        """Somebody puts a job into another department, perhaps one of another show, which is refused."""
+        assert self.world.server is not None
+        farm = self.world.server.farm
+        jobs, groups = list(farm.jobs), list(farm.groups)
+        if jobs:
+            self.world.operators.ask(c.MoveJob(jobs[job % len(jobs)], groups[number % len(groups)]))
+
+    @precondition(lambda self: self.world.policy is not None)
+    @rule(breaks=st.sampled_from((0.0, 1.0)))
+    def break_policy(self, breaks: float) -> None:
+        """The studio's policy raises whenever it is asked, or works again."""
+        assert self.world.policy is not None
+        self.world.policy.breaks = breaks
 
     @rule(number=hosts, new_disk=st.booleans())
     def power_off(self, number: int, new_disk: bool) -> None:
@@ -121,6 +158,24 @@ class Farm(RuleBasedStateMachine):
         """The part of an agent that holds the frames dies, and they with it."""
         if self.host(number).alive:
             self.host(number).lose_runner()
+
+    @rule(number=hosts, hours=st.sampled_from((-24, -0.1, 0.1, 24)))
+    def set_clock(self, number: int, hours: float) -> None:
+        """A host's wall clock is set."""
+        self.host(number).wall.step(int(hours * 3_600 * SECOND))
+
+    @rule(number=hosts, leaves=st.booleans())
+    def owner(self, number: int, leaves: bool) -> None:
+        """Somebody sits down at a machine, or has left it."""
+        if self.host(number).alive:
+            self.host(number).owner_leaves() if leaves else self.host(number).owner_returns()
+
+    @rule(number=hosts, cores=st.sampled_from((1, 4, 8)), memory_gib=st.sampled_from((4, 16)))
+    def come_back_as_another(self, number: int, cores: int, memory_gib: int) -> None:
+        """A host that is down comes up with other cores and memory."""
+        if not self.host(number).alive:
+            self.host(number).resize(cores, memory_gib)
+            self.host(number).boot()
 
     @rule(fails=st.sampled_from((0.0, 0.4)), although_durable=st.sampled_from((0.0, 0.4)))
     def disk(self, fails: float, although_durable: float) -> None:

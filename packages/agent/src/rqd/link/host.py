@@ -21,7 +21,7 @@ class Host:
 
     # GPUs and NIMBY (is somebody sitting at this desk?) are host facts too: their fields of RenderHost stay empty yet.
 
-    def __init__(self, options: Options, address: str, instance: str, size: list[int]) -> None:
+    def __init__(self, options: Options, address: str, instance: str, size: list[int], boot_time: int) -> None:
         self.is_stopping = False
         self._options = options
         self._sockets, self._cores, self._threads_per_core, self._memory_kb = size
@@ -35,7 +35,7 @@ class Host:
         }
         word_size = "64bit" if sys.maxsize > 2**32 else "32bit"
         self._tags = [f"rqdv-{__version__}", *options.tags, word_size, platform.release()]
-        self._boot_time = int(psutil.boot_time())
+        self._boot_time = boot_time
 
     def message(self) -> Any:
         """Measure now, as the wire wants it: KiB, hundredths of a core, load times a hundred."""

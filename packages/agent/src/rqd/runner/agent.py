@@ -29,7 +29,7 @@ IDLE_LOOK_SECONDS = 1.0
 def run_agent(options: Options, platform: Platform) -> int:
     """Run until told to stop; returns the process's exit status."""
     try:
-        spool = Spool(options.spool)
+        spool = Spool(options.spool, platform.boot_seconds)
         os.makedirs(options.temp, exist_ok=True)
     except SpoolInUse as problem:
         log.error(str(problem))
@@ -50,6 +50,7 @@ class Agent:
         self._loop = Loop()
         self._size = _offered(options, platform.host_size())
         self._capacity = Capacity(self._size.cores * UNITS_PER_CORE, self._size.memory_kb)
+        self._boot_time = spool.boot_time(platform.boot_id())
         self._lease = Lease(options.lease_seconds, platform.boot_seconds())
         self._runs = Runs(
             options=options,
@@ -206,7 +207,7 @@ class Agent:
     def _on_hello(self, message: Message) -> Message:
         self._link.mark_up()
         log.info("link is up", address=message["address"])
-        return {"instance": self._spool.instance, "size": list(self._size)}
+        return {"instance": self._spool.instance, "size": list(self._size), "boot_time": self._boot_time}
 
     def _on_kill(self, message: Message) -> None:
         run_id, frame_id, words = message["run_id"], message["frame_id"], message["message"]

@@ -6,12 +6,16 @@ did not hear our answer) is not run a second time; its file serves the next run.
 because ext4 does not take a deleted file's inode again for seconds, and looks through all of these for each new one:
 with hundreds of runs a second that cost more than starting the processes.
 
+An hour is counted by a clock that nobody can set, which begins anew with each boot; so the file `forgotten` has no
+times, and what an earlier runner left in it is remembered for another hour.
+
 Nothing is fsynced: the files have to survive the runner, not the machine. After a power cut no frame runs any more, and
 the server learns that from the boot time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -19,7 +23,7 @@ import os
 import time
 import uuid
 from collections import OrderedDict
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 REMEMBER_SECONDS = 3600
 REMEMBER_RUNS_MAX = 200_000
@@ -46,8 +50,9 @@ class StoredRun:
 class Spool:
     """A folder that one runner owns."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, boot_seconds: Callable[[], float]) -> None:
         self.folder = folder
+        self._boot_seconds = boot_seconds
         self._runs = os.path.join(folder, "runs")
         os.makedirs(self._runs, mode=0o700, exist_ok=True)
         os.chmod(folder, 0o700)
@@ -97,8 +102,8 @@ class Spool:
 
     def forget(self, run_id: str) -> None:
         """Drop a run that the server has on its own disk, and remember its id for an hour."""
-        self._forgotten[run_id] = time.time()
-        os.write(self._forgotten_fd, f"{int(time.time())} {run_id}\n".encode())
+        self._forgotten[run_id] = self._boot_seconds()
+        os.write(self._forgotten_fd, f"{run_id}\n".encode())
         self._forgotten_lines += 1
         self.append(run_id, {"forgotten": True})
         path = self._paths.pop(run_id)
@@ -111,7 +116,27 @@ class Spool:
     def has_forgotten(self, run_id: str) -> bool:
         """Say whether this run ended here within the last hour."""
         forgotten_at = self._forgotten.get(run_id)
-        return forgotten_at is not None and time.time() - forgotten_at < REMEMBER_SECONDS
+        return forgotten_at is not None and self._boot_seconds() - forgotten_at < REMEMBER_SECONDS
+
+    def boot_time(self, boot_id: str) -> int:
+        """When this boot of the machine was, in seconds since 1970: as it looked to the first agent of the boot.
+
+        It is only computed once, because the clock that it is read off may be set, and a later time would look to the
+        server like another boot, in which no run of before goes on.
+        """
+        path = os.path.join(self.folder, "boot")
+        try:
+            with open(path, encoding="ascii") as file:
+                known_id, _, seconds = file.read().strip().partition(" ")
+            if known_id == boot_id and seconds.isdigit():
+                return int(seconds)
+        except (FileNotFoundError, ValueError):
+            pass  # a new spool, or one whose disk was full when it was new
+        booted_at = max(0, int(time.time() - self._boot_seconds()))
+        # On a full disk this runner knows it all the same.
+        with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
+            file.write(f"{boot_id} {booted_at}\n")
+        return booted_at
 
     def load(self) -> dict[str, StoredRun]:
         """Read the files that an earlier runner left behind."""
@@ -162,16 +187,16 @@ class Spool:
         path = os.path.join(self.folder, "forgotten")
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
+                now = self._boot_seconds()
                 for line in file:
-                    stamp, _, run_id = line.strip().partition(" ")
-                    if stamp.isdigit() and run_id:
-                        self._forgotten[run_id] = float(stamp)
+                    if words := line.split():
+                        self._forgotten[words[-1]] = now  # before the id, older agents wrote the time of day
         except FileNotFoundError:
             pass
         return self._rewrite_forgotten()
 
     def _expire_forgotten(self) -> None:
-        oldest_wanted = time.time() - REMEMBER_SECONDS
+        oldest_wanted = self._boot_seconds() - REMEMBER_SECONDS
         while self._forgotten:
             run_id, stamp = next(iter(self._forgotten.items()))
             if stamp >= oldest_wanted and len(self._forgotten) <= REMEMBER_RUNS_MAX:
@@ -183,12 +208,12 @@ class Spool:
 
     def _rewrite_forgotten(self) -> int:
         path = os.path.join(self.folder, "forgotten")
-        oldest_wanted = time.time() - REMEMBER_SECONDS
+        oldest_wanted = self._boot_seconds() - REMEMBER_SECONDS
         self._forgotten = OrderedDict(
             (run_id, stamp) for run_id, stamp in self._forgotten.items() if stamp >= oldest_wanted
         )
         with open(path + ".new", "w", encoding="ascii", errors="replace") as file:
-            file.writelines(f"{int(stamp)} {run_id}\n" for run_id, stamp in self._forgotten.items())
+            file.writelines(f"{run_id}\n" for run_id in self._forgotten)
         os.replace(path + ".new", path)
         self._forgotten_lines = len(self._forgotten)
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import socket
 import uuid
@@ -17,6 +16,7 @@ import structlog
 import uvicorn
 
 from cuebot.app.clock import Clock
+from cuebot.app.garbage import freeze_survivors
 from cuebot.app.policies import PolicyUnusable, installed_policies
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
@@ -82,7 +82,7 @@ class FarmServer:
             settings=Settings(log_root=str(options.log_root)),
             policies=policies,
         )
-        gc.freeze()  # what was loaded stays: going through a million objects for garbage would hold the loop for 100 ms
+        freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
         self.engine = Engine(core, self._journal, self._agents, clock.now_us)
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))

@@ -12,11 +12,13 @@ from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
-from cuebot.domain.units import CoreUnits, KiB
+from cuebot.domain.units import MINUTE, CoreUnits, KiB
 
 SYSTEM_MEMORY: Final = KiB(524_288)
 """What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
 GIB: Final = KiB(1_048_576)
+SAME_BOOT_US: Final = MINUTE
+"""Times of boots that differ by less are of one boot: they are read off a clock that is corrected now and then."""
 
 
 def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[list[ev.Event], list[str]]:
@@ -30,28 +32,41 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
     events: list[ev.Event] = []
-    rebooted = bool(facts.boot_us and host.boot_us and facts.boot_us > host.boot_us + 60_000_000)
+    rebooted = _boots_again(host, facts)
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
-        if context.may_still_arrive(proc):
+        if context.may_still_arrive(proc) or _launched_again(host, proc):
             continue
-        if rebooted and not _launched_again(host, proc):
+        if rebooted and (facts.agent or _long_unheard(proc, context)):
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
-        elif _never_arrived(host, proc, context):
+        elif not command.boot and _long_unheard(proc, context):  # a start-up report names no runs at all
             events.append(given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context))
     changes = _changes(host, facts, command.boot)
+    if rebooted:
+        changes["boot_us"] = facts.boot_us
     idle = len(host.proc_ids) == len(events)
-    changes.update(_resources(host, facts, idle=idle, boot=command.boot))
+    if command.boot or idle or facts.boot_us > host.boot_us - SAME_BOOT_US:
+        changes.update(_resources(host, facts))
     if changes:
         events.append(ev.Changed("host", host.id, changes))
     return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]
 
 
-def _never_arrived(host: Host, proc: Proc, context: Context) -> bool:
-    """What the host had and has no more is lost; with an agent that is not ours, also what it may never have had."""
-    if _launched_again(host, proc):
-        return False
-    since = max(proc.booked_us, proc.seen_us if proc.launched else 0)
-    return context.now_us - since >= context.settings.missing_run_us
+def _boots_again(host: Host, facts: c.HostFacts) -> bool:
+    """Whether the machine was booted since its latest boot that we know of.
+
+    Reports arrive in any order, and the wall clock that a boot's time was read from may have been wrong, so a boot that
+    is older than the one we know says nothing. What is lost with a boot that this overlooks is missed a minute later.
+    """
+    return facts.boot_us > host.boot_us + SAME_BOOT_US
+
+
+def _long_unheard(proc: Proc, context: Context) -> bool:
+    """Whether a report without this run is certainly younger than its launch and than the last word of it.
+
+    The run's booking and this server's start count as a word of it. An agent that is not ours may even have been given
+    it after a boot that we hear of only now; ours takes no launch before a report was answered.
+    """
+    return context.now_us - max(proc.sent_us, proc.seen_us) >= context.settings.missing_run_us
 
 
 def _launched_again(host: Host, proc: Proc) -> bool:
@@ -127,8 +142,6 @@ def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
         changes["lock"] = LockState.NIMBY_LOCKED
     elif not facts.nimby_locked and host.lock is LockState.NIMBY_LOCKED:
         changes["lock"] = LockState.OPEN
-    if abs(facts.boot_us - host.boot_us) > 60_000_000:
-        changes["boot_us"] = facts.boot_us
     for name in _KEPT:
         value = getattr(facts, name)
         if getattr(host, name) != value:
@@ -143,10 +156,8 @@ _KEPT: Final = ("address", "agent", "instance", "lease_us", "os")
 """What a host's record takes over from every report."""
 
 
-def _resources(host: Host, facts: c.HostFacts, *, idle: bool, boot: bool) -> dict[str, Any]:
-    """Cores, memory and GPUs follow the host's words at boot, and only while nothing is reserved there."""
-    if not idle or not boot:
-        return {}
+def _resources(host: Host, facts: c.HostFacts) -> dict[str, Any]:
+    """Cores, memory and GPUs are what the host says they are, also where more is reserved: it then drains."""
     memory = bookable_memory(facts)
     wanted: dict[str, Any] = {"cores": CoreUnits(facts.cores), "memory": memory, "gpus": facts.gpus}
     return {name: value for name, value in wanted.items() if getattr(host, name) != value}

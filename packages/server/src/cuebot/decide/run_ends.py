@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from cuebot.decide.context import Context
@@ -15,6 +16,7 @@ from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
 
 MEMORY_EXITS: Final = frozenset({Exit.MEMORY, Exit.CONTAINER_MEMORY})
 SIGTERM: Final = 15
+KILL_SIGNALS: Final = frozenset({9, SIGTERM})
 RETRY_SIGNAL: Final = 119
 """An application's way to ask for another try that costs no retry (behaviour_dispatch 0.3)."""
 
@@ -40,6 +42,9 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
         return [ignored]
     # D16: a frame ended by a signal has the signal's number as its exit status.
     status = command.exit_signal if command.exit_signal > 0 else command.exit_status
+    # Some agents measure by a clock that may be set: a run cannot have taken longer than it was booked.
+    run_us = Micros(max(min(command.run_us, context.now_us - proc.booked_us), 0))
+    command = replace(command, run_us=run_us, cause=_cause_of(command, proc))
     state, status = _frame_after(farm, proc, command, status)
     return [
         _ended(
@@ -61,6 +66,13 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
 def _used_cores(command: c.ReportOutcome) -> CoreUnits:
     """Core units that a run kept busy on average; 0 where nobody told, or it was too short to say anything."""
     return CoreUnits(command.cpu_us * ONE_CORE // command.run_us if command.run_us >= SECOND else 0)
+
+
+def _cause_of(command: c.ReportOutcome, proc: Proc) -> Cause:
+    """Agents of upstream's give no cause: what was to be killed and ended by such a signal was killed."""
+    if command.cause is Cause.EXITED and proc.kill_message and command.exit_signal in KILL_SIGNALS:
+        return Cause.KILLED
+    return command.cause
 
 
 def refuse_run(farm: Farm, command: c.RefuseRun, context: Context) -> list[ev.Event]:

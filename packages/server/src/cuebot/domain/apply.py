@@ -218,6 +218,7 @@ def _count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> 
     job.reserved_cores = CoreUnits(job.reserved_cores + cores)
     group.reserved_cores = CoreUnits(group.reserved_cores + cores)
     job.reserved_gpus += gpus
+    group.reserved_gpus += gpus
     farm.ready.room_changed(job)
 
 
@@ -543,6 +544,8 @@ def _move_job(farm: Farm, job: Job, group_id: str) -> None:
     new.job_ids.add(job.id)
     old.reserved_cores = CoreUnits(old.reserved_cores - job.reserved_cores)
     new.reserved_cores = CoreUnits(new.reserved_cores + job.reserved_cores)
+    old.reserved_gpus -= job.reserved_gpus
+    new.reserved_gpus += job.reserved_gpus
 
 
 def _renamed(farm: Farm, kind: str, thing: Any, old_name: str) -> None:

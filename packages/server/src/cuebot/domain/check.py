@@ -14,6 +14,7 @@ from cuebot.domain.ready import Ready
 from cuebot.domain.states import HELD_BY_DEPENDS, FrameState, JobState
 
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
+_WAITING, _RUNNING, _DEPEND = int(FrameState.WAITING), int(FrameState.RUNNING), int(FrameState.DEPEND)
 
 
 class BrokenInvariant(AssertionError):
@@ -43,16 +44,16 @@ def _check_layers(farm: Farm) -> None:
             counted = layer.frames.counts()
             _must_equal(f"counts of {job.name}/{layer.name}", layer.counts, counted)
             totals = [a + b for a, b in zip(totals, counted, strict=True)]
-            running = set(layer.frames.in_state(FrameState.RUNNING).tolist())
-            without_run = running - set(layer.runs)
-            _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
-            if counted[FrameState.WAITING] and job.state is JobState.PENDING and not job.paused:
-                ready.add(job, layer)
             frames = layer.frames
+            if counted[_RUNNING]:
+                without_run = set(frames.in_state(FrameState.RUNNING).tolist()) - set(layer.runs)
+                _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
+            if counted[_WAITING] and job.state is JobState.PENDING and not job.paused:
+                ready.add(job, layer)
             held = frames.depend_count > 0
             if (held & _HELD[frames.state]).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are held and not DEPEND")
-            if ((frames.state == FrameState.DEPEND) & ~held).any():
+            if counted[_DEPEND] and ((frames.state == _DEPEND) & ~held).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are DEPEND and nothing holds them")
         _must_equal(f"counts of {job.name}", job.counts, totals)
     _must_equal("queues of ready layers", farm.ready.view(), ready.view())
@@ -76,6 +77,7 @@ def _check_depends(farm: Farm) -> None:
 
 def _check_procs(farm: Farm) -> None:
     cores: dict[str, int] = {}
+    gpus: dict[str, int] = {}
 
     def count(key: str, by: int) -> None:
         cores[key] = cores.get(key, 0) + by
@@ -94,9 +96,14 @@ def _check_procs(farm: Farm) -> None:
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)
+        for key in (job.id, job.group_id):
+            gpus[key] = gpus.get(key, 0) + proc.gpus
     holders: list[Any] = [*farm.layers.values(), *farm.jobs.values(), *farm.groups.values()]
     for holder in [*holders, *farm.allocations.values(), *farm.subscriptions.values()]:
         _must_equal(f"reserved cores of {holder.id}", holder.reserved_cores, cores.get(holder.id, 0))
+    capped: list[Any] = [*farm.jobs.values(), *farm.groups.values()]
+    for holder in capped:
+        _must_equal(f"reserved GPUs of {holder.name}", holder.reserved_gpus, gpus.get(holder.id, 0))
     _must_equal("use of limits", farm.limit_use.view(), limit_use.view())
     _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))
     table = farm.hosts_table

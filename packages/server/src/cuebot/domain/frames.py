@@ -40,6 +40,7 @@ units, and `used_cores` those that the last run to succeed kept busy on average,
 
 _AS_THEY_STAND: Final = np.zeros(0, dtype=np.int64)
 """Stands for a dispatch order that is the order of the indices, as nearly every layer's is."""
+_FEW: Final = 32
 _WAITING: Final = int(FrameState.WAITING)
 _OF_RUNS: Final = tuple(name for name in COLUMNS if name not in ("state", "eligible_us", "updated_us"))
 
@@ -153,7 +154,8 @@ class Frames:
 
     def counts(self) -> list[int]:
         """How many frames are in each state, by the state's number."""
-        return [int(n) for n in np.bincount(self.state, minlength=len(FrameState))]
+        counted: list[int] = np.bincount(self.state, minlength=len(FrameState)).tolist()
+        return counted
 
 
 def as_indices(values: npt.ArrayLike) -> IndexArray:
@@ -164,12 +166,23 @@ def as_indices(values: npt.ArrayLike) -> IndexArray:
 def to_runs(indices: npt.ArrayLike) -> list[list[int]]:
     """Indices as [first, last] runs: how events name many frames in a few bytes."""
     array = np.asarray(indices, dtype=np.int64)
-    if not len(array):
-        return []
+    if len(array) <= _FEW:
+        return _few_to_runs(array.tolist())
     breaks = np.flatnonzero(np.diff(array) != 1)
     starts = array[np.concatenate(([0], breaks + 1))]
     ends = array[np.concatenate((breaks, [len(array) - 1]))]
     return [[int(a), int(b)] for a, b in zip(starts, ends, strict=True)]
+
+
+def _few_to_runs(indices: list[int]) -> list[list[int]]:
+    """As `to_runs`, where numpy would take longer to begin than the whole takes."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return runs
 
 
 def from_runs(runs: list[list[int]]) -> IndexArray:

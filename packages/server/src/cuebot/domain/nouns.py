@@ -7,9 +7,10 @@ current by `apply`. A field made by `volatile()` is telemetry: what hosts said l
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -39,9 +40,15 @@ def stored_fields(noun: Hashable) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cast(Any, noun)) if f.metadata.get("stored", True))
 
 
+@cache
+def _stored_getter(noun: Hashable) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*stored_fields(noun))
+
+
 def stored_values(thing: Any) -> dict[str, Any]:
     """The stored fields of a thing, shallow."""
-    return {name: getattr(thing, name) for name in stored_fields(cast(Hashable, type(thing)))}
+    noun = cast(Hashable, type(thing))
+    return dict(zip(stored_fields(noun), _stored_getter(noun)(thing), strict=True))
 
 
 def no_counts() -> list[int]:
@@ -112,6 +119,7 @@ class Group:
     default_job_max_gpus: int = -1
     job_ids: set[str] = derived(set)
     reserved_cores: CoreUnits = derived(int)
+    reserved_gpus: int = derived(int)
 
 
 @dataclass(slots=True)
@@ -443,8 +451,10 @@ class Proc:
     """Of all its GPUs together."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
+    sent_us: Micros = volatile(Micros(0))
+    """When its launch was last sent."""
     seen_us: Micros = volatile(Micros(0))
-    """Last report that named it."""
+    """When its agent last said that it has it; at first when it was booked or loaded."""
     unanswered_us: Micros = volatile(Micros(0))
     """When a launch of it was last left without an answer: for a while after this it may still arrive."""
     kill_sent_us: Micros = volatile(Micros(0))

@@ -98,7 +98,7 @@ class Queue:
 class Ready:
     """Layers of pending jobs with frames that wait for nothing but a host, and the queues of their jobs.
 
-    A job at its maximum of cores is in no queue until a run of it ends, so that no pass has to look at it.
+    A job at its maximum of cores or GPUs is in no queue until a run of it ends, so that no pass has to look at it.
     """
 
     def __init__(self) -> None:
@@ -185,4 +185,6 @@ class Ready:
 
 
 def _has_room(job: Job, demand: Demand) -> bool:
+    if demand.gpus and 0 <= job.max_gpus < job.reserved_gpus + demand.gpus:
+        return False
     return job.max_cores < 0 or job.reserved_cores + max(demand.cores, 1) <= job.max_cores

@@ -13,7 +13,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import JOBS_TO_QUARANTINE, Reservation
 from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.states import UNCHARGED_EXITS, Cause, FrameState
+from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState
 from cuebot.domain.units import MINUTE, Micros
 
 REFUSAL_PAUSE_US = 5_000_000
@@ -62,16 +62,20 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
         frames.max_rss_kib[index] = max(int(frames.max_rss_kib[index]), facts.max_rss)
 
 
-def observe_launch(farm: Farm, run_id: str, now_us: int) -> None:
-    """The agent took a run."""
+def observe_launch(farm: Farm, run_id: str, now_us: int) -> bool:
+    """The agent took a run. Returns whether its host had refused others, so that it may not have been booked."""
     proc = farm.procs.get(run_id)
-    if proc is not None:
-        proc.launched = True
-        host = farm.hosts[proc.host_id]
-        if host.refusals:
-            host.refusals = 0
-            host.refused_until_us = Micros(0)
-            farm.hosts_table.refresh(host, farm.used_on(host))
+    if proc is None:
+        return False
+    proc.launched = True
+    proc.seen_us = Micros(now_us)  # a report that was sent before this and comes now says nothing about the run
+    host = farm.hosts[proc.host_id]
+    if not host.refusals:
+        return False
+    host.refusals = 0
+    host.refused_until_us = Micros(0)
+    farm.hosts_table.refresh(host, farm.used_on(host))
+    return True
 
 
 def observe_no_answer(farm: Farm, run_id: str, now_us: int) -> None:
@@ -97,7 +101,8 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
             host.failed_jobs, host.quarantined_until_us = (), Micros(0)
             _refresh(farm, host)
         return
-    failed = event.state in (FrameState.WAITING, FrameState.DEAD) and event.exit_status not in UNCHARGED_EXITS
+    own_fault = event.exit_status not in UNCHARGED_EXITS and event.exit_status != Exit.RETRIED_BY_USER
+    failed = event.state in (FrameState.WAITING, FrameState.DEAD) and own_fault
     if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED):
         return
     layer.avoided_until_us[host.row] = now_us + AVOIDED_US

@@ -22,6 +22,8 @@ def expand_command(
     `chunk_frames` are the frames that this frame renders, at least itself. The order of the replacements is OpenCue's
     and can be seen: a name that contains a token is expanded only by the tokens after it.
     """
+    if "#" not in command:
+        return command
     replacements = (
         ("#ZFRAME#", f"{frame_number:04d}"),
         ("#IFRAME#", str(frame_number)),
@@ -38,9 +40,9 @@ def expand_command(
     return command
 
 
-def frame_environment(
-    job_environment: Mapping[str, str],
-    layer_environment: Mapping[str, str],
+def layer_environment(
+    job_variables: Mapping[str, str],
+    layer_variables: Mapping[str, str],
     *,
     show: str,
     shot: str,
@@ -49,42 +51,52 @@ def frame_environment(
     job_id: str,
     layer: str,
     layer_id: str,
-    frame_name: str,
-    frame_id: str,
-    frame_number: int,
     range_text: str,
     chunk: int,
     log_directory: str,
-    cores_centicores: int,
-    memory_kib: int,
-    gpus: int,
     gpu_memory_kib: int,
     threadable: bool,
 ) -> dict[str, str]:
-    """Return all variables that a frame is started with: the job's, over them the layer's, over them `CUE_*`.
-
-    Cores and memory are what the run has reserved, not what the layer asked for.
-    """
+    """Return the variables that all frames of a layer share: the job's, over them the layer's, over them `CUE_*`."""
     return {
-        **job_environment,
-        **layer_environment,
+        **job_variables,
+        **layer_variables,
         "CUE3": "1",
-        "CUE_THREADS": str(max(1, cores_centicores // 100)),
-        "CUE_MEMORY": str(memory_kib),
-        "CUE_GPUS": str(gpus),
         "CUE_GPU_MEMORY": str(gpu_memory_kib),
         "CUE_LOG_PATH": log_directory,
         "CUE_RANGE": range_text,
         "CUE_CHUNK": str(chunk),
-        "CUE_IFRAME": str(frame_number),
         "CUE_LAYER": layer,
         "CUE_JOB": job,
-        "CUE_FRAME": frame_name,
         "CUE_SHOW": show,
         "CUE_SHOT": shot,
         "CUE_USER": user,
         "CUE_JOB_ID": job_id,
         "CUE_LAYER_ID": layer_id,
-        "CUE_FRAME_ID": frame_id,
         "CUE_THREADABLE": "1" if threadable else "0",
+    }
+
+
+def frame_environment(
+    of_layer: Mapping[str, str],
+    *,
+    frame_name: str,
+    frame_id: str,
+    frame_number: int,
+    cores_centicores: int,
+    memory_kib: int,
+    gpus: int,
+) -> dict[str, str]:
+    """Return all variables that a frame is started with: those of its layer, and its own over them.
+
+    Cores and memory are what the run has reserved, not what the layer asked for.
+    """
+    return {
+        **of_layer,
+        "CUE_THREADS": str(max(1, cores_centicores // 100)),
+        "CUE_MEMORY": str(memory_kib),
+        "CUE_GPUS": str(gpus),
+        "CUE_IFRAME": str(frame_number),
+        "CUE_FRAME": frame_name,
+        "CUE_FRAME_ID": frame_id,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from cuebot.decide import Context, Settings, apply_all, decide
 from cuebot.domain import commands as c
@@ -29,15 +29,17 @@ from cuebot.domain.telemetry import (
     observe_run,
 )
 from cuebot.domain.units import Micros
-from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_order
+from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_orders
 from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
 from cuebot.engine.rows import take_dirty
 from cuebot.scheduling.plan import plan
 from cuebot.scheduling.policy import Policy
 
+SLICES_PER_BATCH: Final = 2
+
 SYSTEM = c.Envelope(actor="system", origin="engine")
 
-_NO_PLAN_AFTER = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestAnswered, ev.JobFinished)
+_NO_PLAN_AFTER = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestAnswered)
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class _Open:
 
     events: list[Recorded] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
+    booked: int = 0
 
 
 def allow_all(envelope: c.Envelope, command: c.Command) -> None:
@@ -197,7 +200,7 @@ class Core:
         orders = Orders()
         if missing and not self.draining:
             self.launching.update(proc.id for proc in missing)
-            orders.launches.append((address_of(host), [run_order(farm, proc) for proc in missing]))
+            orders.launches.append((address_of(host), run_orders(farm, missing)))
         if stale and not host.agent:
             message = "this run is no longer current"
             kills = [KillOrder(id, reported[id].frame_id, message) for id in stale[: self.limits.ended_runs_per_reply]]
@@ -211,7 +214,8 @@ class Core:
         if proc is None:
             return
         if answer is Answer.TAKEN:
-            observe_launch(self.farm, run_id, now_us)
+            if observe_launch(self.farm, run_id, now_us):
+                self.plan_wanted = True
         elif answer is Answer.REFUSED:
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
@@ -258,6 +262,7 @@ class Core:
                 if isinstance(recorded.event, ev.RunsBooked):
                     self.launching.update(recorded.event.run_ids)
             self.counters.booked += len(found.bookings)
+            self._open.booked += len(found.bookings)
         return len(found.bookings)
 
     def sweep(self, now_us: int) -> Orders:
@@ -279,6 +284,10 @@ class Core:
         """There is something to commit, or somebody waits for what is being committed."""
         return bool(self._open.events or self._open.tickets)
 
+    def has_bookings_enough(self) -> bool:
+        """The open batch holds as many bookings as one commit should launch: more would hold up the loop after it."""
+        return self._open.booked >= SLICES_PER_BATCH * self.limits.bookings_per_slice
+
     def take(self) -> Batch:
         """Close the open batch and begin another. The batch must be committed before the next one is."""
         batch = Batch(take_dirty(self.farm), self._open.events)
@@ -292,7 +301,7 @@ class Core:
         tickets, events = self._closed, self._closed_events
         self._closed, self._closed_events = [], []
         orders = Orders()
-        launches: dict[str, list[Proc]] = {}
+        to_launch: list[Proc] = []
         kills: dict[str, list[Proc]] = {}
         for recorded in events:
             if isinstance(recorded.event, ev.RunsBooked):
@@ -303,15 +312,18 @@ class Core:
                     if proc.kill_message:
                         self.execute(c.RefuseRun(run_id, "killed before it was launched"), SYSTEM, now_us)
                     else:
-                        launches.setdefault(proc.host_id, []).append(proc)
+                        proc.sent_us = Micros(now_us)
+                        to_launch.append(proc)
             elif isinstance(recorded.event, ev.KillRequested):
                 self._uncommitted_kills.difference_update(recorded.event.run_ids)
                 for run_id in recorded.event.run_ids:
                     proc = self.farm.procs.get(run_id)
                     if proc is not None:
                         kills.setdefault(proc.host_id, []).append(proc)
-        for host_id, procs in launches.items():
-            orders.launches.append((address_of(self.farm.hosts[host_id]), [run_order(self.farm, p) for p in procs]))
+        launches: dict[str, list[RunOrder]] = {}
+        for proc, order in zip(to_launch, run_orders(self.farm, to_launch), strict=True):
+            launches.setdefault(proc.host_id, []).append(order)
+        orders.launches = [(address_of(self.farm.hosts[id]), runs) for id, runs in launches.items()]
         orders.kills = [self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()]
         return tickets, orders
 

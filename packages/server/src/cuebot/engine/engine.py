@@ -127,7 +127,8 @@ class Engine:
                 self._idle.clear()
                 await asyncio.sleep(GATHER_SECONDS if busy else 0)  # at 0 what has arrived already joins this batch
                 self._end_if_unsound()
-                self._plan_slice()
+                if self._plan_slice():
+                    await asyncio.sleep(0)  # whoever came meanwhile is heard before the batch is copied
                 if not self.core.has_batch():
                     continue
                 batch = self.core.take()
@@ -171,11 +172,14 @@ class Engine:
                 "an event could be applied only in part; what is on disk is sound: start the server again"
             )
 
-    def _plan_slice(self) -> None:
-        if self.core.plan_wanted:
-            self.core.plan(self.now_us())
-            if self.core.plan_wanted:  # the budget ended before the farm did
-                self._more_to_plan.set()
+    def _plan_slice(self) -> bool:
+        """Plan, where that is wanted and the batch has room. Returns whether anything was booked."""
+        if not self.core.plan_wanted or self.core.has_bookings_enough():
+            return False
+        booked = self.core.plan(self.now_us())
+        if self.core.plan_wanted:  # the budget ended before the farm did
+            self._more_to_plan.set()
+        return booked > 0
 
     async def _schedule(self) -> None:
         """Go on with a plan that one slice did not finish, while its first slices are being committed."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import FrameNumbers, chunk_frames, parse_frame_set
-from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.tokens import expand_command, frame_environment
+from cuebot.domain.nouns import Host, Layer, Proc
+from cuebot.domain.tokens import expand_command, frame_environment, layer_environment
 from cuebot.domain.units import CoreUnits, KiB, frame_id
 
 
@@ -24,9 +26,8 @@ class Address:
     """It keeps the promises of docs/reference/agent-protocol.md."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunOrder:
-    """Everything that a host needs to run one frame once."""
+class RunOrder(NamedTuple):
+    """Everything that a host needs to run one frame once. A tuple, because thousands are made in a moment."""
 
     run_id: str
     job_id: str
@@ -66,67 +67,90 @@ def address_of(host: Host) -> Address:
     return Address(host.id, host.name, host.address or f"{host.name}:{AGENT_PORT}", bool(host.agent))
 
 
-def run_order(farm: Farm, proc: Proc) -> RunOrder:
-    """The order that starts a run."""
-    layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
-    show = farm.shows[job.show_id].name
-    index = proc.frame_index
-    number = int(layer.frames.number[index])
-    name = farm.frame_name(layer, index)
-    id = frame_id(layer.id, index)
-    covered = chunk_frames(_range(layer.range_text), layer.chunk, number) if layer.chunk > 1 else [number]
-    command = expand_command(
-        layer.command,
-        frame_number=number,
-        frame_name=name,
-        layer=layer.name,
-        job=job.name,
-        chunk=layer.chunk,
-        chunk_frames=covered,
-    )
-    environment = frame_environment(
-        job.env,
-        layer.env,
-        show=show,
-        shot=job.shot,
-        user=job.user,
-        job=job.name,
-        job_id=job.id,
-        layer=layer.name,
-        layer_id=layer.id,
-        frame_name=name,
-        frame_id=id,
-        frame_number=number,
-        range_text=layer.range_text,
-        chunk=layer.chunk,
-        log_directory=job.log_dir,
-        cores_centicores=proc.cores,
-        memory_kib=proc.memory,
-        gpus=proc.gpus,
-        gpu_memory_kib=layer.min_gpu_memory,
-        threadable=layer.threadable,
-    )
-    return RunOrder(
-        run_id=proc.id,
-        job_id=job.id,
-        job_name=job.name,
-        frame_id=id,
-        frame_name=name,
-        layer_id=layer.id,
-        command=command,
-        environment=environment,
-        user=job.user,
-        uid=job.uid,
-        log_dir=job.log_dir,
-        show=show,
-        shot=job.shot,
-        os=job.os,
-        cores=proc.cores,
-        memory=proc.memory,
-        gpus=proc.gpus,
-        soft_memory=KiB(layer.min_memory * 16 // 10),
-        hard_memory=KiB(layer.min_memory * 2),
-    )
+def run_orders(farm: Farm, procs: Iterable[Proc]) -> list[RunOrder]:
+    """The orders that start runs, in their order. What frames of a layer share is made once."""
+    layers: dict[str, _LayerOrders] = {}
+    made = []
+    for proc in procs:
+        orders = layers.get(proc.layer_id)
+        if orders is None:
+            orders = layers[proc.layer_id] = _LayerOrders(farm, farm.layers[proc.layer_id])
+        made.append(orders.order(proc))
+    return made
+
+
+class _LayerOrders:
+    """Makes the orders for runs of one layer."""
+
+    def __init__(self, farm: Farm, layer: Layer) -> None:
+        self.farm, self.layer = farm, layer
+        self.job = job = farm.jobs[layer.job_id]
+        self.show = farm.shows[job.show_id].name
+        self.soft_memory, self.hard_memory = KiB(layer.min_memory * 16 // 10), KiB(layer.min_memory * 2)
+        self.environment = layer_environment(
+            job.env,
+            layer.env,
+            show=self.show,
+            shot=job.shot,
+            user=job.user,
+            job=job.name,
+            job_id=job.id,
+            layer=layer.name,
+            layer_id=layer.id,
+            range_text=layer.range_text,
+            chunk=layer.chunk,
+            log_directory=job.log_dir,
+            gpu_memory_kib=layer.min_gpu_memory,
+            threadable=layer.threadable,
+        )
+
+    def order(self, proc: Proc) -> RunOrder:
+        layer, job, index = self.layer, self.job, proc.frame_index
+        number = int(layer.frames.number[index])
+        name = self.farm.frame_name(layer, index)
+        id = frame_id(layer.id, index)
+        environment = frame_environment(
+            self.environment,
+            frame_name=name,
+            frame_id=id,
+            frame_number=number,
+            cores_centicores=proc.cores,
+            memory_kib=proc.memory,
+            gpus=proc.gpus,
+        )
+        return RunOrder(
+            run_id=proc.id,
+            job_id=job.id,
+            job_name=job.name,
+            frame_id=id,
+            frame_name=name,
+            layer_id=layer.id,
+            command=self._command(number, name),
+            environment=environment,
+            user=job.user,
+            uid=job.uid,
+            log_dir=job.log_dir,
+            show=self.show,
+            shot=job.shot,
+            os=job.os,
+            cores=proc.cores,
+            memory=proc.memory,
+            gpus=proc.gpus,
+            soft_memory=self.soft_memory,
+            hard_memory=self.hard_memory,
+        )
+
+    def _command(self, number: int, name: str) -> str:
+        layer = self.layer
+        return expand_command(
+            layer.command,
+            frame_number=number,
+            frame_name=name,
+            layer=layer.name,
+            job=self.job.name,
+            chunk=layer.chunk,
+            chunk_frames=chunk_frames(_range(layer.range_text), layer.chunk, number) if layer.chunk > 1 else [number],
+        )
 
 
 def kill_order(proc: Proc) -> KillOrder:

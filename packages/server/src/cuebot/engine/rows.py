@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Final, cast, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,12 @@ from cuebot.domain.apply import hold_by, index_depend, index_job, index_layer, i
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.frames import COLUMNS, Frames, IndexArray
 from cuebot.domain.learning import learn, worth_learning
-from cuebot.domain.nouns import NOUNS, stored_values
+from cuebot.domain.nouns import NOUNS, stored_fields, stored_values
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import Micros
 
 Row = dict[str, Any]
+_DEPEND: Final = int(FrameState.DEPEND)
 
 
 @dataclass(slots=True)
@@ -62,14 +64,26 @@ def take_dirty(farm: Farm) -> Rows:
 
 def _copied(thing: Any) -> Row:
     """A thing's stored values; dictionaries are copied, everything else in a row is never changed in place."""
-    return {name: copy.copy(v) if isinstance(v, dict) else v for name, v in stored_values(thing).items()}
+    row = stored_values(thing)
+    for name in _dictionaries(cast(Hashable, type(thing))):
+        row[name] = row[name].copy()
+    return row
+
+
+@cache
+def _dictionaries(noun: Hashable) -> tuple[str, ...]:
+    """Names of the stored fields of a noun that are dictionaries."""
+    hints = get_type_hints(noun)
+    return tuple(name for name in stored_fields(noun) if get_origin(hints[name]) is dict)
 
 
 def frame_columns(frames: Frames, indices: IndexArray) -> dict[str, npt.NDArray[Any]]:
     """Copies of the stored columns. DEPEND is stored as WAITING: whether a frame is held follows from the depends."""
-    columns = {name: getattr(frames, name)[indices] for name in COLUMNS}
-    columns["dispatch_order"] = frames.dispatch_order[indices]
-    columns["state"][columns["state"] == FrameState.DEPEND] = FrameState.WAITING
+    columns: dict[str, npt.NDArray[Any]] = {name: getattr(frames, name).take(indices) for name in COLUMNS}
+    columns["dispatch_order"] = frames.dispatch_order.take(indices)
+    held = columns["state"] == _DEPEND
+    if held.any():
+        columns["state"][held] = FrameState.WAITING
     return columns
 
 

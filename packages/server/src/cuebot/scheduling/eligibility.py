@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Allocation, Group, Job, Layer, Show
-from cuebot.domain.ready import Demand, Queue
+from cuebot.domain.ready import Demand
 from cuebot.domain.states import JobState
 
 NO_CAP: Final = 1 << 60
 """More core units than any farm has."""
+
+
+class Allowing(Protocol):
+    """What policies say of hosts."""
+
+    def allowed(self, demand: Demand) -> Mask | None:
+        """The hosts that they let a frame use; None where they say nothing."""
 
 
 def job_reason(farm: Farm, job: Job) -> str:
@@ -52,6 +59,11 @@ def room_under_cap(holder: Job | Group) -> int:
     return holder.max_cores - holder.reserved_cores if holder.max_cores >= 0 else NO_CAP
 
 
+def gpu_room_under_cap(holder: Job | Group) -> int:
+    """GPUs that may still be booked under one maximum."""
+    return holder.max_gpus - holder.reserved_gpus if holder.max_gpus >= 0 else NO_CAP
+
+
 def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
     """Core units that a show may still book in an allocation; None without a subscription."""
     id = farm.subscription_of.get((show_id, allocation.id))
@@ -67,16 +79,22 @@ def usable(farm: Farm, now_us: int) -> Mask:
     return table.bookable[:n] & (table.refused_until_us[:n] <= now_us) & (table.quarantined_until_us[:n] <= now_us)
 
 
-def avoided_rows(farm: Farm, layer: Layer, demand: Demand, now_us: int) -> frozenset[int]:
+def avoided_rows(farm: Farm, layer: Layer, demand: Demand, now_us: int, policies: Allowing) -> frozenset[int]:
     """Hosts where a frame of the layer failed lately, while some other host could take the next one."""
     rows = [row for row, until_us in layer.avoided_until_us.items() if until_us > now_us]
     if not rows:
         return frozenset()
     others = usable(farm, now_us) & open_mask(farm, demand) & fits_when_idle(farm, demand)
+    allowed = policies.allowed(demand)
+    if allowed is not None:
+        others = others & allowed
+    job = farm.jobs[layer.job_id]
+    room, _ = room_under_caps(farm, job)
     subscribed = np.zeros(len(others), dtype=np.bool_)
     for allocation in farm.allocations.values():
-        if burst_room(farm, farm.jobs[layer.job_id].show_id, allocation):
-            subscribed |= allocation_mask(farm, allocation.id)
+        burst = burst_room(farm, job.show_id, allocation)
+        if burst is not None:
+            subscribed |= allocation_mask(farm, allocation.id) & within_room(farm, demand, min(burst, room))
     others &= subscribed
     others[rows] = False
     return frozenset(rows) if others.any() else frozenset()
@@ -157,39 +175,12 @@ def fits_when_idle(farm: Farm, demand: Demand) -> Mask:
     return np.asarray(fits)
 
 
-def gpu_work(farm: Farm, now_us: int) -> list[tuple[str, Demand]]:
-    """Shows, and demands of theirs for GPUs, that only wait for a host."""
-    found = []
-    for show_id, queues in farm.ready.of_show.items():
-        if show_reason(farm.shows[show_id]):
-            continue
-        for queue in queues.values():
-            room = room_under_cap(farm.groups[queue.group_id])
-            if queue.demand.gpus and max(queue.demand.cores, 1) <= room and _may_start(farm, queue, now_us):
-                found.append((show_id, queue.demand))
-    return found
-
-
-def _may_start(farm: Farm, queue: Queue, now_us: int) -> bool:
-    return any(
-        farm.layers[id].start_after_us <= now_us
-        for entry in queue.entries
-        for _, id in farm.ready.layers(entry.job_id, queue.demand)
-    )
-
-
-def kept_for_gpus(farm: Farm, work: list[tuple[str, Demand]]) -> Mask:
-    """Hosts with idle GPUs that waiting frames ask for: other frames keep off, so that GPUs do not idle for cores."""
+def within_room(farm: Farm, demand: Demand, room: int) -> Mask:
+    """Hosts on which a frame takes no more core units than so many."""
     table, n = farm.hosts_table, farm.hosts_table.size
-    kept = np.zeros(n, dtype=np.bool_)
-    for show_id, demand in work:
-        fits = open_mask(farm, demand) & fits_when_idle(farm, demand) & (table.idle_gpus[:n] >= demand.gpus)
-        fits &= table.idle_gpu_memory[:n] >= demand.gpu_memory
-        for allocation in farm.allocations.values():
-            room = burst_room(farm, show_id, allocation)
-            if room is not None and room >= max(demand.cores, 1):
-                kept |= fits & allocation_mask(farm, allocation.id)
-    return kept
+    if demand.whole_host:
+        return np.asarray(table.cores[:n] + demand.cores <= room)
+    return np.full(n, demand.cores <= room)
 
 
 def fits_now(farm: Farm, demand: Demand) -> Mask:

@@ -22,13 +22,13 @@ from cuebot.scheduling.eligibility import (
     facility_mask,
     fits_now,
     fits_when_idle,
-    gpu_work,
+    gpu_room_under_cap,
     job_reason,
-    kept_for_gpus,
     os_mask,
     room_under_caps,
     tag_mask,
 )
+from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.learned_words import learned_words
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.outlook import outlook
@@ -155,6 +155,10 @@ def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int, policies: 
                 f"`cueadmin -set-max-cores {job.name} CORES`" if whose == "job" else "raise the group's maximum",
             )
         ]
+    for whose, holder in (("job", job), ("group", farm.groups[job.group_id])):
+        if needs.gpus and needs.gpus > gpu_room_under_cap(holder):
+            text = f"the {whose} may use {holder.max_gpus} GPUs, and {holder.reserved_gpus} are taken"
+            return [Reason(f"{whose.upper()}_MAX_GPUS", 0, "", text, f"raise the {whose}'s maximum of GPUs")]
     limit = Licences(farm).full(needs)
     if limit is not None:
         return [_limit_reason(farm, limit)]
@@ -217,20 +221,22 @@ def _host_reasons(
     quarantine = "are in quarantine: frames of several jobs failed there in a row"
     rule_out("QUARANTINED", table.quarantined_until_us[:n] <= now_us, quarantine, "look at the host's failures")
     rule_out("HOST_REFUSES", table.refused_until_us[:n] <= now_us, "refused a launch and are left alone for a while")
-    allowed = Policies(farm, policies, now_us).allowed(needs)
+    rules = Policies(farm, policies, now_us)
+    allowed = rules.allowed(needs)
     if allowed is not None:
         rule_out("POLICY", allowed, f"are ruled out by policy ({', '.join(policy.name for policy in policies)})")
     off = np.ones(n, dtype=np.bool_)
-    off[list(avoided_rows(farm, layer, needs, now_us))] = False
+    off[list(avoided_rows(farm, layer, needs, now_us, rules))] = False
     rule_out("FAILED_THERE", off, "failed a frame of this layer within 30 minutes")
     free = np.ones(n, dtype=np.bool_)
     free[[row for row, layer_id in table.reserved_for.items() if layer_id != layer.id]] = False
     rule_out("RESERVED", free, "are reserved for frames that need most of a host and wait longer")
     names = ", ".join(needs.limits)
     not_one_more = f"would be one host too many under the limits {names}"
-    rule_out("LIMIT_HOSTS", Licences(farm).mask(needs), not_one_more, "raise the limit's maximum")
-    if not needs.gpus:
-        kept = kept_for_gpus(farm, gpu_work(farm, now_us))
+    licences = Licences(farm)
+    rule_out("LIMIT_HOSTS", licences.mask(needs), not_one_more, "raise the limit's maximum")
+    kept = None if needs.gpus else kept_for_gpus(farm, now_us, licences, rules)
+    if kept is not None:
         rule_out("KEPT_FOR_GPUS", ~kept, "are kept for frames that wait for a GPU")
     notes: list[Reason] = []
     broken = [f"{policy.name}: {why}" for policy in policies for why in policy.failures.values()]

@@ -17,8 +17,9 @@ from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.policy import Policies
 from cuebot.scheduling.reservations import (
     BACKFILL_TRIES,
-    HOSTS_PER_RESERVATION,
     free_at_us,
+    is_emptying,
+    most_emptying,
     nearest,
     wide,
 )
@@ -77,8 +78,8 @@ class Idle:
             enough = self.cores[row] == self.hosts[row] and self.hosts[row] > -demand.cores
         else:
             enough = self.cores[row] >= demand.cores
-        if demand.gpu_memory:
-            enough = enough and self.gpu_memory[row] >= demand.gpu_memory
+        if demand.gpu_memory and self.gpu_memory[row] < demand.gpu_memory:
+            return False
         return bool(enough and self.memory[row] >= demand.memory and self.gpus[row] >= demand.gpus)
 
     def fitting(self, rows: Rows, demand: Demand) -> Rows:
@@ -124,7 +125,6 @@ class Places:
         """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
         self._farm, self._idle, self._licences, self._policies, self._kept = farm, idle, licences, policies, kept
         self._hosts = idle.bookable & allocation_mask(farm, allocation.id)
-        self._ids = farm.hosts_table.ids
         self._rows = np.flatnonzero(self._hosts & idle.open)
         self.reserved = {row: kept_for for row, kept_for in reserved.items() if self._hosts[row]}
         """Rows kept for wide frames."""
@@ -179,9 +179,8 @@ class Places:
         return None
 
     def full(self) -> bool:
-        """No further host may be reserved. A host with one run, or none, does not count: it loses nothing by it."""
-        emptying = sum(len(self._farm.hosts[self._ids[row]].proc_ids) > 1 for row in self.reserved)
-        return emptying >= max(1, int(self._hosts.sum()) // HOSTS_PER_RESERVATION)
+        """No further host may be reserved."""
+        return sum(is_emptying(self._farm, row) for row in self.reserved) >= most_emptying(self._hosts)
 
     def host_for(self, queue: Queue, job: Job, avoided: frozenset[int], now_us: int) -> int | None:
         """The host that should be kept free for a wide frame that fits nowhere: its row, if there is one.

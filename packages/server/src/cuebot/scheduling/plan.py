@@ -17,22 +17,23 @@ from typing import Final
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Reservation
-from cuebot.domain.nouns import Allocation, Job, Layer
+from cuebot.domain.nouns import Allocation, Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue, QueueKey
 from cuebot.scheduling.eligibility import (
+    allocation_mask,
     avoided_rows,
     fits_when_idle,
-    gpu_work,
-    kept_for_gpus,
+    gpu_room_under_cap,
     open_mask,
     room_under_cap,
     show_reason,
 )
+from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places, suiting
 from cuebot.scheduling.policy import Policies, Policy
-from cuebot.scheduling.reservations import long_waiting, longest_us, waits_long
+from cuebot.scheduling.reservations import is_emptying, long_waiting, longest_us, most_emptying, waits_long
 from cuebot.scheduling.shares import Standing
 
 
@@ -67,8 +68,7 @@ class _Pass:
         self.licences = Licences(farm)
         self.policies = Policies(farm, policies, now_us)
         self.job_ranks = self.policies.job_ranks()
-        gpus = gpu_work(farm, now_us)
-        self.kept = kept_for_gpus(farm, gpus) if gpus else None
+        self.kept = kept_for_gpus(farm, now_us, self.licences, self.policies)
         self.taken_of: dict[QueueKey, int] = {}
         """Frames of a queue that this pass has booked."""
         self.reserved = self._still_reserved()
@@ -77,14 +77,18 @@ class _Pass:
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
+        self.gpus_booked: dict[str, int] = {}
+        """By job and by group."""
         self.taken: dict[str, int] = {}
         """Frames of a layer that this pass has booked: the first so many in its order."""
 
     @property
     def exhausted(self) -> bool:
         """There may be more to book: the budget is spent, or what hosts were kept for has got a place elsewhere."""
-        kept_for_booked = any(reservation.queue in self.taken_of for reservation in self.reserved.values())
-        return len(self.bookings) >= self.budget or self.let_go or kept_for_booked
+        if len(self.bookings) >= self.budget or self.let_go:
+            return True
+        spent = any(r.queue in self.taken_of or self.licences.full(r.demand) for r in self.reserved.values())
+        return bool(self.bookings) and (spent or self.kept is not None)
 
     def fill(self, allocation: Allocation) -> None:
         """Book what fits into one allocation, always for the show that is furthest under its share."""
@@ -130,6 +134,8 @@ class _Pass:
             least = places.least_cores(demand) if demand.whole_host else demand.cores
             if least is None:
                 return False
+            if demand.gpus and demand.gpus > self._gpu_room(self.farm.groups[queue.group_id]):
+                return False
             if least <= room and (
                 places.fits(demand) or (places.reserved and places.may_start_early(queue, self.farm.jobs[job_id]))
             ):
@@ -161,7 +167,7 @@ class _Pass:
                 continue
             suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
             suits &= self.licences.mask(demand)
-            off = avoided_rows(farm, layer, demand, self.now_us)
+            off = avoided_rows(farm, layer, demand, self.now_us, self.policies)
             for row in [row for row in rows if suits[row] and row not in off][:frames]:
                 subscription_id = farm.subscription_of.get((show_id, farm.hosts_table.allocations[row]))
                 cores = self.idle.cores_of(row, demand)
@@ -169,20 +175,35 @@ class _Pass:
                     queue, cores, farm.subscriptions[subscription_id].burst
                 ):
                     found[row] = Reservation(show_id, group_id, demand, layer.id)
+        return self._not_too_many(found)
+
+    def _not_too_many(self, found: dict[int, Reservation]) -> dict[int, Reservation]:
+        """Without those, of hosts that have got more runs meanwhile, that are too many for their allocation."""
+        emptying: dict[str, int] = {}
+        for row in list(found):
+            if is_emptying(self.farm, row):
+                allocation_id = self.farm.hosts_table.allocations[row]
+                emptying[allocation_id] = emptying.get(allocation_id, 0) + 1
+                hosts = self.idle.bookable & allocation_mask(self.farm, allocation_id)
+                if emptying[allocation_id] > most_emptying(hosts):
+                    del found[row]
         return found
 
     def _reserve(
         self, queue: Queue, job_id: str, standings: dict[str, Standing], places: Places, avoided: frozenset[int]
     ) -> None:
         """Keep a host free for the next frame of a queue, if that is wide, has waited long, and it is its turn."""
+        job = self.farm.jobs[job_id]
+        if not self._may_take_gpus(job, queue.demand):
+            return
         layer = waits_long(self.farm, job_id, queue.demand, self.now_us)
         if layer is None or self._waiting(queue, places) <= 0:
             return
-        row = places.host_for(queue, self.farm.jobs[job_id], avoided, self.now_us)
+        row = places.host_for(queue, job, avoided, self.now_us)
         if row is None:
             return
         cores, standing = self.idle.cores_of(row, queue.demand), standings[queue.show_id]
-        if not self._could_start(queue, cores, standing.burst) or cores > self._job_room(self.farm.jobs[job_id]):
+        if not self._could_start(queue, cores, standing.burst) or cores > self._job_room(job):
             return
         if self._wanted_by_others(row, queue.show_id, standings, places):
             return
@@ -248,7 +269,11 @@ class _Pass:
         if not layers:
             return
         most = min(self.budget - len(self.bookings), room // max(min(d.cores for _, d in layers), 1))
-        avoided = {x.id: avoided_rows(self.farm, x, demand, self.now_us) for x, demand in layers if x.avoided_until_us}
+        avoided = {
+            layer.id: avoided_rows(self.farm, layer, demand, self.now_us, self.policies)
+            for layer, demand in layers
+            if layer.avoided_until_us
+        }
         closed: set[str] = set()
         for layer, demand, index in _frames_in_order(layers, self.taken, most):
             if layer.id in closed:
@@ -268,6 +293,8 @@ class _Pass:
             self.job_room[job.id] -= cores
             self.group_room[job.group_id] -= cores
             self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
+            for holder_id in (job.id, job.group_id) if demand.gpus else ():
+                self.gpus_booked[holder_id] = self.gpus_booked.get(holder_id, 0) + demand.gpus
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
             host_id = self.farm.hosts_table.ids[row]
             yield Booking(layer.id, index, host_id, cores, demand.memory, demand.gpus, demand.gpu_memory)
@@ -277,6 +304,8 @@ class _Pass:
     ) -> int | None:
         """The row of the host for one frame, if there is one."""
         job = self.farm.jobs[layer.job_id]
+        if not self._may_take_gpus(job, demand):
+            return None
         room = min(self.group_room[job.group_id], standing.room)
         key = (job.show_id, job.group_id, demand)
         if not places.reserved:
@@ -307,6 +336,15 @@ class _Pass:
         if room is None:
             room = self.job_room[job.id] = room_under_cap(job)
         return room
+
+    def _may_take_gpus(self, job: Job, demand: Demand) -> bool:
+        """A frame is within the maximums of GPUs of its job and its group."""
+        if not demand.gpus:
+            return True
+        return demand.gpus <= min(self._gpu_room(job), self._gpu_room(self.farm.groups[job.group_id]))
+
+    def _gpu_room(self, holder: Job | Group) -> int:
+        return gpu_room_under_cap(holder) - self.gpus_booked.get(holder.id, 0)
 
     def _below_minimum(self, group_id: str) -> bool:
         group = self.farm.groups[group_id]

@@ -28,7 +28,7 @@ from cuebot.domain.units import HOUR, MINUTE
 PATIENCE_US: Final = 2 * MINUTE
 """How long a wide frame waits before a host is reserved for it."""
 HOSTS_PER_RESERVATION: Final = 10
-"""At most one host in so many is reserved, but always one."""
+"""At most one host in so many is emptying for a reservation, but always one."""
 RUNS_TO_KNOW: Final = 3
 """So many runs of a layer must have succeeded before its longest is taken for what the next will need."""
 BACKFILL_TRIES: Final = 20
@@ -72,6 +72,16 @@ def wide(farm: Farm, demand: Demand) -> Mask:
     if demand.whole_host:
         return np.ones(n, dtype=np.bool_)
     return np.asarray((2 * demand.memory > table.memory[:n]) | (2 * demand.cores > table.cores[:n]))
+
+
+def is_emptying(farm: Farm, row: int) -> bool:
+    """A reserved host idles in part until its last run is over; one with a single run, or none, loses nothing."""
+    return len(farm.hosts[farm.hosts_table.ids[row]].proc_ids) > 1
+
+
+def most_emptying(hosts: Mask) -> int:
+    """How many of these hosts may be emptying for reservations at a time."""
+    return max(1, int(hosts.sum()) // HOSTS_PER_RESERVATION)
 
 
 def nearest(farm: Farm, demand: Demand, candidates: Mask, now_us: int) -> int | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -60,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     faults = parser.add_argument_group("faults")
     faults.add_argument("--seeds", type=int, metavar="N", help="how many seeds (default 50)")
     faults.add_argument("--first", type=int, metavar="K", help="the first seed (default 1)")
-    faults.add_argument("--jobs", type=int, metavar="N", help="processes to use (default 1)")
+    faults.add_argument("--jobs", type=int, metavar="N", help="processes to use (default: one a processor)")
     faults.add_argument("--verbose", action="store_true", help="a line for each seed, and the story of a failure")
     return parser
 
@@ -75,32 +78,60 @@ def _run_seeds(options: argparse.Namespace) -> int:
     first = 1 if options.first is None else options.first
     seeds = range(first, first + (50 if options.seeds is None else options.seeds))
     began = time.monotonic()
-    if options.jobs is not None and options.jobs > 1:
-        with ProcessPoolExecutor(options.jobs) as pool:
-            failed = _tell(pool.map(run_seed, seeds), len(seeds), options.verbose)
+    tally = Tally(len(seeds), options.verbose)
+    jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(seeds))
+    if jobs > 1:
+        # Spawned, because whoever asks may have threads that a fork would leave half-done.
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+            tally.take(pool.map(run_seed, seeds))
     else:
-        failed = _tell(map(run_seed, seeds), len(seeds), options.verbose)
-    verdict = f"{failed} of {len(seeds)} seeds failed" if failed else f"{len(seeds)} seeds kept every promise"
-    print(f"{verdict} ({time.monotonic() - began:.1f} s)")
-    return 1 if failed else 0
+        tally.take(map(run_seed, seeds))
+    print(f"{tally.verdict()} ({time.monotonic() - began:.1f} s)")
+    if tally.twice:
+        print("with upstream's agents, which have no lease: " + told_twice(tally.twice))
+    return 1 if tally.failed else 0
 
 
-def _tell(outcomes: Iterable[Outcome], count: int, verbose: bool) -> int:
-    """Report outcomes as they come. Returns how many failed."""
-    failed = 0
-    for done, outcome in enumerate(outcomes, start=1):
-        if outcome.problem:
-            failed += 1
-            if verbose:
-                print("\n".join(outcome.story))
-            print(f"seed {outcome.seed} failed: {outcome.problem}\n  replay: {outcome.replay}")
-        elif verbose:
-            print(
-                f"seed {outcome.seed}: {outcome.simulated_s} s simulated, {outcome.steps} steps,"
-                f" {outcome.events} events, {outcome.runs} runs, {outcome.hash[:16]}"
-            )
-        elif sys.stderr.isatty():
-            print(f"\r{done} of {count} seeds", end="\n" if done == count else "", file=sys.stderr, flush=True)
-        elif done % 10 == 0:
-            print(f"{done} of {count} seeds", file=sys.stderr, flush=True)
-    return failed
+class Tally:
+    """Reports outcomes as they come, and sums them up."""
+
+    def __init__(self, count: int, verbose: bool) -> None:
+        self.failed = 0
+        self.twice: Counter[str] = Counter()
+        self._count, self._verbose = count, verbose
+
+    def take(self, outcomes: Iterable[Outcome]) -> None:
+        """Report outcomes."""
+        for done, outcome in enumerate(outcomes, start=1):
+            self.twice.update(outcome.twice)
+            if outcome.problem:
+                self.failed += 1
+                if self._verbose:
+                    print("\n".join(outcome.story))
+                print(f"seed {outcome.seed} failed: {outcome.problem}\n  replay: {outcome.replay}")
+            elif self._verbose:
+                print(_told(outcome))
+            elif sys.stderr.isatty():
+                end = "\n" if done == self._count else ""
+                print(f"\r{done} of {self._count} seeds", end=end, file=sys.stderr, flush=True)
+            elif done % 10 == 0:
+                print(f"{done} of {self._count} seeds", file=sys.stderr, flush=True)
+
+    def verdict(self) -> str:
+        """How it went, in a few words."""
+        if self.failed:
+            return f"{self.failed} of {self._count} seeds failed"
+        return f"{self._count} seeds kept every promise"
+
+
+def _told(outcome: Outcome) -> str:
+    twice = f", {told_twice(outcome.twice)}" if outcome.twice else ""
+    return (
+        f"seed {outcome.seed}: {outcome.simulated_s} s simulated, {outcome.steps} steps,"
+        f" {outcome.events} events, {outcome.runs} runs{twice}, {outcome.hash[:16]}"
+    )
+
+
+def told_twice(twice: Mapping[str, int]) -> str:
+    """How many frames ran a second time beside the first, and why they may."""
+    return f"{sum(twice.values())} frames ran twice: " + ", ".join(f"{n} {why}" for why, n in sorted(twice.items()))

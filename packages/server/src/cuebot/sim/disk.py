@@ -125,7 +125,7 @@ def farm_view(farm: Farm) -> dict[str, dict[Any, Any]]:
         layer.id: {name: getattr(layer.frames, name).tolist() for name in names} for layer in farm.layers.values()
     }
     view["counters"] = {
-        thing.id: (thing.reserved_cores, *getattr(thing, "counts", ()))
+        thing.id: (thing.reserved_cores, getattr(thing, "reserved_gpus", 0), *getattr(thing, "counts", ()))
         for kind in ("job", "layer", "group", "allocation", "subscription")
         for thing in farm.table(kind).values()
     }

@@ -16,6 +16,10 @@ class Faults:
     duplicated: float = 0.0
     launch_refused: float = 0.0
     frame_fails: float = 0.0
+    out_of_memory: float = 0.0
+    """How many frames need more memory than was asked for."""
+    resized: float = 0.0
+    """How often a host that comes up again has other cores or memory."""
     commit_fails: float = 0.0
     commit_fails_although_durable: float = 0.0
     commit_slow: float = 0.0
@@ -26,6 +30,8 @@ class Faults:
     reboot_every_s: float = 0.0
     vanish_every_s: float = 0.0
     partition_every_s: float = 0.0
+    clock_set_every_s: float = 0.0
+    owner_every_s: float = 0.0
     operator_every_s: float = 0.0
 
     @classmethod
@@ -42,6 +48,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "duplicated": (0.01, 0.2),
     "launch_refused": (0.01, 0.2),
     "frame_fails": (0.02, 0.4),
+    "out_of_memory": (0.02, 0.3),
+    "resized": (0.2, 1.0),
     "commit_fails": (0.005, 0.1),
     "commit_fails_although_durable": (0.005, 0.1),
     "commit_slow": (0.01, 0.2),
@@ -52,6 +60,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "reboot_every_s": (150, 900),
     "vanish_every_s": (300, 1200),
     "partition_every_s": (60, 500),
+    "clock_set_every_s": (30, 400),
+    "owner_every_s": (60, 600),
     "operator_every_s": (3, 30),
 }
 

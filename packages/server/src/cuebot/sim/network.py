@@ -12,8 +12,9 @@ from cuebot.sim.faults import Faults
 
 DEADLINE_US = 10 * SECOND
 """A caller without an answer gives up after this."""
-LATEST_US = 20 * SECOND
-"""A message that is later than this does not arrive at all: connections break."""
+LATEST_US = 29 * SECOND
+"""A message that is later than this does not arrive at all: connections break. A launch and a report, each so late,
+together are within the minute after which the server believes that an agent of upstream's never had a run."""
 
 Reply = Callable[[Any], None]
 
@@ -72,7 +73,8 @@ class Network:
         if self.luck.random() >= self.faults.request_lost:
             self.clock.later(self._delay_us(), deliver)
         if may_double and self.luck.random() < self.faults.duplicated:
-            self.clock.later(self._delay_us(), deliver)
+            again_us = self._delay_us() if self.luck.random() < 0.5 else self.luck.uniform(SECOND, LATEST_US)
+            self.clock.later(again_us, deliver)  # often after newer ones have arrived
         self.clock.later(DEADLINE_US, lambda: end(failed))
 
     def _delay_us(self) -> float:

@@ -13,9 +13,10 @@ from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import DependType, HostState, JobState, LockState
 from cuebot.domain.units import MINUTE, SECOND
-from cuebot.sim.specs import random_spec
+from cuebot.sim.random_specs import random_spec
 from cuebot.sim.truth import Violation
 from cuebot.sim.witness import OPERATOR
+from cuebot.sim.wranglers import WRANGLINGS, furnishing, tidy
 
 if TYPE_CHECKING:
     from cuebot.sim.world import World
@@ -74,7 +75,10 @@ class Operators:
         server = self.world.server
         if server is None or self._healing:
             return
-        command = self.luck.choice(_MEDDLINGS)(self, server.farm)
+        if self.luck.random() < 0.4 and server.farm.facilities:
+            command = self.luck.choice(WRANGLINGS)(server.farm, self.luck)
+        else:
+            command = self.luck.choice(_MEDDLINGS)(self, server.farm)
         if command is not None:
             self.ask(command)
         if self.luck.random() < 0.4:  # and a moment later the next one, often about the same frames
@@ -87,12 +91,9 @@ class Operators:
         self._healing = True  # whatever they wanted before and was not answered, they want no more
         farm = server.farm
         for job in farm.jobs.values():
-            self.ask(c.Change("job", job.id, {"paused": False, "max_cores": -1}))
-        for layer in farm.layers.values():
-            if layer.start_after_us:
-                self.ask(c.Change("layer", layer.id, {"start_after_us": 0}))
-        for subscription in farm.subscriptions.values():
-            self.ask(c.Change("subscription", subscription.id, {"burst": 1_000_000}))
+            self.ask(c.Change("job", job.id, {"paused": False, "max_cores": -1, "max_gpus": -1}))
+        for command in tidy(farm, self.luck):
+            self.ask(command)
         for host in farm.hosts.values():
             if not host.removed:
                 self.ask(c.LockHost(host.id, LockState.OPEN))
@@ -104,7 +105,25 @@ class Operators:
         number = self.world.jobs_launched
         if number < JOBS_AT_MOST:
             self.world.jobs_launched += 1
-            self.ask(c.Launch(random_spec(self.luck, f"job{number}")))
+            self.ask(c.Launch(random_spec(self.luck, f"job{number}", self._show())))
+
+    def furnish(self) -> None:
+        """Give the farm a second show and allocation, groups and limits, one after another, until it has them all."""
+        server = self.world.server
+        step: c.Command | None = None
+        if server is not None and server.farm.facilities:
+            step = furnishing(server.farm)
+            if step is None:
+                return
+            self.ask(step)
+        if not self._healing:
+            self.world.clock.later(SECOND, self.furnish)
+
+    def _show(self) -> str:
+        """Where the next job goes: a show that can render, as far as anybody knows."""
+        server = self.world.server
+        shows = [show.name for show in server.farm.shows.values()] if server is not None else []
+        return self.luck.choice(shows or ["testing"])
 
     def _job(self, farm: Farm) -> Job | None:
         return self.luck.choice(list(farm.jobs.values())) if farm.jobs else None
@@ -169,6 +188,7 @@ class Operators:
                 {"paused": False},
                 {"priority": self.luck.randint(1, 200)},
                 {"max_cores": self.luck.choice((-1, 0, 100, 300, 1_000))},
+                {"max_gpus": self.luck.choice((-1, 0, 1, 3))},
                 {"max_retries": self.luck.randint(0, 3)},
                 {"auto_eat": self.luck.random() < 0.2},
             )
@@ -182,10 +202,6 @@ class Operators:
         start_us = self.world.clock.now_us + self.luck.randint(1, 5) * MINUTE
         changes: dict[str, Any] = self.luck.choice(({"start_after_us": start_us}, {"min_cores": 200}))
         return c.Change("layer", layer.id, changes)
-
-    def _change_burst(self, farm: Farm) -> c.Command | None:
-        subscription = self.luck.choice(list(farm.subscriptions.values()))
-        return c.Change("subscription", subscription.id, {"burst": self.luck.choice((0, 200, 600, 2_000, 1_000_000))})
 
     def _lock_host(self, farm: Farm) -> c.Command | None:
         hosts = [host for host in farm.hosts.values() if not host.removed]
@@ -268,7 +284,6 @@ _MEDDLINGS: tuple[Callable[[Operators, Farm], c.Command | None], ...] = (
     Operators._change_job,
     Operators._change_job,
     Operators._change_layer,
-    Operators._change_burst,
     Operators._lock_host,
     Operators._drop_host,
     Operators._add_depend,

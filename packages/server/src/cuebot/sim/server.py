@@ -39,12 +39,15 @@ class Server:
             new_id=world.new_id,
             settings=world.settings,
             limits=world.limits,
+            policies=[world.policy.as_plug_in()] if world.policy is not None else [],
         )
         self.alive = True
         self.stalled_since_us: int | None = None
         self._committing: Batch | None = None
         self._planning = False
         self._checked_change = -1
+        self._planned_us = 0
+        """When the last pass found nothing more to book; 0 since a pass is wanted that has not been made."""
         self._later(SWEEP_US, self._sweep)
         self._settle()
 
@@ -90,6 +93,7 @@ class Server:
             return
         envelope = c.Envelope(actor=command.host.name, origin="agent")
         orders = self.core.report_host(command, envelope, self.world.clock.now_us, self._while_alive(reply))
+        self.world.truth.heard(command.host.name, self.world.clock.now_us)
         self._give(orders)
         self._settle()
 
@@ -100,6 +104,7 @@ class Server:
         if self.farm.change != self._checked_change:
             self._checked_change = self.farm.change
             check(self.farm)
+            self._check_nothing_forgotten()
         if self.core.has_batch() and self._committing is None:
             self._committing = self.core.take()
             self._later(self._commit_us(), self._commit)
@@ -144,10 +149,33 @@ class Server:
             budget = min(
                 self.core.limits.bookings_per_slice, self.core.limits.unlaunched_bookings - len(self.core.launching)
             )
+            if self.world.policy is not None:
+                self.world.policy.begin_pass()
             booked = self.core.plan(self.world.clock.now_us)
-            if booked < budget and not self.core.plan_wanted:
-                check_nothing_idle(self.farm, self.world.clock.now_us)
+            self._check_policy()
+            self._planned_us = self.world.clock.now_us if booked < budget else 0
+            self._check_nothing_forgotten()
         self._settle()
+
+    def _check_nothing_forgotten(self) -> None:
+        """No plan is wanted: so nothing fits, as of the last plan and with all that has happened since.
+
+        What time alone has brought about since is not asked for: a sweep wants a plan for it every few seconds.
+        """
+        if self.core.plan_wanted:
+            self._planned_us = 0
+        elif self._planned_us:
+            check_nothing_idle(self.world.fitting(self.farm, self._planned_us), self.world.failures)
+
+    def _check_policy(self) -> None:
+        """No frame was just given a host that the studio's policy forbids."""
+        policy, farm = self.world.policy, self.farm
+        if policy is None:
+            return
+        for proc in farm.procs.values():
+            layer, host = farm.layers[proc.layer_id], farm.hosts[proc.host_id]
+            if proc.booked_us == self.world.clock.now_us and not policy.allows(farm, layer, host):
+                raise Violation(f"{layer.name} is booked on {host.name}, against the policy: {policy.rule}")
 
     def _sweep(self) -> None:
         self._later(SWEEP_US, self._sweep)
@@ -187,7 +215,10 @@ class Server:
 
         def answered(answer: Answer) -> None:
             if self.alive:
+                if answer is Answer.REFUSED and order.run_id in self.farm.procs:
+                    self.world.failures.refused(address.host_name, self.world.clock.now_us)
                 self.core.answered(order.run_id, answer, answer.value, self.world.clock.now_us)
+                self._check_nothing_forgotten()  # an answer may open a host without an event
                 self._settle()
 
         host = self.world.hosts[address.host_name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -104,39 +103,3 @@ def depend_spec(
 def full_name(short_name: str) -> str:
     """The full name of a job of show `testing`."""
     return f"testing-sh1-ann_{short_name}"
-
-
-def random_spec(luck: random.Random, name: str) -> Spec:
-    """One job of a few layers that wait for each other in a few ways."""
-    layers = []
-    for place in range(luck.randint(1, 4)):
-        first = luck.randint(1, 5)
-        layers.append(
-            layer_spec(
-                f"layer_{place}",
-                f"{first}-{first + luck.choice((0, 2, 5, 9))}",
-                luck.choice((1, 1, 1, 2, 3)),
-                cores=luck.choice((50, 100, 100, 200, 400, 0, -100)),
-                memory_kib=luck.choice((524_288, 1_048_576, 4_194_304)),
-                max_retries=luck.choice((None, None, 0, 3)),
-            )
-        )
-    if luck.random() < 0.2:
-        layers.append(layer_spec("clean", "1", type="POST"))
-    depends = []
-    for place in range(1, sum(layer.type != "POST" for layer in layers)):
-        er, on = f"{name}/layer_{place}", f"{name}/layer_{luck.randrange(place)}"
-        if luck.random() < 0.8:
-            type = luck.choice(("LAYER_ON_LAYER", "FRAME_BY_FRAME", "FRAME_BY_FRAME", "PREVIOUS_FRAME"))
-            any_frame = type == "LAYER_ON_LAYER" and luck.random() < 0.3
-            depends.append(depend_spec(type, er, on, any_frame=any_frame))
-    job = job_spec(
-        name,
-        *layers,
-        priority=luck.randint(1, 200),
-        max_retries=luck.randint(0, 3),
-        max_cores=luck.choice((None, None, 400, -1)),
-        autoeat=luck.random() < 0.1,
-        paused=luck.random() < 0.1,
-    )
-    return spec_of(job, depends=depends)

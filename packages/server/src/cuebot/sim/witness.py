@@ -9,8 +9,8 @@ from typing import Any
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import DependType, FrameState, JobState
-from cuebot.domain.units import frame_id
 from cuebot.engine.ports import Recorded
+from cuebot.sim.farm_rules import Run, check_caps, check_host, check_limits, check_room
 from cuebot.sim.truth import Truth, Violation
 from cuebot.sim.waits import FrameKey, LayerShape, Need, Wait, needs_of
 
@@ -28,22 +28,13 @@ class JobFacts:
 
 
 @dataclass(slots=True)
-class Run:
-    """A booking that has not ended."""
-
-    key: FrameKey
-    job_id: str
-    host_id: str
-    cores: int
-
-
-@dataclass(slots=True)
 class Witness:
     """The farm's history so far, as far as promises depend on it."""
 
     truth: Truth
     jobs: dict[str, JobFacts] = field(default_factory=dict)
     layers: dict[str, LayerShape] = field(default_factory=dict)
+    layer_values: dict[str, dict[str, Any]] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Stored values of shows, groups, subscriptions, hosts ... by id."""
@@ -55,13 +46,14 @@ class Witness:
     """Frames that succeeded and that nobody gave a reason to run again."""
     bookings: int = 0
     _seq: int = 0
+    _at_us: int = 0
     _by_er: dict[FrameKey, list[tuple[Wait, int]]] = field(default_factory=lambda: defaultdict(list))
     _by_on: dict[FrameKey, list[tuple[Wait, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def read(self, history: list[Recorded]) -> None:
         """Take in events in their order. Raises Violation."""
         for recorded in history:
-            self._seq = recorded.seq
+            self._seq, self._at_us = recorded.seq, recorded.at_us
             self._read(recorded.event, by_hand=recorded.envelope.actor == OPERATOR)
 
     def _read(self, event: ev.Event, *, by_hand: bool) -> None:
@@ -70,8 +62,14 @@ class Witness:
                 self.things[values["id"]] = dict(values)
             case ev.Changed(kind="job", id=id, changes=changes):
                 self.jobs[id].values.update(changes)
+            case ev.Changed(kind="layer", id=id, changes=changes):
+                self.layer_values[id].update(changes)
             case ev.Changed(id=id, changes=changes):
-                self.things.setdefault(id, {}).update(changes)
+                self.things[id].update(changes)
+            case ev.Removed(kind="host", id=id):
+                self.things[id]["removed"] = True
+            case ev.Removed(id=id):
+                del self.things[id]
             case ev.JobLaunched(job=job, layers=layers):
                 self._job_launched(job, layers)
             case ev.JobFinished(job_id=job_id):
@@ -82,6 +80,7 @@ class Witness:
             case ev.RunsBooked():
                 self._runs_booked(event)
             case ev.RunEnded():
+                self.truth.given_up(event.run_id, event.cause, self._at_us)
                 self._run_ended(event)
             case ev.FramesEaten(layer_id=layer_id, indices=indices):
                 keys = {(layer_id, index) for index in indices.tolist()}
@@ -118,22 +117,33 @@ class Witness:
         self.jobs[job["id"]] = JobFacts(dict(job), [values["id"] for values in layers])
         for values in layers:
             self.layers[values["id"]] = LayerShape.of(values)
+            self.layer_values[values["id"]] = dict(values)
 
     def _runs_booked(self, event: ev.RunsBooked) -> None:
         job_id = self.layers[event.layer_id].job_id
         job = self.jobs[job_id].values
         if job["state"] is not JobState.PENDING or job["paused"]:
             raise Violation(f"frames of {job['name']} are booked, but it is {job['state'].name} or paused")
+        show, layer = self.things[job["show_id"]], self.layer_values[event.layer_id]
+        if not show["active"] or not show["booking_enabled"]:
+            raise Violation(f"frames of {job['name']} are booked, but show {show['name']} books nothing")
+        if layer["start_after_us"] > self._at_us:
+            raise Violation(f"frames of {job['name']}/{layer['name']} are booked before they may start")
         for place, index in enumerate(event.indices.tolist()):
             key = (event.layer_id, index)
             self._may_start(key)
-            run = Run(key, job_id, event.host_ids[place], event.cores[place])
-            host = self.things[run.host_id]
-            if host["lock"] or host["state"] or host["removed"]:
-                raise Violation(f"frames are booked on host {host['name']}, which is locked or not up")
+            cores, memory, gpus = event.cores[place], event.memory[place], event.gpus[place]
+            run = Run(key, job_id, event.host_ids[place], cores, memory, gpus)
+            check_host(run, layer, job, self.things[run.host_id], self.things)
             self.runs[event.run_ids[place]] = run
             self.bookings += 1
-        self._check_caps(job, {self.things[id]["allocation_id"] for id in event.host_ids})
+        runs = self.runs.values()
+        for host_id in dict.fromkeys(event.host_ids):
+            check_room(self.things[host_id], (run for run in runs if run.host_id == host_id))
+        jobs = {id: facts.values for id, facts in self.jobs.items()}
+        allocation_ids = {self.things[id]["allocation_id"] for id in event.host_ids}
+        check_caps(job, allocation_ids, runs, jobs, self.things, fresh_gpus=sum(event.gpus))
+        check_limits(layer, runs, self.layer_values, self.things)
 
     def _may_start(self, key: FrameKey) -> None:
         if any(run.key == key for run in self.runs.values()):
@@ -144,32 +154,10 @@ class Witness:
             if place in wait.open:
                 raise Violation(f"frame {key} is booked although its {wait.type.name} {wait.id} holds it")
 
-    def _check_caps(self, job: dict[str, Any], allocation_ids: set[str]) -> None:
-        """After a booking, what is reserved is within the job's and the group's maximum and the show's bursts."""
-        by_job: dict[str, int] = defaultdict(int)
-        by_group: dict[str, int] = defaultdict(int)
-        by_subscription: dict[tuple[str, str], int] = defaultdict(int)
-        for run in self.runs.values():
-            values = self.jobs[run.job_id].values
-            by_job[run.job_id] += run.cores
-            by_group[values["group_id"]] += run.cores
-            by_subscription[values["show_id"], self.things[run.host_id]["allocation_id"]] += run.cores
-        group = self.things[job["group_id"]]
-        caps = [("job " + job["name"], by_job[job["id"]], job["max_cores"])]
-        caps.append(("group " + group["name"], by_group[group["id"]], group["max_cores"]))
-        for thing in self.things.values():
-            pair = (thing.get("show_id", ""), thing.get("allocation_id", ""))
-            if "burst" in thing and pair[0] == job["show_id"] and pair[1] in allocation_ids:
-                caps.append(("burst of the show", by_subscription[pair], thing["burst"]))
-        for what, used, most in caps:
-            if 0 <= most < used:
-                raise Violation(f"a booking takes {what} to {used} core units of {most}")
-
     def _run_ended(self, event: ev.RunEnded) -> None:
         key = self.runs.pop(event.run_id).key
-        process = self.truth.running.get(frame_id(*key))
-        if process is not None and process.order.run_id == event.run_id:
-            raise Violation(f"run {event.run_id} is over by {event.cause.name} in the books, but it truly runs")
+        if event.run_us > self._at_us - event.booked_us:
+            raise Violation(f"run {event.run_id} is said to have taken longer than there was time since it was booked")
         if event.state is FrameState.SUCCEEDED:
             if self.truth.exits.get(event.run_id) != 0:
                 raise Violation(f"run {event.run_id} has succeeded in the books, but not in truth")

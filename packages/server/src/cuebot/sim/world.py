@@ -6,7 +6,7 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -16,12 +16,17 @@ from cuebot.domain import commands as c
 from cuebot.domain.check import check
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import Limits
-from cuebot.domain.states import FrameState, JobState
+from cuebot.domain.states import Cause, FrameState, JobState, OnEnd
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
+from cuebot.engine.orders import RunOrder
 from cuebot.sim.clock import Clock
 from cuebot.sim.disk import Disk, compare_farms
+from cuebot.sim.failures import Failures
 from cuebot.sim.faults import CALM, Faults
-from cuebot.sim.hosts import SimHost
+from cuebot.sim.fitting import Fitting
+from cuebot.sim.house_policy import HousePolicy
+from cuebot.sim.idle_hosts import check_nothing_idle
+from cuebot.sim.mishaps import Mishaps, machine
 from cuebot.sim.network import Network, Reply
 from cuebot.sim.operators import Operators
 from cuebot.sim.server import Server
@@ -49,6 +54,8 @@ class Outcome:
     events: int
     runs: int
     simulated_s: int
+    twice: dict[str, int] = field(default_factory=dict)
+    """How often a frame of a host with upstream's agent ran while an earlier run of it went on, by the reason."""
     story: tuple[str, ...] = ()
 
     @property
@@ -70,6 +77,9 @@ class World:
         self.limits = Limits(unlaunched_bookings=self.luck.choice((4, 20, 2_000)), bookings_per_slice=5)
         self.truth = Truth()
         self.witness = Witness(self.truth)
+        self.failures = Failures()
+        studio_luck = random.Random(f"{seed}/studio")
+        self.policy = HousePolicy(studio_luck) if studio_luck.random() < 0.3 else None
         self.disk = Disk(self.witness)
         self.network = Network(self.clock, self.luck, self.faults)
         self.operators = Operators(self, random.Random(f"{seed}/people"))
@@ -79,14 +89,32 @@ class World:
         self.server: Server | None = None
         self._healed = False
         lease_us = self.luck.choice((60, 120, 300)) * SECOND
+        self.long_frames = self.luck.choice((0.0, 0.2, 0.6))
+        """How many of the frames take many minutes."""
+        upstream = self.luck.choice((0, 0, 0.5, 0.5, 1))
         self.hosts = {
-            name: SimHost(self, name, self.luck.choice((2, 4, 8)), self.luck.choice((8, 16, 32)), lease_us)
-            for name in (f"host{number}" for number in range(self.luck.randint(2, 4)))
+            name: machine(self, name, upstream=self.luck.random() < upstream, lease_us=lease_us)
+            for name in (f"host{number}" for number in range(self.luck.randint(2, 6)))
         }
+        for host in self.hosts.values():
+            if studio_luck.random() < 0.4:
+                host.gpus, host.gpu_memory_gib = studio_luck.choice((1, 2, 4)), studio_luck.choice((4, 16))
+        if studio_luck.random() < 0.3:
+            self.hosts["host1"].frame_fails = studio_luck.choice((0.7, 1.0))
+        self.mishaps = Mishaps(self)
+        self._memory_needed: dict[str, int] = {}
 
     def new_id(self) -> str:
         """A fresh UUID, from the seed."""
         return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    def memory_needed(self, order: RunOrder) -> int:
+        """KiB that a frame really needs, whatever was asked for it: the same for each of its runs."""
+        if order.frame_id not in self._memory_needed:
+            luck, short = self.luck, self.luck.random() < self.faults.out_of_memory
+            share = luck.choice((1.2, 1.5, 2, 3)) if short else luck.uniform(0.2, 1)
+            self._memory_needed[order.frame_id] = int(share * order.memory)
+        return self._memory_needed[order.frame_id]
 
     def tell(self, text: str) -> None:
         """Add a line to the story that a failure is told with."""
@@ -98,18 +126,12 @@ class World:
         """Live through faults, healing and rest. Raises an AssertionError where a promise is broken."""
         self._start_server()
         self._ask_first(c.Seed())
+        self.clock.later(SECOND, self.operators.furnish)
         for host in self.hosts.values():
             self.clock.later(self.luck.uniform(0, 5 * SECOND), host.boot)
         for number in range(self.luck.randint(2, 4)):
             self.clock.later(number * self.luck.uniform(0, 60 * SECOND) + SECOND, self.operators.launch)
-        for mean_s, mishap in (
-            (self.faults.link_restart_every_s, self._link_restart),
-            (self.faults.runner_lost_every_s, lambda: self._some_host().lose_runner()),
-            (self.faults.reboot_every_s, self._reboot),
-            (self.faults.vanish_every_s, self._vanish),
-            (self.faults.partition_every_s, self._partition),
-            (self.faults.operator_every_s, self.operators.meddle),
-        ):
+        for mean_s, mishap in [*self.mishaps.by_rate(), (self.faults.operator_every_s, self.operators.meddle)]:
             if mean_s:
                 self._every(mean_s, mishap)
         self._run_until(self.clock.now_us + FAULTS_US, lambda: False)
@@ -177,54 +199,30 @@ class World:
                 raise Violation(f"the outcome of {command.run_id} is acknowledged before it is durable")
             reply(nothing)
 
-        if self.server is not None:
-            self.server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
+        server = self.server
+        if server is not None:
+            run = server.farm.procs.get(command.run_id)
+            server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
+            if run is not None and command.run_id not in server.farm.procs:
+                self.failures.ended(
+                    command.host_name,
+                    run.layer_id,
+                    run.job_id,
+                    command.exit_signal or command.exit_status,
+                    Cause.KILLED if run.kill_message and command.exit_signal in (9, 15) else command.cause,
+                    retried=run.on_end is OnEnd.RETRY,
+                    at_us=self.clock.now_us,
+                )
 
-    # --- mishaps --------------------------------------------------------------------------------------------------
-
-    def _some_host(self) -> SimHost:
-        return self.luck.choice(list(self.hosts.values()))
-
-    def _link_restart(self) -> None:
-        host = self._some_host()
-        if host.link_up:
-            self.tell(f"{host.name}: the link restarts")
-            host.stop_link()
-            self.clock.later(self.luck.uniform(0.1, 20) * SECOND, lambda: host.start_link() if host.alive else None)
-
-    def _reboot(self) -> None:
-        host = self._some_host()
-        if host.alive:
-            self.tell(f"{host.name} reboots")
-            host.die(new_disk=self.luck.random() < 0.2)
-            self.clock.later(self.luck.uniform(1, 120) * SECOND, lambda: None if host.alive else host.boot())
-
-    def _vanish(self) -> None:
-        host = self._some_host()
-        if host.alive:
-            self.tell(f"{host.name} vanishes")
-            host.die(new_disk=True)
-
-    def _partition(self) -> None:
-        host = self._some_host()
-        length_us = self.luck.choice((10, 60, 0.9 * host.lease_us / SECOND, 1.5 * host.lease_us / SECOND, 700)) * SECOND
-        up, down = self.luck.choice(((True, True), (True, True), (True, False), (False, True)))
-        self.tell(f"{host.name} is cut off for {length_us / SECOND:.0f} s (up {up}, down {down})")
-        host.cut_up, host.cut_down = up, down
-
-        def mend() -> None:
-            host.cut_up = host.cut_down = False
-
-        self.clock.later(self.luck.uniform(0.7, 1.3) * length_us, mend)
+    # --- healing ------------------------------------------------------------------------------------------------------
 
     def _heal(self) -> None:
         self.tell("healing")
         self._healed = True
         self.faults = self.network.faults = CALM
-        for host in self.hosts.values():
-            host.cut_up = host.cut_down = False
-            if not host.alive:
-                host.boot()
+        if self.policy is not None:
+            self.policy.mend()
+        self.mishaps.mend()
         self._heal_farm()
 
     def _heal_farm(self) -> None:
@@ -245,21 +243,35 @@ class World:
         if farm.procs or server.core.launching:
             return f"{len(farm.procs)} runs, {len(server.core.launching)} of them without an answer to their launch"
         for host in self.hosts.values():
-            if host.spool:
-                return f"{host.name} has {len(host.spool)} runs that the server has not acknowledged"
+            if host.runs:
+                return f"{host.name} has {len(host.runs)} runs that the server has not acknowledged"
+            id = farm.host_by_name.get(host.name)
+            if id is None or farm.hosts[id].cores != host.cores:
+                return f"{host.name} has {host.cores} core units, and other or none in the books"
+        if self.truth.running:
+            return f"{len(self.truth.running)} processes run that no agent knows"
         for job in farm.jobs.values():
             if job.state is JobState.PENDING:
                 for layer in farm.layers_of(job):
                     waiting = int((layer.frames.state == FrameState.WAITING).sum())
-                    if waiting and self._fits_somewhere(farm, layer.min_cores, layer.min_memory):
+                    if waiting and not self.fitting(farm).why_never(layer):
                         return f"{waiting} frames of {job.name}/{layer.name} wait"
         return ""
 
-    def _fits_somewhere(self, farm: Farm, cores: int, memory: int) -> bool:
-        return any(
-            not host.removed and host.cores >= max(cores, 1 - cores) and host.memory >= memory
-            for host in farm.hosts.values()
-        )
+    def fitting(self, farm: Farm, at_us: int | None = None) -> Fitting:
+        """A farm as it is, now or as if it were another time, for checks that look for places."""
+        return Fitting(farm, self.clock.now_us if at_us is None else at_us, self.policy)
+
+    def stranded(self) -> dict[str, str]:
+        """Why frames that wait at rest will never run, by job and layer."""
+        assert self.server is not None
+        farm = self.server.farm
+        return {
+            f"{job.name}/{layer.name}": self.fitting(farm).why_never(layer)
+            for job in farm.jobs.values()
+            for layer in farm.layers_of(job)
+            if job.state is JobState.PENDING and (layer.frames.state == FrameState.WAITING).any()
+        }
 
     def _at_rest(self) -> bool:
         return not self._unrest() and self.clock.now_us > 0
@@ -279,6 +291,9 @@ class World:
                 if job.state is JobState.PENDING and np.any(layer.frames.state == FrameState.RUNNING):
                     raise Violation(f"frames of {job.name}/{layer.name} run in the books although nothing does")
         self.witness.check_held(farm)
+        check_nothing_idle(self.fitting(farm), self.failures)
+        for what, reason in self.stranded().items():
+            self.tell(f"{what} never runs: {reason}")
         compare_farms("memory", farm, "events", self.disk.folded)
         self.disk.load(self.clock.now_us)
 
@@ -302,5 +317,6 @@ def run_seed(seed: int) -> Outcome:
         events=world.disk.last_seq,
         runs=world.truth.started,
         simulated_s=(end_us - Clock().now_us) // SECOND,
+        twice=dict(world.truth.twice),
         story=tuple(world.story) if problem else (),
     )

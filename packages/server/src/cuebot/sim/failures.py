@@ -1,0 +1,67 @@
+"""What the world saw go wrong on hosts: the only reasons for which a host may be avoided, put off or quarantined.
+
+The server keeps such reasons in memory alone and loses them when it crashes. Here they are kept for good, as they
+reached the server: it may know less than this, never more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+from cuebot.domain.states import Cause, Exit
+from cuebot.domain.units import MINUTE, SECOND
+
+AVOIDED_US: Final = 30 * MINUTE
+"""A layer keeps off a host for so long after a frame of it failed there."""
+QUARANTINES_US: Final = tuple(minutes * MINUTE for minutes in (5, 10, 20, 40, 60))
+"""How long a host may be left alone after a failure."""
+JOBS_IN_A_ROW: Final = 3
+"""A host is suspicious when frames of so many different jobs failed there, and none went well in between."""
+REFUSALS_US: Final = tuple(seconds * SECOND for seconds in (5, 10, 20, 40, 80, 160, 300))
+"""How long a host may be left alone after it refused a launch."""
+
+_NOT_THE_FRAMES_FAULT: Final = frozenset({Exit.NEVER_RAN, Exit.SKIP_RETRY, Exit.CLEARED, Exit.ORPHAN, Exit.HOST_DOWN})
+
+
+class Failures:
+    """Failed and refused runs by host name, in the order in which the server learned of them."""
+
+    def __init__(self) -> None:
+        self._of_layer_us: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        self._of_host_us: defaultdict[str, set[int]] = defaultdict(set)
+        self._jobs_in_a_row: defaultdict[str, set[str]] = defaultdict(set)
+        self._refused_us: defaultdict[str, set[int]] = defaultdict(set)
+
+    def ended(
+        self, host_name: str, layer_id: str, job_id: str, exit_status: int, cause: Cause, *, retried: bool, at_us: int
+    ) -> None:
+        """The server learned how a current run ended; `retried`: somebody wanted the frame to run again anyway."""
+        if exit_status == 0:
+            if not retried:
+                self._jobs_in_a_row[host_name].clear()
+        elif cause in (Cause.EXITED, Cause.LAUNCH_FAILED) and exit_status not in _NOT_THE_FRAMES_FAULT:
+            self._of_layer_us[host_name, layer_id].add(at_us)
+            self._of_host_us[host_name].add(at_us)
+            self._jobs_in_a_row[host_name].add(job_id)
+
+    def refused(self, host_name: str, at_us: int) -> None:
+        """The server learned that a host will not run something."""
+        self._refused_us[host_name].add(at_us)
+
+    def excuse_avoiding(self, host_name: str, layer_id: str, until_us: int) -> bool:
+        """A frame of the layer failed there so long before that moment as a layer may avoid a host."""
+        return until_us - AVOIDED_US in self._of_layer_us[host_name, layer_id]
+
+    def excuse_quarantine(self, host_name: str, until_us: int) -> bool:
+        """Frames of several jobs failed there in a row, and the quarantine ends in time after one of them."""
+        ends = {at_us + pause_us for at_us in self._of_host_us[host_name] for pause_us in QUARANTINES_US}
+        return self.suspicious(host_name) and until_us in ends
+
+    def suspicious(self, host_name: str) -> bool:
+        """Frames of several jobs failed there in a row."""
+        return len(self._jobs_in_a_row[host_name]) >= JOBS_IN_A_ROW
+
+    def excuse_refusal(self, host_name: str, until_us: int) -> bool:
+        """The host refused a launch, and is asked again in time after that."""
+        return any(at_us + pause_us == until_us for at_us in self._refused_us[host_name] for pause_us in REFUSALS_US)
