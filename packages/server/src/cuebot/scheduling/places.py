@@ -199,7 +199,7 @@ class Places:
             if self._licences.full(demand) is not None:
                 return None
             candidates &= self._licences.mask(demand)
-        return nearest(self._farm, demand, candidates, now_us)
+        return nearest(self._farm, self._idle, demand, candidates, now_us)
 
     def least_cores(self, demand: Demand) -> int | None:
         """The core units that one frame takes where it takes the fewest; None where it never has room."""

@@ -14,7 +14,7 @@ is the first when the host has room takes it. It is telemetry, so a restart begi
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from cuebot.domain.nouns import Layer
 from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR, MINUTE
+
+if TYPE_CHECKING:
+    from cuebot.scheduling.places import Idle
 
 PATIENCE_US: Final = 2 * MINUTE
 """How long a wide frame waits before a host is reserved for it."""
@@ -84,44 +87,41 @@ def most_emptying(hosts: Mask) -> int:
     return max(1, int(hosts.sum()) // HOSTS_PER_RESERVATION)
 
 
-def nearest(farm: Farm, demand: Demand, candidates: Mask, now_us: int) -> int | None:
+def nearest(farm: Farm, idle: Idle, demand: Demand, candidates: Mask, now_us: int) -> int | None:
     """The row of the candidate that costs the least to empty: cores that it takes, times how long that should last."""
-    table = farm.hosts_table
-    rows = np.flatnonzero(candidates)
+    table, rows = farm.hosts_table, np.flatnonzero(candidates)
     if not len(rows):
         return None
-    busy_cores = 1 - table.idle_cores[rows] / np.maximum(table.cores[rows], 1)
-    busy_memory = 1 - table.idle_memory[rows] / np.maximum(table.memory[rows], 1)
+    busy_cores = 1 - idle.cores[rows] / np.maximum(table.cores[rows], 1)
+    busy_memory = 1 - idle.memory[rows] / np.maximum(table.memory[rows], 1)
     order = np.argsort(np.maximum(busy_cores, busy_memory), kind="stable")[:HOSTS_COMPARED]
 
     def cost(row: int) -> int:
-        cores = int(table.cores[row]) + demand.cores if demand.whole_host else 1
-        return cores * (room_at_us(farm, row, demand, now_us) - now_us)
+        cores = idle.cores_of(row, demand) if demand.whole_host else 1
+        return cores * (room_at_us(farm, idle, row, demand, now_us) - now_us)
 
     nearest_row: int = min(rows[order].tolist(), key=cost)
     return nearest_row
 
 
-def room_at_us(farm: Farm, row: int, demand: Demand, now_us: int) -> int:
+def room_at_us(farm: Farm, idle: Idle, row: int, demand: Demand, now_us: int) -> int:
     """When a host should have room for one frame, if it takes nothing else until then."""
     table = farm.hosts_table
-    cores, memory = int(table.idle_cores[row]), int(table.idle_memory[row])
-    gpus, gpu_memory = int(table.idle_gpus[row]), int(table.idle_gpu_memory[row])
+    cores, memory = int(idle.cores[row]), int(idle.memory[row])
+    gpus, gpu_memory = int(idle.gpus[row]), int(idle.gpu_memory[row])
     needed = int(table.cores[row]) if demand.whole_host else demand.cores
-    ends = []
-    for id in farm.hosts[table.ids[row]].proc_ids:
-        proc = farm.procs[id]
-        ends.append((proc.booked_us + (longest_us(farm.layers[proc.layer_id]) or UNKNOWN_RUN_US), id))
+    procs = [farm.procs[id] for id in farm.hosts[table.ids[row]].proc_ids]
+    ends = [(x.booked_us + (longest_us(farm.layers[x.layer_id]) or UNKNOWN_RUN_US), x.id, x) for x in procs]
     at_us = now_us
-    for end_us, id in sorted(ends):
+    for end_us, _, proc in sorted(ends, key=lambda end: end[:2]):
         enough = cores >= needed and memory >= demand.memory
         if enough and gpus >= demand.gpus and gpu_memory >= demand.gpu_memory:
-            break
-        proc = farm.procs[id]
+            return at_us
         cores, memory = cores + proc.cores, memory + proc.memory
         gpus, gpu_memory = gpus + proc.gpus, gpu_memory + proc.gpu_memory
         at_us = max(at_us, end_us)
-    return at_us
+    booked_now = cores < needed or memory < demand.memory  # what this pass has booked is in no proc yet
+    return max(at_us, now_us + UNKNOWN_RUN_US) if booked_now else at_us
 
 
 def longest_us(layer: Layer) -> int | None:

@@ -266,3 +266,15 @@ def test_a_plan_is_wanted_when_a_host_that_refused_takes_a_run() -> None:
     assert farm.plan() == []
     farm.core.answered(second.id, Answer.TAKEN, "yes", farm.now_us)
     assert farm.core.plan_wanted
+
+
+def test_a_plan_is_wanted_when_a_host_refuses_what_may_still_arrive() -> None:
+    """The run is not over for that, but what was to go to this host for the sake of another one may now go there."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one"))
+    run, *_ = farm.plan()
+    farm.core.answered(run.id, Answer.UNKNOWN, "", farm.now_us)
+    farm.core.answered(run.id, Answer.REFUSED, "no", farm.now_us)
+    assert run.id in farm.farm.procs
+    assert farm.core.plan_wanted
