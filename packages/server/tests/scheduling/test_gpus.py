@@ -115,3 +115,13 @@ def test_a_job_and_a_group_stay_within_their_maximum_of_gpus() -> None:
     farm.do(c.Change("job", first.id, {"max_gpus": -1}))
     farm.do(c.Change("group", first.group_id, {"max_gpus": -1}))
     assert len(farm.plan()) == 5
+
+
+def test_a_host_that_comes_back_with_other_gpus_is_booked_by_them() -> None:
+    """A host that boots with GPUs that it did not have takes frames that ask for their memory."""
+    farm = SmallFarm()
+    farm.host("host0")
+    launch(farm, "testing", "one", layer_spec("train", "1", gpus=1, gpu_memory_kib=4 << 20))
+    assert farm.plan() == []
+    farm.report("host0", boot=True, gpus=1, gpu_memory=8 << 20)
+    assert len(farm.plan()) == 1

@@ -159,5 +159,10 @@ _KEPT: Final = ("address", "agent", "instance", "lease_us", "os")
 def _resources(host: Host, facts: c.HostFacts) -> dict[str, Any]:
     """Cores, memory and GPUs are what the host says they are, also where more is reserved: it then drains."""
     memory = bookable_memory(facts)
-    wanted: dict[str, Any] = {"cores": CoreUnits(facts.cores), "memory": memory, "gpus": facts.gpus}
+    wanted: dict[str, Any] = {
+        "cores": CoreUnits(facts.cores),
+        "memory": memory,
+        "gpus": facts.gpus,
+        "gpu_memory": facts.gpu_memory,
+    }
     return {name: value for name, value in wanted.items() if getattr(host, name) != value}

@@ -27,7 +27,7 @@ QUARANTINE_MAX_US = 60 * MINUTE
 
 
 def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
-    """Keep what a report says of a host. Returns whether the host may be booked now and could not before."""
+    """Keep what a report says of a host. Returns whether it can be booked now and could not, or the other way round."""
     was_bookable = bool(farm.hosts_table.bookable[host.row])
     host.ping_us = Micros(now_us)
     host.reported = True
@@ -37,7 +37,7 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     host.total_temp, host.free_temp = facts.total_temp, facts.free_temp
     host.free_gpu_memory = facts.free_gpu_memory
     farm.hosts_table.judge(host)
-    return bool(farm.hosts_table.bookable[host.row]) and not was_bookable
+    return bool(farm.hosts_table.bookable[host.row]) is not was_bookable
 
 
 def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:

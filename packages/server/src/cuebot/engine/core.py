@@ -219,7 +219,7 @@ class Core:
         elif answer is Answer.REFUSED:
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
-            self.plan_wanted = True  # what was kept for this host, or off another one for its sake, may go elsewhere
+            self.plan_wanted = True  # what would rather go there may go elsewhere, also if this run is not over
             self._refused(proc, words, now_us)
         else:
             observe_no_answer(self.farm, run_id, now_us)

@@ -96,7 +96,8 @@ class Operators:
             self.ask(command)
         for host in farm.hosts.values():
             if not host.removed:
-                self.ask(c.LockHost(host.id, LockState.OPEN))
+                if host.lock is LockState.LOCKED:  # a host opens by itself once its owner has left
+                    self.ask(c.LockHost(host.id, LockState.OPEN))
                 if host.state is HostState.REPAIR:
                     self.ask(c.SetHostState(host.id, HostState.UP))
 

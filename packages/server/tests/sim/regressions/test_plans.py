@@ -268,13 +268,18 @@ def test_a_plan_is_wanted_when_a_host_that_refused_takes_a_run() -> None:
     assert farm.core.plan_wanted
 
 
-def test_a_plan_is_wanted_when_a_host_refuses_what_may_still_arrive() -> None:
-    """The run is not over for that, but what was to go to this host for the sake of another one may now go there."""
+def test_a_plan_is_wanted_when_a_host_refuses_for_whose_sake_another_is_avoided() -> None:
+    """A layer goes back to the host where it failed as soon as the only other one refuses launches."""
     farm = SmallFarm()
-    farm.host()
-    farm.launch(job_spec("one"))
-    run, *_ = farm.plan()
-    farm.core.answered(run.id, Answer.UNKNOWN, "", farm.now_us)
-    farm.core.answered(run.id, Answer.REFUSED, "no", farm.now_us)
-    assert run.id in farm.farm.procs
-    assert farm.core.plan_wanted
+    farm.host("host0")
+    farm.launch(job_spec("one", layer_spec(range_text="1", cores=400, max_retries=3)))
+    farm.plan()
+    farm.host("host1")
+    farm.launch(job_spec("busy", layer_spec(range_text="1", tags=("host1",))))
+    (busy,) = farm.plan()
+    farm.core.answered(busy.id, Answer.UNKNOWN, "no answer", farm.now_us)
+    farm.finish("one/render", exit_status=1)
+    assert farm.plan() == []
+    farm.core.answered(busy.id, Answer.REFUSED, "no", farm.now_us)
+    assert (farm.states("busy/render"), farm.core.plan_wanted) == ("R", True)
+    assert len(farm.plan()) == 1

@@ -164,3 +164,14 @@ def test_frames_killed_on_an_upstream_host_are_no_failures_of_it() -> None:
     ended = [event.cause for event in farm.events(RunEnded)]
     assert ended == [Cause.KILLED]
     assert farm.farm.host_named("host0").failed_jobs == ()
+
+
+def test_a_refusal_wants_a_plan_although_the_run_is_not_over() -> None:
+    """Where a layer avoids one host and another refuses it, the first may have to take it, and at once."""
+    farm, run = farm_with_run()
+    farm.core.answered(run.id, Answer.UNKNOWN, "", farm.now_us)
+    farm.plan()
+    assert not farm.core.plan_wanted
+    farm.core.answered(run.id, Answer.REFUSED, "busy", farm.now_us)
+    assert run.id in farm.farm.procs
+    assert farm.core.plan_wanted
