@@ -215,13 +215,11 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         trailing = dict(await call.trailing_metadata() or ())
         return [run for run in str(trailing.get("cuefarm-end-runs", "")).split(",") if run]
 
-    async def complete(
-        self, run: Any, *, exit_status: int = 0, exit_signal: int = 0, cause: str = "exited", **attributes: str
-    ) -> None:
-        """Report how a run ended; `attributes` are those of the run beside its cause."""
+    async def complete(self, run: Any, *, exit_status: int = 0, exit_signal: int = 0, cause: str = "exited") -> None:
+        """Report how a run ended."""
         self.runs.pop(run.resource_id, None)
         info = self._running(run)
-        info.attributes.update({"cuefarm.cause": cause, **attributes})
+        info.attributes["cuefarm.cause"] = cause
         report = report_pb2.FrameCompleteReport(
             host=self.facts(), frame=info, exit_status=exit_status, exit_signal=exit_signal, run_time=1
         )

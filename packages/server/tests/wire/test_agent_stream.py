@@ -13,7 +13,7 @@ from opencue_proto import cue_pb2, job_pb2, report_pb2, rqd_pb2
 from structlog.testing import capture_logs
 
 from cuebot.domain.states import JobState
-from cuebot.domain.units import split_frame_id
+from cuebot.wire.rpc.reports import outcome
 from cuefarm_proto import agent_pb2, agent_pb2_grpc
 
 OK = grpc.StatusCode.OK.value[0]
@@ -114,25 +114,19 @@ async def test_a_whole_job_goes_over_the_stream(site: Any, start_agent: Any, str
     assert agent.launched == []
 
 
-async def test_an_outcome_tells_what_cores_were_busy(site: Any, start_agent: Any, tools: Any) -> None:
-    """Our agent's times in milliseconds are kept with the frame; one that tells no processor time leaves nothing."""
-    agent = await start_agent(cores=2)
-    agent.finish = False
-    job = await site.launch(tools.layer("sim", "1-2"))
-    await tools.until(lambda: len(agent.launched) == 2)
-    told, silent = agent.launched
-    await agent.complete(told, **{"cuefarm.run_ms": "2500", "cuefarm.cpu_ms": "4000"})
-    await agent.complete(silent)
-    (layer,) = site.farm.layers_of(site.farm.jobs[job.id])
-    await tools.until(lambda: layer.runs_succeeded == 2)
-
-    def index_of(run: Any) -> int:
-        _, index = split_frame_id(run.frame_id) or ("", -1)
-        return index
-
-    busy = {run.frame_id: int(layer.frames.used_cores[index_of(run)]) for run in (told, silent)}
-    assert busy == {told.frame_id: 160, silent.frame_id: 0}
-    assert layer.longest_us == 2_500_000
+@pytest.mark.parametrize(
+    ("attributes", "run_us", "cpu_us"),
+    [
+        ({"cuefarm.run_ms": "2500", "cuefarm.cpu_ms": "4000"}, 2_500_000, 4_000_000),
+        ({}, 2_000_000, 0),
+        ({"cuefarm.run_ms": "-1", "cuefarm.cpu_ms": "9" * 30}, 2_000_000, 0),
+    ],
+)
+async def test_an_outcome_tells_times(attributes: dict[str, str], run_us: int, cpu_us: int) -> None:
+    """Our agent's are in milliseconds; others tell whole seconds, and no processor time."""
+    report = report_pb2.FrameCompleteReport(frame=report_pb2.RunningFrameInfo(attributes=attributes), run_time=2)
+    command = outcome(report, "host1")
+    assert (command.run_us, command.cpu_us) == (run_us, cpu_us)
 
 
 async def test_without_a_stream_orders_are_single_calls(
