@@ -17,6 +17,7 @@ from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.policy import Policies
 from cuebot.scheduling.reservations import (
     BACKFILL_TRIES,
+    HOSTS_TRIED,
     free_at_us,
     is_emptying,
     most_emptying,
@@ -132,6 +133,8 @@ class Places:
         """The same by queue."""
         for row, kept_for in self.reserved.items():
             self._kept_for.setdefault(kept_for.queue, []).append(row)
+        self._reserved_rows: Rows | None = None
+        """The rows, until another host is reserved."""
         self._free_us: dict[int, int | None] = {}
         self._backfills: dict[Demand, int] = {}
         self._left: dict[Demand, list[int]] = {}
@@ -214,6 +217,7 @@ class Places:
     def reserve(self, row: int, reservation: Reservation) -> None:
         """Keep a host free."""
         self.reserved[row] = reservation
+        self._reserved_rows = None
         self._kept_for.setdefault(reservation.queue, []).append(row)
 
     def kept_for(self, key: QueueKey) -> Sequence[int]:
@@ -223,11 +227,14 @@ class Places:
     def let_go(self, row: int) -> None:
         """A host is not kept free any more; until the next pass nothing else looks at it."""
         self._kept_for[self.reserved.pop(row).queue].remove(row)
+        self._reserved_rows = None
 
     def may_start_early(self, queue: Queue, job: Job) -> bool:
         """Some reserved host has room for one frame that may run there, and not too many jobs have tried."""
-        rows = self._with_room(queue.demand)
-        if any(self._before(row, queue, job) for row in rows):
+        if self._with_room(self._kept_for.get(queue.key), queue.demand):
+            return True
+        rows = self._with_room(None, queue.demand)
+        if any(self._outranks(row, job) for row in rows):
             return True
         tries = self._backfills[queue.demand] = self._backfills.get(queue.demand, 0) + bool(rows)
         return bool(rows) and tries <= BACKFILL_TRIES
@@ -235,19 +242,17 @@ class Places:
     def early(self, queue: Queue, job: Job, until_us: int | None, avoided: frozenset[int]) -> int | None:
         """A reserved host for one frame of a queue.
 
-        One that is kept for the queue, or for a job of lower priority of the same show, or that is not needed before
-        the frame is over (`until_us`, None where nobody knows).
+        One that is kept for the queue, or for a job of lower priority of the same show (being older is not enough), or
+        that is not needed before the frame is over (`until_us`, None where nobody knows).
         """
-        for row in self._with_room(queue.demand):
-            if row in avoided:
-                continue
-            if self._before(row, queue, job) or (until_us is not None and until_us <= (self._free_at_us(row) or 0)):
+        for row in self._with_room(self._kept_for.get(queue.key), queue.demand):
+            if row not in avoided:
+                return row
+        for row in self._with_room(None, queue.demand):
+            in_time = until_us is not None and until_us <= (self._free_at_us(row) or 0)
+            if row not in avoided and (in_time or self._outranks(row, job)):
                 return row
         return None
-
-    def _before(self, row: int, queue: Queue, job: Job) -> bool:
-        """Being older is not enough to keep a host from emptying."""
-        return self.reserved[row].queue == queue.key or self._outranks(row, job)
 
     def _outranks(self, row: int, job: Job) -> bool:
         """A job has a higher priority than the one of the same show that a host is reserved for."""
@@ -259,16 +264,20 @@ class Places:
             self._free_us[row] = free_at_us(self._farm, row)
         return self._free_us[row]
 
-    def _with_room(self, demand: Demand) -> list[int]:
-        """Reserved hosts that have room for one frame now."""
-        if not self.reserved or (demand.limits and self._licences.full(demand) is not None):
+    def _with_room(self, among: list[int] | None, demand: Demand) -> list[int]:
+        """The first few reserved hosts, or of some of them, that have room for one frame now."""
+        if among is None:
+            if self._reserved_rows is None:
+                self._reserved_rows = np.fromiter(self.reserved, np.int64, len(self.reserved))
+            rows = self._reserved_rows
+        else:
+            rows = np.array(among, dtype=np.int64)
+        if len(rows):
+            rows = self._idle.fitting(rows[self._idle.open[rows]], demand)
+        if not len(rows) or (demand.limits and self._licences.full(demand) is not None):
             return []
-        rows = np.fromiter(self.reserved, np.int64, len(self.reserved))
-        rows = self._idle.fitting(rows[self._idle.open[rows]], demand)
-        if not len(rows):
-            return []
-        suits = self._suits(demand)
-        return [row for row in rows.tolist() if suits[row] and self._has_room(row, demand)]
+        rows = rows[self._suits(demand)[rows]][:HOSTS_TRIED]
+        return [row for row in rows.tolist() if self._has_room(row, demand)]
 
     def _suits(self, demand: Demand) -> Mask:
         return suiting(self._farm, demand, self._kept, self._policies)

@@ -179,14 +179,14 @@ class _Pass:
 
     def _not_too_many(self, found: dict[int, Reservation]) -> dict[int, Reservation]:
         """Without those, of hosts that have got more runs meanwhile, that are too many for their allocation."""
-        emptying: dict[str, int] = {}
-        for row in list(found):
-            if is_emptying(self.farm, row):
-                allocation_id = self.farm.hosts_table.allocations[row]
-                emptying[allocation_id] = emptying.get(allocation_id, 0) + 1
-                hosts = self.idle.bookable & allocation_mask(self.farm, allocation_id)
-                if emptying[allocation_id] > most_emptying(hosts):
-                    del found[row]
+        left: dict[str, int] = {}
+        for row in [row for row in found if is_emptying(self.farm, row)]:
+            id = self.farm.hosts_table.allocations[row]
+            if id not in left:
+                left[id] = most_emptying(self.idle.bookable & allocation_mask(self.farm, id))
+            left[id] -= 1
+            if left[id] < 0:
+                del found[row]
         return found
 
     def _reserve(

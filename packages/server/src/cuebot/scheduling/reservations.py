@@ -36,6 +36,8 @@ RUNS_TO_KNOW: Final = 3
 """So many runs of a layer must have succeeded before its longest is taken for what the next will need."""
 BACKFILL_TRIES: Final = 20
 """Jobs of one demand that a pass tries to fit in ahead of a reservation."""
+HOSTS_TRIED: Final = 16
+"""Reserved hosts that a frame which is not what they are kept for tries to fit in on."""
 HOSTS_COMPARED: Final = 64
 """Of so many hosts, those with the most room, it is worked out when they will have enough of it."""
 UNKNOWN_RUN_US: Final = HOUR
