@@ -231,7 +231,7 @@ class Places:
 
     def may_start_early(self, queue: Queue, job: Job) -> bool:
         """Some reserved host has room for one frame that may run there, and not too many jobs have tried."""
-        if self._with_room(self._kept_for.get(queue.key), queue.demand):
+        if self._with_room(self.kept_for(queue.key), queue.demand):
             return True
         rows = self._with_room(None, queue.demand)
         if any(self._outranks(row, job) for row in rows):
@@ -245,7 +245,7 @@ class Places:
         One that is kept for the queue, or for a job of lower priority of the same show (being older is not enough), or
         that is not needed before the frame is over (`until_us`, None where nobody knows).
         """
-        for row in self._with_room(self._kept_for.get(queue.key), queue.demand):
+        for row in self._with_room(self.kept_for(queue.key), queue.demand):
             if row not in avoided:
                 return row
         for row in self._with_room(None, queue.demand):
@@ -264,7 +264,7 @@ class Places:
             self._free_us[row] = free_at_us(self._farm, row)
         return self._free_us[row]
 
-    def _with_room(self, among: list[int] | None, demand: Demand) -> list[int]:
+    def _with_room(self, among: Sequence[int] | None, demand: Demand) -> list[int]:
         """The first few reserved hosts, or of some of them, that have room for one frame now."""
         if among is None:
             if self._reserved_rows is None:
