@@ -254,7 +254,7 @@ def test_the_launches_of_a_big_commit_come_a_few_at_a_time() -> None:
     while farm.core.has_launches():
         slices.append([order.run_id for _, orders in farm.core.launch(farm.now_us).launches for order in orders])
     assert [len(runs) for runs in slices] == [2, 2, 1]
-    assert sorted(sum(slices, [])) == sorted(farm.farm.procs)
+    assert sorted(id for runs in slices for id in runs) == sorted(farm.farm.procs)
 
 
 def test_a_run_killed_before_its_slice_of_launches_is_never_sent() -> None:

@@ -13,6 +13,7 @@ from opencue_proto import cue_pb2, job_pb2, report_pb2, rqd_pb2
 from structlog.testing import capture_logs
 
 from cuebot.domain.states import JobState
+from cuebot.wire.rpc.reports import outcome
 from cuefarm_proto import agent_pb2, agent_pb2_grpc
 
 OK = grpc.StatusCode.OK.value[0]
@@ -111,6 +112,21 @@ async def test_a_whole_job_goes_over_the_stream(site: Any, start_agent: Any, str
     assert sorted(run.command for run in runs) == sorted(f"render -f {n}" for n in range(1, 41))
     await tools.until(lambda: sorted(stream.acknowledged) == sorted(run.resource_id for run in runs))
     assert agent.launched == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "run_us", "cpu_us"),
+    [
+        ({"cuefarm.run_ms": "2500", "cuefarm.cpu_ms": "4000"}, 2_500_000, 4_000_000),
+        ({}, 2_000_000, 0),
+        ({"cuefarm.run_ms": "-1", "cuefarm.cpu_ms": "9" * 30}, 2_000_000, 0),
+    ],
+)
+async def test_an_outcome_tells_times(attributes: dict[str, str], run_us: int, cpu_us: int) -> None:
+    """Our agent's are in milliseconds; others tell whole seconds, and no processor time."""
+    report = report_pb2.FrameCompleteReport(frame=report_pb2.RunningFrameInfo(attributes=attributes), run_time=2)
+    command = outcome(report, "host1")
+    assert (command.run_us, command.cpu_us) == (run_us, cpu_us)
 
 
 async def test_without_a_stream_orders_are_single_calls(

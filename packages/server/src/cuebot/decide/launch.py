@@ -12,6 +12,7 @@ from cuebot.domain.apply import initial_frames
 from cuebot.domain.commands import Launch
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
+from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.nouns import Depend, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from
@@ -147,7 +148,7 @@ class _Built:
             max_cores=CoreUnits(spec.max_cores if spec.max_cores is not None else service.max_cores),
             threadable=threadable and not 0 < cores < ONE_CORE,
             min_memory=KiB(max(memory, MIN_MEMORY)),
-            tags=spec.tags or service.tags,
+            tags=spec.tags or tuple(tag for tag in service.tags if tag.lower() != LESS_TAG),
             services=spec.services or (service.name,),
             min_gpus=spec.gpus if spec.gpus is not None else service.min_gpus,
             max_gpus=service.max_gpus,
@@ -172,14 +173,11 @@ def _facility(farm: Farm, spec: Spec, context: Context) -> str:
 
 
 def _service(farm: Farm, spec: LayerSpec) -> Service:
-    """The first service of the layer that has a record, otherwise `default` (D5)."""
-    for name in spec.services:
-        if name in farm.service_by_name:
-            return farm.services[farm.service_by_name[name]]
-    found = farm.service_by_name.get("default")
-    if found is None:
+    """Raises NotFound where there is none."""
+    service = service_of(farm, spec.services)
+    if service is None:
         raise NotFound(f"layer {spec.name!r} names no known service, and this farm has no service `default`")
-    return farm.services[found]
+    return service
 
 
 def _depends(built: _Built, spec: Spec) -> list[ev.Event]:

@@ -9,9 +9,10 @@ from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
+from cuebot.domain.learning import service_of
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import Cause, Exit, FrameState, HostState, OnEnd
-from cuebot.domain.units import MINUTE, SECOND, KiB, Micros
+from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
 
 MEMORY_EXITS: Final = frozenset({Exit.MEMORY, Exit.CONTAINER_MEMORY})
 SIGTERM: Final = 15
@@ -56,9 +57,15 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
             run_us=command.run_us,
             max_rss=command.max_rss,
             message=command.message or proc.kill_message,
+            used_cores=_used_cores(command),
         ),
         *_memory_raised(farm, proc, status),
     ]
+
+
+def _used_cores(command: c.ReportOutcome) -> CoreUnits:
+    """Core units that a run kept busy on average; 0 where nobody told, or it was too short to say anything."""
+    return CoreUnits(command.cpu_us * ONE_CORE // command.run_us if command.run_us >= SECOND else 0)
 
 
 def _cause_of(command: c.ReportOutcome, proc: Proc) -> Cause:
@@ -189,11 +196,13 @@ def _memory_raised(farm: Farm, proc: Proc, status: int) -> list[ev.Event]:
     if status not in MEMORY_EXITS:
         return []
     layer = farm.layers[proc.layer_id]
-    name = next((name for name in layer.services if name in farm.service_by_name), "default")
-    service = farm.services.get(farm.service_by_name.get(name, ""))
+    service = service_of(farm, layer.services)
     increase = service.min_memory_increase if service else KiB(2_097_152)
     wanted = max(layer.min_memory, proc.memory + increase)
     return [ev.Changed("layer", layer.id, {"min_memory": wanted, "memory_optimizer": False})]
+
+
+_NOT_TOLD: Final = CoreUnits(0)
 
 
 def _ended(
@@ -207,6 +216,7 @@ def _ended(
     run_us: Micros,
     max_rss: KiB,
     message: str,
+    used_cores: CoreUnits = _NOT_TOLD,
 ) -> ev.RunEnded:
     layer = farm.layers[proc.layer_id]
     return ev.RunEnded(
@@ -226,4 +236,5 @@ def _ended(
         run_us=run_us,
         max_rss=KiB(max(max_rss, proc.max_rss)),
         message=message,
+        used_cores=used_cores,
     )

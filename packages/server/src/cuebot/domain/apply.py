@@ -255,6 +255,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
         layer.core_us_succeeded += core_us
         layer.clock_us_succeeded += event.run_us
         layer.longest_us = Micros(max(layer.longest_us, event.run_us))
+        frames.used_cores[index] = event.used_cores
         layer.shortest_us = Micros(min(layer.shortest_us or event.run_us, event.run_us))
         show.runs_succeeded += 1
     else:

@@ -235,6 +235,8 @@ class ReportOutcome(Command):
     max_rss: KiB
     message: str = ""
     nimby_locked: bool = False
+    cpu_us: Micros = Micros(0)
+    """Processor time of all its processes; 0 where the agent does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

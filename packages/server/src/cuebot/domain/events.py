@@ -95,6 +95,8 @@ class RunsBooked(Event):
 class RunEnded(Event):
     """A run is over, and its frame went to `state` (None: the frame keeps the state that it has)."""
 
+    version: ClassVar[int] = 2
+
     run_id: str
     job_id: str
     layer_id: str
@@ -111,6 +113,8 @@ class RunEnded(Event):
     run_us: Micros
     max_rss: KiB
     message: str = ""
+    used_cores: CoreUnits = CoreUnits(0)
+    """Core units that it kept busy on average; 0 where nobody told, as in every event of version 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,13 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "max_rss_kib": (np.int64, 0),
     "last_host": (np.int32, -1),
     "last_cores": (np.int32, 0),
+    "used_cores": (np.int32, 0),
 }
 """Persisted columns: type and value of a frame that never left its initial state. Times in microseconds.
 
 `core_us` is core-microseconds of all ended runs; `last_host` is a number of `Farm.host_names`; `last_cores` are core
-units. `eligible_us` and `updated_us` are soft: a frame that only stopped waiting is not written for their sake.
+units, and `used_cores` those that the last run to succeed kept busy on average, 0 where its agent does not tell.
+`eligible_us` and `updated_us` are soft: a frame that only stopped waiting is not written for their sake.
 """
 
 _AS_THEY_STAND: Final = np.zeros(0, dtype=np.int64)
@@ -74,6 +76,7 @@ class Frames:
     max_rss_kib: npt.NDArray[np.int64]
     last_host: npt.NDArray[np.int32]
     last_cores: npt.NDArray[np.int32]
+    used_cores: npt.NDArray[np.int32]
     _by_order: Places | None
     """Indices by dispatch order, once somebody has asked; not stored."""
     _waiting_from: int

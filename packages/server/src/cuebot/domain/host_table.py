@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from cuebot.domain.units import KiB
 
 if TYPE_CHECKING:
     from cuebot.domain.nouns import Host, Proc
+    from cuebot.domain.ready import Demand, QueueKey
 
 FREE_MEMORY_FLOOR: Final = KiB(524_288)
 """A host that reports less free memory than 512 MiB gets nothing new (behaviour_dispatch 3.1)."""
@@ -25,6 +27,22 @@ MASKS_KEPT: Final = 1_000
 
 Mask = npt.NDArray[np.bool_]
 """One truth a host row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A host is kept free for the next frame of one queue: what takes most of a host and waits long."""
+
+    show_id: str
+    group_id: str
+    demand: Demand
+    layer_id: str
+    """The first layer of the queue."""
+
+    @property
+    def queue(self) -> QueueKey:
+        """Which queue it is kept for."""
+        return self.show_id, self.group_id, self.demand
 
 
 class Held(NamedTuple):
@@ -59,8 +77,8 @@ class HostTable:
         self.quarantined_until_us = np.zeros(16, dtype=np.int64)
         self.probing = np.zeros(16, dtype=np.bool_)
         """Hosts that failed frames of several jobs in a row, and take one frame at a time until one succeeds."""
-        self.reserved_for: dict[int, str] = {}
-        """Layer ids by row, as the last pass reserved hosts for wide frames; telemetry."""
+        self.reservations: dict[int, Reservation] = {}
+        """By row, as the last pass left them; telemetry."""
         self.ids: list[str] = []
         self.tags: list[frozenset[str]] = []
         self.allocations: list[str] = []
@@ -103,6 +121,11 @@ class HostTable:
     def judge(self, host: Host) -> None:
         """Say anew whether a host may be booked at all; what its procs hold is as it was."""
         self.bookable[host.row] = not host.removed and not why_not_bookable(host)
+
+    @property
+    def reserved_for(self) -> dict[int, str]:
+        """Layer ids by row of the hosts that the last pass left reserved."""
+        return {row: reservation.layer_id for row, reservation in self.reservations.items()}
 
     def take(self, row: int, proc: Proc) -> None:
         """A run takes its part of a host."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -221,6 +221,28 @@ _NO_FRAMES = Frames([], 0)
 """Stands in until a layer gets its own; made once, because a restart makes thousands of layers."""
 
 
+class Learned(NamedTuple):
+    """What the frames of a layer were seen to need; zeros where too few frames say so."""
+
+    runs: int = 0
+    """How many runs had succeeded when it was learned."""
+    less: bool = False
+    """The layer's service allows less than the layer asks for."""
+    memory: KiB = KiB(0)
+    """What to reserve."""
+    memory_used: KiB = KiB(0)
+    """95 % of the frames used no more."""
+    memory_frames: int = 0
+    cores: CoreUnits = CoreUnits(0)
+    cores_used: CoreUnits = CoreUnits(0)
+    cores_frames: int = 0
+    cores_asked: CoreUnits = CoreUnits(0)
+    """What these frames ran with."""
+
+
+_NOTHING_LEARNED = Learned()
+
+
 @dataclass(slots=True)
 class Layer:
     """Frames that run the same command with the same needs."""
@@ -269,17 +291,26 @@ class Layer:
     runs: dict[int, str] = derived(dict)
     """Frame index to the id of the run that is not known to have ended."""
     reserved_cores: CoreUnits = derived(int)
-    learned_memory: KiB = volatile(KiB(0))
-    """What is reserved instead of `min_memory`, where that is less; 0 while nothing is learned."""
-    learned_from: int = volatile(0)
-    """How many runs had succeeded when it was learned."""
+    learned: Learned = volatile(_NOTHING_LEARNED)
     avoided_until_us: dict[int, int] = derived(dict)
     """Rows of hosts where a frame failed, and until when they are avoided; telemetry."""
 
     @property
     def reserved_memory(self) -> KiB:
-        """What the next frame gets: what the layer asks for, or what its frames were seen to need if that is more."""
-        return max(self.min_memory, self.learned_memory) if self.memory_optimizer else self.min_memory
+        """What the next frame gets: what the layer asks for, or what its frames were seen to need."""
+        learned = self.learned
+        if not learned.memory or not self.memory_optimizer:
+            return self.min_memory
+        return learned.memory if learned.less else max(self.min_memory, learned.memory)
+
+    @property
+    def cores_per_frame(self) -> CoreUnits:
+        """What the next frame gets: what the layer asks for, or what its frames were seen to keep busy."""
+        learned = self.learned
+        if not learned.cores or learned.cores_asked != self.min_cores or not self.threadable:
+            return self.min_cores
+        cores = min(learned.cores, self.max_cores) if self.max_cores > 0 else learned.cores
+        return cores if learned.less and learned.cores < self.min_cores else max(self.min_cores, cores)
 
     @property
     def complete(self) -> bool:

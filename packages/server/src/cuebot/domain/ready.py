@@ -44,8 +44,11 @@ class Demand:
     @classmethod
     def of(cls, job: Job, layer: Layer) -> Demand:
         """The demand of a layer's next frame."""
+        cores = layer.cores_per_frame
+        if 0 <= job.max_cores < cores:
+            cores = min(cores, max(layer.min_cores, job.max_cores))  # more than it asks for, where its job may have it
         return cls(
-            layer.min_cores,
+            CoreUnits(cores),
             layer.reserved_memory,
             layer.min_gpus,
             layer.min_gpu_memory,
@@ -73,6 +76,10 @@ class Entry(NamedTuple):
     job_id: str
 
 
+QueueKey = tuple[str, str, Demand]
+"""Show, group and demand."""
+
+
 @dataclass(slots=True, eq=False)
 class Queue:
     """Jobs of one group of one show with ready layers that demand the same, first to be booked first."""
@@ -81,6 +88,11 @@ class Queue:
     group_id: str
     demand: Demand
     entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def key(self) -> QueueKey:
+        """What no other queue has."""
+        return self.show_id, self.group_id, self.demand
 
 
 class Ready:

@@ -10,8 +10,8 @@ import numpy as np
 from cuebot.domain.commands import HostFacts, RunFacts
 from cuebot.domain.events import RunEnded
 from cuebot.domain.farm import Farm
-from cuebot.domain.host_table import JOBS_TO_QUARANTINE
-from cuebot.domain.learned_memory import learn_memory, worth_learning
+from cuebot.domain.host_table import JOBS_TO_QUARANTINE, Reservation
+from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState
 from cuebot.domain.units import MINUTE, Micros
@@ -86,7 +86,7 @@ def observe_no_answer(farm: Farm, run_id: str, now_us: int) -> None:
 
 
 def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
-    """Learn what memory frames need, and remember where frames fail.
+    """Learn what frames need, and remember where frames fail.
 
     A layer avoids a host where a frame of it failed, and a host that fails many jobs is quarantined. Only what the
     frame itself did counts, not that somebody killed it or that a host went away. While more than a quarter of all
@@ -95,7 +95,7 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
     host, layer = farm.hosts[event.host_id], farm.layers[event.layer_id]
     if event.exit_status == 0:
         layer.avoided_until_us.pop(host.row, None)
-        if worth_learning(layer) and learn_memory(layer, farm.hosts_table):
+        if worth_learning(layer) and learn(farm, layer):
             farm.requeue(farm.jobs[layer.job_id])
         if host.failed_jobs:
             host.failed_jobs, host.quarantined_until_us = (), Micros(0)
@@ -125,9 +125,9 @@ def _refresh(farm: Farm, host: Host) -> None:
         farm.hosts_table.refresh(host, farm.used_on(host))
 
 
-def observe_reservations(farm: Farm, reserved: dict[int, str]) -> None:
-    """Keep which hosts the last pass reserved for which layers, for `explain`."""
-    farm.hosts_table.reserved_for = reserved
+def observe_reservations(farm: Farm, reserved: dict[int, Reservation]) -> None:
+    """Keep which hosts the last pass reserved, for the next one and for `explain`."""
+    farm.hosts_table.reservations = reserved
 
 
 def observe_refusal(farm: Farm, host: Host, now_us: int) -> None:

@@ -17,6 +17,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
 from cuebot.domain.errors import Exhausted, FarmError
 from cuebot.domain.farm import Farm
+from cuebot.domain.learning import forget_where_changed
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.telemetry import (
@@ -173,6 +174,8 @@ class Core:
                 self._launch_is_over(event.run_id)
             elif isinstance(event, ev.KillRequested):
                 self._uncommitted_kills.update(event.run_ids)
+            elif isinstance(event, ev.Changed):
+                forget_where_changed(self.farm, event)
             if not isinstance(event, _NO_PLAN_AFTER):
                 self.plan_wanted = True
         self.counters.events += len(events)

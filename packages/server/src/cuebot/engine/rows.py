@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cuebot.domain.apply import hold_by, index_depend, index_job, index_layer, index_proc, index_thing, initial_frames
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.frames import COLUMNS, Frames, IndexArray
-from cuebot.domain.learned_memory import learn_memory, worth_learning
+from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import NOUNS, stored_fields, stored_values
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import Micros
@@ -120,7 +120,7 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
                 index_thing(farm, kind, thing)
     for layer_id in list(farm.ready):
         layer = farm.layers[layer_id]
-        if worth_learning(layer) and learn_memory(layer, farm.hosts_table):
+        if worth_learning(layer) and learn(farm, layer):
             farm.requeue(farm.jobs[layer.job_id])
     farm.dirty.frames.clear()
     return farm

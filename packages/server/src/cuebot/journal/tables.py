@@ -307,6 +307,7 @@ FRAME: Final = Table(
     _int("max_rss_kib"),
     Column("last_host", Integer, nullable=False),
     Column("last_cores", Integer, nullable=False),
+    Column("used_cores", Integer, nullable=False),
     Column("dispatch_order", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

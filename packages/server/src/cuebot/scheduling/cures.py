@@ -97,7 +97,7 @@ def _ask_less(layer: Layer, code: str, name: str, asked: str, targets: Units, no
 def less_memory(view: View, layer: Layer, needs: Demand) -> Cure:
     """Ask for what a host has idle, but not for less than frames of the layer were seen to use."""
     table, n = view.farm.hosts_table, view.farm.hosts_table.size
-    learned = layer.learned_memory if layer.memory_optimizer else 0
+    learned = layer.learned.memory if layer.memory_optimizer else 0
     least = max(MIN_MEMORY, layer.max_rss, learned)
     idle = table.idle_memory[:n]
     rounded = idle // TENTH * TENTH

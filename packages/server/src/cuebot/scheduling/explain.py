@@ -17,8 +17,8 @@ from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
-from cuebot.scheduling.cures import gib
 from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
+from cuebot.scheduling.learned_words import learned_words
 from cuebot.scheduling.obstacles import Obstacle, blocked_job, obstacles
 from cuebot.scheduling.outlook import Outlook, outlook, soonest_s
 from cuebot.scheduling.policy import Policy
@@ -201,11 +201,7 @@ def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
     broken = [f"{policy.name}: {why}" for policy in view.policies for why in policy.failures.values()]
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
-    if needs.memory > layer.min_memory:
-        asked, learned = gib(layer.min_memory), gib(needs.memory)
-        text = f"its frames needed more than the {asked} that it asks for, so that {learned} are reserved"
-        notes.append(Reason("MEMORY_LEARNED", 0, "", text, f"ask for {learned}, or switch its memory optimizer off"))
-    return notes
+    return notes + [Reason(code, 0, "", text, remedy) for code, text, remedy in learned_words(layer, needs)]
 
 
 def _turn(job: Job, ahead: Outlook) -> list[Reason]:

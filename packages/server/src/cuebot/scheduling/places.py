@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain.farm import Farm
-from cuebot.domain.host_table import Mask
-from cuebot.domain.nouns import Allocation
-from cuebot.domain.ready import Demand
+from cuebot.domain.host_table import Mask, Reservation
+from cuebot.domain.nouns import Allocation, Job
+from cuebot.domain.ready import Demand, Queue, QueueKey
 from cuebot.domain.units import CoreUnits
-from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable, within_room
+from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.policy import Policies
-from cuebot.scheduling.reservations import BACKFILL_TRIES, HOSTS_PER_RESERVATION, free_at_us, nearest
+from cuebot.scheduling.reservations import (
+    BACKFILL_TRIES,
+    HOSTS_TRIED,
+    free_at_us,
+    is_emptying,
+    most_emptying,
+    nearest,
+    wide,
+)
 
 Rows = npt.NDArray[np.int64]
 
@@ -23,6 +33,7 @@ class Idle:
 
     def __init__(self, farm: Farm, now_us: int) -> None:
         table, n = farm.hosts_table, farm.hosts_table.size
+        self._table = table
         self.hosts = table.cores[:n]
         """Core units of the whole host."""
         self.cores = table.idle_cores[:n].copy()
@@ -38,7 +49,7 @@ class Idle:
 
     def take(self, row: int, demand: Demand) -> CoreUnits:
         """A frame gets its place. Returns the core units that it takes."""
-        cores = int(self.hosts[row]) + demand.cores if demand.whole_host else demand.cores
+        cores = self.cores_of(row, demand)
         self.cores[row] -= cores
         if self._probing[row]:
             self.cores[row] = 0
@@ -46,7 +57,21 @@ class Idle:
         if demand.gpus or demand.gpu_memory:
             self.gpus[row] -= demand.gpus
             self.gpu_memory[row] -= demand.gpu_memory
-        return CoreUnits(cores)
+        return cores
+
+    def cores_of(self, row: int, demand: Demand) -> CoreUnits:
+        """What one frame takes on a host."""
+        return CoreUnits(int(self.hosts[row]) + demand.cores if demand.whole_host else demand.cores)
+
+    def fits_when_idle(self, row: int, demand: Demand) -> bool:
+        """A host has room for one frame while nothing else runs there."""
+        table = self._table
+        return bool(
+            0 < self.cores_of(row, demand) <= self.hosts[row]
+            and demand.memory <= table.memory[row]
+            and demand.gpus <= table.gpus[row]
+            and demand.gpu_memory <= table.gpu_memory[row]
+        )
 
     def fits(self, row: int, demand: Demand) -> bool:
         """A host has room for one frame."""
@@ -73,6 +98,15 @@ class Idle:
         return np.asarray(rows[fits])
 
 
+def suiting(farm: Farm, demand: Demand, kept: Mask | None, policies: Policies) -> Mask:
+    """Hosts that a demand may go to, whether they have room or not; `kept` are those kept for frames with GPUs."""
+    suits = open_mask(farm, demand)
+    if not demand.gpus and kept is not None:
+        suits = suits & ~kept
+    allowed = policies.allowed(demand)
+    return suits if allowed is None else suits & allowed
+
+
 class Places:
     """Hosts of one allocation for each demand, those with the fewest idle cores first.
 
@@ -87,13 +121,21 @@ class Places:
         policies: Policies,
         allocation: Allocation,
         kept: Mask | None,
+        reserved: dict[int, Reservation],
     ) -> None:
         """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
         self._farm, self._idle, self._licences, self._policies, self._kept = farm, idle, licences, policies, kept
         self._hosts = idle.bookable & allocation_mask(farm, allocation.id)
         self._rows = np.flatnonzero(self._hosts & idle.open)
-        self.reserved: dict[int, int | None] = {}
-        """Rows kept for wide frames, and when they are expected to be free."""
+        self.reserved = {row: kept_for for row, kept_for in reserved.items() if self._hosts[row]}
+        """Rows kept for wide frames."""
+        self._kept_for: dict[QueueKey, list[int]] = {}
+        """The same by queue."""
+        for row, kept_for in self.reserved.items():
+            self._kept_for.setdefault(kept_for.queue, []).append(row)
+        self._reserved_rows: Rows | None = None
+        """The rows, until another host is reserved."""
+        self._free_us: dict[int, int | None] = {}
         self._backfills: dict[Demand, int] = {}
         self._left: dict[Demand, list[int]] = {}
         """Rows that may still fit, best last."""
@@ -139,49 +181,106 @@ class Places:
                 return row
         return None
 
-    def reserve(self, demand: Demand, room: int, avoided: frozenset[int]) -> int | None:
-        """Keep a host free for a wide frame that fits nowhere else, and may take `room` core units at most.
+    def full(self) -> bool:
+        """No further host may be reserved."""
+        return sum(is_emptying(self._farm, row) for row in self.reserved) >= most_emptying(self._hosts)
 
-        Returns its row, if there is one.
+    def host_for(self, queue: Queue, job: Job, avoided: frozenset[int], now_us: int) -> int | None:
+        """The host that should be kept free for a wide frame that fits nowhere: its row, if there is one.
+
+        While as many are reserved as may be, it is one that is reserved for a job of lower priority of the same show.
         """
-        if len(self.reserved) >= max(1, int(self._hosts.sum()) // HOSTS_PER_RESERVATION):
-            return None
-        candidates = self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
-        candidates &= within_room(self._farm, demand, room)
-        candidates[[*self.reserved, *avoided]] = False
+        demand = queue.demand
+        candidates = self._could_take(demand) & wide(self._farm, demand)
+        if self.full():
+            rows = [row for row in self.reserved if candidates[row] and row not in avoided]
+            candidates = np.zeros(len(candidates), dtype=np.bool_)
+            candidates[[row for row in rows if self._outranks(row, job)]] = True
+        else:
+            candidates[[*self.reserved, *avoided]] = False
         if demand.limits:
             if self._licences.full(demand) is not None:
                 return None
             candidates &= self._licences.mask(demand)
-        row = nearest(self._farm, demand, candidates)
-        if row is not None:
-            self.reserved[row] = free_at_us(self._farm, row)
-        return row
+        return nearest(self._farm, self._idle, demand, candidates, now_us)
 
-    def may_backfill(self, demand: Demand) -> bool:
-        """Some reserved host has room for one frame now, and not too many jobs have tried."""
-        tries = self._backfills[demand] = self._backfills.get(demand, 0) + 1
-        return tries <= BACKFILL_TRIES and any(self._takes_early(row, demand) for row in self.reserved)
+    def least_cores(self, demand: Demand) -> int | None:
+        """The core units that one frame takes where it takes the fewest; None where it never has room."""
+        cores = self._idle.hosts[self._could_take(demand)]
+        if not len(cores):
+            return None
+        return int(cores.min()) + demand.cores if demand.whole_host else demand.cores
 
-    def backfill(self, demand: Demand, until_us: int, avoided: frozenset[int]) -> int | None:
-        """A reserved host with room for a frame that is over before the host is needed, and keeps off avoided rows."""
-        for row, free_us in self.reserved.items():
-            in_time = free_us is not None and until_us <= free_us
-            if in_time and row not in avoided and self._takes_early(row, demand):
+    def _could_take(self, demand: Demand) -> Mask:
+        return self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
+
+    def reserve(self, row: int, reservation: Reservation) -> None:
+        """Keep a host free."""
+        self.reserved[row] = reservation
+        self._reserved_rows = None
+        self._kept_for.setdefault(reservation.queue, []).append(row)
+
+    def kept_for(self, key: QueueKey) -> Sequence[int]:
+        """The rows that are kept for a queue."""
+        return self._kept_for.get(key, ())
+
+    def let_go(self, row: int) -> None:
+        """A host is not kept free any more; until the next pass nothing else looks at it."""
+        self._kept_for[self.reserved.pop(row).queue].remove(row)
+        self._reserved_rows = None
+
+    def may_start_early(self, queue: Queue, job: Job) -> bool:
+        """Some reserved host has room for one frame that may run there, and not too many jobs have tried."""
+        if self._with_room(self.kept_for(queue.key), queue.demand):
+            return True
+        rows = self._with_room(None, queue.demand)
+        if any(self._outranks(row, job) for row in rows):
+            return True
+        tries = self._backfills[queue.demand] = self._backfills.get(queue.demand, 0) + bool(rows)
+        return bool(rows) and tries <= BACKFILL_TRIES
+
+    def early(self, queue: Queue, job: Job, until_us: int | None, avoided: frozenset[int]) -> int | None:
+        """A reserved host for one frame of a queue.
+
+        One that is kept for the queue, or for a job of lower priority of the same show (being older is not enough), or
+        that is not needed before the frame is over (`until_us`, None where nobody knows).
+        """
+        for row in self._with_room(self.kept_for(queue.key), queue.demand):
+            if row not in avoided:
+                return row
+        for row in self._with_room(None, queue.demand):
+            in_time = until_us is not None and until_us <= (self._free_at_us(row) or 0)
+            if row not in avoided and (in_time or self._outranks(row, job)):
                 return row
         return None
 
-    def _takes_early(self, row: int, demand: Demand) -> bool:
-        full = demand.limits and self._licences.full(demand) is not None
-        open_there = not demand.whole_host and self._idle.open[row] and self._suits(demand)[row]
-        return bool(open_there and not full and self._has_room(row, demand))
+    def _outranks(self, row: int, job: Job) -> bool:
+        """A job has a higher priority than the one of the same show that a host is reserved for."""
+        other = self._farm.jobs[self._farm.layers[self.reserved[row].layer_id].job_id]
+        return other.show_id == job.show_id and job.priority > other.priority
+
+    def _free_at_us(self, row: int) -> int | None:
+        if row not in self._free_us:
+            self._free_us[row] = free_at_us(self._farm, row)
+        return self._free_us[row]
+
+    def _with_room(self, among: Sequence[int] | None, demand: Demand) -> list[int]:
+        """The first few reserved hosts, or of some of them, that have room for one frame now."""
+        if among is None:
+            if self._reserved_rows is None:
+                self._reserved_rows = np.fromiter(self.reserved, np.int64, len(self.reserved))
+            rows = self._reserved_rows
+        else:
+            rows = np.array(among, dtype=np.int64)
+        if len(rows):
+            rows = self._idle.fitting(rows[self._idle.open[rows]], demand)
+        if not len(rows) or (demand.limits and self._licences.full(demand) is not None):
+            return []
+        rows = rows[self._suits(demand)[rows]][:HOSTS_TRIED]
+        return [row for row in rows.tolist() if self._has_room(row, demand)]
 
     def _suits(self, demand: Demand) -> Mask:
-        suits = open_mask(self._farm, demand)
-        if not demand.gpus and self._kept is not None:
-            suits = suits & ~self._kept
-        allowed = self._policies.allowed(demand)
-        return suits if allowed is None else suits & allowed
+        return suiting(self._farm, demand, self._kept, self._policies)
 
     def _best_last(self, demand: Demand) -> list[int]:
         rows = self._idle.fitting(self._rows[self._suits(demand)[self._rows]], demand)

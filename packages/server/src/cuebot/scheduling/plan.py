@@ -16,15 +16,25 @@ from typing import Final
 
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_table import Reservation
 from cuebot.domain.nouns import Allocation, Group, Job, Layer
-from cuebot.domain.ready import Demand, Queue
-from cuebot.scheduling.eligibility import avoided_rows, below_minimum, gpu_room_under_cap, room_under_cap
+from cuebot.domain.ready import Demand, Queue, QueueKey
+from cuebot.scheduling.eligibility import (
+    allocation_mask,
+    avoided_rows,
+    below_minimum,
+    fits_when_idle,
+    gpu_room_under_cap,
+    may_book,
+    open_mask,
+    room_under_cap,
+)
 from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
-from cuebot.scheduling.places import Idle, Places
+from cuebot.scheduling.places import Idle, Places, suiting
 from cuebot.scheduling.policy import Policies, Policy
-from cuebot.scheduling.reservations import longest_us, waits_long
+from cuebot.scheduling.reservations import is_emptying, long_waiting, longest_us, most_emptying, waits_long
 from cuebot.scheduling.shares import Standing
 
 
@@ -34,22 +44,19 @@ class Plan:
 
     bookings: list[Booking]
     exhausted: bool
-    """The budget ended before the farm did, or hosts were kept free that may not need to be: plan again at once."""
-    reserved: dict[int, str] = field(default_factory=dict)
-    """Rows of the hosts that are kept free for wide frames, and the layers of those."""
+    """The budget ended before the farm did, or a host was let go: there may be more to book at once."""
+    reserved: dict[int, Reservation] = field(default_factory=dict)
+    """Hosts that are kept free for wide frames, by row."""
 
 
 def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) -> Plan:
     """Places for at most `budget` waiting frames, under the studio's policies."""
     if not farm.ready or budget <= 0:
-        return Plan([], exhausted=False)
+        return Plan([], exhausted=False, reserved=farm.hosts_table.reservations if farm.ready else {})
     work = _Pass(farm, now_us, budget, policies)
     for allocation in sorted(farm.allocations.values(), key=farm.allocation_name):
         work.fill(allocation)
-    # What was booked may have been what hosts were kept free for: only another pass gives those to others.
-    kept_free = bool(work.reserved) or work.kept is not None
-    exhausted = len(work.bookings) >= budget or (kept_free and bool(work.bookings))
-    return Plan(work.bookings, exhausted=exhausted, reserved=work.reserved)
+    return Plan(work.bookings, exhausted=work.exhausted, reserved=work.reserved)
 
 
 class _Pass:
@@ -63,7 +70,11 @@ class _Pass:
         self.policies = Policies(farm, policies, now_us)
         self.job_ranks = self.policies.job_ranks()
         self.kept = kept_for_gpus(farm, now_us, self.licences, self.policies)
-        self.reserved: dict[int, str] = {}
+        self.taken_of: dict[QueueKey, int] = {}
+        """Frames of a queue that this pass has booked."""
+        self.reserved = self._still_reserved()
+        self.let_go = False
+        """A reserved host has become free for others, or what is left of it."""
         self.job_room: dict[str, int] = {}
         self.group_room: dict[str, int] = {}
         self.group_booked: dict[str, int] = {}
@@ -72,19 +83,32 @@ class _Pass:
         self.taken: dict[str, int] = {}
         """Frames of a layer that this pass has booked: the first so many in its order."""
 
+    @property
+    def exhausted(self) -> bool:
+        """There may be more to book: the budget is spent, or what hosts were kept for has got a place elsewhere."""
+        if len(self.bookings) >= self.budget or self.let_go:
+            return True
+        spent = any(r.queue in self.taken_of or self.licences.full(r.demand) for r in self.reserved.values())
+        return bool(self.bookings) and (spent or self.kept is not None)
+
     def fill(self, allocation: Allocation) -> None:
         """Book what fits into one allocation, always for the show that is furthest under its share."""
         if len(self.bookings) >= self.budget:
             return
-        places = Places(self.farm, self.idle, self.licences, self.policies, allocation, self.kept)
+        places = Places(self.farm, self.idle, self.licences, self.policies, allocation, self.kept, self.reserved)
         if not places.any():
             return
-        shows = []
+        standings: dict[str, Standing] = {}
         for show_id in self.farm.ready.of_show:
             standing = Standing.of(self.farm, show_id, allocation, self.now_us)
             if standing is not None:
-                name = self.farm.shows[show_id].name
-                shows.append((standing.over, name, standing, self._show(show_id, standing, places)))
+                standings[show_id] = standing
+        for row, reservation in places.reserved.items():
+            standings[reservation.show_id].promise(self.idle.cores_of(row, reservation.demand))
+        shows = [
+            (standing.over, self.farm.shows[id].name, standing, self._show(id, standings, places))
+            for id, standing in standings.items()
+        ]
         heapq.heapify(shows)
         while shows:
             _, name, standing, bookings = shows[0]
@@ -99,41 +123,145 @@ class _Pass:
             if len(shows) > 1:
                 heapq.heapreplace(shows, (standing.over, name, standing, bookings))
 
-    def _show(self, show_id: str, standing: Standing, places: Places) -> Iterator[Booking]:
+    def _show(self, show_id: str, standings: dict[str, Standing], places: Places) -> Iterator[Booking]:
         """Bookings for a show, one at a time, until nothing of it fits."""
+        standing = standings[show_id]
 
         def may_fit(queue: Queue, job_id: str) -> bool:
             demand = queue.demand
-            if max(demand.cores, 1) > min(self._group_room(queue.group_id), standing.room):
+            room = min(self._group_room(queue.group_id), standing.room)
+            if places.reserved:
+                room += self._kept_cores(queue.key, places)
+            least = places.least_cores(demand) if demand.whole_host else demand.cores
+            if least is None:
                 return False
             if demand.gpus and demand.gpus > self._gpu_room(self.farm.groups[queue.group_id]):
                 return False
-            return places.fits(demand) or self._ahead_of_reservations(job_id, demand, places, standing.room)
+            if least <= room and (
+                places.fits(demand) or (places.reserved and places.may_start_early(queue, self.farm.jobs[job_id]))
+            ):
+                return True
+            self._reserve(queue, job_id, standings, places, _NONE)
+            return False
 
         for work in jobs_in_order(self.farm, show_id, may_fit, self._below_minimum, self.job_ranks):
-            yield from self._job(work, standing, places)
+            yield from self._job(work, standings, places)
 
-    def _ahead_of_reservations(self, job_id: str, demand: Demand, places: Places, room: int) -> bool:
-        """Nothing fits: whether reserved hosts may take something early. A wide frame gets a reservation here."""
-        if places.reserved and places.may_backfill(demand):
-            return True
-        self._reserve(self.farm.jobs[job_id], demand, places, room, _NONE)
+    # --- reservations ---------------------------------------------------------------------------------------------
+
+    def _still_reserved(self) -> dict[int, Reservation]:
+        """The reservations of the last pass that are still good for something.
+
+        Their hosts may be used, and frames of their queues wait and may run there.
+        """
+        farm, found = self.farm, {}
+        by_queue: dict[QueueKey, list[int]] = {}
+        for row, reservation in farm.hosts_table.reservations.items():
+            if self.idle.bookable[row]:
+                by_queue.setdefault(reservation.queue, []).append(row)
+        for (show_id, group_id, demand), rows in by_queue.items():
+            queue = farm.ready.of_show.get(show_id, {}).get((group_id, demand))
+            if queue is None or not may_book(farm.shows[show_id]) or self.licences.full(demand):
+                continue
+            frames, layer = long_waiting(farm, queue, len(rows), self.now_us)
+            if layer is None:
+                continue
+            suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
+            suits &= self.licences.mask(demand)
+            off = avoided_rows(farm, layer, demand, self.now_us, self.policies)
+            for row in [row for row in rows if suits[row] and row not in off][:frames]:
+                subscription_id = farm.subscription_of.get((show_id, farm.hosts_table.allocations[row]))
+                cores = self.idle.cores_of(row, demand)
+                if subscription_id is not None and self._could_start(
+                    queue, cores, farm.subscriptions[subscription_id].burst
+                ):
+                    found[row] = Reservation(show_id, group_id, demand, layer.id)
+        return self._not_too_many(found)
+
+    def _not_too_many(self, found: dict[int, Reservation]) -> dict[int, Reservation]:
+        """Without those, of hosts that have got more runs meanwhile, that are too many for their allocation."""
+        left: dict[str, int] = {}
+        for row in [row for row in found if is_emptying(self.farm, row)]:
+            id = self.farm.hosts_table.allocations[row]
+            if id not in left:
+                left[id] = most_emptying(self.idle.bookable & allocation_mask(self.farm, id))
+            left[id] -= 1
+            if left[id] < 0:
+                del found[row]
+        return found
+
+    def _reserve(
+        self, queue: Queue, job_id: str, standings: dict[str, Standing], places: Places, avoided: frozenset[int]
+    ) -> None:
+        """Keep a host free for the next frame of a queue, if that is wide, has waited long, and it is its turn."""
+        job = self.farm.jobs[job_id]
+        if not self._may_take_gpus(job, queue.demand):
+            return
+        layer = waits_long(self.farm, job_id, queue.demand, self.now_us)
+        if layer is None or self._waiting(queue, places) <= 0:
+            return
+        row = places.host_for(queue, job, avoided, self.now_us)
+        if row is None:
+            return
+        cores, standing = self.idle.cores_of(row, queue.demand), standings[queue.show_id]
+        if not self._could_start(queue, cores, standing.burst) or cores > self._job_room(job):
+            return
+        if self._wanted_by_others(row, queue.show_id, standings, places):
+            return
+        if row in places.reserved:
+            self._let_go(row, standing, places)
+        self.group_room[queue.group_id] = self._group_room(queue.group_id) - cores
+        self.reserved[row] = Reservation(*queue.key, layer.id)
+        places.reserve(row, self.reserved[row])
+        standing.promise(cores)
+
+    def _could_start(self, queue: Queue, cores: int, burst: int) -> bool:
+        """Neither a burst nor the maximum of the group is too small for a frame alone."""
+        group = self.farm.groups[queue.group_id]
+        return cores <= burst and not 0 <= group.max_cores < cores
+
+    def _kept_cores(self, key: QueueKey, places: Places) -> int:
+        """Core units that are promised to a queue."""
+        return sum(self.idle.cores_of(row, key[2]) for row in places.kept_for(key))
+
+    def _waiting(self, queue: Queue, places: Places) -> int:
+        """Frames of a queue that wait without a host that is reserved for them, counted no further than matters."""
+        taken = self.taken_of.get(queue.key, 0) + len(places.kept_for(queue.key))
+        return long_waiting(self.farm, queue, taken + 1, self.now_us)[0] - taken
+
+    def _wanted_by_others(self, row: int, show_id: str, standings: dict[str, Standing], places: Places) -> bool:
+        """A show that is further under its share could use a host, for frames that have none reserved yet."""
+        own = standings[show_id]
+        for other_id, other in standings.items():
+            if other.over >= own.over:
+                continue
+            for queue in self.farm.ready.of_show[other_id].values():
+                demand = queue.demand
+                if not self.idle.fits_when_idle(row, demand) or not open_mask(self.farm, demand)[row]:
+                    continue
+                if self.idle.cores_of(row, demand) > min(self._group_room(queue.group_id), other.room):
+                    continue
+                if not places.kept_for(queue.key) or self._waiting(queue, places) > 0:
+                    return True
         return False
 
-    def _reserve(self, job: Job, demand: Demand, places: Places, room: int, avoided: frozenset[int]) -> None:
-        """Keep a host free for a job's next frame, if that is wide and has waited long."""
-        if not self._may_take_gpus(job, demand):
-            return
-        waiting = waits_long(self.farm, job.id, demand, self.now_us)
-        room = min(room, self._job_room(job), self._group_room(job.group_id))
-        row = places.reserve(demand, room, avoided) if waiting is not None else None
-        if row is not None and waiting is not None:
-            self.reserved[row] = waiting.id
+    def _let_go(self, row: int, standing: Standing, places: Places) -> None:
+        """A host is not kept free for its show any more."""
+        reservation = places.reserved[row]
+        cores = self.idle.cores_of(row, reservation.demand)
+        self.group_room[reservation.group_id] = self._group_room(reservation.group_id) + cores
+        standing.promise(-cores)
+        places.let_go(row)
+        del self.reserved[row]
+        self.let_go = True
 
-    def _job(self, work: JobWork, standing: Standing, places: Places) -> Iterator[Booking]:
+    def _job(self, work: JobWork, standings: dict[str, Standing], places: Places) -> Iterator[Booking]:
         """Bookings for a job, in the dispatch order of its frames."""
-        job = work.job
-        room = min(self._job_room(job), self._group_room(job.group_id), standing.room)
+        job, standing = work.job, standings[work.job.show_id]
+        room = min(self._group_room(job.group_id), standing.room)
+        if places.reserved:
+            room += sum(self._kept_cores((job.show_id, job.group_id, demand), places) for _, demand in work.layers)
+        room = min(room, self._job_room(job))
         layers = [
             (layer, demand)
             for layer, demand in work.layers
@@ -153,17 +281,12 @@ class _Pass:
                 continue
             if work.for_minimum and not self._below_minimum(job.group_id):
                 return
-            room = min(self.job_room[job.id], self.group_room[job.group_id], standing.room)
-            row = None
-            if demand.cores <= room and self._may_take_gpus(job, demand):
-                row = places.best(demand, room, avoided.get(layer.id, _NONE))
-                longest = longest_us(layer) if row is None and places.reserved else None
-                if longest is not None:
-                    row = places.backfill(demand, self.now_us + longest, avoided.get(layer.id, _NONE))
+            row = self._place(layer, demand, standing, places, avoided.get(layer.id, _NONE))
             if row is None:
                 closed.add(layer.id)
                 if avoided.get(layer.id):
-                    self._reserve(job, demand, places, standing.room, avoided[layer.id])
+                    queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
+                    self._reserve(queue, job.id, standings, places, avoided[layer.id])
                 if len(closed) == len(layers):
                     return
                 continue
@@ -176,6 +299,38 @@ class _Pass:
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
             host_id = self.farm.hosts_table.ids[row]
             yield Booking(layer.id, index, host_id, cores, demand.memory, demand.gpus, demand.gpu_memory)
+
+    def _place(
+        self, layer: Layer, demand: Demand, standing: Standing, places: Places, avoided: frozenset[int]
+    ) -> int | None:
+        """The row of the host for one frame, if there is one."""
+        job = self.farm.jobs[layer.job_id]
+        if not self._may_take_gpus(job, demand):
+            return None
+        room = min(self.group_room[job.group_id], standing.room)
+        key = (job.show_id, job.group_id, demand)
+        if not places.reserved:
+            room = min(room, self.job_room[job.id])
+            row = places.best(demand, room, avoided) if demand.cores <= room else None
+            if row is not None:
+                self.taken_of[key] = self.taken_of.get(key, 0) + 1
+            return row
+        room = min(room + self._kept_cores(key, places), self.job_room[job.id])
+        if demand.cores > room:
+            return None
+        queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
+        row = places.best(demand, room, avoided)
+        if row is None:
+            longest = longest_us(layer)
+            row = places.early(queue, job, self.now_us + longest if longest is not None else None, avoided)
+        if row is None or self.idle.cores_of(row, demand) > room:
+            return None
+        self.taken_of[key] = self.taken_of.get(key, 0) + 1
+        if row in places.kept_for(key):
+            self._let_go(row, standing, places)
+        elif places.kept_for(key) and self._waiting(queue, places) < 0:
+            self._let_go(places.kept_for(key)[0], standing, places)
+        return row
 
     def _job_room(self, job: Job) -> int:
         room = self.job_room.get(job.id)
@@ -198,7 +353,12 @@ class _Pass:
     def _group_room(self, group_id: str) -> int:
         room = self.group_room.get(group_id)
         if room is None:
-            room = self.group_room[group_id] = room_under_cap(self.farm.groups[group_id])
+            promised = sum(
+                self.idle.cores_of(row, reservation.demand)
+                for row, reservation in self.reserved.items()
+                if reservation.group_id == group_id
+            )
+            room = self.group_room[group_id] = room_under_cap(self.farm.groups[group_id]) - promised
         return room
 
 

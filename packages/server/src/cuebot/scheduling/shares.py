@@ -16,7 +16,7 @@ from cuebot.scheduling.eligibility import may_book
 class Standing:
     """A show's place in an allocation as a pass goes on."""
 
-    __slots__ = ("_held", "over", "room", "size")
+    __slots__ = ("_held", "burst", "over", "room", "size")
 
     def __init__(self, subscription: Subscription, now_us: int) -> None:
         self.size = max(subscription.size, 1)
@@ -24,6 +24,7 @@ class Standing:
         self._held = subscription.reserved_cores + subscription.held_lately(now_us)
         self.over = self._held / self.size
         """The smallest books next."""
+        self.burst = subscription.burst
         self.room = subscription.burst - subscription.reserved_cores
         """Core units up to the burst."""
 
@@ -34,6 +35,10 @@ class Standing:
         if id is None or not may_book(farm.shows[show_id]):
             return None
         return cls(farm.subscriptions[id], now_us)
+
+    def promise(self, cores: int) -> None:
+        """Core units of a host are kept for the show, or with a negative number are not any more."""
+        self.book(cores)
 
     def book(self, cores: int) -> None:
         """A frame of the show got a place."""

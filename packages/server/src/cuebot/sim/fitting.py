@@ -88,7 +88,7 @@ class Fitting:
 
     def cores_taken(self, layer: Layer, host: Host) -> int:
         """Core units that a frame would take there; 0 or less where it cannot run."""
-        return layer.min_cores if layer.min_cores > 0 else host.cores + layer.min_cores
+        return layer.cores_per_frame if layer.min_cores > 0 else host.cores + layer.min_cores
 
     def why_never_there(self, layer: Layer, host: Host) -> str:
         """Why a frame of a layer could not run on a host on which nothing else runs."""

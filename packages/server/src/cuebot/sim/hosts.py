@@ -195,6 +195,7 @@ class SimHost(Machine):
             cause=process.cause,
             run_us=Micros(process.run_us),
             max_rss=KiB(process.memory),
+            cpu_us=Micros(process.run_us * 3 // 2),
         )
 
         def answered(_: object) -> None:

@@ -85,12 +85,26 @@ class _IdleHosts:
         reserved_for = self.farm.hosts_table.reserved_for.get(host.row, layer.id)
         if reserved_for != layer.id:
             return f"it is reserved for {self.farm.layers[reserved_for].name}"  # `reservations` has seen that it may be
+        if self.fitting.room(layer, host) - self._promised(layer, host) < self.fitting.cores_taken(layer, host):
+            return "its room under a cap is kept for what a host is reserved for"
         if not layer.min_gpus:
             idle_gpus = host.gpus - sum(run.gpus for run in self.fitting.runs_on(host))
             for other in self.ready:
                 if 0 < other.min_gpus <= idle_gpus and not self.fitting.why_not_when_idle(other, host):
                     return f"its GPUs are kept for {other.name}"
         return ""
+
+    def _promised(self, layer: Layer, host: Host) -> int:
+        """Core units that other frames of its group, or of its show in the allocation, will take on reserved hosts."""
+        farm, job = self.farm, self.farm.jobs[layer.job_id]
+        promised = 0
+        for row, layer_id in farm.hosts_table.reserved_for.items():
+            reserved, wide = farm.hosts[farm.hosts_table.ids[row]], farm.layers[layer_id]
+            other = farm.jobs[wide.job_id]
+            same_show = other.show_id == job.show_id and reserved.allocation_id == host.allocation_id
+            if other.group_id == job.group_id or same_show:
+                promised += self.fitting.cores_taken(wide, reserved)
+        return promised
 
     def reservations(self) -> None:
         """Raise Violation for a host that is kept free for nothing, or for too many of them."""
@@ -99,7 +113,9 @@ class _IdleHosts:
         for host in hosts:
             layer_id = self.farm.hosts_table.reserved_for.get(host.row)
             if layer_id is not None:
-                by_allocation[host.allocation_id] += 1
+                # One with a single run loses nothing by it; runs of this moment may be there in spite of it.
+                earlier = [run for run in self.fitting.runs_on(host) if run.booked_us < self.fitting.now_us]
+                by_allocation[host.allocation_id] += len(earlier) > 1
                 reason = self._why_not_reserved(self.farm.layers[layer_id], host)
                 if reason:
                     raise Violation(f"host {host.name} is reserved for {self.farm.layers[layer_id].name}: {reason}")
@@ -111,11 +127,11 @@ class _IdleHosts:
     def _why_not_reserved(self, layer: Layer, host: Host) -> str:
         fitting = self.fitting
         reason = fitting.why_not_ready(layer) or fitting.why_not_bookable(host)
-        reason = reason or fitting.why_not_when_idle(layer, host)
+        reason = reason or fitting.why_never_there(layer, host)
         if reason:
             return reason
         waiting = layer.frames.state == FrameState.WAITING
         if int(layer.frames.eligible_us[waiting].min()) > fitting.now_us - PATIENCE_US:
             return "its frames have not waited long"
-        wide = 2 * layer.min_cores > host.cores or 2 * layer.reserved_memory > host.memory
+        wide = 2 * layer.cores_per_frame > host.cores or 2 * layer.reserved_memory > host.memory
         return "" if wide or layer.min_cores <= 0 else "it takes less than half of the host"

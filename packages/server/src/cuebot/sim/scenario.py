@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from cuebot.domain.units import CoreUnits, KiB, Micros
 from cuebot.sim.scenario_actions import Action, scaled_cores
 from cuebot.sim.scenario_arrivals import Arrivals, scaled_count
 from cuebot.sim.scenario_times import Times
+
+WIDTHS: Final = {"up to 1/8": 1 / 8, "up to 1/4": 1 / 4, "up to 1/2": 1 / 2, "over 1/2": 1.0}
+"""Parts of a host that a frame takes, of its cores or of its memory, and the most of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,16 @@ class Scenario:
     jobs: tuple[JobKind, ...]
     actions: tuple[Action, ...]
     """What operators do."""
+
+    def width_of(self, layer: LayerPlan) -> str:
+        """How much of a host a frame of a layer takes, where that is the least: one of WIDTHS."""
+        parts = [
+            max(layer.cores / (100 * kind.cores) if layer.cores > 0 else 1.0, layer.memory / kind.memory)
+            for kind in self.hosts
+            if not layer.tags or {kind.allocation, *kind.tags} & set(layer.tags)
+        ]
+        least = min([part for part in parts if part <= 1], default=1.0)
+        return next(width for width, most in WIDTHS.items() if least <= most)
 
     @property
     def host_count(self) -> int:

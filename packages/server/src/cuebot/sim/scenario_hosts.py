@@ -25,6 +25,7 @@ class LayerLoad:
     show: str
     group: str
     priority: int
+    width: str
     plan: LayerPlan
     durations_us: MICROSECONDS
     failures_left: MICROSECONDS | None

@@ -106,6 +106,10 @@ class Measures:
     tallies: dict[str, Tally] = field(init=False)
     waits: dict[tuple[str, int], array[int]] = field(default_factory=dict)
     """From being ready to the first start of each frame, by show and priority."""
+    widths: dict[str, array[int]] = field(default_factory=dict)
+    """The same by how much of a host a frame takes."""
+    never_started: dict[str, int] = field(default_factory=dict)
+    """Frames that were ready and had never started when it was over, by the same."""
     jobs: dict[str, int] = field(default_factory=dict)
     """Jobs that were submitted, by kind."""
     makespans: dict[str, array[int]] = field(default_factory=dict)
@@ -133,8 +137,9 @@ class Measures:
             self.jobs[kind.name] = 0
             self.makespans[kind.name] = array("q")
 
-    def waited(self, show: str, priority: int, wait_us: int) -> None:
+    def waited(self, show: str, priority: int, width: str, wait_us: int) -> None:
         """A frame starts for the first time."""
+        self.widths.setdefault(width, array("q")).append(wait_us)
         key = (show, priority)
         if key not in self.waits:
             self.waits[key] = array("q")

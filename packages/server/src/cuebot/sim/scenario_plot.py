@@ -128,9 +128,10 @@ def _draw_waiting(axes: Axes, report: Report, colours: dict[str, str]) -> None:
 
 
 def _draw_waits(axes: Axes, report: Report, colours: dict[str, str]) -> None:
-    """Median to 95th percentile of the wait, for each show and for each priority."""
+    """Median to 95th percentile of the wait, for each show, each priority, and each part of a host."""
     rows: list[tuple[str, Any, str]] = [(name, show.waits, colours[name]) for name, show in report.shows.items()]
     rows += [(f"priority {priority}", waits, INK) for priority, waits in report.priorities.items()]
+    rows += [(f"{width} of a host", figures.waits, INK) for width, figures in report.widths.items()]
     for place, (_, waits, colour) in enumerate(rows):
         if not waits.frames:
             axes.text(SHORTEST_S, place, "nothing started", va="center", fontsize=8, color=FAINT)
@@ -148,7 +149,8 @@ def _draw_waits(axes: Axes, report: Report, colours: dict[str, str]) -> None:
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.axhline(len(report.shows) - 0.5, color=GRID, linewidth=1)
+    for end in (len(report.shows), len(report.shows) + len(report.priorities)):
+        axes.axhline(end - 0.5, color=GRID, linewidth=1)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.set_title("Wait for the first start (● median, | p95)", loc="left", fontsize=10)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cuebot.domain.units import HOUR, MINUTE, SECOND
-from cuebot.sim.scenario import Scenario
+from cuebot.sim.scenario import WIDTHS, Scenario
 from cuebot.sim.scenario_measures import LimitUse, Measures, Sample
 
 CORE_HOUR_UNITS = 100 * HOUR
@@ -43,6 +43,15 @@ class Waits:
     median_s: float
     p95_s: float
     longest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WidthFigures:
+    """Frames that take about the same part of a host."""
+
+    never_started: int
+    """Of those that were ready in the end."""
+    waits: Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +165,8 @@ class Report:
     runs: RunFigures
     shows: dict[str, ShowFigures]
     priorities: dict[int, Waits]
+    widths: dict[str, WidthFigures]
+    """By how much of a host a frame takes, of those that there are."""
     jobs: dict[str, JobFigures]
     limits: dict[str, LimitFigures]
     groups: tuple[GroupFigures, ...]
@@ -204,6 +215,7 @@ def make_report(measures: Measures, end_us: int) -> Report:
             priority: _waits(waits for (_, own), waits in measures.waits.items() if own == priority)
             for priority in sorted({priority for _, priority in measures.waits}, reverse=True)
         },
+        widths=_widths(measures),
         jobs={kind.name: _jobs(measures.jobs[kind.name], measures.makespans[kind.name]) for kind in scenario.jobs},
         limits={name: _limit(use, end_us, start_us) for name, use in measures.limits.items()},
         groups=_groups(measures, end_us),
@@ -238,6 +250,17 @@ def _intervals(measures: Measures) -> Iterable[Interval]:
             waiting_frames_by_show=sample.waiting,
         )
         before = sample
+
+
+def _widths(measures: Measures) -> dict[str, WidthFigures]:
+    there = [width for width in WIDTHS if width in measures.widths or width in measures.never_started]
+    return {
+        width: WidthFigures(
+            never_started=measures.never_started.get(width, 0),
+            waits=_waits(waits for own, waits in measures.widths.items() if own == width),
+        )
+        for width in there
+    }
 
 
 def _shows(measures: Measures, busy: dict[str, int]) -> dict[str, ShowFigures]:

@@ -78,6 +78,10 @@ class Rehearsal:
         if not self._over:
             clock.now_us = self.end_us
         self.measures.sample(clock.now_us, self._waiting())
+        for layer_id, load in self._loads.items():
+            waits = self.core.farm.layers[layer_id].frames.in_state(FrameState.WAITING)
+            never = self.measures.never_started
+            never[load.width] = never.get(load.width, 0) + sum(not load.started[index] for index in waits.tolist())
         return self.measures
 
     def _new_id(self) -> str:
@@ -202,6 +206,7 @@ class Rehearsal:
                 show=show,
                 group=kind.group,
                 priority=kind.priority,
+                width=self.scenario.width_of(plan),
                 plan=plan,
                 durations_us=plan.time.draw(luck, plan.frames),
                 failures_left=luck.geometric(1 - plan.failure_rate, plan.frames) - 1 if plan.failure_rate else None,
@@ -239,7 +244,7 @@ class Rehearsal:
         if not load.started[index]:
             load.started[index] = 1
             eligible_us = int(self.core.farm.layers[layer_id].frames.eligible_us[index])
-            self.measures.waited(load.show, load.priority, now_us - eligible_us)
+            self.measures.waited(load.show, load.priority, load.width, now_us - eligible_us)
         facts = c.RunFacts(order.run_id, order.frame_id, used, most, llu_s=now_us // SECOND)
         run = Run(order, load, index, now_us, work_us, exit_status, facts)
         host.runs[order.run_id] = run

@@ -26,6 +26,8 @@ def report_text(report: Report) -> str:
         "",
         *_priorities(report),
         "",
+        *_widths(report),
+        "",
         *_jobs(report),
         *_limits(report),
         *_groups(report),
@@ -134,6 +136,13 @@ def _shows(report: Report) -> list[str]:
 def _priorities(report: Report) -> list[str]:
     rows = [(str(priority), *_wait_cells(waits)) for priority, waits in report.priorities.items()]
     return table(("priority", *_WAIT_HEADS), rows)
+
+
+def _widths(report: Report) -> list[str]:
+    rows = [
+        (width, *_wait_cells(figures.waits), f"{figures.never_started:,}") for width, figures in report.widths.items()
+    ]
+    return table(("part of a host", *_WAIT_HEADS, "never started"), rows)
 
 
 _WAIT_HEADS: Final = ("frames", "wait median", "p95", "longest")

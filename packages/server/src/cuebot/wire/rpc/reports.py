@@ -142,6 +142,13 @@ def _run_facts(run: Any) -> c.RunFacts:
     )
 
 
+def _milliseconds(attributes: Any, name: str) -> Micros:
+    """A time that our agent tells; 0 where another one does not."""
+    text = attributes.get(name, "")
+    told = min(int(text), REPORTED_SECONDS_MAX * 1_000) if text.isdecimal() and len(text) < 16 else 0
+    return Micros(told * 1_000)
+
+
 def outcome(report: Any, host_name: str) -> c.ReportOutcome:
     """How a run ended on a host. An agent that is not ours gives no cause; what it means by its exit status does."""
     frame = report.frame
@@ -157,8 +164,9 @@ def outcome(report: Any, host_name: str) -> c.ReportOutcome:
         exit_status=report.exit_status,
         exit_signal=report.exit_signal,
         cause=cause,
-        run_us=duration_us(report.run_time),
+        run_us=_milliseconds(attributes, "cuefarm.run_ms") or duration_us(report.run_time),
         max_rss=kib(frame.max_rss),
         message=message[:_MESSAGE_CHARACTERS],
         nimby_locked=report.host.nimby_locked,
+        cpu_us=_milliseconds(attributes, "cuefarm.cpu_ms"),
     )
