@@ -34,6 +34,7 @@ from cuebot.engine.ports import Answer, Answered, Recorded
 from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
 from cuebot.sim.scenario_cli import run_scenario
+from cuebot.sim.scenario_report import smallest_show
 from cuebot.sim.scenario_shipped import load_scenario
 from cuebot.spec import parse_spec
 
@@ -99,10 +100,11 @@ class DurableFarm:
     def commit(self) -> None:
         """Make the open batch durable, and answer the launches that it lets go."""
         asyncio.run(self.journal.commit(self.core.take()))
-        _, orders = self.core.committed(self.now_us)
-        for _, runs in orders.launches:
-            for order in runs:
-                self.core.answered(order.run_id, Answer.TAKEN, "", self.now_us)
+        self.core.committed(self.now_us)
+        while self.core.has_launches():
+            for _, runs in self.core.launch(self.now_us).launches:
+                for order in runs:
+                    self.core.answered(order.run_id, Answer.TAKEN, "", self.now_us)
 
     def book(self) -> None:
         """Plan, book and commit, one after the other, until nothing fits."""
@@ -286,4 +288,11 @@ def saturated() -> Iterator[Figure]:
         f"100,000 cores while frames wait ({report.simulated_h:g} h simulated): busy", 100 * busy, "%", 97, True
     )
     yield Figure("... fairness between shows (Jain's index)", report.fairness or 0.0, "")
+    smallest = report.shows[smallest_show(report)]
+    yield Figure(
+        f"... smallest show ({smallest.share:.0%}, comes to a full farm): got of its share",
+        100 * (smallest.received or 0.0), "%", 90, True,
+    )  # fmt: skip
+    yield Figure("... behind its share at most", smallest.behind_s, "s", round(smallest.behind_bound_s, 1))
+    yield Figure("... until its first core", smallest.first_core_s, "s", round(smallest.behind_bound_s, 1))
     yield Figure("... simulated in", report.speed.wall_s, "s")

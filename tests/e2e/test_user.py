@@ -76,6 +76,36 @@ def test_pause_priority_explain(farm: FarmProcess) -> None:
     assert farm.wait_job(job).succeededFrames() == 3
 
 
+def test_limits(farm: FarmProcess) -> None:
+    """A limit made in Python holds a layer's frames back; raised, renamed and deleted in Python, it lets them run."""
+    opencue = farm.connect()
+    limit = opencue.api.createLimit("houdini", 0)
+    job = farm.launch("licensed", layer("sim", "true", "1-3", more="<limits><limit>houdini</limit></limits>"))
+    (sim,) = job.getLayers()
+    assert [held.name() for held in sim.getLimitDetails()] == sim.limits() == ["houdini"]
+    explained = farm.run("cueadmin", "-explain", job.name(), "sim", "2").stdout
+    assert "limit houdini allows 0 frames at once" in explained
+    assert "cheapest remedy: raise limit houdini from 0 to 1" in explained
+    limit.rename("hython")
+    limit.setMaxValue(2)
+    assert (limit.name(), limit.maxValue(), limit.limitType().name) == ("hython", 2, "FRAME")
+    assert farm.wait_job(job).succeededFrames() == 3
+    limit.setLimitType(opencue.wrappers.limit.Limit.LimitType.HOST)
+    found = opencue.api.findLimit("hython")
+    assert (found.id(), found.limitType().name, found.currentRunning()) == (limit.id(), "HOST", 0)
+    sim = opencue.api.getLayer(sim.id())  # waiting for the job has opened another channel
+    sim.dropLimit(found.id())
+    assert not sim.getLimitDetails()
+    sim.addLimit(found.id())
+    assert [held.name() for held in sim.getLimitDetails()] == ["hython"]
+    with pytest.raises(opencue.exception.CueException, match="always enforced"):
+        opencue.api.createLimit("soft", 3, enforcement=opencue.wrappers.limit.Limit.LimitEnforcement.ADVISORY)
+    opencue.api.deleteLimit("hython")
+    assert opencue.api.getLimits() == []
+    with pytest.raises(opencue.exception.EntityNotFoundException, match="hython"):
+        opencue.api.findLimit("hython")
+
+
 def test_failing_frame_and_retry(farm: FarmProcess, tmp_path: Path) -> None:
     """A frame that fails too often is dead with its exit status; once that is mended, `-retry` finishes the job."""
     gate = tmp_path / "gate"

@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63uefarm_proto/farm.proto\x12\ncuefarm.v1\",\n\x0e\x45xplainRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05layer\x18\x02 \x01(\t\"r\n\x0f\x45xplainResponse\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08job_name\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12,\n\x06layers\x18\x04 \x03(\x0b\x32\x1c.cuefarm.v1.LayerExplanation\"\xca\x01\n\x10LayerExplanation\x12\x10\n\x08layer_id\x18\x01 \x01(\t\x12\x12\n\nlayer_name\x18\x02 \x01(\t\x12\x16\n\x0ewaiting_frames\x18\x03 \x01(\x05\x12\x15\n\rdepend_frames\x18\x04 \x01(\x05\x12\x16\n\x0erunning_frames\x18\x05 \x01(\x05\x12\x13\n\x0b\x64\x65\x61\x64_frames\x18\x06 \x01(\x05\x12\x0f\n\x07summary\x18\x07 \x01(\t\x12#\n\x07reasons\x18\x08 \x03(\x0b\x32\x12.cuefarm.v1.Reason\"S\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x0e\n\x06\x63ounts\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t2S\n\rFarmInterface\x12\x42\n\x07\x45xplain\x12\x1a.cuefarm.v1.ExplainRequest\x1a\x1b.cuefarm.v1.ExplainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63uefarm_proto/farm.proto\x12\ncuefarm.v1\";\n\x0e\x45xplainRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05layer\x18\x02 \x01(\t\x12\r\n\x05\x66rame\x18\x03 \x01(\t\"\x9f\x01\n\x0f\x45xplainResponse\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08job_name\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12,\n\x06layers\x18\x04 \x03(\x0b\x32\x1c.cuefarm.v1.LayerExplanation\x12+\n\x05\x66rame\x18\x05 \x01(\x0b\x32\x1c.cuefarm.v1.FrameExplanation\"\xcf\x02\n\x10LayerExplanation\x12\x10\n\x08layer_id\x18\x01 \x01(\t\x12\x12\n\nlayer_name\x18\x02 \x01(\t\x12\x16\n\x0ewaiting_frames\x18\x03 \x01(\x05\x12\x15\n\rdepend_frames\x18\x04 \x01(\x05\x12\x16\n\x0erunning_frames\x18\x05 \x01(\x05\x12\x13\n\x0b\x64\x65\x61\x64_frames\x18\x06 \x01(\x05\x12\x0f\n\x07summary\x18\x07 \x01(\t\x12#\n\x07reasons\x18\x08 \x03(\x0b\x32\x12.cuefarm.v1.Reason\x12$\n\x08remedies\x18\t \x03(\x0b\x32\x12.cuefarm.v1.Remedy\x12 \n\x05\x61head\x18\n \x01(\x0b\x32\x11.cuefarm.v1.Ahead\x12\x11\n\thosts_now\x18\x0b \x01(\x05\x12\x18\n\x0bstarts_in_s\x18\x0c \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_starts_in_s\"\xc6\x01\n\x10\x46rameExplanation\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x12\n\nframe_name\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\x05\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0f\n\x07summary\x18\x05 \x01(\t\x12#\n\x07reasons\x18\x06 \x03(\x0b\x32\x12.cuefarm.v1.Reason\x12\r\n\x05place\x18\x07 \x01(\x05\x12\x18\n\x0bstarts_in_s\x18\x08 \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_starts_in_s\"S\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x0e\n\x06\x63ounts\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\"d\n\x06Remedy\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04\x63ost\x18\x02 \x01(\x01\x12\r\n\x05hosts\x18\x03 \x01(\x05\x12\x0e\n\x06\x66rames\x18\x04 \x01(\x05\x12\x1f\n\x05steps\x18\x05 \x03(\x0b\x32\x10.cuefarm.v1.Step\"F\n\x04Step\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x01(\t\x12\x11\n\targuments\x18\x04 \x01(\t\"\xb1\x01\n\x05\x41head\x12\x0c\n\x04jobs\x18\x01 \x01(\x05\x12\x13\n\x0b\x66or_minimum\x18\x02 \x01(\x05\x12\x0e\n\x06\x66rames\x18\x03 \x01(\x05\x12\x12\n\nown_frames\x18\x04 \x01(\x05\x12\r\n\x05shows\x18\x05 \x01(\x05\x12\x1d\n\x10passing_priority\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06wait_s\x18\x07 \x01(\x05H\x01\x88\x01\x01\x42\x13\n\x11_passing_priorityB\t\n\x07_wait_s2S\n\rFarmInterface\x12\x42\n\x07\x45xplain\x12\x1a.cuefarm.v1.ExplainRequest\x1a\x1b.cuefarm.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -21,13 +21,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cuefarm_proto.farm_pb2', _g
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_EXPLAINREQUEST']._serialized_start=40
-  _globals['_EXPLAINREQUEST']._serialized_end=84
-  _globals['_EXPLAINRESPONSE']._serialized_start=86
-  _globals['_EXPLAINRESPONSE']._serialized_end=200
-  _globals['_LAYEREXPLANATION']._serialized_start=203
-  _globals['_LAYEREXPLANATION']._serialized_end=405
-  _globals['_REASON']._serialized_start=407
-  _globals['_REASON']._serialized_end=490
-  _globals['_FARMINTERFACE']._serialized_start=492
-  _globals['_FARMINTERFACE']._serialized_end=575
+  _globals['_EXPLAINREQUEST']._serialized_end=99
+  _globals['_EXPLAINRESPONSE']._serialized_start=102
+  _globals['_EXPLAINRESPONSE']._serialized_end=261
+  _globals['_LAYEREXPLANATION']._serialized_start=264
+  _globals['_LAYEREXPLANATION']._serialized_end=599
+  _globals['_FRAMEEXPLANATION']._serialized_start=602
+  _globals['_FRAMEEXPLANATION']._serialized_end=800
+  _globals['_REASON']._serialized_start=802
+  _globals['_REASON']._serialized_end=885
+  _globals['_REMEDY']._serialized_start=887
+  _globals['_REMEDY']._serialized_end=987
+  _globals['_STEP']._serialized_start=989
+  _globals['_STEP']._serialized_end=1059
+  _globals['_AHEAD']._serialized_start=1062
+  _globals['_AHEAD']._serialized_end=1239
+  _globals['_FARMINTERFACE']._serialized_start=1241
+  _globals['_FARMINTERFACE']._serialized_end=1324
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ class FarmInterfaceServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Explain(self, request, context):
-        """Why do the frames of a job (or of one layer of it) wait?
+        """Why do the frames of a job (or of one layer, or one frame of it) wait?
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -5,7 +5,7 @@ Functions raise `opencue.exception.CueException` and its kinds. Names are exact;
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from opencue_proto import (
     comment_pb2,
@@ -27,6 +27,7 @@ from opencue_proto import (
 )
 
 from opencue import search, util
+from opencue.enums import LimitEnforcement, LimitType
 from opencue.rpc import call
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
@@ -36,6 +37,7 @@ from opencue.wrappers.group import Group
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
+from opencue.wrappers.limit import Limit
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.show import Show
@@ -50,6 +52,7 @@ __all__ = [
     "Host",
     "Job",
     "Layer",
+    "Limit",
     "Proc",
     "Service",
     "ServiceOverride",
@@ -61,12 +64,14 @@ __all__ = [
     "comment_pb2",
     "createAllocation",
     "createFacility",
+    "createLimit",
     "createService",
     "createShow",
     "criterion_pb2",
     "cue_pb2",
     "deleteAllocation",
     "deleteFacility",
+    "deleteLimit",
     "deleteShow",
     "department_pb2",
     "depend_pb2",
@@ -79,6 +84,7 @@ __all__ = [
     "findHost",
     "findJob",
     "findLayer",
+    "findLimit",
     "findShow",
     "findSubscription",
     "getActiveShows",
@@ -97,6 +103,7 @@ __all__ = [
     "getJobNames",
     "getJobs",
     "getLayer",
+    "getLimits",
     "getProcs",
     "getService",
     "getShows",
@@ -124,15 +131,11 @@ __all__ = [
 _NOT_OFFERED = {
     "departments": ("Department", "Task", "addDepartmentName", "getDepartmentNames", "removeDepartmentName"),
     "filters": ("Action", "Filter", "Matcher", "findFilter"),
-    "limits": (
-        "Limit",
+    "counts of limits from outside this farm": (
         "buildLimitReport",
         "clearLimitBindings",
-        "createLimit",
-        "findLimit",
         "getLimitBindings",
         "getLimitHolds",
-        "getLimits",
         "reportLimitUsage",
     ),
     "owners of hosts": ("Owner", "getOwner"),
@@ -189,12 +192,12 @@ def launchSpecAndWait(spec: str) -> list[Job]:
     return [Job(message) for message in call("job", "LaunchSpecAndWait", spec=spec).jobs.jobs]
 
 
-def explain(job: str, layer: Optional[str] = None) -> Any:
-    """Return why the frames of a job, or of one layer of it, wait: a cuefarm.v1 ExplainResponse.
+def explain(job: str, layer: Optional[str] = None, frame: Union[int, str, None] = None) -> Any:
+    """Return why the frames of a job, or of one layer or frame of it, wait: a cuefarm.v1 ExplainResponse.
 
-    Job and layer are named by name or id.
+    Job and layer are named by name or id, a frame by its number within a layer, its name or its id.
     """
-    return call("farm", "Explain", job=job, layer=layer or "")
+    return call("farm", "Explain", job=job, layer=layer or "", frame="" if frame is None else str(frame))
 
 
 # --- Layers and frames
@@ -375,6 +378,54 @@ def getSubscription(uniq: str) -> Subscription:
 def findSubscription(name: str) -> Subscription:
     """Return the subscription of a name, `facility.allocation.show`."""
     return Subscription.find(name)
+
+
+# --- Limits
+
+
+def createLimit(
+    name: str,
+    maxValue: int,
+    limitType: int = LimitType.FRAME,
+    enforcement: int = LimitEnforcement.ENFORCED,
+    softValue: int = -1,
+    exitStatus: int = 0,
+    delayMinutes: int = 0,
+    autoTag: bool = True,
+) -> Limit:
+    """Make a limit of so many frames at once, or of so many hosts (a LimitType).
+
+    A farm that offers no rules for failures refuses an exit status, a delay, and all but ENFORCED.
+    """
+    return Limit(
+        call(
+            "limit",
+            "Create",
+            name=name,
+            max_value=maxValue,
+            type=limitType,
+            enforcement=enforcement,
+            soft_value=softValue,
+            exit_status=exitStatus,
+            delay_minutes=delayMinutes,
+            auto_tag=autoTag,
+        ).limit
+    )
+
+
+def findLimit(name: str) -> Limit:
+    """Return the limit of a name."""
+    return Limit.find(name)
+
+
+def getLimits() -> list[Limit]:
+    """Return all limits, by name."""
+    return [Limit(message) for message in call("limit", "GetAll").limits]
+
+
+def deleteLimit(name: str) -> None:
+    """Remove a limit; layers keep its name, and nothing counts them by it."""
+    call("limit", "Delete", name=name)
 
 
 # --- Services and the server itself

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from opencue_proto import depend_pb2, host_pb2, job_pb2
+from opencue_proto import depend_pb2, host_pb2, job_pb2, limit_pb2
 
 
 def _fromProto(name: str, proto_enum: Any) -> Any:
@@ -28,3 +28,5 @@ ThreadMode = _fromProto("ThreadMode", host_pb2.ThreadMode)
 HostTagType = _fromProto("HostTagType", host_pb2.HostTagType)
 RedirectType = _fromProto("RedirectType", host_pb2.RedirectType)
 RunState = _fromProto("RunState", host_pb2.RunState)
+LimitType = _fromProto("LimitType", limit_pb2.LimitType)
+LimitEnforcement = _fromProto("LimitEnforcement", limit_pb2.LimitEnforcement)

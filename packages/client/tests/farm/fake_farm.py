@@ -37,6 +37,7 @@ OFFERED = {
     "HostInterface",
     "JobInterface",
     "LayerInterface",
+    "LimitInterface",
     "ProcInterface",
     "ServiceInterface",
     "ShowInterface",

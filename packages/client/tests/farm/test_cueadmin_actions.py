@@ -223,7 +223,7 @@ def test_one_bad_name_does_not_stop_the_others(farm, capsys):
         (["-lock"], "-hostmatch"),
         (["-lp", "-memory", "lots"], "not a range"),
         (["-booking", "demo", "maybe"], "neither on nor off"),
-        (["-explain", "a", "b", "c"], "-explain takes JOB [LAYER]"),
+        (["-explain", "a", "b", "c", "d"], "-explain takes JOB [LAYER] [FRAME]"),
         (["-rename-alloc", "general", "cloud.general"], "stays in its facility"),
         (["-unknown"], "-unknown"),
     ],
@@ -289,7 +289,7 @@ def test_the_server_flag_wins(farm, monkeypatch):
 def test_alone_it_prints_a_short_help(capsys):
     """`cueadmin` without arguments helps and returns 0."""
     assert main([]) == 0
-    assert "cueadmin -explain JOB [LAYER]" in capsys.readouterr().out
+    assert "cueadmin -explain JOB [LAYER] [FRAME]" in capsys.readouterr().out
 
 
 def test_a_bad_format_in_the_environment_is_a_usage_error(monkeypatch, capsys):
@@ -304,8 +304,16 @@ def an_explanation() -> farm_pb2.ExplainResponse:
     """Return an answer with one layer and two reasons."""
     tags = farm_pb2.Reason(code="TAGS", count=3, counts="hosts", text="no host has the tag gpu", remedy="Tag a host.")
     paused = farm_pb2.Reason(code="JOB_PAUSED", text="the job is paused")
+    step = farm_pb2.Step(code="UNLOCK", text="unlock h1", command="LockHost", arguments='{"host_id":"1","lock":0}')
     layer = farm_pb2.LayerExplanation(
-        layer_name="beauty", waiting_frames=8, running_frames=2, summary="8 frames wait.", reasons=[tags, paused]
+        layer_name="beauty",
+        waiting_frames=8,
+        running_frames=2,
+        summary="8 frames wait.",
+        reasons=[tags, paused],
+        remedies=[farm_pb2.Remedy(text="unlock h1", cost=0.5, hosts=1, frames=4, steps=[step])],
+        ahead=farm_pb2.Ahead(jobs=2, frames=7, wait_s=90),
+        starts_in_s=300,
     )
     return farm_pb2.ExplainResponse(job_name=JOB, summary="It waits for a host.", layers=[layer])
 
@@ -322,6 +330,8 @@ def test_explain_for_people(farm, capsys):
         "  - no host has the tag gpu (3 hosts)",
         "    Tag a host.",
         "  - the job is paused",
+        "  cheapest remedy: unlock h1 (4 frames could start)",
+        "  it should start in about 5 min",
     ]
 
 
@@ -333,8 +343,36 @@ def test_explain_for_scripts(farm, capsys):
     assert main(["-explain", JOB, "beauty", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["layers"][0]["reasons"][0]["code"] == "TAGS"
-    assert answer["layers"][0]["waiting_frames"] == 8
+    layer = answer["layers"][0]
+    assert layer["waiting_frames"] == 8
+    assert layer["remedies"][0]["steps"][0]["arguments"] == {"host_id": "1", "lock": 0}
+    assert (layer["ahead"]["jobs"], layer["ahead"]["wait_s"], layer["ahead"]["passing_priority"]) == (2, 90, None)
+    assert (layer["starts_in_s"], "frame" in answer) == (300, False)
     assert farm.only("FarmInterface.Explain").layer == "beauty"
+
+
+def test_explain_of_one_frame(farm, capsys):
+    """-explain JOB LAYER FRAME: what that frame waits for, and its layer's remedies."""
+    import json
+
+    farm.explanation = an_explanation()
+    farm.explanation.summary = "it waits"
+    behind = farm_pb2.Reason(code="BEHIND", count=3, counts="frames", text="3 frames of its layer come first")
+    farm.explanation.frame.MergeFrom(
+        farm_pb2.FrameExplanation(frame_name="0004-beauty", number=4, state="WAITING", reasons=[behind], place=3)
+    )
+    assert main(["-explain", JOB, "beauty", "4"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{JOB}: it waits",
+        "",
+        "0004-beauty  (waiting)",
+        "  - 3 frames of its layer come first (3 frames)",
+        "  cheapest remedy: unlock h1 (4 frames could start)",
+    ]
+    assert farm.only("FarmInterface.Explain").frame == "4"
+    assert main(["-explain", JOB, "beauty", "4", "--json"]) == 0
+    frame = json.loads(capsys.readouterr().out)["frame"]
+    assert (frame["state"], frame["place"], frame["starts_in_s"]) == ("WAITING", 3, None)
 
 
 def test_explain_of_an_unknown_job(farm, capsys):

@@ -54,8 +54,8 @@ def test_what_the_server_lacks_is_named(farm):
 
 def test_the_api_says_what_it_lacks():
     """A public name without a server behind it is absent, and asking for it says why."""
-    with pytest.raises(AttributeError, match="does not offer limits yet"):
-        opencue.api.getLimits()
+    with pytest.raises(AttributeError, match="does not offer departments yet"):
+        opencue.api.getDepartmentNames()
     assert not hasattr(opencue.api, "findFilter")
 
 

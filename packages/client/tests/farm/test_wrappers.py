@@ -8,7 +8,7 @@ import os
 import pytest
 from builders import GB, a_dead_frame, a_depend, a_frame, a_host, a_job, a_layer, a_show, a_subscription, an_allocation
 from fake_farm import NOW
-from opencue_proto import host_pb2, job_pb2, service_pb2
+from opencue_proto import host_pb2, job_pb2, limit_pb2, service_pb2
 
 import opencue
 from opencue.units import Megabytes
@@ -18,6 +18,7 @@ from opencue.wrappers.frame import Frame
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
 from opencue.wrappers.layer import Layer
+from opencue.wrappers.limit import Limit
 from opencue.wrappers.service import Service
 from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
@@ -254,8 +255,31 @@ def test_an_explanation_comes_as_the_servers_message(farm):
     assert farm.only("FarmInterface.Explain").layer == "beauty"
 
 
+def test_one_frame_is_explained_by_its_number(farm):
+    """api.explain takes a frame's number as a number, 0 too."""
+    farm.jobs["j"] = a_job("j")
+    opencue.api.explain("j", "beauty", 0)
+    assert farm.only("FarmInterface.Explain").frame == "0"
+
+
 def test_log_paths():
     """A job's folder, and a frame's file in it."""
     job = Job(a_job())
     assert opencue.util.logPath(job) == job.logDir()
     assert opencue.util.logPath(job, Frame(a_frame(7))) == f"{job.logDir()}/{job.name()}.0007-beauty.rqlog"
+
+
+def test_a_limit_is_made_with_its_type(farm):
+    """createLimit sends name, maximum and type, with the defaults of a limit that is simply enforced."""
+    opencue.api.createLimit("nuke", 20, Limit.LimitType.HOST)
+    sent = farm.only("LimitInterface.Create")
+    assert (sent.name, sent.max_value, sent.type, sent.enforcement, sent.soft_value) == ("nuke", 20, 1, 0, -1)
+
+
+def test_a_changed_limit_is_read_again(farm):
+    """setMaxValue names the limit by its name, and fetches by its id what the server has then."""
+    limit = Limit(limit_pb2.Limit(id="1", name="nuke", max_value=20))
+    assert (limit.name(), limit.maxValue(), limit.limitType().name) == ("nuke", 20, "FRAME")
+    limit.setMaxValue(25)
+    sent = farm.only("LimitInterface.SetMaxValue")
+    assert (sent.name, sent.max_value, farm.only("LimitInterface.Get").id) == ("nuke", 25, "1")

@@ -240,3 +240,33 @@ def test_a_removed_host_whose_allocation_is_gone_does_not_stop_a_restart() -> No
     farm.do(c.DropHost(host.id))
     farm.do(c.Delete("allocation", allocation))
     assert restarted(farm).farm.hosts[host.id].removed
+
+
+def test_the_launches_of_a_big_commit_come_a_few_at_a_time() -> None:
+    """What is durable is sent in slices, so that others are heard in between; every run is sent once."""
+    farm = SmallFarm(limits=Limits(launches_per_slice=2))
+    farm.host(cores=800)
+    farm.launch(job_spec("one", layer_spec("render", "1-5")))
+    farm.core.plan(farm.now_us)
+    farm.core.take()
+    farm.core.committed(farm.now_us)
+    slices = []
+    while farm.core.has_launches():
+        slices.append([order.run_id for _, orders in farm.core.launch(farm.now_us).launches for order in orders])
+    assert [len(runs) for runs in slices] == [2, 2, 1]
+    assert sorted(sum(slices, [])) == sorted(farm.farm.procs)
+
+
+def test_a_run_killed_before_its_slice_of_launches_is_never_sent() -> None:
+    """It is over without having been anywhere, and its frame is dead or waits, as the kill wanted."""
+    farm = SmallFarm(limits=Limits(launches_per_slice=1))
+    farm.host()
+    farm.launch(job_spec("one", layer_spec("render", "1-2")))
+    farm.core.plan(farm.now_us)
+    farm.core.take()
+    farm.core.committed(farm.now_us)
+    (sent,) = [order.run_id for _, orders in farm.core.launch(farm.now_us).launches for order in orders]
+    (waiting,) = set(farm.farm.procs) - {sent}
+    farm.core.execute(c.KillProcs((waiting,)), c.Envelope(), farm.now_us)
+    assert farm.core.launch(farm.now_us).launches == []
+    assert list(farm.farm.procs) == [sent]

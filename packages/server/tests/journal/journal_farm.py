@@ -114,10 +114,11 @@ class Mix:
 
     def release(self) -> None:
         """What was taken is durable: agents get their launches, and take every one at once."""
-        _, orders = self.core.committed(self.now_us)
-        for _, runs in orders.launches:
-            for run in runs:
-                self.core.answered(run.run_id, Answer.TAKEN, "", self.now_us)
+        self.core.committed(self.now_us)
+        while self.core.has_launches():
+            for _, runs in self.core.launch(self.now_us).launches:
+                for run in runs:
+                    self.core.answered(run.run_id, Answer.TAKEN, "", self.now_us)
 
     def until_batch(self) -> Batch:
         """Step until there is something to commit."""

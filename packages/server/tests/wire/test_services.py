@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -494,6 +495,35 @@ async def test_explain_says_why_a_job_waits(site: Any) -> None:
     assert (one.layers[0].waiting_frames, one.job_name) == (10, job.name)
     missing = site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.id, layer="nothing"))
     assert (await site.refused(missing))[0] == "NOT_FOUND"
+
+
+async def test_explain_of_a_frame_takes_its_number_its_name_or_its_id(site: Any) -> None:
+    """The third of ten frames waits behind two; one that is not there is refused, and a number without a layer too."""
+    job = await site.launch()
+    frame = (await site.frames_of(job))[2]
+    for layer_name, text in (("beauty", "3"), ("", "0003-beauty"), ("", frame.id)):
+        request = farm_pb2.ExplainRequest(job=job.name, layer=layer_name, frame=text)
+        reply = await site.farm_interface.Explain(request)
+        assert (reply.frame.frame_id, reply.frame.state, reply.frame.place) == (frame.id, "WAITING", 2)
+        assert reply.layers[0].layer_name == "beauty"
+    for layer_name, text in (("beauty", "11"), ("", "3"), ("", "0099-beauty"), ("", job.id)):
+        missing = site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.id, layer=layer_name, frame=text))
+        assert (await site.refused(missing))[0] == "NOT_FOUND"
+
+
+async def test_explain_names_remedies_with_the_command_that_carries_them_out(
+    site: Any, start_agent: Any, tools: Any
+) -> None:
+    """A paused job's remedy is a change of the job, as a command with arguments in JSON."""
+    await start_agent()
+    await tools.until(lambda: bool(site.farm.hosts_table.bookable.any()))
+    job = await site.launch(paused=True)
+    reply = await site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.name))
+    (remedy,) = reply.layers[0].remedies
+    (step,) = remedy.steps
+    assert (step.code, step.command, remedy.hosts, remedy.frames) == ("UNPAUSE", "Change", 1, 4)
+    assert json.loads(step.arguments) == {"kind": "job", "id": job.id, "changes": {"paused": False}}
+    assert reply.layers[0].HasField("ahead")
 
 
 async def test_the_server_counts_what_it_does(site: Any, start_agent: Any, tools: Any) -> None:

@@ -50,7 +50,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-la",), "", "allocations", "listing.list_allocations"),
         Command(("-lb",), "SHOW...", "subscriptions of shows", "listing.list_subscriptions"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
-        Command(("-explain",), "JOB [LAYER]", "why frames wait, and what would change it", "explain.explain"),
+        Command(("-explain",), "JOB [LAYER] [FRAME]", "why frames wait, and what would change it", "explain.explain"),
     ),
     "Jobs": (
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),

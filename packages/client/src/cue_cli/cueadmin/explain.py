@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from cue_cli.cueadmin.records import printJson
@@ -18,59 +19,127 @@ COUNTED = (
 
 
 def explain(session: Session, values: list[str]) -> None:
-    """Say why a job or one of its layers waits, with what would change it."""
-    job, layer = values[0], values[1] if len(values) > 1 else None
-    answer = _ask(job, layer)
+    """Say why a job, one of its layers or one frame waits, with what would change it."""
+    job, layer, frame = (*values, None, None)[:3]
+    answer = _ask(job, layer, frame)
     if session.options.json:
         printJson(explanationRecord(answer))
         return
     print(f"{answer.job_name}: {answer.summary}")
+    if frame:
+        _print_frame(answer)
+        return
     for entry in answer.layers:
         print()
         print(f"{entry.layer_name}  ({_frame_counts(entry)})")
         print(f"  {entry.summary}")
-        for reason in entry.reasons:
-            print(f"  - {reason.text}{_amount(reason)}")
-            if reason.remedy:
-                print(f"    {reason.remedy}")
+        _print_reasons(entry.reasons)
+        _print_outlook(entry)
 
 
-def _ask(job: str, layer: Any) -> Any:
+def _ask(job: Any, layer: Any, frame: Any) -> Any:
     try:
-        return api.explain(job, layer)
+        return api.explain(job, layer, frame)
     except EntityNotFoundException as error:
         kept = layer.lower().replace("-", "_") if layer else layer
         if kept != layer:
-            return _ask(job, kept)
+            return _ask(job, kept, frame)
         raise CommandError(f"{error.details()} `cueadmin -lj` lists pending jobs") from None
+
+
+def _print_frame(answer: Any) -> None:
+    found = answer.frame
+    print()
+    print(f"{found.frame_name}  ({found.state.lower()})")
+    _print_reasons(found.reasons)
+    if found.state == "WAITING":
+        for entry in answer.layers:
+            _print_outlook(entry, found)
+
+
+def _print_reasons(reasons: Any) -> None:
+    for reason in reasons:
+        print(f"  - {reason.text}{_amount(reason)}")
+        if reason.remedy:
+            print(f"    {reason.remedy}")
+
+
+def _print_outlook(entry: Any, timed: Any = None) -> None:
+    """Print the cheapest remedies of a layer, and when it or one frame of it starts."""
+    for place, remedy in enumerate(entry.remedies):
+        word = "cheapest remedy" if place == 0 else "or"
+        print(f"  {word}: {remedy.text} ({remedy.frames} frames could start)")
+    timed = timed or entry
+    if timed.HasField("starts_in_s") and timed.starts_in_s:
+        print(f"  it should start in about {_duration(timed.starts_in_s)}")
 
 
 def explanationRecord(answer: Any) -> dict[str, Any]:
     """Return an ExplainResponse as plain data."""
-    return {
+    record = {
         "job_id": answer.job_id,
         "job": answer.job_name,
         "summary": answer.summary,
-        "layers": [
-            {
-                "layer_id": entry.layer_id,
-                "layer": entry.layer_name,
-                **{field: getattr(entry, field) for field, _ in COUNTED},
-                "summary": entry.summary,
-                "reasons": [
-                    {
-                        "code": reason.code,
-                        "count": reason.count,
-                        "counts": reason.counts,
-                        "text": reason.text,
-                        "remedy": reason.remedy,
-                    }
-                    for reason in entry.reasons
-                ],
-            }
-            for entry in answer.layers
-        ],
+        "layers": [_layerRecord(entry) for entry in answer.layers],
     }
+    if answer.HasField("frame"):
+        record["frame"] = _frameRecord(answer.frame)
+    return record
+
+
+def _layerRecord(entry: Any) -> dict[str, Any]:
+    ahead = entry.ahead
+    return {
+        "layer_id": entry.layer_id,
+        "layer": entry.layer_name,
+        **{field: getattr(entry, field) for field, _ in COUNTED},
+        "summary": entry.summary,
+        "reasons": [_reasonRecord(reason) for reason in entry.reasons],
+        "remedies": [_remedyRecord(remedy) for remedy in entry.remedies],
+        "ahead": {
+            "jobs": ahead.jobs,
+            "for_minimum": ahead.for_minimum,
+            "frames": ahead.frames,
+            "own_frames": ahead.own_frames,
+            "shows": ahead.shows,
+            "passing_priority": _given(ahead, "passing_priority"),
+            "wait_s": _given(ahead, "wait_s"),
+        }
+        if entry.HasField("ahead")
+        else None,
+        "hosts_now": entry.hosts_now,
+        "starts_in_s": _given(entry, "starts_in_s"),
+    }
+
+
+def _frameRecord(frame: Any) -> dict[str, Any]:
+    return {
+        "frame_id": frame.frame_id,
+        "frame": frame.frame_name,
+        "number": frame.number,
+        "state": frame.state,
+        "summary": frame.summary,
+        "reasons": [_reasonRecord(reason) for reason in frame.reasons],
+        "place": frame.place,
+        "starts_in_s": _given(frame, "starts_in_s"),
+    }
+
+
+def _reasonRecord(reason: Any) -> dict[str, Any]:
+    return {field: getattr(reason, field) for field in ("code", "count", "counts", "text", "remedy")}
+
+
+def _remedyRecord(remedy: Any) -> dict[str, Any]:
+    steps = [
+        {"code": step.code, "text": step.text, "command": step.command, "arguments": json.loads(step.arguments or "{}")}
+        for step in remedy.steps
+    ]
+    fields = {field: getattr(remedy, field) for field in ("text", "cost", "hosts", "frames")}
+    return {**fields, "steps": steps}
+
+
+def _given(message: Any, field: str) -> Any:
+    return getattr(message, field) if message.HasField(field) else None
 
 
 def _frame_counts(entry: Any) -> str:
@@ -80,3 +149,7 @@ def _frame_counts(entry: Any) -> str:
 
 def _amount(reason: Any) -> str:
     return f" ({reason.count} {reason.counts})" if reason.counts else ""
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

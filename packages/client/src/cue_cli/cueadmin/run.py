@@ -19,7 +19,7 @@ cueadmin: look at the farm and run it.
   cueadmin -lj                     pending jobs
   cueadmin -lji [PART...]          pending jobs with cores, priority, dependencies
   cueadmin -lp, -lh, -ll           what runs, hosts, logs
-  cueadmin -explain JOB [LAYER]    why frames wait
+  cueadmin -explain JOB [LAYER] [FRAME]   why frames wait
   cueadmin -pause | -unpause | -kill | -retry JOB...
   cueadmin -priority JOB PRIORITY
 

@@ -14,6 +14,7 @@ from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
+from opencue.wrappers.limit import Limit
 from opencue.wrappers.service import Service
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Layer(Entity):
     def dropLimit(self, limit_id: str) -> None:
         """Take the layer out of a limit, named by its id."""
         self._call("DropLimit", limit_id=limit_id)
+
+    def getLimitDetails(self) -> list[Limit]:
+        """Return the limits that the layer counts against; a name without a limit is left out."""
+        return [Limit(message) for message in self._call("GetLimits").limits]
 
     def enableMemoryOptimizer(self, value: bool) -> None:
         """Let the farm lower the layer's memory reservation to what its frames use, or forbid that."""

@@ -188,6 +188,11 @@ def why_not_bookable(host: Host) -> str:
         return "HOST_" + host.state.name
     if host.lock is not LockState.OPEN:
         return "HOST_" + host.lock.name
+    return why_not_fit(host)
+
+
+def why_not_fit(host: Host) -> str:
+    """Why a host takes nothing although it is up and open, as a reason code; empty when nothing is wrong with it."""
     if not host.reported:
         return "HOST_NOT_HEARD"
     if host.free_memory < FREE_MEMORY_FLOOR:

@@ -6,6 +6,7 @@ The asyncio engine and the simulator drive the same Core. One batch is open at a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -35,7 +36,7 @@ from cuebot.engine.rows import take_dirty
 from cuebot.scheduling.plan import plan
 from cuebot.scheduling.policy import Policy
 
-SLICES_PER_BATCH: Final = 2
+SLICES_PER_BATCH: Final = 3
 
 SYSTEM = c.Envelope(actor="system", origin="engine")
 
@@ -119,6 +120,8 @@ class Core:
         self._authorize = authorize
         self._open = _Open()
         self._uncommitted_kills: set[str] = set()
+        self._to_launch: deque[str] = deque()
+        """Runs that are durable and were not sent to their agents yet."""
         self._closed: list[Ticket] = []
         self._closed_events: list[Recorded] = []
 
@@ -297,36 +300,42 @@ class Core:
         return batch
 
     def committed(self, now_us: int) -> tuple[list[Ticket], Orders]:
-        """The batch that was taken is durable: who is answered, and what agents are told."""
+        """The batch that was taken is durable: who is answered, and what agents are told besides launches."""
         self.counters.commits += 1
         tickets, events = self._closed, self._closed_events
         self._closed, self._closed_events = [], []
-        orders = Orders()
-        to_launch: list[Proc] = []
         kills: dict[str, list[Proc]] = {}
         for recorded in events:
             if isinstance(recorded.event, ev.RunsBooked):
-                for run_id in recorded.event.run_ids:
-                    proc = self.farm.procs.get(run_id)
-                    if proc is None:
-                        continue
-                    if proc.kill_message:
-                        self.execute(c.RefuseRun(run_id, "killed before it was launched"), SYSTEM, now_us)
-                    else:
-                        proc.sent_us = Micros(now_us)
-                        to_launch.append(proc)
+                self._to_launch.extend(recorded.event.run_ids)
             elif isinstance(recorded.event, ev.KillRequested):
                 self._uncommitted_kills.difference_update(recorded.event.run_ids)
                 for run_id in recorded.event.run_ids:
                     proc = self.farm.procs.get(run_id)
                     if proc is not None:
                         kills.setdefault(proc.host_id, []).append(proc)
+        return tickets, Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()])
+
+    def has_launches(self) -> bool:
+        """Runs are durable whose launches wait to be sent."""
+        return bool(self._to_launch)
+
+    def launch(self, now_us: int) -> Orders:
+        """The next launches: those of a whole batch at once would hold up the loop. Some may be killed by now."""
+        procs = []
+        for _ in range(min(self.limits.launches_per_slice, len(self._to_launch))):
+            proc = self.farm.procs.get(self._to_launch.popleft())
+            if proc is None:
+                continue
+            if proc.kill_message:
+                self.execute(c.RefuseRun(proc.id, "killed before it was launched"), SYSTEM, now_us)
+            else:
+                proc.sent_us = Micros(now_us)
+                procs.append(proc)
         launches: dict[str, list[RunOrder]] = {}
-        for proc, order in zip(to_launch, run_orders(self.farm, to_launch), strict=True):
+        for proc, order in zip(procs, run_orders(self.farm, procs), strict=True):
             launches.setdefault(proc.host_id, []).append(order)
-        orders.launches = [(address_of(self.farm.hosts[id]), runs) for id, runs in launches.items()]
-        orders.kills = [self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()]
-        return tickets, orders
+        return Orders(launches=[(address_of(self.farm.hosts[id]), runs) for id, runs in launches.items()])
 
     def _kills(self, host: Host, procs: list[Proc], now_us: int) -> tuple[Address, list[KillOrder]]:
         for proc in procs:

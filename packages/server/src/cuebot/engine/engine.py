@@ -1,4 +1,4 @@
-"""The engine's loop: one asyncio task each for committing, planning and sweeping, around one Core.
+"""The engine's loop: a task that commits, one for what is done meanwhile, and one that sweeps, around one Core.
 
 All of it runs on one event loop, so the Core needs no lock. Only the journal's commit leaves the loop, with copies.
 """
@@ -48,7 +48,7 @@ class Engine:
         self._journal = journal
         self._agents = agents
         self._work = asyncio.Event()
-        self._more_to_plan = asyncio.Event()
+        self._more_to_do = asyncio.Event()
         self._idle = asyncio.Event()
 
     @property
@@ -92,7 +92,7 @@ class Engine:
 
     async def run(self) -> None:
         """Work until cancelled. Raises JournalLost when the journal fails for too long, FarmUnsound after a bug."""
-        jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._schedule(), self._sweep()]
+        jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._meanwhile(), self._sweep()]
         try:
             async with asyncio.TaskGroup() as group:
                 for job in jobs:
@@ -105,8 +105,9 @@ class Engine:
             raise lost.exceptions[0] from None
 
     async def settled(self) -> None:
-        """Return when nothing waits to be committed."""
-        while self.core.has_batch() or self.core.plan_wanted or not self._idle.is_set():
+        """Return when nothing waits to be committed or launched."""
+        core = self.core
+        while core.has_batch() or core.plan_wanted or core.has_launches() or not self._idle.is_set():
             self._wake()
             await asyncio.sleep(0.01)
 
@@ -138,6 +139,8 @@ class Engine:
                 for ticket in tickets:
                     ticket.done(ticket.reply)
                 self._give(orders)
+                if self.core.has_launches():
+                    self._more_to_do.set()
                 for watcher in self.watchers:
                     watcher(batch.events)
                 self._wake()
@@ -178,15 +181,22 @@ class Engine:
             return False
         booked = self.core.plan(self.now_us())
         if self.core.plan_wanted:  # the budget ended before the farm did
-            self._more_to_plan.set()
+            self._more_to_do.set()
         return booked > 0
 
-    async def _schedule(self) -> None:
-        """Go on with a plan that one slice did not finish, while its first slices are being committed."""
+    async def _meanwhile(self) -> None:
+        """While a batch is being committed: launch what the last one booked, then go on with the plan.
+
+        A few launches or one slice at a time, so that others are heard in between.
+        """
         while True:
-            await self._more_to_plan.wait()
-            self._more_to_plan.clear()
+            await self._more_to_do.wait()
+            self._more_to_do.clear()
             await asyncio.sleep(0)
+            while self.core.has_launches():
+                self._give(self.core.launch(self.now_us()))
+                self._wake()
+                await asyncio.sleep(0)
             if self.stalled_since is None:
                 self._plan_slice()
                 self._wake()

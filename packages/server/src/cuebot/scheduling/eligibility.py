@@ -24,22 +24,21 @@ class Allowing(Protocol):
         """The hosts that they let a frame use; None where they say nothing."""
 
 
-def job_reason(farm: Farm, job: Job) -> str:
-    """Why nothing of a job may be booked at all, as a reason code; empty when it may."""
+def job_reasons(farm: Farm, job: Job) -> list[str]:
+    """Everything for which nothing of a job may be booked at all, as reason codes."""
     if job.state is not JobState.PENDING:
-        return "JOB_" + job.state.name
-    if job.paused:
-        return "JOB_PAUSED"
-    return show_reason(farm.shows[job.show_id])
+        return ["JOB_" + job.state.name]
+    return (["JOB_PAUSED"] if job.paused else []) + show_reasons(farm.shows[job.show_id])
 
 
-def show_reason(show: Show) -> str:
-    """Why nothing of a show may be booked at all, as a reason code; empty when it may."""
-    if not show.active:
-        return "SHOW_INACTIVE"
-    if not show.booking_enabled:
-        return "SHOW_BOOKING_OFF"
-    return ""
+def show_reasons(show: Show) -> list[str]:
+    """Everything for which nothing of a show may be booked at all, as reason codes."""
+    return ([] if show.active else ["SHOW_INACTIVE"]) + ([] if show.booking_enabled else ["SHOW_BOOKING_OFF"])
+
+
+def may_book(show: Show) -> bool:
+    """Something of a show may be booked."""
+    return show.active and show.booking_enabled
 
 
 def room_under_caps(farm: Farm, job: Job) -> tuple[int, str]:
@@ -57,6 +56,11 @@ def room_under_caps(farm: Farm, job: Job) -> tuple[int, str]:
 def room_under_cap(holder: Job | Group) -> int:
     """Core units that may still be booked under one maximum."""
     return holder.max_cores - holder.reserved_cores if holder.max_cores >= 0 else NO_CAP
+
+
+def below_minimum(group: Group, booked: int = 0) -> bool:
+    """A group holds less than its minimum of cores, counting core units that a pass has booked for it so far."""
+    return group.reserved_cores + booked < group.min_cores
 
 
 def gpu_room_under_cap(holder: Job | Group) -> int:

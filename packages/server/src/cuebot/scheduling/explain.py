@@ -1,8 +1,11 @@
-"""Why frames wait: typed reasons with counts, from the same filters that the plan uses."""
+"""Why frames wait: typed reasons with counts, what is ahead, the cheapest remedy, and when it may start.
+
+Reasons come from the filters that the plan uses (`obstacles`), and what is ahead from the plan's order (`outlook`). Who
+asks about many layers of one moment shares a `View` between them.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,31 +13,17 @@ import numpy as np
 
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
-from cuebot.domain.host_table import why_not_bookable
-from cuebot.domain.nouns import Depend, Job, Layer, Limit
+from cuebot.domain.host_table import Mask
+from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
-from cuebot.domain.units import cores_from_units
-from cuebot.scheduling.eligibility import (
-    allocation_mask,
-    avoided_rows,
-    burst_room,
-    facility_mask,
-    fits_now,
-    fits_when_idle,
-    gpu_room_under_cap,
-    job_reason,
-    os_mask,
-    room_under_caps,
-    tag_mask,
-)
-from cuebot.scheduling.gpus import kept_for_gpus
+from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.learned_words import learned_words
-from cuebot.scheduling.licences import Licences
-from cuebot.scheduling.outlook import outlook
-from cuebot.scheduling.policy import Policies, Policy
-
-_GIB = 1_048_576
+from cuebot.scheduling.obstacles import Obstacle, blocked_job, obstacles
+from cuebot.scheduling.outlook import Outlook, outlook, soonest_s
+from cuebot.scheduling.policy import Policy
+from cuebot.scheduling.remedies import Remedy, remedies
+from cuebot.scheduling.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +45,46 @@ class Explanation:
     layer_id: str
     summary: str
     reasons: tuple[Reason, ...]
+    remedies: tuple[Remedy, ...] = ()
+    """What would let frames start at once, the cheapest first; empty where nothing would but time."""
+    ahead: Outlook | None = None
+    """What comes first in the order; None where no frame of the layer waits for a host."""
+    hosts: int = 0
+    """Hosts that have room for a frame now, and nothing in the way."""
+    starts_in_s: int | None = None
+    """About how long until the next frame starts, as things are; None where nothing can be said."""
 
 
-def explain_layer(farm: Farm, layer: Layer, now_us: int, policies: Sequence[Policy] = ()) -> Explanation:
+def explain_layer(
+    farm: Farm, layer: Layer, now_us: int, policies: Sequence[Policy] = (), view: View | None = None
+) -> Explanation:
     """Why the frames of a layer that are not done do not run."""
     job = farm.jobs[layer.job_id]
-    counts = layer.counts
+    view = view or View(farm, now_us, policies)
+    dead = layer.counts[FrameState.DEAD]
     reasons: list[Reason] = []
-    if counts[FrameState.DEAD]:
-        reasons.append(
-            Reason(
-                "FRAMES_DEAD",
-                counts[FrameState.DEAD],
-                "frames",
-                f"{counts[FrameState.DEAD]} frames failed too often and are dead",
-                f"read a log (`cueadmin -ll -job {job.name}`), then `cueadmin -retry {job.name}`",
-            )
-        )
+    if dead:
+        text = f"{dead} frames failed too often and are dead"
+        remedy = f"read a log (`cueadmin -ll -job {job.name}`), then `cueadmin -retry {job.name}`"
+        reasons.append(Reason("FRAMES_DEAD", dead, "frames", text, remedy))
     reasons += _depend_reasons(farm, job, layer)
-    if counts[FrameState.WAITING]:
-        reasons += _waiting_reasons(farm, job, layer, now_us, policies)
-    return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))
+    if not layer.counts[FrameState.WAITING]:
+        return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))
+    waiting = _explain_waiting(view, job, layer)
+    reasons += waiting.reasons
+    return Explanation(
+        layer.id, _summary(layer, reasons), tuple(reasons), waiting.remedies, waiting.ahead, waiting.hosts,
+        waiting.starts_in_s,
+    )  # fmt: skip
 
 
 def explain_job(farm: Farm, job: Job, now_us: int, policies: Sequence[Policy] = ()) -> tuple[str, list[Explanation]]:
     """A sentence on the job, and why each layer waits."""
-    explanations = [explain_layer(farm, layer, now_us, policies) for layer in farm.layers_of(job)]
-    blocked = job_reason(farm, job)
+    view = View(farm, now_us, policies)
+    explanations = [explain_layer(farm, layer, now_us, view=view) for layer in farm.layers_of(job)]
+    blocked = job_reasons(farm, job)
     if blocked:
-        return _blocked(farm, job, blocked).text, explanations
+        return blocked_job(view, job, blocked[0]).text, explanations
     done = job.counts[FrameState.SUCCEEDED] + job.counts[FrameState.EATEN]
     return (
         f"{done} of {sum(job.counts)} frames done, {job.counts[FrameState.RUNNING]} running,"
@@ -114,191 +114,117 @@ def _depend_reasons(farm: Farm, job: Job, layer: Layer) -> list[Reason]:
 
 
 def _depend_reason(farm: Farm, depend: Depend, layer: Layer) -> Reason:
-    on_job = farm.jobs[depend.on_job]
-    what = "" if depend.internal else f"job {on_job.name}"
-    if depend.on_layer:
-        on_layer = farm.layers[depend.on_layer]
-        what = f"layer {on_layer.name}" + (f" of {what}" if what else "")
-        if depend.on_frame is not None:
-            what = f"frame {farm.frame_name(on_layer, depend.on_frame)}" + (
-                "" if depend.internal else f" of {on_job.name}"
-            )
-        dead = on_layer.counts[FrameState.DEAD]
-    else:
-        dead = on_job.counts[FrameState.DEAD]
+    on = farm.layers[depend.on_layer] if depend.on_layer else farm.jobs[depend.on_job]
+    dead = on.counts[FrameState.DEAD]
     held = layer.counts[FrameState.DEPEND]
     if SHAPES[depend.type].pairs:
         held = min(held, int((~done_of(farm, depend)).sum()))
     remedy = f"{dead} frames are dead there: retry or eat them" if dead else ""
-    return Reason("DEPEND_" + depend.type.name, held, "frames", f"{held} frames wait for {what}", remedy)
+    text = f"{held} frames wait for {waited_for(farm, depend)}"
+    return Reason("DEPEND_" + depend.type.name, held, "frames", text, remedy)
 
 
-def _waiting_reasons(farm: Farm, job: Job, layer: Layer, now_us: int, policies: Sequence[Policy]) -> list[Reason]:
-    blocked = job_reason(farm, job)
-    if blocked:
-        return [_blocked(farm, job, blocked)]
-    if layer.start_after_us > now_us:
-        seconds = (layer.start_after_us - now_us) // 1_000_000
-        return [Reason("START_AFTER", 0, "", f"it may not start for another {seconds} s", layer.start_after_reason)]
-    needs = Demand.of(job, layer)
-    room, cap = room_under_caps(farm, job)
-    if not needs.whole_host and needs.cores > room:
-        whose = "job" if cap == "JOB_MAX_CORES" else "group"
-        most = job.max_cores if whose == "job" else farm.groups[job.group_id].max_cores
-        most_cores, taken = cores_from_units(most), cores_from_units(most - room)
-        return [
-            Reason(
-                cap,
-                0,
-                "",
-                f"the {whose} may use {most_cores:g} cores, and {taken:g} are taken",
-                f"`cueadmin -set-max-cores {job.name} CORES`" if whose == "job" else "raise the group's maximum",
-            )
-        ]
-    for whose, holder in (("job", job), ("group", farm.groups[job.group_id])):
-        if needs.gpus and needs.gpus > gpu_room_under_cap(holder):
-            text = f"the {whose} may use {holder.max_gpus} GPUs, and {holder.reserved_gpus} are taken"
-            return [Reason(f"{whose.upper()}_MAX_GPUS", 0, "", text, f"raise the {whose}'s maximum of GPUs")]
-    limit = Licences(farm).full(needs)
-    if limit is not None:
-        return [_limit_reason(farm, limit)]
-    return _host_reasons(farm, job, layer, needs, now_us, policies)
+def waited_for(farm: Farm, depend: Depend) -> str:
+    """What a depend waits for, in words."""
+    job = "" if depend.internal else f"job {farm.jobs[depend.on_job].name}"
+    if not depend.on_layer:
+        return job
+    layer = farm.layers[depend.on_layer]
+    if depend.on_frame is None:
+        return f"layer {layer.name}" + (f" of {job}" if job else "")
+    name = f"frame {farm.frame_name(layer, depend.on_frame)}"
+    return name if depend.internal else f"{name} of {farm.jobs[depend.on_job].name}"
 
 
-def _limit_reason(farm: Farm, limit: Limit) -> Reason:
-    use = farm.limit_use.of(limit.name)
-    count, what = (len(use.by_host), "hosts") if limit.per_host else (use.frames, "frames")
-    text = f"limit {limit.name} allows {limit.max_value} {what} at once, and {count} use it"
-    return Reason("LIMIT", count, what, text, "raise the limit's maximum, or wait until one ends")
-
-
-def _host_reasons(
-    farm: Farm, job: Job, layer: Layer, needs: Demand, now_us: int, policies: Sequence[Policy]
-) -> list[Reason]:
-    """Each host is counted once, under the first constraint that rules it out."""
+def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
+    """Why the frames of a layer that wait for nothing but a host do not start."""
+    farm, needs = view.farm, Demand.of(job, layer)
     table, n = farm.hosts_table, farm.hosts_table.size
-    left = table.present[:n].copy()
-    hosts = int(left.sum())
+    gates, ruling = obstacles(view, job, layer, needs)
+    hosts, reasons, left = _count_hosts(view, ruling)
+    ahead = outlook(view, job, layer, needs)
+    found = remedies(view, job, layer, needs, gates, ruling) if gates or not left.any() else ()
+    if gates:
+        told = [Reason(gate.code, gate.count, gate.counts, gate.text, gate.hint) for gate in gates]
+        return Explanation(layer.id, "", tuple(told), found, ahead, 0, _when_it_may(view, layer, gates))
     if not hosts:
-        return [Reason("NO_HOSTS", 0, "hosts", "this farm has no hosts", "start an agent: `rqd --server HOST:PORT`")]
-    show = farm.shows[job.show_id]
-    reasons: list[Reason] = []
-
-    def rule_out(code: str, passes: np.ndarray[tuple[int], np.dtype[np.bool_]], text: str, remedy: str = "") -> None:
-        nonlocal left
-        ruled_out = int((left & ~passes).sum())
-        if ruled_out:
-            reasons.append(Reason(code, ruled_out, "hosts", text, remedy))
-        left = left & passes
-
-    facility = farm.facilities[job.facility_id].name
-    rule_out("FACILITY", facility_mask(farm, job.facility_id), f"are not in the facility {facility}")
-    rule_out("OS", os_mask(farm, job.os), f"do not run {job.os}")
-    tags = " | ".join(layer.tags)
-    rule_out("TAGS", tag_mask(farm, needs), f"have none of the tags {tags}", "give a host a tag, or change the layer's")
-    subscribed = np.zeros(n, dtype=np.bool_)
-    within_burst = np.zeros(n, dtype=np.bool_)
-    for allocation in farm.allocations.values():
-        burst = burst_room(farm, job.show_id, allocation)
-        mask = allocation_mask(farm, allocation.id)
-        if burst is not None:
-            subscribed |= mask
-            if burst >= max(needs.cores, 1):
-                within_burst |= mask
-    rule_out(
-        "NO_SUBSCRIPTION",
-        subscribed,
-        f"are in allocations that show {show.name} has no subscription to",
-        f"`cueadmin -create-sub {show.name} ALLOCATION SIZE BURST`",
-    )
-    rule_out(
-        "BURST", within_burst, f"are in allocations where show {show.name} is at its burst", "raise it with -burst"
-    )
-    unusable = np.flatnonzero(left & ~table.bookable[:n]).tolist()
-    for code, count in Counter(why_not_bookable(farm.hosts[table.ids[row]]) for row in unusable).most_common():
-        reasons.append(Reason(code, count, "hosts", _HOST_TEXTS.get(code, code.lower())))
-    left &= table.bookable[:n]
-    quarantine = "are in quarantine: frames of several jobs failed there in a row"
-    rule_out("QUARANTINED", table.quarantined_until_us[:n] <= now_us, quarantine, "look at the host's failures")
-    rule_out("HOST_REFUSES", table.refused_until_us[:n] <= now_us, "refused a launch and are left alone for a while")
-    rules = Policies(farm, policies, now_us)
-    allowed = rules.allowed(needs)
-    if allowed is not None:
-        rule_out("POLICY", allowed, f"are ruled out by policy ({', '.join(policy.name for policy in policies)})")
-    off = np.ones(n, dtype=np.bool_)
-    off[list(avoided_rows(farm, layer, needs, now_us, rules))] = False
-    rule_out("FAILED_THERE", off, "failed a frame of this layer within 30 minutes")
-    free = np.ones(n, dtype=np.bool_)
-    free[[row for row, layer_id in table.reserved_for.items() if layer_id != layer.id]] = False
-    rule_out("RESERVED", free, "are reserved for frames that need most of a host and wait longer")
-    names = ", ".join(needs.limits)
-    not_one_more = f"would be one host too many under the limits {names}"
-    licences = Licences(farm)
-    rule_out("LIMIT_HOSTS", licences.mask(needs), not_one_more, "raise the limit's maximum")
-    kept = None if needs.gpus else kept_for_gpus(farm, now_us, licences, rules)
-    if kept is not None:
-        rule_out("KEPT_FOR_GPUS", ~kept, "are kept for frames that wait for a GPU")
-    notes: list[Reason] = []
-    broken = [f"{policy.name}: {why}" for policy in policies for why in policy.failures.values()]
-    if broken:
-        notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
-    memory = f"{needs.memory / _GIB:.1f} GB"
-    cores = "a whole host" if needs.whole_host else f"{cores_from_units(needs.cores):g} cores"
-    wanted = f"{cores} and {memory}" + (f" and {needs.gpus} GPUs" if needs.gpus else "")
-    rule_out("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", "ask for less of what they lack")
-    rule_out("BUSY", fits_now(farm, needs), f"have no room for {wanted} now")
-    notes += [Reason(code, 0, "", text, remedy) for code, text, remedy in learned_words(layer, needs)]
+        remedy = "start an agent: `rqd --server HOST:PORT`"
+        return Explanation(layer.id, "", (Reason("NO_HOSTS", 0, "hosts", "this farm has no hosts", remedy),), (), ahead)
+    notes = _notes(view, layer, needs)
     usable = int(left.sum())
     if usable:
-        return [Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons, *notes] if reasons else []
+        shown = (Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons, *notes)
+        turn = tuple(_turn(job, ahead))
+        told_all = (*shown[:1], *turn, *shown[1:]) if reasons or turn or notes else ()
+        return Explanation(layer.id, "", told_all, (), ahead, usable, ahead.wait_s if ahead.jobs else 0)
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
     told = [Reason(r.code, r.count, r.counts, f"{r.count} of {hosts} hosts {r.text}", r.remedy) for r in heaviest]
-    if any(reason.code == "BUSY" for reason in reasons):
-        notes += _turn(farm, job, needs, now_us)
-    return told + notes
+    starts_in_s = None
+    if heaviest and heaviest[0].code == "BUSY":
+        told += _turn(job, ahead)
+        busy = table.present[:n] & fits_when_idle(farm, needs)
+        for obstacle in ruling:
+            if obstacle.told and not obstacle.has_parts and obstacle.open is not None:
+                busy &= obstacle.open
+        soonest = soonest_s(view, needs, busy)
+        if soonest is not None and (ahead.wait_s is not None or not (ahead.jobs or ahead.own_frames)):
+            starts_in_s = max(soonest, ahead.wait_s or 0)
+    return Explanation(layer.id, "", (*told, *notes), found, ahead, 0, starts_in_s)
 
 
-def _turn(farm: Farm, job: Job, needs: Demand, now_us: int) -> list[Reason]:
-    """What is ahead in the order while all hosts that would do are busy."""
-    before = outlook(farm, job, needs, now_us)
+def _when_it_may(view: View, layer: Layer, gates: list[Obstacle]) -> int | None:
+    if all(gate.code == "START_AFTER" for gate in gates):
+        return (layer.start_after_us - view.now_us) // 1_000_000
+    return None
+
+
+def _count_hosts(view: View, ruling: list[Obstacle]) -> tuple[int, list[Reason], Mask]:
+    """How many hosts there are, the reasons that rule some out, and those that are left.
+
+    Each host is counted once, under the first constraint that rules it out.
+    """
+    table, n = view.farm.hosts_table, view.farm.hosts_table.size
+    left = table.present[:n].copy()
+    hosts = int(left.sum())
+    reasons = []
+    for obstacle in ruling:
+        if obstacle.told and obstacle.open is not None:
+            ruled_out = int(np.count_nonzero(left & ~obstacle.open))
+            if ruled_out:
+                reasons.append(Reason(obstacle.code, ruled_out, "hosts", obstacle.text, obstacle.hint))
+                left &= obstacle.open
+    return hosts, reasons, left
+
+
+def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
+    notes = []
+    broken = [f"{policy.name}: {why}" for policy in view.policies for why in policy.failures.values()]
+    if broken:
+        notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
+    notes += [Reason(code, 0, "", text, remedy) for code, text, remedy in learned_words(layer, needs)]
+    return notes
+
+
+def _turn(job: Job, ahead: Outlook) -> list[Reason]:
+    """What is ahead in the order."""
     found = []
-    if before.shows:
-        text = f"{before.shows} shows are further under their share of hosts that both may use"
-        found.append(Reason("SHARE", before.shows, "shows", text, "raise the size of the show's subscription (-size)"))
-    if before.jobs:
-        text = f"{before.jobs} jobs of the show with {before.frames} ready frames come first"
-        if before.wait_s is not None:
-            text += f"; they should have started in about {_duration(before.wait_s)}"
-        higher = f"`cueadmin -priority {job.name} {before.highest_priority + 1}` puts it before them"
-        found.append(Reason("AHEAD", before.jobs, "jobs", text, higher))
+    if ahead.shows:
+        text = f"{ahead.shows} shows are further under their share of hosts that both may use"
+        found.append(Reason("SHARE", ahead.shows, "shows", text, "raise the size of the show's subscription (-size)"))
+    if ahead.jobs:
+        text = f"{ahead.jobs} jobs of the show with {ahead.frames} ready frames come first"
+        if ahead.for_minimum:
+            text += f", {ahead.for_minimum} of them because their group holds less than its minimum"
+        if ahead.wait_s is not None:
+            text += f"; they should have started in about {duration(ahead.wait_s)}"
+        higher = f"`cueadmin -priority {job.name} {ahead.passing_priority}` puts it before them"
+        found.append(Reason("AHEAD", ahead.jobs, "jobs", text, higher if ahead.passing_priority is not None else ""))
+    if ahead.own_frames:
+        text = f"{ahead.own_frames} frames of the job's other layers come first"
+        found.append(Reason("OWN_LAYERS", ahead.own_frames, "frames", text))
     return found
 
 
-def _duration(seconds: int) -> str:
+def duration(seconds: int) -> str:
+    """A length of time for people."""
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
-
-
-_HOST_TEXTS = {
-    "HOST_DOWN": "are down: nothing was heard of them for five minutes",
-    "HOST_REPAIR": "are in repair",
-    "HOST_REBOOTING": "are rebooting",
-    "HOST_REBOOT_WHEN_IDLE": "reboot when idle",
-    "HOST_LOCKED": "are locked",
-    "HOST_NIMBY_LOCKED": "are in use by their owners",
-    "HOST_NOT_HEARD": "have not reported since the server started",
-    "HOST_MEMORY_LOW": "report less than 512 MB of free memory",
-    "HOST_DISK_LOW": "have less than 5 % of their temporary disk left",
-}
-
-
-def _blocked(farm: Farm, job: Job, code: str) -> Reason:
-    show = farm.shows[job.show_id]
-    texts = {
-        "JOB_PAUSED": ("the job is paused", f"`cueadmin -unpause {job.name}`"),
-        "JOB_FINISHED": ("the job is finished", "retrying a frame opens it again"),
-        "JOB_POSTED": ("the job starts when its parent job has ended", ""),
-        "SHOW_INACTIVE": (f"show {show.name} is not active", f"`cueadmin -enable-show {show.name}`"),
-        "SHOW_BOOKING_OFF": (f"booking is off for show {show.name}", f"`cueadmin -booking {show.name} ON`"),
-    }
-    text, remedy = texts[code]
-    return Reason(code, 0, "", text, remedy)

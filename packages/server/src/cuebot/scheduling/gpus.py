@@ -13,9 +13,9 @@ from cuebot.scheduling.eligibility import (
     burst_room,
     fits_when_idle,
     gpu_room_under_cap,
+    may_book,
     open_mask,
     room_under_cap,
-    show_reason,
     within_room,
 )
 from cuebot.scheduling.licences import Licences
@@ -29,7 +29,7 @@ def kept_for_gpus(farm: Farm, now_us: int, licences: Licences, policies: Policie
     """
     kept: Mask | None = None
     for show_id, queues in farm.ready.of_show.items():
-        if show_reason(farm.shows[show_id]):
+        if not may_book(farm.shows[show_id]):
             continue
         for queue in queues.values():
             if queue.demand.gpus and licences.full(queue.demand) is None:
@@ -51,7 +51,8 @@ def _hosts_for(farm: Farm, queue: Queue, now_us: int, licences: Licences, polici
     if not layers or demand.gpus > gpu_room_under_cap(farm.groups[queue.group_id]):
         return None
     hosts = open_mask(farm, demand) & fits_when_idle(farm, demand) & (table.idle_gpus[:n] >= demand.gpus)
-    hosts &= (table.idle_gpu_memory[:n] >= demand.gpu_memory) & licences.mask(demand)
+    hosts &= table.idle_gpu_memory[:n] >= demand.gpu_memory
+    hosts &= licences.mask(demand)
     allowed = policies.allowed(demand)
     if allowed is not None:
         hosts &= allowed

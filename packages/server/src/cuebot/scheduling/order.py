@@ -35,8 +35,28 @@ class JobWork:
     """It is its turn only until its group has its minimum of cores."""
 
 
-_Head = tuple[int, bool, float, Entry, int, int]
-"""Tier, not for a minimum, a policy's rank, entry, number of the queue, place in it: the smallest is next."""
+Ranks = Mapping[str, float]
+"""What policies say of jobs, by id; the lowest first."""
+
+Precedence = tuple[int, bool, float, Entry]
+"""Tier, not for a minimum, a policy's rank, entry: the smallest is next."""
+
+
+def precedence(entry: Entry, ranks: Ranks | None, *, for_minimum: bool) -> Precedence:
+    """What decides which job of a show is next; `for_minimum` says that its group is to get its minimum by it."""
+    rank = ranks.get(entry.job_id, 0.0) if ranks is not None else 0.0
+    return tier_of(-entry.precedence), not for_minimum, rank, entry
+
+
+def in_order(queue: Queue, ranks: Ranks | None) -> list[Entry]:
+    """A queue's jobs, the next first: read them, never write to them."""
+    if ranks is None:
+        return queue.entries
+    return sorted(queue.entries, key=lambda entry: precedence(entry, ranks, for_minimum=False))
+
+
+_Head = tuple[Precedence, int, int]
+"""Precedence, number of the queue, place in it: the smallest is next."""
 
 
 def jobs_in_order(
@@ -44,47 +64,37 @@ def jobs_in_order(
     show_id: str,
     may_fit: Callable[[Queue, str], bool],
     below_minimum: Callable[[str], bool],
-    ranks: Mapping[str, float] | None = None,
+    ranks: Ranks | None = None,
 ) -> Iterator[JobWork]:
     """A show's jobs with ready layers; a queue is left as soon as its demand fits nowhere.
 
     `may_fit` is asked for a queue and the id of the job whose turn it is. `below_minimum` says of a group that it holds
-    less than its minimum. A job of such a group comes twice. `ranks` are what policies say of jobs, the lowest first.
+    less than its minimum. A job of such a group comes twice.
     """
     queues = list(farm.ready.of_show.get(show_id, {}).values())
-    entries = [queue.entries for queue in queues]
+    entries = [in_order(queue, ranks) for queue in queues]
 
-    def rank_of(entry: Entry) -> float:
-        return ranks.get(entry.job_id, 0.0) if ranks is not None else 0.0
-
-    if ranks is not None:
-        entries = [
-            sorted(some, key=lambda e: (tier_of(-e.precedence), ranks.get(e.job_id, 0.0), e)) for some in entries
-        ]
-
-    def head(number: int, place: int, *, not_for_minimum: bool) -> _Head:
-        entry = entries[number][place]
-        rank = ranks.get(entry.job_id, 0.0) if ranks is not None else 0.0
-        return tier_of(-entry.precedence), not_for_minimum, rank, entry, number, place
+    def head(number: int, place: int, *, for_minimum: bool) -> _Head:
+        return precedence(entries[number][place], ranks, for_minimum=for_minimum), number, place
 
     heads: list[_Head] = []
     for number, queue in enumerate(queues):
-        heads.append(head(number, 0, not_for_minimum=True))
+        heads.append(head(number, 0, for_minimum=False))
         if below_minimum(queue.group_id):
-            heads.append(head(number, 0, not_for_minimum=False))
+            heads.append(head(number, 0, for_minimum=True))
     heapq.heapify(heads)
     while heads:
-        _, not_for_minimum, _, entry, _, _ = heads[0]
+        _, not_for_minimum, _, entry = heads[0][0]
         demands = []
-        while heads and heads[0][1] is not_for_minimum and heads[0][3].job_id == entry.job_id:
-            number, place = heads[0][4:]
+        while heads and heads[0][0][1] is not_for_minimum and heads[0][0][3].job_id == entry.job_id:
+            _, number, place = heads[0]
             queue = queues[number]
             if not may_fit(queue, entry.job_id) or not (not_for_minimum or below_minimum(queue.group_id)):
                 heapq.heappop(heads)
                 continue
             demands.append(queue.demand)
             if place + 1 < len(entries[number]):
-                heapq.heapreplace(heads, head(number, place + 1, not_for_minimum=not_for_minimum))
+                heapq.heapreplace(heads, head(number, place + 1, for_minimum=not not_for_minimum))
             else:
                 heapq.heappop(heads)
         if demands:

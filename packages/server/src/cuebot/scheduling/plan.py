@@ -22,11 +22,12 @@ from cuebot.domain.ready import Demand, Queue, QueueKey
 from cuebot.scheduling.eligibility import (
     allocation_mask,
     avoided_rows,
+    below_minimum,
     fits_when_idle,
     gpu_room_under_cap,
+    may_book,
     open_mask,
     room_under_cap,
-    show_reason,
 )
 from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
@@ -99,9 +100,9 @@ class _Pass:
             return
         standings: dict[str, Standing] = {}
         for show_id in self.farm.ready.of_show:
-            subscription_id = self.farm.subscription_of.get((show_id, allocation.id))
-            if subscription_id is not None and not show_reason(self.farm.shows[show_id]):
-                standings[show_id] = Standing(self.farm.subscriptions[subscription_id], self.now_us)
+            standing = Standing.of(self.farm, show_id, allocation, self.now_us)
+            if standing is not None:
+                standings[show_id] = standing
         for row, reservation in places.reserved.items():
             standings[reservation.show_id].promise(self.idle.cores_of(row, reservation.demand))
         shows = [
@@ -160,7 +161,7 @@ class _Pass:
                 by_queue.setdefault(reservation.queue, []).append(row)
         for (show_id, group_id, demand), rows in by_queue.items():
             queue = farm.ready.of_show.get(show_id, {}).get((group_id, demand))
-            if queue is None or show_reason(farm.shows[show_id]) or self.licences.full(demand):
+            if queue is None or not may_book(farm.shows[show_id]) or self.licences.full(demand):
                 continue
             frames, layer = long_waiting(farm, queue, len(rows), self.now_us)
             if layer is None:
@@ -347,8 +348,7 @@ class _Pass:
         return gpu_room_under_cap(holder) - self.gpus_booked.get(holder.id, 0)
 
     def _below_minimum(self, group_id: str) -> bool:
-        group = self.farm.groups[group_id]
-        return group.reserved_cores + self.group_booked.get(group_id, 0) < group.min_cores
+        return below_minimum(self.farm.groups[group_id], self.group_booked.get(group_id, 0))
 
     def _group_room(self, group_id: str) -> int:
         room = self.group_room.get(group_id)

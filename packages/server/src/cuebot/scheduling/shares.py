@@ -8,23 +8,33 @@ for days. The burst is a hard cap and no part of the order.
 
 from __future__ import annotations
 
-from cuebot.domain.nouns import Subscription
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Allocation, Subscription
+from cuebot.scheduling.eligibility import may_book
 
 
 class Standing:
     """A show's place in an allocation as a pass goes on."""
 
-    __slots__ = ("_held", "_size", "burst", "over", "room")
+    __slots__ = ("_held", "burst", "over", "room", "size")
 
     def __init__(self, subscription: Subscription, now_us: int) -> None:
-        self._size = max(subscription.size, 1)
+        self.size = max(subscription.size, 1)
         """A share of nothing books after all others, and shares with its like by what they hold."""
         self._held = subscription.reserved_cores + subscription.held_lately(now_us)
-        self.over = self._held / self._size
+        self.over = self._held / self.size
         """The smallest books next."""
         self.burst = subscription.burst
         self.room = subscription.burst - subscription.reserved_cores
         """Core units up to the burst."""
+
+    @classmethod
+    def of(cls, farm: Farm, show_id: str, allocation: Allocation, now_us: int) -> Standing | None:
+        """A show's standing; None where it may book nothing in the allocation, whatever it holds there."""
+        id = farm.subscription_of.get((show_id, allocation.id))
+        if id is None or not may_book(farm.shows[show_id]):
+            return None
+        return cls(farm.subscriptions[id], now_us)
 
     def promise(self, cores: int) -> None:
         """Core units of a host are kept for the show, or with a negative number are not any more."""
@@ -33,5 +43,5 @@ class Standing:
     def book(self, cores: int) -> None:
         """A frame of the show got a place."""
         self._held += cores
-        self.over = self._held / self._size
+        self.over = self._held / self.size
         self.room -= cores

@@ -26,6 +26,7 @@ class Run:
     cores: int
     memory: int
     gpus: int
+    gpu_memory: int
 
 
 def check_host(run: Run, layer: Values, job: Values, host: Values, things: dict[str, Values]) -> None:
@@ -50,6 +51,8 @@ def check_host(run: Run, layer: Values, job: Values, host: Values, things: dict[
     wanted = layer["min_cores"] if layer["min_cores"] > 0 else host["cores"] + layer["min_cores"]
     if not 0 < wanted == run.cores:
         raise Violation(f"{name} with {run.cores} core units, and asks for {wanted}")
+    if run.gpu_memory != layer["min_gpu_memory"]:
+        raise Violation(f"{name} with {run.gpu_memory} KiB of GPU memory, and asks for {layer['min_gpu_memory']}")
     if run.memory < layer["min_memory"]:
         raise Violation(f"{name} with {run.memory} KiB, and asks for {layer['min_memory']}")
 
@@ -57,7 +60,7 @@ def check_host(run: Run, layer: Values, job: Values, host: Values, things: dict[
 def check_room(host: Values, runs: Iterable[Run]) -> None:
     """What a host's runs hold is there. Raises Violation."""
     runs = list(runs)
-    for what in ("cores", "memory", "gpus"):
+    for what in ("cores", "memory", "gpus", "gpu_memory"):
         used = sum(getattr(run, what) for run in runs)
         if used > host[what]:
             raise Violation(f"the runs on {host['name']} hold {what} {used} of {host[what]}")

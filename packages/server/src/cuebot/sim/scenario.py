@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cuebot.domain.units import CoreUnits, KiB, Micros
+from cuebot.sim.scenario_actions import Action, scaled_cores
 from cuebot.sim.scenario_arrivals import Arrivals, scaled_count
 from cuebot.sim.scenario_times import Times
 
@@ -25,6 +26,8 @@ class HostKind:
     cores: int
     memory: KiB
     gpus: int
+    gpu_memory: KiB
+    """Of all its GPUs together."""
     tags: tuple[str, ...]
     allocation: str
     boot_delay: Times | None
@@ -45,16 +48,46 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlan:
+    """A department of a show."""
+
+    name: str
+    min_cores: CoreUnits
+    max_cores: CoreUnits
+    """-1 is no maximum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowPlan:
-    """A show and its subscriptions."""
+    """A show, its subscriptions and its departments."""
 
     name: str
     shares: tuple[Share, ...]
+    groups: tuple[GroupPlan, ...]
 
     @property
     def size(self) -> int:
         """What all its shares add up to, in core units."""
         return sum(share.size for share in self.shares)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitPlan:
+    """A limit, such as the licences of a program."""
+
+    name: str
+    most: int
+    per_host: bool
+    """It counts hosts, not frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryNeed:
+    """Frames that need more memory than their layer asks for: a run with less ends as one that ran out of memory."""
+
+    part: float
+    """Of all frames of a layer."""
+    memory: KiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +100,13 @@ class LayerPlan:
     """0 asks for a whole host."""
     memory: KiB
     gpus: int
+    gpu_memory: KiB
     tags: tuple[str, ...]
+    limits: tuple[str, ...]
     time: Times
     failure_rate: float
     """The part of all runs that fails."""
+    out_of_memory: MemoryNeed | None
     retries: int
     after: tuple[str, ...]
     """Layers that must be complete before any frame starts."""
@@ -84,6 +120,8 @@ class JobKind:
 
     name: str
     shows: tuple[str, ...]
+    group: str
+    """A department that each of its shows has; empty for none."""
     priority: int
     max_cores: CoreUnits
     """-1 is no maximum."""
@@ -108,8 +146,11 @@ class Scenario:
     plan_interval_us: Micros
     """The server plans at most once in this time."""
     hosts: tuple[HostKind, ...]
+    limits: tuple[LimitPlan, ...]
     shows: tuple[ShowPlan, ...]
     jobs: tuple[JobKind, ...]
+    actions: tuple[Action, ...]
+    """What operators do."""
 
     def width_of(self, layer: LayerPlan) -> str:
         """How much of a host a frame of a layer takes, where that is the least: one of WIDTHS."""
@@ -132,24 +173,30 @@ class Scenario:
         return sum(kind.count * kind.cores for kind in self.hosts)
 
     def scaled(self, factor: float) -> Scenario:
-        """The same farm, larger or smaller: hosts, shares and the numbers of jobs, each at least one."""
-        shows = [
-            replace(
-                show,
-                shares=tuple(
-                    replace(
-                        share,
-                        size=CoreUnits(scaled_count(share.size // 100, factor) * 100),
-                        burst=CoreUnits(scaled_count(share.burst // 100, factor) * 100),
-                    )
-                    for share in show.shares
-                ),
-            )
-            for show in self.shows
-        ]
+        """The same farm, larger or smaller: hosts, shares, limits and the numbers of jobs, each at least one."""
         return replace(
             self,
             hosts=tuple(replace(kind, count=scaled_count(kind.count, factor)) for kind in self.hosts),
-            shows=tuple(shows),
+            limits=tuple(replace(limit, most=scaled_count(limit.most, factor)) for limit in self.limits),
+            shows=tuple(_scaled_show(show, factor) for show in self.shows),
             jobs=tuple(replace(kind, arrivals=kind.arrivals.scaled(factor)) for kind in self.jobs),
+            actions=tuple(action.scaled(factor) for action in self.actions),
         )
+
+
+def _scaled_show(show: ShowPlan, factor: float) -> ShowPlan:
+    return replace(
+        show,
+        shares=tuple(
+            replace(share, size=scaled_cores(share.size, factor), burst=scaled_cores(share.burst, factor))
+            for share in show.shares
+        ),
+        groups=tuple(
+            replace(
+                group,
+                min_cores=scaled_cores(group.min_cores, factor),
+                max_cores=scaled_cores(group.max_cores, factor),
+            )
+            for group in show.groups
+        ),
+    )

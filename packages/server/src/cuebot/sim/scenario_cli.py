@@ -13,11 +13,11 @@ from typing import Final
 from cuebot.domain.units import Micros
 from cuebot.sim.scenario import Scenario
 from cuebot.sim.scenario_plot import PlotUnavailable, save_plot
-from cuebot.sim.scenario_reader import ScenarioError, duration
 from cuebot.sim.scenario_report import Report, Speed, duration_text, make_report
 from cuebot.sim.scenario_run import Rehearsal
 from cuebot.sim.scenario_shipped import load_scenario, shipped_names, shipped_text
 from cuebot.sim.scenario_text import report_text
+from cuebot.sim.scenario_values import ScenarioError, duration
 
 TERMINAL_S: Final = 0.5
 LOG_S: Final = 10.0

@@ -11,7 +11,7 @@ import numpy as np
 
 from cuebot.domain.units import HOUR, MINUTE, SECOND
 from cuebot.sim.scenario import WIDTHS, Scenario
-from cuebot.sim.scenario_measures import Measures, Sample
+from cuebot.sim.scenario_measures import LimitUse, Measures, Sample
 
 CORE_HOUR_UNITS = 100 * HOUR
 """Core units over microseconds in one core-hour."""
@@ -67,6 +67,14 @@ class ShowFigures:
     """Hours of intervals at whose start and end it had frames waiting."""
     served: float | None
     """Mean cores that it held in those hours, as a part of its size; None without such hours."""
+    received: float | None
+    """Of what its share entitled it to while it had frames waiting; None where it never had."""
+    behind_s: float
+    """The furthest that it was behind its share (`scenario_shares`), looked at every 15 s."""
+    behind_bound_s: float
+    """Twice the time in which its share of the farm's cores becomes free once: what `behind_s` should not exceed."""
+    first_core_s: float
+    """The longest that it had work and held nothing."""
     core_hours: float
     frames_waiting: int
     """Frames that wait for a host at the end."""
@@ -85,12 +93,40 @@ class JobFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitFigures:
+    """The use of one limit: frames, or hosts."""
+
+    counts: str
+    maximum: int
+    """At the end."""
+    mean: float
+    most: int
+    full_h: float
+    """Hours in which all of it was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """What a department held, in cores."""
+
+    show: str
+    group: str
+    min_cores: int
+    max_cores: int
+    """-1 is no maximum."""
+    mean_cores: float
+    most_cores: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunFigures:
     """Runs, and what they cost."""
 
     started: int
     succeeded: int
     failed: int
+    out_of_memory: int
+    """Of those that failed."""
     lost_with_hosts: int
     frames_dead: int
     """Frames that failed too often."""
@@ -132,6 +168,10 @@ class Report:
     widths: dict[str, WidthFigures]
     """By how much of a host a frame takes, of those that there are."""
     jobs: dict[str, JobFigures]
+    limits: dict[str, LimitFigures]
+    groups: tuple[GroupFigures, ...]
+    actions: tuple[tuple[float, str], ...]
+    """What operators did, and after how many hours."""
     intervals: tuple[Interval, ...]
     speed: Speed | None = None
 
@@ -163,6 +203,7 @@ def make_report(measures: Measures, end_us: int) -> Report:
             started=sum(tally.started for tally in tallies),
             succeeded=sum(tally.succeeded for tally in tallies),
             failed=sum(tally.failed for tally in tallies),
+            out_of_memory=sum(tally.out_of_memory for tally in tallies),
             lost_with_hosts=sum(tally.lost for tally in tallies),
             frames_dead=sum(tally.dead for tally in tallies),
             core_hours_succeeded=sum(tally.core_us_succeeded for tally in tallies) / HOUR,
@@ -176,6 +217,9 @@ def make_report(measures: Measures, end_us: int) -> Report:
         },
         widths=_widths(measures),
         jobs={kind.name: _jobs(measures.jobs[kind.name], measures.makespans[kind.name]) for kind in scenario.jobs},
+        limits={name: _limit(use, end_us, start_us) for name, use in measures.limits.items()},
+        groups=_groups(measures, end_us),
+        actions=tuple(((at_us - start_us) / HOUR, text) for at_us, text in measures.actions),
         intervals=intervals,
     )
 
@@ -184,6 +228,12 @@ def jain(values: list[float]) -> float | None:
     """Jain's index of fairness: 1 where all are equal, 1/n where one has everything. None of nothing, or of zeros."""
     squares = sum(value * value for value in values)
     return sum(values) ** 2 / (len(values) * squares) if squares else None
+
+
+def smallest_show(report: Report) -> str:
+    """The show with the smallest size of those that had frames waiting; empty where none had."""
+    wanting = [(show.size_cores, name) for name, show in report.shows.items() if show.received is not None]
+    return min(wanting)[1] if wanting else ""
 
 
 def _intervals(measures: Measures) -> Iterable[Interval]:
@@ -217,15 +267,24 @@ def _shows(measures: Measures, busy: dict[str, int]) -> dict[str, ShowFigures]:
     scenario: Scenario = measures.scenario
     sizes = sum(show.size for show in scenario.shows) or 1
     everything = sum(busy.values()) or 1
+    ended = [tally for tally in measures.tallies.values() if tally.cores_ended]
+    turnover_us = (
+        sum(t.core_us_succeeded + t.core_us_failed for t in ended) * 100 / max(sum(t.cores_ended for t in ended), 1)
+    )
     found = {}
     for show in scenario.shows:
         contended_us, held = _contended(measures, show.name)
+        account = measures.shares.of[show.name]
         found[show.name] = ShowFigures(
             size_cores=show.size // 100,
             share=show.size / sizes,
             used=busy[show.name] / everything,
             contended_h=contended_us / HOUR,
             served=held / contended_us / show.size if contended_us and show.size else None,
+            received=account.received / account.owed if account.owed else None,
+            behind_s=account.behind_us / SECOND,
+            behind_bound_s=2 * (scenario.plan_interval_us + account.part * turnover_us) / SECOND,
+            first_core_s=account.first_core_us / SECOND,
             core_hours=busy[show.name] / CORE_HOUR_UNITS,
             frames_waiting=measures.samples[-1].waiting[show.name] if measures.samples else 0,
             waits=_waits(waits for (own, _), waits in measures.waits.items() if own == show.name),
@@ -241,6 +300,34 @@ def _contended(measures: Measures, show: str) -> tuple[int, int]:
             contended_us += after.end_us - before.end_us
             held += after.busy[show] - before.busy[show]
     return contended_us, held
+
+
+def _limit(use: LimitUse, end_us: int, start_us: int) -> LimitFigures:
+    return LimitFigures(
+        counts="hosts" if use.plan.per_host else "frames",
+        maximum=use.maximum,
+        mean=use.used.total(end_us) / (end_us - start_us),
+        most=use.used.most,
+        full_h=use.full.total(end_us) / HOUR,
+    )
+
+
+def _groups(measures: Measures, end_us: int) -> tuple[GroupFigures, ...]:
+    found = []
+    for show in measures.scenario.shows:
+        for group in show.groups:
+            held = measures.groups[show.name, group.name]
+            found.append(
+                GroupFigures(
+                    show=show.name,
+                    group=group.name,
+                    min_cores=group.min_cores // 100,
+                    max_cores=group.max_cores // 100 if group.max_cores >= 0 else -1,
+                    mean_cores=held.total(end_us) / 100 / (end_us - measures.start_us),
+                    most_cores=held.most / 100,
+                )
+            )
+    return tuple(found)
 
 
 def _waits(parts: Iterable[array[int]]) -> Waits:

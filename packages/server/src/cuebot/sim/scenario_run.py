@@ -12,109 +12,33 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
-from cuebot.domain.states import Cause, FrameState, JobState
-from cuebot.domain.units import MINUTE, SECOND, CoreUnits, KiB, Micros, split_frame_id
+from cuebot.domain.states import Cause, Exit, FrameState, JobState
+from cuebot.domain.units import SECOND, KiB, Micros, split_frame_id
 from cuebot.engine.core import Core, Orders
 from cuebot.engine.orders import RunOrder
 from cuebot.engine.ports import Answer
 from cuebot.sim.clock import START_US, Clock
-from cuebot.sim.scenario import HostKind, JobKind, LayerPlan, Scenario, ShowPlan
+from cuebot.sim.scenario import JobKind, LayerPlan, Scenario, ShowPlan
+from cuebot.sim.scenario_actions import Action, SetLimit, host_name
+from cuebot.sim.scenario_hosts import LayerLoad, PlannedHost, Run
 from cuebot.sim.scenario_measures import Measures
 from cuebot.sim.scenario_specs import spec_for
-from cuebot.sim.scenario_times import MICROSECONDS
 
 SWEEP_US: Final = 15 * SECOND
 """How often the server looks for silent hosts. The engine does it every 5 s; here it changes nothing but the speed."""
-LEASE_US: Final = Micros(5 * MINUTE)
 PROGRESS_STEPS: Final = 2_048
 
 Progress = Callable[["Rehearsal"], None]
 """Told now and then how far a run is."""
-
-
-@dataclass(slots=True)
-class LayerLoad:
-    """The luck of one layer's frames."""
-
-    show: str
-    priority: int
-    width: str
-    plan: LayerPlan
-    durations_us: MICROSECONDS
-    failures_left: MICROSECONDS | None
-    """Runs of each frame that are still to fail; None where nothing does."""
-    fraction: float
-    """How much of its duration a run does before it fails."""
-    started: bytearray
-    """Frames that have run before."""
-
-
-@dataclass(slots=True)
-class Run:
-    """A frame on a host."""
-
-    order: RunOrder
-    load: LayerLoad
-    index: int
-    started_us: int
-    work_us: int
-    fails: bool
-    facts: c.RunFacts
-
-
-class PlannedHost:
-    """One simulated host."""
-
-    def __init__(self, name: str, kind: HostKind, luck: np.random.Generator) -> None:
-        self.name, self.kind, self.luck = name, kind, luck
-        self.up = False
-        self.life = 0
-        """Changes with every boot and every end, so that what belongs to an old life is ignored."""
-        self.runs: dict[str, Run] = {}
-        self.envelope = c.Envelope(actor=name, origin="agent")
-        self.facts = _facts(name, kind, START_US)
-
-    def boot(self, now_us: int) -> None:
-        """Come up."""
-        self.up = True
-        self.life += 1
-        self.facts = _facts(self.name, self.kind, now_us)
-
-    def report(self, *, boot: bool) -> c.ReportHost:
-        """What the host says of itself now."""
-        return c.ReportHost(self.facts, tuple([run.facts for run in self.runs.values()]), boot)
-
-
-def _facts(name: str, kind: HostKind, boot_us: int) -> c.HostFacts:
-    disk = KiB(1_073_741_824)
-    return c.HostFacts(
-        name=name,
-        facility="local",
-        cores=CoreUnits(kind.cores * 100),
-        total_memory=kind.memory,
-        free_memory=kind.memory,
-        total_swap=KiB(0),
-        free_swap=KiB(0),
-        total_temp=disk,
-        free_temp=disk,
-        load=0,
-        boot_us=Micros(boot_us),
-        tags=(kind.allocation, *kind.tags, "64bit"),
-        os=("linux",),
-        gpus=kind.gpus,
-        address=f"{name}:1",
-        agent="1",
-        instance=f"{name}-{boot_us}",
-        lease_us=LEASE_US,
-    )
 
 
 class Rehearsal:
@@ -133,6 +57,8 @@ class Rehearsal:
         self._loads: dict[str, LayerLoad] = {}
         self._open_jobs: dict[str, tuple[JobKind, str, int]] = {}
         """Kind, show and arrival of jobs that are not complete, by id."""
+        self._groups: dict[tuple[str, str], str] = {}
+        """Ids of departments, by show and department."""
         self._arrivals_left = 0
         self._beat_due = False
         self._last_beat_us = 0
@@ -173,11 +99,13 @@ class Rehearsal:
         for name in dict.fromkeys(kind.allocation for kind in self.scenario.hosts):
             if (facility, name) not in self.core.farm.allocation_by_name:
                 self._do(c.CreateAllocation(name, name, facility))
+        for limit in self.scenario.limits:
+            self._do(c.CreateLimit(limit.name, limit.most, limit.per_host))
         for show in self.scenario.shows:
             self._furnish_show(show)
         for kind in self.scenario.hosts:
             for number in range(kind.count):
-                host = PlannedHost(f"{kind.name}{number:05d}", kind, self._luck("host", kind.name, number))
+                host = PlannedHost(host_name(kind.name, number), kind, self._luck("host", kind.name, number))
                 self.hosts[host.name] = host
                 self._boot_later(host, 0)
         for job in self.scenario.jobs:
@@ -187,6 +115,8 @@ class Rehearsal:
                 self._arrivals_left += len(times)
                 for number, at_us in enumerate(times, start=1):
                     self.clock.later(at_us, self._arrival(job, show_name, number))
+        for action in self.scenario.actions:
+            self.clock.later(action.at_us, partial(self._act, action))
 
     def _furnish_show(self, show: ShowPlan) -> None:
         farm = self.core.farm
@@ -198,6 +128,21 @@ class Rehearsal:
                 self._do(c.Change("subscription", known, {"size": share.size, "burst": share.burst}))
             else:
                 self._do(c.CreateSubscription(show_id, allocation.id, share.size, share.burst))
+        for group in show.groups:
+            group_id = self._do(c.CreateGroup(group.name, farm.shows[show_id].root_group_id))
+            self._do(c.Change("group", group_id, {"min_cores": group.min_cores, "max_cores": group.max_cores}))
+            self._groups[show.name, group.name] = group_id
+
+    def _act(self, action: Action) -> None:
+        """An operator does something."""
+        now_us = self.clock.now_us
+        jobs = {id: (kind.name, show) for id, (kind, show, _) in self._open_jobs.items()}
+        for command in action.commands(self.core.farm, jobs):
+            self._do(command)
+        if isinstance(action, SetLimit):
+            self.measures.limits[action.limit].set_maximum(action.most, now_us)
+        self.measures.actions.append((now_us, action.text))
+        self._settle()
 
     def _do(self, command: c.Command) -> Any:
         return self.core.execute(command, c.Envelope(actor="wrangler"), self.clock.now_us)
@@ -236,7 +181,7 @@ class Rehearsal:
         self.measures.hosts_vanished += 1
         self.measures.bookable.change(-host.facts.cores, now_us)
         for run in host.runs.values():
-            self._count_end(run)
+            self._count_end(host, run)
             tally = self.measures.tallies[run.load.show]
             tally.lost += 1
             tally.core_us_lost += (now_us - run.started_us) * run.order.cores // 100
@@ -252,23 +197,34 @@ class Rehearsal:
     def _submit(self, kind: JobKind, show: str, number: int) -> None:
         now_us = self.clock.now_us
         (job_id,) = self.core.execute(c.Launch(spec_for(kind, show, number)), c.Envelope(actor="artist"), now_us)
+        if kind.group:
+            self._do(c.MoveJob(job_id, self._groups[show, kind.group]))
         layers = self.core.farm.layers_of(self.core.farm.jobs[job_id])
         for layer, plan in zip(layers, kind.layers, strict=True):
             luck = self._luck("frames", kind.name, show, number, plan.name)
             self._loads[layer.id] = LayerLoad(
                 show=show,
+                group=kind.group,
                 priority=kind.priority,
                 width=self.scenario.width_of(plan),
                 plan=plan,
                 durations_us=plan.time.draw(luck, plan.frames),
                 failures_left=luck.geometric(1 - plan.failure_rate, plan.frames) - 1 if plan.failure_rate else None,
                 fraction=float(luck.uniform(0.1, 1)),
+                greedy=self._greedy(plan, kind.name, show, number),
                 started=bytearray(plan.frames),
             )
         self._open_jobs[job_id] = (kind, show, now_us)
         self.measures.jobs[kind.name] += 1
+        self.measures.shares.came(show, self.measures.busy[show].value, now_us)
         self._arrivals_left -= 1
         self._settle()
+
+    def _greedy(self, plan: LayerPlan, *job: str | int) -> npt.NDArray[np.bool_] | None:
+        """Frames of a job's layer that need more memory than it asks for."""
+        if plan.out_of_memory is None:
+            return None
+        return self._luck("memory", *job, plan.name).random(plan.frames) < plan.out_of_memory.part
 
     def _start(self, host: PlannedHost, order: RunOrder) -> None:
         """A host takes a run."""
@@ -276,20 +232,24 @@ class Rehearsal:
         layer_id, index = split_frame_id(order.frame_id) or ("", 0)
         load = self._loads[layer_id]
         work_us = int(load.durations_us[index])
-        fails = load.failures_left is not None and bool(load.failures_left[index])
-        if fails:
+        memory = load.plan.memory
+        used, most = KiB(memory * 7 // 10), KiB(memory * 8 // 10)
+        exit_status = 1 if load.failures_left is not None and load.failures_left[index] else 0
+        if load.plan.out_of_memory is not None and load.greedy is not None and load.greedy[index]:
+            most = load.plan.out_of_memory.memory
+            if most > order.memory:
+                used, most, exit_status = order.memory, order.memory, int(Exit.MEMORY)
+        if exit_status:
             work_us = max(int(work_us * load.fraction), 1)
         if not load.started[index]:
             load.started[index] = 1
             eligible_us = int(self.core.farm.layers[layer_id].frames.eligible_us[index])
             self.measures.waited(load.show, load.priority, load.width, now_us - eligible_us)
-        memory = load.plan.memory
-        used, most = KiB(memory * 7 // 10), KiB(memory * 8 // 10)
         facts = c.RunFacts(order.run_id, order.frame_id, used, most, llu_s=now_us // SECOND)
-        run = Run(order, load, index, now_us, work_us, fails, facts)
+        run = Run(order, load, index, now_us, work_us, exit_status, facts)
         host.runs[order.run_id] = run
         self.running += 1
-        self.measures.busy[load.show].change(order.cores, now_us)
+        self._count(host, run, 1)
         self.measures.tallies[load.show].started += 1
         self.clock.later(work_us, lambda: self._end(host, run))
 
@@ -297,12 +257,15 @@ class Rehearsal:
         """A run ends by itself, unless it ended with its host, and the server hears of it."""
         if host.runs.pop(run.order.run_id, None) is None:
             return
-        self._count_end(run)
+        self._count_end(host, run)
         tally = self.measures.tallies[run.load.show]
         core_us = run.work_us * run.order.cores // 100
-        if run.fails:
-            assert run.load.failures_left is not None
-            run.load.failures_left[run.index] -= 1
+        tally.cores_ended += run.order.cores
+        if run.exit_status:
+            if run.exit_status == Exit.MEMORY:
+                tally.out_of_memory += 1
+            elif run.load.failures_left is not None:
+                run.load.failures_left[run.index] -= 1
             tally.failed += 1
             tally.core_us_failed += core_us
         else:
@@ -312,7 +275,7 @@ class Rehearsal:
             host_name=host.name,
             run_id=run.order.run_id,
             frame_id=run.order.frame_id,
-            exit_status=1 if run.fails else 0,
+            exit_status=run.exit_status,
             exit_signal=0,
             cause=Cause.EXITED,
             run_us=Micros(run.work_us),
@@ -322,9 +285,20 @@ class Rehearsal:
         self._look_at_job(run)
         self._settle()
 
-    def _count_end(self, run: Run) -> None:
+    def _count_end(self, host: PlannedHost, run: Run) -> None:
         self.running -= 1
-        self.measures.busy[run.load.show].change(-run.order.cores, self.clock.now_us)
+        self._count(host, run, -1)
+
+    def _count(self, host: PlannedHost, run: Run, by: int) -> None:
+        """A run starts (1) or ends (-1)."""
+        now_us, measures, load = self.clock.now_us, self.measures, run.load
+        measures.busy[load.show].change(by * run.order.cores, now_us)
+        if by > 0:
+            measures.shares.started(load.show, now_us)
+        if load.group:
+            measures.groups[load.show, load.group].change(by * run.order.cores, now_us)
+        for name in load.plan.limits:
+            measures.limits[name].change(host.name, by, now_us)
 
     def _look_at_job(self, run: Run) -> None:
         """Was that the last of its job, or of everything?"""
@@ -334,7 +308,7 @@ class Rehearsal:
             self.measures.makespans[kind.name].append(self.clock.now_us - arrived_us)
             for layer_id in job.layer_ids:
                 del self._loads[layer_id]
-        elif run.fails:
+        elif run.exit_status:
             layer_id, index = split_frame_id(run.order.frame_id) or ("", 0)
             if self.core.farm.layers[layer_id].frames.state[index] == FrameState.DEAD:
                 self.measures.tallies[run.load.show].dead += 1
@@ -369,8 +343,11 @@ class Rehearsal:
             if core.has_batch():
                 core.take()
                 self._give(core.committed(now_us)[1])
+            while core.has_launches():
+                self._give(core.launch(now_us))
 
     def _sweep(self) -> None:
+        self.measures.look_at_shares(self.clock.now_us, self._waiting())
         self._give(self.core.sweep(self.clock.now_us))
         self._settle()
         self.clock.later(SWEEP_US, self._sweep)

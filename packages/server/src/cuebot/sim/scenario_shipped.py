@@ -6,7 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 from cuebot.sim.scenario import Scenario
-from cuebot.sim.scenario_reader import ScenarioError, read_scenario
+from cuebot.sim.scenario_reader import read_scenario
+from cuebot.sim.scenario_values import ScenarioError
 
 ENDING = ".yaml"
 

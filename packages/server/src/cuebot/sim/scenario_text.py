@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from cuebot.sim.scenario_report import Interval, Report, Speed, Waits, duration_text
+from cuebot.sim.scenario_report import Interval, Report, Speed, Waits, duration_text, smallest_show
 
 ROWS_AT_MOST: Final = 24
 BAR: Final = 30
@@ -29,6 +29,9 @@ def report_text(report: Report) -> str:
         *_widths(report),
         "",
         *_jobs(report),
+        *_limits(report),
+        *_groups(report),
+        *_actions(report),
     ]
     if report.speed is not None:
         parts += ["", _speed(report.speed)]
@@ -91,6 +94,8 @@ def _runs(report: Report) -> list[str]:
     notes = []
     if report.hosts_vanished:
         notes.append(f"hosts vanished {report.hosts_vanished:,} times")
+    if runs.out_of_memory:
+        notes.append(f"{runs.out_of_memory:,} of those that failed ran out of memory")
     if runs.frames_dead:
         notes.append(f"{runs.frames_dead:,} frames failed too often and are dead")
     return [*table(("runs", "number", "core-hours", "of all"), rows), *notes]
@@ -105,14 +110,24 @@ def _shows(report: Report) -> list[str]:
             f"{show.used:.1%}",
             f"{show.contended_h:.1f}",
             "-" if show.served is None else f"{show.served:.2f}",
+            "-" if show.received is None else f"{show.received:.2f}",
+            "-" if show.received is None else duration_text(show.behind_s),
             *_wait_cells(show.waits),
             f"{show.frames_waiting:,}",
         )
         for name, show in report.shows.items()
     ]
-    heads = ("show", "size", "share", "used", "contended h", "served", *_WAIT_HEADS, "left")
+    heads = ("show", "size", "share", "used", "contended h", "served", "received", "behind", *_WAIT_HEADS, "left")
     lines = table(heads, rows)
     lines.append("served: mean cores held in its contended hours (frames waiting throughout), as a part of its size")
+    lines.append("received: of what its share entitled it to while frames waited; behind: the furthest it was short")
+    smallest = smallest_show(report)
+    if smallest:
+        show = report.shows[smallest]
+        lines.append(
+            f"{smallest}, the smallest: behind its share by {duration_text(show.behind_s)} at most (bound"
+            f" {duration_text(show.behind_bound_s)}), and {duration_text(show.first_core_s)} until its first core"
+        )
     if report.fairness is not None:
         lines.append(f"fairness {report.fairness:.3f} (Jain's index of `served`; 1 is even)")
     return lines
@@ -152,6 +167,33 @@ def _jobs(report: Report) -> list[str]:
         for name, jobs in report.jobs.items()
     ]
     return table(("jobs", "submitted", "complete", "makespan median", "p95", "longest"), rows)
+
+
+def _limits(report: Report) -> list[str]:
+    rows = [
+        (name, use.counts, f"{use.maximum:,}", f"{use.mean:.1f}", f"{use.most:,}", f"{use.full_h:.1f}")
+        for name, use in report.limits.items()
+    ]
+    return ["", *table(("limit", "counts", "maximum", "mean", "most", "full h"), rows)] if rows else []
+
+
+def _groups(report: Report) -> list[str]:
+    rows = [
+        (
+            f"{use.show}/{use.group}",
+            f"{use.min_cores:,}",
+            "-" if use.max_cores < 0 else f"{use.max_cores:,}",
+            f"{use.mean_cores:,.1f}",
+            f"{use.most_cores:,.0f}",
+        )
+        for use in report.groups
+    ]
+    return ["", *table(("group", "minimum", "maximum", "mean cores", "most"), rows)] if rows else []
+
+
+def _actions(report: Report) -> list[str]:
+    lines = [f"{clock_text(report.start_hour + after_h)}  {text}" for after_h, text in report.actions]
+    return ["", "operators", *lines] if lines else []
 
 
 def _speed(speed: Speed) -> str:

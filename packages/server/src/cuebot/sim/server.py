@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cuebot.sim.world import World
 
 SWEEP_US = 5 * SECOND
+LAUNCH_US = 2_000
+"""Between launches of one commit: the loop does other things."""
 RETRY_US = SECOND // 2
 GIVE_UP_US = 60 * SECOND
 """As in the engine: a journal that fails for so long ends the server."""
@@ -58,8 +60,9 @@ class Server:
 
     @property
     def idle(self) -> bool:
-        """Nothing waits to be committed or planned."""
-        return self._committing is None and not self.core.has_batch() and not self._planning
+        """Nothing waits to be committed, planned or launched."""
+        busy = self._planning or self.core.has_batch() or self.core.has_launches()
+        return self._committing is None and not busy
 
     def crash(self) -> None:
         """End at once. A commit that was under way may or may not have reached the disk."""
@@ -141,7 +144,15 @@ class Server:
         for ticket in tickets:
             ticket.done(ticket.reply)
         self._give(orders)
+        self._launch_some()
         self._settle()
+
+    def _launch_some(self) -> None:
+        """Send some launches, and the others in a moment."""
+        if self.core.has_launches():
+            self._give(self.core.launch(self.world.clock.now_us))
+            self._later(LAUNCH_US, self._launch_some)
+            self._settle()
 
     def _plan(self) -> None:
         self._planning = False

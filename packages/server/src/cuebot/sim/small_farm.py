@@ -66,9 +66,17 @@ class SmallFarm:
         check(self.farm)
         while self.core.has_batch():
             self.batches.append(self.core.take())
-            _, orders = self.core.committed(self.now_us)
-            self.keep(orders)
+            self._committed()
         check(self.farm)
+
+    def _committed(self) -> None:
+        """What was taken is durable."""
+        tickets, orders = self.core.committed(self.now_us)
+        for ticket in tickets:
+            ticket.done(ticket.reply)
+        self.keep(orders)
+        while self.core.has_launches():
+            self.keep(self.core.launch(self.now_us))
 
     def keep(self, orders: Orders) -> None:
         """Add orders to those that wait to be looked at."""
@@ -117,10 +125,7 @@ class SmallFarm:
         self.keep(self.core.report_host(command, c.Envelope(actor=name), self.now_us, told.append))
         while self.core.has_batch():
             self.batches.append(self.core.take())
-            tickets, orders = self.core.committed(self.now_us)
-            for ticket in tickets:
-                ticket.done(ticket.reply)
-            self.keep(orders)
+            self._committed()
         check(self.farm)
         return told[0]
 

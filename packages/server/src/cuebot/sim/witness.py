@@ -133,7 +133,8 @@ class Witness:
             key = (event.layer_id, index)
             self._may_start(key)
             cores, memory, gpus = event.cores[place], event.memory[place], event.gpus[place]
-            run = Run(key, job_id, event.host_ids[place], cores, memory, gpus)
+            gpu_memory = event.gpu_memory[place] if event.gpu_memory else 0
+            run = Run(key, job_id, event.host_ids[place], cores, memory, gpus, gpu_memory)
             check_host(run, layer, job, self.things[run.host_id], self.things)
             self.runs[event.run_ids[place]] = run
             self.bookings += 1

@@ -74,7 +74,9 @@ class World:
         self.clock = Clock()
         self.faults = Faults.draw(self.luck)
         self.settings = Settings()
-        self.limits = Limits(unlaunched_bookings=self.luck.choice((4, 20, 2_000)), bookings_per_slice=5)
+        self.limits = Limits(
+            unlaunched_bookings=self.luck.choice((4, 20, 2_000)), bookings_per_slice=5, launches_per_slice=2
+        )
         self.truth = Truth()
         self.witness = Witness(self.truth)
         self.failures = Failures()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+import msgspec
+
+from cuebot.domain.errors import NotFound
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import FrameState
-from cuebot.scheduling.explain import Explanation, explain_job, explain_layer
+from cuebot.domain.units import frame_id
+from cuebot.scheduling.cures import Step
+from cuebot.scheduling.explain import Explanation, Reason, explain_job, explain_layer
+from cuebot.scheduling.explain_frame import FrameExplanation, explain_frame
+from cuebot.scheduling.outlook import Outlook
+from cuebot.scheduling.remedies import Remedy
 from cuebot.wire.call import Call
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
@@ -17,22 +26,52 @@ class FarmInterface:
     """Questions about the farm."""
 
     def Explain(self, request: Any, call: Call) -> Any:
-        """Why frames of a job, or of one layer of it, wait."""
-        farm, now_us = call.farm, call.engine.now_us()
+        """Why frames of a job, of one layer of it, or one frame, wait."""
+        farm, now_us, policies = call.farm, call.engine.now_us(), call.engine.core.policies
         job: Job = farm.jobs.get(request.job) or farm.job_named(request.job)
-        if request.layer:
-            found = farm.layers.get(request.layer)
-            layer = found if found is not None and found.job_id == job.id else farm.layer_named(job, request.layer)
-            explained = explain_layer(farm, layer, now_us, call.engine.core.policies)
-            summary, explanations = explained.summary, [explained]
+        frame = None
+        if request.frame:
+            layer, index = _frame(farm, job, request.layer, request.frame)
+            explained = explain_frame(farm, layer, index, now_us, policies)
+            frame, summary = _frame_explanation(farm, explained), explained.summary
+            explanations = [explained.layer or explain_layer(farm, layer, now_us, policies)]
+        elif request.layer:
+            explanations = [explain_layer(farm, _layer(farm, job, request.layer), now_us, policies)]
+            summary = explanations[0].summary
         else:
-            summary, explanations = explain_job(farm, job, now_us, call.engine.core.policies)
+            summary, explanations = explain_job(farm, job, now_us, policies)
         return farm_pb2.ExplainResponse(
             job_id=job.id,
             job_name=job.name,
             summary=summary,
             layers=[_explanation(farm, explanation) for explanation in explanations],
+            frame=frame,
         )
+
+
+def _layer(farm: Farm, job: Job, text: str) -> Layer:
+    found = farm.layers.get(text)
+    return found if found is not None and found.job_id == job.id else farm.layer_named(job, text)
+
+
+def _frame(farm: Farm, job: Job, layer_text: str, text: str) -> tuple[Layer, int]:
+    """The frame with an id, a name such as `0012-beauty`, or a number within a layer. Raises NotFound."""
+    number, dash, layer_name = text.partition("-") if text[:1] != "-" else (text, "", "")
+    if number.isdigit() and dash:
+        layer = farm.layer_named(job, layer_name)
+    elif number.isdigit() or text[1:].isdigit():
+        if not layer_text:
+            raise NotFound(f"frame {text} is a number within a layer; name the layer of job {job.name!r}, too")
+        layer = _layer(farm, job, layer_text)
+    else:
+        layer, index = farm.frame(text)
+        if layer.job_id != job.id:
+            raise NotFound(f"job {job.name!r} has no frame with the id {text!r}")
+        return layer, index
+    found = layer.frames.index_of(int(number))
+    if found is None:
+        raise NotFound(f"layer {layer.name!r} has no frame {number}; its range is {layer.range_text}")
+    return layer, found
 
 
 def _explanation(farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanation:
@@ -45,8 +84,60 @@ def _explanation(farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanat
         running_frames=layer.counts[FrameState.RUNNING],
         dead_frames=layer.counts[FrameState.DEAD],
         summary=explanation.summary,
-        reasons=[
-            farm_pb2.Reason(code=r.code, count=int32(r.count), counts=r.counts, text=r.text, remedy=r.remedy)
-            for r in explanation.reasons
-        ],
+        reasons=[_reason(reason) for reason in explanation.reasons],
+        remedies=[_remedy(remedy) for remedy in explanation.remedies],
+        ahead=_ahead(explanation.ahead) if explanation.ahead is not None else None,
+        hosts_now=explanation.hosts,
+        starts_in_s=_seconds(explanation.starts_in_s),
     )
+
+
+def _frame_explanation(farm: Farm, explanation: FrameExplanation) -> farm_pb2.FrameExplanation:
+    layer: Layer = farm.layers[explanation.layer_id]
+    return farm_pb2.FrameExplanation(
+        frame_id=frame_id(layer.id, explanation.index),
+        frame_name=farm.frame_name(layer, explanation.index),
+        number=int(layer.frames.number[explanation.index]),
+        state=explanation.state.name,
+        summary=explanation.summary,
+        reasons=[_reason(reason) for reason in explanation.reasons],
+        place=int32(explanation.place or 0),
+        starts_in_s=_seconds(explanation.starts_in_s),
+    )
+
+
+def _reason(reason: Reason) -> farm_pb2.Reason:
+    return farm_pb2.Reason(
+        code=reason.code, count=int32(reason.count), counts=reason.counts, text=reason.text, remedy=reason.remedy
+    )
+
+
+def _remedy(remedy: Remedy) -> farm_pb2.Remedy:
+    return farm_pb2.Remedy(
+        text=remedy.text,
+        cost=remedy.cost,
+        hosts=int32(remedy.hosts),
+        frames=int32(remedy.frames),
+        steps=[_step(step) for step in remedy.steps],
+    )
+
+
+def _step(step: Step) -> farm_pb2.Step:
+    arguments = msgspec.json.encode(dataclasses.asdict(step.command)).decode()
+    return farm_pb2.Step(code=step.code, text=step.text, command=type(step.command).__name__, arguments=arguments)
+
+
+def _ahead(ahead: Outlook) -> farm_pb2.Ahead:
+    return farm_pb2.Ahead(
+        jobs=int32(ahead.jobs),
+        for_minimum=int32(ahead.for_minimum),
+        frames=int32(ahead.frames),
+        own_frames=int32(ahead.own_frames),
+        shows=int32(ahead.shows),
+        passing_priority=_seconds(ahead.passing_priority),
+        wait_s=_seconds(ahead.wait_s),
+    )
+
+
+def _seconds(value: int | None) -> int | None:
+    return None if value is None else int32(value)

@@ -1,0 +1,295 @@
+"""What would lift an obstacle: a command for a host, what it costs, and which other hosts it opens as well.
+
+A cost is the part of a present setting that must change, so that a tenth less memory compares with a tenth more burst.
+It is weighted by who has to agree: what a job asks for is its owner's to change, a burst or a licence is not. The
+weights are the constants below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cuebot.domain import commands as c
+from cuebot.domain.host_table import Mask, why_not_fit
+from cuebot.domain.limits import DEFAULT_LIMITS
+from cuebot.domain.nouns import Group, Job, Layer, Limit, Show, Subscription
+from cuebot.domain.ready import Demand
+from cuebot.domain.states import HostState, LockState
+from cuebot.domain.units import MIN_MEMORY, ONE_CORE, CoreUnits, KiB, cores_from_units
+from cuebot.scheduling.eligibility import allocation_mask
+from cuebot.scheduling.view import View
+
+Numbers = npt.NDArray[np.float64]
+Units = npt.NDArray[np.int64]
+
+SWITCH: Final = 0.1
+"""Cost of a switch that its owner set and can set back: a job's pause, a start time."""
+FOR_OWNER: Final = 1.0
+"""Weight of what a job's owner may change."""
+FOR_SHOW: Final = 1.5
+"""Weight of what a show's or the farm's other users notice: shares, departments, shows."""
+FOR_FARM: Final = 2.0
+"""Weight of what costs money or was set for a reason that this farm does not know: licences, hosts in repair."""
+UNLOCK: Final = 0.5
+"""Cost of unlocking a host."""
+GIB: Final = 1_048_576
+TENTH: Final = GIB // 10
+"""KiB: memory is named in tenths of a GiB where that still fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do."""
+
+    code: str
+    text: str
+    command: c.Command
+    """What does it, as it may be submitted."""
+    demand: dict[str, int] = field(default_factory=dict)
+    """What the layer's frames ask for differently from then on."""
+    frames: int | None = None
+    """So many frames at most may start by it; None where it sets no such bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What would lift one obstacle."""
+
+    costs: Numbers
+    """By host row; infinite where it cannot be done for that host."""
+    step: Callable[[int], Step]
+    """What to do for a row."""
+    covers: Callable[[int], Mask]
+    """The hosts that the obstacle leaves open once that is done."""
+
+
+def everywhere(view: View, cost: float, step: Step) -> Cure:
+    """A cure that is the same for every host."""
+    n = view.farm.hosts_table.size
+    return Cure(np.full(n, cost), lambda row: step, lambda row: np.ones(n, dtype=np.bool_))
+
+
+def change(code: str, text: str, kind: str, id: str, frames: int | None = None, **values: Any) -> Step:
+    """A step that gives fields of a thing new values."""
+    return Step(code, text, c.Change(kind, id, values), frames=frames)
+
+
+# --- what the layer asks for --------------------------------------------------------------------------------------
+
+
+def _ask_less(layer: Layer, code: str, name: str, asked: str, targets: Units, now: int, least: int, word: Any) -> Cure:
+    """Let frames of a layer ask for `targets` by row instead of what they get now, but never for less than `least`."""
+    costs = np.where(targets >= least, FOR_OWNER * (now - targets) / max(now, 1), np.inf)
+
+    def step(row: int) -> Step:
+        target = int(targets[row])
+        text = f"let {layer.name} ask for {word(target)} instead of {word(now)}"
+        return Step(code, text, c.Change("layer", layer.id, {name: target}), {asked: target})
+
+    return Cure(costs, step, lambda row: targets >= targets[row])
+
+
+def less_memory(view: View, layer: Layer, needs: Demand) -> Cure:
+    """Ask for what a host has idle, but not for less than frames of the layer were seen to use."""
+    table, n = view.farm.hosts_table, view.farm.hosts_table.size
+    learned = layer.learned.memory if layer.memory_optimizer else 0
+    least = max(MIN_MEMORY, layer.max_rss, learned)
+    idle = table.idle_memory[:n]
+    rounded = idle // TENTH * TENTH
+    targets = np.where(rounded >= least, rounded, idle)
+    return _ask_less(layer, "LESS_MEMORY", "min_memory", "memory", targets, needs.memory, least, gib)
+
+
+def fewer_cores(view: View, layer: Layer, needs: Demand) -> Cure:
+    """Ask for the whole cores that a host has idle."""
+    table, n = view.farm.hosts_table, view.farm.hosts_table.size
+    targets = table.idle_cores[:n] // ONE_CORE * ONE_CORE
+    if not needs.whole_host:
+        return _ask_less(layer, "FEWER_CORES", "min_cores", "cores", targets, needs.cores, ONE_CORE, in_cores)
+    whole = np.maximum(table.cores[:n], 1)
+    costs = np.where(targets >= ONE_CORE, FOR_OWNER * (whole - np.minimum(targets, whole)) / whole, np.inf)
+
+    def step(row: int) -> Step:
+        target = int(targets[row])
+        text = f"let {layer.name} ask for {in_cores(target)} instead of a whole host"
+        return Step("FEWER_CORES", text, c.Change("layer", layer.id, {"min_cores": target}), {"cores": target})
+
+    return Cure(costs, step, lambda row: targets >= targets[row])
+
+
+def fewer_gpus(view: View, layer: Layer, needs: Demand) -> Cure:
+    """Ask for the GPUs that a host has idle."""
+    idle = view.farm.hosts_table.idle_gpus[: view.farm.hosts_table.size]
+    return _ask_less(layer, "FEWER_GPUS", "min_gpus", "gpus", idle, needs.gpus, 1, lambda gpus: f"{gpus} GPUs")
+
+
+def less_gpu_memory(view: View, layer: Layer, needs: Demand) -> Cure:
+    """Ask for the GPU memory that no run holds on a host."""
+    idle = view.farm.hosts_table.idle_gpu_memory[: view.farm.hosts_table.size]
+    return _ask_less(
+        layer, "LESS_GPU_MEMORY", "min_gpu_memory", "gpu_memory", idle, needs.gpu_memory, MIN_MEMORY,
+        lambda kib: f"{gib(kib)} of GPU memory",
+    )  # fmt: skip
+
+
+def another_tag(view: View, layer: Layer) -> Cure:
+    """Give the layer the tag of a host that most hosts have."""
+    table, n = view.farm.hosts_table, view.farm.hosts_table.size
+    room = len(layer.tags) < DEFAULT_LIMITS.names_per_list
+    costs = np.full(n, FOR_OWNER if room else np.inf)
+
+    def tag_of(row: int) -> str:
+        return max(sorted(table.tags[row]), key=lambda tag: len(table.rows_by_tag[tag]))
+
+    def step(row: int) -> Step:
+        tag = tag_of(row)
+        tags = [*layer.tags, tag]
+        return change("ANOTHER_TAG", f"give layer {layer.name} the tag {tag}", "layer", layer.id, tags=tags)
+
+    def covers(row: int) -> Mask:
+        mask = np.zeros(n, dtype=np.bool_)
+        mask[list(table.rows_by_tag[tag_of(row)])] = True
+        return mask
+
+    return Cure(costs, step, covers)
+
+
+# --- what was set for the job, its group and its show -------------------------------------------------------------
+
+
+def higher_maximum(view: View, holder: Job | Group, takes: Units) -> Cure:
+    """Let a job or a group hold as many cores more as one frame takes."""
+    kind = "job" if isinstance(holder, Job) else "group"
+    most = _whole_cores(holder.reserved_cores + takes)
+    missing = np.maximum(most - holder.max_cores, 0)
+    costs = (FOR_OWNER if kind == "job" else FOR_SHOW) * missing / max(holder.max_cores, ONE_CORE)
+    code = "HIGHER_JOB_MAXIMUM" if kind == "job" else "HIGHER_GROUP_MAXIMUM"
+
+    def step(row: int) -> Step:
+        units = int(most[row])
+        text = f"raise the maximum of {kind} {holder.name} to {in_cores(units)}"
+        if kind == "job":
+            text += f": `cueadmin -set-max-cores {holder.name} {cores_from_units(units):g}`"
+        return change(code, text, kind, holder.id, max_cores=units, frames=1)
+
+    return Cure(costs, step, lambda row: most <= most[row])
+
+
+def higher_maximum_of_gpus(view: View, holder: Job | Group, gpus: int) -> Cure:
+    """Let a job or a group hold as many GPUs more as one frame takes."""
+    kind = "job" if isinstance(holder, Job) else "group"
+    most = holder.reserved_gpus + gpus
+    cost = (FOR_OWNER if kind == "job" else FOR_SHOW) * (most - holder.max_gpus) / max(holder.max_gpus, 1)
+    text = f"raise the maximum of {kind} {holder.name} to {most} GPUs"
+    code = "HIGHER_JOB_MAXIMUM" if kind == "job" else "HIGHER_GROUP_MAXIMUM"
+    return everywhere(view, cost, change(code, text, kind, holder.id, max_gpus=most, frames=1))
+
+
+def _whole_cores(units: Units) -> Units:
+    """Core units rounded up to what people set."""
+    return -(-units // ONE_CORE) * ONE_CORE
+
+
+def higher_burst(view: View, show: Show, takes: Units) -> Cure:
+    """Let the show hold as many cores more of an allocation as one frame takes."""
+    farm, n = view.farm, view.farm.hosts_table.size
+    costs = np.full(n, np.inf)
+    held: dict[str, Subscription] = {}
+    for allocation in farm.allocations.values():
+        id = farm.subscription_of.get((show.id, allocation.id))
+        if id is None:
+            continue
+        subscription = held[allocation.id] = farm.subscriptions[id]
+        mask = allocation_mask(farm, allocation.id)
+        missing = np.maximum(_whole_cores(subscription.reserved_cores + takes[mask]) - subscription.burst, 0)
+        costs[mask] = FOR_SHOW * missing / max(subscription.burst, ONE_CORE)
+
+    def step(row: int) -> Step:
+        allocation = farm.allocations[farm.hosts_table.allocations[row]]
+        subscription = held[allocation.id]
+        units = int(_whole_cores(subscription.reserved_cores + takes[row]))
+        name = farm.allocation_name(allocation)
+        text = f"raise the burst of {show.name} in {name} to {in_cores(units)}:"
+        text += f" `cueadmin -burst {show.name} {name} {cores_from_units(units):g}`"
+        return change("HIGHER_BURST", text, "subscription", subscription.id, burst=units, frames=1)
+
+    def covers(row: int) -> Mask:
+        return np.asarray(allocation_mask(farm, farm.hosts_table.allocations[row]) & (takes <= takes[row]))
+
+    return Cure(costs, step, covers)
+
+
+def subscribe(view: View, show: Show, takes: Units) -> Cure:
+    """Give the show a subscription that is just enough for one frame."""
+    farm, n = view.farm, view.farm.hosts_table.size
+
+    def step(row: int) -> Step:
+        allocation = farm.allocations[farm.hosts_table.allocations[row]]
+        units = CoreUnits(int(takes[row]))
+        name, cores = farm.allocation_name(allocation), f"{cores_from_units(units):g}"
+        text = f"subscribe {show.name} to {name}: `cueadmin -create-sub {show.name} {name} {cores} {cores}`"
+        return Step("SUBSCRIBE", text, c.CreateSubscription(show.id, allocation.id, units, units), frames=1)
+
+    def covers(row: int) -> Mask:
+        return np.asarray(allocation_mask(farm, farm.hosts_table.allocations[row]) & (takes <= takes[row]))
+
+    return Cure(np.full(n, FOR_SHOW), step, covers)
+
+
+# --- limits and hosts ---------------------------------------------------------------------------------------------
+
+
+def higher_limit(view: View, limit: Limit, least: Units) -> Cure:
+    """Raise a limit's maximum to `least` by row."""
+    costs = FOR_FARM * np.maximum(least - limit.max_value, 0) / max(limit.max_value, 1)
+
+    def step(row: int) -> Step:
+        value = int(least[row])
+        text = f"raise limit {limit.name} from {limit.max_value} to {value}:"
+        text += f" `opencue.api.findLimit({limit.name!r}).setMaxValue({value})`"
+        frames = None if limit.per_host else 1
+        return change("HIGHER_LIMIT", text, "limit", limit.id, max_value=value, frames=frames)
+
+    return Cure(costs, step, lambda row: least <= least[row])
+
+
+def open_host(view: View, code: str, closed: Mask) -> Cure | None:
+    """Make one of the closed hosts bookable; None where they are not closed by a person's word alone."""
+    farm, n = view.farm, view.farm.hosts_table.size
+    if code not in ("HOST_LOCKED", "HOST_REPAIR", "HOST_REBOOT_WHEN_IDLE"):
+        return None
+    costs = np.full(n, np.inf)
+    for row in np.flatnonzero(closed).tolist():
+        host = farm.hosts[farm.hosts_table.ids[row]]
+        if (code == "HOST_LOCKED" or host.lock is LockState.OPEN) and not why_not_fit(host):
+            costs[row] = UNLOCK if code == "HOST_LOCKED" else FOR_FARM
+
+    def step(row: int) -> Step:
+        host = farm.hosts[farm.hosts_table.ids[row]]
+        if code == "HOST_LOCKED":
+            text = f"unlock host {host.name}: `cueadmin -unlock {host.name}`"
+            return Step("UNLOCK", text, c.LockHost(host.id, LockState.OPEN))
+        text = f"put host {host.name} back to work: `cueadmin -fixed {host.name}`"
+        return Step("HOST_UP", text, c.SetHostState(host.id, HostState.UP))
+
+    def covers(row: int) -> Mask:
+        mask = np.zeros(n, dtype=np.bool_)
+        mask[row] = True
+        return mask
+
+    return Cure(costs, step, covers)
+
+
+def gib(kib: KiB | int) -> str:
+    """An amount of memory for people."""
+    return f"{kib / GIB:.1f} GB" if kib >= GIB // 2 else f"{kib / 1024:.0f} MB"
+
+
+def in_cores(units: int) -> str:
+    """Cores for people."""
+    return f"{cores_from_units(units):g} cores" if units != ONE_CORE else "1 core"

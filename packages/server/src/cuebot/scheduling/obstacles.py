@@ -1,0 +1,255 @@
+"""What keeps a layer's next frame from starting: one obstacle after another, each with the hosts that it leaves open.
+
+These are the plan's own filters (`eligibility`, `licences`, `policy`), one at a time and with words. An obstacle that
+somebody could remove has a cure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from cuebot.domain.host_table import Mask
+from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.ready import Demand
+from cuebot.domain.units import cores_from_units
+from cuebot.scheduling import cures
+from cuebot.scheduling.cures import FOR_SHOW, SWITCH, Cure, Units, change, everywhere, gib, in_cores
+from cuebot.scheduling.eligibility import (
+    allocation_mask,
+    avoided_rows,
+    burst_room,
+    facility_mask,
+    fits_now,
+    fits_when_idle,
+    gpu_room_under_cap,
+    job_reasons,
+    os_mask,
+    room_under_cap,
+    tag_mask,
+)
+from cuebot.scheduling.outlook import comes_before
+from cuebot.scheduling.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One thing that is in the way on some hosts, or everywhere."""
+
+    code: str
+    open: Mask | None
+    """The hosts that it leaves open; None for no host at all, whatever hosts there are."""
+    text: str
+    """Of hosts, what comes after "3 of 8 hosts"."""
+    hint: str = ""
+    """What would change it, in general words."""
+    cure: Callable[[], Cure | None] | None = None
+    count: int = 0
+    counts: str = ""
+    """Of an obstacle whatever the hosts: what is counted, `frames` or `hosts`."""
+    told: bool = True
+    """It is a reason by itself, and no part of one."""
+    has_parts: bool = False
+    """What follows says it in parts, each with a cure of its own."""
+
+
+def obstacles(view: View, job: Job, layer: Layer, needs: Demand) -> tuple[list[Obstacle], list[Obstacle]]:
+    """What stops the layer whatever the hosts, and what rules hosts out, both in the order of the words."""
+    taken = takes(view, needs)
+    gates = [
+        *_of_job(view, job, layer),
+        *_maximums(view, job, needs, taken),
+        *_maximums_of_gpus(view, job, needs),
+        *_limits(view, needs),
+    ]
+    ruling = [
+        *_not_for_job(view, job, layer, needs, taken),
+        *_closed(view),
+        *_not_for_layer(view, layer, needs),
+        *_full(view, layer, needs),
+    ]
+    return [gate for gate in gates if gate.open is None], [gate for gate in gates if gate.open is not None] + ruling
+
+
+def takes(view: View, needs: Demand) -> Units:
+    """Core units that a frame takes of each host."""
+    n = view.farm.hosts_table.size
+    if needs.whole_host:
+        return np.maximum(view.farm.hosts_table.cores[:n] + needs.cores, 1)
+    return np.full(n, needs.cores, dtype=np.int64)
+
+
+def _of_job(view: View, job: Job, layer: Layer) -> Iterator[Obstacle]:
+    for blocked in job_reasons(view.farm, job):
+        yield blocked_job(view, job, blocked)
+    if layer.start_after_us > view.now_us:
+        text = f"it may not start for another {(layer.start_after_us - view.now_us) // 1_000_000} s"
+        step = change("START_NOW", f"let {layer.name} start now", "layer", layer.id, start_after_us=0)
+        yield Obstacle("START_AFTER", None, text, layer.start_after_reason, partial(everywhere, view, SWITCH, step))
+
+
+def blocked_job(view: View, job: Job, code: str) -> Obstacle:
+    """A job of which nothing at all may be booked, by the code of the reason."""
+    show = view.farm.shows[job.show_id]
+    cure: Callable[[], Cure | None] | None = None
+    if code == "JOB_PAUSED":
+        text, hint = "the job is paused", f"`cueadmin -unpause {job.name}`"
+        cure = partial(everywhere, view, SWITCH, change("UNPAUSE", hint, "job", job.id, paused=False))
+    elif code == "SHOW_INACTIVE":
+        text, hint = f"show {show.name} is not active", f"`cueadmin -enable-show {show.name}`"
+        cure = partial(everywhere, view, FOR_SHOW, change("ENABLE_SHOW", hint, "show", show.id, active=True))
+    elif code == "SHOW_BOOKING_OFF":
+        text, hint = f"booking is off for show {show.name}", f"`cueadmin -booking {show.name} ON`"
+        cure = partial(everywhere, view, FOR_SHOW, change("BOOKING_ON", hint, "show", show.id, booking_enabled=True))
+    elif code == "JOB_FINISHED":
+        text, hint = "the job is finished", "retrying a frame opens it again"
+    else:
+        text, hint = "the job starts when its parent job has ended", ""
+    return Obstacle(code, None, text, hint, cure)
+
+
+def _maximums(view: View, job: Job, needs: Demand, taken: Units) -> Iterator[Obstacle]:
+    for code, holder in (("JOB_MAX_CORES", job), ("GROUP_MAX_CORES", view.farm.groups[job.group_id])):
+        room, whose = room_under_cap(holder), code.split("_")[0].lower()
+        if max(needs.cores, 1) > room or (needs.whole_host and (taken > room).any()):
+            most, held = cores_from_units(holder.max_cores), cores_from_units(holder.reserved_cores)
+            hint = f"`cueadmin -set-max-cores {job.name} CORES`" if whose == "job" else "raise the group's maximum"
+            cure = partial(cures.higher_maximum, view, holder, taken)
+            if max(needs.cores, 1) > room:
+                text = f"the {whose} may use {most:g} cores, and {held:g} are taken"
+                yield Obstacle(code, None, text, hint, cure)
+            else:
+                text = f"have more cores than the {whose} may use: {most:g}, of which {held:g} are taken"
+                yield Obstacle(code, taken <= room, text, hint, cure)
+
+
+def _maximums_of_gpus(view: View, job: Job, needs: Demand) -> Iterator[Obstacle]:
+    for whose, holder in (("job", job), ("group", view.farm.groups[job.group_id])):
+        if needs.gpus and needs.gpus > gpu_room_under_cap(holder):
+            text = f"the {whose} may use {holder.max_gpus} GPUs, and {holder.reserved_gpus} are taken"
+            cure = partial(cures.higher_maximum_of_gpus, view, holder, needs.gpus)
+            yield Obstacle(f"{whose.upper()}_MAX_GPUS", None, text, f"raise the {whose}'s maximum of GPUs", cure)
+
+
+def _limits(view: View, needs: Demand) -> Iterator[Obstacle]:
+    farm, n = view.farm, view.farm.hosts_table.size
+    hint = "raise the limit's maximum, or wait until one ends"
+    for name in needs.limits:
+        id = farm.limit_by_name.get(name)
+        if id is None:
+            continue
+        limit, use = farm.limits[id], farm.limit_use.of(name)
+        alone = replace(needs, limits=(name,))
+        full = view.licences.full(alone) is not None
+        if limit.per_host and (full or len(use.by_host) >= limit.max_value):
+            least = np.full(n, len(use.by_host) + 1, dtype=np.int64)
+            least[list(use.by_host)] = max(len(use.by_host), 1)
+            cure = partial(cures.higher_limit, view, limit, least)
+            text = f"limit {name} allows {limit.max_value} hosts at once, and {len(use.by_host)} use it"
+            if full:
+                yield Obstacle("LIMIT", None, text, hint, cure, len(use.by_host), "hosts")
+            else:
+                text = f"would be one host too many under limit {name}"
+                yield Obstacle("LIMIT_HOSTS", view.licences.mask(alone), text, hint, cure)
+        elif full:
+            text = f"limit {name} allows {limit.max_value} frames at once, and {use.frames} use it"
+            cure = partial(cures.higher_limit, view, limit, np.full(n, use.frames + 1, dtype=np.int64))
+            yield Obstacle("LIMIT", None, text, hint, cure, use.frames, "frames")
+
+
+def _not_for_job(view: View, job: Job, layer: Layer, needs: Demand, taken: Units) -> Iterator[Obstacle]:
+    farm, n = view.farm, view.farm.hosts_table.size
+    facility, show = farm.facilities[job.facility_id].name, farm.shows[job.show_id]
+    yield Obstacle("FACILITY", facility_mask(farm, job.facility_id), f"are not in the facility {facility}")
+    yield Obstacle("OS", os_mask(farm, job.os), f"do not run {job.os}")
+    text, hint = f"have none of the tags {' | '.join(layer.tags)}", "give a host a tag, or change the layer's"
+    yield Obstacle("TAGS", tag_mask(farm, needs), text, hint, partial(cures.another_tag, view, layer))
+    subscribed = np.zeros(n, dtype=np.bool_)
+    within_burst = np.ones(n, dtype=np.bool_)
+    for allocation in farm.allocations.values():
+        room = burst_room(farm, job.show_id, allocation)
+        if room is not None:
+            mask = allocation_mask(farm, allocation.id)
+            subscribed |= mask
+            within_burst[mask] = taken[mask] <= room
+    text = f"are in allocations that show {show.name} has no subscription to"
+    hint = f"`cueadmin -create-sub {show.name} ALLOCATION SIZE BURST`"
+    yield Obstacle("NO_SUBSCRIPTION", subscribed, text, hint, partial(cures.subscribe, view, show, taken))
+    text = f"are in allocations where show {show.name} is at its burst"
+    yield Obstacle("BURST", within_burst, text, "raise it with -burst", partial(cures.higher_burst, view, show, taken))
+
+
+def _closed(view: View) -> Iterator[Obstacle]:
+    table, n = view.farm.hosts_table, view.farm.hosts_table.size
+    for code, mask in view.closed:
+        text = _HOST_TEXTS.get(code, code.lower())
+        yield Obstacle(code, ~mask, text, cure=partial(cures.open_host, view, code, mask))
+    text = "are in quarantine: frames of several jobs failed there in a row"
+    yield Obstacle("QUARANTINED", table.quarantined_until_us[:n] <= view.now_us, text, "look at the host's failures")
+    text = "are on probation, and run the one frame that they may have"
+    yield Obstacle("PROBATION", ~(table.probing[:n] & (table.idle_cores[:n] < table.cores[:n])), text)
+    text = "refused a launch and are left alone for a while"
+    yield Obstacle("HOST_REFUSES", table.refused_until_us[:n] <= view.now_us, text)
+
+
+def _not_for_layer(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:
+    farm, n = view.farm, view.farm.hosts_table.size
+    allowed = view.asked.allowed(needs)
+    if allowed is not None:
+        names = ", ".join(policy.name for policy in view.policies)
+        yield Obstacle("POLICY", allowed, f"are ruled out by policy ({names})")
+    off = np.ones(n, dtype=np.bool_)
+    off[list(avoided_rows(farm, layer, needs, view.now_us, view.asked))] = False
+    yield Obstacle("FAILED_THERE", off, "failed a frame of this layer within 30 minutes")
+    lately = [row for row, until_us in layer.avoided_until_us.items() if until_us > view.now_us]
+    if lately:  # what is changed for other hosts makes these avoided, so no remedy is for them
+        off = np.ones(n, dtype=np.bool_)
+        off[lately] = False
+        yield Obstacle("FAILED_LATELY", off, "", told=False)
+    free = np.ones(n, dtype=np.bool_)
+    for row, id in farm.hosts_table.reserved_for.items():
+        if id != layer.id and id in farm.layers and comes_before(view, farm.layers[id], layer):
+            free[row] = False
+    yield Obstacle("RESERVED", free, "are reserved for frames that need most of a host and wait longer")
+    if not needs.gpus and view.kept is not None:
+        yield Obstacle("KEPT_FOR_GPUS", ~view.kept, "are kept for frames that wait for a GPU")
+    if not needs.gpus and view.gpus_wanted:  # what is changed for this layer may have more of these kept
+        yield Obstacle("GPUS_IDLE", farm.hosts_table.idle_gpus[:n] <= 0, "", told=False)
+
+
+def _full(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:
+    farm, table, n = view.farm, view.farm.hosts_table, view.farm.hosts_table.size
+    cores = "a whole host" if needs.whole_host else in_cores(needs.cores)
+    wanted = f"{cores} and {gib(needs.memory)}"
+    wanted += f" and {needs.gpus} GPUs" if needs.gpus else ""
+    wanted += f" and {gib(needs.gpu_memory)} of GPU memory" if needs.gpu_memory else ""
+    hint = "ask for less of what they lack"
+    yield Obstacle("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", hint, has_parts=True)
+    yield Obstacle("BUSY", fits_now(farm, needs), f"have no room for {wanted} now", has_parts=True)
+    idle = table.idle_cores[:n]
+    room = (idle == table.cores[:n]) & (idle > -needs.cores) if needs.whole_host else idle >= needs.cores
+    parts = [
+        ("CORES", room, cures.fewer_cores),
+        ("MEMORY", table.idle_memory[:n] >= needs.memory, cures.less_memory),
+        ("GPUS", table.idle_gpus[:n] >= needs.gpus, cures.fewer_gpus),
+        ("GPU_MEMORY", table.idle_gpu_memory[:n] >= needs.gpu_memory, cures.less_gpu_memory),
+    ]
+    for code, enough, cure in parts:
+        yield Obstacle(code, enough, "", cure=partial(cure, view, layer, needs), told=False)
+
+
+_HOST_TEXTS: Final = {
+    "HOST_DOWN": "are down: nothing was heard of them for five minutes",
+    "HOST_REPAIR": "are in repair",
+    "HOST_REBOOTING": "are rebooting",
+    "HOST_REBOOT_WHEN_IDLE": "reboot when idle",
+    "HOST_LOCKED": "are locked",
+    "HOST_NIMBY_LOCKED": "are in use by their owners",
+    "HOST_NOT_HEARD": "have not reported since the server started",
+    "HOST_MEMORY_LOW": "report less than 512 MB of free memory",
+    "HOST_DISK_LOW": "have less than 5 % of their temporary disk left",
+}

@@ -1,0 +1,151 @@
+"""What `explain` says of one frame."""
+
+from __future__ import annotations
+
+from cuebot.domain import commands as c
+from cuebot.domain.states import FrameState
+from cuebot.scheduling.explain_frame import FrameExplanation, explain_frame
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.specs import depend_spec, job_spec, layer_spec
+
+
+def explain(farm: SmallFarm, path: str, index: int) -> FrameExplanation:
+    """All that is said of a frame."""
+    return explain_frame(farm.farm, farm.layer(path), index, farm.now_us)
+
+
+def two_layers(kind: str, on_chunk: int = 1, **fields: object) -> SmallFarm:
+    """A job on a host of four cores, whose layer `comp` waits for its layer `beauty`."""
+    farm = SmallFarm()
+    farm.host()
+    layers = (layer_spec("beauty", "1-6"), layer_spec("comp", "1-6", on_chunk))
+    farm.launch(
+        job_spec("one", *layers, max_retries=0), depends=[depend_spec(kind, "one/comp", "one/beauty", **fields)]
+    )
+    farm.plan()
+    return farm
+
+
+def test_a_frame_held_frame_by_frame_names_the_frames_that_it_waits_for() -> None:
+    """A chunk waits for both of its frames by name and state, and for one alone once the other is done."""
+    farm = two_layers("FRAME_BY_FRAME", on_chunk=2)
+    farm.finish("one/beauty", 2)
+    (reason,) = explain(farm, "one/comp", 1).reasons
+    assert (reason.code, reason.count) == ("DEPEND_FRAME_BY_FRAME", 1)
+    assert reason.text == "it waits for 0004-beauty (running on host0)"
+    (reason,) = explain(farm, "one/comp", 2).reasons
+    assert (reason.count, reason.text) == (2, "it waits for 0005-beauty (waiting), 0006-beauty (waiting)")
+    farm.finish("one/beauty", 3, exit_status=1)
+    (reason,) = explain(farm, "one/comp", 1).reasons
+    assert reason.text == "it waits for 0004-beauty (dead)"
+    assert reason.remedy == "1 frames are dead there: retry or eat them"
+
+
+def test_a_frame_held_by_a_layer_says_how_far_that_is() -> None:
+    """Done and running frames of the other layer are counted; what is left is the count."""
+    farm = two_layers("LAYER_ON_LAYER")
+    farm.finish("one/beauty", 0)
+    (reason,) = explain(farm, "one/comp", 0).reasons
+    assert (reason.code, reason.count, reason.counts) == ("DEPEND_LAYER_ON_LAYER", 5, "frames")
+    assert reason.text == "it waits for layer beauty: 1 of 6 frames done, 3 running"
+
+
+def test_a_frame_that_waits_for_one_frame_or_a_job_says_which() -> None:
+    """Depends between jobs name the job; one on a frame says what that frame does."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("on", layer_spec("beauty", "1-2")))
+    on_frame = depend_spec("FRAME_ON_FRAME", "er/comp", "on/beauty", er_frame=1, on_frame=2)
+    on_job = depend_spec("LAYER_ON_JOB", "er/comp", "on")
+    farm.launch(job_spec("er", layer_spec("comp", "1-2")), depends=[on_frame, on_job])
+    farm.plan()
+    texts = {reason.code: reason.text for reason in explain(farm, "er/comp", 0).reasons}
+    job = farm.job("on").name
+    assert texts == {
+        "DEPEND_FRAME_ON_FRAME": f"it waits for frame 0002-beauty of {job} (running on host0)",
+        "DEPEND_LAYER_ON_JOB": f"it waits for job {job}: 0 of 2 frames done, 2 running",
+    }
+    assert [reason.code for reason in explain(farm, "er/comp", 1).reasons] == ["DEPEND_LAYER_ON_JOB"]
+
+
+def test_a_waiting_frame_knows_its_place_in_its_layers_order() -> None:
+    """Behind five that wait as well; after it was put first, behind none."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1-10")))
+    farm.plan()
+    explanation = explain(farm, "one/render", 9)
+    assert (explanation.state, explanation.place) == (FrameState.WAITING, 5)
+    assert [reason.code for reason in explanation.reasons] == ["BUSY", "BEHIND"]
+    farm.do(c.ReorderFrames(farm.layer("one/render").id, (10,), "FIRST"))
+    assert explain(farm, "one/render", 9).place == 0
+
+
+def test_the_estimate_counts_the_frames_before_it() -> None:
+    """Frames of 100 s on four cores: the tenth starts about 100 s after the sixth."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1-14")))
+    farm.plan()
+    farm.wait(100)
+    for index in range(4):
+        farm.end(farm.run_of("one/render", index), run_s=100)
+    farm.plan()
+    first, fifth = explain(farm, "one/render", 8), explain(farm, "one/render", 12)
+    assert first.starts_in_s is not None
+    assert fifth.starts_in_s is not None
+    assert (first.place, fifth.place, fifth.starts_in_s - first.starts_in_s) == (0, 4, 100)
+
+
+def test_a_frame_that_failed_says_how_and_where_before_it_runs_again() -> None:
+    """Its last exit status, its host and the retries that are allowed."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=2))
+    farm.plan()
+    farm.finish("one/render", exit_status=33)
+    retrying = next(reason for reason in explain(farm, "one/render", 0).reasons if reason.code == "RETRYING")
+    assert (retrying.count, retrying.counts) == (1, "runs")
+    assert retrying.text == (
+        "it waits for another run (2 retries are allowed): its last run, on host0, ended with exit status 33 (it needed"
+        " more memory than its host had)"
+    )
+
+
+def test_a_dead_frame_says_how_it_died_and_how_to_retry_it() -> None:
+    """The last exit status, how many runs there were, and the command that retries it."""
+    farm = two_layers("LAYER_ON_LAYER")
+    farm.finish("one/beauty", 1, exit_status=7)
+    explanation = explain(farm, "one/beauty", 1)
+    assert explanation.summary == "it is dead after 1 runs: its last run, on host0, ended with exit status 7"
+    assert explanation.reasons[0].remedy.endswith(f"then `cueadmin -retry-frames {farm.job('one').name} beauty 2`")
+
+
+def test_a_running_frame_says_where_with_what_and_how_long_it_may_take() -> None:
+    """Host, cores, memory and time, and the average once frames of the layer have ended."""
+    farm = two_layers("LAYER_ON_LAYER")
+    farm.farm.procs[farm.run_of("one/beauty", 0).id].launched = True
+    farm.wait(30)
+    text = explain(farm, "one/beauty", 0).summary
+    assert text.startswith("it runs on host0 with 1 cores and 1.0 GB for 30 s")
+    farm.end(farm.run_of("one/beauty", 1), run_s=20)
+    assert explain(farm, "one/beauty", 0).summary.endswith("frames of this layer took 20 s on average")
+    farm.do(c.KillProcs((farm.run_of("one/beauty", 0).id,), "too slow"))
+    assert explain(farm, "one/beauty", 0).summary.endswith("it is being ended: too slow")
+
+
+def test_a_frame_that_is_booked_and_not_confirmed_says_so() -> None:
+    """Until its agent has said that it has it, a run is a booking."""
+    farm = two_layers("LAYER_ON_LAYER")
+    farm.farm.procs[farm.run_of("one/beauty", 0).id].launched = False
+    assert explain(farm, "one/beauty", 0).summary.endswith("the agent there has not confirmed it yet")
+
+
+def test_a_frame_that_is_over_says_so() -> None:
+    """Done: where and for how long. Eaten: that it counts as done and satisfies nothing."""
+    farm = two_layers("LAYER_ON_LAYER")
+    farm.wait(10)
+    farm.finish("one/beauty", 0)
+    assert explain(farm, "one/beauty", 0).summary == "it is done; it ran on host0 for 10 s"
+    farm.do(c.EatFrames(farm.frames("one/beauty", 5), ""))
+    assert explain(farm, "one/beauty", 5).reasons[0].code == "EATEN"
