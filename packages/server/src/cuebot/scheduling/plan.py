@@ -34,7 +34,7 @@ from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places, suiting
 from cuebot.scheduling.policy import Policies, Policy
-from cuebot.scheduling.reservations import is_emptying, long_waiting, longest_us, most_emptying, waits_long
+from cuebot.scheduling.reservations import is_emptying, long_waiting, longest_us, may_ever, most_emptying, waits_long
 from cuebot.scheduling.shares import Standing
 
 
@@ -163,7 +163,8 @@ class _Pass:
             queue = farm.ready.of_show.get(show_id, {}).get((group_id, demand))
             if queue is None or not may_book(farm.shows[show_id]) or self.licences.full(demand):
                 continue
-            frames, layer = long_waiting(farm, queue, len(rows), self.now_us)
+            least = min(self.idle.cores_of(row, demand) for row in rows)
+            frames, layer = long_waiting(farm, queue, len(rows), least, self.now_us)
             if layer is None:
                 continue
             suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
@@ -173,7 +174,7 @@ class _Pass:
                 subscription_id = farm.subscription_of.get((show_id, farm.hosts_table.allocations[row]))
                 cores = self.idle.cores_of(row, demand)
                 if subscription_id is not None and self._could_start(
-                    queue, cores, farm.subscriptions[subscription_id].burst
+                    farm.jobs[layer.job_id], demand, cores, farm.subscriptions[subscription_id].burst
                 ):
                     found[row] = Reservation(show_id, group_id, demand, layer.id)
         return self._not_too_many(found)
@@ -204,7 +205,7 @@ class _Pass:
         if row is None:
             return
         cores, standing = self.idle.cores_of(row, queue.demand), standings[queue.show_id]
-        if not self._could_start(queue, cores, standing.burst) or cores > self._job_room(job):
+        if not self._could_start(job, queue.demand, cores, standing.burst) or cores > self._job_room(job):
             return
         if self._wanted_by_others(row, queue.show_id, standings, places):
             return
@@ -215,10 +216,10 @@ class _Pass:
         places.reserve(row, self.reserved[row])
         standing.promise(cores)
 
-    def _could_start(self, queue: Queue, cores: int, burst: int) -> bool:
-        """Neither a burst nor the maximum of the group is too small for a frame alone."""
-        group = self.farm.groups[queue.group_id]
-        return cores <= burst and not 0 <= group.max_cores < cores
+    def _could_start(self, job: Job, demand: Demand, cores: int, burst: int) -> bool:
+        """Neither a burst nor a maximum of the job or its group is too small for a frame alone."""
+        group = self.farm.groups[job.group_id]
+        return cores <= burst and may_ever(job, demand, cores) and may_ever(group, demand, cores)
 
     def _kept_cores(self, key: QueueKey, places: Places) -> int:
         """Core units that are promised to a queue."""
@@ -227,7 +228,8 @@ class _Pass:
     def _waiting(self, queue: Queue, places: Places) -> int:
         """Frames of a queue that wait without a host that is reserved for them, counted no further than matters."""
         taken = self.taken_of.get(queue.key, 0) + len(places.kept_for(queue.key))
-        return long_waiting(self.farm, queue, taken + 1, self.now_us)[0] - taken
+        least = places.least_cores(queue.demand) if queue.demand.whole_host else queue.demand.cores
+        return long_waiting(self.farm, queue, taken + 1, least or 1, self.now_us)[0] - taken
 
     def _wanted_by_others(self, row: int, show_id: str, standings: dict[str, Standing], places: Places) -> bool:
         """A show that is further under its share could use a host, for frames that have none reserved yet."""

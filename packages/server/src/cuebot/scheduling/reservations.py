@@ -20,7 +20,7 @@ import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
-from cuebot.domain.nouns import Layer
+from cuebot.domain.nouns import Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR, MINUTE
@@ -57,10 +57,20 @@ def _has_waited(layer: Layer, now_us: int) -> bool:
     return layer.start_after_us <= now_us and now_us - int(layer.frames.eligible_us[first[0]]) >= PATIENCE_US
 
 
-def long_waiting(farm: Farm, queue: Queue, most: int, now_us: int) -> tuple[int, Layer | None]:
-    """How many frames of a queue wait in layers that have waited long, counted up to `most`, and the first layer."""
+def may_ever(holder: Job | Group, demand: Demand, cores: int) -> bool:
+    """The maximums of a job or a group allow a frame that takes so many core units, when nothing else of it runs."""
+    return not 0 <= holder.max_cores < cores and not 0 <= holder.max_gpus < demand.gpus
+
+
+def long_waiting(farm: Farm, queue: Queue, most: int, cores: int, now_us: int) -> tuple[int, Layer | None]:
+    """How many frames of a queue wait in layers that have waited long, counted up to `most`, and the first layer.
+
+    Jobs that may never have as many core units as a frame takes do not count.
+    """
     frames, first = 0, None
     for entry in queue.entries:
+        if not may_ever(farm.jobs[entry.job_id], queue.demand, cores):
+            continue
         for _, id in farm.ready.layers(entry.job_id, queue.demand):
             layer = farm.layers[id]
             if _has_waited(layer, now_us):

@@ -67,6 +67,22 @@ def test_no_host_is_reserved_for_a_frame_that_its_job_may_not_give_so_many_cores
     assert reserved(farm) == {}
 
 
+def test_a_host_that_was_reserved_is_let_go_when_its_job_may_not_have_so_many_cores_any_more() -> None:
+    """Somebody lowers the maximum of the job for whose whole-host frame a host is being emptied."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("narrow"))
+    farm.plan()
+    farm.launch(job_spec("wide", layer_spec("wide", "1", cores=0), priority=9))
+    farm.wait(LONG_ENOUGH_S)
+    farm.finish("narrow/render", 0)
+    farm.plan()
+    assert reserved(farm) == {"host0": "wide"}
+    farm.do(c.Change("job", farm.job("wide").id, {"max_cores": 300}))
+    assert len(farm.plan()) == 1
+    assert reserved(farm) == {}
+
+
 def test_a_wide_frame_that_finds_a_place_elsewhere_gives_its_reserved_host_back() -> None:
     """A host was reserved in one allocation; the next one has room at once, so others book the first in this plan."""
     farm = SmallFarm()
