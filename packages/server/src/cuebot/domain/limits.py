@@ -63,8 +63,8 @@ class Limits:
     watcher_queue_events: int = 1_000
     unacknowledged_outcomes: int = 10_000
     page_rows: int = 1_000
-    bookings_per_slice: int = 250
-    launches_per_slice: int = 250
+    bookings_per_slice: int = 200
+    launches_per_slice: int = 200
     unlaunched_bookings: int = 2_000
     ended_runs_per_reply: int = 150
     agent_streams: int = 10_000

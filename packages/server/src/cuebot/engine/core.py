@@ -36,7 +36,7 @@ from cuebot.engine.rows import take_dirty
 from cuebot.scheduling.plan import plan
 from cuebot.scheduling.policy import Policy
 
-SLICES_PER_BATCH: Final = 3
+SLICES_PER_BATCH: Final = 4
 
 SYSTEM = c.Envelope(actor="system", origin="engine")
 
