@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,18 @@ def test_a_second_writer_is_refused(url: str, open_journal: Open) -> None:
         SqlJournal(url)
     journal.close()
     open_journal(url)
+
+
+def test_a_server_that_comes_while_another_goes_waits_for_it(
+    new_database: Callable[[str], str], open_journal: Open
+) -> None:
+    """PostgreSQL lets a lock go a moment after its server has ended: a restart does not fail for that."""
+    url = new_database("postgresql")
+    journal = open_journal(url)
+    going = threading.Timer(0.5, journal.close)
+    going.start()
+    open_journal(url)
+    going.join()
 
 
 def test_a_second_process_is_refused_by_the_first_ones_id(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import time
 from typing import Final
 
 from sqlalchemy import URL, Connection, insert, select, text, update
@@ -19,6 +20,9 @@ from cuebot.journal.tables import JOURNAL
 
 _ADVISORY_KEY: Final = 0x63756566_61726D
 """Any number would do; this one is ours in every database."""
+LOCK_PATIENCE_S: Final = 2.0
+"""How long a new server waits for PostgreSQL's lock: the session of one that has just ended goes a moment later."""
+_LOOK_AGAIN_S: Final = 0.05
 
 
 class FileLock:
@@ -57,10 +61,15 @@ def _writer_of(url: URL) -> str:
     return f" ({row[0]})" if row else ""
 
 
-def lock_server(connection: Connection) -> bool:
-    """Take PostgreSQL's lock on this connection; False where another connection has it."""
-    with connection.begin():
-        return bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}).scalar_one())
+def lock_server(connection: Connection, patience_s: float = 0.0) -> bool:
+    """Take PostgreSQL's lock on this connection; False where another connection has it all the time."""
+    give_up_at = time.monotonic() + patience_s
+    while True:
+        with connection.begin():
+            taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}).scalar_one()
+        if taken or time.monotonic() >= give_up_at:
+            return bool(taken)
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def begin_epoch(connection: Connection) -> int:

@@ -17,7 +17,7 @@ from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_o
 from cuebot.journal.flush import Flush
 from cuebot.journal.load import load_rows
 from cuebot.journal.migrate import upgrade
-from cuebot.journal.sole_writer import FileLock, begin_epoch, current_epoch, lock_server
+from cuebot.journal.sole_writer import LOCK_PATIENCE_S, FileLock, begin_epoch, current_epoch, lock_server
 
 Result = TypeVar("Result")
 
@@ -90,7 +90,7 @@ class SqlJournal:
         try:
             connection = self._engine.connect()
             self._connection = connection
-            if self._is_server and not lock_server(connection):
+            if self._is_server and not lock_server(connection, LOCK_PATIENCE_S):
                 raise JournalUnusable(
                     f"another server writes {self.name} already; stop that one, or give this one another database"
                 )
