@@ -33,9 +33,9 @@ from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered, Recorded
 from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
-from cuebot.sim.scenario_cli import run_scenario
-from cuebot.sim.scenario_report import smallest_show
-from cuebot.sim.scenario_shipped import load_scenario
+from cuebot.sim.planning.cli import run_scenario
+from cuebot.sim.planning.report import smallest_show
+from cuebot.sim.planning.shipped import load_scenario
 from cuebot.spec import parse_spec
 
 NOW_US = 1_790_000_000_000_000

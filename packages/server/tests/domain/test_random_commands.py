@@ -15,11 +15,11 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
 from cuebot.domain.states import Cause, DependType
 from cuebot.engine.rows import load_farm
-from cuebot.sim.disk import Disk, compare_farms
-from cuebot.sim.random_specs import random_spec
+from cuebot.sim.seeds.disk import Disk, compare_farms
+from cuebot.sim.seeds.random_specs import random_spec
+from cuebot.sim.seeds.truth import Truth
+from cuebot.sim.seeds.witness import Witness
 from cuebot.sim.small_farm import SmallFarm
-from cuebot.sim.truth import Truth
-from cuebot.sim.witness import Witness
 
 COMMANDS = ("retry", "eat", "kill", "release", "done", "depend", "satisfy", "unsatisfy", "finish", "fail", "kill job")
 

@@ -15,11 +15,11 @@ from cuebot.domain.states import Cause
 from cuebot.engine.core import Core
 from cuebot.engine.ports import Answer
 from cuebot.engine.rows import load_farm
-from cuebot.sim.disk import Disk
+from cuebot.sim.seeds.disk import Disk
+from cuebot.sim.seeds.truth import Truth
+from cuebot.sim.seeds.witness import Witness
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
-from cuebot.sim.truth import Truth
-from cuebot.sim.witness import Witness
 
 
 def two_frames(**fields: Any) -> SmallFarm:

@@ -12,13 +12,13 @@ import pytest
 
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 from cuebot.sim import main
-from cuebot.sim.scenario_arrivals import AtOnce, Bursts, Crunch, Poisson
-from cuebot.sim.scenario_cli import run_scenario
-from cuebot.sim.scenario_reader import read_scenario
-from cuebot.sim.scenario_report import Report, jain
-from cuebot.sim.scenario_shipped import load_scenario, shipped_names
-from cuebot.sim.scenario_times import Constant, HeavyTail, LogNormal
-from cuebot.sim.scenario_values import ScenarioError
+from cuebot.sim.planning.arrivals import AtOnce, Bursts, Crunch, Poisson
+from cuebot.sim.planning.cli import run_scenario
+from cuebot.sim.planning.reader import read_scenario
+from cuebot.sim.planning.report import Report, jain
+from cuebot.sim.planning.shipped import load_scenario, shipped_names
+from cuebot.sim.planning.times import Constant, HeavyTail, LogNormal
+from cuebot.sim.planning.values import ScenarioError
 
 
 def run(hosts: str, shows: str, jobs: str, *more: str) -> Report:

@@ -16,14 +16,15 @@ from cuebot.domain.states import Cause
 from cuebot.domain.units import SECOND, Micros
 from cuebot.engine.core import Core
 from cuebot.engine.orders import RunOrder, run_orders
-from cuebot.sim import machine, main, run_seed, world
+from cuebot.sim import main, run_seed
 from cuebot.sim.clock import Clock
-from cuebot.sim.faults import CALM, Faults
-from cuebot.sim.network import Network
+from cuebot.sim.seeds import machine, world
+from cuebot.sim.seeds.faults import CALM, Faults
+from cuebot.sim.seeds.network import Network
+from cuebot.sim.seeds.truth import SILENT, Process, ProcessState, Truth, Violation
+from cuebot.sim.seeds.upstream_hosts import UpstreamHost
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
-from cuebot.sim.truth import SILENT, Process, ProcessState, Truth, Violation
-from cuebot.sim.upstream_hosts import UpstreamHost
 
 
 @pytest.mark.parametrize("first", range(1, 301, 50))

@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
-from cuebot.sim.faults import CALM
-from cuebot.sim.machine import Machine
-from cuebot.sim.random_specs import LIMITS, random_spec
-from cuebot.sim.truth import Violation
-from cuebot.sim.world import HEALED_AT_MOST_US, World
+from cuebot.sim.seeds.faults import CALM
+from cuebot.sim.seeds.machine import Machine
+from cuebot.sim.seeds.random_specs import LIMITS, random_spec
+from cuebot.sim.seeds.truth import Violation
+from cuebot.sim.seeds.world import HEALED_AT_MOST_US, World
 
 JOBS_AT_MOST: Final = 4
 ASKED_FOR_S: Final = 330

@@ -170,9 +170,6 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     frames.stop_us[indices] = 0
     frames.last_cores[indices] = event.cores
     move(farm, layer, indices, FrameState.RUNNING, at_us)
-    if not layer.first_start_us:
-        layer.first_start_us = at_us
-        farm.dirty.row("layer", layer.id)
     gpu_memory_each = event.gpu_memory or [0] * len(indices)
     booked = zip(
         indices.tolist(), event.run_ids, event.host_ids, event.cores, event.memory, event.gpus, gpu_memory_each,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain.states import Exit, FrameState
+from cuebot.domain.units import Micros
 
 IndexArray = npt.NDArray[np.int32]
 """Frame indices within a layer, ascending."""
@@ -151,6 +152,11 @@ class Frames:
         """The dispatch order is another one."""
         self._by_order = None
         self._waiting_from = 0
+
+    def first_start_us(self) -> Micros:
+        """When the earliest of the latest runs of the frames was booked; 0 before the first."""
+        started = self.start_us[self.start_us > 0]
+        return Micros(int(started.min()) if len(started) else 0)
 
     def counts(self) -> list[int]:
         """How many frames are in each state, by the state's number."""

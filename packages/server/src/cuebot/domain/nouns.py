@@ -276,7 +276,6 @@ class Layer:
     memory_optimizer: bool = True
     start_after_us: Micros = Micros(0)
     start_after_reason: str = ""
-    first_start_us: Micros = Micros(0)
     last_stop_us: Micros = Micros(0)
     runs_succeeded: int = 0
     runs_failed: int = 0

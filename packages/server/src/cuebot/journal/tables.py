@@ -199,7 +199,6 @@ LAYER: Final = Table(
     _flag("memory_optimizer"),
     _int("start_after_us"),
     _text("start_after_reason"),
-    _int("first_start_us"),
     _int("last_stop_us"),
     _int("runs_succeeded"),
     _int("runs_failed"),

@@ -1,10 +1,10 @@
-"""The simulator: one seed drives the real core with a simulated clock, network, hosts and disk, faults included.
+"""The simulator: the real core with a simulated clock, hosts and disk.
 
-The world's truth (`truth`, `hosts`, `disk`) is kept apart from the server's books. Invariants compare both after every
-event: `truth` knows what really runs, `witness` reads what became durable and has its own idea of the rules.
+`seeds` are small farms on which everything goes wrong, to prove that no frame is lost or runs twice. `planning` are
+scenarios: farms of any size, to see how they would do. `small_farm` is a farm driven by hand, for tests.
 """
 
 from cuebot.sim.cli import main
-from cuebot.sim.world import Outcome, run_seed
+from cuebot.sim.seeds.world import Outcome, run_seed
 
 __all__ = ["Outcome", "main", "run_seed"]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from cuebot.sim.scenario_cli import duration_option, list_scenarios, rehearse, scale_option, show_scenario
-from cuebot.sim.world import Outcome, run_seed
+from cuebot.sim.planning.cli import duration_option, list_scenarios, rehearse, scale_option, show_scenario
+from cuebot.sim.seeds.world import Outcome, run_seed
 
 _EPILOG = """\
 examples

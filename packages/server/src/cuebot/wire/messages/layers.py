@@ -46,7 +46,7 @@ def layer_message(farm: Farm, layer: Layer) -> job_pb2.Layer:
         max_gpus=layer.max_gpus,
         command=layer.command,
         eligible_time=time_s(farm.jobs[layer.job_id].submitted_us),
-        start_time=time_s(layer.first_start_us),
+        start_time=time_s(layer.frames.first_start_us()),
         stop_time=0 if busy else time_s(layer.last_stop_us),
         start_after=layer.start_after_us // SECOND,
         start_after_reason=layer.start_after_reason,

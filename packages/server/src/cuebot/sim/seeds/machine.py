@@ -1,0 +1,225 @@
+"""A simulated machine: its size, its clock, its line to the server, and the processes that really run on it.
+
+What its agent makes of them is the matter of `hosts` (ours) and of `upstream_hosts`.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from cuebot.domain import commands as c
+from cuebot.domain.states import Cause, Exit
+from cuebot.domain.units import MINUTE, SECOND, CoreUnits, KiB, Micros
+from cuebot.engine.orders import KillOrder, RunOrder
+from cuebot.engine.ports import Answer
+from cuebot.sim.seeds.truth import Process, ProcessState
+from cuebot.sim.seeds.wall_clock import WallClock
+
+if TYPE_CHECKING:
+    from cuebot.sim.seeds.world import World
+
+GIB: Final = 1_048_576
+WORK_S: Final = (2, 10, 40, 120)
+"""How long most frames take."""
+LONG_WORK_S: Final = 700
+"""How long others take: they outlast a lease, and the patience with a silent host."""
+KILL_US: Final = 6 * SECOND
+"""A killed process is gone at the latest after this."""
+
+
+class Machine(ABC):
+    """One machine with an agent."""
+
+    ours = False
+    """The agent keeps the promises of docs/reference/agent-protocol.md."""
+    lease_us: int = 5 * MINUTE
+    """How long frames run without an answer; with an agent that has no lease, how long the server has patience."""
+
+    def __init__(self, world: World, name: str, cores: int, memory_gib: int) -> None:
+        self.world, self.name = world, name
+        self.cores, self.memory_gib = CoreUnits(cores * 100), memory_gib
+        self.gpus = self.gpu_memory_gib = 0
+        self.frame_fails = 0.0
+        """How often a frame fails here, where that is more than everywhere."""
+        self.wall = WallClock(world.clock)
+        self.cut_up = self.cut_down = False
+        self.cut_until_us = 0
+        self.alive = self.link_up = False
+        self.locked = False
+        """Whoever sits at this machine wants it for himself."""
+        self.runs: dict[str, Process] = {}
+        """What the agent knows: what runs, and what has ended and the server has not acknowledged."""
+        self._resized = False
+        """The server may not know yet how large this machine is."""
+
+    @property
+    def luck(self) -> random.Random:
+        """The world's luck."""
+        return self.world.luck
+
+    @property
+    def now_us(self) -> int:
+        """True time, as a monotonic clock tells it."""
+        return self.world.clock.now_us
+
+    def processes(self, *states: ProcessState) -> list[Process]:
+        """Processes in some states that the agent knows, in the order in which they came."""
+        return [process for process in self.runs.values() if process.state in states]
+
+    def work_left_us(self) -> int:
+        """How long the longest of its frames still takes."""
+        return max((process.left_us for process in self.processes(ProcessState.RUNNING)), default=0)
+
+    # --- the machine ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def boot(self) -> None:
+        """The machine comes up and its agent with it."""
+
+    @abstractmethod
+    def die(self, *, new_disk: bool) -> None:
+        """Power off: every process is gone, and with a new disk everything that the agent knew."""
+
+    @abstractmethod
+    def lose_runner(self) -> None:
+        """Whatever watched the processes dies."""
+
+    @abstractmethod
+    def stop_link(self) -> None:
+        """The part of the agent that speaks to the server is gone."""
+
+    @abstractmethod
+    def start_link(self) -> None:
+        """The part of the agent that speaks to the server comes up."""
+
+    @abstractmethod
+    def owner_returns(self) -> None:
+        """Somebody sits down at the machine."""
+
+    def owner_leaves(self) -> None:
+        """The machine is free again."""
+        self.locked = False
+
+    def resize(self, cores: int, memory_gib: int) -> None:
+        """While it is off, somebody takes cores or memory out, or puts some in."""
+        self.cores, self.memory_gib, self._resized = CoreUnits(cores * 100), memory_gib, True
+
+    # --- what it is told ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def launch(self, order: RunOrder) -> Answer:
+        """Start a run, or refuse to."""
+
+    @abstractmethod
+    def kill(self, order: KillOrder) -> Answer:
+        """End a run."""
+
+    @abstractmethod
+    def facts(self) -> c.HostFacts:
+        """What the host says of itself."""
+
+    def _facts(self, boot_us: int) -> c.HostFacts:
+        total, disk = KiB(self.memory_gib * GIB), KiB(100 * GIB)
+        return c.HostFacts(
+            name=self.name,
+            facility="local",
+            cores=self.cores,
+            total_memory=total,
+            free_memory=total,
+            total_swap=KiB(0),
+            free_swap=KiB(0),
+            total_temp=disk,
+            free_temp=disk,
+            load=0,
+            gpus=self.gpus,
+            gpu_memory=KiB(self.gpu_memory_gib * GIB),
+            boot_us=Micros(max(boot_us, 0)),
+            tags=("64bit",),
+            os=("linux",),
+        )
+
+    def _refuses_for_room(self, order: RunOrder) -> bool:
+        """Whether a launch is refused for want of cores that the server could not know of.
+
+        An agent refuses whatever does not fit. Here it takes what a server that keeps its books well would not have
+        sent, so that no agent saves a server that does not: the truth then tells.
+        """
+        if self.locked:
+            return True
+        running = self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED)
+        if not self._resized and not any(process.excuse for process in running):
+            return False
+        cores = order.cores + sum(process.order.cores for process in running)
+        return cores > self.cores or self._lacks_memory(order, running)
+
+    def _lacks_memory(self, order: RunOrder, running: list[Process]) -> bool:
+        return order.memory + sum(process.order.memory for process in running) > self.memory_gib * GIB
+
+    # --- processes ------------------------------------------------------------------------------------------------
+
+    def _start(self, order: RunOrder) -> None:
+        work_s = LONG_WORK_S if self.luck.random() < self.world.long_frames else self.luck.choice(WORK_S)
+        work_us = int(work_s * self.luck.uniform(0.5, 1.5) * SECOND)
+        needed = self.world.memory_needed(order)
+        if needed > order.memory:
+            status, signal, cause = self._out_of_memory()
+            work_us = int(work_us * self.luck.uniform(0.1, 1))
+        else:
+            status, signal, cause = self._fate()
+        process = Process(order, work_us, status, signal, cause)
+        process.memory, process.upstream = min(needed, order.memory), not self.ours
+        process.started_us, process.started_wall_us = self.now_us, self.wall.now_us
+        self.runs[order.run_id] = process
+        self.world.truth.started += 1
+        self._go(process)
+
+    def _fate(self) -> tuple[int, int, Cause]:
+        if self.luck.random() >= max(self.world.faults.frame_fails, self.frame_fails):
+            return 0, 0, Cause.EXITED
+        return self.luck.choice(
+            (
+                (1, 0, Cause.EXITED),
+                (1, 11, Cause.EXITED),
+                (int(Exit.FAILED_LAUNCH), 0, Cause.LAUNCH_FAILED),
+                (int(Exit.SKIP_RETRY), 0, Cause.EXITED),
+            )
+        )
+
+    def _out_of_memory(self) -> tuple[int, int, Cause]:
+        """The kernel ended the renderer and its shell says so, or the renderer itself saw that there was no more."""
+        return (*self.luck.choice(((int(Exit.CONTAINER_MEMORY), 0), (int(Exit.MEMORY), 0))), Cause.EXITED)
+
+    def _go(self, process: Process) -> None:
+        process.turn += 1
+        process.since_us = self.now_us
+        self.world.truth.go(self.name, self.cores, self.memory_gib * GIB, process, self.gpus)
+        self._after(
+            process,
+            process.left_us,
+            lambda: self._end(process, process.exit_status, process.exit_signal, process.cause),
+        )
+
+    def _after(self, process: Process, delay_us: float, action: Callable[[], None]) -> None:
+        """Do something to a process unless it was stopped or ended before."""
+        turn = process.turn
+        self.world.clock.later(delay_us, lambda: action() if process.turn == turn else None)
+
+    def _stop(self, process: Process, state: ProcessState) -> None:
+        if process.state is ProcessState.RUNNING:
+            elapsed_us = self.now_us - process.since_us
+            process.left_us -= elapsed_us
+            process.run_us += elapsed_us
+        process.turn += 1
+        self.world.truth.stop(process, state)
+
+    def _end(self, process: Process, status: int, signal: int, cause: Cause) -> None:
+        process.exit_status, process.exit_signal, process.cause = status, signal, cause
+        self._stop(process, ProcessState.ENDED)
+        self._ended(process)
+
+    @abstractmethod
+    def _ended(self, process: Process) -> None:
+        """A process is over; its agent hears of it."""

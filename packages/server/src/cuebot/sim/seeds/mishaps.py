@@ -1,0 +1,130 @@
+"""What happens to machines: they are cut off, switched off, taken apart, sat down at, and their clocks are set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cuebot.domain.units import HOUR, SECOND
+from cuebot.sim.seeds.hosts import SimHost
+from cuebot.sim.seeds.machine import Machine
+from cuebot.sim.seeds.upstream_hosts import UpstreamHost
+
+if TYPE_CHECKING:
+    from cuebot.sim.seeds.world import World
+
+SIZES_CORES = (2, 4, 8)
+SIZES_GIB = (8, 16, 32)
+
+
+def machine(world: World, name: str, *, upstream: bool, lease_us: int) -> Machine:
+    """A machine of some size, with our agent or one of upstream's."""
+    cores, memory_gib = world.luck.choice(SIZES_CORES), world.luck.choice(SIZES_GIB)
+    if upstream:
+        newer, desk = world.luck.random() < 0.5, world.luck.random() < 0.5
+        return UpstreamHost(world, name, cores, memory_gib, newer=newer, desk=desk)
+    return SimHost(world, name, cores, memory_gib, lease_us)
+
+
+class Mishaps:
+    """Things that go wrong with a world's machines, one machine at a time."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.luck = world, world.luck
+
+    def by_rate(self) -> list[tuple[float, Callable[[], None]]]:
+        """Each mishap and the mean seconds between two of it."""
+        faults = self.world.faults
+        return [
+            (faults.link_restart_every_s, self.link_restart),
+            (faults.runner_lost_every_s, lambda: self._some_machine().lose_runner()),
+            (faults.reboot_every_s, self.reboot),
+            (faults.vanish_every_s, self.vanish),
+            (faults.partition_every_s, self.partition),
+            (faults.clock_set_every_s, self.clock_set),
+            (faults.owner_every_s, self.owner),
+        ]
+
+    def _some_machine(self) -> Machine:
+        return self.luck.choice(list(self.world.hosts.values()))
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        self.world.clock.later(seconds * SECOND, action)
+
+    def link_restart(self) -> None:
+        """The agent, or the part of it that speaks to the server, is restarted."""
+        machine = self._some_machine()
+        if machine.link_up:
+            self.world.tell(f"{machine.name}: the link restarts")
+            machine.stop_link()
+            self._after(self.luck.uniform(0.1, 20), lambda: machine.start_link() if machine.alive else None)
+
+    def reboot(self) -> None:
+        """A machine goes down and comes up again, perhaps as another under the same name."""
+        machine = self._some_machine()
+        if machine.alive:
+            self.world.tell(f"{machine.name} reboots")
+            machine.die(new_disk=self.luck.random() < 0.2)
+            self._after(self.luck.uniform(1, 120), lambda: None if machine.alive else self.boot(machine))
+
+    def boot(self, machine: Machine) -> None:
+        """A machine comes up, and may have been taken apart in the meantime."""
+        if self.luck.random() < self.world.faults.resized:
+            machine.resize(self.luck.choice((1, *SIZES_CORES)), self.luck.choice((4, *SIZES_GIB)))
+            self.world.tell(f"{machine.name} comes up with {machine.cores} core units, {machine.memory_gib} GiB")
+        machine.boot()
+
+    def vanish(self) -> None:
+        """A machine is gone."""
+        machine = self._some_machine()
+        if machine.alive:
+            self.world.tell(f"{machine.name} vanishes")
+            machine.die(new_disk=True)
+
+    def partition(self) -> None:
+        """A machine is cut off from the server, in one direction or both; rather one that has long work to do."""
+        machine = self._some_machine()
+        if self.luck.random() < 0.5:
+            machine = max(self.world.hosts.values(), key=Machine.work_left_us)
+        lease_s = machine.lease_us / SECOND
+        length_s = self.luck.choice((10, 60, 0.9 * lease_s, 1.5 * lease_s, 700, 700)) * self.luck.uniform(0.7, 1.3)
+        up, down = self.luck.choice(((True, True), (True, True), (True, False), (False, True)))
+        self.world.tell(f"{machine.name} is cut off for {length_s:.0f} s (up {up}, down {down})")
+        machine.cut_up, machine.cut_down = up, down
+
+        machine.cut_until_us = self.world.clock.now_us + int(length_s * SECOND)
+
+        def mend() -> None:
+            if self.world.clock.now_us >= machine.cut_until_us:  # else it was cut off again, for longer
+                machine.cut_up = machine.cut_down = False
+
+        self._after(length_s, mend)
+
+    def clock_set(self) -> None:
+        """A machine's wall clock jumps, or begins to run fast or slow."""
+        machine = self._some_machine()
+        if self.luck.random() < 0.3:
+            rate = self.luck.choice((0.5, 0.99, 1.0, 1.01, 3.0))
+            self.world.tell(f"{machine.name}: the clock runs at {rate}")
+            machine.wall.run_at(rate)
+        else:
+            step_s = self.luck.choice((-1, 1)) * self.luck.choice((5, 90, 400, 2 * HOUR / SECOND, 24 * HOUR / SECOND))
+            self.world.tell(f"{machine.name}: the clock is set by {step_s:.0f} s")
+            machine.wall.step(int(step_s * SECOND))
+
+    def owner(self) -> None:
+        """Somebody wants a machine for himself for a while."""
+        machine = self._some_machine()
+        if machine.alive:
+            self.world.tell(f"{machine.name}: its owner returns")
+            machine.owner_returns()
+            self._after(self.luck.uniform(20, 300), machine.owner_leaves)
+
+    def mend(self) -> None:
+        """Everything is whole again: lines, people, and machines that were off."""
+        for machine in self.world.hosts.values():
+            machine.cut_up = machine.cut_down = False
+            machine.frame_fails = 0.0
+            machine.owner_leaves()
+            if not machine.alive:
+                machine.boot()

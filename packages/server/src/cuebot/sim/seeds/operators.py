@@ -1,0 +1,298 @@
+"""Simulated people: they launch, kill, eat, retry, pause, lock and change things at random."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import FarmError
+from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
+from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.states import DependType, HostState, JobState, LockState
+from cuebot.domain.units import MINUTE, SECOND
+from cuebot.sim.seeds.random_specs import random_spec
+from cuebot.sim.seeds.truth import Violation
+from cuebot.sim.seeds.witness import OPERATOR
+from cuebot.sim.seeds.wranglers import WRANGLINGS, furnishing, tidy
+
+if TYPE_CHECKING:
+    from cuebot.sim.seeds.world import World
+
+JOBS_AT_MOST = 7
+ASK_AGAIN_US = 8 * SECOND
+
+
+class Operators:
+    """People, with a luck of their own."""
+
+    def __init__(self, world: World, luck: random.Random) -> None:
+        self.world, self.luck = world, luck
+        self.commands = 0
+        self.refused = 0
+        self._replies: dict[str, Any] = {}
+        self._last: c.Selection = {}
+        self._healing = False
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def ask(self, command: c.Command, tries: int = 40) -> None:
+        """Submit a command again and again, under one request id, until it is answered or refused."""
+        self.commands += 1
+        self._ask(command, f"request-{self.commands}", tries, healing=self._healing)
+
+    def _ask(self, command: c.Command, request_id: str, tries: int, healing: bool) -> None:
+        if request_id in self._replies or not tries or healing is not self._healing:
+            return
+        server = self.world.server
+        if server is not None:
+            envelope = c.Envelope(actor=OPERATOR, origin="sim", request_id=request_id)
+            server.submit(command, envelope, lambda reply: self._answered(request_id, reply), self._refused(request_id))
+            if self.luck.random() < 0.1 and self.world.server is server:
+                server.submit(
+                    command, envelope, lambda reply: self._answered(request_id, reply), self._refused(request_id)
+                )
+        self.world.clock.later(ASK_AGAIN_US, lambda: self._ask(command, request_id, tries - 1, healing))
+
+    def _answered(self, request_id: str, reply: Any) -> None:
+        known = self._replies.setdefault(request_id, reply)
+        if known != reply:
+            raise Violation(f"{request_id} was answered {known!r} and then {reply!r}")
+
+    def _refused(self, request_id: str) -> Callable[[FarmError], None]:
+        def refused(error: FarmError) -> None:
+            self.refused += 1
+            self._replies.setdefault(request_id, None)
+
+        return refused
+
+    # --- meddling -------------------------------------------------------------------------------------------------
+
+    def meddle(self) -> None:
+        """Do one thing, if there is something to do it to."""
+        server = self.world.server
+        if server is None or self._healing:
+            return
+        if self.luck.random() < 0.4 and server.farm.facilities:
+            command = self.luck.choice(WRANGLINGS)(server.farm, self.luck)
+        else:
+            command = self.luck.choice(_MEDDLINGS)(self, server.farm)
+        if command is not None:
+            self.ask(command)
+        if self.luck.random() < 0.4:  # and a moment later the next one, often about the same frames
+            self.world.clock.later(self.luck.uniform(0, 4 * SECOND), self.meddle)
+
+    def heal(self) -> None:
+        """Take every obstacle away that people have put up."""
+        server = self.world.server
+        assert server is not None
+        self._healing = True  # whatever they wanted before and was not answered, they want no more
+        farm = server.farm
+        for job in farm.jobs.values():
+            self.ask(c.Change("job", job.id, {"paused": False, "max_cores": -1, "max_gpus": -1}))
+        for command in tidy(farm, self.luck):
+            self.ask(command)
+        for host in farm.hosts.values():
+            if not host.removed:
+                if host.lock is LockState.LOCKED:  # a host opens by itself once its owner has left
+                    self.ask(c.LockHost(host.id, LockState.OPEN))
+                if host.state is HostState.REPAIR:
+                    self.ask(c.SetHostState(host.id, HostState.UP))
+
+    def launch(self) -> None:
+        """Submit a job."""
+        number = self.world.jobs_launched
+        if number < JOBS_AT_MOST:
+            self.world.jobs_launched += 1
+            self.ask(c.Launch(random_spec(self.luck, f"job{number}", self._show())))
+
+    def furnish(self) -> None:
+        """Give the farm a second show and allocation, groups and limits, one after another, until it has them all."""
+        server = self.world.server
+        step: c.Command | None = None
+        if server is not None and server.farm.facilities:
+            step = furnishing(server.farm)
+            if step is None:
+                return
+            self.ask(step)
+        if not self._healing:
+            self.world.clock.later(SECOND, self.furnish)
+
+    def _show(self) -> str:
+        """Where the next job goes: a show that can render, as far as anybody knows."""
+        server = self.world.server
+        shows = [show.name for show in server.farm.shows.values()] if server is not None else []
+        return self.luck.choice(shows or ["testing"])
+
+    def _job(self, farm: Farm) -> Job | None:
+        return self.luck.choice(list(farm.jobs.values())) if farm.jobs else None
+
+    def _layer(self, farm: Farm) -> Layer | None:
+        return self.luck.choice(list(farm.layers.values())) if farm.layers else None
+
+    def _some_frames(self, farm: Farm) -> c.Selection | None:
+        layer = self._layer(farm)
+        if layer is None:
+            return None
+        if self._last and self.luck.random() < 0.4 and all(id in farm.layers for id in self._last):
+            return self._last
+        count = len(layer.frames)
+        size = self.luck.choice((1, 1, 2, count))
+        selection = {layer.id: as_indices(sorted(self.luck.sample(range(count), min(size, count))))}
+        if self.luck.random() < 0.2:
+            job = farm.jobs[layer.job_id]
+            selection = {x.id: as_indices(range(len(x.frames))) for x in farm.layers_of(job)}
+        self._last = selection
+        return selection
+
+    def _launch(self, farm: Farm) -> c.Command | None:
+        self.launch()
+        return None
+
+    def _retry(self, farm: Farm) -> c.Command | None:
+        frames = self._some_frames(farm)
+        return c.RetryFrames(frames) if frames else None
+
+    def _eat(self, farm: Farm) -> c.Command | None:
+        frames = self._some_frames(farm) if self.luck.random() < 0.5 else None
+        return c.EatFrames(frames) if frames else None
+
+    def _kill(self, farm: Farm) -> c.Command | None:
+        frames = self._some_frames(farm)
+        return c.KillFrames(frames) if frames else None
+
+    def _change_mind(self, farm: Farm) -> c.Command | None:
+        """Want one thing of a running frame, and another before its run can have ended."""
+        if not farm.procs:
+            return None
+        proc = self.luck.choice(list(farm.procs.values()))
+        frames = {proc.layer_id: as_indices([proc.frame_index])}
+        first, second = self.luck.choice(_CHANGES_OF_MIND)
+        self.ask(first(frames))
+        self.world.clock.later(self.luck.uniform(0, 3 * SECOND), lambda: self.ask(second(frames)))
+        return None
+
+    def _kill_job(self, farm: Farm) -> c.Command | None:
+        job = self._job(farm)
+        return c.KillJob(job.id) if job and self.luck.random() < 0.3 else None
+
+    def _change_job(self, farm: Farm) -> c.Command | None:
+        job = self._job(farm)
+        if job is None:
+            return None
+        changes: dict[str, Any] = self.luck.choice(
+            (
+                {"paused": True},
+                {"paused": False},
+                {"paused": False},
+                {"priority": self.luck.randint(1, 200)},
+                {"max_cores": self.luck.choice((-1, 0, 100, 300, 1_000))},
+                {"max_gpus": self.luck.choice((-1, 0, 1, 3))},
+                {"max_retries": self.luck.randint(0, 3)},
+                {"auto_eat": self.luck.random() < 0.2},
+            )
+        )
+        return c.Change("job", job.id, changes)
+
+    def _change_layer(self, farm: Farm) -> c.Command | None:
+        layer = self._layer(farm)
+        if layer is None:
+            return None
+        start_us = self.world.clock.now_us + self.luck.randint(1, 5) * MINUTE
+        changes: dict[str, Any] = self.luck.choice(({"start_after_us": start_us}, {"min_cores": 200}))
+        return c.Change("layer", layer.id, changes)
+
+    def _lock_host(self, farm: Farm) -> c.Command | None:
+        hosts = [host for host in farm.hosts.values() if not host.removed]
+        if not hosts:
+            return None
+        host = self.luck.choice(hosts)
+        if self.luck.random() < 0.3:
+            return c.SetHostState(host.id, self.luck.choice((HostState.REPAIR, HostState.UP)))
+        return c.LockHost(host.id, self.luck.choice((LockState.LOCKED, LockState.OPEN, LockState.OPEN)))
+
+    def _drop_host(self, farm: Farm) -> c.Command | None:
+        """Nobody but a dead host may be dropped: that nothing runs there is an operator's word, true only now."""
+        dead = [host.id for host in farm.hosts.values() if not host.removed and not self.world.hosts[host.name].alive]
+        if dead:
+            self.ask(c.DropHost(self.luck.choice(dead)), tries=1)
+        return None
+
+    def _add_depend(self, farm: Farm) -> c.Command | None:
+        er, on = self._layer(farm), self._layer(farm)
+        if er is None or on is None:
+            return None
+        return c.AddDepend(
+            type=self.luck.choice(list(DependType)),
+            er_job=er.job_id,
+            on_job=on.job_id,
+            er_layer=er.id,
+            er_frame=self.luck.randrange(len(er.frames)),
+            on_layer=on.id,
+            on_frame=self.luck.randrange(len(on.frames)),
+        )
+
+    def _satisfy(self, farm: Farm) -> c.Command | None:
+        active = [depend.id for depend in farm.depends.values() if depend.active]
+        return c.SatisfyDepends((self.luck.choice(active),)) if active else None
+
+    def _unsatisfy(self, farm: Farm) -> c.Command | None:
+        depends = list(farm.depends)
+        return c.UnsatisfyDepend(self.luck.choice(depends)) if depends and self.luck.random() < 0.3 else None
+
+    def _release(self, farm: Farm) -> c.Command | None:
+        frames = self._some_frames(farm)
+        return c.ReleaseFrames(frames) if frames else None
+
+    def _mark_done(self, farm: Farm) -> c.Command | None:
+        frames = self._some_frames(farm)
+        return c.MarkDone(frames, tuple(frames)) if frames and self.luck.random() < 0.5 else None
+
+    def _reorder(self, farm: Farm) -> c.Command | None:
+        layer = self._layer(farm)
+        if layer is None:
+            return None
+        numbers = tuple(layer.frames.number[-2:].tolist())
+        return c.ReorderFrames(layer.id, numbers, self.luck.choice(("FIRST", "LAST", "REVERSE")))
+
+    def _kill_again(self, farm: Farm) -> c.Command | None:
+        return c.KillProcs((self.luck.choice(list(farm.procs)),)) if farm.procs else None
+
+    def _finish(self, farm: Farm) -> c.Command | None:
+        pending = [job.id for job in farm.jobs.values() if job.state is JobState.PENDING]
+        return c.FinishIfComplete(self.luck.choice(pending)) if pending else None
+
+
+_CHANGES_OF_MIND: tuple[tuple[type[Any], type[Any]], ...] = (
+    (c.EatFrames, c.RetryFrames),
+    (c.RetryFrames, c.EatFrames),
+    (c.KillFrames, c.RetryFrames),
+    (c.RetryFrames, c.RetryFrames),
+)
+
+_MEDDLINGS: tuple[Callable[[Operators, Farm], c.Command | None], ...] = (
+    Operators._launch,
+    Operators._retry,
+    Operators._retry,
+    Operators._eat,
+    Operators._kill,
+    Operators._kill_again,
+    Operators._change_mind,
+    Operators._change_mind,
+    Operators._kill_job,
+    Operators._change_job,
+    Operators._change_job,
+    Operators._change_layer,
+    Operators._lock_host,
+    Operators._drop_host,
+    Operators._add_depend,
+    Operators._add_depend,
+    Operators._satisfy,
+    Operators._unsatisfy,
+    Operators._release,
+    Operators._mark_done,
+    Operators._reorder,
+    Operators._finish,
+)

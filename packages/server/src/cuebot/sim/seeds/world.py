@@ -1,0 +1,324 @@
+"""A world from a seed: hosts, network, disk, people and a server, with faults at first and without them later."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from cuebot.decide import Settings
+from cuebot.domain import commands as c
+from cuebot.domain.check import check
+from cuebot.domain.farm import Farm
+from cuebot.domain.limits import Limits
+from cuebot.domain.states import Cause, FrameState, JobState, OnEnd
+from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
+from cuebot.engine.orders import RunOrder
+from cuebot.sim.clock import Clock
+from cuebot.sim.seeds.disk import Disk, compare_farms
+from cuebot.sim.seeds.failures import Failures
+from cuebot.sim.seeds.faults import CALM, Faults
+from cuebot.sim.seeds.fitting import Fitting
+from cuebot.sim.seeds.house_policy import HousePolicy
+from cuebot.sim.seeds.idle_hosts import check_nothing_idle
+from cuebot.sim.seeds.mishaps import Mishaps, machine
+from cuebot.sim.seeds.network import Network, Reply
+from cuebot.sim.seeds.operators import Operators
+from cuebot.sim.seeds.server import Server
+from cuebot.sim.seeds.truth import Truth, Violation
+from cuebot.sim.seeds.witness import Witness
+
+FAULTS_US: Final = 14 * MINUTE
+"""How long things go wrong."""
+HEALED_AT_MOST_US: Final = 6 * HOUR
+"""After healing, all that can be done is done within this."""
+COMPARE_EVERY_COMMITS: Final = 40
+LOOK_US: Final = Micros(9_700_000)
+"""How often it is asked whether the farm is at rest; not in step with anything that the farm does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one seed."""
+
+    seed: int
+    problem: str
+    """Empty: every promise was kept."""
+    hash: str
+    steps: int
+    events: int
+    runs: int
+    simulated_s: int
+    twice: dict[str, int] = field(default_factory=dict)
+    """How often a frame of a host with upstream's agent ran while an earlier run of it went on, by the reason."""
+    story: tuple[str, ...] = ()
+
+    @property
+    def replay(self) -> str:
+        """The command that does exactly this again."""
+        return f"cuefarm sim --seeds 1 --first {self.seed} --verbose"
+
+
+class World:
+    """Everything outside the core, and the core in it."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.luck = random.Random(f"{seed}/world")
+        self._ids = random.Random(f"{seed}/ids")
+        self.clock = Clock()
+        self.faults = Faults.draw(self.luck)
+        self.settings = Settings()
+        self.limits = Limits(
+            unlaunched_bookings=self.luck.choice((4, 20, 2_000)), bookings_per_slice=5, launches_per_slice=2
+        )
+        self.truth = Truth()
+        self.witness = Witness(self.truth)
+        self.failures = Failures()
+        studio_luck = random.Random(f"{seed}/studio")
+        self.policy = HousePolicy(studio_luck) if studio_luck.random() < 0.3 else None
+        self.disk = Disk(self.witness)
+        self.network = Network(self.clock, self.luck, self.faults)
+        self.operators = Operators(self, random.Random(f"{seed}/people"))
+        self.jobs_launched = 0
+        self.crashes = 0
+        self.story: deque[str] = deque(maxlen=300)
+        self.server: Server | None = None
+        self._healed = False
+        lease_us = self.luck.choice((60, 120, 300)) * SECOND
+        self.long_frames = self.luck.choice((0.0, 0.2, 0.6))
+        """How many of the frames take many minutes."""
+        upstream = self.luck.choice((0, 0, 0.5, 0.5, 1))
+        self.hosts = {
+            name: machine(self, name, upstream=self.luck.random() < upstream, lease_us=lease_us)
+            for name in (f"host{number}" for number in range(self.luck.randint(2, 6)))
+        }
+        for host in self.hosts.values():
+            if studio_luck.random() < 0.4:
+                host.gpus, host.gpu_memory_gib = studio_luck.choice((1, 2, 4)), studio_luck.choice((4, 16))
+        if studio_luck.random() < 0.3:
+            self.hosts["host1"].frame_fails = studio_luck.choice((0.7, 1.0))
+        self.mishaps = Mishaps(self)
+        self._memory_needed: dict[str, int] = {}
+
+    def new_id(self) -> str:
+        """A fresh UUID, from the seed."""
+        return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    def memory_needed(self, order: RunOrder) -> int:
+        """KiB that a frame really needs, whatever was asked for it: the same for each of its runs."""
+        if order.frame_id not in self._memory_needed:
+            luck, short = self.luck, self.luck.random() < self.faults.out_of_memory
+            share = luck.choice((1.2, 1.5, 2, 3)) if short else luck.uniform(0.2, 1)
+            self._memory_needed[order.frame_id] = int(share * order.memory)
+        return self._memory_needed[order.frame_id]
+
+    def tell(self, text: str) -> None:
+        """Add a line to the story that a failure is told with."""
+        self.story.append(f"{self.clock.now_us / SECOND % 100_000:10.3f} {text}")
+
+    # --- the run --------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Live through faults, healing and rest. Raises an AssertionError where a promise is broken."""
+        self._start_server()
+        self._ask_first(c.Seed())
+        self.clock.later(SECOND, self.operators.furnish)
+        for host in self.hosts.values():
+            self.clock.later(self.luck.uniform(0, 5 * SECOND), host.boot)
+        for number in range(self.luck.randint(2, 4)):
+            self.clock.later(number * self.luck.uniform(0, 60 * SECOND) + SECOND, self.operators.launch)
+        for mean_s, mishap in [*self.mishaps.by_rate(), (self.faults.operator_every_s, self.operators.meddle)]:
+            if mean_s:
+                self._every(mean_s, mishap)
+        self._run_until(self.clock.now_us + FAULTS_US, lambda: False)
+        self._heal()
+        if not self._run_until(self.clock.now_us + HEALED_AT_MOST_US, self._at_rest):
+            raise Violation(f"not at rest {HEALED_AT_MOST_US // HOUR} hours after healing: {self._unrest()}")
+        self._check_rest()
+
+    def _run_until(self, end_us: int, done: Callable[[], bool]) -> bool:
+        look_us = self.clock.now_us
+        compared = self.disk.commits
+        while self.clock.now_us < end_us:
+            self.clock.step()
+            if self.disk.commits - compared >= COMPARE_EVERY_COMMITS:
+                compared = self.disk.commits
+                self.disk.load(self.clock.now_us)
+            if self.clock.now_us >= look_us:
+                look_us = self.clock.now_us + LOOK_US
+                if done():
+                    return True
+        return False
+
+    def _every(self, mean_s: float, mishap: Callable[[], None]) -> None:
+        def happen() -> None:
+            if not self._healed:
+                mishap()
+                self._every(mean_s, mishap)
+
+        self.clock.later(self.luck.expovariate(1 / mean_s) * SECOND, happen)
+
+    # --- server ---------------------------------------------------------------------------------------------------
+
+    def _start_server(self) -> None:
+        farm = self.disk.load(self.clock.now_us)
+        check(farm)
+        self.server = Server(self, farm, self.disk.last_seq)
+
+    def _ask_first(self, command: c.Command) -> None:
+        """Submit what makes an empty farm usable, until it is durable."""
+        if not self.disk.things["facility"]:
+            if self.server is not None:
+                self.server.submit(command, c.Envelope(), lambda reply: None)
+            self.clock.later(SECOND, lambda: self._ask_first(command))
+
+    def crash(self, when: str) -> None:
+        """The server dies and comes back after a while."""
+        assert self.server is not None
+        self.tell(f"the server crashes {when}")
+        self.server.crash()
+        self.server = None
+        self.crashes += 1
+        down_us = self.luck.choice((1, 5, 30, 200)) * self.luck.uniform(0.5, 1.5) * SECOND
+        self.clock.later(down_us, self._start_server)
+
+    def report(self, command: c.ReportHost, reply: Reply) -> None:
+        """A host's report reaches the server, if there is one."""
+        if self.server is not None and self.disk.things["facility"]:
+            self.server.report(command, reply)
+
+    def outcome(self, command: c.ReportOutcome, reply: Reply) -> None:
+        """A run's outcome reaches the server, if there is one."""
+
+        def durable(nothing: object) -> None:
+            if command.run_id in self.disk.things["proc"]:
+                raise Violation(f"the outcome of {command.run_id} is acknowledged before it is durable")
+            reply(nothing)
+
+        server = self.server
+        if server is not None:
+            run = server.farm.procs.get(command.run_id)
+            server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
+            if run is not None and command.run_id not in server.farm.procs:
+                self.failures.ended(
+                    command.host_name,
+                    run.layer_id,
+                    run.job_id,
+                    command.exit_signal or command.exit_status,
+                    Cause.KILLED if run.kill_message and command.exit_signal in (9, 15) else command.cause,
+                    retried=run.on_end is OnEnd.RETRY,
+                    at_us=self.clock.now_us,
+                )
+
+    # --- healing ------------------------------------------------------------------------------------------------------
+
+    def _heal(self) -> None:
+        self.tell("healing")
+        self._healed = True
+        self.faults = self.network.faults = CALM
+        if self.policy is not None:
+            self.policy.mend()
+        self.mishaps.mend()
+        self._heal_farm()
+
+    def _heal_farm(self) -> None:
+        """People clean up once there is a server again and commits succeed."""
+        if self.server is None or self.server.stalled_since_us is not None:
+            self.clock.later(SECOND, self._heal_farm)
+        else:
+            self.operators.heal()
+
+    # --- at the end -----------------------------------------------------------------------------------------------
+
+    def _unrest(self) -> str:
+        """What is still going on, or what stands still although it need not."""
+        server = self.server
+        if server is None or not server.idle:
+            return "the server is busy"
+        farm = server.farm
+        if farm.procs or server.core.launching:
+            return f"{len(farm.procs)} runs, {len(server.core.launching)} of them without an answer to their launch"
+        for host in self.hosts.values():
+            if host.runs:
+                return f"{host.name} has {len(host.runs)} runs that the server has not acknowledged"
+            id = farm.host_by_name.get(host.name)
+            if id is None or farm.hosts[id].cores != host.cores:
+                return f"{host.name} has {host.cores} core units, and other or none in the books"
+        if self.truth.running:
+            return f"{len(self.truth.running)} processes run that no agent knows"
+        for job in farm.jobs.values():
+            if job.state is JobState.PENDING:
+                for layer in farm.layers_of(job):
+                    waiting = int((layer.frames.state == FrameState.WAITING).sum())
+                    if waiting and not self.fitting(farm).why_never(layer):
+                        return f"{waiting} frames of {job.name}/{layer.name} wait"
+        return ""
+
+    def fitting(self, farm: Farm, at_us: int | None = None) -> Fitting:
+        """A farm as it is, now or as if it were another time, for checks that look for places."""
+        return Fitting(farm, self.clock.now_us if at_us is None else at_us, self.policy)
+
+    def stranded(self) -> dict[str, str]:
+        """Why frames that wait at rest will never run, by job and layer."""
+        assert self.server is not None
+        farm = self.server.farm
+        return {
+            f"{job.name}/{layer.name}": self.fitting(farm).why_never(layer)
+            for job in farm.jobs.values()
+            for layer in farm.layers_of(job)
+            if job.state is JobState.PENDING and (layer.frames.state == FrameState.WAITING).any()
+        }
+
+    def _at_rest(self) -> bool:
+        return not self._unrest() and self.clock.now_us > 0
+
+    def _check_rest(self) -> None:
+        assert self.server is not None
+        farm = self.server.farm
+        if self.truth.running:
+            raise Violation(f"{len(self.truth.running)} processes run although the farm is at rest")
+        for job in farm.jobs.values():
+            if job.state is JobState.PENDING and job.complete:
+                raise Violation(f"job {job.name} is complete and not finished")
+            parent = farm.jobs.get(job.parent_id or "")
+            if job.state is JobState.POSTED and parent is not None and parent.state is JobState.FINISHED:
+                raise Violation(f"post job {job.name} does not start although {parent.name} has finished")
+            for layer in farm.layers_of(job):
+                if job.state is JobState.PENDING and np.any(layer.frames.state == FrameState.RUNNING):
+                    raise Violation(f"frames of {job.name}/{layer.name} run in the books although nothing does")
+        self.witness.check_held(farm)
+        check_nothing_idle(self.fitting(farm), self.failures)
+        for what, reason in self.stranded().items():
+            self.tell(f"{what} never runs: {reason}")
+        compare_farms("memory", farm, "events", self.disk.folded)
+        self.disk.load(self.clock.now_us)
+
+
+def run_seed(seed: int) -> Outcome:
+    """Simulate the world of a seed. A broken promise, or a crash of the core, is the outcome's `problem`."""
+    world = World(seed)
+    problem = ""
+    try:
+        world.run()
+    except Exception as error:  # noqa: BLE001 - a border: whatever goes wrong in the core is what a seed is run for
+        world.tell(f"{type(error).__name__}: {error}")
+        problem = f"{type(error).__name__}: {error}"
+    end_us = world.clock.now_us
+    world.disk.hash.update(f"{end_us} {world.clock.steps} {problem}".encode())
+    return Outcome(
+        seed=seed,
+        problem=problem,
+        hash=world.disk.hash.hexdigest(),
+        steps=world.clock.steps,
+        events=world.disk.last_seq,
+        runs=world.truth.started,
+        simulated_s=(end_us - Clock().now_us) // SECOND,
+        twice=dict(world.truth.twice),
+        story=tuple(world.story) if problem else (),
+    )
