@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import random
 import re
 import sqlite3
 import statistics
@@ -61,13 +60,12 @@ class DurableFarm:
     """A core with its journal on disk; launches are answered at once, as by agents that do nothing."""
 
     def __init__(self, path: Path, hosts: int, cores: int) -> None:
-        luck = random.Random(1)
         self.journal = SqlJournal(f"sqlite:///{path}")
         self.core = Core(
             Farm(),
             last_seq=0,
             started_us=NOW_US,
-            new_id=lambda: str(uuid.UUID(int=luck.getrandbits(128), version=4)),
+            new_id=lambda: str(uuid.uuid4()),
             settings=Settings(log_root="/shots"),
             limits=Limits(frames_per_spec=1_000_000),
         )

@@ -29,8 +29,8 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
         _refuse_unusable(farm, host_id, sums)
     events: list[ev.Event] = []
     for layer_id, bookings in by_layer.items():
-        bookings.sort(key=lambda b: b.index)
-        indices = as_indices([b.index for b in bookings])
+        bookings.sort(key=lambda b: b.frame_index)
+        indices = as_indices([b.frame_index for b in bookings])
         _refuse_unready(farm, farm.layers[layer_id], indices)
         events.append(
             ev.RunsBooked(

@@ -6,7 +6,7 @@ A command travels in an envelope that says who wants it and from where, and the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cuebot.domain.events import Values
 from cuebot.domain.frames import IndexArray
@@ -307,12 +307,11 @@ class KillProcs(Command):
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """A place for one frame: what `plan` returns."""
+class Booking(NamedTuple):
+    """A place for one frame: what `plan` returns. A tuple, because thousands are made in a moment."""
 
     layer_id: str
-    index: int
+    frame_index: int
     host_id: str
     cores: CoreUnits
     memory: KiB
