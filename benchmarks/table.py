@@ -49,7 +49,7 @@ def keep(figures: Sequence[Figure], root: Path) -> None:
         "",
         f"Measured by `make bench` on {machine}; such machines are noisy, so read them as",
         "orders of magnitude.",
-        "Missed goals are listed as measured.",
+        "Missed goals are listed as measured; [what stands in their way](../explanation/speed.md).",
         "",
         "| what | measured | goal | |",
         "|---|---|---|---|",
