@@ -34,7 +34,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     events: list[ev.Event] = []
     rebooted = _boots_again(host, facts)
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
-        if context.may_still_arrive(proc) or _launched_again(host, proc):
+        if _launched_again(host, proc):
             continue
         if rebooted and (facts.agent or _long_unheard(proc, context)):
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))

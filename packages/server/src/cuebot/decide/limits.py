@@ -13,9 +13,7 @@ from cuebot.domain.nouns import Layer, Limit, stored_values
 
 def create_limit(farm: Farm, command: c.CreateLimit, context: Context) -> tuple[list[ev.Event], str]:
     """Make a limit; layers that name it already are counted from now on. Replies with its id."""
-    name = command.name.strip()
-    if not 1 <= len(name) <= DEFAULT_LIMITS.listed_name_characters:
-        raise Invalid(f"a limit's name has 1 to {DEFAULT_LIMITS.listed_name_characters} characters")
+    name = _name_of(command)
     if name in farm.limit_by_name:
         raise AlreadyExists(f"there is a limit {name!r} already")
     if command.max_value < 0:
@@ -27,9 +25,7 @@ def create_limit(farm: Farm, command: c.CreateLimit, context: Context) -> tuple[
 def rename_limit(farm: Farm, command: c.RenameLimit, context: Context) -> list[ev.Event]:
     """Give a limit another name, also in the layers of jobs that are not finished."""
     limit: Limit = farm.get("limit", command.limit_id)
-    name = command.name.strip()
-    if not 1 <= len(name) <= DEFAULT_LIMITS.listed_name_characters:
-        raise Invalid(f"a limit's name has 1 to {DEFAULT_LIMITS.listed_name_characters} characters")
+    name = _name_of(command)
     if name == limit.name:
         return []
     if name in farm.limit_by_name:
@@ -41,6 +37,13 @@ def rename_limit(farm: Farm, command: c.RenameLimit, context: Context) -> list[e
                 names = dict.fromkeys(name if old == limit.name else old for old in layer.limits)
                 events.append(ev.Changed("layer", layer.id, {"limits": tuple(names)}))
     return events
+
+
+def _name_of(command: c.CreateLimit | c.RenameLimit) -> str:
+    name = command.name.strip()
+    if not 1 <= len(name) <= DEFAULT_LIMITS.listed_name_characters:
+        raise Invalid(f"a limit's name has 1 to {DEFAULT_LIMITS.listed_name_characters} characters")
+    return name
 
 
 def add_layer_limit(farm: Farm, command: c.AddLayerLimit, context: Context) -> list[ev.Event]:

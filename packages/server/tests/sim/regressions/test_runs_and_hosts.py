@@ -175,3 +175,13 @@ def test_a_refusal_wants_a_plan_although_the_run_is_not_over() -> None:
     farm.core.answered(run.id, Answer.REFUSED, "busy", farm.now_us)
     assert run.id in farm.farm.procs
     assert farm.core.plan_wanted
+
+
+def test_a_launch_without_an_answer_outlives_the_boot_of_its_host() -> None:
+    """It may arrive after the boot: the run is not lost with what ran before, so that no other is started beside it."""
+    farm, run = farm_with_run()
+    farm.wait(20 * 60)
+    farm.core.answered(run.id, Answer.UNKNOWN, "no answer", farm.now_us)
+    farm.wait(2)
+    farm.report(boot=True, boot_us=BOOTED_LATER)
+    assert farm.states("one/render") == "R"
