@@ -21,7 +21,16 @@ RETRY_SIGNAL: Final = 119
 """An application's way to ask for another try that costs no retry (behaviour_dispatch 0.3)."""
 
 UNCHARGED_CAUSES: Final = frozenset(
-    {Cause.REFUSED, Cause.RUNNER_LOST, Cause.SHUTDOWN, Cause.LEASE, Cause.HOST_LOST, Cause.NEVER_RECEIVED}
+    {
+        Cause.REFUSED,
+        Cause.RUNNER_LOST,
+        Cause.SHUTDOWN,
+        Cause.LEASE,
+        Cause.HOST_LOST,
+        Cause.NEVER_RECEIVED,
+        Cause.LOG_UNWRITABLE,
+        Cause.HOST_FAULT,
+    }
 )
 """The farm's fault, not the frame's: the frame waits again and no retry is charged."""
 
@@ -58,6 +67,8 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
             max_rss=command.max_rss,
             message=command.message or proc.kill_message,
             used_cores=_used_cores(command),
+            error_line=command.error_line,
+            log_name=command.log_name,
         ),
         *_memory_raised(farm, proc, status),
     ]
@@ -70,8 +81,10 @@ def _used_cores(command: c.ReportOutcome) -> CoreUnits:
 
 def _cause_of(command: c.ReportOutcome, proc: Proc) -> Cause:
     """Agents of upstream's give no cause: what was to be killed and ended by such a signal was killed."""
+    if command.cause is Cause.KILLED and proc.kill_message:
+        return proc.kill_cause
     if command.cause is Cause.EXITED and proc.kill_message and command.exit_signal in KILL_SIGNALS:
-        return Cause.KILLED
+        return proc.kill_cause
     return command.cause
 
 
@@ -217,6 +230,8 @@ def _ended(
     max_rss: KiB,
     message: str,
     used_cores: CoreUnits = _NOT_TOLD,
+    error_line: str = "",
+    log_name: str = "",
 ) -> ev.RunEnded:
     layer = farm.layers[proc.layer_id]
     return ev.RunEnded(
@@ -237,4 +252,7 @@ def _ended(
         max_rss=KiB(max(max_rss, proc.max_rss)),
         message=message,
         used_cores=used_cores,
+        attempt=int(layer.frames.attempts[proc.frame_index]),
+        error_line=error_line,
+        log_name=log_name,
     )

@@ -169,6 +169,7 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     frames.start_us[indices] = at_us
     frames.stop_us[indices] = 0
     frames.last_cores[indices] = event.cores
+    frames.attempts[indices] = np.minimum(frames.attempts[indices], 65_534) + 1
     move(farm, layer, indices, FrameState.RUNNING, at_us)
     gpu_memory_each = event.gpu_memory or [0] * len(indices)
     booked = zip(
@@ -271,6 +272,7 @@ def _kill_requested(farm: Farm, event: ev.KillRequested, at_us: Micros) -> None:
     for run_id in event.run_ids:
         proc = farm.procs[run_id]
         proc.kill_message = event.message or "killed"
+        proc.kill_cause = event.cause
         if event.on_end is not OnEnd.AS_REPORTED:
             proc.on_end = event.on_end
         farm.dirty.row("proc", run_id)

@@ -237,6 +237,10 @@ class ReportOutcome(Command):
     nimby_locked: bool = False
     cpu_us: Micros = Micros(0)
     """Processor time of all its processes; 0 where the agent does not tell."""
+    error_line: str = ""
+    """The line of its log that says best what went wrong; empty where the agent found none."""
+    log_name: str = ""
+    """Name of its log file where that is not `JOB.FRAME.rqlog`."""
 
 
 @dataclass(frozen=True, slots=True)

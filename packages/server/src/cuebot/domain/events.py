@@ -95,7 +95,7 @@ class RunsBooked(Event):
 class RunEnded(Event):
     """A run is over, and its frame went to `state` (None: the frame keeps the state that it has)."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     run_id: str
     job_id: str
@@ -115,6 +115,12 @@ class RunEnded(Event):
     message: str = ""
     used_cores: CoreUnits = CoreUnits(0)
     """Core units that it kept busy on average; 0 where nobody told, as in every event of version 1."""
+    attempt: int = 0
+    """Which run of the frame it was, the first is 1; 0 in events before version 3, as the next two are empty."""
+    error_line: str = ""
+    """The line of its log that says best what went wrong, at most 200 bytes; empty where none does."""
+    log_name: str = ""
+    """Name of its log file, as the agent gave it; empty where that is `JOB.FRAME.rqlog`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +137,12 @@ class ReportIgnored(Event):
 class KillRequested(Event):
     """Somebody wants runs ended, and said what becomes of their frames."""
 
+    version: ClassVar[int] = 2
+
     run_ids: list[str]
     on_end: OnEnd
     message: str
+    cause: Cause = Cause.KILLED
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,15 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "last_host": (np.int32, -1),
     "last_cores": (np.int32, 0),
     "used_cores": (np.int32, 0),
+    "attempts": (np.uint16, 0),
+    "free_retries": (np.uint16, 0),
 }
 """Persisted columns: type and value of a frame that never left its initial state. Times in microseconds.
 
 `core_us` is core-microseconds of all ended runs; `last_host` is a number of `Farm.host_names`; `last_cores` are core
 units, and `used_cores` those that the last run to succeed kept busy on average, 0 where its agent does not tell.
+`attempts` counts runs, whatever became of them; `free_retries` those that ended by the frame's own doing and cost it no
+retry, because it asked for that. Both stay at what a uint16 holds.
 `eligible_us` and `updated_us` are soft: a frame that only stopped waiting is not written for their sake.
 """
 
@@ -78,6 +82,8 @@ class Frames:
     last_host: npt.NDArray[np.int32]
     last_cores: npt.NDArray[np.int32]
     used_cores: npt.NDArray[np.int32]
+    attempts: npt.NDArray[np.uint16]
+    free_retries: npt.NDArray[np.uint16]
     _by_order: Places | None
     """Indices by dispatch order, once somebody has asked; not stored."""
     _waiting_from: int

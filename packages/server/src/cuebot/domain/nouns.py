@@ -17,7 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain.frames import Frames
-from cuebot.domain.states import DependType, FrameState, HostState, JobState, LayerType, LockState, OnEnd, ThreadMode
+from cuebot.domain.states import (
+    Cause,
+    DependType,
+    FrameState,
+    HostState,
+    JobState,
+    LayerType,
+    LockState,
+    OnEnd,
+    ThreadMode,
+)
 from cuebot.domain.units import MINUTE, CoreUnits, KiB, Micros
 
 SHARE_HALF_LIFE_US = 30 * MINUTE
@@ -448,6 +458,8 @@ class Proc:
     """Not empty: somebody asked to have it killed."""
     gpu_memory: KiB = KiB(0)
     """Of all its GPUs together."""
+    kill_cause: Cause = Cause.KILLED
+    """Why it is to be killed, where it is."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
     sent_us: Micros = volatile(Micros(0))

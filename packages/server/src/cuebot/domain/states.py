@@ -104,6 +104,14 @@ class Cause(IntEnum):
     LEASE = 6
     HOST_LOST = 7
     NEVER_RECEIVED = 8
+    TIMEOUT = 9
+    """It ran longer than its layer allows, and was ended."""
+    SILENT = 10
+    """Its log did not grow for longer than its layer allows, and it was ended."""
+    LOG_UNWRITABLE = 11
+    """It was not started: its log could not be made. The farm's fault, never the frame's."""
+    HOST_FAULT = 12
+    """It was not started: its host could start no process. The host's fault, never the frame's."""
 
 
 _J, _F, _H = JobState, FrameState, HostState

@@ -146,6 +146,10 @@ def _run_row(seq: int, at_us: int, event: RunEnded) -> Row:
         event.exit_signal,
         int(event.cause),
         None if event.state is None else int(event.state),
+        event.attempt,
+        event.message,
+        event.error_line,
+        event.log_name,
     )
 
 

@@ -44,6 +44,14 @@ class EndedRun:
     cause: Cause
     state: FrameState | None
     """What became of the frame; None where it kept the state that it had."""
+    attempt: int
+    """Which run of the frame it was, the first is 1; 0 where an older version ran it."""
+    message: str
+    """What server or agent had to say of its end; may be empty."""
+    error_line: str
+    """The line of its log that says best what went wrong; empty where none was found."""
+    log_name: str
+    """Name of its log file where that is not `JOB.FRAME.rqlog`."""
 
 
 class History:

@@ -44,6 +44,10 @@ RUN_COLUMNS: Final = (
     "exit_signal",
     "cause",
     "state",
+    "attempt",
+    "message",
+    "error_line",
+    "log_name",
 )
 
 
@@ -91,6 +95,10 @@ def run_table(month: str) -> Table:
         Column("exit_signal", Integer, nullable=False),
         Column("cause", SmallInteger, nullable=False),
         Column("state", SmallInteger, nullable=True),
+        Column("attempt", Integer, nullable=False),
+        Column("message", Text, nullable=False),
+        Column("error_line", Text, nullable=False),
+        Column("log_name", Text, nullable=False),
     )
     Index(f"frame_run_{month}_of", table.c.job_id, table.c.layer_id, table.c.frame_index)
     return table

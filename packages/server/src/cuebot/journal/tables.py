@@ -273,6 +273,7 @@ PROC: Final = Table(
     _int("on_end"),
     _text("kill_message"),
     _int("gpu_memory"),
+    _int("kill_cause"),
     sqlite_with_rowid=False,  # comes and goes with every run: one tree to change, not two
 )
 
@@ -307,6 +308,8 @@ FRAME: Final = Table(
     Column("last_host", Integer, nullable=False),
     Column("last_cores", Integer, nullable=False),
     Column("used_cores", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("free_retries", Integer, nullable=False),
     Column("dispatch_order", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

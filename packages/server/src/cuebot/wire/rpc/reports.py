@@ -25,10 +25,16 @@ CAUSES: Final = {
     "runner_lost": Cause.RUNNER_LOST,
     "shutdown": Cause.SHUTDOWN,
     "lease": Cause.LEASE,
+    "timeout": Cause.TIMEOUT,
+    "silent": Cause.SILENT,
+    "log_unwritable": Cause.LOG_UNWRITABLE,
+    "host_fault": Cause.HOST_FAULT,
 }
 """`cuefarm.cause` of docs/reference/agent-protocol.md."""
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}", re.ASCII)
+ERROR_LINE_BYTES: Final = 200
+FILE_NAME_BYTES: Final = 255
 _MESSAGE_CHARACTERS: Final = 1_000
 _TAG_CHARACTERS: Final = 128
 
@@ -149,6 +155,12 @@ def _milliseconds(attributes: Any, name: str) -> Micros:
     return Micros(told * 1_000)
 
 
+def _cut(text: str, most_bytes: int) -> str:
+    """The beginning of a text that strangers sent, without control characters."""
+    clean = "".join(character for character in text[:most_bytes] if character.isprintable())
+    return clean.encode()[:most_bytes].decode(errors="ignore")
+
+
 def outcome(report: Any, host_name: str) -> c.ReportOutcome:
     """How a run ended on a host. An agent that is not ours gives no cause; what it means by its exit status does."""
     frame = report.frame
@@ -169,4 +181,6 @@ def outcome(report: Any, host_name: str) -> c.ReportOutcome:
         message=message[:_MESSAGE_CHARACTERS],
         nimby_locked=report.host.nimby_locked,
         cpu_us=_milliseconds(attributes, "cuefarm.cpu_ms"),
+        error_line=_cut(attributes.get("cuefarm.error_line", ""), ERROR_LINE_BYTES),
+        log_name=_cut(attributes.get("cuefarm.log_name", ""), FILE_NAME_BYTES),
     )
