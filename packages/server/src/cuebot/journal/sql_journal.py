@@ -13,10 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
 from cuebot.engine.rows import Rows
 from cuebot.journal import months
+from cuebot.journal.backup import BackupFailed, copy_before_migration
 from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_of, shown
 from cuebot.journal.flush import Flush
 from cuebot.journal.load import load_rows
-from cuebot.journal.migrate import upgrade
+from cuebot.journal.migrate import REVISIONS, stored_revision, upgrade
 from cuebot.journal.sole_writer import LOCK_PATIENCE_S, FileLock, begin_epoch, current_epoch, lock_server
 
 Result = TypeVar("Result")
@@ -94,11 +95,21 @@ class SqlJournal:
                 raise JournalUnusable(
                     f"another server writes {self.name} already; stop that one, or give this one another database"
                 )
+            self._keep_before_migration(connection)
             upgrade(connection, self.name)
             self._epoch = begin_epoch(connection)
             self._month = _newest_month(connection)
         except (SQLAlchemyError, self._driver_error) as error:
             raise JournalUnusable(f"{self.name} cannot be opened as the journal: {reason_of(error)}") from error
+
+    def _keep_before_migration(self, connection: Connection) -> None:
+        with connection.begin():
+            stored = stored_revision(connection, self.name)
+        if stored in REVISIONS[:-1]:
+            try:
+                copy_before_migration(self._engine.url, stored)
+            except BackupFailed as error:
+                raise JournalUnusable(f"{self.name} is not brought up to date without a copy of it: {error}") from error
 
     def _commit(self, batch: Batch) -> None:
         def write(connection: Connection) -> str:
