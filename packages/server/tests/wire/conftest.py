@@ -35,6 +35,7 @@ from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
 from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 from cuefarm_proto import farm_pb2_grpc
 
@@ -308,7 +309,7 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
         engine = Engine(core, journal, agents, now_us)
         task = asyncio.get_running_loop().create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
-        chosen = {"token": TOKEN, "allow_agents_without_token": False, "allow_root": False, **options}
+        chosen = {"doors": Doors(TOKEN), "allow_root": False, **options}
         server, port = await serve(engine, address="127.0.0.1:0", streams=agents.streams, **chosen)
         site = Site(engine, journal, agents, server, port)
         running.append((site, task))

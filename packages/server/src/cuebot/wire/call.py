@@ -94,8 +94,13 @@ def _origin(peer: str, agent: str) -> str:
 Method = Callable[[Any, Call], Any]
 """A method of a service: takes its request and the call, returns its response or awaits it."""
 
+Admit = Callable[[Any], None]
+"""Takes a call's context and raises Unauthenticated where the caller is not let in."""
 
-def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Callable[[bytes, Any], Awaitable[bytes]]:
+
+def behaviour(
+    engine: Engine, rpc: str, request_type: Any, method: Method, admit: Admit
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """What gRPC calls: bytes in, bytes out, and a status for whatever goes wrong.
 
     Messages are parsed here and not by gRPC, so that one that cannot be parsed gets a status of its own. This is one of
@@ -105,6 +110,7 @@ def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Ca
 
     async def answer(raw: bytes, context: Any) -> bytes:
         try:
+            admit(context)
             request = request_type.FromString(raw)
             response = method(request, Call(engine, context, rpc))
             if is_async:
@@ -119,12 +125,13 @@ def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Ca
 
 
 def stream_behaviour(
-    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]]
+    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]], admit: Admit
 ) -> Callable[[Any, Any], Awaitable[None]]:
     """The same for a method with a stream each way. It reads and writes bytes by the call's context."""
 
     async def serve(requests: Any, context: Any) -> None:
         try:
+            admit(context)
             await method(Call(engine, context, rpc))
         except Exception as error:  # noqa: BLE001
             await context.abort(*refusal(rpc, error))

@@ -12,7 +12,6 @@ from cuebot.domain.errors import Invalid, LimitExceeded, shown
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import CoreUnits, Micros
 from cuebot.engine.orders import AGENT_PORT
-from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import Call
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
 
@@ -42,18 +41,13 @@ _TAG_CHARACTERS: Final = 128
 class RqdReportInterface:
     """Reports of hosts."""
 
-    def __init__(self, token: AgentToken) -> None:
-        self._token = token
-
     async def ReportRqdStartup(self, request: Any, call: Call) -> None:
         """A host has started its agent."""
-        self._token.check(call)
         facts = host_facts(request.boot_report.host)
         await _report(c.ReportHost(facts, (), boot=True), call)
 
     async def ReportStatus(self, request: Any, call: Call) -> None:
         """A host says how it is and what it runs. Trailing metadata names the runs that it should end."""
-        self._token.check(call)
         report = request.host_report
         most = call.engine.core.limits.unacknowledged_outcomes
         if len(report.frames) > most:
@@ -68,7 +62,6 @@ class RqdReportInterface:
 
     async def ReportRunningFrameCompletion(self, request: Any, call: Call) -> None:
         """A host says how a run ended. OK means that it is on disk."""
-        self._token.check(call)
         report = request.frame_complete_report
         command = outcome(report, short_name(report.host.name))
         await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))
