@@ -49,11 +49,11 @@ LayerCommand = Callable[[Any], str]
 def sub_element(root: Any, tag: str, text: object, **attributes: str) -> Any:
     """Append an element with a text and return it."""
     value = str(text)
-    bad = _NOT_IN_XML.search(value)
-    if bad:
-        raise OutlineException(
-            f"the <{tag}> of the job has the character {bad[0]!r}, which XML cannot carry: {value!r}"
-        )
+    what = f"the variable {attributes['name']!r}" if tag == "key" else f"the <{tag}> of the job"
+    for given in (value, *attributes.values()):
+        bad = _NOT_IN_XML.search(given)
+        if bad:
+            raise OutlineException(f"{what} has the character {bad[0]!r}, which XML cannot carry: {given!r}")
     element = ElementTree.SubElement(root, tag, attributes)
     element.text = value
     return element
@@ -65,9 +65,10 @@ def bool_to_str(value: object) -> str:
 
 
 def scrub_tags(tags: Any) -> str:
-    """Return tags, a list or a text separated by `|`, `,` or blanks, as the specification has them: `a | b`."""
-    words = re.split(r"[|,\s]+", tags) if isinstance(tags, str) else [str(tag).strip() for tag in tags]
-    return " | ".join(word for word in words if word)
+    """Return tags, a text or several, separated by `|`, `,` or blanks, as the specification has them: `a | b`."""
+    texts = (tags,) if isinstance(tags, str) else tags
+    words = [word for text in texts for word in re.split(r"[|,\s]+", str(text)) if word]
+    return " | ".join(dict.fromkeys(words))
 
 
 def memory_text(memory: Any) -> str:
@@ -117,7 +118,8 @@ class SpecWriter:
         if self.__added:
             root.set("cuefarm", "1")
         header = _HEADER.format(version=self.__version_text)
-        return header + ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+        text = ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+        return header + text.replace("\r", "&#13;")  # a reader makes every other carriage return a line feed
 
     def __write_job(self, root: Any) -> None:
         flag, outline = self.__launcher.get_flag, self.__outline

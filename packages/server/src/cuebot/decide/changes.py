@@ -14,6 +14,7 @@ from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.names import conform_name
 from cuebot.domain.nouns import Group
 from cuebot.domain.states import ThreadMode
+from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
 
 _INT32: Final = 2**31 - 1
@@ -66,11 +67,15 @@ def _memory(value: Any) -> int:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    tags = tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
-    most, longest = DEFAULT_LIMITS.names_per_list, DEFAULT_LIMITS.tag_characters
-    if not tags or len(tags) > most or max(map(len, tags)) > longest:
-        raise ValueError(f"1 to {most} tags of at most {longest} characters")
+    tags = read_tags(value)
+    if not tags:
+        raise ValueError(f"1 to {DEFAULT_LIMITS.names_per_list} tags")
     return tags
+
+
+def _tag_list(value: Any) -> str:
+    """The tags of an allocation are kept as one text, with commas between (D6)."""
+    return ",".join(_tags(value))
 
 
 def _name(value: Any) -> str:
@@ -144,7 +149,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "start_after_reason": _text(0, 255),
     },
     "host": {"thread_mode": ThreadMode, "os": _os_names},
-    "allocation": {"name": _name, "tag": _text(1, DEFAULT_LIMITS.tag_characters), "billable": _flag},
+    "allocation": {"name": _name, "tag": _tag_list, "billable": _flag},
     "facility": {"name": _facility_name},
     "subscription": {"size": _COUNT, "burst": _COUNT},
     "service": {

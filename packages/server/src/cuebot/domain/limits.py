@@ -46,6 +46,8 @@ class Limits:
     """Name of a service or of a limit."""
     environment_key_characters: int = 2_048
     environment_value_characters: int = 32_000
+    argument_bytes: int = 131_071
+    """A command, and a variable with its name: Linux starts no program with a longer word."""
     environment_characters: int = 64_000
     """Keys and values together, of one job or of one layer."""
     names_per_list: int = 1_000

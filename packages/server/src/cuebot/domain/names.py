@@ -8,7 +8,7 @@ from typing import Literal
 from .errors import Invalid, shown
 from .limits import DEFAULT_LIMITS, Limits
 
-NameKind = Literal["show", "shot", "layer", "job", "tag"]
+NameKind = Literal["show", "shot", "layer"]
 
 NAME_CHARACTERS_MIN = 3
 NAME_RULE = f"at least {NAME_CHARACTERS_MIN} characters out of letters a-z, digits, '_', '.' and '-'"
@@ -124,6 +124,4 @@ def _characters_max(kind: NameKind, limits: Limits) -> int:
         "show": limits.show_name_characters,
         "shot": limits.shot_name_characters,
         "layer": limits.layer_name_characters,
-        "job": limits.job_name_characters,
-        "tag": limits.tag_characters,
     }[kind]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from cuebot.domain.errors import Invalid, shown
+from cuebot.domain.errors import Invalid, LimitExceeded, shown
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.limits import Limits
 
@@ -71,5 +71,9 @@ def located(element: Element, function: Callable[P, T], *args: P.args, **kwargs:
     """Call a function of the domain; what it refuses is refused in the name of the element."""
     try:
         return function(*args, **kwargs)
+    except LimitExceeded as error:
+        raise LimitExceeded(
+            f"job spec, {element.path}", error.counted, given=error.given, limit=error.limit, allowed=error.allowed
+        ) from error
     except Invalid as error:
         raise SpecError(element.path, str(error)) from error

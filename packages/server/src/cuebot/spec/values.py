@@ -47,6 +47,14 @@ def check_length(element: Element, text: str, limit: str, limits: Limits) -> Non
         raise LimitExceeded(f"job spec, {element.path}", "characters", given=len(text), limit=limit, allowed=allowed)
 
 
+def check_bytes(element: Element, text: str, limit: str, limits: Limits) -> None:
+    """Refuse a text of more bytes, in UTF-8, than the limit of that name."""
+    allowed: int = getattr(limits, limit)
+    given = len(text.encode())
+    if given > allowed:
+        raise LimitExceeded(f"job spec, {element.path}", "bytes", given=given, limit=limit, allowed=allowed)
+
+
 def is_true(text: str) -> bool:
     """Tell whether a text means yes; everything that is not a known yes is a no, as OpenCue reads it."""
     return text.strip().lower() in TRUE_WORDS
