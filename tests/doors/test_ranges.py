@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -26,7 +24,7 @@ TEXT = st.one_of(
 )
 
 
-def on_the_farm(text: str) -> Optional[list[int]]:
+def on_the_farm(text: str) -> list[int] | None:
     """The frames that the server reads, None where it refuses."""
     try:
         return parse_frame_set(text).tolist()
@@ -34,7 +32,7 @@ def on_the_farm(text: str) -> Optional[list[int]]:
         return None
 
 
-def in_a_script(text: str) -> Optional[list[int]]:
+def in_a_script(text: str) -> list[int] | None:
     """The frames that scripts read, None where those are refused."""
     try:
         return FrameSet(text).getAll()

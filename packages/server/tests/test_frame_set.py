@@ -99,7 +99,15 @@ def test_a_range_without_frames_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1-999999999", "1-999999999:7", "1-999999999y2", "1-999999999y999999999", "-2147483648-2147483647", "1-600000,1-600000"]
+    "text",
+    [
+        "1-999999999",
+        "1-999999999:7",
+        "1-999999999y2",
+        "1-999999999y999999999",
+        "-2147483648-2147483647",
+        "1-600000,1-600000",
+    ],
 )
 def test_too_many_frames_are_refused_before_they_take_memory(text: str) -> None:
     """A range over the limit is refused by the limit's name, and nothing of its size is allocated."""

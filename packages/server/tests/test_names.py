@@ -54,7 +54,7 @@ def test_a_job_name_that_breaks_the_rule_is_refused(text: str) -> None:
 
 def test_a_long_job_name_is_refused() -> None:
     """The whole name counts, with show, shot and user."""
-    with pytest.raises(Invalid, match="at most 255"):
+    with pytest.raises(Invalid, match="at most 217 \\(job_name_bytes\\)"):
         job_name(SHOW, SHOT, USER, "x" * 250)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Union
 from opencue_proto import host_pb2
 
 from opencue import enums
+from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.entity import Entity, getter, timeGetter
-from opencue.tags import splitTags
 from opencue.wrappers.proc import Proc
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ class Service(Entity):
         self.data.min_memory_increase = toKilobytes(memory)
 
     def setTags(self, tags: Union[str, list[str]]) -> None:
-        """Set the tags of which a host needs one, as a list or as a text such as `general | gpu`. `update` sends them."""
+        """Set the tags of which a host needs one, a list or a text such as `general | gpu`. `update` sends them."""
         self.data.tags[:] = splitTags(tags)
 
     setName = _setter("name", "Set the name.")

@@ -7,6 +7,7 @@ attributes, and only where such a value was set; docs/reference/job-spec.md list
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 from typing import Any, Callable, Dict, List, Optional
@@ -18,6 +19,7 @@ from outline.config import config
 from outline.constants import LayerType
 from outline.depend import DependType
 from outline.exception import LayerException, OutlineException
+from outline.names import check_log_names
 from outline.waiting import JobDepend
 
 logger = logging.getLogger(__name__)
@@ -100,6 +102,8 @@ class SpecWriter:
             raise OutlineException(
                 f"the outline {self.__outline.get_name()} has no layer to launch: none has frames in the range"
             )
+        flag = launcher.get_flag
+        check_log_names(self.__outline, flag("show"), flag("shot"), flag("user"), self.__layers)
 
     def write(self) -> str:
         """Return the specification as text."""
@@ -162,8 +166,8 @@ class SpecWriter:
         if layer.get_arg("memory"):
             sub_element(element, "memory", memory_text(layer.get_arg("memory")))
         self.__write_gpus(element, layer)
-        self.__write_new(element, "timeout", layer.get_arg("timeout"))
-        self.__write_new(element, "timeout_llu", layer.get_arg("timeout_llu"))
+        self.__write_new(element, "timeout", _whole(layer, "timeout"))
+        self.__write_new(element, "timeout_llu", _whole(layer, "timeout_llu"))
         tags = os.environ.get("OL_TAG_OVERRIDE") or layer.get_arg("tags")
         if tags:
             sub_element(element, "tags", scrub_tags(tags))
@@ -181,7 +185,7 @@ class SpecWriter:
                 sub_element(outputs, "output", path, name=name)
 
     def __write_gpus(self, element: Any, layer: Any) -> None:
-        gpus, gpu_memory = layer.get_arg("gpus"), layer.get_arg("gpu_memory")
+        gpus, gpu_memory = _whole(layer, "gpus"), layer.get_arg("gpu_memory")
         if gpus or gpu_memory:  # one without the other is no request that a server understands
             self.__write_new(element, "gpus", gpus or 1)
             self.__write_new(element, "gpu_memory", gpu_memory or "1g")
@@ -301,7 +305,29 @@ def _cores(layer: Any) -> Optional[float]:
     if cores is not None and threads is not None:
         logger.warning("layer %s has both cores and threads; cores counts", layer.get_name())
     wanted = cores if cores is not None else threads
-    return float(wanted) if wanted is not None else None
+    if wanted is None:
+        return None
+    try:
+        number = float(wanted)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise LayerException(f"the cores of layer {layer.get_name()} have to be a number, not {wanted!r}")
+    return number
+
+
+def _whole(layer: Any, key: str) -> Optional[int]:
+    """Return an argument that has to be a whole number, however it was written: 2, 2.0 or `"2"`."""
+    value = layer.get_arg(key)
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+        if number == int(number):
+            return int(number)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise LayerException(f"the argument {key!r} of layer {layer.get_name()} has to be a whole number, not {value!r}")
 
 
 def _number_with_point(value: float) -> str:

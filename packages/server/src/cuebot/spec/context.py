@@ -30,7 +30,7 @@ class Context:
     frames_so_far: int = 0
     _warnings: list[str] = field(default_factory=list)
     _warnings_left_out: int = 0
-    _frame_counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    _frames: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     def warn(self, element: Element, problem: str) -> None:
         """Remember that something about an element was ignored or changed."""
@@ -61,10 +61,19 @@ class Context:
 
     def frame_count(self, text: str, chunk: int) -> int:
         """Return how many frames a layer of this range and chunk has."""
+        return self._count_and_width(text, chunk)[0]
+
+    def number_characters(self, text: str, chunk: int) -> int:
+        """Return how long the longest number of a frame of such a layer is written."""
+        return self._count_and_width(text, chunk)[1]
+
+    def _count_and_width(self, text: str, chunk: int) -> tuple[int, int]:
         key = (text, chunk)
-        if key not in self._frame_counts:  # the layers of a job often share their range
-            self._frame_counts[key] = len(normalise(parse_frame_set(text, self.limits), chunk))
-        return self._frame_counts[key]
+        if key not in self._frames:  # the layers of a job often share their range
+            frames = normalise(parse_frame_set(text, self.limits), chunk)
+            width = max(len(str(frames.min())), len(str(frames.max())))
+            self._frames[key] = (len(frames), width)
+        return self._frames[key]
 
 
 def located(element: Element, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

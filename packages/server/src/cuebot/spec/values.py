@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
 from cuebot.domain.errors import LimitExceeded, shown
-from cuebot.domain.limits import Limits
+from cuebot.domain.limits import INT32_MAX, Limits
 
 from .model import SpecError
 from .xml_tree import Element
@@ -20,7 +20,6 @@ Warn = Callable[[Element, str], None]
 
 TRUE_WORDS = frozenset({"true", "yes", "1", "on"})
 FALSE_WORDS = frozenset({"false", "no", "0", "off", ""})
-INT32_MAX = 2**31 - 1
 
 MEMORY_KIB_MIN = 256 * 1024
 CENTICORES_MIN = 10
