@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cuebot.domain import names
 from cuebot.domain.errors import LimitExceeded, shown
 from cuebot.domain.tags import read_tags
@@ -31,6 +33,7 @@ _CHILDREN = (
 )
 _ATTRIBUTES = ("name", "type")
 _ATTRIBUTES_EXTENDED = (*_ATTRIBUTES, "maxcores", "maxretries")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPES: dict[str, LayerType] = {"render": "RENDER", "util": "UTIL", "post": "POST"}
 
 
@@ -46,6 +49,7 @@ def read_layer(element: Element, context: Context) -> LayerSpec:
     limits = context.limits
     name = located(element, names.conform_name, "layer", element.attributes.get("name", "").strip(), limits)
     command_element, command = values.required_text(element, "cmd", "a command line")
+    command = _with_escaped_end(command_element, command)
     values.check_length(command_element, command, "command_characters", limits)
     values.check_bytes(command_element, command, "argument_bytes", limits)
     chunk = values.optional_integer(element, "chunk", minimum=1) or 1
@@ -105,6 +109,8 @@ def read_environment(parent: Element, context: Context) -> dict[str, str]:
                     element.path,
                     f'"{shown(key)}" names no variable. Accepted: name="VARIABLE", no "=", no blanks around it.',
                 )
+            if not _IDENTIFIER.fullmatch(key):
+                context.warn(element, "shells may drop a variable whose name is not letters, digits and underscores")
             values.check_length(element, key, "environment_key_characters", limits)
             values.check_length(element, value, "environment_value_characters", limits)
             values.check_bytes(element, f"{key}={value}", "argument_bytes", limits)
@@ -119,6 +125,13 @@ def read_environment(parent: Element, context: Context) -> dict[str, str]:
             allowed=limits.environment_characters,
         )
     return environment
+
+
+def _with_escaped_end(element: Element, command: str) -> str:
+    """Return a command with the blank at its end that a backslash makes part of a word, which trimming took away."""
+    backslashes = len(command) - len(command.rstrip("\\"))
+    rest = element.exact_text.lstrip()[len(command) :]
+    return command + rest[:1] if backslashes % 2 else command
 
 
 def _layer_type(element: Element) -> LayerType:
