@@ -312,3 +312,25 @@ def test_root_may_own_jobs_where_that_is_allowed() -> None:
     text = re.sub("<uid>.*?</uid>", "<uid>0</uid>", text)
     spec = parse_spec(text, allow_root=True)
     assert (spec.user, spec.uid) == ("root", None)
+
+
+@pytest.mark.parametrize(
+    ("command", "frames", "chunk"),
+    [
+        ("#JOB#" * 6_000, "1-10", 1),
+        ("\U0001f3ac" * 31_000 + "#LAYER#" * 100, "1", 1),
+        ("#FRAMESPEC#" * 500, "1-1000y3", 1000),
+    ],
+)
+def test_a_command_that_no_process_can_be_given_is_refused(command: str, frames: str, chunk: int) -> None:
+    """The tokens count as what they become: Linux starts no program with a word of 128 KiB."""
+    text = changed("<cmd>true</cmd>", f"<cmd>{command}</cmd>").replace(">1-10<", f">{frames}<")
+    text = text.replace("<chunk>1<", f"<chunk>{chunk}<").replace('name="bty"', f'name="{"b" * 180}"')
+    with pytest.raises(LimitExceeded, match=r"cmd: \d+ bytes with its tokens replaced, more than the limit argument_"):
+        parse_spec(text)
+
+
+def test_a_long_chunk_is_short_as_a_range() -> None:
+    """`#FRAMESPEC#` counts as the range that it becomes, not as its frames one by one."""
+    text = changed("<cmd>true</cmd>", "<cmd>tool #FRAMESPEC# #FRAME_END#</cmd>").replace(">1-10<", ">1-100000,1000000<")
+    assert parse_spec(text.replace("<chunk>1<", "<chunk>100001<")).jobs[0].layers[0].frame_count == 1

@@ -61,18 +61,18 @@ class Context:
 
     def frame_count(self, text: str, chunk: int) -> int:
         """Return how many frames a layer of this range and chunk has."""
-        return self._count_and_width(text, chunk)[0]
+        return self._count_and_longest(text, chunk)[0]
 
-    def number_characters(self, text: str, chunk: int) -> int:
-        """Return how long the longest number of a frame of such a layer is written."""
-        return self._count_and_width(text, chunk)[1]
+    def longest_number(self, text: str, chunk: int) -> int:
+        """Return the number of a frame of such a layer that takes the most characters."""
+        return self._count_and_longest(text, chunk)[1]
 
-    def _count_and_width(self, text: str, chunk: int) -> tuple[int, int]:
+    def _count_and_longest(self, text: str, chunk: int) -> tuple[int, int]:
         key = (text, chunk)
         if key not in self._frames:  # the layers of a job often share their range
             frames = normalise(parse_frame_set(text, self.limits), chunk)
-            width = max(len(str(frames.min())), len(str(frames.max())))
-            self._frames[key] = (len(frames), width)
+            longest = max(int(frames.min()), int(frames.max()), key=lambda number: len(str(number)))
+            self._frames[key] = (len(frames), longest)
         return self._frames[key]
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from cuebot.domain import names
 from cuebot.domain.errors import LimitExceeded, shown
 from cuebot.domain.limits import DEFAULT_LIMITS, INT32_MAX, Limits
+from cuebot.domain.tokens import expanded_bytes_max
 
 from . import values
 from .context import Context, located
@@ -146,7 +147,7 @@ def _read_layers(job: Element, job_name: str, context: Context) -> tuple[LayerSp
         context.warn_unknown(section, ("layer",), (), repeated=("layer",))
         for element in section.all("layer"):
             layer = read_layer(element, context)
-            _check_logs(element, job_name, layer, context)
+            _check_frames(element, job_name, layer, context)
             if layer.name in layers:
                 raise SpecError(element.path, f'a second layer with the name "{layer.name}". Accepted: each name once.')
             layers[layer.name] = layer
@@ -171,13 +172,31 @@ def _read_layers(job: Element, job_name: str, context: Context) -> tuple[LayerSp
     return tuple(layers.values())
 
 
-def _check_logs(element: Element, job_name: str, layer: LayerSpec, context: Context) -> None:
-    """Refuse names under which the frames of a layer could have no logs."""
+def _check_frames(element: Element, job_name: str, layer: LayerSpec, context: Context) -> None:
+    """Refuse a layer whose frames could have no logs, or whose command could not be started."""
     if layer.type == "POST":
         job_name = names.post_job_name(context.show, context.shot, context.user, job_name, _STAMP_MAX_MS)
         located(element, names.check_job_name, job_name, context.limits)
-    width = context.number_characters(layer.range_text, layer.chunk)
-    located(element, names.check_log_name, job_name, layer.name, width, context.limits)
+    number = context.longest_number(layer.range_text, layer.chunk)
+    located(element, names.check_log_name, job_name, layer.name, len(str(number)), context.limits)
+
+    given = expanded_bytes_max(
+        layer.command,
+        frame_number=number,
+        layer=layer.name,
+        job=job_name,
+        chunk=layer.chunk,
+        range_text=layer.range_text,
+        limits=context.limits,
+    )
+    if given > context.limits.argument_bytes:
+        raise LimitExceeded(
+            f"job spec, {element.path} / cmd",
+            "bytes with its tokens replaced",
+            given=given,
+            limit="argument_bytes",
+            allowed=context.limits.argument_bytes,
+        )
 
 
 def _max_retries(job: Element, context: Context) -> int:
