@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,31 +10,20 @@ import pytest
 from farm_process import FarmProcess, layer, spec
 
 
-def run(farm: FarmProcess, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `pycuerun` or `cueadmin` against the farm, with nobody at the terminal."""
-    environment = {
-        **os.environ,
-        "CUEBOT_HOSTS": farm.grpc,
-        "OUTLINE_OUTLINE_SESSION_DIR": str(folder / "sessions"),
-        "USER": "ann",
-    }
-    command = [sys.executable, "-m", f"cue_cli.{words[0]}", *words[1:]]
-    return subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-    )
-
-
-def test_negative_frames_are_launched_and_eaten(farm: FarmProcess, tmp_path: Path) -> None:
+def test_negative_frames_are_launched_and_eaten(
+    farm: FarmProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`pycuerun X -5-5` launches eleven frames, and `cueadmin -eat-frames … -5--3` eats three of them."""
-    (tmp_path / "below.outline").write_text(
-        'from outline.modules.shell import Shell\nShell("render", command=["echo", "#IFRAME#"])\n'
-    )
-    launched = run(farm, tmp_path, "pycuerun", "-p", "--shot", "sh010", "below.outline", "-5-5")
+    monkeypatch.setenv("USER", "ann")
+    monkeypatch.setenv("OUTLINE_OUTLINE_SESSION_DIR", str(tmp_path / "sessions"))
+    script = tmp_path / "below.outline"
+    script.write_text('from outline.modules.shell import Shell\nShell("render", command=["echo", "#IFRAME#"])\n')
+    launched = farm.run("pycuerun", "-p", "--shot", "sh010", str(script), "-5-5")
     assert launched.returncode == 0, launched.stderr
     job = farm.connect().api.findJob("testing-sh010-ann_below")
     assert job.totalFrames() == 11
 
-    eaten = run(farm, tmp_path, "cueadmin", "-force", "-eat-frames", job.name(), "render", "-5--3")
+    eaten = farm.run("cueadmin", "-force", "-eat-frames", job.name(), "render", "-5--3")
     assert eaten.returncode == 0, eaten.stderr
     found = {frame.number() for frame in job.getFrames(state=[farm.connect().api.job_pb2.EATEN])}
     assert found == {-5, -4, -3}
