@@ -34,6 +34,7 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
+from cuebot.sim.run_history import MemoryRunHistory
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
 from cuefarm_proto import farm_pb2_grpc
@@ -215,11 +216,15 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         trailing = dict(await call.trailing_metadata() or ())
         return [run for run in str(trailing.get("cuefarm-end-runs", "")).split(",") if run]
 
-    async def complete(self, run: Any, *, exit_status: int = 0, exit_signal: int = 0, cause: str = "exited") -> None:
-        """Report how a run ended."""
+    async def complete(
+        self, run: Any, *, exit_status: int = 0, exit_signal: int = 0, cause: str = "exited", **told: str
+    ) -> None:
+        """Report how a run ended; `told` are further attributes, such as `message`."""
         self.runs.pop(run.resource_id, None)
         info = self._running(run)
         info.attributes["cuefarm.cause"] = cause
+        for name, value in told.items():
+            info.attributes[f"cuefarm.{name}"] = value
         report = report_pb2.FrameCompleteReport(
             host=self.facts(), frame=info, exit_status=exit_status, exit_signal=exit_signal, run_time=1
         )
@@ -308,7 +313,14 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
         engine = Engine(core, journal, agents, now_us)
         task = asyncio.get_running_loop().create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
-        chosen = {"token": TOKEN, "allow_agents_without_token": False, "allow_root": False, **options}
+        history = MemoryRunHistory(lambda: [journal.events[seq] for seq in sorted(journal.events)])
+        chosen = {
+            "token": TOKEN,
+            "allow_agents_without_token": False,
+            "allow_root": False,
+            "history": history,
+            **options,
+        }
         server, port = await serve(engine, address="127.0.0.1:0", streams=agents.streams, **chosen)
         site = Site(engine, journal, agents, server, port)
         running.append((site, task))

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cuebot.domain.errors import Exhausted, Invalid, NotFound, Unavailable, shown
+from cuebot.domain.errors import Exhausted, Invalid, NotFound, Refused, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.states import Cause, FrameState
@@ -155,7 +155,7 @@ class Records:
                     raise _missing(log, error) from error
                 piece = LogPiece(log.wanted.path, b"", max(offset, 0), max(offset, 0))  # it is about to be made
             except LogUnreadable as error:
-                raise Unavailable(f"{error}; the run's host is {log.host_name}") from error
+                raise Refused(f"{error}; its host is {log.host_name or 'not known any more'}") from error
             if piece.data or ended or loop.time() >= deadline:
                 return piece, ended
             await asyncio.sleep(FOLLOW_SECONDS)
