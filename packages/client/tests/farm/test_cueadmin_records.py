@@ -106,6 +106,7 @@ def test_each_cause_has_words():
         assert "_" not in causeText(farm_pb2.Run(cause=cause)).replace("timeout_llu", "")
     assert causeText(farm_pb2.Run(cause="TOO_TIRED")) == "too tired"
     assert causeText(farm_pb2.Run(cause="EXITED", exit_status=33)) == "exit status 33 (out of memory)"
+    assert "signal 11" in causeText(farm_pb2.Run(cause="EXITED", exit_status=139))
     assert fullText(farm_pb2.Run(cause="EXITED", exit_status=3, message="exit status 3")) == "exit status 3"
 
 
@@ -115,7 +116,8 @@ def test_each_cause_has_words():
 def test_explain_tells_what_went_wrong(farm, show):
     """-explain: under a layer, each kind of failure with its frames, and how to see a log of it."""
     farm.jobs[JOB] = a_job()
-    layer = farm_pb2.LayerExplanation(layer_id="id-beauty", layer_name="beauty", dead_frames=36, summary="36 dead")
+    dead = farm_pb2.Reason(code="FRAMES_DEAD", count=36, counts="frames", text="36 frames are dead")
+    layer = farm_pb2.LayerExplanation(layer_id="id-beauty", layer_name="beauty", dead_frames=36, reasons=[dead])
     farm.explanation = farm_pb2.ExplainResponse(job_id="id-j", job_name=JOB, summary="x", layers=[layer])
     farm.failed = [
         a_failure(),
@@ -125,8 +127,11 @@ def test_explain_tells_what_went_wrong(farm, show):
         ),
     ]  # fmt: skip
     lines = show("-explain", JOB)
-    assert "  - 36 frames dead: exit status 1: Error: no texture wood.tx (1-36 on 2 hosts)" in lines
-    assert f"    its log: `cueadmin -log {JOB} beauty 1`" in lines
+    place = lines.index("  - 36 frames are dead (36 frames)")
+    assert lines[place + 1 : place + 3] == [
+        "    36 frames dead: exit status 1: Error: no texture wood.tx (1-36 on 2 hosts)",
+        f"      its log: `cueadmin -log {JOB} beauty 1`",
+    ]
     assert lines[-1] == (
         "  - 1 frame waits again, through no fault of its own: its log could not be written:"
         " /logs: No space left on device (40 on render01)"

@@ -20,6 +20,7 @@ WORDS = {
     "HOST_FAULT": "the host could not start a process",
 }
 MEMORY_STATUSES = (33, 137)
+SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
 
 
 def causeText(run: Any) -> str:
@@ -28,9 +29,12 @@ def causeText(run: Any) -> str:
         return WORDS.get(run.cause, run.cause.lower().replace("_", " "))
     if run.exit_signal:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
-    if run.cause and run.exit_status in MEMORY_STATUSES:
-        return f"exit status {run.exit_status} (out of memory)"
-    return f"exit status {run.exit_status}"
+    status = run.exit_status
+    if run.cause and status in MEMORY_STATUSES:
+        return f"exit status {status} (out of memory)"
+    if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
+        return f"exit status {status} (128 + signal {status - SHELL_SIGNAL})"
+    return f"exit status {status}"
 
 
 def fullText(run: Any) -> str:

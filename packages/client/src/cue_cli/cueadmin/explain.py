@@ -35,8 +35,12 @@ def explain(session: Session, values: list[str]) -> None:
         print()
         print(f"{entry.layer_name}  ({_frame_counts(entry)})")
         print(f"  {entry.summary}")
-        _print_reasons(entry.reasons)
-        printFailures(failures, answer.job_name, entry.layer_name)
+        mine = [failure for failure in failures if failure.layer_id == entry.layer_id]
+        for reason in entry.reasons:
+            _print_reasons([reason])
+            if reason.code == "FRAMES_DEAD":
+                printFailures([failure for failure in mine if failure.state == "DEAD"], "    ")
+        printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
         _print_outlook(entry)
 
 

@@ -28,15 +28,15 @@ def lastRunsOf(frame_id: str) -> list[Any]:
         return []
 
 
-def printFailures(failures: list[Any], job: str, layer: str) -> None:
-    """Print the failures of one layer, and how to see the log of one of each kind."""
-    mine = [failure for failure in failures if failure.layer_name == layer]
-    for failure in mine[:SHOWN_MAX]:
-        print(f"  - {failureText(failure)}")
+def printFailures(failures: list[Any], before: str) -> None:
+    """Print failures of one layer, each line behind `before`, and how to see the log of one of each kind."""
+    for failure in failures[:SHOWN_MAX]:
+        print(f"{before}{failureText(failure)}")
         if _has_log(failure):
-            print(f"    its log: `cueadmin -log {job} {layer} {failure.example.number}`")
-    if len(mine) > SHOWN_MAX:
-        print(f"  - {len(mine) - SHOWN_MAX} more kinds of failure (--json has them)")
+            run = failure.example
+            print(f"{' ' * len(before)}  its log: `cueadmin -log {run.job_name} {run.layer_name} {run.number}`")
+    if len(failures) > SHOWN_MAX:
+        print(f"{before}{len(failures) - SHOWN_MAX} more kinds of failure (--json has them)")
 
 
 def printLastRuns(runs: list[Any]) -> None:

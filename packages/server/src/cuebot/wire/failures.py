@@ -48,7 +48,8 @@ class Troubled:
 class Found:
     """The last failures of frames, newest first."""
 
-    runs: list[EndedRun] = field(default_factory=list)
+    runs: list[tuple[EndedRun, str]] = field(default_factory=list)
+    """Each with its words, numbers in them left out."""
     looked_at: int = 0
     complete: bool = True
 
@@ -100,7 +101,7 @@ def last_failures(wanted: Troubled, most: int) -> Callable[[RunHistory], Found]:
                     frames[run.frame_index] = False
                     left -= 1
                     if wanted.dead[run.layer_id][run.frame_index] or _is_told(run):
-                        found.runs.append(run)
+                        found.runs.append((run, _NUMBERS.sub("#", run.error_line or run.message)))
             if len(page) < ROWS_AT_ONCE and found.looked_at < most:
                 return found
             before_seq = page[-1].seq
@@ -119,10 +120,9 @@ def grouped(farm: Farm, wanted: Troubled, found: Found, most: int) -> tuple[list
     """A message for each kind of failure, dead frames first and most frames first; and whether these are all."""
     groups: dict[tuple[object, ...], _Group] = {}
     untold = {id: mask.copy() for id, mask in wanted.dead.items()}
-    for run in found.runs:
+    for run, words in found.runs:
         untold[run.layer_id][run.frame_index] = False
         state = FrameState.DEAD if wanted.dead[run.layer_id][run.frame_index] else FrameState.WAITING
-        words = _NUMBERS.sub("#", run.error_line or run.message)
         key = (run.layer_id, state, run.cause, run.exit_status, run.exit_signal, words)
         if key not in groups:
             groups[key] = _Group(run, farm.layers[run.layer_id], state, run.exit_status)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.states import JobState
+
+ALIKE_MAX: Final = 3
+"""Names that a message suggests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,18 @@ def job_of(farm: Farm, text: str) -> Job:
             return farm.jobs[farm.active_job_by_name[name]]
     finished = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
     if not finished:
-        raise NotFound(
-            f"there is no job {text!r}, active or finished; `cueadmin -lj` lists active ones,"
-            " `cueadmin -lj -finished` finished ones"
-        )
+        raise NotFound(f"there is no job {text!r}, active or finished; {_instead(farm, text)}")
     return max(finished, key=lambda job: (job.submitted_us, job.id))
+
+
+def _instead(farm: Farm, part: str) -> str:
+    """What to ask for instead: jobs whose name contains the text, active ones first and the newest first."""
+    alike = [job for job in farm.jobs.values() if part.lower() in job.name] if part else []
+    alike.sort(key=lambda job: (job.state is JobState.FINISHED, -job.submitted_us, job.id))
+    names = list(dict.fromkeys(job.name for job in alike))
+    if not names:
+        return "`cueadmin -lj` lists active ones, `cueadmin -lj -finished` finished ones"
+    return f"there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
 
 
 def layer_of(farm: Farm, job: Job, text: str) -> Layer:

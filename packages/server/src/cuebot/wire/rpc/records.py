@@ -12,7 +12,7 @@ from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.engine.ports import EndedRun, RunHistory
-from cuebot.wire.call import Call
+from cuebot.wire.call import Call, fill
 from cuebot.wire.failures import grouped, last_failures, troubled
 from cuebot.wire.log_files import LogMissing, LogPiece, LogUnreadable, WantedLog, read_log
 from cuebot.wire.lookup import Scope, job_of, scope_of
@@ -86,9 +86,10 @@ class Records:
         over = {run.run_id for run in ended}  # some may have ended in the meantime
         current = [proc for proc in current if proc.id not in over][:room]
         page, next_before_seq = page_of_runs(ended, room - len(current))
-        runs = [current_run_message(farm, proc, now_us) for proc in current]
-        runs += [ended_run_message(farm, run) for run in page]
-        return farm_pb2.GetRunsResponse(runs=runs, next_before_seq=next_before_seq, running=int32(running))
+        response = farm_pb2.GetRunsResponse(next_before_seq=next_before_seq, running=int32(running))
+        await fill(response.runs, current, lambda proc: current_run_message(farm, proc, now_us))
+        await fill(response.runs, page, lambda run: ended_run_message(farm, run))
+        return response
 
     async def GetFailures(self, request: Any, call: Call) -> Any:
         """What went wrong with the dead frames of a job or layer, and lately with those that wait again."""
