@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -38,6 +40,10 @@ from cuebot.sim.run_history import MemoryRunHistory
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
 from cuefarm_proto import farm_pb2_grpc
+
+sys.path.insert(0, str(Path(__file__).parent))  # the helper beside these tests, which is no package
+
+from wire_scene import Scene
 
 TOKEN = "the token of this installation"
 
@@ -353,3 +359,22 @@ async def start_agent(site: Site) -> AsyncIterator[Callable[..., Awaitable[FakeA
     yield start
     for agent in agents:
         await agent.stop()
+
+
+@pytest.fixture
+async def make_scene(site: Any, start_agent: Any, tools: Any) -> Callable[..., Awaitable[Scene]]:
+    """Make scenes: a range of frames, and a host that ends nothing by itself."""
+
+    async def make(frames: str = "1-3", name: str = "comp") -> Scene:
+        agent = await start_agent(f"host-{name}")
+        agent.finish = False
+        return Scene(site, agent, tools, await site.launch(tools.layer("beauty", frames), name=name))
+
+    return make
+
+
+@pytest.fixture
+def logs(site: Any, tmp_path: Path) -> Path:
+    """A folder for the logs of jobs that are launched from now on."""
+    site.engine.core.settings = type(site.engine.core.settings)(log_root=str(tmp_path))
+    return tmp_path

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,78 +16,6 @@ from cuebot.engine.core import SYSTEM
 from cuebot.engine.ports import EndedRun, JournalError, RunQuery
 from cuebot.wire import readers as readers_module
 from cuefarm_proto import farm_pb2
-
-
-class Scene:
-    """A job of one layer on one host whose runs end as the test says."""
-
-    def __init__(self, site: Any, agent: Any, tools: Any, job: Any) -> None:
-        self.site, self.agent, self.tools, self.job = site, agent, tools, job
-
-    @property
-    def layer(self) -> Any:
-        """The layer, in the farm."""
-        return next(iter(self.site.farm.layers_of(self.site.farm.jobs[self.job.id])))
-
-    async def launched(self, count: int = 1) -> list[Any]:
-        """Wait until so many runs are on the host, and return them."""
-        await self.tools.until(lambda: len(self.agent.runs) >= count)
-        return list(self.agent.runs.values())
-
-    async def fail(self, run: Any, **told: Any) -> None:
-        """End a run with exit status 1, unless told otherwise."""
-        await self.agent.complete(run, **{"exit_status": 1, **told})
-
-    async def fail_all(self, **told: Any) -> None:
-        """End every run that is started with exit status 1, until none is left to start."""
-        while sum(self.layer.counts[state] for state in (FrameState.WAITING, FrameState.RUNNING)):
-            for run in list(self.agent.runs.values()):
-                await self.fail(run, **told)
-            await asyncio.sleep(0.01)
-
-    async def runs(self, **fields: Any) -> Any:
-        """Ask for runs of the job."""
-        return await self.site.farm_interface.GetRuns(farm_pb2.GetRunsRequest(**{"job": self.job.name, **fields}))
-
-    async def failures(self, **fields: Any) -> Any:
-        """Ask what went wrong."""
-        request = farm_pb2.GetFailuresRequest(**{"job": self.job.name, **fields})
-        return await self.site.farm_interface.GetFailures(request)
-
-    async def log(self, **fields: Any) -> Any:
-        """Read a log of frame 1."""
-        named = {} if "run_id" in fields else {"layer": "beauty", "frame": "1"}
-        request = farm_pb2.ReadLogRequest(**{"job": self.job.name, **named, **fields})
-        return await self.site.farm_interface.ReadLog(request)
-
-
-@pytest.fixture
-async def make_scene(site: Any, start_agent: Any, tools: Any) -> Any:
-    """Make scenes: a range of frames, and a host that ends nothing by itself."""
-
-    async def make(frames: str = "1-3", name: str = "comp") -> Scene:
-        agent = await start_agent(f"host-{name}")
-        agent.finish = False
-        return Scene(site, agent, tools, await site.launch(tools.layer("beauty", frames), name=name))
-
-    return make
-
-
-@pytest.fixture
-def logs(site: Any, tmp_path: Path) -> Path:
-    """A folder for the logs of jobs that are launched from now on."""
-    site.engine.core.settings = type(site.engine.core.settings)(log_root=str(tmp_path))
-    return tmp_path
-
-
-def write_log(run: Any, text: str, name: str = "", folder: str = "") -> Path:
-    """Write a run's log as our agent does, with its header; returns the file."""
-    path = Path(folder or run.log_dir) / (name or f"{run.job_name}.{run.frame_name}.rqlog")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = ("command              true", f"runId                {run.resource_id}", "env                  A=b")
-    path.write_text("=====\nRenderQ JobSpec      now\n" + "\n".join(rows) + f"\n=====\n{text}")
-    return path
-
 
 # --- runs
 
@@ -258,126 +183,6 @@ async def test_dead_frames_without_a_record_are_told_by_their_status(
     scene.site.journal.events.clear()
     failures = (await scene.failures()).failures
     assert [(f.cause, f.exit_status, f.frames, f.frame_range) for f in failures] == [("", 7, 3, "1-3")]
-
-
-# --- logs
-
-
-async def test_a_log_is_read_in_pieces(make_scene: Any, logs: Path) -> None:
-    """A log is read from any offset to its end, also from the end; complete only once the run is over."""
-    scene = await make_scene("1")
-    run = (await scene.launched())[0]
-    path = write_log(run, "one\ntwo\n")
-    whole = path.read_bytes()
-    read = b""
-    while piece := await scene.log(offset=len(read), max_bytes=10):
-        assert piece.offset == len(read)
-        read += piece.data
-        if not piece.data:
-            break
-    assert read == whole
-    assert (piece.size, piece.ended, piece.complete, piece.path) == (len(whole), False, False, str(path))
-    assert (await scene.log(offset=-4)).data == b"two\n"
-    await scene.agent.complete(run)
-    piece = await scene.log(run_id=run.resource_id)
-    assert (piece.data, piece.ended, piece.complete) == (whole, True, True)
-    assert not (await scene.log(max_bytes=5)).complete
-
-
-async def test_a_log_that_grows_is_followed(make_scene: Any, logs: Path) -> None:
-    """A read that waits returns as soon as there is more, when the run ends, or when its time is over."""
-    scene = await make_scene("1")
-    run = (await scene.launched())[0]
-    waiting = asyncio.create_task(scene.log(wait_ms=10_000))
-    await asyncio.sleep(0.3)
-    assert not waiting.done()
-    path = write_log(run, "one\n")
-    piece = await waiting
-    assert piece.data.endswith(b"one\n")
-    waiting = asyncio.create_task(scene.log(offset=piece.next_offset, wait_ms=10_000))
-    await asyncio.sleep(0.1)
-    with path.open("a") as log:
-        log.write("two\n")
-    piece = await waiting
-    assert piece.data == b"two\n"
-    started = time.monotonic()
-    empty = await scene.log(offset=piece.next_offset, wait_ms=300)
-    assert (empty.data, empty.complete) == (b"", False)
-    assert time.monotonic() - started >= 0.3
-    waiting = asyncio.create_task(scene.log(offset=piece.next_offset, wait_ms=10_000))
-    await scene.agent.complete(run)
-    assert (await waiting).complete
-
-
-async def test_each_attempt_has_its_log(make_scene: Any, logs: Path) -> None:
-    """The latest attempt's log is found under the plain name, earlier ones under their numbers, by the run's id."""
-    scene = await make_scene("1")
-    first = (await scene.launched())[0]
-    path = write_log(first, "first\n")
-    await scene.fail(first)
-    second = (await scene.launched())[0]
-    assert (await scene.log()).data == b""  # the file there is still the first attempt's
-    path.rename(f"{path}.1")
-    write_log(second, "second\n")
-    assert (await scene.log()).data.endswith(b"second\n")
-    assert (await scene.log(attempt=1)).data.endswith(b"first\n")
-    assert (await scene.log(run_id=first.resource_id)).path == f"{path}.1"
-    code, words = await scene.site.refused(scene.log(attempt=7))
-    assert (code, "attempt 7" in words) == ("NOT_FOUND", True)
-
-
-async def test_a_log_under_another_name_is_found(make_scene: Any, logs: Path) -> None:
-    """An agent that had to choose another name for a log tells it, and the log is read there."""
-    scene = await make_scene("1")
-    run = (await scene.launched())[0]
-    write_log(run, "text\n", name="short.rqlog")
-    await scene.agent.complete(run, log_name="short.rqlog")
-    assert (await scene.log()).data.endswith(b"text\n")
-
-
-@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "..", "link", "fifo", "folder"])
-async def test_only_a_regular_file_of_the_jobs_folder_is_read(make_scene: Any, logs: Path, name: str) -> None:
-    """What an agent names outside of the folder, a link, a FIFO and a folder are refused at once."""
-    scene = await make_scene("1")
-    run = (await scene.launched())[0]
-    secret = write_log(run, "secret\n", name="secret", folder=str(logs))
-    folder = Path(run.log_dir)
-    folder.mkdir(parents=True)
-    (folder / "link").symlink_to(secret)
-    (folder / "folder").mkdir()
-    os.mkfifo(folder / "fifo")
-    await scene.agent.complete(run, log_name=name)
-    code, words = await scene.site.refused(scene.log())
-    assert code in ("NOT_FOUND", "FAILED_PRECONDITION"), words
-
-
-async def test_a_folder_that_the_server_cannot_see_is_told(make_scene: Any) -> None:
-    """Who asks for a log that is on another machine is told its path and its host."""
-    scene = await make_scene("1")
-    run = (await scene.launched())[0]
-    await scene.agent.complete(run)
-    code, words = await scene.site.refused(scene.log())
-    assert code == "NOT_FOUND"
-    assert f"{run.log_dir}/{scene.job.name}.0001-beauty.rqlog" in words
-    assert "host-comp" in words
-
-
-async def test_a_run_that_had_no_log_says_why(make_scene: Any, logs: Path) -> None:
-    """Nobody is sent to look for a log that was never made."""
-    scene = await make_scene("1")
-    run = (await scene.launched())[0]
-    scene.site.engine.core.draining = True
-    await scene.fail(run, cause="log_unwritable", message="/logs: No space left on device")
-    code, words = await scene.site.refused(scene.log())
-    assert (code, "No space left on device" in words) == ("NOT_FOUND", True)
-
-
-async def test_a_frame_that_never_ran_has_no_log(site: Any) -> None:
-    """Who asks for it is told so."""
-    job = await site.launch()
-    request = farm_pb2.ReadLogRequest(job=job.name, layer="beauty", frame="3")
-    code, words = await site.refused(site.farm_interface.ReadLog(request))
-    assert (code, "has not run" in words) == ("NOT_FOUND", True)
 
 
 # --- finished jobs

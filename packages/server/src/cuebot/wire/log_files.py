@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-HEADER_BYTES: Final = 65_536
+HEADER_BYTES: Final = 256 << 10
 """The row with the run's id stands among the first of a log, behind a command of at most 32,000 characters."""
+NAME_BYTES_MAX: Final = 255 - len(".65535")
+"""What a file's name may have, and room for the attempt of a log that is moved aside."""
+_END: Final = ".rqlog"
+_JOB_BYTES_MIN: Final = 16
+
 EARLIER_LOGS_MAX: Final = 15
 """Numbered copies that an agent which does not number them by attempt keeps."""
 
@@ -66,9 +72,17 @@ class LogPiece:
 
 
 def log_name(job_name: str, frame_name: str) -> str:
-    """What agents call a frame's log: one component, whatever the names hold."""
-    name = f"{job_name}.{frame_name}.rqlog"
-    return "".join("_" if character == "/" or not character.isprintable() else character for character in name)
+    """What our agent calls a frame's log: one component, whatever the names hold, and shortened where no disk takes it.
+
+    An agent tells of a shortened name when the run is over; this is for one that is under way.
+    """
+    whole = _one_component(f"{job_name}.{frame_name}{_END}")
+    if len(whole.encode()) <= NAME_BYTES_MAX:
+        return whole
+    mark = f"~{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    room = NAME_BYTES_MAX - len(mark) - len("." + _END)
+    frame = _cut(_one_component(frame_name), room - _JOB_BYTES_MIN)
+    return f"{_cut(_one_component(job_name), room - len(frame.encode()))}{mark}.{frame}{_END}"
 
 
 def read_log(wanted: WantedLog, offset: int, most: int) -> LogPiece:
@@ -145,6 +159,14 @@ def _run_id(file: int) -> str:
         if label == b"env":
             break
     return ""
+
+
+def _one_component(name: str) -> str:
+    return "".join("_" if character == "/" or not character.isprintable() else character for character in name)
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 def _is_component(name: str) -> bool:
