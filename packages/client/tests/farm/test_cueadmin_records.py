@@ -187,7 +187,7 @@ def test_a_log_is_followed_until_its_run_is_over(farm, capsysbinary):
     assert capsysbinary.readouterr().out == b"one\ntwo\n"
     requests = [call.request for call in farm.calls if call.name == "FarmInterface.ReadLog"]
     assert (requests[0].attempt, requests[0].frame, requests[0].run_id) == (2, "1", "")
-    assert all(request.run_id == "run-1" and request.wait_ms > 0 for request in requests[1:])
+    assert all((r.run_id, r.frame) == ("run-1", "1") and r.wait_ms > 0 for r in requests[1:])
 
 
 def test_a_log_that_cannot_be_seen_says_why(farm, capsys):

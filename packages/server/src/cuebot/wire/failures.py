@@ -23,7 +23,8 @@ from cuefarm_proto import farm_pb2
 
 LATELY_US: Final = HOUR
 """How long ago a frame that waits again may have failed for that to be told."""
-ROWS_AT_ONCE: Final = 1_000
+FIRST_ROWS: Final = 1_000
+"""The newest failures nearly always say it all; only otherwise all the others are looked at, too."""
 RANGE_CHARACTERS: Final = 200
 RANGE_FRAMES: Final = 1_000
 
@@ -87,7 +88,8 @@ def last_failures(wanted: Troubled, most: int) -> Callable[[RunHistory], Found]:
         before_seq = 0
         while left > 0 and found.looked_at < most:
             query = query_of(wanted.scope, unsuccessful=True, before_seq=before_seq)
-            page = history.runs(query, min(ROWS_AT_ONCE, most - found.looked_at))
+            room = most - found.looked_at if found.looked_at else min(FIRST_ROWS, most)
+            page = history.runs(query, room)
             found.looked_at += len(page)
             for run in page:
                 if run.ended_us < wanted.since_us and waiting:
@@ -102,7 +104,7 @@ def last_failures(wanted: Troubled, most: int) -> Callable[[RunHistory], Found]:
                     left -= 1
                     if wanted.dead[run.layer_id][run.frame_index] or _is_told(run):
                         found.runs.append((run, _NUMBERS.sub("#", run.error_line or run.message)))
-            if len(page) < ROWS_AT_ONCE and found.looked_at < most:
+            if len(page) < room:
                 return found
             before_seq = page[-1].seq
         found.complete = left <= 0

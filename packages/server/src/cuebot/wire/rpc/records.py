@@ -15,7 +15,7 @@ from cuebot.engine.ports import EndedRun, RunHistory
 from cuebot.wire.call import Call, fill
 from cuebot.wire.failures import grouped, last_failures, troubled
 from cuebot.wire.log_files import LogMissing, LogPiece, LogUnreadable, WantedLog, read_log
-from cuebot.wire.lookup import Scope, job_of, scope_of
+from cuebot.wire.lookup import Scope, scope_of
 from cuebot.wire.readers import Readers
 from cuebot.wire.runs import (
     NoHistory,
@@ -183,12 +183,12 @@ class Records:
         farm = call.farm
         if request.run_id in farm.procs:
             return _log_of_current(farm, request.run_id)
-        if not request.job:
+        if not (request.job or request.layer or request.frame):
             raise NotFound(f"no run {shown(request.run_id)!r} is under way; of one that has ended, name the job, too")
-        job = job_of(farm, request.job)
-        found = await self._ended(Scope(job), call, run_id=request.run_id)
+        scope = scope_of(farm, request.job, request.layer, request.frame)
+        found = await self._ended(scope, call, run_id=request.run_id)
         if not found:
-            raise NotFound(f"there is no record of a run {shown(request.run_id)!r} of job {job.name!r}")
+            raise NotFound(f"there is no record of a run {shown(request.run_id)!r} of job {scope.job.name!r}")
         return _log_of_ended(farm, found)
 
     async def _ended(self, scope: Scope, call: Call, **fields: Any) -> EndedRun | None:
