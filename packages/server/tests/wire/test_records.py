@@ -45,6 +45,7 @@ async def test_attempts_are_kept_with_their_cause_and_words(make_scene: Any) -> 
     reply = await scene.runs(frame=(await scene.site.frames_of(scene.job))[0].id, job="")
     assert [run.run_id for run in reply.runs] == [third.resource_id, second.resource_id, first.resource_id]
     assert [run.attempt for run in reply.runs] == [3, 2, 1]
+    assert [run.environment["CUE_ATTEMPT"] for run in (third, second, first)] == ["3", "2", "1"]
     assert [run.charged for run in reply.runs] == [False, True, False]
     assert (reply.runs[1].exit_status, reply.runs[1].cause, reply.runs[1].state) == (3, "EXITED", "WAITING")
     assert (reply.runs[1].message, reply.runs[1].error_line) == ("exit status 3", "Error: no texture wood.tx")
