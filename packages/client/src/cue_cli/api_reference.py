@@ -121,7 +121,7 @@ def _from_elsewhere(module: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         if inspect.isfunction(function) and function.__module__ != module.__name__:
             homes.setdefault(function.__module__, []).append((name, function))
     for home, functions in homes.items():
-        yield (inspect.getdoc(sys.modules[home]) or home).split("\n", 1)[0].rstrip("."), functions
+        yield (inspect.getdoc(sys.modules[home]) or home).split(".", 1)[0], functions
 
 
 def _functions(module: Any) -> list[tuple[str, Any]]:
