@@ -10,6 +10,7 @@ from opencue_proto import job_pb2
 from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.rpc import call
+from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter, timeGetter
@@ -73,9 +74,9 @@ class Layer(Entity):
         """Let the farm lower the layer's memory reservation to what its frames use, or forbid that."""
         self._call("EnableMemoryOptimizer", value=value)
 
-    def setTags(self, tags: list[str]) -> None:
-        """Set the host tags of which a host needs one to run the layer."""
-        self._call("SetTags", tags=tags)
+    def setTags(self, tags: Union[str, list[str]]) -> None:
+        """Set the tags of which a host needs one to run the layer, as a list or as a text such as `general | gpu`."""
+        self._call("SetTags", tags=splitTags(tags))
 
     def setDispatchOrder(self, order: int) -> None:
         """Set the layer's place among the layers of the job."""
