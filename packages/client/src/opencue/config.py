@@ -78,6 +78,14 @@ def _keep_external_facility_apart(config: dict[str, Any]) -> None:
     config["cuebot.facility"] = {selected: config["cuebot.facility"][selected]}
 
 
+def names_a_server(config: dict[str, Any]) -> bool:
+    """Whether the environment or a configuration says where the farm is, rather than the defaults."""
+    if hosts_from_environment() or facility_from_environment():
+        return True
+    keys = ("cuebot.facility", "cuebot.facility_default", "cuebot.grpc_port")
+    return any(config.get(key) is not DEFAULTS[key] for key in keys)
+
+
 def facility_from_environment() -> Optional[str]:
     """Return the facility that the environment names, or None."""
     return os.environ.get("CUEBOT_FACILITY") or os.environ.get("OPENCUE_FACILITY") or None

@@ -57,6 +57,14 @@ class DataFolder:
         self.run.mkdir(mode=0o700, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
 
+    def problem(self, error: OSError) -> str:
+        """What it means that this folder could not be used, and what to do."""
+        place = error.filename or self.path
+        return (
+            f"the folder {self.path} cannot be used: {place}: {error.strerror or error}; make it writable, free some"
+            " space, or use another folder with --data DIR"
+        )
+
     def lock(self) -> IO[str]:
         """Hold the folder until the file is closed or the process ends. Raises FolderInUse with the holder's pid."""
         path = self.run / "server.lock"

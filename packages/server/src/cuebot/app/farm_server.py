@@ -34,6 +34,10 @@ DRAIN_SECONDS = 10.0
 """How long a stopping server waits for the outcomes of its agents' frames."""
 
 
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
+"""What to connect to where a server listens on every address."""
+
+
 class CannotStart(RuntimeError):
     """An address is taken or not ours, or the database cannot be used; the message says what to do."""
 
@@ -124,12 +128,35 @@ class FarmServer:
         """Book nothing more."""
         self.engine.core.draining = True
 
-    async def runs_ended(self, patience_s: float = DRAIN_SECONDS) -> int:
-        """Wait until no run is left. Returns how many are."""
+    async def runs_ended(self, patience_s: float = DRAIN_SECONDS, hosts: set[str] | None = None) -> int:
+        """Wait until no run is left, here or on the named hosts. Returns how many are."""
         deadline = asyncio.get_running_loop().time() + patience_s
-        while self.engine.farm.procs and asyncio.get_running_loop().time() < deadline:
+        while left := self._run_count(hosts):
+            if asyncio.get_running_loop().time() >= deadline:
+                break
             await asyncio.sleep(0.02)
-        return len(self.engine.farm.procs)
+        return left
+
+    def hosts_with_runs(self) -> set[str]:
+        """The names of hosts on which frames run, as far as the server knows."""
+        farm = self.engine.farm
+        return {farm.hosts[proc.host_id].name for proc in farm.procs.values()}
+
+    def reported_hosts(self) -> set[str]:
+        """The names of hosts that have reported since the server started."""
+        return {host.name for host in self.engine.farm.hosts.values() if host.reported}
+
+    @property
+    def client_address(self) -> str:
+        """Where programs on this machine reach the server."""
+        host, _, port = self.grpc_address.rpartition(":")
+        return f"{_LOOPBACK.get(host, host)}:{port}"
+
+    def _run_count(self, hosts: set[str] | None) -> int:
+        farm = self.engine.farm
+        if hosts is None:
+            return len(farm.procs)
+        return sum(farm.hosts[proc.host_id].name in hosts for proc in farm.procs.values())
 
     async def stop(self) -> None:
         """Make everything durable and stop listening."""
