@@ -99,7 +99,7 @@ class LocalAgents:
     def start_dead(self, names: Iterable[str]) -> list[str]:
         """Start those of the named agents of which nothing runs, without a pause. Returns their names."""
         running = self._folder.running_agents()
-        dead = [name for name in names if name in self._agents and name not in running and not self._links(name)]
+        dead = [name for name in names if name in self._agents and name not in running and not self._processes(name)]
         for name in dead:
             self._start(self._agents[name])
         return dead
@@ -134,7 +134,7 @@ class LocalAgents:
             running = set(self._folder.running_agents().values())
             _tell_to_end(running - told)
             told |= running
-            left = list(running) or self._links()
+            left = list(running) or self._processes()
             if not left or time.monotonic() >= deadline:
                 return left
             time.sleep(0.02)
@@ -148,19 +148,19 @@ class LocalAgents:
         agent.started_s = agent.started_s or time.monotonic()
 
     def _is_reviving(self, agent: _Agent) -> bool:
-        """A link outlived its runner and is about to become one. One that does not is ended."""
-        links = self._links(agent.share.name)
+        """A link outlived its runner and becomes one. One that does not is ended."""
+        processes = self._processes(agent.share.name)
         now = time.monotonic()
-        if not links:
+        if not processes:
             agent.reviving_since_s = None
             return False
         if agent.reviving_since_s is None:
             agent.reviving_since_s = now
         elif now - agent.reviving_since_s > REVIVAL_SECONDS:
             log.warning("an agent's link outlived its runner and does nothing; it is ended", agent=agent.share.name)
-            for link in links:
+            for process in processes:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(link.pid, signal.SIGKILL)
+                    os.kill(process.pid, signal.SIGKILL)
         return True
 
     def _bring_back(self, agent: _Agent) -> None:
@@ -217,19 +217,19 @@ class LocalAgents:
         words += ["--port", "0", "--orphan-exit-after", str(ORPHAN_EXIT_SECONDS), "--log-level", self._log_level]
         return words + share.options
 
-    def _links(self, name: str | None = None) -> list[ProcessFacts]:
-        """Links that run for this folder's agents, or for one of them, whether they have a runner or not."""
+    def _processes(self, name: str | None = None) -> list[ProcessFacts]:
+        """Runners and links of this folder's agents, or of one of them, also while one is becoming the other."""
         if name is None:
             spools = {str(path) for path in self._folder.run.glob("agent-*") if path.is_dir()}
         else:
             spools = {str(self._folder.agent_spool(name))}
         found = []
-        for process in psutil.process_iter(["cmdline", "status"]):
+        for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            if words[1:3] == ["-m", "rqd.link"] and spools.intersection(words):
+            if words[1:2] == ["-m"] and words[2:3] in (["rqd"], ["rqd.link"]) and spools.intersection(words):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     found.append(ProcessFacts.of(process.pid))
-        return [link for link in found if link.alive()]
+        return [process for process in found if process.alive()]
 
 
 def _offers(process: ProcessFacts, share: Share) -> bool:
