@@ -37,14 +37,15 @@ def load_config_from_file() -> dict[str, Any]:
     replaces the whole default, maps included. Raises ValueError for a file that cannot be used, naming it.
     """
     config = dict(DEFAULTS)
-    path = _first_existing_file()
+    path = file_in_use()
     if path is not None:
         config.update(_read(path))
     _keep_external_facility_apart(config)
     return config
 
 
-def _first_existing_file() -> Optional[Path]:
+def file_in_use() -> Optional[Path]:
+    """Return the configuration file that is read, or None where there is none."""
     for variable in ("OPENCUE_CONFIG_FILE", "OPENCUE_CONF"):
         value = os.environ.get(variable)
         if value:

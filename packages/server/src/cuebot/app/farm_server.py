@@ -22,8 +22,9 @@ from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
+from cuebot.engine.ports import JournalError
 from cuebot.engine.rows import load_farm
-from cuebot.journal import JournalUnusable, SqlJournal
+from cuebot.journal import SqlJournal
 from cuebot.web.health import Health, health_app
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
@@ -76,7 +77,7 @@ class FarmServer:
             policies = installed_policies()
             self._journal = SqlJournal(options.database)
             rows, last_seq = self._journal.load()
-        except (JournalUnusable, PolicyUnusable) as error:
+        except (JournalError, PolicyUnusable) as error:
             raise CannotStart(str(error)) from error
         core = Core(
             load_farm(rows, clock.now_us()),
@@ -108,8 +109,8 @@ class FarmServer:
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
         config = uvicorn.Config(health_app(health), host=host, port=port, log_config=None, lifespan="off")
-        listener = socket.create_server((host, port), backlog=512)
-        self.http_address = f"{host}:{listener.getsockname()[1]}"
+        listener = socket.create_server((host, port), family=_family(host), backlog=512)
+        self.http_address = f"{self.options.http.rpartition(':')[0]}:{listener.getsockname()[1]}"
         self._http = _QuietUvicorn(config)
         self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))
 
@@ -152,6 +153,11 @@ class FarmServer:
         host, _, port = self.grpc_address.rpartition(":")
         return f"{_LOOPBACK.get(host, host)}:{port}"
 
+    @property
+    def database_name(self) -> str:
+        """How messages name the database; no password is in it."""
+        return self._journal.name
+
     def _run_count(self, hosts: set[str] | None) -> int:
         farm = self.engine.farm
         if hosts is None:
@@ -185,7 +191,7 @@ class _QuietUvicorn(uvicorn.Server):
 
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > 65535:
         raise CannotStart(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8443 (port 0 picks a free one)")
     return host.strip("[]"), int(port)
 
@@ -194,9 +200,13 @@ def _check_free(address: str, what: str, option: str) -> None:
     """gRPC shares ports silently; a farm must not."""
     host, port = _split(address)
     try:
-        socket.create_server((host, port)).close()
+        socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
         raise CannotStart(
-            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose"
-            f" another: {option} {host}:0 picks a free port"
+            f"the {what} address {address} cannot be used ({error.strerror}); choose another: {option}"
+            f" {address.rpartition(':')[0]}:0 picks a free port"
         ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -17,6 +17,7 @@ from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 from cuebot.app.local_agents import LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
+from cuebot.app.token_file import TokenUnusable
 from opencue import running_farms
 from rqd.platform import UnsupportedSystem, this_system
 
@@ -53,7 +54,7 @@ def up(options: UpOptions) -> int:
         folder.create()
         with folder.lock():
             return int(uvloop.run(_up(folder, options, shares)))
-    except (FolderInUse, CannotStart, TooManyAgents, UnsupportedSystem) as error:
+    except (FolderInUse, CannotStart, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
     except OSError as error:
         print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
@@ -83,7 +84,8 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
         )
     )
     await server.start()
-    folder.announce(grpc=server.client_address, http=server.http_address)
+    names = [share.name for share in shares]
+    folder.announce(grpc=server.client_address, http=server.http_address, agents=names)
     agents = LocalAgents(folder, shares, log_level=options.log_level)
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))
