@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -198,3 +199,35 @@ def test_clients_find_the_only_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     finally:
         for farm in farms:
             farm.cleanup()
+
+
+def test_doctor_names_an_agent_that_does_not_run(new_farm: NewFarm) -> None:
+    """The doctor of a folder names the agent of `up` that does not run, what it said, and that `up` starts it again."""
+    farm = new_farm()
+    in_the_way = farm.data / "run" / f"agent-{socket.gethostname().split('.')[0]}"
+    in_the_way.rename(in_the_way.with_name("spool-that-was"))
+    in_the_way.write_text("no folder")
+    kill_spool = in_the_way.with_name("spool-that-was") / "lock"
+    runner = psutil.Process(int(kill_spool.read_text()))
+    for process in [*runner.children(recursive=True), runner]:
+        process.kill()
+
+    def told() -> bool:
+        words = farm.run("cuefarm", "doctor", "--data", str(farm.data)).stdout
+        return "does not run; it said last" in words and "starts the agent again by itself" in words
+
+    wait_for(told, 30, "the doctor to name the agent")
+    findings = json.loads(farm.run("cuefarm", "doctor", "--data", str(farm.data), "--json").stdout)
+    (agent,) = [finding for finding in findings if finding["what"] == "agent"]
+    assert not agent["ok"]
+    assert str(in_the_way) in agent["found"]
+
+
+def test_doctor_says_which_address_clients_use(new_farm: NewFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where CUEBOT_HOSTS names another farm than the folder's, the doctor says so, and what to export."""
+    farm = new_farm("--no-agent")
+    monkeypatch.setattr(FarmProcess, "grpc", "127.0.0.1:2")  # what `run` puts into the environment
+    words = farm.run("cuefarm", "doctor", "--data", str(farm.data)).stdout
+    address = farm._announced()["grpc"]
+    assert f"that is not the farm at {address}" in words
+    assert f"export CUEBOT_HOSTS={address}" in words

@@ -11,8 +11,8 @@ from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
 from opencue import config, running_farms
 
-SILENT_SECONDS = 60
-"""Agents report every ten seconds."""
+SILENT_SECONDS = 35
+"""Agents report every ten seconds: three reports are missing."""
 HOSTS_LISTED_MAX = 20
 TIMEOUT_MS = 5_000
 
