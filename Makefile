@@ -8,7 +8,7 @@ SEEDS  ?= 50
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up test check bench sim proto clean
+.PHONY: help venv upstream demo up test check bench sim wheels proto clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: venv ## measure what speed is claimed; prints a table and writes build/be
 
 sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
 	$(BIN)/cuefarm sim --seeds $(SEEDS) --first $(FIRST)
+
+wheels: venv ## build the three wheels into dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist packages/client packages/agent packages/server
 
 proto: ## generate the cuefarm.v1 messages again (an old compiler, so that old protobuf runtimes can load them)
 	$(PYTHON) -m venv build/proto-venv
