@@ -18,7 +18,7 @@ venv: $(STAMP) ## make .venv with all three distributions, the demo and the test
 $(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml packages/agent/pyproject.toml packages/server/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cuefarm needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) (a few minutes the first time; 500 MB, most of it the demo's renderer)"
+	@echo "installing into $(VENV) (two or three minutes the first time; about 900 MB, nearly half of it the demo's renderer and movie encoder)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e packages/client -e packages/agent -e 'packages/server[demo,plot,postgres]' -r requirements-dev.txt
 	@touch $@
 
