@@ -22,9 +22,8 @@ from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.ports import JournalError
 from cuebot.engine.rows import load_farm
-from cuebot.journal import SqlJournal
+from cuebot.journal import JournalUnusable, SqlJournal
 from cuebot.web.health import Health, health_app
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
@@ -77,7 +76,7 @@ class FarmServer:
             policies = installed_policies()
             self._journal = SqlJournal(options.database)
             rows, last_seq = self._journal.load()
-        except (JournalError, PolicyUnusable) as error:
+        except (JournalUnusable, PolicyUnusable) as error:
             raise CannotStart(str(error)) from error
         core = Core(
             load_farm(rows, clock.now_us()),

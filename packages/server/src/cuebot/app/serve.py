@@ -13,6 +13,7 @@ import structlog
 from cuebot.app import token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 from cuebot.app.token_file import TokenUnusable
+from cuebot.engine.ports import JournalError
 from opencue import running_farms
 
 log = structlog.get_logger("serve")
@@ -37,7 +38,7 @@ def run_server(options: ServeOptions) -> int:
     try:
         token = token_file.read(options.token_file)
         return int(uvloop.run(_serve(options, token)))
-    except (CannotStart, TokenUnusable, OSError) as error:
+    except (CannotStart, JournalError, TokenUnusable, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
         return 1
 

@@ -18,6 +18,7 @@ from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 from cuebot.app.local_agents import LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
+from cuebot.engine.ports import JournalError
 from opencue import running_farms
 from rqd.platform import UnsupportedSystem, this_system
 
@@ -54,7 +55,7 @@ def up(options: UpOptions) -> int:
         folder.create()
         with folder.lock():
             return int(uvloop.run(_up(folder, options, shares)))
-    except (FolderInUse, CannotStart, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
+    except (FolderInUse, CannotStart, JournalError, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
     except OSError as error:
         print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
