@@ -145,6 +145,7 @@ def _up_text() -> str:
     return (
         "Runs server and agent with everything kept in one folder. SIGKILL of the server leaves agents and frames"
         " alone; the next `up` on the folder takes them over. Ctrl-C or SIGTERM ends all of it in order."
+        " An agent that ends is started again; `cueadmin -lock HOST` keeps work off it."
     )
 
 

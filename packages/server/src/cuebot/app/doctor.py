@@ -28,7 +28,7 @@ def doctor(data: Path, *, grpc: str | None, as_json: bool) -> int:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<18} {finding.found}")
+            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<18} {' '.join(finding.found.split())}")
             if not finding.ok:
                 print(f"      {'':<18} mend it: {finding.remedy}")
     return 0 if all(finding.ok for finding in findings) else 1

@@ -170,7 +170,8 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
         else:
             lines += [f"  agent {share.name}: {_size(share)}; log {agents.log_file(share.name)}"]
     if not agents.shares:
-        lines += [f"  no agent runs here; others need the token file {folder.token_file} (see `cuefarm token --help`)"]
+        start = f"rqd --server {server.client_address} --token-file {folder.token_file}"
+        lines += [f"  no agent runs here; to start one: {start}"]
     lines += [f"  logs of frames: {folder.logs}", f"  health: http://{server.http_address}/healthz", ""]
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):
