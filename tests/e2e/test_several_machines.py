@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from farm_process import layer, spec, wait_for
 
+import opencue
+
 ROOT = Path(__file__).resolve().parents[2]
 HEADING = "## A farm on several machines"
 
@@ -89,6 +91,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     """Machines that end with the test."""
     made = Machines(tmp_path)
     yield made
+    opencue.Cuebot.closeChannel()
     made.stop()
 
 
@@ -108,8 +111,6 @@ def begin(machines: Machines, lines: list[str]) -> None:
 
 def test_readme_from_an_empty_folder(machines: Machines) -> None:
     """The README's commands, run from an empty folder, make a farm of two hosts that renders a job on both."""
-    import opencue
-
     lines = commands_of(ROOT / "README.md", HEADING)
     begin(machines, lines)
     token = machines.folder / "token"

@@ -20,6 +20,7 @@ def _places(tmp_path, monkeypatch):
     monkeypatch.setattr(running_farms, "DEFAULT_ADDRESS", "127.0.0.1:1")  # where surely nothing listens
     monkeypatch.setattr(Cuebot, "Config", dict(config.DEFAULTS))
     monkeypatch.setattr(Cuebot, "Hosts", [])
+    Cuebot.closeChannel()
 
 
 @pytest.fixture
