@@ -42,7 +42,10 @@ class Layer(Entity):
         return self._call("KillFrames", **killedBy(username, pid, host_kill, reason))
 
     def eat(self) -> Any:
-        """Give up every frame of the layer as if it had succeeded."""
+        """Give up every frame of the layer; what depends on the layer or its frames goes on waiting.
+
+        `markdone` lets that go, `eatAndMarkdone` does both.
+        """
         return self._call("EatFrames")
 
     def retry(self) -> Any:
@@ -50,8 +53,17 @@ class Layer(Entity):
         return self._call("RetryFrames")
 
     def markdone(self) -> Any:
-        """Satisfy what waits for the layer as if its frames were done."""
+        """Let go what depends on the layer or its frames, as if these were done; they themselves stay as they are."""
         return self._call("MarkdoneFrames")
+
+    def eatAndMarkdone(self) -> Any:
+        """Give up every frame of the layer, and let go what depends on them."""
+        self.markdone()
+        return self.eat()
+
+    eatFrames = eat
+    markdoneFrames = markdone
+    eatAndMarkdoneFrames = eatAndMarkdone
 
     def dropDepends(self, target: int) -> None:
         """Satisfy what this layer waits for, of one DependTarget."""
