@@ -69,7 +69,7 @@ class CuerunOptionParser(optparse.OptionParser):
         add("--priority", type="int", metavar="N", help="higher runs first [the script's, or 1]")
         add("--max-retries", "-m", "--maxretries", type="int", metavar="N", dest="maxretries",
             help="how often a failed frame is run again [the configuration's, or 2]")  # fmt: skip
-        add("--autoeat", action="store_true", help="count failed frames as done")
+        add("--autoeat", action="store_true", help="give failed frames up; what depends on them goes on waiting")
         add("--no-mail", action="store_true", dest="nomail", help="send no mail when the job is finished")
         add("-o", "--os", metavar="OS", default=os.environ.get("OL_OS"), help="the system of the hosts [$OL_OS]")
         add("--env", action="append", metavar="NAME=VALUE", help="set a variable in all frames; may be repeated")

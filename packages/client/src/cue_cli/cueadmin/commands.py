@@ -75,7 +75,18 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "retry frames, whatever their state (`1-10x2,20`)",
             "jobs.retry_frames",
         ),
-        Command(("-eat-frames",), "JOB LAYER RANGE", "give frames up as if they had succeeded", "jobs.eat_frames"),
+        Command(
+            ("-eat-frames",),
+            "JOB LAYER RANGE",
+            "give frames up; what depends on them goes on waiting, unless -markdone is added",
+            "jobs.eat_frames",
+        ),
+        Command(
+            ("-markdone-frames",),
+            "JOB LAYER RANGE",
+            "let go what depends on frames; they themselves stay as they are",
+            "jobs.markdone_frames",
+        ),
         Command(("-kill-frames",), "JOB LAYER RANGE", "kill running frames", "jobs.kill_frames"),
         Command(
             ("-satisfy-dependency",),

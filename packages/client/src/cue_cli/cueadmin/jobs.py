@@ -92,11 +92,23 @@ def retry_frames(session: Session, values: list[str]) -> None:
 
 
 def eat_frames(session: Session, values: list[str]) -> None:
-    """Give frames of a layer up as if they had succeeded."""
-    session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}", named=True)
+    """Give frames of a layer up; with -markdone let go what depends on them, too."""
+    markdone = session.options.markdone
+    also = " and mark them done" if markdone else ""
+    session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}{also}", named=True)
     job, layer = _job_and_layer(values)
-    job.eatFrames(layer=[layer.name()], range=values[2])
-    session.report(f"{job.name()}/{layer.name()} {values[2]}: eaten")
+    act = job.eatAndMarkdoneFrames if markdone else job.eatFrames
+    act(layer=[layer.name()], range=values[2])
+    done = "eaten and marked done" if markdone else "eaten; what depends on them goes on waiting (-markdone lets it go)"
+    session.report(f"{job.name()}/{layer.name()} {values[2]}: {done}")
+
+
+def markdone_frames(session: Session, values: list[str]) -> None:
+    """Let go what depends on frames of a layer; the frames themselves stay as they are."""
+    session.confirm(f"Let go what depends on frames {values[2]} of {values[0]}/{values[1]}", named=True)
+    job, layer = _job_and_layer(values)
+    job.markdoneFrames(layer=[layer.name()], range=values[2])
+    session.report(f"{job.name()}/{layer.name()} {values[2]}: marked done")
 
 
 def kill_frames(session: Session, values: list[str]) -> None:

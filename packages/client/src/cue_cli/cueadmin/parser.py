@@ -29,6 +29,7 @@ def getParser() -> argparse.ArgumentParser:
         group = parser.add_argument_group(title)
         for command in commands:
             _add_command(group, command)
+    _add_additions(parser.add_argument_group("Additions to commands"))
     _add_filters(parser.add_argument_group("Filters of lists, and the choice of hosts"))
     return parser
 
@@ -46,6 +47,12 @@ def _add_general(group: Any) -> None:
         help=f"columns and words of lists, `upstream` for scripts that parse those (environment: {FORMAT_VARIABLE})",
     )
     group.add_argument("-query", "-q", nargs="+", help=argparse.SUPPRESS)
+
+
+def _add_additions(group: Any) -> None:
+    group.add_argument(
+        "-markdone", action="store_true", help="with -eat-frames: let go what depends on the frames, too"
+    )
 
 
 def _add_filters(group: Any) -> None:

@@ -57,6 +57,8 @@ def _chosen_command(parser: argparse.ArgumentParser, options: argparse.Namespace
         parser.error("nothing to do; name a command, such as -lj (cueadmin -h lists them)")
     if len(chosen) > 1:
         parser.error(f"one command at a time, not {' and '.join(command.flags[0] for command in chosen)}")
+    if options.markdone and "-eat-frames" not in chosen[0].flags:
+        parser.error("-markdone goes with -eat-frames; `-markdone-frames JOB LAYER RANGE` is the command of its own")
     return chosen[0]
 
 

@@ -9,7 +9,8 @@ from opencue_proto import job_pb2
 
 from opencue import enums, search
 from opencue.caller import killedBy
-from opencue.changed import Changed
+from opencue.changed import Changed, total
+from opencue.rpc import call, change
 from opencue.units import Megabytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter
@@ -31,8 +32,21 @@ class Frame(Entity):
     CheckpointState = enums.CheckpointState
 
     def eat(self) -> Changed:
-        """Give the frame up as if it had succeeded; nothing happens when that was done before."""
+        """Give the frame up, so that its job can end without it; what depends on the frame goes on waiting.
+
+        Nothing happens when that was done before. `markAsDone` lets go what depends on it, `eatAndMarkAsDone` does both.
+        """
         return self._change("Eat") if self.data.state != job_pb2.EATEN else 0
+
+    def markAsDone(self) -> Changed:
+        """Let go what depends on the frame, as if it were done; the frame itself stays as it is."""
+        layer = call("layer", "GetLayer", id=self.data.id).layer  # a frame's id finds its layer, and that knows the job
+        criteria = search.FrameSearch.criteriaFromOptions(layer=[layer.name], range=str(self.data.number))
+        return change("job", "MarkDoneFrames", job=job_pb2.Job(id=layer.parent_id), req=criteria)
+
+    def eatAndMarkAsDone(self) -> Changed:
+        """Give the frame up, and let go what depends on it. Returns the sum of both."""
+        return total(self.markAsDone(), self.eat())
 
     def kill(
         self,

@@ -9,7 +9,7 @@ from opencue_proto import job_pb2
 
 from opencue import enums, search
 from opencue.caller import killedBy
-from opencue.changed import Changed
+from opencue.changed import Changed, total
 from opencue.exception import EntityNotFoundException
 from opencue.rpc import call
 from opencue.wrappers.comment import Comment, newComment
@@ -59,7 +59,10 @@ class Job(Entity):
         return self._onFrames("KillFrames", options, **killedBy(username, pid, host_kill, reason))
 
     def eatFrames(self, **options: Any) -> Changed:
-        """Give up the frames that match FrameSearch options as if they had succeeded."""
+        """Give up the frames that match FrameSearch options; what depends on them goes on waiting.
+
+        `markdoneFrames` lets that go, `eatAndMarkdoneFrames` does both.
+        """
         return self._onFrames("EatFrames", options)
 
     def retryFrames(self, **options: Any) -> Changed:
@@ -67,8 +70,16 @@ class Job(Entity):
         return self._onFrames("RetryFrames", options)
 
     def markdoneFrames(self, **options: Any) -> Changed:
-        """Satisfy what waits for the frames that match FrameSearch options, as if they were done."""
+        """Let go what depends on the frames that match FrameSearch options, as if these were done.
+
+        The frames themselves stay as they are. What depends on a whole layer is let go where the rest of it is done.
+        """
         return self._onFrames("MarkDoneFrames", options)
+
+    def eatAndMarkdoneFrames(self, **options: Any) -> Changed:
+        """Give up the frames that match FrameSearch options, and let go what depends on them. Returns the sum of both."""
+        released = self.markdoneFrames(**options)  # first, because eating changes which frames match a state
+        return total(released, self.eatFrames(**options))
 
     def markAsWaiting(self, **options: Any) -> Changed:
         """Let frames that match FrameSearch options run although what they depend on is not done."""
@@ -102,7 +113,7 @@ class Job(Entity):
         return self._change("SetMaxRetries", max_retries=maxRetries)
 
     def setAutoEat(self, value: bool) -> Changed:
-        """Give up failed frames as if they had succeeded, or stop that; also updates `.data`."""
+        """Give up frames that fail (what depends on them goes on waiting), or stop that; also updates `.data`."""
         changed = self._change("SetAutoEat", value=value)
         self.data.auto_eat = value
         return changed
@@ -233,7 +244,7 @@ class Job(Entity):
     date_submitted = getter("start_time", "When it was submitted, in seconds since 1970.")
     dateSubmitted = getter("start_time", "When it was submitted, in seconds since 1970.")
     isPaused = getter("is_paused", "Whether it is paused.")
-    isAutoEating = getter("auto_eat", "Whether failed frames are given up as if they had succeeded.")
+    isAutoEating = getter("auto_eat", "Whether frames that fail are given up; what depends on them goes on waiting.")
     isCommented = getter("has_comment", "Whether somebody left a comment.")
     coresReserved = getter("job_stats.reserved_cores", "Cores that its frames hold now.")
     coreSecondsRemaining = getter("job_stats.remaining_core_sec", "Estimated core-seconds still to do.")

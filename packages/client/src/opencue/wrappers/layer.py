@@ -9,7 +9,7 @@ from opencue_proto import job_pb2
 
 from opencue import enums
 from opencue.caller import killedBy, userName
-from opencue.changed import Changed
+from opencue.changed import Changed, total
 from opencue.rpc import call
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend
@@ -43,7 +43,10 @@ class Layer(Entity):
         return self._change("KillFrames", **killedBy(username, pid, host_kill, reason))
 
     def eat(self) -> Changed:
-        """Give up every frame of the layer as if it had succeeded."""
+        """Give up every frame of the layer; what depends on the layer or its frames goes on waiting.
+
+        `markdone` lets that go, `eatAndMarkdone` does both.
+        """
         return self._change("EatFrames")
 
     def retry(self) -> Changed:
@@ -51,8 +54,16 @@ class Layer(Entity):
         return self._change("RetryFrames")
 
     def markdone(self) -> Changed:
-        """Satisfy what waits for the layer as if its frames were done."""
+        """Let go what depends on the layer or its frames, as if these were done; they themselves stay as they are."""
         return self._change("MarkdoneFrames")
+
+    def eatAndMarkdone(self) -> Changed:
+        """Give up every frame of the layer, and let go what depends on them. Returns the sum of both."""
+        return total(self.markdone(), self.eat())
+
+    eatFrames = eat
+    markdoneFrames = markdone
+    eatAndMarkdoneFrames = eatAndMarkdone
 
     def dropDepends(self, target: int) -> Changed:
         """Satisfy what this layer waits for, of one DependTarget."""

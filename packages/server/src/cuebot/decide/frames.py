@@ -12,7 +12,7 @@ from cuebot.domain.errors import Invalid, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
-from cuebot.domain.states import DependType, Exit, FrameState, JobState, OnEnd
+from cuebot.domain.states import ENDED_FRAME_STATES, DependType, Exit, FrameState, JobState, OnEnd
 
 
 def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[ev.Event]:
@@ -82,13 +82,24 @@ def kill_procs(farm: Farm, command: c.KillProcs, context: Context) -> list[ev.Ev
 
 
 def mark_done(farm: Farm, command: c.MarkDone, context: Context) -> list[ev.Event]:
-    """Satisfy what waits for frames or layers; their own states stay."""
+    """Satisfy what waits for frames or layers, as if these had succeeded just now; their own states stay.
+
+    What waits for a whole layer is satisfied as well where the layer's other frames are done or eaten.
+    """
     events: list[ev.Event] = []
     for layer_id in dict.fromkeys((*command.frames, *command.layer_ids)):
+        layer: Layer = farm.get("layer", layer_id)
         indices = command.frames.get(layer_id, as_indices([]))
-        complete = layer_id in command.layer_ids
-        events.extend(satisfied_by(farm, farm.get("layer", layer_id), indices, complete=complete))
+        complete = layer_id in command.layer_ids or (len(indices) > 0 and _rest_is_ended(layer, indices))
+        events.extend(satisfied_by(farm, layer, indices, complete=complete))
     return events
+
+
+def _rest_is_ended(layer: Layer, indices: IndexArray) -> bool:
+    """Every frame but these is done or eaten."""
+    ended = np.isin(layer.frames.state, sorted(ENDED_FRAME_STATES))
+    ended[indices] = True
+    return bool(ended.all())
 
 
 def release_frames(farm: Farm, command: c.ReleaseFrames, context: Context) -> list[ev.Event]:
