@@ -132,7 +132,10 @@ def fromRpcError(error: grpc.RpcError, call: str = "this call", remark: str = ""
         return ConnectionException(text, code=error.code(), details=text)
     status, details = error.code(), error.details() or NO_DETAILS
     kind = EXCEPTION_MAP.get(status, CueException)
-    said = "" if kind is NotOfferedException else details
+    said = details
+    if kind is NotOfferedException:  # a server of ours says why; gRPC says only that there is no such method
+        said = "" if "Method not found" in details else details.partition(": ")[2]
+        said = said[:1].upper() + said[1:]
     text = kind.failMsg.format(code=status.name, details=said, call=call).strip()
     return kind(f"{text} {remark}".strip(), code=status, details=details)
 

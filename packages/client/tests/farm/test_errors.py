@@ -7,11 +7,12 @@ import sys
 
 import grpc
 import pytest
-from builders import a_frame, a_job
+from builders import a_frame, a_host, a_job
 
 import opencue
 from opencue import exception
 from opencue.wrappers.frame import Frame
+from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
 
 
@@ -97,6 +98,19 @@ def test_what_the_server_lacks_is_named(farm):
     with pytest.raises(exception.NotOfferedException, match=r"does not offer job\.AddSubscriber yet") as caught:
         Job(a_job()).addSubscriber("ann@example.com")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_what_a_server_of_ours_does_not_do_is_told_in_its_words(farm):
+    """The server's reason is passed on, without the name of the method in front."""
+    opencue.api.getSystemStats()
+
+    def refuse(request, context):
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "HostInterface.Reboot: this server does not reboot hosts")
+
+    farm.HostInterface_Reboot = refuse
+    with pytest.raises(exception.NotOfferedException) as caught:
+        Host(a_host()).reboot()
+    assert str(caught.value) == "This server does not offer host.Reboot yet. This server does not reboot hosts"
 
 
 def test_the_api_says_what_it_lacks():

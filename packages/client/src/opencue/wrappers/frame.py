@@ -34,7 +34,8 @@ class Frame(Entity):
     def eat(self) -> Changed:
         """Give the frame up, so that its job can end without it; what depends on the frame goes on waiting.
 
-        Nothing happens when that was done before. `markAsDone` lets go what depends on it, `eatAndMarkAsDone` does both.
+        Nothing happens when that was done before. `markAsDone` lets go what depends on it, `eatAndMarkAsDone` does
+        both.
         """
         return self._change("Eat") if self.data.state != job_pb2.EATEN else 0
 

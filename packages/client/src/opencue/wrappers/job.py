@@ -77,7 +77,7 @@ class Job(Entity):
         return self._onFrames("MarkDoneFrames", options)
 
     def eatAndMarkdoneFrames(self, **options: Any) -> Changed:
-        """Give up the frames that match FrameSearch options, and let go what depends on them. Returns the sum of both."""
+        """Give up the frames that match FrameSearch options, let go what depends on them, return the sum of both."""
         released = self.markdoneFrames(**options)  # first, because eating changes which frames match a state
         return total(released, self.eatFrames(**options))
 
