@@ -55,6 +55,14 @@ def fixed(session: Session, names: list[str]) -> None:
     _each(session, hosts, "up", lambda host: host.setHardwareState(HardwareState.UP))
 
 
+def tag_host(session: Session, values: list[str]) -> None:
+    """Give a host tags."""
+    (host,) = chosenHosts(session, values[:1])
+    session.confirm(f"Give {host.name()} the tags {', '.join(values[1:])}", named=True)
+    host.addTags(values[1:])
+    session.report(f"{host.name()}: tagged {', '.join(values[1:])}")
+
+
 def thread(session: Session, values: list[str]) -> None:
     """Set the thread mode of hosts."""
     mode = toMember(ThreadMode, values[0], "thread mode")

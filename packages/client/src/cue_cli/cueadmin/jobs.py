@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cue_cli.cueadmin.lookup import findJob, toCores, toInteger
-from cue_cli.cueadmin.session import CommandError, Session
+from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
+from cue_cli.cueadmin.session import Session
 from opencue import api
 from opencue.enums import DependTarget, FrameState
-from opencue.exception import EntityNotFoundException
 from opencue.wrappers.job import Job
-from opencue.wrappers.layer import Layer
 
 
 def pause(session: Session, names: list[str]) -> None:
@@ -86,7 +84,7 @@ def set_priority(session: Session, values: list[str]) -> None:
 
 def retry_frames(session: Session, values: list[str]) -> None:
     """Run frames of a layer again, whatever their state."""
-    job, layer = _job_and_layer(values)
+    job, layer = jobAndLayer(values)
     job.retryFrames(layer=[layer.name()], range=values[2])
     session.report(f"{job.name()}/{layer.name()} {values[2]}: retried")
 
@@ -96,7 +94,7 @@ def eat_frames(session: Session, values: list[str]) -> None:
     markdone = session.options.markdone
     also = " and mark them done" if markdone else ""
     session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}{also}", named=True)
-    job, layer = _job_and_layer(values)
+    job, layer = jobAndLayer(values)
     act = job.eatAndMarkdoneFrames if markdone else job.eatFrames
     act(layer=[layer.name()], range=values[2])
     done = "eaten and marked done" if markdone else "eaten; what depends on them goes on waiting (-markdone lets it go)"
@@ -106,7 +104,7 @@ def eat_frames(session: Session, values: list[str]) -> None:
 def markdone_frames(session: Session, values: list[str]) -> None:
     """Let go what depends on frames of a layer; the frames themselves stay as they are."""
     session.confirm(f"Let go what depends on frames {values[2]} of {values[0]}/{values[1]}", named=True)
-    job, layer = _job_and_layer(values)
+    job, layer = jobAndLayer(values)
     job.markdoneFrames(layer=[layer.name()], range=values[2])
     session.report(f"{job.name()}/{layer.name()} {values[2]}: marked done")
 
@@ -114,7 +112,7 @@ def markdone_frames(session: Session, values: list[str]) -> None:
 def kill_frames(session: Session, values: list[str]) -> None:
     """Kill running frames of a layer."""
     session.confirm(f"Kill frames {values[2]} of {values[0]}/{values[1]}", named=True)
-    job, layer = _job_and_layer(values)
+    job, layer = jobAndLayer(values)
     job.killFrames(reason="cueadmin -kill-frames", layer=[layer.name()], range=values[2])
     session.report(f"{job.name()}/{layer.name()} {values[2]}: killed")
 
@@ -126,7 +124,7 @@ def satisfy_dependency(session: Session, values: list[str]) -> None:
         waiting: list[Any] = [job, *job.getLayers()]
         where = job.name()
     else:
-        job, layer = _job_and_layer(values)
+        job, layer = jobAndLayer(values)
         waiting, where = [layer], f"{job.name()}/{layer.name()}"
     active = {
         depend.id(): depend for entity in waiting for depend in entity.getWhatThisDependsOn() if depend.isActive()
@@ -139,7 +137,7 @@ def satisfy_dependency(session: Session, values: list[str]) -> None:
 def kill_dependency(session: Session, values: list[str]) -> None:
     """Drop all dependencies of a layer and of its frames, and let frames that wait for them run."""
     session.confirm(f"Drop all dependencies of {values[0]}/{values[1]}", named=True)
-    job, layer = _job_and_layer(values)
+    job, layer = jobAndLayer(values)
     layer.dropDepends(DependTarget.ANY_TARGET)
     job.markAsWaiting(layer=[layer.name()], state=[FrameState.DEPEND])
     session.report(f"{job.name()}/{layer.name()}: dependencies dropped")
@@ -155,15 +153,6 @@ def _each(session: Session, names: list[str], done: str, act: Any) -> None:
 
 def _retry_dead(job: Job) -> None:
     job.retryFrames(state=[FrameState.DEAD])
-
-
-def _job_and_layer(values: list[str]) -> tuple[Job, Layer]:
-    job = findJob(values[0])
-    try:
-        return job, job.getLayer(values[1])
-    except EntityNotFoundException:
-        known = ", ".join(layer.name() for layer in job.getLayers())
-        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {known}") from None
 
 
 def _count(names: list[str]) -> str:

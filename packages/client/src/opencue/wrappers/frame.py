@@ -33,7 +33,7 @@ class Frame(Entity):
     def eat(self) -> None:
         """Give the frame up, so that its job can end without it; what depends on the frame goes on waiting.
 
-        Nothing happens when that was done before. `markAsDone` lets go what depends on it, `eatAndMarkAsDone` does both.
+        Nothing happens when that was done before. `markAsDone` lets go what depends on it; `eatAndMarkAsDone` is both.
         """
         if self.data.state != job_pb2.EATEN:
             self._call("Eat")
