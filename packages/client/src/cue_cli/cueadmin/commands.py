@@ -68,6 +68,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-drop-depends",), "JOB...", "satisfy everything that jobs wait for", "jobs.drop_depends"),
         Command(("-set-min-cores",), "JOB CORES", "cores that a job should have at least", "jobs.set_min_cores"),
         Command(("-set-max-cores",), "JOB CORES", "cores that a job may have at most", "jobs.set_max_cores"),
+        Command(("-set-max-gpus",), "JOB GPUS", "GPUs that a job may have at most", "needs.set_max_gpus"),
         Command(("-priority",), "JOB PRIORITY", "priority; the higher number goes first", "jobs.priority"),
         Command(("-setpriority",), "JOB PRIORITY", "the same without asking", "jobs.set_priority"),
         Command(
@@ -102,6 +103,27 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "jobs.kill_dependency",
         ),
     ),
+    "What frames ask for": (
+        Command(
+            ("-layer-memory",),
+            "JOB LAYER MEMORY",
+            "memory that a frame needs, in GB, or with `m` or `k` at its end in MB or KB",
+            "needs.layer_memory",
+        ),
+        Command(("-layer-cores",), "JOB LAYER CORES", "cores that a frame needs", "needs.layer_cores"),
+        Command(("-layer-gpus",), "JOB LAYER GPUS", "GPUs that a frame needs", "needs.layer_gpus"),
+        Command(
+            ("-layer-gpu-memory",),
+            "JOB LAYER MEMORY",
+            "GPU memory that a frame needs, written as -layer-memory has it",
+            "needs.layer_gpu_memory",
+        ),
+        Command(("-layer-tags",), "JOB LAYER TAG...", "tags of which a host needs one", "needs.layer_tags"),
+        Command(
+            ("-layer-timeout",), "JOB LAYER MINUTES", "how long a frame may run; 0 for no limit", "needs.layer_timeout"
+        ),
+        Command(("-start-now",), "JOB LAYER", "let a layer start that was to start later", "needs.start_now"),
+    ),
     "Hosts": (
         Command(("-lock",), "[HOST...]", "start nothing more on hosts", "hosts.lock"),
         Command(("-unlock",), "[HOST...]", "let hosts take work again", "hosts.unlock"),
@@ -118,6 +140,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-repair",), "[HOST...]", "put hosts into the state REPAIR", "hosts.repair"),
         Command(("-fixed",), "[HOST...]", "put hosts back into the state UP", "hosts.fixed"),
+        Command(("-tag-host",), "HOST TAG...", "give a host tags", "hosts.tag_host"),
         Command(("-thread",), "MODE", "thread mode of hosts (-host): auto, all or variable", "hosts.thread"),
     ),
     "Shows": (
@@ -129,6 +152,21 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-booking",), "SHOW ON|OFF", "book hosts for a show or not", "shares.booking"),
         Command(("-default-min-cores",), "SHOW CORES", "minimum cores of new jobs", "shares.default_min_cores"),
         Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
+    ),
+    "Groups and limits": (
+        Command(
+            ("-group-max-cores",),
+            "SHOW GROUP CORES",
+            "cores that the jobs of a group may have together",
+            "needs.group_max_cores",
+        ),
+        Command(
+            ("-group-max-gpus",),
+            "SHOW GROUP GPUS",
+            "GPUs that the jobs of a group may have together",
+            "needs.group_max_gpus",
+        ),
+        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "needs.limit_max"),
     ),
     "Allocations": (
         Command(("-create-alloc",), "FACILITY ALLOC TAG", "make an allocation", "shares.create_alloc"),

@@ -67,6 +67,14 @@ def fixed(session: Session, names: list[str]) -> None:
     _set_state(session, hosts, HardwareState.UP, "up")
 
 
+def tag_host(session: Session, values: list[str]) -> None:
+    """Give a host tags."""
+    (host,) = chosenHosts(session, values[:1])
+    session.confirm(f"Give {host.name()} the tags {', '.join(values[1:])}", named=True)
+    words = f"tagged {', '.join(values[1:])}"
+    session.changed(host.name(), host.addTags(values[1:]), words, f"it was {words} already")
+
+
 def thread(session: Session, values: list[str]) -> None:
     """Set the thread mode of hosts."""
     mode = toMember(ThreadMode, values[0], "thread mode")

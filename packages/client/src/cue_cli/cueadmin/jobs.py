@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from cue_cli.cueadmin.lookup import findJob, toCores, toInteger
+from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
 from cue_cli.cueadmin.selection import Selection
 from cue_cli.cueadmin.session import CommandError, Session
 from cue_cli.words import counted
 from opencue import api
 from opencue.changed import Changed, total
 from opencue.enums import DependTarget, FrameState
-from opencue.exception import EntityNotFoundException
 from opencue.wrappers.job import Job
-from opencue.wrappers.layer import Layer
 
 DEPENDENCIES = ("dependency", "dependencies")
 NO_DEPENDENCIES = "it depends on nothing that is not done"
@@ -71,14 +69,14 @@ def set_min_cores(session: Session, values: list[str]) -> None:
     """Set how many cores a job should have at least."""
     name, cores = values[0], toCores(values[1])
     session.confirm(f"Set the minimum cores of {name} to {cores:g}", named=True)
-    _set(session, name, f"minimum cores {cores:g}", findJob(name).setMinCores(cores))
+    session.set(name, f"minimum cores {cores:g}", findJob(name).setMinCores(cores))
 
 
 def set_max_cores(session: Session, values: list[str]) -> None:
     """Set how many cores a job may have at most."""
     name, cores = values[0], toCores(values[1])
     session.confirm(f"Set the maximum cores of {name} to {cores:g}", named=True)
-    _set(session, name, f"maximum cores {cores:g}", findJob(name).setMaxCores(cores))
+    session.set(name, f"maximum cores {cores:g}", findJob(name).setMaxCores(cores))
 
 
 def priority(session: Session, values: list[str]) -> None:
@@ -90,7 +88,7 @@ def priority(session: Session, values: list[str]) -> None:
 def set_priority(session: Session, values: list[str]) -> None:
     """Set a job's priority without asking."""
     name, number = values[0], toInteger(values[1], "priority")
-    _set(session, name, f"priority {number}", findJob(name).setPriority(number))
+    session.set(name, f"priority {number}", findJob(name).setPriority(number))
 
 
 def retry_frames(session: Session, values: list[str]) -> None:
@@ -141,7 +139,7 @@ def satisfy_dependency(session: Session, values: list[str]) -> None:
         waiting: list[Any] = [job, *job.getLayers()]
         where = job.name()
     else:
-        job, layer = _job_and_layer(values)
+        job, layer = jobAndLayer(values)
         waiting, where = [layer], f"{job.name()}/{layer.name()}"
     active = {
         depend.id(): depend for entity in waiting for depend in entity.getWhatThisDependsOn() if depend.isActive()
@@ -154,7 +152,7 @@ def satisfy_dependency(session: Session, values: list[str]) -> None:
 def kill_dependency(session: Session, values: list[str]) -> None:
     """Drop all dependencies of a layer and of its frames, and let frames that wait for them run."""
     session.confirm(f"Drop all dependencies of {values[0]}/{values[1]}", named=True)
-    job, layer = _job_and_layer(values)
+    job, layer = jobAndLayer(values)
     dropped = layer.dropDepends(DependTarget.ANY_TARGET)
     freed = job.markAsWaiting(layer=[layer.name()], state=[FrameState.DEPEND])
     parts = []
@@ -179,10 +177,6 @@ def _each(session: Session, names: list[str], act: Callable[[Job], Changed], don
     session.each(names, one)
 
 
-def _set(session: Session, name: str, value: str, number: Changed) -> None:
-    session.changed(name, number, value, f"{value} already")
-
-
 def _pending(session: Session) -> list[str]:
     names = [job.name() for job in api.getJobs()]
     if not names:
@@ -203,16 +197,7 @@ def _retry_dead(job: Job) -> Changed:
 
 
 def _selection(values: list[str]) -> Selection:
-    return Selection(*_job_and_layer(values), values[2])
-
-
-def _job_and_layer(values: list[str]) -> tuple[Job, Layer]:
-    job = findJob(values[0])
-    try:
-        return job, job.getLayer(values[1])
-    except EntityNotFoundException:
-        known = ", ".join(layer.name() for layer in job.getLayers())
-        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {known}") from None
+    return Selection(*jobAndLayer(values), values[2])
 
 
 def _count(names: list[str]) -> str:

@@ -10,6 +10,7 @@ from opencue.exception import EntityNotFoundException
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
+from opencue.wrappers.layer import Layer
 from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
 
@@ -23,6 +24,16 @@ def findJob(name: str) -> Job:
         return api.findJob(name)
     except EntityNotFoundException:
         raise CommandError(f"job {name!r} does not exist or has finished; `cueadmin -lj` lists pending jobs") from None
+
+
+def jobAndLayer(values: Sequence[str]) -> tuple[Job, Layer]:
+    """Return the pending job and its layer that the first two words name."""
+    job = findJob(values[0])
+    try:
+        return job, job.getLayer(values[1])
+    except EntityNotFoundException:
+        known = ", ".join(layer.name() for layer in job.getLayers())
+        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {known}") from None
 
 
 def findShow(name: str) -> Show:

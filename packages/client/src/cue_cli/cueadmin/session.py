@@ -82,6 +82,10 @@ class Session:
             self.acted = True
             self.report(f"{what}: {done}")
 
+    def set(self, what: str, value: str, number: Changed) -> None:
+        """Report that something has a value now, or had it already."""
+        self.changed(what, number, value, f"{value} already")
+
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
         print(f"Warning: {text}", file=sys.stderr)

@@ -15,7 +15,6 @@ from cue_cli.cueadmin.output_styles import UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from cue_cli.words import counted
 from opencue import api
-from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
 
 
@@ -105,7 +104,7 @@ def dispatching(session: Session, values: list[str]) -> None:
     show = findShow(values[0])
     if not on:
         session.confirm(f"Start no more frames of {show.name()}")
-    _set(session, show.name(), f"dispatching {'on' if on else 'off'}", show.enableDispatching(on))
+    session.set(show.name(), f"dispatching {'on' if on else 'off'}", show.enableDispatching(on))
 
 
 def booking(session: Session, values: list[str]) -> None:
@@ -114,21 +113,21 @@ def booking(session: Session, values: list[str]) -> None:
     show = findShow(values[0])
     if not on:
         session.confirm(f"Book no more hosts for {show.name()}")
-    _set(session, show.name(), f"booking {'on' if on else 'off'}", show.enableBooking(on))
+    session.set(show.name(), f"booking {'on' if on else 'off'}", show.enableBooking(on))
 
 
 def default_min_cores(session: Session, values: list[str]) -> None:
     """Set the minimum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default minimum cores of {show.name()} to {cores:g}")
-    _set(session, show.name(), f"default minimum cores {cores:g}", show.setDefaultMinCores(cores))
+    session.set(show.name(), f"default minimum cores {cores:g}", show.setDefaultMinCores(cores))
 
 
 def default_max_cores(session: Session, values: list[str]) -> None:
     """Set the maximum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default maximum cores of {show.name()} to {cores:g}")
-    _set(session, show.name(), f"default maximum cores {cores:g}", show.setDefaultMaxCores(cores))
+    session.set(show.name(), f"default maximum cores {cores:g}", show.setDefaultMaxCores(cores))
 
 
 def create_sub(session: Session, values: list[str]) -> None:
@@ -151,7 +150,7 @@ def size(session: Session, values: list[str]) -> None:
     """Set what a subscription guarantees."""
     points = _points(session, values[2])
     subscription = findSubscription(values[0], values[1])
-    _set(session, subscription.name(), f"size {_cores(points)}", subscription.setSize(points))
+    session.set(subscription.name(), f"size {_cores(points)}", subscription.setSize(points))
 
 
 def burst(session: Session, values: list[str]) -> None:
@@ -162,11 +161,7 @@ def burst(session: Session, values: list[str]) -> None:
     subscription = findSubscription(values[0], values[1])
     if share is not None:
         points = int(subscription.size() + subscription.size() * share / 100)
-    _set(session, subscription.name(), f"burst {_cores(points)}", subscription.setBurst(points))
-
-
-def _set(session: Session, what: str, value: str, number: Changed) -> None:
-    session.changed(what, number, value, f"{value} already")
+    session.set(subscription.name(), f"burst {_cores(points)}", subscription.setBurst(points))
 
 
 def _cores(points: int) -> str:
