@@ -90,8 +90,8 @@ def test_dead_frames_end_the_wait_once_nothing_else_runs(farm, watch):
         "    it ended 3 times with status 1",
         "    cueadmin -retry-frames …",
         f"    its log: /logs/demo/sh010/logs/{JOB}--1/{JOB}.0001-beauty.rqlog",
+        f"To run all dead frames again: cueadmin -retry {JOB}",
         f"Why: cueadmin -explain {JOB}",
-        f"To run dead frames again: cueadmin -retry {JOB}",
         f"To end the job: cueadmin -kill {JOB}",
     ]
     assert watch.lines == [f"{JOB}: 6 of 10 frames done, 1 running, 0 waiting, 3 dead (0:00)"]
@@ -99,7 +99,9 @@ def test_dead_frames_end_the_wait_once_nothing_else_runs(farm, watch):
 
 def held(*codes: str) -> Any:
     """Return what explains that frames are held, for these reasons."""
-    reasons = [farm_pb2.Reason(code=code, text="w") for code in codes]
+    reasons = [
+        farm_pb2.Reason(code=code, text="they wait for it", remedy="cueadmin -satisfy-dependency …") for code in codes
+    ]
     layer = farm_pb2.LayerExplanation(layer_name="comp", depend_frames=2, reasons=reasons)
     return lambda request, context: farm_pb2.ExplainResponse(layers=[layer])
 
@@ -108,8 +110,14 @@ def held(*codes: str) -> Any:
 def test_frames_that_wait_in_vain_end_the_wait(farm, watch, code):
     """Frames behind dead or eaten ones, or behind a job that is over, never start by themselves."""
     farm.FarmInterface_Explain = held(code)
-    with pytest.raises(JobFailedException, match="2 frames wait in vain"):
+    with pytest.raises(JobFailedException) as caught:
         watch(at(depend=2, eaten=1))
+    assert str(caught.value).splitlines()[:4] == [
+        f"{JOB} cannot go on: 2 frames wait in vain; 1 of 3 frames done",
+        "  comp:",
+        "    they wait for it",
+        "    cueadmin -satisfy-dependency …",
+    ]
 
 
 def test_frames_that_wait_for_another_job_are_waited_for(farm, watch):
@@ -123,7 +131,7 @@ def test_frames_that_wait_for_another_job_are_waited_for(farm, watch):
 def test_a_server_without_reasons_is_judged_by_the_dead(farm, watch):
     """OpenCue's server explains nothing: dead frames and none that runs end the wait."""
     farm.not_offered = {"FarmInterface.Explain"}
-    with pytest.raises(JobFailedException, match="1 frame dead, and 1 frame waits in vain"):
+    with pytest.raises(JobFailedException, match="1 frame dead and 1 frame waits in vain"):
         watch(at(depend=1, dead=1))
 
 

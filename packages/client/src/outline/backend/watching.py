@@ -139,9 +139,7 @@ class _Watch:
             self._tell(f"{self.name} is done: {counted(counts.total)}{eaten} in {clock(self._elapsed())}")
             return True
         if not counts.moving and counts.done < counts.total and self._is_stuck(counts):
-            raise JobFailedException(
-                "\n".join([self._failure(counts), *self._dead_layers(), *self._next_steps(counts)])
-            )
+            raise JobFailedException(self._failure(counts))
         return False
 
     # What stands in the way
@@ -182,47 +180,47 @@ class _Watch:
     # What is told
 
     def _failure(self, counts: Counts) -> str:
-        held = (
-            f", and {counted(counts.depend)} {'waits' if counts.depend == 1 else 'wait'} in vain"
-            if counts.depend
-            else ""
-        )
-        done = f"{counts.done} of {counted(counts.total)} done"
-        return f"{self.name} cannot go on: {counted(counts.dead)} dead{held}; {done}"
-
-    def _dead_layers(self) -> List[str]:
-        """Return for each layer with dead frames which these are, and why the first of them died."""
-        import opencue
-
-        lines: List[str] = []
+        """Return what cannot go on, why, and what to do about it, in lines."""
+        left = [f"{counted(counts.dead)} dead"] if counts.dead else []
+        if counts.depend:
+            left.append(f"{counted(counts.depend)} {'waits' if counts.depend == 1 else 'wait'} in vain")
+        lines = [f"{self.name} cannot go on: {' and '.join(left)}; {counts.done} of {counted(counts.total)} done"]
         layers = [layer for layer in self.job.getLayers() if layer.deadFrames()]
         for layer in layers[:LAYERS_TOLD]:
-            dead = layer.getFrames(state=[opencue.enums.FrameState.DEAD], page=1, limit=1000)
-            numbers = sorted(frame.number() for frame in dead)
-            lines.append(f"  {layer.name()}: {_numbered(numbers, layer.deadFrames())}")
-            if dead:
-                first = min(dead, key=lambda frame: frame.number())
-                lines.extend(f"    {words}" for words in self._why(layer, first))
+            lines.extend(self._dead(layer))
         if len(layers) > LAYERS_TOLD:
             lines.append(f"  and {counted(len(layers) - LAYERS_TOLD, 'more layer')}")
-        return lines
+        if not layers:
+            lines.extend(self._held())
+        if counts.dead:
+            lines.append(f"To run all dead frames again: cueadmin -retry {self.name}")
+        return "\n".join([*lines, f"Why: cueadmin -explain {self.name}", f"To end the job: cueadmin -kill {self.name}"])
 
-    def _why(self, layer: Any, frame: Any) -> List[str]:
+    def _dead(self, layer: Any) -> List[str]:
+        """Return which frames of a layer are dead, and why the first of them died."""
         import opencue
 
-        answer = self._explain(layer.name(), frame.number())
+        dead = layer.getFrames(state=[opencue.enums.FrameState.DEAD], page=1, limit=1000)
+        lines = [f"  {layer.name()}: {_numbered(sorted(frame.number() for frame in dead), layer.deadFrames())}"]
+        if not dead:
+            return lines
+        first = min(dead, key=lambda frame: frame.number())
+        answer = self._explain(layer.name(), first.number())
         if answer is not None and answer.frame.reasons:
-            reason = answer.frame.reasons[0]
-            words = [reason.text, *([reason.remedy] if reason.remedy else [])]
+            lines.extend(_words(answer.frame.reasons[:1]))
         else:
-            words = [f"exit status {frame.exitStatus()} on {frame.lastResource() or 'no host'}"]
-        return [*words, f"its log: {opencue.util.logPath(self.job, frame)}"]
+            lines.append(f"    exit status {first.exitStatus()} on {first.lastResource() or 'no host'}")
+        return [*lines, f"    its log: {opencue.util.logPath(self.job, first)}"]
 
-    def _next_steps(self, counts: Counts) -> List[str]:
-        steps = [f"Why: cueadmin -explain {self.name}"]
-        if counts.dead:
-            steps.append(f"To run dead frames again: cueadmin -retry {self.name}")
-        return [*steps, f"To end the job: cueadmin -kill {self.name}"]
+    def _held(self) -> List[str]:
+        """Return what frames wait for in vain, where none is dead."""
+        answer = self._explain()
+        layers = [layer for layer in answer.layers if layer.depend_frames] if answer is not None else []
+        lines: List[str] = []
+        for layer in layers[:LAYERS_TOLD]:
+            lines.append(f"  {layer.layer_name}:")
+            lines.extend(_words([reason for reason in layer.reasons if reason.code in IN_VAIN]))
+        return lines
 
     def _show_progress(self) -> None:
         if self._report is None:
@@ -286,6 +284,11 @@ def duration(seconds: float) -> str:
     """Return a time in its largest unit: `40 s`, `12 min`, `5 h`."""
     seconds = int(seconds)
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+
+
+def _words(reasons: Any) -> List[str]:
+    """Return reasons of the farm with what it says would undo them."""
+    return [f"    {text}" for reason in reasons for text in (reason.text, reason.remedy) if text]
 
 
 def _numbered(numbers: List[int], total: int) -> str:
