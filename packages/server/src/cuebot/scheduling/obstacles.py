@@ -243,7 +243,8 @@ def _full(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:
 
 
 _HOST_TEXTS: Final = {
-    "HOST_DOWN": "are down: nothing was heard of them for five minutes",
+    "HOST_DOWN": "are down: nothing was heard of them for minutes",
+    "HOST_STOPPED": "are down: their agents were stopped",
     "HOST_REPAIR": "are in repair",
     "HOST_REBOOTING": "are rebooting",
     "HOST_REBOOT_WHEN_IDLE": "reboot when idle",

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import unquote
 
 import grpc
 import structlog
@@ -56,6 +57,10 @@ class Call:
         """Where the call comes from: the peer's address and program."""
         return _origin(self.context.peer(), self.metadata("user-agent"))
 
+    def peer_address(self) -> str:
+        """The network address that the call comes from, without its port."""
+        return _address(self.context.peer())
+
     def envelope(self, actor: str = "", reason: str = "", part: str = "") -> Envelope:
         """Who wants it and why. `part` tells the commands of one request apart."""
         request_id = self.metadata(REQUEST_ID_KEY)
@@ -89,6 +94,13 @@ class Call:
 @lru_cache(maxsize=1024)
 def _origin(peer: str, agent: str) -> str:
     return f"{shown(peer)} {shown(agent)}".strip()
+
+
+@lru_cache(maxsize=16_384)
+def _address(peer: str) -> str:
+    """`192.0.2.7` of `ipv4:192.0.2.7:50312`; of `ipv6:%5B::1%5D:50312` it is `::1`."""
+    address = unquote(peer.partition(":")[2]).rpartition(":")[0].strip("[]")
+    return address.removeprefix("::ffff:")
 
 
 Method = Callable[[Any, Call], Any]
