@@ -144,6 +144,17 @@ def test_the_copy_of_a_disk_does_not_end_the_runs_that_are_in_its_spool() -> Non
     assert farm.states("one/render") == "RR"
 
 
+def test_an_agent_of_upstreams_that_has_the_runs_has_the_name() -> None:
+    """After a restart the first one heard may be the wrong one of two; whoever names what runs is the right one."""
+    farm = farm_with(**UPSTREAM)
+    runs = list(farm.farm.procs.values())
+    other = {**SECOND, **UPSTREAM}
+    with pytest.raises(HostConflict):
+        farm.report("host0", runs[:1], **other)
+    farm.report("host0", runs, **other)
+    assert farm.farm.host_named("host0").address == "host0:2"
+
+
 def test_a_second_goodbye_leaves_a_host_down() -> None:
     """An agent that is stopping may report more than once."""
     farm = farm_with(runs=False)

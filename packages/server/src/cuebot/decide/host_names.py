@@ -63,7 +63,7 @@ def takes_over(host: Host, facts: c.HostFacts, named: Collection[str], context: 
     """Whether a host's name passes to another agent with this report. Raises HostConflict where it cannot, yet."""
     if not is_other(host, facts, named):
         return False
-    if _is_same_machine_anew(host, facts):
+    if _is_same_machine_anew(host, facts) or _has_what_runs(host, facts, named):
         return True
     is_silent = _silence_us(host, context) >= context.settings.name_held_us
     if not host.proc_ids and (is_silent or host.stopped or host.state is HostState.DOWN):
@@ -77,7 +77,7 @@ def refuse_rival_outcome(host: Host, speaker: c.Speaker | None, context: Context
     A run's id is known to whoever has the run, so any other agent may report its end, whatever its host is called now.
     Only the copy of a disk has the ids of runs that it never had.
     """
-    if speaker is None or speaker.name != host.name or not is_other(host, speaker):
+    if speaker is None or not speaker.agent or speaker.name != host.name or not is_other(host, speaker):
         return
     if _silence_us(host, context) < context.settings.name_held_us:
         raise HostConflict(_words(host, speaker, context))
@@ -126,6 +126,14 @@ def _is_same_machine_anew(host: Host, facts: c.HostFacts) -> bool:
     """A machine that was booted with an empty disk: it answers where it did, so the agent before it is gone."""
     is_there = bool(host.peer) and (facts.peer, facts.address) == (host.peer, host.address)
     return is_there and boots_again(host, facts)
+
+
+def _has_what_runs(host: Host, facts: c.HostFacts, named: Collection[str]) -> bool:
+    """An agent of upstream's that has the runs is the one that orders must reach.
+
+    After a restart of the server nobody knows which of two that was. Ours is known by its spool.
+    """
+    return not facts.agent and bool(host.proc_ids) and all(run_id in named for run_id in host.proc_ids)
 
 
 def _silence_us(host: Host, context: Context) -> Micros:
