@@ -19,6 +19,7 @@ import grpc
 from opencue import config as configuration
 from opencue.caller import userName
 from opencue.exception import ConnectionException, CueException
+from opencue.warning import WarningInterceptor
 
 logger = logging.getLogger("opencue")
 
@@ -103,6 +104,7 @@ class Cuebot:
             Cuebot.RpcChannel = grpc.intercept_channel(
                 channel,
                 RequestIdentityInterceptor(),
+                WarningInterceptor(),
                 RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
             )
             atexit.register(Cuebot.closeChannel)

@@ -105,6 +105,9 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
     elif code == "SHOW_BOOKING_OFF":
         text, hint = f"booking is off for show {show.name}", f"`cueadmin -booking {show.name} ON`"
         cure = partial(everywhere, view, FOR_SHOW, change("BOOKING_ON", hint, "show", show.id, booking_enabled=True))
+    elif code == "SHOW_DISPATCH_OFF":
+        text, hint = f"dispatching is off for show {show.name}", f"`cueadmin -dispatching {show.name} ON`"
+        cure = partial(everywhere, view, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True))
     elif code == "JOB_FINISHED":
         text, hint = "the job is finished", "retrying a frame opens it again"
     else:

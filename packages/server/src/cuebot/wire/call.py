@@ -7,8 +7,9 @@ import inspect
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import grpc
 import structlog
@@ -25,6 +26,12 @@ REQUEST_ID_KEY: Final = "cuefarm-request-id"
 USER_KEY: Final = "cuefarm-user"
 REQUEST_ID_CHARACTERS: Final = 128
 REASON_CHARACTERS: Final = 1_000
+WARNING_KEY: Final = "cuefarm-warning"
+WARNING_CHARACTERS: Final = 500
+WARNINGS_BYTES: Final = 4_000
+"""All together, of the 8 KiB that a client may take as trailers."""
+_READABLE: Final = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"
+"""What stands in a warning as it is; everything else is percent-encoded."""
 COMMANDS_PER_CALL: Final = 2_000
 DETAIL_BYTES: Final = 1_500
 """Status texts travel in trailers, where a byte may take three; from 8 KiB on clients may refuse the whole reply."""
@@ -33,13 +40,15 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "context", "engine", "rpc")
+    __slots__ = ("_metadata", "context", "engine", "rpc", "warnings")
 
     def __init__(self, engine: Engine, context: Any, rpc: str) -> None:
         self.engine = engine
         self.context = context
         self.rpc = rpc
         """Service and method, `JobInterface.Kill`."""
+        self.warnings: list[str] = []
+        """What the caller is told beside the answer: what was asked for and changes nothing."""
         self._metadata: dict[str, str] | None = None
 
     @property
@@ -74,6 +83,14 @@ class Call:
             request_id=f"{self.rpc}:{request_id}{part and ':' + part}" if request_id else "",
         )
 
+    def warnings_metadata(self) -> tuple[tuple[str, str], ...]:
+        """The warnings as trailing metadata; where they are many, the first of them and how many more there are."""
+        encoded = [quote(words[:WARNING_CHARACTERS], safe=_READABLE) for words in self.warnings]
+        sizes = accumulate(len(words) for words in encoded)
+        kept = [words for words, size in zip(encoded, sizes, strict=True) if size <= WARNINGS_BYTES]
+        more = len(encoded) - len(kept)
+        return tuple((WARNING_KEY, words) for words in [*kept, *([f"and {more} more warnings"] if more else [])])
+
     async def submit(self, command: Command, *, actor: str = "", reason: str = "", part: str = "") -> Any:
         """Have a command carried out; returns its reply once that is durable. Raises FarmError."""
         return await self.engine.submit(command, self.envelope(actor, reason, part))
@@ -107,20 +124,28 @@ Method = Callable[[Any, Call], Any]
 """A method of a service: takes its request and the call, returns its response or awaits it."""
 
 
-def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def behaviour(
+    engine: Engine, rpc: str, request_type: Any, method: Method, warning: str = ""
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """What gRPC calls: bytes in, bytes out, and a status for whatever goes wrong.
 
     Messages are parsed here and not by gRPC, so that one that cannot be parsed gets a status of its own. This is one of
     the three places that catch everything: nothing that a caller sends may end the server, and nothing is hidden.
+    `warning` goes with every answer.
     """
     is_async = inspect.iscoroutinefunction(method)
 
     async def answer(raw: bytes, context: Any) -> bytes:
         try:
             request = request_type.FromString(raw)
-            response = method(request, Call(engine, context, rpc))
+            call = Call(engine, context, rpc)
+            response = method(request, call)
             if is_async:
                 response = await response
+            if warning:
+                call.warnings.append(warning)
+            if call.warnings:
+                context.set_trailing_metadata(call.warnings_metadata())
             return b"" if response is None else bytes(response.SerializeToString())
         except Exception as error:  # noqa: BLE001
             code, words = refusal(rpc, error)
