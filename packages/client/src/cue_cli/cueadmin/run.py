@@ -12,6 +12,7 @@ from typing import Optional, Sequence
 from cue_cli.cueadmin.commands import COMMANDS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.parser import FORMAT_VARIABLE, getParser
+from cue_cli.farm_warnings import showPlainly
 
 SHORT_HELP = """\
 cueadmin: look at the farm and run it.
@@ -40,6 +41,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     _check_installation()
+    showPlainly()
     try:
         return _run(parser, options, chosen)
     except BrokenPipeError:  # `cueadmin -lj | head` has seen enough
