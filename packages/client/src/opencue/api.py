@@ -278,7 +278,7 @@ def createShow(show: str) -> Show:
 
 
 def deleteShow(show_id: str) -> None:
-    """Remove a show, given by name, that never had a job."""
+    """Remove a show, given by its name, that never had a job."""
     findShow(show_id).delete()
 
 
@@ -354,7 +354,7 @@ def deleteFacility(name: str) -> Changed:
 
 
 def createAllocation(name: str, tag: str, facility: facility_pb2.Facility) -> Allocation:
-    """Make an allocation in a facility (a message); its full name becomes `facility.name`."""
+    """Make an allocation in a facility (a message); its full name becomes `facility.name`, its hosts have the tag."""
     return Allocation(call("allocation", "Create", name=name, tag=tag, facility=facility).allocation)
 
 
@@ -399,7 +399,7 @@ def allocSetName(alloc: facility_pb2.Allocation, name: str) -> Changed:
 
 
 def allocSetTag(alloc: facility_pb2.Allocation, tag: str) -> Changed:
-    """Set the tag of an allocation, given as its message; a comma separates several."""
+    """Set the tag of an allocation, given as its message; `|`, `,` and blanks separate several."""
     return change("allocation", "SetTag", allocation=alloc, tag=tag)
 
 

@@ -27,6 +27,8 @@ def getParser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    # argparse takes a word with a dash for an option unless it is a negative number; `-5--3` is a range of such.
+    parser._negative_number_matcher = re.compile(r"-\d")
     _add_general(parser.add_argument_group("General"))
     for title, commands in SECTIONS.items():
         group = parser.add_argument_group(title)

@@ -11,6 +11,7 @@ from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.changed import Changed, total
 from opencue.rpc import call
+from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter, timeGetter
@@ -85,9 +86,9 @@ class Layer(Entity):
         """Let the farm lower the layer's memory reservation to what its frames use, or forbid that."""
         return self._change("EnableMemoryOptimizer", value=value)
 
-    def setTags(self, tags: list[str]) -> Changed:
-        """Set the host tags of which a host needs one to run the layer."""
-        return self._change("SetTags", tags=tags)
+    def setTags(self, tags: Union[str, list[str]]) -> Changed:
+        """Set the tags of which a host needs one to run the layer, as a list or as a text such as `general | gpu`."""
+        return self._change("SetTags", tags=splitTags(tags))
 
     def setDispatchOrder(self, order: int) -> Changed:
         """Set the layer's place among the layers of the job."""
