@@ -158,7 +158,10 @@ def test_a_finished_job_and_a_post_job_say_so() -> None:
     (post,) = (job for job in farm.farm.jobs.values() if job.parent_id)
     assert explain_job(farm.farm, post, farm.now_us)[0] == f"the job starts when job {farm.job('one').name} has ended"
     farm.do(c.KillJob(farm.job("one").id))
-    assert explain_job(farm.farm, farm.job("one"), farm.now_us)[0] == "the job is over: it was killed with 10 frames not done"
+    assert (
+        explain_job(farm.farm, farm.job("one"), farm.now_us)[0]
+        == "the job is over: it was killed with 10 frames not done"
+    )
 
 
 def test_a_layer_that_can_run_now_says_that_it_is_next() -> None:
