@@ -7,6 +7,7 @@ from typing import Any, Optional
 import grpc
 
 from opencue import exception
+from opencue.changed import Changed, forget, last
 from opencue.cuebot import HOW_TO_NAME_A_SERVER, INTERFACES, Cuebot
 
 
@@ -21,7 +22,14 @@ def call(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any
             stub = Cuebot.getStub(service)
         return getattr(stub, method)(request, timeout=Cuebot.Timeout / 1000)
     except grpc.RpcError as error:
-        raise exception.fromRpcError(error, call=f"{service}.{method}", remark=_remark(error)) from error
+        raise exception.fromRpcError(error, call=f"{service}.{method}", remark=_remark(error)) from None
+
+
+def change(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Changed:
+    """Do the same, and return how many things the server says that it changed."""
+    forget()
+    call(service, method, stub, **fields)
+    return last()
 
 
 def requestClass(service: str, method: str) -> type:
@@ -32,7 +40,7 @@ def requestClass(service: str, method: str) -> type:
 
 
 def _remark(error: grpc.RpcError) -> str:
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
+    if not exception.reached(error):
         return f"Tried {', '.join(Cuebot.Hosts)}. {HOW_TO_NAME_A_SERVER}"
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"The call was given {Cuebot.Timeout} ms (cuebot.timeout)."

@@ -50,7 +50,12 @@ class CuerunOptionParser(optparse.OptionParser):
         add("-s", "--server", metavar="HOST[:PORT]", help="the server to launch on")
         add("-F", "--facility", metavar="NAME", help="the facility to render in [$RENDER_TO, $FACILITY]")
         add("-p", "--pause", action="store_true", help="launch the job paused")
-        add("-w", "--wait", action="store_true", help="wait until the job is finished, with a line of progress")
+        add(
+            "-w",
+            "--wait",
+            action="store_true",
+            help="wait until the job is over or nothing can go on; 3: failed, 4: killed",
+        )
         add("-t", "--test", action="store_true", help="wait; exit with 1 as soon as a frame fails; kill the job after")
         add("-V", "--verbose", action="store_true", help="say what is being done")
         add("-D", "--debug", action="store_true", help="say everything that is being done, here and in frames")

@@ -15,6 +15,7 @@ class Command:
     takes: str
     text: str
     function: str  # "module.function" below this package, loaded only for the command that runs
+    hidden: bool = False  # taken, but not offered: what a server of ours refuses
 
     @property
     def name(self) -> str:
@@ -127,8 +128,16 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-lock",), "[HOST...]", "start nothing more on hosts", "hosts.lock"),
         Command(("-unlock",), "[HOST...]", "let hosts take work again", "hosts.unlock"),
         Command(("-move",), "ALLOC", "move hosts (-host) to an allocation", "hosts.move"),
-        Command(("-delete-host",), "[HOST...]", "forget hosts", "hosts.delete_host"),
-        Command(("-safe-reboot",), "[HOST...]", "lock hosts, and reboot each once it is idle", "hosts.safe_reboot"),
+        Command(
+            ("-delete-host",), "[HOST...]", "forget hosts; one whose agent runs is back at once", "hosts.delete_host"
+        ),
+        Command(
+            ("-safe-reboot",),
+            "[HOST...]",
+            "lock hosts, and reboot each once it is idle",
+            "hosts.safe_reboot",
+            hidden=True,
+        ),
         Command(("-repair",), "[HOST...]", "put hosts into the state REPAIR", "hosts.repair"),
         Command(("-fixed",), "[HOST...]", "put hosts back into the state UP", "hosts.fixed"),
         Command(("-tag-host",), "HOST TAG...", "give a host tags", "hosts.tag_host"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import CommandError, Session
+from cue_cli.words import counted
 from opencue import api
 from opencue.exception import EntityNotFoundException
 
@@ -74,7 +75,7 @@ def _print_outlook(entry: Any, timed: Any = None) -> None:
     """Print the cheapest remedies of a layer, and when it or one frame of it starts."""
     for place, remedy in enumerate(entry.remedies):
         word = "cheapest remedy" if place == 0 else "or"
-        print(f"  {word}: {remedy.text} ({_counted(remedy.frames, 'frame')} could start)")
+        print(f"  {word}: {remedy.text} ({counted(remedy.frames, 'frame')} could start)")
     timed = timed or entry
     if timed.HasField("starts_in_s") and timed.starts_in_s:
         print(f"  it should start in about {_duration(timed.starts_in_s)}")
@@ -157,11 +158,7 @@ def _amount(reason: Any) -> str:
     """The count, where the words do not have it."""
     if not reason.counts or reason.count == 1 or re.search(rf"\b{reason.count}\b", reason.text):
         return ""
-    return f" ({_counted(reason.count, reason.counts.rstrip('s'))})"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    return f" ({counted(reason.count, reason.counts.rstrip('s'))})"
 
 
 def _duration(seconds: int) -> str:

@@ -83,13 +83,13 @@ def chosenHosts(session: Session, positional: Sequence[str] = ()) -> list[Host]:
     found: dict[str, Host] = {}
     if names:
         found.update((host.name(), host) for host in api.getHosts(name=names))
-        for name in names:
-            if name not in found:
-                session.warn(f"host {name!r} does not exist")
+    missing = [name for name in names if name not in found]
     if parts:
         found.update((host.name(), host) for host in api.getHosts(substr=parts))
     if not found:
         raise CommandError(f"no valid hosts: nothing fits {', '.join([*names, *parts])}; `cueadmin -lh` lists hosts")
+    for name in missing:
+        session.fail(name, CommandError(f"host {name!r} does not exist; `cueadmin -lh` lists hosts"))
     return [found[name] for name in sorted(found)]
 
 

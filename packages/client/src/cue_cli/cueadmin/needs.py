@@ -59,24 +59,21 @@ def set_max_gpus(session: Session, values: list[str]) -> None:
     """Set how many GPUs a job may have at most."""
     name, gpus = values[0], toInteger(values[1], "number of GPUs")
     session.confirm(f"Set the maximum of GPUs of {name} to {gpus}", named=True)
-    findJob(name).setMaxGpus(gpus)
-    session.report(f"{name}: maximum GPUs {gpus}")
+    session.set(name, f"maximum GPUs {gpus}", findJob(name).setMaxGpus(gpus))
 
 
 def group_max_cores(session: Session, values: list[str]) -> None:
     """Set how many cores the jobs of a group may have together."""
     cores = toCores(values[2])
     session.confirm(f"Set the maximum cores of group {values[1]} of {values[0]} to {cores:g}", named=True)
-    _group(values).setMaxCores(cores)
-    session.report(f"{values[0]}/{values[1]}: maximum cores {cores:g}")
+    session.set(f"{values[0]}/{values[1]}", f"maximum cores {cores:g}", _group(values).setMaxCores(cores))
 
 
 def group_max_gpus(session: Session, values: list[str]) -> None:
     """Set how many GPUs the jobs of a group may have together."""
     gpus = toInteger(values[2], "number of GPUs")
     session.confirm(f"Set the maximum of GPUs of group {values[1]} of {values[0]} to {gpus}", named=True)
-    _group(values).setMaxGpus(gpus)
-    session.report(f"{values[0]}/{values[1]}: maximum GPUs {gpus}")
+    session.set(f"{values[0]}/{values[1]}", f"maximum GPUs {gpus}", _group(values).setMaxGpus(gpus))
 
 
 def limit_max(session: Session, values: list[str]) -> None:
@@ -84,11 +81,11 @@ def limit_max(session: Session, values: list[str]) -> None:
     name, most = values[0], toInteger(values[1], "maximum")
     session.confirm(f"Set the maximum of limit {name} to {most}", named=True)
     try:
-        api.findLimit(name).setMaxValue(most)
+        number = api.findLimit(name).setMaxValue(most)
     except EntityNotFoundException:
         known = ", ".join(sorted(limit.name() for limit in api.getLimits())) or "none"
         raise CommandError(f"limit {name!r} does not exist; there are: {known}") from None
-    session.report(f"{name}: maximum {most}")
+    session.set(name, f"maximum {most}", number)
 
 
 def toKilobytes(text: str) -> int:
@@ -104,8 +101,7 @@ def _change(session: Session, values: list[str], what: str, shown: str, act: Any
     """Do something to the layer that the first two values name."""
     session.confirm(f"Set {what} of {values[0]}/{values[1]}: {shown}", named=True)
     job, layer = jobAndLayer(values)
-    act(layer)
-    session.report(f"{job.name()}/{layer.name()}: {what} {shown}")
+    session.set(f"{job.name()}/{layer.name()}", f"{what} {shown}", act(layer))
 
 
 def _group(values: list[str]) -> Any:

@@ -10,7 +10,10 @@ from typing import Any, Union
 from cue_cli.cueadmin.commands import SECTIONS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 
-EPILOG = "One command at a time. Exit status: 0 done, 1 it could not be done, 2 the command line makes no sense."
+EPILOG = (
+    "One command at a time. Exit status: 0 done, 1 it could not be done or there was nothing to do, 2 the command line "
+    "makes no sense."
+)
 FORMAT_VARIABLE = "CUEADMIN_FORMAT"
 
 
@@ -76,7 +79,7 @@ def _add_command(group: Any, command: Command) -> None:
     least, most = command.bounds
     names = tuple(re.findall(r"[A-Z][A-Z|]*", command.takes))
     if most == 0:
-        group.add_argument(*command.flags, dest=command.name, action="store_true", help=_escaped(command.text))
+        group.add_argument(*command.flags, dest=command.name, action="store_true", help=_help(command))
         return
     nargs: Union[int, str]
     if least == most:
@@ -84,8 +87,8 @@ def _add_command(group: Any, command: Command) -> None:
     else:
         nargs = "+" if least else "*"
         metavar = names if nargs == "*" and len(names) == 1 else (names[0], names[-1])
-    group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_escaped(command.text))
+    group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_help(command))
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
+def _help(command: Command) -> str:
+    return argparse.SUPPRESS if command.hidden else command.text.replace("%", "%%")

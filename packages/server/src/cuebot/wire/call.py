@@ -13,6 +13,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
+from cuebot.decide.counts import COUNTED
 from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, shown
 from cuebot.domain.farm import Farm
@@ -22,6 +23,8 @@ log = structlog.get_logger("wire")
 
 REQUEST_ID_KEY: Final = "cuefarm-request-id"
 USER_KEY: Final = "cuefarm-user"
+CHANGED_KEY: Final = "cuefarm-changed"
+"""In the trailing metadata of an answer: how many things the call changed. The published responses have no field."""
 REQUEST_ID_CHARACTERS: Final = 128
 REASON_CHARACTERS: Final = 1_000
 COMMANDS_PER_CALL: Final = 2_000
@@ -32,13 +35,15 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "context", "engine", "rpc")
+    __slots__ = ("_metadata", "changed", "context", "engine", "rpc")
 
     def __init__(self, engine: Engine, context: Any, rpc: str) -> None:
         self.engine = engine
         self.context = context
         self.rpc = rpc
         """Service and method, `JobInterface.Kill`."""
+        self.changed: int | None = None
+        """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self._metadata: dict[str, str] | None = None
 
     @property
@@ -71,12 +76,20 @@ class Call:
 
     async def submit(self, command: Command, *, actor: str = "", reason: str = "", part: str = "") -> Any:
         """Have a command carried out; returns its reply once that is durable. Raises FarmError."""
-        return await self.engine.submit(command, self.envelope(actor, reason, part))
+        reply = await self.engine.submit(command, self.envelope(actor, reason, part))
+        if type(command) in COUNTED and isinstance(reply, int):  # a stored reply may be older than counts are
+            self.count(reply)
+        return reply
+
+    def count(self, changed: int) -> None:
+        """Add to the number of things that the call changed; 0 tells that it changed none."""
+        self.changed = (self.changed or 0) + changed
 
     async def submit_all(self, commands: list[Command], *, actor: str = "", reason: str = "") -> None:
         """Have several commands carried out that share a commit. The first refusal is raised, the others are done."""
         if len(commands) > COMMANDS_PER_CALL:
             raise Invalid(f"{self.rpc}: at most {COMMANDS_PER_CALL} things at a time, not {len(commands)}")
+        self.count(0)
         waiting = [
             self.submit(command, actor=actor, reason=reason, part=str(n) if len(commands) > 1 else "")
             for n, command in enumerate(commands)
@@ -106,9 +119,12 @@ def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Ca
     async def answer(raw: bytes, context: Any) -> bytes:
         try:
             request = request_type.FromString(raw)
-            response = method(request, Call(engine, context, rpc))
+            call = Call(engine, context, rpc)
+            response = method(request, call)
             if is_async:
                 response = await response
+            if call.changed is not None:
+                context.set_trailing_metadata(((CHANGED_KEY, str(call.changed)),))
             return b"" if response is None else bytes(response.SerializeToString())
         except Exception as error:  # noqa: BLE001
             code, words = refusal(rpc, error)

@@ -83,6 +83,7 @@ async def drop(call: Call, depends: Iterable[Depend], target: int) -> None:
     if target not in wanted:
         raise Invalid(f"target {target} is not known; there are INTERNAL 0, EXTERNAL 1, ANY_TARGET 2")
     ids = tuple(d.id for d in depends if d.active and d.internal in wanted[target])
+    call.count(0)
     if ids:
         await call.submit(SatisfyDepends(ids))
 

@@ -86,6 +86,7 @@ class HostInterface:
             raise NotFound(f"host {host.name!r} has no tag {request.old_tag!r} that can be renamed")
         fresh = c.AddHostTags(host.id, (request.new_tag,))
         await call.submit_all([fresh, c.RemoveHostTags(host.id, (request.old_tag,))])
+        call.changed = 1  # one host, by two commands
 
     async def SetAllocation(self, request: Any, call: Call) -> None:
         """Put a host into another allocation."""
