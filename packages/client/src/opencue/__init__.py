@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from opencue.enums import DependType
     from opencue.exception import CueException, EntityNotFoundException
     from opencue.util import id, logPath, proxy, rep
+    from opencue.warned import CueWarning
 
 __all__ = [
     "CueException",
+    "CueWarning",
     "Cuebot",
     "DependType",
     "EntityNotFoundException",
@@ -49,6 +51,7 @@ _HOME_OF = {
     "Cuebot": "opencue.cuebot",
     "DependType": "opencue.enums",
     "CueException": "opencue.exception",
+    "CueWarning": "opencue.warned",
     "EntityNotFoundException": "opencue.exception",
     "id": "opencue.util",
     "logPath": "opencue.util",

@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 import traceback
-from typing import Optional, Sequence
+import warnings
+from typing import Any, Optional, Sequence
 
 from cue_cli.cueadmin.commands import COMMANDS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
@@ -87,7 +88,9 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
             Cuebot.setHosts(options.server)
         elif options.facility:
             Cuebot.setHostWithFacility(options.facility)
-        command.load()(session, values)
+        with warnings.catch_warnings():
+            show_warnings_plainly()
+            command.load()(session, values)
         sys.stdout.flush()
     except Canceled:
         return 0
@@ -99,6 +102,22 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
     except (CueException, CommandError) as error:
         return _failed(options, said(error))
     return session.status
+
+
+def show_warnings_plainly() -> None:
+    """Print what the server warns of in a line, each time, without a place in the code."""
+    from opencue.warned import CueWarning
+
+    usual = warnings.showwarning
+
+    def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
+        if issubclass(category, CueWarning):
+            print(f"Warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    warnings.simplefilter("always", CueWarning)
+    warnings.showwarning = show
 
 
 def _failed(options: argparse.Namespace, message: str) -> int:

@@ -25,6 +25,9 @@ REQUEST_ID_KEY: Final = "cuefarm-request-id"
 USER_KEY: Final = "cuefarm-user"
 CHANGED_KEY: Final = "cuefarm-changed"
 """In the trailing metadata of an answer: how many things the call changed. The published responses have no field."""
+WARNING_KEY: Final = "cuefarm-warning"
+"""Beside it: what was done, and is perhaps not all that was wanted. It may stand there several times."""
+WARNING_CHARACTERS: Final = 1_000
 REQUEST_ID_CHARACTERS: Final = 128
 REASON_CHARACTERS: Final = 1_000
 COMMANDS_PER_CALL: Final = 2_000
@@ -35,13 +38,14 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "changed", "context", "engine", "rpc")
+    __slots__ = ("_metadata", "changed", "context", "engine", "rpc", "warnings")
 
     def __init__(self, engine: Engine, context: Any, rpc: str) -> None:
         self.engine = engine
         self.context = context
         self.rpc = rpc
         """Service and method, `JobInterface.Kill`."""
+        self.warnings: list[str] = []
         self.changed: int | None = None
         """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self._metadata: dict[str, str] | None = None
@@ -80,6 +84,15 @@ class Call:
         if type(command) in COUNTED and isinstance(reply, int):  # a stored reply may be older than counts are
             self.count(reply)
         return reply
+
+    def warn(self, words: str) -> None:
+        """Tell the caller something beside the answer. Metadata carry ASCII alone."""
+        self.warnings.append(words[:WARNING_CHARACTERS].encode("ascii", "replace").decode())
+
+    def trailing(self) -> tuple[tuple[str, str], ...]:
+        """What goes along with the answer."""
+        counted = () if self.changed is None else ((CHANGED_KEY, str(self.changed)),)
+        return (*counted, *((WARNING_KEY, words) for words in self.warnings))
 
     def count(self, changed: int) -> None:
         """Add to the number of things that the call changed; 0 tells that it changed none."""
@@ -123,8 +136,8 @@ def behaviour(engine: Engine, rpc: str, request_type: Any, method: Method) -> Ca
             response = method(request, call)
             if is_async:
                 response = await response
-            if call.changed is not None:
-                context.set_trailing_metadata(((CHANGED_KEY, str(call.changed)),))
+            if call.trailing():
+                context.set_trailing_metadata(call.trailing())
             return b"" if response is None else bytes(response.SerializeToString())
         except Exception as error:  # noqa: BLE001
             code, words = refusal(rpc, error)
