@@ -11,6 +11,7 @@ import shutil
 import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from cue_cli.farm_warnings import showPlainly
 from cue_cli.words import counted
 
 FRAME_TOKENS = ("#IFRAME#", "#ZFRAME#", "#FRAME#", "#FRAMESPEC#", "#FRAME_START#")
@@ -38,6 +39,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = _parser()
     options, command = _read(parser, list(sys.argv[1:] if argv is None else argv))
     _check(parser, options, command)
+    showPlainly()
     from opencue.exception import CueException
     from outline.exception import JobFailedException, JobKilledException, OutlineException
 

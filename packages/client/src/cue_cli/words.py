@@ -1,4 +1,4 @@
-"""Small words that all commands share."""
+"""Small words that all that talks to people shares; it imports nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def counted(number: int, one: str, several: Optional[str] = None) -> str:
     return f"{number} {one if number == 1 else several or one + 's'}"
 
 
-def age(seconds: float) -> str:
-    """Return how long ago something was, in the largest unit that says enough: `40 s`, `12 min`, `5 h`, `3 d`."""
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit that says enough: `40 s`, `12 min`, `5 h`, `3 d`."""
     seconds = max(0, int(seconds))
     if seconds < 120:
         return f"{seconds} s"

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from opencue.enums import DependType
     from opencue.exception import CueException, EntityNotFoundException
     from opencue.util import id, logPath, proxy, rep
-    from opencue.warned import CueWarning
 
 __all__ = [
     "CueException",
-    "CueWarning",
     "Cuebot",
     "DependType",
     "EntityNotFoundException",
@@ -51,7 +49,6 @@ _HOME_OF = {
     "Cuebot": "opencue.cuebot",
     "DependType": "opencue.enums",
     "CueException": "opencue.exception",
-    "CueWarning": "opencue.warned",
     "EntityNotFoundException": "opencue.exception",
     "id": "opencue.util",
     "logPath": "opencue.util",

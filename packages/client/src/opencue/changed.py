@@ -10,8 +10,6 @@ from typing import Any, Optional
 
 import grpc
 
-from opencue.warned import warnOf
-
 CHANGED = "cuefarm-changed"
 
 Changed = Optional[int]
@@ -28,7 +26,6 @@ class ChangedInterceptor(grpc.UnaryUnaryClientInterceptor):
         _last.set(None)
         response = continuation(client_call_details, request)
         metadata = response.trailing_metadata() or ()
-        warnOf(metadata)
         words = {key: value for key, value in metadata if key == CHANGED}
         if CHANGED in words:
             _last.set(int(words[CHANGED]))

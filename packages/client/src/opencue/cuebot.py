@@ -20,6 +20,7 @@ from opencue import config as configuration
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
 from opencue.exception import ConnectionException, CueException, reached, transportReason
+from opencue.warning import WarningInterceptor
 
 logger = logging.getLogger("opencue")
 
@@ -105,6 +106,7 @@ class Cuebot:
                 channel,
                 ChangedInterceptor(),
                 RequestIdentityInterceptor(),
+                WarningInterceptor(),
                 RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
             )
             atexit.register(Cuebot.closeChannel)

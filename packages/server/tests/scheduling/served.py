@@ -18,6 +18,7 @@ from cuebot.wire.call import behaviour
 from cuebot.wire.server import offered_services, service_descriptors
 from opencue.changed import ChangedInterceptor
 from opencue.cuebot import INTERFACES, Cuebot
+from opencue.warning import WarningInterceptor
 
 
 class Ended(grpc.RpcError):  # type: ignore[misc]  # grpc comes without types
@@ -92,7 +93,8 @@ class Stub:
     def __getattr__(self, rpc: str) -> Any:
         def call(request: Any, timeout: float) -> Any:
             message, context = self._answer(rpc, request)
-            ChangedInterceptor().intercept_unary_unary(lambda *_: context, None, request)
+            for interceptor in (ChangedInterceptor(), WarningInterceptor()):
+                interceptor.intercept_unary_unary(lambda *_: context, None, request)
             return message
 
         return call

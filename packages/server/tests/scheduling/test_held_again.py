@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 
-import pytest
 from served import served
 
 import opencue
 from cuebot.domain import commands as c
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
+from opencue.warning import FarmWarning
 
 JOB = "testing-sh1-ann_one"
 
@@ -30,7 +30,7 @@ def told(act: object) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         act()  # type: ignore[operator]  # a function without arguments
-    return [str(one.message) for one in caught if issubclass(one.category, opencue.CueWarning)]
+    return [str(one.message) for one in caught if issubclass(one.category, FarmWarning)]
 
 
 def test_done_and_running_frames_that_will_run_once_more_are_counted() -> None:
@@ -79,13 +79,3 @@ def test_a_depend_that_is_made_to_hold_again_warns_as_well() -> None:
         (depend,) = opencue.api.findLayer(JOB, "comp").getWhatThisDependsOn()
         (text,) = told(depend.unsatisfy)
     assert text.startswith("1 done and 1 running frames of layer comp")
-
-
-def test_cueadmin_prints_warnings_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without the place in the code that a warning of Python has."""
-    from cue_cli.cueadmin.run import show_warnings_plainly
-
-    with warnings.catch_warnings():
-        show_warnings_plainly()
-        warnings.warn("3 done frames will run once more", opencue.CueWarning, stacklevel=1)
-    assert capsys.readouterr().err == "Warning: 3 done frames will run once more\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import CommandError, Session
-from cue_cli.words import counted
+from cue_cli.words import counted, duration
 from opencue import api
 from opencue.exception import EntityNotFoundException
 
@@ -78,7 +78,7 @@ def _print_outlook(entry: Any, timed: Any = None) -> None:
         print(f"  {word}: {remedy.text} ({counted(remedy.frames, 'frame')} could start)")
     timed = timed or entry
     if timed.HasField("starts_in_s") and timed.starts_in_s:
-        print(f"  it should start in about {_duration(timed.starts_in_s)}")
+        print(f"  it should start in about {duration(timed.starts_in_s)}")
 
 
 def explanationRecord(answer: Any) -> dict[str, Any]:
@@ -159,7 +159,3 @@ def _amount(reason: Any) -> str:
     if not reason.counts or reason.count == 1 or re.search(rf"\b{reason.count}\b", reason.text):
         return ""
     return f" ({counted(reason.count, reason.counts.rstrip('s'))})"
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

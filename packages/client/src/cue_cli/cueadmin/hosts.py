@@ -6,7 +6,7 @@ from typing import Callable
 
 from cue_cli.cueadmin.lookup import chosenHosts, findAllocation, toMember
 from cue_cli.cueadmin.session import Session
-from cue_cli.words import age
+from cue_cli.words import duration
 from opencue.changed import Changed
 from opencue.enums import HardwareState, ThreadMode
 from opencue.wrappers.host import Host
@@ -39,8 +39,9 @@ def delete_host(session: Session, names: list[str]) -> None:
     for host in hosts:
         if host.isUp() and host.pingLast() < REPORTS_WITHIN_S:
             session.warn(
-                f"{host.name()} reported {age(host.pingLast())} ago: once deleted, it is back with its agent's next "
-                f"report. Stop its agent first; or keep the host and start nothing there: cueadmin -lock {host.name()}"
+                f"{host.name()} reported {duration(host.pingLast())} ago: once deleted, it is back with its agent's "
+                "next report. Stop its agent first; or keep the host and start nothing there: "
+                f"cueadmin -lock {host.name()}"
             )
     session.confirm(f"Delete {_names(hosts)}")
     _each(session, hosts, lambda host: host.delete(), "deleted", "it was deleted already")

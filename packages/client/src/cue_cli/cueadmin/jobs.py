@@ -201,4 +201,4 @@ def _selection(values: list[str]) -> Selection:
 
 
 def _count(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} jobs ({', '.join(names)})"
+    return names[0] if len(names) == 1 else f"{counted(len(names), 'job')} ({', '.join(names)})"

@@ -11,7 +11,7 @@ from typing import Any, Iterable, Optional
 
 from cue_cli.cueadmin.format import cutoff, findDuration, formatDuration, formatLongDuration, formatMem, formatTime
 from cue_cli.cueadmin.output_styles import UPSTREAM
-from cue_cli.words import age
+from cue_cli.words import duration
 from opencue.enums import HardwareState, JobState, LockState, ThreadMode
 
 POINTS_PER_CORE = 100
@@ -103,7 +103,7 @@ def chosenHosts(hosts: Iterable[Any], lock_state: Optional[str] = None, sort_idl
 
 def reportAge(ping_time: int) -> str:
     """Return how long ago a host was heard of (seconds since 1970): `4 s ago`, `never` for 0."""
-    return f"{age(findDuration(ping_time, 0))} ago" if ping_time else "never"
+    return f"{duration(findDuration(ping_time, 0))} ago" if ping_time else "never"
 
 
 def stateWord(state: int, style: str) -> str:

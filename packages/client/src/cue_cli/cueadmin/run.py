@@ -7,12 +7,12 @@ import logging
 import os
 import sys
 import traceback
-import warnings
-from typing import Any, Optional, Sequence
+from typing import Optional, Sequence
 
 from cue_cli.cueadmin.commands import COMMANDS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.parser import FORMAT_VARIABLE, getParser
+from cue_cli.farm_warnings import showPlainly
 
 SHORT_HELP = """\
 cueadmin: look at the farm and run it.
@@ -41,6 +41,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     _check_installation()
+    showPlainly()
     try:
         return _run(parser, options, chosen)
     except BrokenPipeError:  # `cueadmin -lj | head` has seen enough
@@ -88,9 +89,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
             Cuebot.setHosts(options.server)
         elif options.facility:
             Cuebot.setHostWithFacility(options.facility)
-        with warnings.catch_warnings():
-            show_warnings_plainly()
-            command.load()(session, values)
+        command.load()(session, values)
         sys.stdout.flush()
     except Canceled:
         return 0
@@ -102,22 +101,6 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
     except (CueException, CommandError) as error:
         return _failed(options, said(error))
     return session.status
-
-
-def show_warnings_plainly() -> None:
-    """Print what the server warns of in a line, each time, without a place in the code."""
-    from opencue.warned import CueWarning
-
-    usual = warnings.showwarning
-
-    def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
-        if issubclass(category, CueWarning):
-            print(f"Warning: {message}", file=sys.stderr)
-        else:
-            usual(message, category, *place, **more)
-
-    warnings.simplefilter("always", CueWarning)
-    warnings.showwarning = show
 
 
 def _failed(options: argparse.Namespace, message: str) -> int:

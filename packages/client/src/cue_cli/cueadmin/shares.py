@@ -136,7 +136,8 @@ def create_sub(session: Session, values: list[str]) -> None:
     show, allocation = findShow(values[0]), findAllocation(values[1])
     session.confirm(f"Create a subscription of {show.name()} to {allocation.name()}, {size:g} to {burst:g} cores")
     show.createSubscription(allocation, size, burst)
-    session.report(f"{allocation.name()}.{show.name()}: size {size:g} cores, burst {burst:g} cores")
+    share = f"size {_cores(size * POINTS_PER_CORE)}, burst {_cores(burst * POINTS_PER_CORE)}"
+    session.report(f"{allocation.name()}.{show.name()}: {share}")
 
 
 def delete_sub(session: Session, values: list[str]) -> None:
@@ -164,7 +165,7 @@ def burst(session: Session, values: list[str]) -> None:
     session.set(subscription.name(), f"burst {_cores(points)}", subscription.setBurst(points))
 
 
-def _cores(points: int) -> str:
+def _cores(points: float) -> str:
     return "1 core" if points == POINTS_PER_CORE else f"{points / POINTS_PER_CORE:g} cores"
 
 

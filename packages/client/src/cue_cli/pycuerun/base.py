@@ -6,6 +6,7 @@ import sys
 import traceback
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from cue_cli.farm_warnings import showPlainly
 from outline import event
 from outline.cuerun import CuerunOptionParser, OutlineLauncher
 from outline.exception import JobFailedException, JobKilledException, OutlineException
@@ -57,6 +58,7 @@ class AbstractCuerun:
         """Read the command line and do what it says; return the exit status."""
         options, args = self.__parser.parse_args(list(argv) if argv is not None else None)
         self.debug = bool(options.debug)
+        showPlainly()
         try:
             self.__parser.handle_standard_options(options, args)
             self.__flags = self.options_to_dict(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, List
 
+from cue_cli.words import counted
 from outline.backend import watching
 from outline.backend.frame_command import wrapped_command
 from outline.backend.spec import SpecWriter, bool_to_str, scrub_tags, sub_element
@@ -95,7 +96,7 @@ def test(job: Any, report: Report = None) -> None:  # noqa: PT028 - a public nam
                 break
             counts = watching.Counts.of(current)
             if counts.dead + counts.eaten > 0:
-                eaten = watching.counted(counts.eaten, "eaten frame")
+                eaten = counted(counts.eaten, "eaten frame")
                 raise OutlineException(f"the test of {job.name()} failed: {counts.dead} dead and {eaten}")
             if report is not None:
                 report(f"{job.name()}: {counts} ({watching.clock(time.monotonic() - started)})")

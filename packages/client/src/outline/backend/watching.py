@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, List, Optional
 
+from cue_cli.words import counted, duration
 from outline.exception import JobFailedException, JobKilledException, OutlineException
 
 POLL_SECONDS = 0.2
@@ -65,12 +66,12 @@ class Counts:
 
     def __str__(self) -> str:
         held = self.waiting + self.depend
-        return f"{self.done} of {counted(self.total)} done, {self.running} running, {held} waiting, {self.dead} dead"
+        return f"{self.done} of {frames(self.total)} done, {self.running} running, {held} waiting, {self.dead} dead"
 
 
-def counted(number: int, one: str = "frame") -> str:
-    """Return a number of frames, or of other things, in words."""
-    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+def frames(number: int) -> str:
+    """Return a number of frames in words."""
+    return counted(number, "frame")
 
 
 def wait(job: Any, report: Report = None) -> None:
@@ -134,9 +135,9 @@ class _Watch:
         counts = Counts.of(self.job)
         if self.job.state() == opencue.enums.JobState.FINISHED:
             if counts.done < counts.total:
-                raise JobKilledException(f"{self.name} was killed: {counts.done} of {counted(counts.total)} done")
+                raise JobKilledException(f"{self.name} was killed: {counts.done} of {frames(counts.total)} done")
             eaten = f", {counts.eaten} of them eaten" if counts.eaten else ""
-            self._tell(f"{self.name} is done: {counted(counts.total)}{eaten} in {clock(self._elapsed())}")
+            self._tell(f"{self.name} is done: {frames(counts.total)}{eaten} in {clock(self._elapsed())}")
             return True
         if not counts.moving and counts.done < counts.total and self._is_stuck(counts):
             raise JobFailedException(self._failure(counts))
@@ -181,15 +182,15 @@ class _Watch:
 
     def _failure(self, counts: Counts) -> str:
         """Return what cannot go on, why, and what to do about it, in lines."""
-        left = [f"{counted(counts.dead)} dead"] if counts.dead else []
+        left = [f"{frames(counts.dead)} dead"] if counts.dead else []
         if counts.depend:
-            left.append(f"{counted(counts.depend)} {'waits' if counts.depend == 1 else 'wait'} in vain")
-        lines = [f"{self.name} cannot go on: {' and '.join(left)}; {counts.done} of {counted(counts.total)} done"]
+            left.append(f"{frames(counts.depend)} {'waits' if counts.depend == 1 else 'wait'} in vain")
+        lines = [f"{self.name} cannot go on: {' and '.join(left)}; {counts.done} of {frames(counts.total)} done"]
         layers = [layer for layer in self.job.getLayers() if layer.deadFrames()]
         for layer in layers[:LAYERS_TOLD]:
             lines.extend(self._dead(layer))
         if len(layers) > LAYERS_TOLD:
-            lines.append(f"  and {counted(len(layers) - LAYERS_TOLD, 'more layer')}")
+            lines.append(f"  and {counted(len(layers) - LAYERS_TOLD, 'more layer', 'frame')}")
         if not layers:
             lines.extend(self._held())
         if counts.dead:
@@ -280,12 +281,6 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
-def duration(seconds: float) -> str:
-    """Return a time in its largest unit: `40 s`, `12 min`, `5 h`."""
-    seconds = int(seconds)
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
-
-
 def _words(reasons: Any) -> List[str]:
     """Return reasons of the farm with what it says would undo them."""
     return [f"    {text}" for reason in reasons for text in (reason.text, reason.remedy) if text]
@@ -295,4 +290,4 @@ def _numbered(numbers: List[int], total: int) -> str:
     from outline.util import compact_frame_range
 
     shown = compact_frame_range(numbers[:20]) + (", ..." if total > 20 else "")
-    return f"{counted(total)} dead ({shown})"
+    return f"{frames(total)} dead ({shown})"

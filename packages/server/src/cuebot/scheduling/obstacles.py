@@ -109,6 +109,9 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
     elif code == "SHOW_BOOKING_OFF":
         text, hint = f"booking is off for show {show.name}", command("-booking", show.name, "ON")
         cure = partial(everywhere, view, FOR_SHOW, change("BOOKING_ON", hint, "show", show.id, booking_enabled=True))
+    elif code == "SHOW_DISPATCH_OFF":
+        text, hint = f"dispatching is off for show {show.name}", f"`cueadmin -dispatching {show.name} ON`"
+        cure = partial(everywhere, view, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True))
     elif code == "JOB_FINISHED":
         text, hint = _finished(job)
     else:
@@ -267,7 +270,8 @@ def _full(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:
 
 
 _HOST_TEXTS: Final = {
-    "HOST_DOWN": "are down: nothing was heard of them for five minutes",
+    "HOST_DOWN": "are down: nothing was heard of them for minutes",
+    "HOST_STOPPED": "are down: their agents were stopped",
     "HOST_REPAIR": "are in repair",
     "HOST_REBOOTING": "are rebooting",
     "HOST_REBOOT_WHEN_IDLE": "reboot when idle",

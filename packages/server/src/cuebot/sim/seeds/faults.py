@@ -29,6 +29,8 @@ class Faults:
     runner_lost_every_s: float = 0.0
     reboot_every_s: float = 0.0
     vanish_every_s: float = 0.0
+    agent_stopped_every_s: float = 0.0
+    clone_every_s: float = 0.0
     partition_every_s: float = 0.0
     clock_set_every_s: float = 0.0
     owner_every_s: float = 0.0
@@ -59,6 +61,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "runner_lost_every_s": (100, 600),
     "reboot_every_s": (150, 900),
     "vanish_every_s": (300, 1200),
+    "agent_stopped_every_s": (60, 600),
+    "clone_every_s": (60, 500),
     "partition_every_s": (60, 500),
     "clock_set_every_s": (30, 400),
     "owner_every_s": (60, 600),

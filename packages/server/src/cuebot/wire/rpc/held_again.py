@@ -29,7 +29,9 @@ class HeldAgain:
                 count = again + max(running, 0)
                 frames = "frame" if count == 1 else "frames"
                 words = f"{' and '.join(told)} {frames} of layer {layer.name} will run once more"
-                call.warn(f"{words}, when what {'it now depends' if count == 1 else 'they now depend'} on is done")
+                call.warnings.append(
+                    f"{words}, when what {'it now depends' if count == 1 else 'they now depend'} on is done"
+                )
 
 
 def before_depend(farm: Farm, er_job: str, er_layer: str | None) -> HeldAgain:
