@@ -188,6 +188,7 @@ BY_COMMAND: dict[str, Row] = {
     "JOB_PAUSED": Row(one(change("job", paused=True))),
     "SHOW_INACTIVE": Row(one(change("show", active=False))),
     "SHOW_BOOKING_OFF": Row(one(change("show", booking_enabled=False))),
+    "SHOW_DISPATCH_OFF": Row(one(change("show", dispatch_enabled=False))),
     "START_AFTER": Row(one(change("layer", start_after_us=lambda farm: farm.now_us + HOUR))),
     "JOB_MAX_CORES": Row(one(change("job", max_cores=0))),
     "GROUP_MAX_CORES": Row(one(change("group", max_cores=0))),
@@ -232,6 +233,7 @@ BY_ELSE: dict[str, Row] = {
         says="submit it for another",
     ),
     "NO_HOSTS": Row(no_host, step=lambda farm: farm.host(), says="start an agent"),
+    "HOST_STOPPED": Row(one(report(state=HostState.DOWN)), step=report(boot=True), says="started again"),
     "HOST_DOWN": Row(one(fall_silent), step=report(boot=True), says="agent reports"),
     "HOST_REBOOTING": Row(
         one(host_do(lambda id: c.SetHostState(id, HostState.REBOOTING))),
@@ -273,7 +275,7 @@ MEMORY = frozenset({"FRAMES_OUT_OF_MEMORY"})
 STEPS = frozenset({
     "UNPAUSE", "ENABLE_SHOW", "BOOKING_ON", "START_NOW", "ANOTHER_TAG", "TAG_HOST", "FEWER_CORES", "FEWER_GPUS",
     "HIGHER_BURST", "HIGHER_GROUP_MAXIMUM", "HIGHER_JOB_MAXIMUM", "HIGHER_LIMIT", "HOST_UP", "LESS_GPU_MEMORY",
-    "LESS_MEMORY", "SUBSCRIBE", "UNLOCK",
+    "LESS_MEMORY", "SUBSCRIBE", "UNLOCK", "DISPATCH_ON",
 })  # fmt: skip
 """Codes of steps, which remedies have."""
 BEGINNINGS = frozenset({"DEPEND_", "FRAMES_", "WAITS_FOR_", "JOB_", "_MAX_GPUS", "HOST_", "GPU"})
