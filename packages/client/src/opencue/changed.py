@@ -25,7 +25,8 @@ class ChangedInterceptor(grpc.UnaryUnaryClientInterceptor):
         """Call, and read the number."""
         _last.set(None)
         response = continuation(client_call_details, request)
-        words = {key: value for key, value in response.trailing_metadata() or () if key == CHANGED}
+        metadata = response.trailing_metadata() or ()
+        words = {key: value for key, value in metadata if key == CHANGED}
         if CHANGED in words:
             _last.set(int(words[CHANGED]))
         return response

@@ -16,7 +16,9 @@ from cuebot.sim.small_farm import SmallFarm
 from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import behaviour
 from cuebot.wire.server import offered_services, service_descriptors
+from opencue.changed import ChangedInterceptor
 from opencue.cuebot import INTERFACES, Cuebot
+from opencue.warning import WarningInterceptor
 
 
 class Ended(grpc.RpcError):  # type: ignore[misc]  # grpc comes without types
@@ -90,12 +92,11 @@ class Stub:
 
     def __getattr__(self, rpc: str) -> Any:
         def call(request: Any, timeout: float) -> Any:
-            return self._answer(rpc, request)[0]
+            message, context = self._answer(rpc, request)
+            for interceptor in (ChangedInterceptor(), WarningInterceptor()):
+                interceptor.intercept_unary_unary(lambda *_: context, None, request)
+            return message
 
-        def with_call(request: Any, timeout: float) -> tuple[Any, Context]:
-            return self._answer(rpc, request)
-
-        call.with_call = with_call  # type: ignore[attr-defined]  # as grpc's own multicallables have it
         return call
 
     def _answer(self, rpc: str, request: Any) -> tuple[Any, Context]:

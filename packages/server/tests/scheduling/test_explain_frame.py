@@ -119,7 +119,9 @@ def test_a_dead_frame_says_how_it_died_and_how_to_retry_it() -> None:
     farm.finish("one/beauty", 1, exit_status=7)
     explanation = explain(farm, "one/beauty", 1)
     assert explanation.summary == "it is dead after 1 run: its last run, on host0, ended with exit status 7"
-    assert explanation.reasons[0].remedy.endswith(f"then `cueadmin -retry-frames {farm.job('one').name} beauty 2`")
+    assert explanation.reasons[0].remedy.endswith(
+        f"`cueadmin -retry-frames {farm.job('one').name} beauty 2` runs it again"
+    )
 
 
 def test_a_running_frame_says_where_with_what_and_how_long_it_may_take() -> None:

@@ -164,6 +164,6 @@ def _frame_counts(entry: Any) -> str:
 
 def _amount(reason: Any) -> str:
     """The count, where the words do not have it."""
-    if not reason.counts or re.search(rf"\b{reason.count}\b", reason.text):
+    if not reason.counts or reason.count == 1 or re.search(rf"\b{reason.count}\b", reason.text):
         return ""
     return f" ({counted(reason.count, reason.counts.rstrip('s'))})"

@@ -20,7 +20,7 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
 
     A frame whose run is not known to be over keeps its state: the run is killed, and the frame waits again when the run
     has truly ended. That is how a retry never makes a frame run twice. What waited for a retried frame waits again
-    (behaviour_jobs 3.6).
+    (behaviour_jobs 3.6). Frames of a killed job that never ran are wanted again, too: their job is reopened.
     """
     events: list[ev.Event] = []
     reopened: dict[str, None] = {}
@@ -35,7 +35,9 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
         if len(ended):
             events.extend(_hold_again(farm, layer, ended))
             events.append(ev.FramesRetried(layer_id, ended))
-        if running or len(ended):
+        job = farm.jobs[layer.job_id]
+        left = job.state is JobState.FINISHED and len(_in_states(layer, indices, FrameState.WAITING, FrameState.DEPEND))
+        if running or len(ended) or left:
             reopened[layer.job_id] = None
     for job in (farm.jobs[id] for id in reopened):
         if job.state is not JobState.FINISHED:

@@ -58,9 +58,8 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
     if other.any():
         one = int(other.sum())
         text = f"failed too often and {plural(one, 'is', 'are')} dead"
-        first = (
-            f"{command('-ll', '-job', job.name)} names {plural(one, 'its log', 'their logs')}; when that is mended, "
-        )
+        first = f"{command('-ll', '-job', job.name)} names {plural(one, 'its log', 'their logs')},"
+        first += " and when that is mended, "
         yield Death("FRAMES_DEAD", dead[other], text, first)
 
 

@@ -201,7 +201,7 @@ def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
     broken = [f"{policy.name}: {why}" for policy in view.policies for why in policy.failures.values()]
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
-    return notes + [Reason(code, 0, "", text, remedy) for code, text, remedy in learned_words(layer, needs)]
+    return notes + [Reason(code, 0, "", text) for code, text in learned_words(layer, needs)]
 
 
 def _turn(job: Job, ahead: Outlook) -> list[Reason]:

@@ -110,7 +110,7 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
         text, hint = f"booking is off for show {show.name}", command("-booking", show.name, "ON")
         cure = partial(everywhere, view, FOR_SHOW, change("BOOKING_ON", hint, "show", show.id, booking_enabled=True))
     elif code == "SHOW_DISPATCH_OFF":
-        text, hint = f"dispatching is off for show {show.name}", f"`cueadmin -dispatching {show.name} ON`"
+        text, hint = f"dispatching is off for show {show.name}", command("-dispatching", show.name, "ON")
         cure = partial(everywhere, view, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True))
     elif code == "JOB_FINISHED":
         text, hint = _finished(job)
@@ -283,6 +283,7 @@ _HOST_TEXTS: Final = {
 }
 _HOST_HINTS: Final = {
     "HOST_DOWN": "they come back as soon as their agent reports: see that the machine is up and `rqd` runs on it",
+    "HOST_STOPPED": "they come back as soon as their agents are started again",
     "HOST_REBOOTING": "they come back when their agent reports",
     "HOST_NIMBY_LOCKED": "they come back when their owners leave them",
     "HOST_NOT_HEARD": "they come back when their agent reports: see that the machine is up and `rqd` runs on it",

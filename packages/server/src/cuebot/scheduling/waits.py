@@ -179,4 +179,14 @@ def _booking_off(farm: Farm, job: Job) -> tuple[str, str]:
     return f"for whose show {show} booking is off", command("-booking", show, "ON")
 
 
-_STOPPED: Final = {"JOB_PAUSED": _paused, "SHOW_INACTIVE": _show_inactive, "SHOW_BOOKING_OFF": _booking_off}
+def _dispatch_off(farm: Farm, job: Job) -> tuple[str, str]:
+    show = farm.shows[job.show_id].name
+    return f"for whose show {show} dispatching is off", command("-dispatching", show, "ON")
+
+
+_STOPPED: Final = {
+    "JOB_PAUSED": _paused,
+    "SHOW_INACTIVE": _show_inactive,
+    "SHOW_BOOKING_OFF": _booking_off,
+    "SHOW_DISPATCH_OFF": _dispatch_off,
+}
