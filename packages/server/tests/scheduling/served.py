@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from cuebot.domain import commands as c
+from cuebot.sim.run_history import MemoryRunHistory
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import behaviour
@@ -83,6 +84,9 @@ class Served:
         """Carry a command out."""
         return self.small.do(command, envelope)
 
+    async def durable(self) -> None:
+        """A farm driven by hand commits every step at once."""
+
 
 class Stub:
     """The methods of one interface, as a script calls them."""
@@ -113,7 +117,9 @@ def served(farm: SmallFarm) -> Iterator[Served]:
     """While this lasts, `opencue` and `cueadmin` in this process talk to the farm."""
     one = Served(farm)
     streams: Any = None
-    offered = offered_services(streams=streams, token=AgentToken(None, allow_none=True), allow_root=False)
+    history = MemoryRunHistory(lambda: [recorded for batch in farm.batches for recorded in batch.events])
+    token = AgentToken(None, allow_none=True)
+    offered = offered_services(streams=streams, token=token, allow_root=False, history=history)
     services = {service.full_name: service for service in service_descriptors()}
 
     def stub(name: str) -> Stub:
