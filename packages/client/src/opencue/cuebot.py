@@ -19,7 +19,9 @@ import grpc
 from opencue import config as configuration
 from opencue import running_farms
 from opencue.caller import userName
-from opencue.exception import ConnectionException, CueException
+from opencue.changed import ChangedInterceptor
+from opencue.exception import ConnectionException, CueException, reached, transportReason
+from opencue.warning import WarningInterceptor
 
 logger = logging.getLogger("opencue")
 
@@ -101,20 +103,20 @@ class Cuebot:
                 Cuebot._probe(channel)
             except grpc.RpcError as error:
                 channel.close()
-                failures.append(f"{address} ({_reason(error)})")
-                logger.warning("no server answers at %s: %s", address, error.details())
+                failures.append(f"{address} ({transportReason(error)})")
+                logger.info("no server answers at %s: %s", address, error.details())  # if none does, it is raised
                 continue
             Cuebot.RpcChannel = grpc.intercept_channel(
                 channel,
+                ChangedInterceptor(),
                 RequestIdentityInterceptor(),
+                WarningInterceptor(),
                 RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
             )
             atexit.register(Cuebot.closeChannel)
             return
         tried = f"No server answers at {', '.join(failures)}. {HOW_TO_NAME_A_SERVER}"
-        raise ConnectionException(
-            ConnectionException.failMsg.format(details=tried), code=grpc.StatusCode.UNAVAILABLE, details=tried
-        )
+        raise ConnectionException(tried, code=grpc.StatusCode.UNAVAILABLE, details=tried)
 
     @staticmethod
     def closeChannel() -> None:
@@ -231,12 +233,6 @@ def _interface(name: str) -> tuple[str, str]:
     return INTERFACES[name]
 
 
-def _reason(error: grpc.RpcError) -> str:
-    if "refused" in (error.details() or ""):
-        return "connection refused"
-    return error.code().name.lower().replace("_", " ")
-
-
 class SleepingPolicy(abc.ABC):
     """How long to wait between attempts."""
 
@@ -299,7 +295,8 @@ class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
             response = continuation(client_call_details, request)
             if response.code() not in self.status_for_retry:
                 return response
-            logger.warning("%s: %s; trying again", client_call_details.method, response.details())
+            words = response.details() if reached(response) else f"no server answers ({transportReason(response)})"
+            logger.log(logging.DEBUG if attempt else logging.WARNING, "%s; trying again", words)
             self.sleeping_policy.sleep(attempt)
         return continuation(client_call_details, request)
 

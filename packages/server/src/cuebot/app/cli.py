@@ -20,6 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
         from cuebot.sim import main as simulate
 
         return simulate(arguments[1:])
+    if arguments[:1] == ["submit"]:  # likewise
+        from cue_cli.submit import main as submit
+
+        return int(submit(arguments[1:]))
     options = _parser().parse_args(arguments)
     if options.command is None:
         _parser().print_help()
@@ -137,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--json", action="store_true", help="for programs")
 
+    commands.add_parser("submit", help="run a command once for each frame (cuefarm submit --help)", add_help=False)
     commands.add_parser("sim", help="run simulated farms with faults (cuefarm sim --help)", add_help=False)
     return parser
 
