@@ -89,7 +89,8 @@ def test_lji_of_one_job_lists_its_dependencies(farm, show):
         a_depend(active=False, type=depend_pb2.LAYER_ON_LAYER),
         a_depend(depend_er_layer="", type=depend_pb2.JOB_ON_JOB, depend_on_job="other-job", depend_on_layer=""),
     ]
-    assert show("-lji", "sh010")[3:] == [
+    lines = show("-lji", "sh010")
+    assert lines[lines.index("Dependencies of demo-sh010-ann_comp: 1 active, 1 satisfied") :] == [
         "Dependencies of demo-sh010-ann_comp: 1 active, 1 satisfied",
         "  JOB_ON_JOB demo-sh010-ann_comp waits for other-job (active)",
         "  LAYER_ON_LAYER comp waits for beauty (satisfied)",
@@ -101,7 +102,8 @@ def test_lji_flags_a_cycle(farm, show):
     farm.jobs["a"] = a_job()
     back = a_depend(depend_er_layer="beauty", depend_on_layer="comp")
     farm.depends["demo-sh010-ann_comp"] = [a_depend(), back, *[a_depend() for _ in range(6)]]
-    block = show("-lji", "sh010")[3:]
+    lines = show("-lji", "sh010")
+    block = lines[next(place for place, line in enumerate(lines) if line.startswith("Dependencies")) :]
     assert block[1] == (
         "  CYCLE: demo-sh010-ann_comp/beauty -> demo-sh010-ann_comp/comp -> demo-sh010-ann_comp/beauty; "
         "break it with -satisfy-dependency JOB LAYER"
@@ -173,15 +175,16 @@ def test_ll_adds_the_logs_of_dead_frames(farm, show):
 
 
 def test_lh_table(farm, show):
-    """-lh: one line a host, with its state as a word and its uptime as days and hours."""
-    farm.hosts = {"a": a_host("render01"), "b": a_host("render02", state=host_pb2.DOWN, lock_state=host_pb2.LOCKED)}
+    """-lh: one line a host, with its state as a word, its uptime as days and hours, and its last report."""
+    down = a_host("render02", state=host_pb2.DOWN, lock_state=host_pb2.LOCKED, ping_time=NOW + 3597)
+    farm.hosts = {"a": a_host("render01"), "b": down}
     assert show("-lh") == [
         "Host            Load NIMBY freeMem  freeSwap freeMcp   Cores Mem   Idle             Os       Uptime   State"
-        "  Locked    Alloc      Thread ",
+        "  Locked    Alloc      Thread  Report",
         "render01        410  False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    00:01    Up   "
-        "  OPEN      local.general AUTO   ",
+        "  OPEN      local.general AUTO    61 min ago",
         "render02        410  False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    00:01    Down "
-        "  LOCKED    local.general AUTO   ",
+        "  LOCKED    local.general AUTO    64 s ago",
     ]
 
 

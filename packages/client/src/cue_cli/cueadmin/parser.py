@@ -10,7 +10,10 @@ from typing import Any, Union
 from cue_cli.cueadmin.commands import SECTIONS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 
-EPILOG = "One command at a time. Exit status: 0 done, 1 it could not be done, 2 the command line makes no sense."
+EPILOG = (
+    "One command at a time. Exit status: 0 done, 1 it could not be done or there was nothing to do, 2 the command line "
+    "makes no sense."
+)
 FORMAT_VARIABLE = "CUEADMIN_FORMAT"
 
 
@@ -24,11 +27,14 @@ def getParser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    # argparse takes a word with a dash for an option unless it is a negative number; `-5--3` is a range of such.
+    parser._negative_number_matcher = re.compile(r"-\d")
     _add_general(parser.add_argument_group("General"))
     for title, commands in SECTIONS.items():
         group = parser.add_argument_group(title)
         for command in commands:
             _add_command(group, command)
+    _add_additions(parser.add_argument_group("Additions to commands"))
     _add_filters(parser.add_argument_group("Filters of lists, and the choice of hosts"))
     return parser
 
@@ -38,7 +44,7 @@ def _add_general(group: Any) -> None:
     group.add_argument("-facility", metavar="NAME", help="talk to the servers of a facility from the configuration")
     group.add_argument("-verbose", "-v", action="store_true", help="debug log on stderr, and a traceback of errors")
     group.add_argument("-force", action="store_true", help="do it without asking")
-    group.add_argument("--json", action="store_true", help="lists and -explain as JSON")
+    group.add_argument("--json", action="store_true", help="lists, -explain and -runs as JSON")
     group.add_argument(
         "--format",
         choices=(CUEFARM, UPSTREAM),
@@ -48,6 +54,12 @@ def _add_general(group: Any) -> None:
     group.add_argument("-query", "-q", nargs="+", help=argparse.SUPPRESS)
 
 
+def _add_additions(group: Any) -> None:
+    group.add_argument(
+        "-markdone", action="store_true", help="with -eat-frames: let go what depends on the frames, too"
+    )
+
+
 def _add_filters(group: Any) -> None:
     group.add_argument("-job", nargs="+", metavar="JOB", help="jobs, for -lj -lji -lp -ll")
     group.add_argument("-alloc", nargs="+", metavar="ALLOC", help="allocations, for -lh -lp -ll")
@@ -55,7 +67,16 @@ def _add_filters(group: Any) -> None:
     group.add_argument(
         "-duration", metavar="HOURS", help="running time, for -lp -ll: A-B, gtN, ltN, or N for at least N"
     )
-    group.add_argument("-limit", type=int, default=0, metavar="N", help="at most N lines, for -lp -ll; 0 for all")
+    group.add_argument(
+        "-limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="at most N lines, for -lp -ll (0 for all), -finished and -runs (0 for 100)",
+    )
+    group.add_argument("-finished", nargs="*", metavar="PART", help="finished jobs, the last first, for -lj -lji")
+    group.add_argument("-attempt", type=int, default=0, metavar="N", help="that run of the frame, for -runs -log")
+    group.add_argument("-f", dest="follow", action="store_true", help="go on until the run is over, for -log")
     group.add_argument("-state", nargs="+", metavar="STATE", help="up down rebooting reboot_when_idle repair, for -lh")
     group.add_argument(
         "-lock-state", type=str.upper, choices=("OPEN", "LOCKED", "NIMBY_LOCKED"), help="lock state, for -lh"
@@ -69,7 +90,7 @@ def _add_command(group: Any, command: Command) -> None:
     least, most = command.bounds
     names = tuple(re.findall(r"[A-Z][A-Z|]*", command.takes))
     if most == 0:
-        group.add_argument(*command.flags, dest=command.name, action="store_true", help=_escaped(command.text))
+        group.add_argument(*command.flags, dest=command.name, action="store_true", help=_help(command))
         return
     nargs: Union[int, str]
     if least == most:
@@ -77,8 +98,8 @@ def _add_command(group: Any, command: Command) -> None:
     else:
         nargs = "+" if least else "*"
         metavar = names if nargs == "*" and len(names) == 1 else (names[0], names[-1])
-    group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_escaped(command.text))
+    group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_help(command))
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
+def _help(command: Command) -> str:
+    return argparse.SUPPRESS if command.hidden else command.text.replace("%", "%%")

@@ -6,8 +6,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cuebot import __version__
+
+if TYPE_CHECKING:
+    from cuebot.wire.doors import Door
 
 DEFAULT_DATA = Path(os.environ.get("CUEFARM_DATA", "cuefarm-data"))
 
@@ -20,11 +24,15 @@ def main(arguments: list[str] | None = None) -> int:
         from cuebot.sim import main as simulate
 
         return simulate(arguments[1:])
+    if arguments[:1] == ["submit"]:  # likewise
+        from cue_cli.submit import main as submit
+
+        return int(submit(arguments[1:]))
     options = _parser().parse_args(arguments)
     if options.command is None:
         _parser().print_help()
         return 0
-    if options.command != "demo":
+    if options.command in ("up", "serve"):
         from cuebot.app.logs import configure
 
         configure(options.log_level)
@@ -41,7 +49,7 @@ def _up(options: argparse.Namespace) -> int:
             http=options.http,
             agents=0 if options.no_agent else options.agents,
             log_level=options.log_level,
-            allow_agents_without_token=options.allow_agents_without_token,
+            opened=_opened(options),
         )
     )
 
@@ -56,7 +64,7 @@ def _serve(options: argparse.Namespace) -> int:
             log_root=options.log_root,
             grpc=options.grpc,
             http=options.http,
-            allow_agents_without_token=options.allow_agents_without_token,
+            opened=_opened(options),
         )
     )
 
@@ -78,10 +86,36 @@ def _demo(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from cuebot.app.doctor import doctor
 
-    return doctor(options.data, grpc=options.grpc, http=options.http, as_json=options.json)
+    return doctor(options.data, grpc=options.grpc, as_json=options.json)
 
 
-_COMMANDS = {"up": _up, "serve": _serve, "demo": _demo, "doctor": _doctor}
+def _token(options: argparse.Namespace) -> int:
+    from cuebot.app import token_file
+
+    return token_file.run(options.file, show=options.show)
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from cuebot.app.backup import run_backup
+
+    return run_backup(options.file, data=options.data, database=options.db, force=options.force)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from cuebot.app.backup import run_restore
+
+    return run_restore(options.file, data=options.data, database=options.db, force=options.force)
+
+
+_COMMANDS = {
+    "backup": _backup,
+    "restore": _restore,
+    "up": _up,
+    "serve": _serve,
+    "token": _token,
+    "demo": _demo,
+    "doctor": _doctor,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +141,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--log-root", required=True, type=Path, metavar="DIR", help="frame logs; every host must see it")
     _addresses(serve)
 
+    token = commands.add_parser("token", help="make the token file that server and agents of several machines share")
+    token.add_argument(
+        "file", nargs="?", type=Path, default=Path("token"), metavar="FILE", help="file to make (default %(default)s)"
+    )
+    token.add_argument("--show", action="store_true", help="print the token of a file that is there")
+
     demo = commands.add_parser("demo", help="start a farm, render a real animation on it, print where the movie is")
     demo.add_argument(
         "--data", type=Path, default=Path("cuefarm-demo"), metavar="DIR", help="folder (default %(default)s)"
@@ -118,8 +158,23 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what is wrong with this installation and how to mend it")
     _data(doctor)
-    _addresses(doctor)
+    doctor.add_argument(
+        "--grpc",
+        metavar="HOST:PORT",
+        help="the farm to look at (default: the one in the folder, else the one that clients would use)",
+    )
     doctor.add_argument("--json", action="store_true", help="for programs")
+
+    commands.add_parser("submit", help="run a command once for each frame (cuefarm submit --help)", add_help=False)
+    backup = commands.add_parser("backup", help="copy a farm's database into a file, beside the running farm")
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy; its folder must exist")
+    _database(backup)
+    backup.add_argument("--force", action="store_true", help="replace FILE")
+
+    restore = commands.add_parser("restore", help="put a copy in the place of a farm's database")
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `cuefarm backup` made")
+    _database(restore)
+    restore.add_argument("--force", action="store_true", help="replace the farm that is there (SQLite: it is kept)")
 
     commands.add_parser("sim", help="run simulated farms with faults (cuefarm sim --help)", add_help=False)
     return parser
@@ -129,6 +184,7 @@ def _up_text() -> str:
     return (
         "Runs server and agent with everything kept in one folder. SIGKILL of the server leaves agents and frames"
         " alone; the next `up` on the folder takes them over. Ctrl-C or SIGTERM ends all of it in order."
+        " An agent that ends is started again; `cueadmin -lock HOST` keeps work off it."
     )
 
 
@@ -142,6 +198,11 @@ def _data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _database(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--db", metavar="URL", help="the database of `cuefarm serve`, instead of a farm's folder")
+
+
 def _addresses(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grpc", default="127.0.0.1:8443", metavar="HOST:PORT", help="gRPC address (default %(default)s)"
@@ -153,10 +214,19 @@ def _addresses(parser: argparse.ArgumentParser) -> None:
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default info"
     )
     parser.add_argument(
-        "--allow-agents-without-token",
-        action="store_true",
-        help="let upstream's agents report, which know no token; only on a network you trust",
+        "--open",
+        action="append",
+        default=[],
+        choices=["clients", "agents"],
+        help="let them in without the token, from wherever they can reach this server: clients, or agents of"
+        " OpenCue's own; may be given twice; only on a network that you trust",
     )
+
+
+def _opened(options: argparse.Namespace) -> frozenset[Door]:
+    from cuebot.wire.doors import Door
+
+    return frozenset(Door(who) for who in options.open)
 
 
 def _positive(text: str) -> int:

@@ -23,7 +23,7 @@ from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
-from cuebot.journal import JournalUnusable, SqlJournal
+from cuebot.journal import History, JournalUnusable, SqlJournal
 from cuebot.web.health import Health, health_app
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.doors import Door, Doors
@@ -33,6 +33,10 @@ log = structlog.get_logger("server")
 
 DRAIN_SECONDS = 10.0
 """How long a stopping server waits for the outcomes of its agents' frames."""
+
+
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
+"""What to connect to where a server listens on every address."""
 
 
 class CannotStart(RuntimeError):
@@ -62,6 +66,7 @@ class FarmServer:
         self.http_address = ""
         self.engine: Engine
         self._journal: SqlJournal
+        self._history: History
         self._agents: GrpcAgents
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -74,6 +79,7 @@ class FarmServer:
             policies = installed_policies()
             self._journal = SqlJournal(options.database)
             rows, last_seq = self._journal.load()
+            self._history = History(options.database)
         except (JournalUnusable, PolicyUnusable) as error:
             raise CannotStart(str(error)) from error
         core = Core(
@@ -96,6 +102,7 @@ class FarmServer:
             streams=self._agents.streams,
             doors=Doors(options.token, opened=options.opened),
             allow_root=os.geteuid() == 0,
+            history=self._history,
         )
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
@@ -105,8 +112,8 @@ class FarmServer:
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
         config = uvicorn.Config(health_app(health), host=host, port=port, log_config=None, lifespan="off")
-        listener = socket.create_server((host, port), backlog=512)
-        self.http_address = f"{host}:{listener.getsockname()[1]}"
+        listener = socket.create_server((host, port), family=_family(host), backlog=512)
+        self.http_address = f"{self.options.http.rpartition(':')[0]}:{listener.getsockname()[1]}"
         self._http = _QuietUvicorn(config)
         self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))
 
@@ -125,12 +132,40 @@ class FarmServer:
         """Book nothing more."""
         self.engine.core.draining = True
 
-    async def runs_ended(self, patience_s: float = DRAIN_SECONDS) -> int:
-        """Wait until no run is left. Returns how many are."""
+    async def runs_ended(self, patience_s: float = DRAIN_SECONDS, hosts: set[str] | None = None) -> int:
+        """Wait until no run is left, here or on the named hosts. Returns how many are."""
         deadline = asyncio.get_running_loop().time() + patience_s
-        while self.engine.farm.procs and asyncio.get_running_loop().time() < deadline:
+        while left := self._run_count(hosts):
+            if asyncio.get_running_loop().time() >= deadline:
+                break
             await asyncio.sleep(0.02)
-        return len(self.engine.farm.procs)
+        return left
+
+    def hosts_with_runs(self) -> set[str]:
+        """The names of hosts on which frames run, as far as the server knows."""
+        farm = self.engine.farm
+        return {farm.hosts[proc.host_id].name for proc in farm.procs.values()}
+
+    def reported_hosts(self) -> set[str]:
+        """The names of hosts that have reported since the server started."""
+        return {host.name for host in self.engine.farm.hosts.values() if host.reported}
+
+    @property
+    def client_address(self) -> str:
+        """Where programs on this machine reach the server."""
+        host, _, port = self.grpc_address.rpartition(":")
+        return f"{_LOOPBACK.get(host, host)}:{port}"
+
+    @property
+    def database_name(self) -> str:
+        """How messages name the database; no password is in it."""
+        return self._journal.name
+
+    def _run_count(self, hosts: set[str] | None) -> int:
+        farm = self.engine.farm
+        if hosts is None:
+            return len(farm.procs)
+        return sum(farm.hosts[proc.host_id].name in hosts for proc in farm.procs.values())
 
     async def stop(self) -> None:
         """Make everything durable and stop listening."""
@@ -146,6 +181,7 @@ class FarmServer:
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 3)
         with contextlib.suppress(asyncio.CancelledError):
             await engine_task
+        self._history.close()
         self._journal.close()
 
 
@@ -159,7 +195,7 @@ class _QuietUvicorn(uvicorn.Server):
 
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > 65535:
         raise CannotStart(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8443 (port 0 picks a free one)")
     return host.strip("[]"), int(port)
 
@@ -168,9 +204,13 @@ def _check_free(address: str, what: str, option: str) -> None:
     """gRPC shares ports silently; a farm must not."""
     host, port = _split(address)
     try:
-        socket.create_server((host, port)).close()
+        socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
         raise CannotStart(
-            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose"
-            f" another: {option} {host}:0 picks a free port"
+            f"the {what} address {address} cannot be used ({error.strerror}); choose another: {option}"
+            f" {address.rpartition(':')[0]}:0 picks a free port"
         ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

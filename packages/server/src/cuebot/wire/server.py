@@ -12,6 +12,7 @@ import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
 from cuebot.engine.engine import Engine
+from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
 from cuebot.wire.call import Admit, Method, behaviour, stream_behaviour
 from cuebot.wire.doors import Doors, door_of
@@ -33,6 +34,7 @@ from cuebot.wire.rpc.reports import RqdReportInterface
 from cuebot.wire.rpc.services import ServiceInterface
 from cuebot.wire.rpc.shows import ShowInterface
 from cuebot.wire.rpc.subscriptions import SubscriptionInterface
+from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
 
 MESSAGE_BYTES_MAX: Final = 100 * 1024 * 1024
@@ -71,7 +73,7 @@ def service_descriptors() -> list[Any]:
     ]
 
 
-def offered_services(*, streams: AgentStreams, allow_root: bool) -> dict[str, Any]:
+def offered_services(*, streams: AgentStreams, allow_root: bool, history: RunHistory | None = None) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
     return {
         "comment.CommentInterface": CommentInterface(),
@@ -91,7 +93,7 @@ def offered_services(*, streams: AgentStreams, allow_root: bool) -> dict[str, An
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
         "cuefarm.v1.AgentInterface": AgentInterface(streams),
-        "cuefarm.v1.FarmInterface": FarmInterface(),
+        "cuefarm.v1.FarmInterface": FarmInterface(history),
     }
 
 
@@ -102,12 +104,13 @@ async def serve(
     streams: AgentStreams,
     doors: Doors,
     allow_root: bool,
+    history: RunHistory | None = None,
     max_message_bytes: int = MESSAGE_BYTES_MAX,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
-    let in. `allow_root` lets jobs belong to root.
+    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known.
     Raises OSError when the address cannot be bound.
     """
     server = grpc.aio.server(
@@ -120,7 +123,7 @@ async def serve(
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
-    offered = offered_services(streams=streams, allow_root=allow_root)
+    offered = offered_services(streams=streams, allow_root=allow_root, history=history)
     handlers = {
         f"/{service.full_name}/{rpc.name}": _handler(
             engine, service, rpc, offered.get(service.full_name), partial(doors.check, door_of(service.full_name))
@@ -160,7 +163,9 @@ def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any, admit:
         return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, name, work, admit))
     method: Method = getattr(implementation, rpc.name)
     request_type = GetMessageClass(rpc.input_type)
-    return grpc.unary_unary_rpc_method_handler(behaviour(engine, name, request_type, method, admit))
+    warning = SETTERS_WITHOUT_EFFECT.get(service.full_name, {}).get(rpc.name, "")
+    answer = behaviour(engine, name, request_type, method, admit, warning)
+    return grpc.unary_unary_rpc_method_handler(answer)
 
 
 def _refusal(words: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
