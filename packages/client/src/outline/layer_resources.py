@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, List, Optional, Union
 
 from outline.exception import LayerException
@@ -84,6 +85,6 @@ class LayerResources:
         self.set_arg("max_retries", int(self.__not_negative("retry count", count)))
 
     def __not_negative(self, what: str, value: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
             raise LayerException(f"the {what} of layer {self} has to be a number of 0 or more, not {value!r}")
         return value

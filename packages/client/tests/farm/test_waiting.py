@@ -89,7 +89,7 @@ def test_dead_frames_end_the_wait_once_nothing_else_runs(farm, watch):
         "  beauty: 3 frames dead (1-2,7)",
         "    it ended 3 times with status 1",
         "    cueadmin -retry-frames …",
-        f"    its log: /logs/demo/sh010/logs/{JOB}--1/{JOB}.0001-beauty.rqlog",
+        f"    its log: cueadmin -log {JOB} beauty 1",
         f"To run all dead frames again: cueadmin -retry {JOB}",
         f"Why: cueadmin -explain {JOB}",
         f"To end the job: cueadmin -kill {JOB}",

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from cue_cli.cueadmin.failures import failureRecord, failuresOf, lastRunsOf, printFailures, printLastRuns
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import CommandError, Session
 from cue_cli.words import counted, duration
@@ -24,8 +25,9 @@ def explain(session: Session, values: list[str]) -> None:
     """Say why a job, one of its layers or one frame waits, with what would change it."""
     job, layer, frame = (*values, None, None)[:3]
     answer = _ask(job, layer, frame)
+    failures = failuresOf(answer.job_id, answer.layers[0].layer_id if layer and answer.layers else "")
     if session.options.json:
-        printJson(explanationRecord(answer))
+        printJson({**explanationRecord(answer), "failures": [failureRecord(failure) for failure in failures]})
         return
     reasons = answer.frame.reasons if frame else [reason for entry in answer.layers for reason in entry.reasons]
     told_below = {reason.text for reason in reasons}
@@ -38,7 +40,12 @@ def explain(session: Session, values: list[str]) -> None:
         print(f"{entry.layer_name}  ({_frame_counts(entry)})")
         if entry.summary not in {reason.text for reason in entry.reasons}:
             print(f"  {entry.summary}")
-        _print_reasons(entry.reasons, entry.remedies)
+        mine = [failure for failure in failures if failure.layer_id == entry.layer_id]
+        for reason in entry.reasons:
+            _print_reasons([reason], entry.remedies)
+            if reason.code == "FRAMES_DEAD":
+                printFailures([failure for failure in mine if failure.state == "DEAD"], "    ")
+        printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
         _print_outlook(entry)
 
 
@@ -49,7 +56,7 @@ def _ask(job: Any, layer: Any, frame: Any) -> Any:
         kept = layer.lower().replace("-", "_") if layer else layer
         if kept != layer:
             return _ask(job, kept, frame)
-        raise CommandError(f"{error.details()} `cueadmin -lj` lists pending jobs") from None
+        raise CommandError(error.details()) from None
 
 
 def _print_frame(answer: Any) -> None:
@@ -58,6 +65,7 @@ def _print_frame(answer: Any) -> None:
     print(f"{found.frame_name}  ({found.state.lower()})")
     waits_for_host = found.state == "WAITING"
     _print_reasons(found.reasons, [remedy for entry in answer.layers for remedy in entry.remedies if waits_for_host])
+    printLastRuns(lastRunsOf(found.frame_id))
     if found.state == "WAITING":
         for entry in answer.layers:
             _print_outlook(entry, found)

@@ -164,11 +164,19 @@ def kill_dependency(session: Session, values: list[str]) -> None:
     session.changed(f"{job.name()}/{layer.name()}", total(dropped, freed), done, NO_DEPENDENCIES)
 
 
-def _each(session: Session, names: list[str], act: Callable[[Job], Changed], done: str, nothing: str) -> None:
+def _each(
+    session: Session,
+    names: list[str],
+    act: Callable[[Job], Changed],
+    done: str,
+    nothing: str,
+    *,
+    finished: bool = False,
+) -> None:
     """Do something with each job; `{frames}` and `{dependencies}` in `done` stand for how many it changed."""
 
     def one(name: str) -> None:
-        number = act(findJob(name))
+        number = act(findJob(name, finished=finished))
         frames, dependencies = (
             ("frames", "dependencies") if number is None else (counted(number, "frame"), counted(number, *DEPENDENCIES))
         )
@@ -189,7 +197,7 @@ def _kill(session: Session, names: list[str], reason: str) -> None:
 
 
 def _retry(session: Session, names: list[str]) -> None:
-    _each(session, names, _retry_dead, "{frames} retried", "it has no dead frame")
+    _each(session, names, _retry_dead, "{frames} retried", "it has no dead frame", finished=True)
 
 
 def _retry_dead(job: Job) -> Changed:

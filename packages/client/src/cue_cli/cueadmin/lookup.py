@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Sequence
 
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
-from opencue.exception import EntityNotFoundException
+from opencue.exception import EntityNotFoundException, NotOfferedException
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
@@ -15,25 +16,41 @@ from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
 
 ON_WORDS = ("on", "yes", "true", "enabled", "1")
+ALIKE_MAX = 3
 OFF_WORDS = ("off", "no", "false", "disabled", "0")
 
 
-def findJob(name: str) -> Job:
-    """Return the pending job of a name."""
+def findJob(name: str, *, finished: bool = False) -> Job:
+    """Return the pending job of a name; with `finished`, where there is none, the finished one submitted last."""
     try:
         return api.findJob(name)
     except EntityNotFoundException:
-        raise CommandError(f"job {name!r} does not exist or has finished; `cueadmin -lj` lists pending jobs") from None
+        last = api.findLastJob(name)
+    if last is None:
+        raise CommandError(f"there is no job {name!r}, pending or finished{_alike(name)}")
+    if not finished:
+        raise CommandError(f"job {name!r} has finished; `cueadmin -lj` lists pending jobs")
+    return last
+
+
+def _alike(name: str) -> str:
+    """Return what to type instead: jobs whose name contains it, the pending ones first."""
+    names = [job.name() for job in api.getJobs(substr=[name])][:ALIKE_MAX]
+    with contextlib.suppress(NotOfferedException):  # a server of another make
+        names += [job.name() for job in api.getFinishedJobs([name], limit=ALIKE_MAX - len(names) + 1)]
+    if not names:
+        return "; `cueadmin -lj` lists pending jobs, `cueadmin -lj -finished` finished ones"
+    return f"; there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
 
 
 def jobAndLayer(values: Sequence[str]) -> tuple[Job, Layer]:
-    """Return the pending job and its layer that the first two words name."""
-    job = findJob(values[0])
-    try:
-        return job, job.getLayer(values[1])
-    except EntityNotFoundException:
-        known = ", ".join(layer.name() for layer in job.getLayers())
-        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {known}") from None
+    """Return the job, pending or the one that finished last, and its layer that the first two words name."""
+    job = findJob(values[0], finished=True)
+    layers = {layer.name(): layer for layer in job.getLayers()}
+    found = layers.get(values[1]) or layers.get(values[1].lower().replace("-", "_"))
+    if found is None:
+        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {', '.join(layers)}")
+    return job, found
 
 
 def findShow(name: str) -> Show:

@@ -29,7 +29,7 @@ class Allocation(Entity):
         return self._change("SetName", name=name)
 
     def setTag(self, tag: str) -> Changed:
-        """Set the tag that the hosts of the allocation carry; a comma separates several."""
+        """Set the tag that the hosts of the allocation carry; `|`, `,` and blanks separate several."""
         return self._change("SetTag", tag=tag)
 
     def getHosts(self) -> list[Host]:

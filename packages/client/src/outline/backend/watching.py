@@ -209,8 +209,8 @@ class _Watch:
         answer = self._explain(layer.name(), first.number())
         if answer is not None and answer.frame.reasons:
             lines.extend(_words(answer.frame.reasons[:1]))
-        else:
-            lines.append(f"    exit status {first.exitStatus()} on {first.lastResource() or 'no host'}")
+            return [*lines, f"    its log: cueadmin -log {self.name} {layer.name()} {first.number()}"]
+        lines.append(f"    exit status {first.exitStatus()} on {first.lastResource() or 'no host'}")
         return [*lines, f"    its log: {opencue.util.logPath(self.job, first)}"]
 
     def _held(self) -> List[str]:

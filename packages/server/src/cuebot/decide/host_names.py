@@ -61,6 +61,11 @@ def boots_again(host: Host, facts: Facts) -> bool:
 
 def takes_over(host: Host, facts: c.HostFacts, named: Collection[str], context: Context) -> bool:
     """Whether a host's name passes to another agent with this report. Raises HostConflict where it cannot, yet."""
+    if _may_be_a_copy(host, facts, named, context):
+        raise HostConflict(
+            f"{host.name!r} was booted while this server was down, or is the copy of another machine's disk; what ran"
+            f" there is over once nobody else has reported it for {context.settings.missing_run_us // SECOND} s"
+        )
     if not is_other(host, facts, named):
         return False
     if _is_same_machine_anew(host, facts) or _has_what_runs(host, facts, named):
@@ -126,6 +131,16 @@ def _is_same_machine_anew(host: Host, facts: c.HostFacts) -> bool:
     """A machine that was booted with an empty disk: it answers where it did, so the agent before it is gone."""
     is_there = bool(host.peer) and (facts.peer, facts.address) == (host.peer, host.address)
     return is_there and boots_again(host, facts)
+
+
+def _may_be_a_copy(host: Host, facts: c.HostFacts, named: Collection[str], context: Context) -> bool:
+    """Nobody knows yet where this host's agent was heard from before the server's restart, and this one booted later.
+
+    Most likely it is the same machine. Where it is not, the one that has the runs speaks up in a moment.
+    """
+    is_early = context.now_us - context.started_us < context.settings.missing_run_us
+    has_all = all(run_id in named for run_id in host.proc_ids)
+    return is_early and bool(facts.agent) and not host.peer and boots_again(host, facts) and not has_all
 
 
 def _has_what_runs(host: Host, facts: c.HostFacts, named: Collection[str]) -> bool:

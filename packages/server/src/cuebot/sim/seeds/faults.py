@@ -36,6 +36,12 @@ class Faults:
     owner_every_s: float = 0.0
     operator_every_s: float = 0.0
 
+    @property
+    def server_ends(self) -> bool:
+        """The server may end and start again."""
+        ends = (self.crash_at_step, self.crash_after_commit, self.commit_fails, self.commit_fails_although_durable)
+        return any(ends)
+
     @classmethod
     def draw(cls, luck: random.Random) -> Faults:
         """About half of all faults, with rates between a little and a lot."""

@@ -92,16 +92,20 @@ class Mishaps:
             machine.stop_agent(self.luck.choice((0.1, 5, 40, 500)) * SECOND, new_spool=new_spool)
 
     def clone(self) -> None:
-        """For a while a second machine has the name of another, perhaps as a copy of its disk."""
+        """For a while a second machine has the name of another, perhaps as a copy of its disk.
+
+        A server that has just started can tell neither a copy from the machine itself booted again, nor two agents of
+        upstream's from one, while the right one is cut off: see docs/explanation/exactly-once.md.
+        """
         original, twins = self._some_machine(), self.world.twins
         name = f"{original.name}-twin"
-        if name in twins:
+        if name in twins or (self.world.faults.server_ends and not isinstance(original, SimHost)):
             return
         twin: Machine
         cores, gib = original.cores // 100, original.memory_gib
         if isinstance(original, SimHost):
             twin = SimHost(self.world, name, cores, gib, original.lease_us, called=original.name)
-            if self.luck.random() < 0.4:
+            if self.luck.random() < 0.4 and not self.world.faults.server_ends:
                 twin.copy_disk_of(original)
         else:
             twin = UpstreamHost(self.world, name, cores, gib, newer=True, desk=False, called=original.name)
