@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from cuebot.domain import commands as c
+from cuebot.engine.ports import EndedRun, RunQuery
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import behaviour
@@ -75,6 +76,9 @@ class Served:
         """The books."""
         return self.small.farm
 
+    async def durable(self) -> None:
+        """Every step of the farm is committed at once."""
+
     def now_us(self) -> int:
         """The farm's clock."""
         return self.small.now_us
@@ -82,6 +86,14 @@ class Served:
     async def submit(self, command: c.Command, envelope: c.Envelope) -> Any:
         """Carry a command out."""
         return self.small.do(command, envelope)
+
+
+class NoHistory:
+    """The history of a farm that has kept none."""
+
+    def runs(self, query: RunQuery, limit: int) -> list[EndedRun]:
+        """No run."""
+        return []
 
 
 class Stub:
@@ -113,7 +125,9 @@ def served(farm: SmallFarm) -> Iterator[Served]:
     """While this lasts, `opencue` and `cueadmin` in this process talk to the farm."""
     one = Served(farm)
     streams: Any = None
-    offered = offered_services(streams=streams, token=AgentToken(None, allow_none=True), allow_root=False)
+    offered = offered_services(
+        streams=streams, token=AgentToken(None, allow_none=True), allow_root=False, history=NoHistory()
+    )
     services = {service.full_name: service for service in service_descriptors()}
 
     def stub(name: str) -> Stub:

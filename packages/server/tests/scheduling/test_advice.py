@@ -159,6 +159,7 @@ def eaten(farm: SmallFarm) -> None:
 NOT_HOSTS = ("64bit", "rqdv-", "6.8.0", "host0")
 ASKS_TOO_MUCH = {"cores": 4_000, "memory_kib": 99 * GIB}
 BY_COMMAND: dict[str, Row] = {
+    "JOB_FINISHED": Row(one(killed)),
     "JOB_PAUSED": Row(one(change("job", paused=True))),
     "SHOW_INACTIVE": Row(one(change("show", active=False))),
     "SHOW_BOOKING_OFF": Row(one(change("show", booking_enabled=False))),
@@ -191,7 +192,6 @@ BY_TIME: dict[str, Row] = {
 }
 """What passes by itself."""
 BY_ELSE: dict[str, Row] = {
-    "JOB_FINISHED": Row(one(killed), step=submit(), says="submit it again"),
     "FACILITY": Row(
         one(
             lambda farm: farm.do(c.CreateFacility("cloud")),

@@ -13,11 +13,12 @@ import numpy as np
 
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
-from cuebot.domain.states import FrameState, JobState
-from cuebot.scheduling.dead_frames import dead_reasons
+from cuebot.domain.states import ENDED_FRAME_STATES, FrameState, JobState
+from cuebot.scheduling.dead_frames import again, dead_reasons
 from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.learned_words import learned_words
 from cuebot.scheduling.obstacles import Obstacle, blocked_job, obstacles
@@ -87,8 +88,15 @@ def _finished(view: View, job: Job, layer: Layer) -> Explanation:
     """Of a job that is over there is nothing to say but that, and what of the layer was never done."""
     if layer.complete:
         return Explanation(layer.id, "done", ())
+    reason = killed_job(view, job, layer)
+    return Explanation(layer.id, reason.text, (reason,))
+
+
+def killed_job(view: View, job: Job, layer: Layer, index: int | None = None) -> Reason:
+    """That a job was killed, and what has frames of a layer, or the one that is named, done after all."""
     over = blocked_job(view, job, "JOB_FINISHED")
-    return Explanation(layer.id, over.text, (Reason(over.code, 0, "", over.text, over.hint),))
+    left = np.flatnonzero(~np.isin(layer.frames.state, sorted(ENDED_FRAME_STATES))) if index is None else [index]
+    return Reason(over.code, 0, "", over.text, f"{again(job, layer, as_indices(left))} opens it again")
 
 
 def _summary(layer: Layer, reasons: list[Reason]) -> str:
