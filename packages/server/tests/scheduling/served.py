@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from cuebot.domain import commands as c
-from cuebot.engine.ports import EndedRun, RunQuery
+from cuebot.sim.run_history import MemoryRunHistory
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import behaviour
@@ -76,9 +76,6 @@ class Served:
         """The books."""
         return self.small.farm
 
-    async def durable(self) -> None:
-        """Every step of the farm is committed at once."""
-
     def now_us(self) -> int:
         """The farm's clock."""
         return self.small.now_us
@@ -87,13 +84,8 @@ class Served:
         """Carry a command out."""
         return self.small.do(command, envelope)
 
-
-class NoHistory:
-    """The history of a farm that has kept none."""
-
-    def runs(self, query: RunQuery, limit: int) -> list[EndedRun]:
-        """No run."""
-        return []
+    async def durable(self) -> None:
+        """A farm driven by hand commits every step at once."""
 
 
 class Stub:
@@ -125,9 +117,9 @@ def served(farm: SmallFarm) -> Iterator[Served]:
     """While this lasts, `opencue` and `cueadmin` in this process talk to the farm."""
     one = Served(farm)
     streams: Any = None
-    offered = offered_services(
-        streams=streams, token=AgentToken(None, allow_none=True), allow_root=False, history=NoHistory()
-    )
+    history = MemoryRunHistory(lambda: [recorded for batch in farm.batches for recorded in batch.events])
+    token = AgentToken(None, allow_none=True)
+    offered = offered_services(streams=streams, token=token, allow_root=False, history=history)
     services = {service.full_name: service for service in service_descriptors()}
 
     def stub(name: str) -> Stub:
