@@ -283,6 +283,26 @@ def test_whoever_types_what_is_printed_sees_the_work_go_on(code: str, capsys: py
     assert follow(BY_COMMAND[code], code, capsys) >= 1
 
 
+GPU_HOST = report(boot=True, gpus=2, gpu_memory=KiB(8 * GIB), free_gpu_memory=KiB(8 * GIB))
+ASKED_TOO_MUCH: dict[str, dict[str, int]] = {
+    "-layer-memory": {"memory_kib": 99 * GIB},
+    "-layer-cores": {"cores": 4_000},
+    "-layer-gpus": {"gpus": 9},
+    "-layer-gpu-memory": {"gpus": 1, "gpu_memory_kib": 99 * GIB},
+}
+
+
+@pytest.mark.parametrize("flag", ASKED_TOO_MUCH)
+def test_each_thing_that_is_asked_for_too_much_has_its_command(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """TOO_SMALL for memory, cores, GPUs or GPU memory: one command, which asks for what the host has."""
+    row = Row(one(GPU_HOST, **ASKED_TOO_MUCH[flag]))
+    farm = row.build()
+    with served(farm):
+        out = printed(farm, row.path, None, capsys)
+        assert [[words[0] for words in way] for way in alternatives("", out)] == [[flag]]
+    assert follow(row, "TOO_SMALL", capsys) == 1
+
+
 def test_the_priority_that_is_printed_puts_the_job_first(capsys: pytest.CaptureFixture[str]) -> None:
     """AHEAD: typed as printed, the next frames booked are this job's."""
     farm = BY_COMMAND["AHEAD"].build()
