@@ -27,7 +27,7 @@ from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.view import View
-from cuebot.scheduling.waits import roots
+from cuebot.scheduling.waits import holding, roots
 from cuebot.scheduling.words import command, counted, duration, plural
 
 
@@ -57,7 +57,7 @@ def explain_layer(
     if job.state is JobState.FINISHED:
         return _finished(view, job, layer)
     reasons = dead_reasons(farm, layer)
-    reasons += _depend_reasons(farm, job, layer)
+    reasons += _depend_reasons(view, job, layer)
     if not layer.counts[FrameState.WAITING]:
         return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))
     waiting = _explain_waiting(view, job, layer)
@@ -114,12 +114,11 @@ def _summary(layer: Layer, reasons: list[Reason]) -> str:
     return f"{counted(ready, 'frame')} {are} ready; the next booking takes {them}"
 
 
-def _depend_reasons(farm: Farm, job: Job, layer: Layer) -> list[Reason]:
+def _depend_reasons(view: View, job: Job, layer: Layer) -> list[Reason]:
     if not layer.counts[FrameState.DEPEND]:
         return []
-    depends = [farm.depends[id] for id in sorted(farm.depends_of_job.get(job.id, ())) if farm.depends[id].active]
-    holding = [d for d in depends if SHAPES[d.type].er == "job" or d.er_layer == layer.id]
-    return roots(farm, layer) + [_depend_reason(farm, depend, layer) for depend in holding]
+    farm, found = view.farm, roots(view.farm, layer, known=view.holding)
+    return found + [_depend_reason(farm, depend, layer) for depend in holding(farm, layer, view.holding)]
 
 
 def _depend_reason(farm: Farm, depend: Depend, layer: Layer) -> Reason:
