@@ -114,7 +114,7 @@ def test_users_who_may_not_own_jobs_are_refused(user: str) -> None:
 def test_a_log_has_a_file_name_that_file_systems_take() -> None:
     """A layer's name may be so long that its frames' logs, also those of earlier runs, have names of 255 bytes."""
     job = "testing-default-testuser_comp"
-    most = 255 - len(f"{job}.0001-.rqlog") - 4
+    most = 255 - len(f"{job}.0001-.rqlog.65535")
     check_log_name(job, "x" * most, 1)
     with pytest.raises(Invalid, match=f"at most {most} bytes for this layer"):
         check_log_name(job, "x" * (most + 1), 1)

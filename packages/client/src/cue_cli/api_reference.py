@@ -42,7 +42,7 @@ def opencueTables() -> str:
     from opencue import api, cuebot, exception, search, units, util
 
     parts = ["## Functions of `opencue.api`"]
-    for heading, functions in _grouped(api):
+    for heading, functions in [*_grouped(api), *_from_elsewhere(api)]:
         parts += [f"### {heading}", _table(functions)]
 
     parts.append("## Options of searches")
@@ -111,6 +111,17 @@ def _grouped(module: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         if defined:
             functions.append((defined[1], getattr(module, defined[1])))
     yield heading, functions
+
+
+def _from_elsewhere(module: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """Yield the functions that a module offers and does not define, by what their own modules are about."""
+    homes: dict[str, list[tuple[str, Any]]] = {}
+    for name in module.__all__:
+        function = getattr(module, name)
+        if inspect.isfunction(function) and function.__module__ != module.__name__:
+            homes.setdefault(function.__module__, []).append((name, function))
+    for home, functions in homes.items():
+        yield (inspect.getdoc(sys.modules[home]) or home).split(".", 1)[0], functions
 
 
 def _functions(module: Any) -> list[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import grpc
 
 from opencue import config as configuration
+from opencue import running_farms
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
 from opencue.exception import ConnectionException, CueException, reached, transportReason
@@ -73,12 +74,15 @@ class Cuebot:
         """Find the server and connect.
 
         `config` replaces the configuration from the file. The server is named by the environment (CUEBOT_HOSTS), else
-        by the facility that the environment (CUEBOT_FACILITY) or the configuration selects.
+        by the facility that the environment (CUEBOT_FACILITY) or the configuration selects. Where neither says
+        anything and nothing listens at the default address, it is the one farm that this user runs on this machine.
         """
         if config is not None:
             Cuebot.Config = config
             Cuebot.Timeout = config.get("cuebot.timeout", Cuebot.Timeout)
         hosts = configuration.hosts_from_environment()
+        if not hosts and not configuration.names_a_server(Cuebot.Config):
+            hosts = _only_farm_here()
         if hosts:
             Cuebot.setHosts(hosts)
         else:
@@ -203,6 +207,24 @@ class Cuebot:
     def _probe(channel: grpc.Channel) -> None:
         request = Cuebot.getProto("cue").CueGetSystemStatsRequest()
         Cuebot.getService("cue")(channel).GetSystemStats(request, timeout=Cuebot.Timeout / 1000)
+
+
+def _only_farm_here() -> list[str]:
+    """The address of the one farm that this user runs on this machine; none where the default address is in use.
+
+    Raises CueException where there are several.
+    """
+    if running_farms.something_listens(running_farms.DEFAULT_ADDRESS):
+        return []
+    farms = running_farms.found()
+    if len(farms) > 1:
+        listed = "; ".join(f"CUEBOT_HOSTS={farm.address} ({farm.place})" for farm in farms)
+        raise CueException(
+            f"{len(farms)} farms of yours run on this machine, none at the default address. Choose one: {listed}"
+        )
+    for farm in farms:
+        logger.info("using the farm on this machine at %s (%s)", farm.address, farm.place)
+    return [farm.address for farm in farms]
 
 
 def _interface(name: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ either and read the status in the same way.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import grpc
 
@@ -123,12 +123,15 @@ def transportReason(error: grpc.RpcError) -> str:
     return error.code().name.lower().replace("_", " ")
 
 
-def fromRpcError(error: grpc.RpcError, call: str = "this call", remark: str = "") -> CueException:
-    """Return the exception for a failed call; `call` names it, `remark` adds what the caller can do about it."""
+def fromRpcError(
+    error: grpc.RpcError, call: str = "this call", remark: str = "", hosts: Sequence[str] = ()
+) -> CueException:
+    """Return the exception for a failed call to one of `hosts`; `call` names it, `remark` adds what can be done."""
     if isinstance(error, CueException):
         return error
     if not reached(error):
-        text = f"No server answers ({transportReason(error)}). {remark}".strip()
+        where = f" at {', '.join(hosts)}" if hosts else ""
+        text = f"No server answers{where} ({transportReason(error)}). {remark}".strip()
         return ConnectionException(text, code=error.code(), details=text)
     status, details = error.code(), error.details() or NO_DETAILS
     kind = EXCEPTION_MAP.get(status, CueException)

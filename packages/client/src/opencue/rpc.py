@@ -32,7 +32,8 @@ def _called(seconds: float, service: str, method: str, stub: Any, fields: dict[s
         return getattr(stub, method)(request, timeout=seconds)
     except grpc.RpcError as error:
         remark = _remark(error, seconds)
-        raise exception.fromRpcError(error, call=f"{service}.{method}", remark=remark) from None
+        where = f"{service}.{method}"
+        raise exception.fromRpcError(error, call=where, remark=remark, hosts=Cuebot.Hosts) from None
 
 
 def change(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Changed:
@@ -51,7 +52,7 @@ def requestClass(service: str, method: str) -> type:
 
 def _remark(error: grpc.RpcError, seconds: float) -> str:
     if not exception.reached(error):
-        return f"Tried {', '.join(Cuebot.Hosts)}. {HOW_TO_NAME_A_SERVER}"
+        return HOW_TO_NAME_A_SERVER
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"The call was given {seconds * 1000:.0f} ms (cuebot.timeout)."
     return ""

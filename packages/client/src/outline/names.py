@@ -17,7 +17,7 @@ FILE_NAME_BYTES = 255
 JOB_NAME_BYTES = 217
 """With show, shot and user; the folder of a job's logs has two dashes and the job's id, 38 bytes, after it."""
 
-_LOG_NAME = "{job}.{frame}.rqlog.999"
+_LOG_NAME = "{job}.{frame}.rqlog.65535"
 """A frame's log, with the number that it gets when the frame runs again."""
 
 _POST_JOB = "_post_job_9999999999999"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -13,6 +14,7 @@ from cue_cli import api_reference
 from cue_cli.cueadmin.commands import COMMANDS
 from cue_cli.cueadmin.parser import getParser
 from cue_cli.cueadmin.reference import withFlagTables
+from opencue import api
 
 DOCS = Path(__file__).parents[4] / "docs"
 HOWTO = (DOCS / "howto" / "script-the-farm.md").read_text(encoding="utf-8")
@@ -36,6 +38,13 @@ def test_the_pages_of_the_apis_are_those_of_the_docstrings(name):
     page = (DOCS / "reference" / name).read_text(encoding="utf-8")
     assert api_reference.brought_up_to_date(page, api_reference.PAGES[name]()) == page
     assert not re.findall(r"^\| `.*` \|\s*\|$", page, re.MULTILINE)
+
+
+def test_the_page_on_opencue_has_every_function():
+    """What `opencue.api` offers is there, wherever it is defined."""
+    offered = [name for name in api.__all__ if inspect.isfunction(getattr(api, name))]
+    assert offered
+    assert [name for name in offered if f"| `{name}(" not in API] == []
 
 
 @pytest.mark.parametrize("code", [*blocks(HOWTO, "python"), *blocks(API, "python")])

@@ -440,3 +440,16 @@ def test_a_layer_without_room_for_the_names_of_its_logs_is_refused() -> None:
     """The refusal says how long the layer's name may be beside the job's."""
     with pytest.raises(outline.LayerException, match=r"At most \d+ bytes"):
         text_of(job(Shell("x" * 230, command="true")))
+
+
+@pytest.mark.parametrize("given", [["one", "two"], ("one", "two"), "one,two", " one , two, ", ["one,two"]])
+def test_services_limits_and_tags_may_be_text_or_lists(given: Any) -> None:
+    """A text with commas and a list say the same, in arguments and in setters."""
+    by_argument = Shell("by_argument", command="true", service=given, limits=given, tags=given)
+    by_setter = Shell("by_setter", command="true", tags=given)
+    by_setter.set_service(given)
+    by_setter.set_limits(given)
+    for layer in specification(job(by_argument, by_setter)).findall("job/layers/layer"):
+        assert [service.text for service in layer.findall("services/service")] == ["one", "two"]
+        assert [limit.text for limit in layer.findall("limits/limit")] == ["one", "two"]
+        assert layer.find("tags").text == "one | two"

@@ -177,7 +177,7 @@ class SpecWriter:
                 sub_element(limits, "limit", limit)
         _write_keys(ElementTree.SubElement(element, "env"), layer.get_envs())
         services = ElementTree.SubElement(element, "services")
-        for service in filter(None, (name.strip() for name in layer.get_service().split(","))):
+        for service in layer.get_service().split(","):
             sub_element(services, "service", service)
         if self.__knows("outputs"):
             outputs = ElementTree.SubElement(element, "outputs")

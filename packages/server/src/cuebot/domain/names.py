@@ -11,8 +11,8 @@ from .limits import DEFAULT_LIMITS, Limits
 NameKind = Literal["show", "shot", "layer"]
 
 LOG_SUFFIX: Final = ".rqlog"
-LATER_SUFFIX_BYTES: Final = 4
-"""Logs of earlier runs of a frame are kept under a number, such as `.15`."""
+LATER_SUFFIX_BYTES: Final = len(".65535")
+"""Logs of earlier runs of a frame are kept under the number of the attempt."""
 
 NAME_CHARACTERS_MIN = 3
 NAME_RULE = f"at least {NAME_CHARACTERS_MIN} characters out of letters a-z, digits, '_', '.' and '-'"
