@@ -164,7 +164,7 @@ class Core:
         self.sound = False
         events = apply_all(self.farm, events, now_us)
         self.sound = True
-        if envelope.request_id and events:
+        if envelope.request_id and (events or reply is not None):  # "nothing to do" is an answer to be kept, too
             answered = ev.RequestAnswered(envelope.request_id, reply)
             apply(self.farm, answered, now_us)
             events.append(answered)
