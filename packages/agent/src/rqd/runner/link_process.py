@@ -82,6 +82,12 @@ class LinkProcess:
         log.info("link started", pid=self._process.pid)
         self._on_restart()
 
+    def start_now(self) -> None:
+        """Do not wait any longer before starting the next one, if there is none."""
+        if self._restart_timer is not None:
+            self._restart_timer.cancel()
+            self.start()
+
     def mark_up(self) -> None:
         """The link has said that it serves: a later failure is not one of its options."""
         self._was_up = True
