@@ -98,8 +98,9 @@ def test_a_lapsed_lease_suspends_what_left_the_session(server: FakeServer, make_
     agent = make_agent("--lease-seconds", "0.6")
     marker = f"away-{uuid.uuid4()}"
     run_id = agent.launch(f"setsid -f sh -c 'while :; do sleep 0.1; done; : {marker}'; sleep 60")
-    eventually(lambda: processes_with(f": {marker}"), "it runs")
-    inner = next(p for p in processes_with(marker) if "while" in p.cmdline()[2] and "setsid" not in p.cmdline()[2])
+    inner = eventually(
+        lambda: [p for p in processes_with(marker) if p.cmdline()[2:3][0].startswith("while")], "it runs"
+    )[0]
     server.stop()
     eventually(lambda: inner.status() == psutil.STATUS_STOPPED, "it is suspended")
     server.start()

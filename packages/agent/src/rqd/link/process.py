@@ -139,6 +139,8 @@ class _Link:
             log.warning("no server heard the goodbye", seconds=f"{GOODBYE_SECONDS:g}")
 
     def _stopping(self) -> None:
+        if self._host.is_stopping:
+            return
         self._host.is_stopping = True
         self._outbox.host_measured(self._host.message())  # outcomes on their way say no more that the host is up
         self._reporting.report_soon()

@@ -57,7 +57,6 @@ class Reporting:
     async def say_goodbye(self) -> None:
         """Return when a report that says DOWN was answered; after it none says anything else."""
         assert self._host.is_stopping, "the host says that it is stopping first"
-        self.report_soon()
         await self._goodbye_answered.wait()
 
     def suspect(self) -> None:

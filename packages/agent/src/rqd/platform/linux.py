@@ -149,8 +149,13 @@ class Linux:
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
         """Measure each run."""
         self._own_peak_kb = peak_of_own_kb()
-        members = self._families.members()
-        return self._meter.measure({leader: [m.process.pid for m in members.get(leader, ())] for leader in leaders})
+        wanted = set(leaders)
+
+        def processes() -> dict[int, list[int]]:
+            members = self._families.members()
+            return {leader: [member.process.pid for member in members.get(leader, ())] for leader in wanted}
+
+        return self._meter.measure(processes(), processes)
 
     def _members_of(self, leader: int) -> list[Member]:
         return self._families.members(SHARED_WALK_SECONDS).get(leader, [])

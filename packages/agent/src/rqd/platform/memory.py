@@ -2,7 +2,7 @@
 
 The sum of resident sizes counts a shared page as often as there are processes that share it. The *proportional* size
 does not, but reading it makes the kernel walk through all of a process's pages: 13 microseconds a MB. So it is read
-only where it can matter, within a budget, and what it showed is kept for a while as a proportion.
+only where it can matter, within a budget, and what it showed is kept for a while.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Optional
+from typing import Callable
 
 from rqd.platform import Memory, proc
 
@@ -24,17 +24,27 @@ SAMPLE_BUDGET_SECONDS = 0.1
 """Runs are walked through one after the other until this is spent; the others have their turn at the next sample."""
 
 REST_FACTOR = 30
-"""A run is not walked through again before so many times the duration of the last walk."""
+"""A run that stays as it is is not walked through again before so many times the duration of the last walk."""
+
+Sizes = dict[int, int]
+"""The resident size of each process, in KiB."""
 
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-class _Proportion:
-    """What part of a run's sum of resident sizes is really held, when that was last measured."""
+class _Held:
+    """What a run of several processes held when that was last measured."""
 
     def __init__(self) -> None:
-        self.value: Optional[float] = None
+        self.kb = 0
+        self.of_processes: frozenset[int] = frozenset()
+        self.of_sum_kb = 0
         self.due_at = 0.0
+
+    def is_due(self, sizes: Sizes, now: float) -> bool:
+        """Say whether that is too long ago, or the run is another by now."""
+        grown_by_kb = abs(sum(sizes.values()) - self.of_sum_kb)
+        return now >= self.due_at or self.of_processes != sizes.keys() or grown_by_kb * 10 > self.of_sum_kb
 
 
 class MemoryMeter:
@@ -42,42 +52,47 @@ class MemoryMeter:
 
     def __init__(self, machine_kb: int) -> None:
         self._machine_kb = machine_kb
-        self._proportions: dict[int, _Proportion] = {}
+        self._held: dict[int, _Held] = {}
 
-    def measure(self, runs: Mapping[int, Iterable[int]]) -> dict[int, Memory]:
-        """Measure each run."""
-        self._proportions = {leader: known for leader, known in self._proportions.items() if leader in runs}
+    def measure(
+        self, runs: Mapping[int, Iterable[int]], look_again: Callable[[], Mapping[int, Iterable[int]]]
+    ) -> dict[int, Memory]:
+        """Measure each run; `look_again` says which processes they have at that moment."""
         found: dict[int, Memory] = {}
-        to_walk: list[tuple[float, int, dict[int, int]]] = []
+        sharing: dict[int, Sizes] = {}
         for leader, pids in runs.items():
             sizes, virtual_kb = _resident_sizes(pids)
             if not sizes:
                 continue
-            sum_kb, largest_kb = sum(sizes.values()), max(sizes.values())
+            sum_kb = sum(sizes.values())
             found[leader] = Memory(min(sum_kb, self._machine_kb), virtual_kb)
-            if sum_kb - largest_kb >= OTHERS_KB_THAT_MATTER:
-                proportion = self._proportions.setdefault(leader, _Proportion())
-                to_walk.append((proportion.due_at, leader, sizes))
-        self._walk(to_walk)
-        for _, leader, sizes in to_walk:
+            if sum_kb - max(sizes.values()) >= OTHERS_KB_THAT_MATTER:
+                sharing[leader] = sizes
+        self._held = {leader: self._held.get(leader) or _Held() for leader in sharing}
+        self._walk(sharing, look_again)
+        for leader, sizes in sharing.items():
             # Before it is first measured, the largest process alone: less than the truth rather than more.
-            part = self._proportions[leader].value or 0.0
-            held_kb = max(max(sizes.values()), round(part * sum(sizes.values())))
-            found[leader] = found[leader]._replace(rss_kb=min(held_kb, self._machine_kb))
+            held_kb = min(max(self._held[leader].kb, *sizes.values()), sum(sizes.values()), self._machine_kb)
+            found[leader] = found[leader]._replace(rss_kb=held_kb)
         return found
 
-    def _walk(self, runs: list[tuple[float, int, dict[int, int]]]) -> None:
+    def _walk(self, runs: Mapping[int, Sizes], look_again: Callable[[], Mapping[int, Iterable[int]]]) -> None:
+        """Walk through the runs for which that is due, the longest due first."""
         began = time.monotonic()
-        for due_at, leader, sizes in sorted(runs, key=lambda run: run[:2]):
-            now = time.monotonic()
-            if due_at > now or now - began > SAMPLE_BUDGET_SECONDS:
+        for leader in sorted(runs, key=lambda run: self._held[run].due_at):
+            held, sizes, now = self._held[leader], runs[leader], time.monotonic()
+            if now - began > SAMPLE_BUDGET_SECONDS:
                 return
-            proportion = self._proportions[leader]
-            proportion.value = proportional_kb(sizes) / sum(sizes.values())
-            proportion.due_at = time.monotonic() + REST_FACTOR * (time.monotonic() - now)
+            if not held.is_due(sizes, now):
+                continue
+            kb = proportional_kb(sizes)
+            if frozenset(look_again().get(leader, ())) != sizes.keys():
+                continue  # processes came or went while we counted, so each was counted as a part of something else
+            held.kb, held.of_processes, held.of_sum_kb = kb, frozenset(sizes), sum(sizes.values())
+            held.due_at = time.monotonic() + REST_FACTOR * (time.monotonic() - now)
 
 
-def proportional_kb(sizes: Mapping[int, int]) -> int:
+def proportional_kb(sizes: Sizes) -> int:
     """What processes hold together, given their resident sizes.
 
     The smallest are walked through first, as far as the budget goes. One that is too large for it is taken to share as
@@ -96,9 +111,9 @@ def proportional_kb(sizes: Mapping[int, int]) -> int:
     return held_kb
 
 
-def _resident_sizes(pids: Iterable[int]) -> tuple[dict[int, int], int]:
+def _resident_sizes(pids: Iterable[int]) -> tuple[Sizes, int]:
     """The resident size of each process that is left, and the virtual size of all together."""
-    sizes: dict[int, int] = {}
+    sizes: Sizes = {}
     virtual_kb = 0
     for pid in pids:
         pages = proc.read(f"/proc/{pid}/statm").split()

@@ -87,7 +87,7 @@ def _new_host(farm: Farm, facts: c.HostFacts, context: Context) -> ev.Added:
         facility_id=allocation.facility_id,
         allocation_id=allocation.id,
         created_us=context.now_us,
-        state=HostState.UP,
+        state=HostState.DOWN if facts.state is HostState.DOWN else HostState.UP,
         lock=LockState.NIMBY_LOCKED if facts.nimby_locked else LockState.OPEN,
         nimby_enabled=facts.nimby_enabled,
         thread_mode=ThreadMode.ALL if facts.nimby_enabled else ThreadMode.AUTO,
@@ -134,7 +134,10 @@ def _clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
 def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
     """What a report changes of the host's record (behaviour_dispatch 2.5, 2.7)."""
     changes: dict[str, Any] = {}
-    if host.state is HostState.DOWN or (boot and host.state in (HostState.REBOOTING, HostState.REBOOT_WHEN_IDLE)):
+    if facts.state is HostState.DOWN:  # an agent that is stopping, and may say so more than once
+        if host.state is HostState.UP:
+            changes["state"] = HostState.DOWN
+    elif host.state is HostState.DOWN or (boot and host.state in (HostState.REBOOTING, HostState.REBOOT_WHEN_IDLE)):
         changes["state"] = HostState.UP
     elif host.state is HostState.UP and facts.state is not HostState.UP:
         changes["state"] = facts.state
