@@ -45,6 +45,7 @@ def environment(**changes: Any) -> dict[str, str]:
         "cores_centicores": 400,
         "memory_kib": 1024,
         "gpus": 1,
+        "attempt": 3,
     }
     for name, value in changes.items():
         (frame if name in frame else layer)[name] = value
@@ -98,6 +99,7 @@ def test_a_frame_knows_where_it_belongs() -> None:
         "CUE_JOB_ID": "job-id",
         "CUE_LAYER_ID": "layer-id",
         "CUE_FRAME_ID": "frame-id",
+        "CUE_ATTEMPT": "3",
         "CUE_THREADABLE": "1",
     }
 

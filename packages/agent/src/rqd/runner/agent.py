@@ -67,6 +67,7 @@ class Agent:
         )
         self._is_stopping = False
         self._is_hurried = False
+        self._is_second_try = False
         self._stops_when_idle = False
         self._is_done = False
         self._exit_status = 0
@@ -120,8 +121,6 @@ class Agent:
         log.info("agent is stopping", runs=self._runs.live_count)
         self._is_stopping = True
         self._link.send({"stopping": True})
-        if not self._exit_status:
-            self._link.start_now()  # nobody else can say goodbye
         self._runs.end_all("shutdown", "the agent was told to stop")
         self._await_runs()
 
@@ -144,6 +143,13 @@ class Agent:
         patience = LINK_HURRIED_STOP_SECONDS if self._is_hurried else LINK_STOP_SECONDS
         if self._link.is_running and time.monotonic() < told_at + patience:
             self._loop.call_later(0.02, lambda: self._await_link(told_at))
+            return
+        if not (self._link.has_stopped or self._is_hurried or self._exit_status or self._is_second_try):
+            self._is_second_try = True  # it died or hung before it could say goodbye, and nobody else can
+            self._link.kill()
+            self._link.start()
+            self._link.stop()
+            self._await_link(time.monotonic())
             return
         self._link.kill()
         self._is_done = True

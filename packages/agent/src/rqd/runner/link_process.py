@@ -53,6 +53,8 @@ class LinkProcess:
         self._restart_timer: Optional[Timer] = None
         self._is_wanted = False
         self._was_up = False
+        self.has_stopped = False
+        """It was told to stop, and did so in good order."""
 
     @property
     def is_running(self) -> bool:
@@ -81,12 +83,6 @@ class LinkProcess:
         self._loop.watch(ours, self._ready)
         log.info("link started", pid=self._process.pid)
         self._on_restart()
-
-    def start_now(self) -> None:
-        """Do not wait any longer before starting the next one, if there is none."""
-        if self._restart_timer is not None:
-            self._restart_timer.cancel()
-            self.start()
 
     def mark_up(self) -> None:
         """The link has said that it serves: a later failure is not one of its options."""
@@ -120,6 +116,7 @@ class LinkProcess:
         self._process = None
         self._drop_socket()
         if not self._is_wanted:
+            self.has_stopped = status == 0
             return
         log.warning("link ended", status=status)
         if status == CANNOT_START and not self._was_up:

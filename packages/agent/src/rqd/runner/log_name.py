@@ -31,8 +31,9 @@ def file_name(job_name: str, frame_name: str) -> str:
         return whole
     mark = "~" + hashlib.sha256(_bytes(whole)).hexdigest()[:8]
     room = NAME_BYTES_MAX - len(mark) - len("." + _END)
-    frame = _cut(_one_component(frame_name), room - _JOB_BYTES_MIN)
-    job = _cut(_one_component(job_name), room - len(_bytes(frame)))
+    job = _one_component(job_name)
+    frame = _cut(_one_component(frame_name), room - min(_JOB_BYTES_MIN, len(_bytes(job))))
+    job = _cut(job, room - len(_bytes(frame)))
     return f"{job}{mark}.{frame}{_END}"
 
 

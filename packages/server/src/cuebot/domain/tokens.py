@@ -86,10 +86,11 @@ def frame_environment(
     cores_centicores: int,
     memory_kib: int,
     gpus: int,
+    attempt: int,
 ) -> dict[str, str]:
     """Return all variables that a frame is started with: those of its layer, and its own over them.
 
-    Cores and memory are what the run has reserved, not what the layer asked for.
+    Cores and memory are what the run has reserved, not what the layer asked for. The first run is attempt 1.
     """
     return {
         **of_layer,
@@ -99,4 +100,5 @@ def frame_environment(
         "CUE_IFRAME": str(frame_number),
         "CUE_FRAME": frame_name,
         "CUE_FRAME_ID": frame_id,
+        "CUE_ATTEMPT": str(attempt),
     }

@@ -117,6 +117,7 @@ class _LayerOrders:
             cores_centicores=proc.cores,
             memory_kib=proc.memory,
             gpus=proc.gpus,
+            attempt=int(layer.frames.attempts[index]),
         )
         return RunOrder(
             run_id=proc.id,
