@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,18 @@ from rqd.runner import frame_log, log_name
 from .farm import AgentProcess, FakeServer
 
 LONG = "lighting_" * 30
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def attempt(server: FakeServer, agent: AgentProcess, number: int, name: str, command: str = "echo") -> None:
@@ -144,3 +158,32 @@ def test_a_log_that_cannot_be_begun_is_not_left_behind(
     logs.unlink()
     assert shared_server.outcome(shared_agent.launch("true", log_dir=str(logs))).exit_status == 0
     assert [path.name for path in logs.iterdir()] == ["job.0001-layer.rqlog"]
+
+
+def test_a_frame_that_fails_when_its_log_disk_is_full_is_not_to_blame(
+    shared_server: FakeServer, shared_agent: AgentProcess, small_disk: Path
+) -> None:
+    """Its log takes no footer, which the agent sees; a frame that succeeds all the same has succeeded."""
+    fill = f"head -c 400000 /dev/zero > {small_disk}/other 2>/dev/null"
+    report = shared_server.outcome(shared_agent.launch(f"{fill}; exit 7", log_dir=str(small_disk / "a")))
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (256, "log_unwritable")
+    assert "(exit status 7, signal 0): No space left on device" in report.frame.attributes["cuefarm.message"]
+    (small_disk / "other").unlink()
+    report = shared_server.outcome(shared_agent.launch(f"{fill}; exit 0", log_dir=str(small_disk / "a")))
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (0, "exited")
+
+
+def test_a_full_log_disk_is_no_frames_fault(
+    shared_server: FakeServer, shared_agent: AgentProcess, small_disk: Path
+) -> None:
+    """No frame begins, no empty log is left for each try, and it goes on when there is room."""
+    logs = small_disk / "logs"
+    logs.mkdir()
+    (small_disk / "other").write_bytes(b"x" * 4096 * 61)
+    big = {"BIG": "y" * 40_000}
+    for _ in range(2):
+        report = shared_server.outcome(shared_agent.launch("true", log_dir=str(logs), environment=big))
+        assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (256, "log_unwritable")
+    assert list(logs.iterdir()) == []
+    (small_disk / "other").unlink()
+    assert shared_server.outcome(shared_agent.launch("true", log_dir=str(logs), environment=big)).exit_status == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from collections import deque
@@ -18,7 +17,7 @@ from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
-from rqd.runner.outcome import FAILED_LAUNCH, RUNNER_LOST, SKIP_RETRY, failed_for_its_log, outcome_of, status_of
+from rqd.runner.outcome import FAILED_LAUNCH, RUNNER_LOST, SKIP_RETRY, close_log, outcome_of, status_of
 from rqd.runner.run import Refusal, Run, Termination, check_launch
 from rqd.runner.spool import Spool, StoredRun
 from rqd.runner.start import LaunchFailed, ProcessStart
@@ -301,29 +300,12 @@ class Runs:
         """A run has ended: nothing of it is left. `words` are those of `outcome_of`."""
         run.outcome = outcome = outcome_of(run, cause, exit_status, exit_signal, ending, **words)
         run.is_suspended = False
-        self._close_log(run, outcome)
+        close_log(run, outcome, self._options.name)
         self._note(run, outcome)
         self._capacity.release(run.run_id)
         self._live.pop(run.run_id, None)
         log.debug("run ended", run=run.run_id, cause=outcome["cause"], exit_status=outcome["exit_status"])
         self._on_outcome(run)
-
-    def _close_log(self, run: Run, outcome: dict[str, Any]) -> None:
-        """Write the footer. Where the log takes none any more, that may be why the frame failed."""
-        if run.log_fd is None:
-            return
-        try:
-            frame_log.write_all(run.log_fd, frame_log.footer(outcome, self._options.name))
-        except OSError as problem:
-            log.warning("log has no footer", run=run.run_id, path=run.log_path, why=problem.strerror)
-            if failed_for_its_log(outcome, run.log_fd):
-                words = f"the log {run.log_path} could not be written any more when the frame failed"
-                status = f"exit status {outcome['exit_status']}, signal {outcome['exit_signal']}"
-                outcome.update(cause="log_unwritable", exit_status=FAILED_LAUNCH, exit_signal=0)
-                outcome["message"] = f"{words} ({status}): {problem.strerror}"
-        with contextlib.suppress(OSError):  # a network disk may report here that it is full
-            os.close(run.log_fd)
-        run.log_fd = None
 
     def _note(self, run: Run, record: Mapping[str, Any]) -> None:
         """Add to the run's file in the spool. A failure is survivable: as long as this runner lives it knows."""
