@@ -42,10 +42,10 @@ def environment(**changes: Any) -> dict[str, str]:
         "frame_name": "0005-comp",
         "frame_id": "frame-id",
         "frame_number": 5,
+        "attempt": 2,
         "cores_centicores": 400,
         "memory_kib": 1024,
         "gpus": 1,
-        "attempt": 3,
     }
     for name, value in changes.items():
         (frame if name in frame else layer)[name] = value
@@ -99,7 +99,7 @@ def test_a_frame_knows_where_it_belongs() -> None:
         "CUE_JOB_ID": "job-id",
         "CUE_LAYER_ID": "layer-id",
         "CUE_FRAME_ID": "frame-id",
-        "CUE_ATTEMPT": "3",
+        "CUE_ATTEMPT": "2",
         "CUE_THREADABLE": "1",
     }
 

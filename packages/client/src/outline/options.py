@@ -35,7 +35,10 @@ _FLAGS = (
 
 
 class CuerunOptionParser(optparse.OptionParser):
-    """Reads the standard options of commands that launch outlines; options may follow positional arguments."""
+    """Reads the standard options of commands that launch outlines; options may follow positional arguments.
+
+    A word that begins with a dash and a digit is no option but a range of frames: `-5-5`.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,6 +77,12 @@ class CuerunOptionParser(optparse.OptionParser):
         add("-o", "--os", metavar="OS", default=os.environ.get("OL_OS"), help="the system of the hosts [$OL_OS]")
         add("--env", action="append", metavar="NAME=VALUE", help="set a variable in all frames; may be repeated")
         self.add_option_group(group)
+
+    def _process_short_opts(self, rargs: List[str], values: Any) -> None:
+        if re.match(r"-\d", rargs[0]):
+            self.largs.append(rargs.pop(0))
+        else:
+            super()._process_short_opts(rargs, values)
 
     def add_plugin_option(self, *args: Any, **kwargs: Any) -> None:
         """Add an option of a plugin."""

@@ -133,6 +133,15 @@ def test_frame_commands_name_layer_and_range(farm):
     assert sent["JobInterface.KillFrames"].frame_range == "1-10x2"
 
 
+@pytest.mark.parametrize("frames", ["-5--3", "-2-1", "-5-5x2", "-7", "-3,-1,4"])
+@pytest.mark.parametrize("flag", ["-retry-frames", "-eat-frames", "-kill-frames"])
+def test_frames_may_be_negative(farm, flag, frames):
+    """A word that begins with a dash and a digit is a range, not a flag."""
+    assert main(["-force", flag, JOB, "beauty", frames]) == 0
+    (change,) = farm.changes()
+    assert change.request.req.frame_range == frames
+
+
 def test_satisfy_dependency_satisfies_what_is_active(farm):
     """-satisfy-dependency JOB LAYER: each active dependency of the layer, the others are left."""
     farm.depends[JOB] = [
@@ -208,7 +217,7 @@ def test_one_bad_name_does_not_stop_the_others(farm, capsys):
     """-pause with an unknown job among others pauses those, names the bad one and returns 1."""
     assert main(["-pause", "nothing", JOB]) == 1
     assert farm.only("JobInterface.Pause").job.name == JOB
-    assert "'nothing' does not exist or has finished; `cueadmin -lj`" in capsys.readouterr().err
+    assert "there is no job 'nothing', pending or finished; `cueadmin -lj`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -378,4 +387,4 @@ def test_explain_of_one_frame(farm, capsys):
 def test_explain_of_an_unknown_job(farm, capsys):
     """-explain of a job that is not there says so and returns 1."""
     assert main(["-explain", "nothing"]) == 1
-    assert "There is no job 'nothing'. `cueadmin -lj`" in capsys.readouterr().err
+    assert "There is no job 'nothing'." in capsys.readouterr().err

@@ -15,6 +15,7 @@ from cue_cli.cueadmin.output_styles import UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
 from opencue.exception import EntityNotFoundException
+from opencue.tags import splitTags
 
 
 def create_alloc(session: Session, values: list[str]) -> None:
@@ -178,8 +179,8 @@ def _points(session: Session, text: str) -> int:
 
 
 def _tags(text: str) -> str:
-    """Return a comma list of tags without blanks and empty parts."""
-    tags = [tag.strip() for tag in text.split(",") if tag.strip()]
+    """Return tags as a comma list without blanks and empty parts."""
+    tags = splitTags(text)
     if not tags:
         raise UsageError("a tag may not be empty")
     return ",".join(tags)

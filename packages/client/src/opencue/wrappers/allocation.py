@@ -28,7 +28,7 @@ class Allocation(Entity):
         self._call("SetName", name=name)
 
     def setTag(self, tag: str) -> None:
-        """Set the tag that the hosts of the allocation carry; a comma separates several."""
+        """Set the tag that the hosts of the allocation carry; `|`, `,` and blanks separate several."""
         self._call("SetTag", tag=tag)
 
     def getHosts(self) -> list[Host]:

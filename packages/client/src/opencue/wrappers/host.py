@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from opencue_proto import host_pb2
 
 from opencue import enums
+from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.proc import Proc
@@ -61,16 +62,16 @@ class Host(Entity):
         """Kill procs of this host and give their place to a job; return whether that worked."""
         return self._call("RedirectToJob", proc_names=[proc.id() for proc in procs], job_id=job.id()).value
 
-    def addTags(self, tags: list[str]) -> None:
-        """Add tags that the host does not have yet. Also updates `.data`."""
-        new = [tag for tag in dict.fromkeys(tags) if tag not in self.data.tags]
+    def addTags(self, tags: Union[str, list[str]]) -> None:
+        """Add tags, a list or a text such as `gpu, big`, that the host does not have yet. Also updates `.data`."""
+        new = [tag for tag in splitTags(tags) if tag not in self.data.tags]
         if new:
             self._call("AddTags", tags=new)
             self.data.tags.extend(new)
 
-    def removeTags(self, tags: list[str]) -> None:
-        """Take tags from the host."""
-        self._call("RemoveTags", tags=tags)
+    def removeTags(self, tags: Union[str, list[str]]) -> None:
+        """Take tags, a list or a text such as `gpu, big`, from the host."""
+        self._call("RemoveTags", tags=splitTags(tags))
 
     def renameTag(self, oldTag: str, newTag: str) -> None:
         """Rename a tag of the host."""

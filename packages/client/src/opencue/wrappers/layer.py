@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from opencue_proto import job_pb2
 
-from opencue import enums
+from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.rpc import call
+from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter, timeGetter
@@ -73,9 +74,9 @@ class Layer(Entity):
         """Let the farm lower the layer's memory reservation to what its frames use, or forbid that."""
         self._call("EnableMemoryOptimizer", value=value)
 
-    def setTags(self, tags: list[str]) -> None:
-        """Set the host tags of which a host needs one to run the layer."""
-        self._call("SetTags", tags=tags)
+    def setTags(self, tags: Union[str, list[str]]) -> None:
+        """Set the tags of which a host needs one to run the layer, as a list or as a text such as `general | gpu`."""
+        self._call("SetTags", tags=splitTags(tags))
 
     def setDispatchOrder(self, order: int) -> None:
         """Set the layer's place among the layers of the job."""
@@ -152,6 +153,13 @@ class Layer(Entity):
     def createFrameByFrameDependency(self, layer: Layer) -> Depend:
         """Make each frame wait for the frame of the same number in another layer."""
         return Depend(self._call("CreateFrameByFrameDependency", depend_layer=layer.data, any_frame=False).depend)
+
+    def getRuns(self, **options: Any) -> list[Any]:
+        """Return the runs of the layer's frames, newest first; `cause`, `state`, `attempt` and `limit` narrow them.
+
+        They are as `opencue.api.getRuns` returns them.
+        """
+        return runs.getRuns(layer=self.data.id, **options)
 
     def getFrames(self, **options: Any) -> list[Frame]:
         """Return the layer's frames; FrameSearch options narrow them, `page` and `limit` ask for one page."""

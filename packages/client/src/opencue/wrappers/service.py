@@ -8,6 +8,7 @@ from opencue_proto import service_pb2
 
 from opencue.exception import EntityNotFoundException
 from opencue.rpc import call
+from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.entity import Entity, getter
 
@@ -71,9 +72,9 @@ class Service(Entity):
             raise ValueError("Minimum memory increase must be > 0")
         self.data.min_memory_increase = toKilobytes(memory)
 
-    def setTags(self, tags: list[str]) -> None:
-        """Set the host tags of which a host needs one. `update` sends them."""
-        self.data.tags[:] = tags
+    def setTags(self, tags: Union[str, list[str]]) -> None:
+        """Set the tags of which a host needs one, a list or a text such as `general | gpu`. `update` sends them."""
+        self.data.tags[:] = splitTags(tags)
 
     setName = _setter("name", "Set the name.")
     setThreadable = _setter("threadable", "Set whether a frame may have more cores than it asks for.")

@@ -114,10 +114,10 @@ class _LayerOrders:
             frame_name=name,
             frame_id=id,
             frame_number=number,
+            attempt=int(layer.frames.attempts[index]),
             cores_centicores=proc.cores,
             memory_kib=proc.memory,
             gpus=proc.gpus,
-            attempt=int(layer.frames.attempts[index]),
         )
         return RunOrder(
             run_id=proc.id,
