@@ -81,7 +81,8 @@ def test_log_folder_that_cannot_be_made(farm: FarmProcess) -> None:
     blocked.write_text("in the way")
     try:
         job = farm.launch("nolog", layer("work", "true", "1"), job="<maxretries>0</maxretries>")
-        wait_for(lambda: farm.connect().api.findFrame(job.name(), "work", 1).exitStatus() == 256, 30, "a try")
+        runs = ("cueadmin", "-runs", job.name(), "work", "1")
+        wait_for(lambda: "cannot be written" in farm.run(*runs).stdout, 30, "the first try")
         assert farm.connect().api.getJob(job.id()).deadFrames() == 0
     finally:
         blocked.unlink()

@@ -115,7 +115,7 @@ def test_a_whole_document_is_understood() -> None:
     )
     assert (spec.version, spec.facility, spec.show, spec.shot) == ("1.15", "local", "Testing", "sh_010")
     assert (spec.user, spec.email, spec.uid) == ("testuser", "testuser@studio", 1000)
-    assert len(spec.warnings) == 1
+    assert len(spec.warnings) == 2
     assert "dept: it was ignored" in spec.warnings[0]
 
 
@@ -124,7 +124,7 @@ def test_what_is_not_said_is_left_open() -> None:
     spec = parse_layers(LAYER.format(""))
     job, layer = spec.jobs[0], spec.jobs[0].layers[0]
     assert (spec.version, spec.facility, spec.email, spec.uid, spec.depends) == (None, None, None, None, ())
-    assert (job.paused, job.priority, job.max_retries, job.max_cores, job.max_gpus) == (False, 1, 1, None, None)
+    assert (job.paused, job.priority, job.max_retries, job.max_cores, job.max_gpus) == (False, None, 1, None, None)
     assert (job.autoeat, job.os, job.env) == (False, None, {})
     assert (layer.cores, layer.max_cores, layer.threadable, layer.memory_kib) == (None, None, None, None)
     assert (layer.gpus, layer.gpu_memory_kib, layer.timeout_minutes, layer.timeout_llu_minutes) == (None,) * 4

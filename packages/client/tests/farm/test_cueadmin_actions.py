@@ -375,7 +375,7 @@ def test_explain_of_one_frame(farm, capsys):
         f"{JOB}: it waits",
         "",
         "0004-beauty  (waiting)",
-        "  - 3 frames of its layer come first (3 frames)",
+        "  - 3 frames of its layer come first",
         "  cheapest remedy: unlock h1 (4 frames could start)",
     ]
     assert farm.only("FarmInterface.Explain").frame == "4"

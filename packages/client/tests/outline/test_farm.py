@@ -14,7 +14,7 @@ import pytest
 import outline
 from cue_cli.pycuerun import qc
 from outline import cuerun
-from outline.backend import cue
+from outline.backend import watching
 from outline.backend.spec import memory_text, scrub_tags
 from outline.command_line import quote_word
 from outline.layer import Composite, Frame, Layer, OutlinePostCommand
@@ -367,7 +367,7 @@ def farm(monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(**args: Any) -> FakeFarm:
         fake = FakeFarm(**args)
         monkeypatch.setitem(sys.modules, "opencue", fake)  # type: ignore[arg-type]
-        monkeypatch.setattr(cue, "POLL_SECONDS", 0.0)
+        monkeypatch.setattr(watching, "POLL_SECONDS", 0.0)
         return fake
 
     return make
@@ -382,23 +382,20 @@ def test_a_launch_returns_the_jobs(farm: Any) -> None:
     assert "<cmd>true</cmd>" in fake.specs[0]
 
 
-def test_waiting_reports_progress_until_the_job_is_finished(farm: Any) -> None:
-    """With the flag wait, launch returns when the job is no longer pending."""
-    farm(polls=3, total=10, succeeded=4, running=2, waiting=3, dead=1)
-    lines: List[str] = []
-    cuerun.launch(job(Shell("shell", command="true")), wait=True, progress=lines.append)
-    assert lines == ["full_test: 4 of 10 frames done, 2 running, 3 waiting, 1 dead (0:00)"] * 2
-
-
 def test_a_test_launch_fails_with_its_first_dead_frame(farm: Any) -> None:
     """With the flag test, the job is resumed, and killed whether it went well or not."""
     fake = farm(polls=3, total=10, dead=1)
     with pytest.raises(outline.OutlineException, match=r"1 dead"):
         cuerun.launch(job(Shell("shell", command="true")), test=True)
     assert fake.calls == ["resume", "kill"]
-    fake = farm(polls=3, total=10)
-    cuerun.launch(job(Shell("shell", command="true")), test=True)
+    fake = farm(polls=3, total=10, succeeded=4, running=2, waiting=3)
+    lines: List[str] = []
+    cuerun.launch(job(Shell("shell", command="true")), test=True, progress=lines.append)
     assert fake.calls == ["resume", "kill"]
+    assert lines == [
+        "full_test is submitted",
+        *["full_test: 4 of 10 frames done, 2 running, 3 waiting, 0 dead (0:00)"] * 2,
+    ]
 
 
 def test_quality_control_holds_its_job(farm: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ from typing import Any, Callable, Optional, Union
 
 from opencue_proto import service_pb2
 
+from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
-from opencue.rpc import call
+from opencue.rpc import call, change
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.entity import Entity, getter
@@ -40,14 +41,14 @@ class Service(Entity):
         checkMemoryIncrease(self.data)
         return Service(call("service", "CreateService", data=self.data).service)
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the service."""
-        self._call("Delete")
+        return self._change("Delete")
 
-    def update(self) -> None:
+    def update(self) -> Changed:
         """Send the values that were set."""
         checkMemoryIncrease(self.data)
-        self._call("Update")
+        return self._change("Update")
 
     @staticmethod
     def getDefaultServices() -> list[Service]:
@@ -109,11 +110,11 @@ class ServiceOverride:
         self.id = override.id
         self.data = override.data
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the override; the show then has the farm's values again."""
-        call("serviceOverride", "Delete", service=self.data)
+        return change("serviceOverride", "Delete", service=self.data)
 
-    def update(self) -> None:
+    def update(self) -> Changed:
         """Send the values in `.data`."""
         checkMemoryIncrease(self.data)
-        call("serviceOverride", "Update", service=self.data)
+        return change("serviceOverride", "Update", service=self.data)

@@ -10,6 +10,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host
 from cuebot.domain.states import HOST_TRANSITIONS
 from cuebot.domain.tags import read_tags, split_tags
+from cuebot.scheduling.words import counted
 
 
 def add_tags(farm: Farm, command: c.AddHostTags, context: Context) -> list[ev.Event]:
@@ -63,7 +64,9 @@ def move_hosts(farm: Farm, command: c.MoveHosts, context: Context) -> list[ev.Ev
     hosts: list[Host] = [farm.get("host", id) for id in command.host_ids]
     for host in hosts:
         if host.proc_ids and host.allocation_id != allocation.id:
-            raise Refused(f"host {host.name!r} runs {len(host.proc_ids)} frames; lock it and wait until it is idle")
+            raise Refused(
+                f"host {host.name!r} runs {counted(len(host.proc_ids), 'frame')}; lock it and wait until it is idle"
+            )
     return [
         ev.Changed("host", host.id, {"allocation_id": allocation.id, "facility_id": allocation.facility_id})
         for host in hosts

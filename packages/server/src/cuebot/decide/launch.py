@@ -7,6 +7,7 @@ from dataclasses import replace
 from cuebot.decide.context import Context
 from cuebot.decide.cycles import find_cycle
 from cuebot.decide.depends import added, check_new, signature
+from cuebot.decide.jobs import group_defaults
 from cuebot.domain import events as ev
 from cuebot.domain.apply import initial_frames
 from cuebot.domain.commands import Launch
@@ -14,7 +15,7 @@ from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Re
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.names import log_folder_name, post_job_name
-from cuebot.domain.nouns import Depend, Job, Layer, Service, Show, stored_values
+from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from
 from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec
@@ -92,7 +93,6 @@ class _Built:
             log_dir=f"{context.settings.log_root}/{spec.show}/{spec.shot}/logs/{folder}",
             submitted_us=context.now_us,
             paused=job_spec.paused,
-            priority=job_spec.priority,
             max_retries=job_spec.max_retries,
             auto_eat=job_spec.autoeat,
             uid=spec.uid,
@@ -100,6 +100,10 @@ class _Built:
             os=job_spec.os or "",
             env=dict(job_spec.env),
         )
+        for name, value in job_defaults(self.show, self.farm.groups[job.group_id]).items():
+            setattr(job, name, value)
+        if job_spec.priority is not None:
+            job.priority = job_spec.priority
         if job_spec.max_cores is not None:
             job.max_cores = CoreUnits(job_spec.max_cores)
         if job_spec.max_gpus is not None:
@@ -164,6 +168,14 @@ class _Built:
             outputs=spec.outputs,
             max_retries=spec.max_retries,
         )
+
+
+def job_defaults(show: Show, group: Group) -> dict[str, int]:
+    """What a new job gets where its specification does not say: its show's values, and over them its group's."""
+    of_show = {
+        name: int(getattr(show, f"default_{name}")) for name in ("min_cores", "max_cores", "min_gpus", "max_gpus")
+    }
+    return {**of_show, **group_defaults(group)}
 
 
 def _facility(farm: Farm, spec: Spec, context: Context) -> str:

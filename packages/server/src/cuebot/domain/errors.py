@@ -56,6 +56,10 @@ class Refused(FarmError):
     http = 409
 
 
+class HostConflict(Refused):
+    """A second agent speaks under the name of a host whose own agent lives."""
+
+
 class Exhausted(FarmError):
     """Something is full for now; the same request may succeed later."""
 

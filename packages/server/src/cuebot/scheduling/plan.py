@@ -271,6 +271,7 @@ class _Pass:
         ]
         if not layers:
             return
+        layers.sort(key=_place_in_job)
         most = min(self.budget - len(self.bookings), room // max(min(d.cores for _, d in layers), 1))
         avoided = {
             layer.id: avoided_rows(self.farm, layer, demand, self.now_us, self.policies)
@@ -362,6 +363,10 @@ class _Pass:
             )
             room = self.group_room[group_id] = room_under_cap(self.farm.groups[group_id]) - promised
         return room
+
+
+def _place_in_job(entry: tuple[Layer, Demand]) -> tuple[int, int]:
+    return entry[0].dispatch_order, entry[0].key
 
 
 _NONE: Final[frozenset[int]] = frozenset()

@@ -37,8 +37,9 @@ _JOB_CHILDREN = (
     "env",
     "layers",
 )
-_DEFAULT_PRIORITY = 1
 _DEFAULT_RETRIES = 1
+_NOBODYS_ADDRESS = "@example.com"
+"""What `outline` writes where a studio has set no domain of its own."""
 _STAMP_MAX_MS = 9_999_999_999_999
 """The time in the name of a job of Post layers has thirteen digits until the year 2286."""
 
@@ -69,6 +70,10 @@ def parse_spec(data: bytes | str, limits: Limits = DEFAULT_LIMITS, *, allow_root
     context.shot = located(shot_element, names.conform_name, "shot", shot, limits)
     user_element, context.user = values.required_text(root, "user", "the name of the person whose work it is")
     located(user_element, partial(names.check_user, allow_root=allow_root), context.user, limits)
+
+    email = root.first("email")
+    if email is not None and email.text and not email.text.endswith(_NOBODYS_ADDRESS):
+        context.warn(email, "it is kept, but this server sends no mail")
 
     jobs = _read_jobs(root, context)
     depends = tuple(read_depends(root, context))
@@ -128,7 +133,7 @@ def _read_job(element: Element, context: Context) -> JobSpec:
         name=name,
         short_name=located(element, names.job_suffix, *identity),
         paused=paused is not None and read_boolean(paused, context),
-        priority=_DEFAULT_PRIORITY if priority is None else priority,
+        priority=priority,
         max_retries=_max_retries(element, context),
         max_cores=values.whole_cores(max_cores) if max_cores and max_cores.text else None,
         max_gpus=values.optional_integer(element, "maxgpus", minimum=-1),

@@ -89,6 +89,7 @@ class HostInterface:
             raise Invalid(f"a tag is renamed to one tag, not to {shown(request.new_tag)!r}")
         fresh = c.AddHostTags(host.id, (request.new_tag,))
         await call.submit_all([fresh, c.RemoveHostTags(host.id, (request.old_tag,))])
+        call.changed = 1  # one host, by two commands
 
     async def SetAllocation(self, request: Any, call: Call) -> None:
         """Put a host into another allocation."""
