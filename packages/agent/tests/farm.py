@@ -43,6 +43,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self.tokens: set[Optional[str]] = set()
         self.runs_to_end: set[str] = set()
         self.refuse_reports = False
+        self.report_delay_seconds = 0.0
         self.refuse_completions_with: Optional[grpc.StatusCode] = None
         self.port = 0
         self._server: Optional[grpc.Server] = None
@@ -72,6 +73,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self._note_token(context)
         if self.refuse_reports:
             context.abort(grpc.StatusCode.UNAVAILABLE, "told to refuse")
+        time.sleep(self.report_delay_seconds)
         if self.runs_to_end:
             context.set_trailing_metadata((("cuefarm-end-runs", ",".join(sorted(self.runs_to_end))),))
         self.reports.append(request.host_report)

@@ -46,6 +46,10 @@ def frame_info(run: Description) -> Any:
             attributes["cuefarm.message"] = outcome["message"]
         if outcome["kill_message"]:
             attributes["cuefarm.kill_message"] = outcome["kill_message"]
+        if outcome.get("error_line"):
+            attributes["cuefarm.error_line"] = outcome["error_line"]
+        if run["log_name"]:
+            attributes["cuefarm.log_name"] = run["log_name"]
     return report_pb2.RunningFrameInfo(
         resource_id=run["run_id"],
         job_id=run["job_id"],

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from rqd.platform import Memory, Process
+from rqd.runner.log_name import shortened
 
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
@@ -43,6 +44,8 @@ class Run:
         self.frame_id: str = identity["frame_id"]
         self.log_path = log_path
         self.log_fd: Optional[int] = None
+        self.output_begins_at = 0
+        self.shortened_log_name = shortened(log_path, identity["job_name"], identity["frame_name"])
         self.start_ms = start_ms
         self.started_monotonic = time.monotonic()
         self.launch: Optional[Mapping[str, Any]] = None  # until it is started
@@ -86,6 +89,7 @@ class Run:
             "max_vsize_kb": self.max_memory.vsize_kb,
             "log_written_s": self._log_written_seconds(),
             "outcome": self.outcome,
+            "log_name": self.shortened_log_name,
         }
 
     def _log_written_seconds(self) -> int:
