@@ -10,12 +10,10 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Host, Proc, stored_values
+from cuebot.domain.nouns import SYSTEM_MEMORY, Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
 from cuebot.domain.units import MINUTE, CoreUnits, KiB
 
-SYSTEM_MEMORY: Final = KiB(524_288)
-"""What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
 GIB: Final = KiB(1_048_576)
 SAME_BOOT_US: Final = MINUTE
 """Times of boots that differ by less are of one boot: they are read off a clock that is corrected now and then."""
