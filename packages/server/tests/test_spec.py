@@ -115,7 +115,7 @@ def test_a_whole_document_is_understood() -> None:
     )
     assert (spec.version, spec.facility, spec.show, spec.shot) == ("1.15", "local", "Testing", "sh_010")
     assert (spec.user, spec.email, spec.uid) == ("testuser", "testuser@studio", 1000)
-    assert len(spec.warnings) == 1
+    assert len(spec.warnings) == 2
     assert "dept: it was ignored" in spec.warnings[0]
 
 
@@ -124,7 +124,7 @@ def test_what_is_not_said_is_left_open() -> None:
     spec = parse_layers(LAYER.format(""))
     job, layer = spec.jobs[0], spec.jobs[0].layers[0]
     assert (spec.version, spec.facility, spec.email, spec.uid, spec.depends) == (None, None, None, None, ())
-    assert (job.paused, job.priority, job.max_retries, job.max_cores, job.max_gpus) == (False, 1, 1, None, None)
+    assert (job.paused, job.priority, job.max_retries, job.max_cores, job.max_gpus) == (False, None, 1, None, None)
     assert (job.autoeat, job.os, job.env) == (False, None, {})
     assert (layer.cores, layer.max_cores, layer.threadable, layer.memory_kib) == (None, None, None, None)
     assert (layer.gpus, layer.gpu_memory_kib, layer.timeout_minutes, layer.timeout_llu_minutes) == (None,) * 4
@@ -151,6 +151,35 @@ def test_bytes_and_text_say_the_same() -> None:
     text = f"<spec>{HEAD.replace('testuser', 'müller')}</spec>"
     latin = ('<?xml version="1.0" encoding="iso-8859-1"?>' + text).encode("latin-1")
     assert parse_spec(text) == parse_spec(text.encode()) == parse_spec(latin)
+
+
+@pytest.mark.parametrize("value", ["  two  ", "x\n", " ", "\n", "a\tb", "ü日", ""])
+def test_a_variable_keeps_the_blanks_at_its_ends(value: str) -> None:
+    """The value of a variable is what stands between its tags, to the letter."""
+    env = f'<env><key name="KEY">{value}</key></env>'
+    assert layer_of(env).env == job_of(env).env == {"KEY": value}
+
+
+def test_a_carriage_return_can_be_written_as_a_reference() -> None:
+    """A reader of XML makes a line feed of a plain one; `&#13;` is kept."""
+    assert layer_of('<env><key name="KEY">a&#13;\r\nb</key></env>').env == {"KEY": "a\r\nb"}
+
+
+def test_a_variable_that_shells_may_drop_is_a_warning() -> None:
+    """A name that is no identifier is kept, and the submitter hears of it."""
+    spec = parse_layers(LAYER.format('<env><key name="a.b">1</key></env>'))
+    assert spec.jobs[0].layers[0].env == {"a.b": "1"}
+    assert 'env / key "a.b": shells may drop' in spec.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [(" ls ", "ls"), ("printf x\\ ", "printf x\\ "), ("printf x\\\\ ", "printf x\\\\"), ("ls\\", "ls\\")],
+)
+def test_a_blank_that_ends_a_command_stays_where_it_is_escaped(given: str, command: str) -> None:
+    """Blanks around a command are layout, but a backslash makes one part of its last word."""
+    text = LAYER.format("").replace("<cmd>true</cmd>", f"<cmd>{given}</cmd>")
+    assert parse_layers(text).jobs[0].layers[0].command == command
 
 
 def test_elements_may_stand_in_any_order() -> None:

@@ -133,6 +133,15 @@ def test_frame_commands_name_layer_and_range(farm):
     assert sent["JobInterface.KillFrames"].frame_range == "1-10x2"
 
 
+@pytest.mark.parametrize("frames", ["-5--3", "-2-1", "-5-5x2", "-7", "-3,-1,4"])
+@pytest.mark.parametrize("flag", ["-retry-frames", "-eat-frames", "-kill-frames"])
+def test_frames_may_be_negative(farm, flag, frames):
+    """A word that begins with a dash and a digit is a range, not a flag."""
+    assert main(["-force", flag, JOB, "beauty", frames]) == 0
+    (change,) = farm.changes()
+    assert change.request.req.frame_range == frames
+
+
 def test_satisfy_dependency_satisfies_what_is_active(farm):
     """-satisfy-dependency JOB LAYER: each active dependency of the layer, the others are left."""
     farm.depends[JOB] = [
@@ -366,7 +375,7 @@ def test_explain_of_one_frame(farm, capsys):
         f"{JOB}: it waits",
         "",
         "0004-beauty  (waiting)",
-        "  - 3 frames of its layer come first (3 frames)",
+        "  - 3 frames of its layer come first",
         "  cheapest remedy: unlock h1 (4 frames could start)",
     ]
     assert farm.only("FarmInterface.Explain").frame == "4"

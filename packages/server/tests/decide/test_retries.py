@@ -179,13 +179,19 @@ def test_a_retry_after_success_is_charged() -> None:
 
 
 def test_a_report_of_a_run_that_is_over_changes_only_history() -> None:
-    """A second outcome of the same run, or one from another host, is ignored."""
+    """A second outcome of the same run is ignored."""
     farm = one_frame()
-    farm.host("other")
     run = farm.run_of("one/render")
-    farm.do(c.ReportOutcome("other", run.id, "", 0, 0, Cause.EXITED, run.booked_us, run.memory))
-    assert farm.states("one/render") == "R"
     farm.end(run)
     farm.end(run, 1)
     assert farm.states("one/render") == "S"
-    assert len(farm.events(ev.ReportIgnored)) == 2
+    assert len(farm.events(ev.ReportIgnored)) == 1
+
+
+def test_a_run_ends_by_its_outcome_whatever_its_host_is_called_by_then() -> None:
+    """An outcome is told apart by the id of its run: a host that got another name still says how its runs ended."""
+    farm = one_frame()
+    run = farm.run_of("one/render")
+    farm.host("renamed", instance="spool")
+    farm.do(c.ReportOutcome("renamed", run.id, "", 0, 0, Cause.EXITED, run.booked_us, run.memory))
+    assert (farm.states("one/render"), farm.farm.host_named("host0").proc_ids) == ("S", set())

@@ -139,6 +139,42 @@ def test_a_refusal_after_a_launch_without_an_answer_proves_nothing() -> None:
     assert run.id not in farm.farm.procs
 
 
+def test_a_launch_that_never_left_goes_elsewhere_at_once() -> None:
+    """Where nobody answers at the host's address, the frame waits again and is booked on another host."""
+    farm = two_frames()
+    farm.host("other")
+    run = farm.plan()[0]
+    here = farm.farm.hosts[run.host_id].name
+    farm.core.answered(run.id, Answer.NOT_SENT, "not sent: connection refused", farm.now_us)
+    farm.commit()
+    (again,) = farm.plan()
+    assert farm.farm.hosts[again.host_id].name != here
+
+
+def test_a_launch_that_did_not_leave_says_nothing_of_one_before_it() -> None:
+    """An earlier launch was left without an answer, also one of the server before a restart: it may have arrived."""
+    farm = two_frames()
+    first, second = farm.plan()
+    farm.core.answered(first.id, Answer.UNKNOWN, "", farm.now_us)
+    farm.wait(3_600)
+    farm.core.answered(first.id, Answer.NOT_SENT, "", farm.now_us)
+    assert first.id in farm.farm.procs
+    core = restarted(farm)
+    core.answered(second.id, Answer.NOT_SENT, "", farm.now_us)
+    assert second.id in core.farm.procs
+
+
+def test_an_agent_that_starts_is_asked_at_once() -> None:
+    """That nobody answered at a host's address says nothing of the agent that is there now."""
+    farm = two_frames()
+    for run in farm.plan():
+        farm.core.answered(run.id, Answer.NOT_SENT, "", farm.now_us)
+    farm.commit()
+    assert farm.plan() == []
+    farm.report("host0", boot=True)
+    assert len(farm.plan()) == 2
+
+
 def test_a_refusal_of_a_run_that_the_host_has_is_not_believed() -> None:
     """A host that has named a run cannot refuse it any more."""
     farm = two_frames()

@@ -171,8 +171,8 @@ def render_host(name: str, *, cores: int = 4, **attributes: str) -> report_pb2.R
 class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
     """An agent that keeps the protocol and runs nothing: a launched frame has succeeded a moment later."""
 
-    def __init__(self, site: Site, name: str, *, ours: bool = True, cores: int = 4) -> None:
-        self.site, self.name, self.ours, self.cores = site, name, ours, cores
+    def __init__(self, site: Site, name: str, *, ours: bool = True, cores: int = 4, instance: str = "") -> None:
+        self.site, self.name, self.ours, self.cores, self.instance = site, name, ours, cores, instance
         self.launched: list[Any] = []
         self.launch_metadata: list[dict[str, str]] = []
         self.killed: list[str] = []
@@ -208,7 +208,11 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
 
     def facts(self) -> report_pb2.RenderHost:
         """Return what the host says of itself."""
-        ours = {"cuefarm.agent": "0.1.0", "cuefarm.lease_seconds": "300"} if self.ours else {}
+        ours = (
+            {"cuefarm.agent": "0.1.0", "cuefarm.lease_seconds": "300", "cuefarm.instance": self.instance}
+            if self.ours
+            else {}
+        )
         return render_host(self.name, cores=self.cores, **{"cuefarm.address": self.address, **ours})
 
     async def report(self) -> list[str]:
@@ -353,8 +357,8 @@ async def start_agent(site: Site) -> AsyncIterator[Callable[..., Awaitable[FakeA
     agents: list[FakeAgent] = []
 
     async def start(name: str = "host1", **options: Any) -> FakeAgent:
-        agents.append(await FakeAgent(site, name, **options).start())
-        return agents[-1]
+        agents.append(FakeAgent(site, name, **options))
+        return await agents[-1].start()
 
     yield start
     for agent in agents:

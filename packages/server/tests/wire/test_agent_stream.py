@@ -136,7 +136,7 @@ async def test_without_a_stream_orders_are_single_calls(
     agent = await start_agent()
     stream = await stream_of(agent).open()
     await stream.close()
-    await tools.until(lambda: site.agents.streams.find(agent.address) is None)
+    await tools.until(lambda: site.agents.streams.find(agent.address, "") is None)
     job = await site.launch(tools.layer("sim", "1-5"))
     await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
     assert (len(agent.launched), stream.launches) == (5, [])

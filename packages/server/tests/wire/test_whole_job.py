@@ -7,7 +7,8 @@ from typing import Any
 
 import grpc
 import pytest
-from opencue_proto import job_pb2
+from opencue_proto import job_pb2, report_pb2
+from structlog.testing import capture_logs
 
 from cuebot.domain.states import FrameState, JobState
 from cuebot.engine.orders import address_of
@@ -47,6 +48,39 @@ async def test_an_outcome_is_answered_only_when_it_is_durable(site: Any, start_a
     site.journal.broken = False
     await waiting
     assert any(row["runs_succeeded"] == 1 for row in site.journal.rows["layer"].values())
+
+
+async def test_a_launch_where_nobody_answers_goes_to_another_host(site: Any, start_agent: Any, tools: Any) -> None:
+    """Connection refused: the launch never left, and the frame is done elsewhere within seconds."""
+    there = await start_agent("there", cores=1)
+    gone = tools.render_host("gone", **{"cuefarm.address": "127.0.0.1:1", "cuefarm.agent": "1"})
+    request = report_pb2.RqdReportRqdStartupRequest(boot_report=report_pb2.BootReport(host=gone))
+    await site.report.ReportRqdStartup(request, metadata=there.metadata())
+    job = await site.launch(tools.layer("beauty", "1-3"))
+    await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
+    assert len(there.launched) == 3
+
+
+async def test_an_order_names_the_agent_that_is_meant(site: Any, start_agent: Any, tools: Any) -> None:
+    """Where several answer under a host's name, the one whose spool is not named refuses the order."""
+    agent = await start_agent(instance="spool-7")
+    await site.launch(tools.layer("beauty", "1"))
+    await tools.until(lambda: bool(agent.launched))
+    assert agent.launch_metadata[0]["cuefarm-instance"] == "spool-7"
+
+
+async def test_a_second_agent_under_a_name_is_refused_in_words(site: Any, start_agent: Any) -> None:
+    """The later one is answered with the address of the first and what to do; the server's log says so once."""
+    first = await start_agent(instance="one")
+    with capture_logs() as logs:
+        for _ in range(3):
+            code, words = await site.refused(start_agent(instance="two"))
+    assert (code, f"answers at {first.address}" in words, "rqd --name" in words) == ("FAILED_PRECONDITION", True, True)
+    told = [entry["why"] for entry in logs if entry["event"] == "a report was refused"]
+    assert len(told) == 1
+    assert "another agent is called 'host1' too" in told[0]
+    host = site.farm.host_named("host1")
+    assert (host.address, host.peer) == (first.address, "127.0.0.1")
 
 
 async def test_a_killed_job_ends_its_runs_with_the_words_given(site: Any, start_agent: Any, tools: Any) -> None:

@@ -106,7 +106,9 @@ class _Link:
         self._has_started = True
         for message in self._outcomes_before_start:
             self._news(message)
-        rqd_pb2_grpc.add_RqdInterfaceServicer_to_server(RqdServicer(line, self._reporting), grpc_server)
+        rqd_pb2_grpc.add_RqdInterfaceServicer_to_server(
+            RqdServicer(line, self._reporting, hello["instance"]), grpc_server
+        )
         await grpc_server.start()
         tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._reporting.run()),

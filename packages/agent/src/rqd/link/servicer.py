@@ -12,6 +12,7 @@ from rqd.link.reporting import Reporting
 from rqd.link.runner_line import RunnerLine, RunnerLost, RunnerRefused
 
 RUN_ID_KEY = "cuefarm-run-id"
+INSTANCE_KEY = "cuefarm-instance"
 
 _ABSENT = {
     "GetRunFrame": "ask GetRunningFrameStatus",
@@ -27,8 +28,9 @@ _ABSENT = {
 class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):  # type: ignore[misc]
     """Each call becomes one question to the runner; its refusals become statuses."""
 
-    def __init__(self, line: RunnerLine, reporting: Reporting) -> None:
+    def __init__(self, line: RunnerLine, reporting: Reporting, instance: str) -> None:
         self._line = line
+        self._instance = instance
         self._reporting = reporting
 
     async def LaunchFrame(self, request: Any, context: Any) -> Any:
@@ -93,6 +95,10 @@ class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):  # type: ignore[misc]
         self._reporting.report_soon()
 
     async def _ask(self, context: Any, do: str, **fields: object) -> Any:
+        meant = _metadata(context, INSTANCE_KEY)
+        if meant and meant != self._instance:
+            words = f"this is for the agent with spool {meant}; this one's is {self._instance}: two share a name"
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, words)
         try:
             return await self._line.call(do, **fields)
         except RunnerRefused as refusal:
@@ -106,8 +112,12 @@ async def _abort_runner_lost(context: Any) -> NoReturn:
     raise AssertionError("abort raises")
 
 
+def _metadata(context: Any, wanted: str) -> str:
+    return next((str(value) for key, value in context.invocation_metadata() if key == wanted), "")
+
+
 def _run_id(context: Any) -> str:
-    return next((str(value) for key, value in context.invocation_metadata() if key == RUN_ID_KEY), "")
+    return _metadata(context, RUN_ID_KEY)
 
 
 def _refusing(name: str, advice: str) -> Callable[[RqdServicer, Any, Any], Any]:

@@ -6,10 +6,14 @@ import sys
 import traceback
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from cue_cli.farm_warnings import showPlainly
 from outline import event
 from outline.cuerun import CuerunOptionParser, OutlineLauncher
-from outline.exception import OutlineException
+from outline.exception import JobFailedException, JobKilledException, OutlineException
 from outline.plugins import PluginManager
+
+ENDINGS = (JobFailedException, JobKilledException)
+"""How a job that was waited for may end besides well; each has an exit status of its own."""
 
 
 class AbstractCuerun:
@@ -54,19 +58,20 @@ class AbstractCuerun:
         """Read the command line and do what it says; return the exit status."""
         options, args = self.__parser.parse_args(list(argv) if argv is not None else None)
         self.debug = bool(options.debug)
+        showPlainly()
         try:
             self.__parser.handle_standard_options(options, args)
             self.__flags = self.options_to_dict(options)
             return self.handle_my_options(self.__parser, options, args) or 0
         except OutlineException as error:
             self.report(error)
-            return 1
+            return error.exit_status if isinstance(error, ENDINGS) else 1
 
     def report(self, error: BaseException) -> None:
         """Print an error: what happened, and with `--debug`, or if something else caused it, where."""
         if self.debug or error.__cause__ is not None:
             traceback.print_exception(type(error), error, error.__traceback__)
-        sys.stderr.write(f"outline failure: {error}\n")
+        sys.stderr.write(f"{error}\n" if isinstance(error, ENDINGS) else f"outline failure: {error}\n")
 
     def launch_outline(self, outline: Any, **override: Any) -> Any:
         """Launch an outline with the options of the command line, and return its jobs."""

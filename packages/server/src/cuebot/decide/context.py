@@ -21,6 +21,8 @@ class Settings:
     """A host that has said nothing for so long is DOWN, and without a lease its runs are given up."""
     lease_margin_us: Micros = MINUTE
     """How long after our agent has suspended a run the server gives it up."""
+    name_held_us: Micros = Micros(30 * SECOND)
+    """An agent that was heard so lately keeps its host's name against any other: it reports every 12 s at least."""
     missing_run_us: Micros = MINUTE
     """A run that its host does not name so long after it was booked never arrived. No message is late by as much: a
     launch without an answer is over after this."""

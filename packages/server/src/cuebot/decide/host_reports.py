@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cuebot.decide.context import Context
+from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, takes_over
 from cuebot.decide.run_ends import given_up
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -12,15 +13,17 @@ from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import SYSTEM_MEMORY, Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
-from cuebot.domain.units import MINUTE, CoreUnits, KiB
+from cuebot.domain.tags import split_tags
+from cuebot.domain.units import CoreUnits, KiB
 
 GIB: Final = KiB(1_048_576)
-SAME_BOOT_US: Final = MINUTE
-"""Times of boots that differ by less are of one boot: they are read off a clock that is corrected now and then."""
 
 
 def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[list[ev.Event], list[str]]:
-    """Take in a report. Replies with the ids of reported runs that are no longer current."""
+    """Take in a report. Replies with the ids of reported runs that are no longer current.
+
+    Raises HostConflict for an agent under another living agent's name.
+    """
     facts = command.host
     if not facts.name or len(facts.name) > 255:
         raise Invalid("a host's report needs a name of 1 to 255 characters")
@@ -29,8 +32,9 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
+    is_new_agent = takes_over(host, facts, reported, context)
     events: list[ev.Event] = []
-    rebooted = _boots_again(host, facts)
+    rebooted = boots_again(host, facts)
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
         if _launched_again(host, proc):
             continue
@@ -38,24 +42,17 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
         elif not command.boot and _long_unheard(proc, context):  # a start-up report names no runs at all
             events.append(given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context))
-    changes = _changes(host, facts, command.boot)
-    if rebooted:
+    changes = _changes(host, facts, command.boot or is_new_agent)
+    if rebooted or is_new_agent:
         changes["boot_us"] = facts.boot_us
     idle = len(host.proc_ids) == len(events)
     if command.boot or idle or facts.boot_us > host.boot_us - SAME_BOOT_US:
         changes.update(_resources(host, facts))
     if changes:
         events.append(ev.Changed("host", host.id, changes))
+    if not is_new_agent:
+        events += conflict_told(farm, host, context)
     return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]
-
-
-def _boots_again(host: Host, facts: c.HostFacts) -> bool:
-    """Whether the machine was booted since its latest boot that we know of.
-
-    Reports arrive in any order, and the wall clock that a boot's time was read from may have been wrong, so a boot that
-    is older than the one we know says nothing. What is lost with a boot that this overlooks is missed a minute later.
-    """
-    return facts.boot_us > host.boot_us + SAME_BOOT_US
 
 
 def _long_unheard(proc: Proc, context: Context) -> bool:
@@ -85,7 +82,7 @@ def _new_host(farm: Farm, facts: c.HostFacts, context: Context) -> ev.Added:
         facility_id=allocation.facility_id,
         allocation_id=allocation.id,
         created_us=context.now_us,
-        state=HostState.UP,
+        state=facts.state,
         lock=LockState.NIMBY_LOCKED if facts.nimby_locked else LockState.OPEN,
         nimby_enabled=facts.nimby_enabled,
         thread_mode=ThreadMode.ALL if facts.nimby_enabled else ThreadMode.AUTO,
@@ -126,16 +123,17 @@ def bookable_memory(facts: c.HostFacts) -> KiB:
 
 
 def _clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))[:64]
+    return tuple(tag for tag in split_tags(tags) if tag.isprintable())[:64]
 
 
 def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
     """What a report changes of the host's record (behaviour_dispatch 2.5, 2.7)."""
     changes: dict[str, Any] = {}
-    if host.state is HostState.DOWN or (boot and host.state in (HostState.REBOOTING, HostState.REBOOT_WHEN_IDLE)):
+    if facts.state is not HostState.UP:
+        if host.state is HostState.UP:
+            changes["state"] = facts.state
+    elif host.state is HostState.DOWN or (boot and host.state in (HostState.REBOOTING, HostState.REBOOT_WHEN_IDLE)):
         changes["state"] = HostState.UP
-    elif host.state is HostState.UP and facts.state is not HostState.UP:
-        changes["state"] = facts.state
     if facts.nimby_locked and host.lock is LockState.OPEN:
         changes["lock"] = LockState.NIMBY_LOCKED
     elif not facts.nimby_locked and host.lock is LockState.NIMBY_LOCKED:

@@ -9,6 +9,7 @@ from cuebot.domain.errors import Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Comment, Group, Job, Layer, stored_values
 from cuebot.domain.states import FrameState, JobState, OnEnd
+from cuebot.domain.units import UNLIMITED
 
 
 def kill_job(farm: Farm, command: c.KillJob, context: Context) -> list[ev.Event]:
@@ -40,12 +41,14 @@ def move_job(farm: Farm, command: c.MoveJob, context: Context) -> list[ev.Event]
     group: Group = farm.get("group", command.group_id)
     if group.show_id != job.show_id:
         raise Refused(f"group {group.name!r} belongs to another show than job {job.name!r}")
-    changes: dict[str, object] = {"group_id": group.id}
-    for name in ("priority", "min_cores", "max_cores", "min_gpus", "max_gpus"):
-        default = getattr(group, f"default_job_{name}")
-        if default != -1:
-            changes[name] = default
-    return [ev.Changed("job", job.id, changes)]
+    return [ev.Changed("job", job.id, {"group_id": group.id, **group_defaults(group)})]
+
+
+def group_defaults(group: Group) -> dict[str, int]:
+    """The values that a group gives to its jobs."""
+    names = ("priority", "min_cores", "max_cores", "min_gpus", "max_gpus")
+    values = {name: int(getattr(group, f"default_job_{name}")) for name in names}
+    return {name: value for name, value in values.items() if value != UNLIMITED}
 
 
 def add_output(farm: Farm, command: c.AddOutput, context: Context) -> list[ev.Event]:

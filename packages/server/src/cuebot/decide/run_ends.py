@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from cuebot.decide.context import Context
+from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
 from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
 from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
@@ -47,12 +48,16 @@ _EXIT_OF_CAUSE: Final = {
 
 
 def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> list[ev.Event]:
-    """Take in how a run ended. A run that is not the frame's current one changes only history."""
+    """Take in how a run ended. A run that is not the frame's current one changes only history.
+
+    Its id tells it apart, whatever the host is called that reports it (D20): a host may have got another name. Raises
+    HostConflict for an agent that may not speak for the run.
+    """
     proc = farm.procs.get(command.run_id)
-    host_id = farm.host_by_name.get(command.host_name)
-    if proc is None or proc.host_id != host_id:
+    if proc is None:
         ignored = ev.ReportIgnored(command.run_id, command.host_name, command.exit_status, command.exit_signal)
         return [ignored]
+    refuse_rival_outcome(farm.hosts[proc.host_id], command.speaker, context)
     # D16: a frame ended by a signal has the signal's number as its exit status.
     status = command.exit_signal if command.exit_signal > 0 else command.exit_status
     # Some agents measure by a clock that may be set: a run cannot have taken longer than it was booked.
@@ -168,9 +173,15 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
         if silent_us >= patience_us:
             over.update(host.proc_ids)
             for run_id in sorted(host.proc_ids):
-                message = f"{host.name} has been silent for {silent_us // SECOND} s"
+                message = _no_word_of(host, silent_us)
                 events.append(given_up(farm, farm.procs[run_id], Cause.HOST_LOST, message, context))
-    return [*events, *runs_over_time(farm, over)]
+    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over)]
+
+
+def _no_word_of(host: Host, silent_us: int) -> str:
+    if host.stopped:
+        return f"the agent of {host.name} was stopped {silent_us // SECOND} s ago and did not say how this run ended"
+    return f"{host.name} has been silent for {silent_us // SECOND} s"
 
 
 def _silent_hosts(farm: Farm, context: Context) -> list[Host]:

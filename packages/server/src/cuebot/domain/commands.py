@@ -197,6 +197,21 @@ class HostFacts:
     agent: str = ""
     instance: str = ""
     lease_us: Micros = Micros(0)
+    full_name: str = ""
+    """With its domain, as it was sent."""
+    peer: str = ""
+    """The network address that the report came from."""
+
+
+class Speaker(NamedTuple):
+    """Who reports an outcome, as far as that was told. The fields are those of HostFacts."""
+
+    name: str
+    agent: str
+    instance: str
+    full_name: str
+    peer: str
+    boot_us: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +258,8 @@ class ReportOutcome(Command):
     """The line of its log that says best what went wrong; empty where the agent found none."""
     log_name: str = ""
     """Name of its log file where that is not `JOB.FRAME.rqlog`."""
+    speaker: Speaker | None = None
+    """Who says so; None where the way that it came by has told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ class Refused(FarmError):
     http = 409
 
 
+class HostConflict(Refused):
+    """A second agent speaks under the name of a host whose own agent lives."""
+
+
 class Exhausted(FarmError):
     """Something is full for now; the same request may succeed later."""
 
@@ -103,6 +107,7 @@ class LimitExceeded(Invalid):
             f"{thing}: {given} {counted}, more than the limit {limit} = {allowed}. "
             f"Make it smaller, or ask who runs the farm to raise {limit}."
         )
+        self.counted = counted
         self.limit = limit
         self.given = given
         self.allowed = allowed

@@ -184,6 +184,8 @@ def _move(index: dict[str, set[int]], row: int, old: frozenset[str], new: frozen
 
 def why_not_bookable(host: Host) -> str:
     """Why a host takes nothing at all, as a reason code of `explain`; empty when it does."""
+    if host.state is HostState.DOWN and host.stopped:
+        return "HOST_STOPPED"
     if host.state is not HostState.UP:
         return "HOST_" + host.state.name
     if host.lock is not LockState.OPEN:

@@ -432,6 +432,16 @@ class Host:
     free_gpu_memory: KiB = volatile(KiB(0))
     reported: bool = volatile(False)
     """It has reported since the server started."""
+    peer: str = volatile("")
+    """The network address that its agent's last report came from."""
+    full_name: str = volatile("")
+    """Its name with its domain, as its agent's last report had it."""
+    stopped: bool = volatile(False)
+    """Its agent has said that it was told to stop, and nothing since."""
+    rival: str = volatile("")
+    """The last other agent that reported under this host's name and was refused, in words."""
+    rival_us: Micros = volatile(Micros(0))
+    """When that was last heard."""
     refusals: int = volatile(0)
     refused_until_us: Micros = volatile(Micros(0))
     """No booking before this: it refused launches, and is asked again with growing pauses."""

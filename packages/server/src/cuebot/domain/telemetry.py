@@ -13,7 +13,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import JOBS_TO_QUARANTINE, Reservation
 from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState
+from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState
 from cuebot.domain.units import MINUTE, KiB, Micros
 
 REFUSAL_PAUSE_US = 5_000_000
@@ -33,6 +33,8 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     was_bookable = bool(farm.hosts_table.bookable[host.row])
     host.ping_us = Micros(now_us)
     host.reported = True
+    host.peer, host.full_name = facts.peer, facts.full_name
+    host.stopped = facts.state is HostState.DOWN
     host.load = facts.load
     host.total_memory, host.free_memory = facts.total_memory, facts.free_memory
     host.total_swap, host.free_swap = facts.total_swap, facts.free_swap
@@ -40,6 +42,20 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     host.free_gpu_memory = facts.free_gpu_memory
     farm.hosts_table.judge(host)
     return bool(farm.hosts_table.bookable[host.row]) is not was_bookable
+
+
+def observe_start(farm: Farm, host: Host) -> bool:
+    """An agent has started: what an earlier one refused says nothing. Returns whether that kept the host idle."""
+    if not host.refusals:
+        return False
+    host.refusals, host.refused_until_us = 0, Micros(0)
+    _refresh(farm, host)
+    return True
+
+
+def observe_rival(host: Host, rival: str, now_us: int) -> None:
+    """Another agent has reported under a host's name."""
+    host.rival, host.rival_us = rival, Micros(now_us)
 
 
 def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> bool:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cuebot.decide import Context, Settings, apply_all, decide
+from cuebot.decide.host_names import describe
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
-from cuebot.domain.errors import Exhausted, FarmError
+from cuebot.domain.errors import Exhausted, FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.learning import forget_where_changed
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
@@ -27,7 +28,9 @@ from cuebot.domain.telemetry import (
     observe_no_answer,
     observe_refusal,
     observe_reservations,
+    observe_rival,
     observe_run,
+    observe_start,
 )
 from cuebot.domain.units import Micros
 from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_orders
@@ -184,10 +187,22 @@ class Core:
     def report_host(
         self, command: c.ReportHost, envelope: c.Envelope, now_us: int, done: Callable[[Any], None] | None = None
     ) -> Orders:
-        """Take in a report and its telemetry. Returns orders: launches that never arrived, runs to be ended."""
-        stale = self.execute(command, envelope, now_us, done)
+        """Take in a report and its telemetry. Returns orders: launches that never arrived, runs to be ended.
+
+        Raises FarmError to refuse it; of a HostConflict the host is told, with its own agent's next report.
+        """
         farm = self.farm
+        try:
+            stale = self.execute(command, envelope, now_us, done)
+        except HostConflict:
+            rival = describe(command.host)
+            observe_rival(farm.hosts[farm.host_by_name[command.host.name]], rival, now_us)
+            raise
         host = farm.hosts[farm.host_by_name[command.host.name]]
+        if host.rival == describe(command.host):
+            observe_rival(host, "", now_us)  # the name has passed to that one
+        if command.boot and observe_start(farm, host):
+            self.plan_wanted = True
         if observe_host(farm, host, command.host, now_us):
             self.plan_wanted = True
         reported = {run.run_id: run for run in command.runs}
@@ -222,11 +237,12 @@ class Core:
         if answer is Answer.TAKEN:
             if observe_launch(self.farm, run_id, now_us):
                 self.plan_wanted = True
-        elif answer is Answer.REFUSED:
+        elif answer in (Answer.REFUSED, Answer.NOT_SENT):
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
             self.plan_wanted = True  # what would rather go there may go elsewhere, also if this run is not over
-            self._refused(proc, words, now_us)
+            if answer is Answer.REFUSED or self._never_sent(proc):
+                self._refused(proc, words, now_us)
         else:
             observe_no_answer(self.farm, run_id, now_us)
 
@@ -237,6 +253,10 @@ class Core:
             return
         if self.farm.hosts[proc.host_id].agent:
             self._refused(proc, "it was to be killed before the host had it", now_us)
+
+    def _never_sent(self, proc: Proc) -> bool:
+        """No launch of this run can have reached its host before: an earlier server may have sent what it booked."""
+        return proc.booked_us >= self._started_us and not proc.unanswered_us
 
     def _refused(self, proc: Proc, words: str, now_us: int) -> None:
         """The host says that it has not got a run: believed unless it had, or may still get it by an earlier launch."""

@@ -239,6 +239,8 @@ class Engine:
         self._wake()
 
     def _kill_answered(self, run_id: str, answer: Answer, words: str) -> None:
+        if answer is not Answer.TAKEN:  # it is sent again, until a report or an outcome says what became of the run
+            log.warning("kill not taken", run=run_id, answer=answer.value, words=words[:300])
         self.core.kill_answered(run_id, answer, self.now_us())
         self._wake()
 

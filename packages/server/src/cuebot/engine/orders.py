@@ -24,6 +24,8 @@ class Address:
     """`host:port`."""
     ours: bool
     """It keeps the promises of docs/reference/agent-protocol.md."""
+    instance: str = ""
+    """Which of our agents is meant: another one may answer under the host's name."""
 
 
 class RunOrder(NamedTuple):
@@ -64,7 +66,7 @@ AGENT_PORT = 8444
 
 def address_of(host: Host) -> Address:
     """The address that the host named, otherwise its name and the port that upstream's agents use."""
-    return Address(host.id, host.name, host.address or f"{host.name}:{AGENT_PORT}", bool(host.agent))
+    return Address(host.id, host.name, host.address or f"{host.name}:{AGENT_PORT}", bool(host.agent), host.instance)
 
 
 def run_orders(farm: Farm, procs: Iterable[Proc]) -> list[RunOrder]:

@@ -119,6 +119,8 @@ class Answer(Enum):
     TAKEN = "taken"
     REFUSED = "refused"
     NOT_FOUND = "not found"
+    NOT_SENT = "not sent"
+    """It certainly did not reach the agent, which says nothing of orders that were sent before."""
     UNKNOWN = "unknown"
     """No answer, or one that says nothing: it may or may not have happened."""
 

@@ -34,12 +34,21 @@ def job_reasons(farm: Farm, job: Job) -> list[str]:
 
 def show_reasons(show: Show) -> list[str]:
     """Everything for which nothing of a show may be booked at all, as reason codes."""
-    return ([] if show.active else ["SHOW_INACTIVE"]) + ([] if show.booking_enabled else ["SHOW_BOOKING_OFF"])
+    return [code for code, allowed in _show_switches(show) if not allowed]
 
 
 def may_book(show: Show) -> bool:
     """Something of a show may be booked."""
-    return show.active and show.booking_enabled
+    return all(allowed for _, allowed in _show_switches(show))
+
+
+def _show_switches(show: Show) -> tuple[tuple[str, bool], ...]:
+    """A run's place on its host ends with it, so where nothing is dispatched nothing may be booked either."""
+    return (
+        ("SHOW_INACTIVE", show.active),
+        ("SHOW_BOOKING_OFF", show.booking_enabled),
+        ("SHOW_DISPATCH_OFF", show.dispatch_enabled),
+    )
 
 
 def room_under_caps(farm: Farm, job: Job) -> tuple[int, str]:

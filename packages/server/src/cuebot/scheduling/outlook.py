@@ -197,7 +197,8 @@ def _own_frames(view: View, job: Job, layer: Layer) -> tuple[int, float, bool]:
         return 0, 0.0, True
     order = int(layer.frames.dispatch_order[first[0]])
     frames, core_us, known, earlier = 0, 0.0, True, True
-    for other in view.farm.layers_of(job)[:JOBS_LOOKED_AT]:
+    layers = sorted(view.farm.layers_of(job), key=lambda other: (other.dispatch_order, other.key))
+    for other in layers[:JOBS_LOOKED_AT]:
         if other.id == layer.id:
             earlier = False
         elif other.counts[FrameState.WAITING] and may_start(view.farm, other, view.now_us):

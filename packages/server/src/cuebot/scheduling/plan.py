@@ -275,6 +275,7 @@ class _Pass:
         ]
         if not layers or job.id in self.tried:
             return
+        layers.sort(key=_place_in_job)
         hold = self.farm.holds.of_job(job)
         most = min(self.budget - len(self.bookings), room // max(min(d.cores for _, d in layers), 1))
         avoided = {
@@ -372,6 +373,10 @@ class _Pass:
             )
             room = self.group_room[group_id] = room_under_cap(self.farm.groups[group_id]) - promised
         return room
+
+
+def _place_in_job(entry: tuple[Layer, Demand]) -> tuple[int, int]:
+    return entry[0].dispatch_order, entry[0].key
 
 
 _NONE: Final[frozenset[int]] = frozenset()

@@ -76,7 +76,7 @@ class JobSpec:
     """Full name, `show-shot-user_short`."""
     short_name: str
     paused: bool
-    priority: int
+    priority: int | None
     max_retries: int
     max_cores: int | None
     """Centicores; -1 is no maximum."""

@@ -24,6 +24,8 @@ MESSAGE_BYTES: Final = 1 << 20
 """A message is closed once its launches are as large as this."""
 ACKNOWLEDGED_PER_MESSAGE: Final = 1_000
 WORDS_CHARACTERS: Final = 500
+NOT_SENT: Final = "not sent: "
+"""How the words of an order begin that never left. Words of agents begin with the name of a status."""
 
 Write = Callable[[bytes], Awaitable[Any]]
 Over = Callable[[grpc.StatusCode | None, str], None]
@@ -40,12 +42,12 @@ class AgentStreams:
         self._by_target: dict[str, AgentStream] = {}
         self._closed = False
 
-    def find(self, target: str) -> AgentStream | None:
-        """The stream of the agent that answers at this address, if it has one."""
+    def find(self, target: str, instance: str) -> AgentStream | None:
+        """The stream of the agent that answers at this address, if it has one. One of another agent is none."""
         stream = self._by_target.get(target)
-        return None if stream is None or stream.ended.is_set() else stream
+        return None if stream is None or stream.ended.is_set() or stream.instance != instance else stream
 
-    def open(self, target: str, most: int) -> AgentStream:
+    def open(self, target: str, instance: str, most: int) -> AgentStream:
         """A new stream. One that the agent had before is over. Raises Exhausted at `most`, Unavailable when closed."""
         if self._closed:
             raise Unavailable("the server is about to stop; use single calls")
@@ -54,7 +56,7 @@ class AgentStreams:
             before.end("the agent opened another stream")
         if len(self._by_target) >= most:
             raise Exhausted(f"{most} agents have a stream already (limit agent_streams); use single calls")
-        stream = self._by_target[target] = AgentStream(self._deadline_s)
+        stream = self._by_target[target] = AgentStream(instance, self._deadline_s)
         return stream
 
     def forget(self, target: str, stream: AgentStream) -> None:
@@ -84,7 +86,8 @@ class _Order:
 class AgentStream:
     """The way to and from one agent, while it lasts."""
 
-    def __init__(self, deadline_s: float) -> None:
+    def __init__(self, instance: str, deadline_s: float) -> None:
+        self.instance = instance
         self.ended = asyncio.Event()
         self.reason = ""
         """Why it ended, once it has."""
@@ -195,4 +198,4 @@ class AgentStream:
         for order in unanswered:
             order.over(None, reason)
         for order in unsent:
-            order.over(grpc.StatusCode.ABORTED, f"not sent: {reason}")
+            order.over(grpc.StatusCode.ABORTED, f"{NOT_SENT}{reason}")

@@ -21,7 +21,7 @@ from opencue_proto import rqd_pb2
 from cuebot.domain.errors import FarmError
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered
-from cuebot.wire.agent_streams import AgentStreams, Over
+from cuebot.wire.agent_streams import NOT_SENT, AgentStreams, Over
 from cuebot.wire.agent_token import TOKEN_KEY
 
 log = structlog.get_logger("agents")
@@ -31,6 +31,7 @@ ORDERS_UNDER_WAY: Final = 8
 """Orders that one agent has in hand at a time."""
 CHANNELS_KEPT: Final = 1_024
 RUN_ID_KEY: Final = "cuefarm-run-id"
+INSTANCE_KEY: Final = "cuefarm-instance"
 WORDS_CHARACTERS: Final = 500
 
 _Code = grpc.StatusCode
@@ -46,6 +47,9 @@ DEFINITE_REFUSALS: Final = frozenset(
 """It did not and will not run."""
 NOT_REACHED: Final = frozenset({_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED})
 """After one of these the orders that wait for the same agent are not sent at all."""
+
+_NO_CONNECTION: Final = ("failed to connect to all addresses", "dns resolution failed")
+"""How gRPC's words begin where there was no connection that the order could have left by."""
 
 _CHANNEL_OPTIONS: Final = (
     ("grpc.enable_retries", 0),  # never a launch twice behind our back
@@ -72,7 +76,7 @@ class GrpcAgents:
 
     def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
         """Start runs on a host. Returns at once; `answered` is called for each."""
-        stream = self.streams.find(address.target) if address.ours else None
+        stream = self.streams.find(address.target, address.instance) if address.ours else None
         for order in orders:
             try:
                 frame = run_frame(order, self._now_us())
@@ -87,7 +91,7 @@ class GrpcAgents:
 
     def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
         """End runs on a host. Returns at once; `answered` is called for each."""
-        stream = self.streams.find(address.target) if address.ours else None
+        stream = self.streams.find(address.target, address.instance) if address.ours else None
         for order in orders:
             over = partial(_kill_over, answered, order.run_id)
             if stream is not None:
@@ -100,7 +104,7 @@ class GrpcAgents:
         """Tell an agent to end its runs and itself. Returns whether it said that it will."""
         link = self._link(address.target)
         request = rqd_pb2.RqdStaticShutdownNowRequest()
-        code, words = await self._ask(link.call(_SHUTDOWN), request.SerializeToString(), "")
+        code, words = await self._ask(link.call(_SHUTDOWN), request.SerializeToString(), self._metadata(address))
         if code is not _Code.OK:
             log.warning("an agent did not take its shutdown", host=address.host_name, status=code.name, words=words)
         return code is _Code.OK
@@ -117,21 +121,26 @@ class GrpcAgents:
     def _call(self, address: Address, method: str, request: Any, run_id: str, over: Over) -> None:
         """Queue an order as an RPC of its own."""
         link = self._link(address.target)
-        link.put(partial(self._order, link.call(method), request.SerializeToString(), run_id, over), over)
+        metadata = self._metadata(address, run_id)
+        link.put(partial(self._order, link.call(method), request.SerializeToString(), metadata, over), over)
 
-    async def _order(self, rpc: Any, body: bytes, run_id: str, over: Over) -> bool:
-        code, words = await self._ask(rpc, body, run_id)
+    async def _order(self, rpc: Any, body: bytes, metadata: Metadata, over: Over) -> bool:
+        code, words = await self._ask(rpc, body, metadata)
         over(code, words)
         return code not in NOT_REACHED
 
-    async def _ask(self, rpc: Any, body: bytes, run_id: str) -> tuple[grpc.StatusCode, str]:
-        metadata = [(RUN_ID_KEY, run_id)] if run_id else []
-        if self._token:
-            metadata.append((TOKEN_KEY, self._token))
+    def _metadata(self, address: Address, run_id: str = "") -> Metadata:
+        """What goes with an order: the token, the run that is meant, and the agent that is meant."""
+        given = ((RUN_ID_KEY, run_id), (TOKEN_KEY, self._token or ""), (INSTANCE_KEY, address.instance))
+        return tuple((key, value) for key, value in given if value)
+
+    async def _ask(self, rpc: Any, body: bytes, metadata: Metadata) -> tuple[grpc.StatusCode, str]:
         try:
             await rpc(body, timeout=self._deadline_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            return error.code(), f"{error.code().name}: {error.details() or ''}"[:WORDS_CHARACTERS]
+            details = error.details() or ""
+            never_left = error.code() is _Code.UNAVAILABLE and details.lower().startswith(_NO_CONNECTION)
+            return error.code(), f"{NOT_SENT if never_left else ''}{error.code().name}: {details}"[:WORDS_CHARACTERS]
         return _Code.OK, ""
 
     # --- channels -------------------------------------------------------------------------------------------------
@@ -156,6 +165,7 @@ class GrpcAgents:
                 return
 
 
+Metadata = tuple[tuple[str, str], ...]
 Send = Callable[[], Coroutine[Any, Any, bool]]
 """Sends an order and answers it. Returns whether the agent was reached."""
 
@@ -200,7 +210,7 @@ class _Link:
         unsent = list(self._waiting)
         self._waiting.clear()
         for _, over in unsent:
-            over(_Code.ABORTED, f"not sent: {self._target} does not answer")
+            over(_Code.ABORTED, f"{NOT_SENT}{self._target} does not answer")
 
     async def close(self) -> None:
         """End everything at once."""
@@ -221,11 +231,12 @@ def _tell(answered: Answered, run_id: str, answer: Answer, words: str) -> None:
 
 
 def _launch_over(answered: Answered, run_id: str, ours: bool, code: grpc.StatusCode | None, words: str) -> None:
-    _tell(answered, run_id, launch_answer(code, ours=ours), words)
+    answer = Answer.NOT_SENT if words.startswith(NOT_SENT) else launch_answer(code, ours=ours)
+    _tell(answered, run_id, answer, words)
 
 
 def _kill_over(answered: Answered, run_id: str, code: grpc.StatusCode | None, words: str) -> None:
-    _tell(answered, run_id, kill_answer(code), words)
+    _tell(answered, run_id, Answer.NOT_SENT if words.startswith(NOT_SENT) else kill_answer(code), words)
 
 
 def launch_answer(code: grpc.StatusCode | None, *, ours: bool) -> Answer:

@@ -33,6 +33,7 @@ from cuebot.wire.rpc.reports import RqdReportInterface
 from cuebot.wire.rpc.services import ServiceInterface
 from cuebot.wire.rpc.shows import ShowInterface
 from cuebot.wire.rpc.subscriptions import SubscriptionInterface
+from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
 
 MESSAGE_BYTES_MAX: Final = 100 * 1024 * 1024
@@ -161,7 +162,9 @@ def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any) -> grp
         return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, f"{service.name}.{rpc.name}", work))
     method: Method = getattr(implementation, rpc.name)
     request_type = GetMessageClass(rpc.input_type)
-    return grpc.unary_unary_rpc_method_handler(behaviour(engine, f"{service.name}.{rpc.name}", request_type, method))
+    warning = SETTERS_WITHOUT_EFFECT.get(service.full_name, {}).get(rpc.name, "")
+    answer = behaviour(engine, f"{service.name}.{rpc.name}", request_type, method, warning)
+    return grpc.unary_unary_rpc_method_handler(answer)
 
 
 def _refusal(words: str) -> Callable[[bytes, Any], Awaitable[bytes]]:

@@ -29,6 +29,8 @@ class Faults:
     runner_lost_every_s: float = 0.0
     reboot_every_s: float = 0.0
     vanish_every_s: float = 0.0
+    agent_stopped_every_s: float = 0.0
+    clone_every_s: float = 0.0
     partition_every_s: float = 0.0
     clock_set_every_s: float = 0.0
     owner_every_s: float = 0.0
@@ -45,6 +47,12 @@ class Faults:
     falls_silent: float = 0.0
     """How many frames write no line more and go on for hours, in layers with a time-out for that."""
     operator_every_s: float = 0.0
+
+    @property
+    def server_ends(self) -> bool:
+        """The server may end and start again."""
+        ends = (self.crash_at_step, self.crash_after_commit, self.commit_fails, self.commit_fails_although_durable)
+        return any(ends)
 
     @classmethod
     def draw(cls, luck: random.Random) -> Faults:
@@ -71,6 +79,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "runner_lost_every_s": (100, 600),
     "reboot_every_s": (150, 900),
     "vanish_every_s": (300, 1200),
+    "agent_stopped_every_s": (60, 600),
+    "clone_every_s": (60, 500),
     "partition_every_s": (60, 500),
     "clock_set_every_s": (30, 400),
     "owner_every_s": (60, 600),

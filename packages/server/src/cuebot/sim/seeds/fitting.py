@@ -55,7 +55,7 @@ class Fitting:
         show = farm.shows[job.show_id]
         if job.state is not JobState.PENDING or job.paused:
             return "its job is paused or not pending"
-        if not show.active or not show.booking_enabled:
+        if not (show.active and show.booking_enabled and show.dispatch_enabled):
             return f"show {show.name} books nothing"
         if not (layer.frames.state == FrameState.WAITING).any():
             return "none of its frames waits for a host"
@@ -73,7 +73,7 @@ class Fitting:
         show = self.farm.shows[job.show_id]
         if job.paused:
             return "its job is paused"
-        if not show.active or not show.booking_enabled:
+        if not (show.active and show.booking_enabled and show.dispatch_enabled):
             return f"show {show.name} books nothing"
         for limit in self._limits_of(layer):
             if not limit.max_value:

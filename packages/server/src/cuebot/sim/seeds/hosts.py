@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cuebot.domain import commands as c
-from cuebot.domain.states import Cause, Exit
+from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import HOUR, SECOND, KiB, Micros
-from cuebot.engine.orders import KillOrder, RunOrder
+from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
 from cuebot.sim.seeds.machine import KILL_US, Machine
 from cuebot.sim.seeds.truth import Process, ProcessState
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cuebot.sim.seeds.world import World
 
 REPORT_US: Final = 10 * SECOND
+STOP_US: Final = KILL_US + 4 * SECOND
+"""How long an agent that was told to stop waits for its frames, and for the server to take what it has to say."""
 REMEMBERED_US: Final = HOUR
 """How long an agent knows the id of a run whose outcome was acknowledged."""
 
@@ -27,19 +29,38 @@ class SimHost(Machine):
 
     ours = True
 
-    def __init__(self, world: World, name: str, cores: int, memory_gib: int, lease_us: int) -> None:
-        super().__init__(world, name, cores, memory_gib)
+    def __init__(
+        self, world: World, name: str, cores: int, memory_gib: int, lease_us: int, *, called: str = ""
+    ) -> None:
+        super().__init__(world, name, cores, memory_gib, called)
         self.lease_us = lease_us
         self.boot_us = self.wall.now_us
         """When this boot was, by the wall clock of that moment: the agent keeps it with the boot's id, so that a clock
         that is set later makes no other boot of it."""
         self.instance = world.new_id()
+        self._address = f"{self.called}:1"
+        self._stopping = False
+        """Its agent was told to stop, and says so."""
         self.forgotten: dict[str, int] = {}
         """Runs whose outcome was acknowledged, and until when their ids are remembered."""
         self._confirmed_us = -lease_us
         """When the last report that was answered had been sent."""
         self._link = 0
         """Number of the link's life, so that what belongs to an old one is ignored."""
+
+    @property
+    def address(self) -> str:
+        """Where its agent answers."""
+        return self._address
+
+    def is_meant(self, address: Address) -> bool:
+        """Our agent takes no order that is for another one."""
+        return address.instance in ("", self.instance)
+
+    def copy_disk_of(self, other: SimHost) -> None:
+        """This machine was made from an image of another one, spool and all."""
+        self.instance = other.instance
+        self._address = f"{self.name}:1"
 
     @property
     def in_lease(self) -> bool:
@@ -57,13 +78,37 @@ class SimHost(Machine):
 
     def die(self, *, new_disk: bool) -> None:
         """Power off: every process is gone, and with a new disk everything that the agent knew."""
-        self.alive = False
+        self.alive = self._stopping = False
         self.stop_link()
         self.lose_runner()
         if new_disk:
             self.runs.clear()
             self.forgotten.clear()
             self.instance = self.world.new_id()
+
+    def stop_agent(self, off_us: float, *, new_spool: bool) -> None:
+        """The agent is told to stop: it ends its frames, says so, delivers what it can; later it starts again."""
+        self._stopping = True
+        for process in self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED):
+            self.end(process.order.run_id, Cause.SHUTDOWN)
+        self._report(self._link, boot=False)
+        self.world.clock.later(STOP_US, lambda: self._stopped(off_us, new_spool=new_spool))
+
+    def _stopped(self, off_us: float, *, new_spool: bool) -> None:
+        if not self._stopping:
+            return  # the machine went down before
+        self.stop_link()
+        self.world.clock.later(off_us, lambda: self._start_agent(new_spool=new_spool))
+
+    def _start_agent(self, *, new_spool: bool) -> None:
+        if not self._stopping:
+            return
+        self._stopping = False
+        if new_spool:
+            self.runs.clear()
+            self.forgotten.clear()
+            self.instance = self.world.new_id()
+        self.start_link()
 
     def lose_runner(self) -> None:
         """The runner died, and the next one ends what is left of the processes."""
@@ -140,7 +185,8 @@ class SimHost(Machine):
         """What the host says of itself."""
         return replace(
             self._facts(self.boot_us),
-            address=f"{self.name}:1",
+            address=self.address,
+            state=HostState.DOWN if self._stopping else HostState.UP,
             agent="1",
             instance=self.instance,
             lease_us=Micros(self.lease_us),
@@ -164,7 +210,12 @@ class SimHost(Machine):
         """Start a run, unless it was started before."""
         if order.run_id in self.runs or self.forgotten.get(order.run_id, 0) > self.now_us:
             return Answer.TAKEN
-        if not self.in_lease or self._refuses_for_room(order) or self.luck.random() < self.world.faults.launch_refused:
+        if (
+            self._stopping
+            or not self.in_lease
+            or self._refuses_for_room(order)
+            or self.luck.random() < self.world.faults.launch_refused
+        ):
             return Answer.REFUSED
         self._start(order)
         return Answer.TAKEN
@@ -195,7 +246,8 @@ class SimHost(Machine):
         if order.run_id not in self.runs or not self.link_up:
             return
         command = c.ReportOutcome(
-            host_name=self.name,
+            host_name=self.called,
+            speaker=self.speaker(),
             run_id=order.run_id,
             frame_id=order.frame_id,
             exit_status=process.exit_status,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cuebot.domain import commands as c
 from cuebot.domain.states import Cause, Exit
 from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, KiB, Micros
-from cuebot.engine.orders import KillOrder, RunOrder
+from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
 from cuebot.sim.seeds.truth import Process, ProcessState
 from cuebot.sim.seeds.wall_clock import WallClock
@@ -53,8 +53,10 @@ class Machine(ABC):
     lease_us: int = 5 * MINUTE
     """How long frames run without an answer; with an agent that has no lease, how long the server has patience."""
 
-    def __init__(self, world: World, name: str, cores: int, memory_gib: int) -> None:
+    def __init__(self, world: World, name: str, cores: int, memory_gib: int, called: str = "") -> None:
         self.world, self.name = world, name
+        self.called = called or name
+        """What it says that it is called: a clone has the name of another machine."""
         self.cores, self.memory_gib = CoreUnits(cores * 100), memory_gib
         self.gpus = self.gpu_memory_gib = 0
         self.frame_fails = 0.0
@@ -85,6 +87,20 @@ class Machine(ABC):
     def processes(self, *states: ProcessState) -> list[Process]:
         """Processes in some states that the agent knows, in the order in which they came."""
         return [process for process in self.runs.values() if process.state in states]
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where its agent answers."""
+
+    def is_meant(self, address: Address) -> bool:
+        """Whether an order that has arrived here is for this agent."""
+        return True
+
+    def speaker(self) -> c.Speaker:
+        """Who it says that it is when it reports an outcome."""
+        facts = self.facts()
+        return c.Speaker(facts.name, facts.agent, facts.instance, facts.full_name, facts.peer, facts.boot_us)
 
     def work_left_us(self) -> int:
         """How long the longest of its frames still takes."""
@@ -141,7 +157,9 @@ class Machine(ABC):
     def _facts(self, boot_us: int) -> c.HostFacts:
         total, disk = KiB(self.memory_gib * GIB), KiB(100 * GIB)
         return c.HostFacts(
-            name=self.name,
+            name=self.called,
+            full_name=self.name,
+            peer=self.name,
             facility="local",
             cores=self.cores,
             total_memory=total,

@@ -40,6 +40,8 @@ class Mishaps:
             (faults.runner_lost_every_s, lambda: self._some_machine().lose_runner()),
             (faults.reboot_every_s, self.reboot),
             (faults.vanish_every_s, self.vanish),
+            (faults.agent_stopped_every_s, self.agent_stopped),
+            (faults.clone_every_s, self.clone),
             (faults.partition_every_s, self.partition),
             (faults.clock_set_every_s, self.clock_set),
             (faults.owner_every_s, self.owner),
@@ -82,6 +84,42 @@ class Mishaps:
         if machine.alive:
             self.world.tell(f"{machine.name} vanishes")
             machine.die(new_disk=True)
+
+    def agent_stopped(self) -> None:
+        """An agent is told to stop, says goodbye, and is started again, perhaps with another spool."""
+        machine = self._some_machine()
+        if isinstance(machine, SimHost) and machine.link_up:
+            new_spool = self.luck.random() < 0.3
+            self.world.tell(f"{machine.name}: its agent is stopped{', and its spool deleted' if new_spool else ''}")
+            machine.stop_agent(self.luck.choice((0.1, 5, 40, 500)) * SECOND, new_spool=new_spool)
+
+    def clone(self) -> None:
+        """For a while a second machine has the name of another, perhaps as a copy of its disk.
+
+        A server that has just started can tell neither a copy from the machine itself booted again, nor two agents of
+        upstream's from one, while the right one is cut off: see docs/explanation/exactly-once.md.
+        """
+        original, twins = self._some_machine(), self.world.twins
+        name = f"{original.name}-twin"
+        if name in twins or (self.world.faults.server_ends and not isinstance(original, SimHost)):
+            return
+        twin: Machine
+        cores, gib = original.cores // 100, original.memory_gib
+        if isinstance(original, SimHost):
+            twin = SimHost(self.world, name, cores, gib, original.lease_us, called=original.name)
+            if self.luck.random() < 0.4 and not self.world.faults.server_ends:
+                twin.copy_disk_of(original)
+        else:
+            twin = UpstreamHost(self.world, name, cores, gib, newer=True, desk=False, called=original.name)
+        self.world.tell(f"{twin.name} boots")
+        twins[name] = twin
+        twin.boot()
+        self._after(self.luck.choice((20, 100, 400)) * self.luck.uniform(0.5, 1.5), lambda: self._take_away(twin))
+
+    def _take_away(self, twin: Machine) -> None:
+        if self.world.twins.pop(twin.name, None) is not None:
+            self.world.tell(f"{twin.name} is taken away")
+            twin.die(new_disk=True)
 
     def partition(self) -> None:
         """A machine is cut off from the server, in one direction or both; rather one that has long work to do."""
@@ -158,6 +196,8 @@ class Mishaps:
     def mend(self) -> None:
         """Everything is whole again: lines, disks, people, and machines that were off."""
         self.world.jobs_without_logs.clear()
+        for twin in list(self.world.twins.values()):
+            self._take_away(twin)
         for machine in self.world.hosts.values():
             machine.cut_up = machine.cut_down = False
             machine.frame_fails = 0.0

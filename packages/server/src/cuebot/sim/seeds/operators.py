@@ -215,7 +215,11 @@ class Operators:
 
     def _drop_host(self, farm: Farm) -> c.Command | None:
         """Nobody but a dead host may be dropped: that nothing runs there is an operator's word, true only now."""
-        dead = [host.id for host in farm.hosts.values() if not host.removed and not self.world.hosts[host.name].alive]
+        dead = [
+            host.id
+            for host in farm.hosts.values()
+            if not host.removed and not any(m.alive for m in self.world.called(host.name))
+        ]
         if dead:
             self.ask(c.DropHost(self.luck.choice(dead)), tries=1)
         return None

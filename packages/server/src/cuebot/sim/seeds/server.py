@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuebot.domain import commands as c
 from cuebot.domain.check import check
-from cuebot.domain.errors import FarmError
+from cuebot.domain.errors import FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.units import SECOND
 from cuebot.engine.core import Core, Orders
@@ -95,8 +95,11 @@ class Server:
         if self._crashes() or self.stalled_since_us is not None:
             return
         envelope = c.Envelope(actor=command.host.name, origin="agent")
-        orders = self.core.report_host(command, envelope, self.world.clock.now_us, self._while_alive(reply))
-        self.world.truth.heard(command.host.name, self.world.clock.now_us)
+        try:
+            orders = self.core.report_host(command, envelope, self.world.clock.now_us, self._while_alive(reply))
+        except HostConflict:
+            return  # to whoever has asked, the same as no answer
+        self.world.truth.heard(command.host.peer, self.world.clock.now_us)
         self._give(orders)
         self._settle()
 
@@ -232,12 +235,17 @@ class Server:
                 self._check_nothing_forgotten()  # an answer may open a host without an event
                 self._settle()
 
-        host = self.world.hosts[address.host_name]
+        host = self.world.answering(address)
+
+        def arrives(reply: Reply) -> None:
+            if host.link_up:
+                reply(host.launch(order) if host.is_meant(address) else Answer.REFUSED)
+
         self.world.network.call(
             host,
             upwards=False,
             may_double=False,
-            handle=lambda reply: reply(host.launch(order)) if host.link_up else None,
+            handle=arrives,
             answered=answered,
             failed=lambda: answered(Answer.UNKNOWN),
         )
@@ -248,11 +256,16 @@ class Server:
                 self.core.kill_answered(order.run_id, answer, self.world.clock.now_us)
                 self._settle()
 
-        host = self.world.hosts[address.host_name]
+        host = self.world.answering(address)
+
+        def arrives(reply: Reply) -> None:
+            if host.link_up:
+                reply(host.kill(order) if host.is_meant(address) else Answer.REFUSED)
+
         self.world.network.call(
             host,
             upwards=False,
-            handle=lambda reply: reply(host.kill(order)) if host.link_up else None,
+            handle=arrives,
             answered=answered,
             failed=lambda: answered(Answer.UNKNOWN),
         )

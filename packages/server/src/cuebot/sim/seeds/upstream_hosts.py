@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cuebot.domain import commands as c
 from cuebot.domain.states import Cause, Exit
 from cuebot.domain.units import HOUR, SECOND, KiB, Micros
-from cuebot.engine.orders import KillOrder, RunOrder
+from cuebot.engine.orders import AGENT_PORT, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
 from cuebot.sim.seeds.machine import KILL_US, Machine
 from cuebot.sim.seeds.truth import Process, ProcessState
@@ -30,8 +30,10 @@ OUTCOME_AGAIN_US: Final = 5 * SECOND
 class UpstreamHost(Machine):
     """A machine with an agent that keeps nothing."""
 
-    def __init__(self, world: World, name: str, cores: int, memory_gib: int, *, newer: bool, desk: bool) -> None:
-        super().__init__(world, name, cores, memory_gib)
+    def __init__(
+        self, world: World, name: str, cores: int, memory_gib: int, *, newer: bool, desk: bool, called: str = ""
+    ) -> None:
+        super().__init__(world, name, cores, memory_gib, called)
         self._newer, self._desk = newer, desk
         self._forgotten: list[Process] = []
         """What an earlier agent started, and the one that is there now knows nothing of."""
@@ -39,6 +41,11 @@ class UpstreamHost(Machine):
         self._life = 0
         """Number of the agent's life, so that what belongs to an old one is ignored."""
         self._memory_most_gib = memory_gib
+
+    @property
+    def address(self) -> str:
+        """Where its agent answers."""
+        return f"{self.name}:{AGENT_PORT}"
 
     # --- the machine ----------------------------------------------------------------------------------------------
 
@@ -133,7 +140,9 @@ class UpstreamHost(Machine):
 
     def facts(self) -> c.HostFacts:
         """What the host says of itself."""
-        return replace(self._facts(self._boot_us), nimby_enabled=self._desk, nimby_locked=self.locked)
+        return replace(
+            self._facts(self._boot_us), address=self.address, nimby_enabled=self._desk, nimby_locked=self.locked
+        )
 
     def _run_facts(self, process: Process) -> c.RunFacts:
         order, used = process.order, process.memory
@@ -206,7 +215,8 @@ class UpstreamHost(Machine):
             del self.runs[process.order.run_id]
         order = process.order
         command = c.ReportOutcome(
-            host_name=self.name,
+            host_name=self.called,
+            speaker=self.speaker(),
             run_id=order.run_id,
             frame_id=order.frame_id,
             exit_status=process.exit_status,

@@ -137,7 +137,7 @@ class Witness:
         if job["state"] is not JobState.PENDING or job["paused"]:
             raise Violation(f"frames of {job['name']} are booked, but it is {job['state'].name} or paused")
         show, layer = self.things[job["show_id"]], self.layer_values[event.layer_id]
-        if not show["active"] or not show["booking_enabled"]:
+        if not (show["active"] and show["booking_enabled"] and show["dispatch_enabled"]):
             raise Violation(f"frames of {job['name']} are booked, but show {show['name']} books nothing")
         if layer["start_after_us"] > self._at_us:
             raise Violation(f"frames of {job['name']}/{layer['name']} are booked before they may start")

@@ -14,11 +14,12 @@ import numpy as np
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.check import check
+from cuebot.domain.errors import FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import Limits
 from cuebot.domain.states import Cause, FrameState, JobState, OnEnd
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
-from cuebot.engine.orders import RunOrder
+from cuebot.engine.orders import Address, RunOrder
 from cuebot.sim.clock import Clock
 from cuebot.sim.seeds.disk import Disk, compare_farms
 from cuebot.sim.seeds.failures import Failures
@@ -26,7 +27,7 @@ from cuebot.sim.seeds.faults import CALM, Faults
 from cuebot.sim.seeds.fitting import Fitting
 from cuebot.sim.seeds.house_policy import HousePolicy
 from cuebot.sim.seeds.idle_hosts import check_nothing_idle
-from cuebot.sim.seeds.machine import Habit
+from cuebot.sim.seeds.machine import Habit, Machine
 from cuebot.sim.seeds.mishaps import Mishaps, machine
 from cuebot.sim.seeds.network import Network, Reply
 from cuebot.sim.seeds.operators import Operators
@@ -115,12 +116,23 @@ class World:
                 host.gpus, host.gpu_memory_gib = studio_luck.choice((1, 2, 4)), studio_luck.choice((4, 16))
         if studio_luck.random() < 0.3:
             self.hosts["host1"].frame_fails = studio_luck.choice((0.7, 1.0))
+        self.twins: dict[str, Machine] = {}
+        """Machines that have the name of another one, by a name of their own."""
         self.mishaps = Mishaps(self)
         self.jobs_without_logs: set[str] = set()
         """Jobs whose logs can be written nowhere."""
         self._memory_needed: dict[str, int] = {}
         self._habits: dict[str, Habit] = {}
         self._healed_us = 0
+
+    def called(self, name: str) -> list[Machine]:
+        """The machines that say that they are called so."""
+        return [self.hosts[name], *(twin for twin in self.twins.values() if twin.called == name)]
+
+    def answering(self, address: Address) -> Machine:
+        """The machine that an order to this address reaches: any of those that have it."""
+        there = [machine for machine in self.called(address.host_name) if machine.address == address.target]
+        return self.luck.choice(there) if len(there) > 1 else (there or [self.hosts[address.host_name]])[0]
 
     def new_id(self) -> str:
         """A fresh UUID, from the seed."""
@@ -248,7 +260,8 @@ class World:
         server = self.server
         if server is not None:
             run = server.farm.procs.get(command.run_id)
-            server.submit(command, c.Envelope(actor=command.host_name, origin="agent"), durable)
+            envelope = c.Envelope(actor=command.host_name, origin="agent")
+            server.submit(command, envelope, durable, self._conflict)
             if run is not None and command.run_id not in server.farm.procs:
                 self.failures.ended(
                     command.host_name,
@@ -259,6 +272,11 @@ class World:
                     retried=run.on_end is OnEnd.RETRY,
                     at_us=self.clock.now_us,
                 )
+
+    def _conflict(self, error: FarmError) -> None:
+        """An agent under the name of another machine is not heard."""
+        if not isinstance(error, HostConflict):
+            raise Violation(f"an agent was refused: {error}") from error
 
     # --- healing ------------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def tidy(farm: Farm, luck: random.Random) -> Iterator[c.Command]:
     for allocation in farm.allocations.values():
         yield c.Change("allocation", allocation.id, {"tag": allocation.name})
     for show in farm.shows.values():
-        yield c.Change("show", show.id, {"active": True, "booking_enabled": True})
+        yield c.Change("show", show.id, {"active": True, "booking_enabled": True, "dispatch_enabled": True})
     for group in farm.groups.values():
         yield c.Change("group", group.id, {"max_cores": -1, "max_gpus": -1})
     for limit in farm.limits.values():

@@ -10,6 +10,7 @@ from opencue_proto import report_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, Refused, shown
+from cuebot.domain.nouns import Host
 from cuebot.wire.agent_streams import AgentStream, AgentStreams
 from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import Call, refusal
@@ -32,13 +33,13 @@ class AgentInterface:
         self._token.check(call)
         first = await call.context.read()
         hello = agent_pb2.FromAgent.FromString(b"" if first is grpc.aio.EOF else first).hello
-        host_name = _known_host(hello, call)
-        stream = self._streams.open(hello.address, call.engine.core.limits.agent_streams)
+        host = _known_host(hello, call)
+        stream = self._streams.open(hello.address, host.instance, call.engine.core.limits.agent_streams)
         tasks: list[asyncio.Task[Any]] = []
         try:
             await call.context.write(b"")
             tasks += [
-                asyncio.ensure_future(_read(call, stream, host_name)),
+                asyncio.ensure_future(_read(call, stream, host.name)),
                 asyncio.ensure_future(stream.write_to(call.context.write)),
                 asyncio.ensure_future(stream.ended.wait()),
             ]
@@ -53,8 +54,8 @@ class AgentInterface:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _known_host(hello: Any, call: Call) -> str:
-    """The name of the host that says hello. Raises Refused unless it has reported with the same address."""
+def _known_host(hello: Any, call: Call) -> Host:
+    """The host that says hello. Raises Refused unless it has reported the same address, and from the same one."""
     name = short_name(hello.host_name)
     host = call.farm.hosts.get(call.farm.host_by_name.get(name, ""))
     if host is None or not host.agent or host.address != hello.address:
@@ -62,7 +63,12 @@ def _known_host(hello: Any, call: Call) -> str:
             f"host {shown(name)!r} has not reported that its agent answers at {shown(hello.address)!r};"
             " an agent opens its stream after ReportRqdStartup"
         )
-    return name
+    if host.peer and host.peer != call.peer_address():
+        raise Refused(
+            f"another agent is called {name!r} too, at {host.peer}; give one of them a name of its own"
+            " (`rqd --name NAME`)"
+        )
+    return host
 
 
 async def _read(call: Call, stream: AgentStream, host_name: str) -> None:

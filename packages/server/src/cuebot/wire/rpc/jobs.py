@@ -25,6 +25,7 @@ from cuebot.wire.rpc.dependencies import Side, add_depend, depend_seq, drop, wai
 from cuebot.wire.rpc.wording import kill_message
 from cuebot.wire.search import find_jobs
 from cuebot.wire.values import int32, whole_units
+from cuebot.wire.without_effect import spec_warnings
 
 ORDERS: Final = {job_pb2.FIRST: "FIRST", job_pb2.LAST: "LAST", job_pb2.REVERSE: "REVERSE"}
 
@@ -134,6 +135,7 @@ class JobInterface:
         limits = call.engine.core.limits
         spec = await asyncio.to_thread(parse_spec, request.spec, limits, allow_root=self._allow_root)
         job_ids = await call.submit(c.Launch(spec), actor=spec.user)
+        call.warnings += spec_warnings(spec, call.farm)
         return [call.farm.jobs[id] for id in job_ids]
 
     async def Kill(self, request: Any, call: Call) -> None:

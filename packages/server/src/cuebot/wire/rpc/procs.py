@@ -17,6 +17,7 @@ from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.search import find_procs
 from cuebot.wire.values import int32
+from cuebot.wire.without_effect import UNBOOK
 
 
 class ProcInterface:
@@ -58,14 +59,20 @@ class ProcInterface:
     async def Unbook(self, request: Any, call: Call) -> None:
         """Give a proc's cores back when its frame has ended, or at once."""
         proc = _proc(request, call)
+        call.count(0)
         if request.kill:
             await call.submit(c.KillProcs((proc.id,), "proc unbooked"))
+        else:
+            call.warnings.append(UNBOOK)
 
     async def UnbookProcs(self, request: Any, call: Call) -> Any:
         """The same for procs by criteria; returns how many they are."""
         found = find_procs(call.farm, request.r, call.engine.now_us())
+        call.count(0)
         if request.kill and found:
             await call.submit(c.KillProcs(tuple(proc.id for proc in found), "procs unbooked"))
+        elif not request.kill:
+            call.warnings.append(UNBOOK)
         return host_pb2.ProcUnbookProcsResponse(num_procs=int32(len(found)))
 
 

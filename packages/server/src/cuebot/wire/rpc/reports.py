@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from functools import lru_cache
 from typing import Any, Final
 
+import structlog
+
 from cuebot.domain import commands as c
-from cuebot.domain.errors import Invalid, LimitExceeded, shown
+from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, shown
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import CoreUnits, Micros
 from cuebot.engine.orders import AGENT_PORT
 from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import Call
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
+
+log = structlog.get_logger("reports")
 
 END_RUNS_KEY: Final = "cuefarm-end-runs"
 
@@ -37,6 +42,9 @@ ERROR_LINE_BYTES: Final = 200
 FILE_NAME_BYTES: Final = 255
 _MESSAGE_CHARACTERS: Final = 1_000
 _TAG_CHARACTERS: Final = 128
+_NAME_CHARACTERS: Final = 255
+CONFLICT_TOLD_SECONDS: Final = 60.0
+"""The server's log says so often that two agents have one name."""
 
 
 class RqdReportInterface:
@@ -44,12 +52,14 @@ class RqdReportInterface:
 
     def __init__(self, token: AgentToken) -> None:
         self._token = token
+        self._told_s: dict[str, float] = {}
+        """When the log last said that another agent has the name of a host."""
 
     async def ReportRqdStartup(self, request: Any, call: Call) -> None:
         """A host has started its agent."""
         self._token.check(call)
-        facts = host_facts(request.boot_report.host)
-        await _report(c.ReportHost(facts, (), boot=True), call)
+        facts = host_facts(request.boot_report.host, call.peer_address())
+        await self._report(c.ReportHost(facts, (), boot=True), call)
 
     async def ReportStatus(self, request: Any, call: Call) -> None:
         """A host says how it is and what it runs. Trailing metadata names the runs that it should end."""
@@ -64,24 +74,48 @@ class RqdReportInterface:
                 limit="unacknowledged_outcomes",
                 allowed=most,
             )
-        await _report(c.ReportHost(host_facts(report.host), tuple(_run_facts(run) for run in report.frames)), call)
+        facts = host_facts(report.host, call.peer_address())
+        await self._report(c.ReportHost(facts, tuple(_run_facts(run) for run in report.frames)), call)
 
     async def ReportRunningFrameCompletion(self, request: Any, call: Call) -> None:
         """A host says how a run ended. OK means that it is on disk."""
         self._token.check(call)
         report = request.frame_complete_report
-        command = outcome(report, short_name(report.host.name))
+        command = outcome(report, short_name(report.host.name), _speaker(report.host, call.peer_address()))
         await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))
 
+    async def _report(self, command: c.ReportHost, call: Call) -> None:
+        try:
+            stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
+        except HostConflict as conflict:
+            self._tell_conflict(command.host.name, conflict)
+            raise
+        if stale:
+            named = stale[: call.engine.core.limits.ended_runs_per_reply]
+            call.context.set_trailing_metadata(((END_RUNS_KEY, ",".join(named)),))
 
-async def _report(command: c.ReportHost, call: Call) -> None:
-    stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
-    if stale:
-        named = stale[: call.engine.core.limits.ended_runs_per_reply]
-        call.context.set_trailing_metadata(((END_RUNS_KEY, ",".join(named)),))
+    def _tell_conflict(self, host_name: str, conflict: HostConflict) -> None:
+        """Say it in the log, and not with each of the reports that follow."""
+        now_s = time.monotonic()
+        if now_s - self._told_s.get(host_name, -CONFLICT_TOLD_SECONDS) >= CONFLICT_TOLD_SECONDS:
+            self._told_s[host_name] = now_s
+            log.warning("a report was refused", host=host_name, why=str(conflict))
 
 
-def host_facts(host: Any) -> c.HostFacts:
+def _speaker(host: Any, peer: str) -> c.Speaker:
+    """Who reports an outcome."""
+    attributes = host.attributes
+    return c.Speaker(
+        name=short_name(host.name),
+        agent=attributes.get("cuefarm.agent", "")[:_TAG_CHARACTERS],
+        instance=attributes.get("cuefarm.instance", "")[:_TAG_CHARACTERS],
+        full_name=host.name[:_NAME_CHARACTERS],
+        peer=peer,
+        boot_us=Micros(max(host.boot_time, 0) * 1_000_000),
+    )
+
+
+def host_facts(host: Any, peer: str) -> c.HostFacts:
     """A report's host in the farm's units. Numbers that cannot be are cut to what can. Raises Invalid."""
     attributes = host.attributes
     given = attributes.get("cuefarm.address", "")
@@ -119,6 +153,8 @@ def host_facts(host: Any) -> c.HostFacts:
         lease_us=duration_us(min(int(lease), REPORTED_SECONDS_MAX))
         if lease.isdecimal() and len(lease) < 12
         else Micros(0),
+        full_name=host.name[:_NAME_CHARACTERS],
+        peer=peer,
     )
 
 
@@ -162,7 +198,7 @@ def _cut(text: str, most_bytes: int) -> str:
     return clean.encode()[:most_bytes].decode(errors="ignore")
 
 
-def outcome(report: Any, host_name: str) -> c.ReportOutcome:
+def outcome(report: Any, host_name: str, speaker: c.Speaker | None = None) -> c.ReportOutcome:
     """How a run ended on a host. An agent that is not ours gives no cause; what it means by its exit status does."""
     frame = report.frame
     attributes = frame.attributes
@@ -184,4 +220,5 @@ def outcome(report: Any, host_name: str) -> c.ReportOutcome:
         cpu_us=_milliseconds(attributes, "cuefarm.cpu_ms"),
         error_line=_cut(attributes.get("cuefarm.error_line", ""), ERROR_LINE_BYTES),
         log_name=_cut(attributes.get("cuefarm.log_name", ""), FILE_NAME_BYTES),
+        speaker=speaker,
     )

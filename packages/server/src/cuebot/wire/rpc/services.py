@@ -12,6 +12,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Service
 from cuebot.wire.call import Call
 from cuebot.wire.messages.services import service_message, service_values
+from cuebot.wire.without_effect import MAX_GPUS
 
 
 class ServiceInterface:
@@ -20,6 +21,7 @@ class ServiceInterface:
     async def CreateService(self, request: Any, call: Call) -> Any:
         """Make a service."""
         id = await call.submit(c.CreateService(service_values(request.data)))
+        _warn(request.data, call)
         return service_pb2.ServiceCreateServiceResponse(service=service_message(call.farm.get("service", id)))
 
     def GetDefaultServices(self, request: Any, call: Call) -> Any:
@@ -36,10 +38,16 @@ class ServiceInterface:
         """Give a service the values of the message."""
         service = _service(call.farm, request.service.id)
         await call.submit(c.Change("service", service.id, service_values(request.service)))
+        _warn(request.service, call)
 
     async def Delete(self, request: Any, call: Call) -> None:
         """Remove a service; layers that name it fall back to `default`."""
         await call.submit(c.Delete("service", _service(call.farm, request.service.id).id))
+
+
+def _warn(message: Any, call: Call) -> None:
+    if message.max_gpus:
+        call.warnings.append(MAX_GPUS)
 
 
 def _service(farm: Farm, name_or_id: str) -> Service:
