@@ -128,7 +128,7 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
         text, hint = f"dispatching is off for show {show.name}", command("-dispatching", show.name, "ON")
         cure = partial(everywhere, view, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True))
     elif code == "JOB_FINISHED":
-        text, hint = _finished(job)
+        text, hint = _finished(job), ""
     else:
         parent = view.farm.jobs.get(job.parent_id or "")
         name = f"job {parent.name}" if parent else "its parent job"
@@ -138,15 +138,12 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
     return Obstacle(code, None, text, hint, cure)
 
 
-def _finished(job: Job) -> tuple[str, str]:
-    """A job that was killed has frames that are not done; it is submitted again."""
+def _finished(job: Job) -> str:
+    """A job that was killed has frames that are not done."""
     left = sum(job.counts) - job.counts[FrameState.SUCCEEDED] - job.counts[FrameState.EATEN]
     if not left:
-        return "the job is finished", ""
-    return (
-        f"the job is over: it was killed with {counted(left, 'frame')} not done",
-        "to have them done, submit it again",
-    )
+        return "the job is finished"
+    return f"the job is over: it was killed with {counted(left, 'frame')} not done"
 
 
 def _maximums(view: View, job: Job, needs: Demand, taken: Units) -> Iterator[Obstacle]:
