@@ -103,8 +103,12 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
 
     def state_of(self, run_id: str) -> str:
         """The state of a run in the last report, empty where it is not listed."""
+        return self.said_of(run_id, "cuefarm.state")
+
+    def said_of(self, run_id: str, key: str) -> str:
+        """What the last report says of a run, empty where it says nothing or does not list it."""
         frames = self.reports[-1].frames if self.reports else ()
-        return next((f.attributes["cuefarm.state"] for f in frames if f.resource_id == run_id), "")
+        return next((f.attributes.get(key, "") for f in frames if f.resource_id == run_id), "")
 
     def _note_token(self, context: Any) -> None:
         self.tokens.add(dict(context.invocation_metadata()).get("cuefarm-token"))

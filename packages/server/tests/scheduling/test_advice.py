@@ -225,6 +225,8 @@ ELSEWHERE: dict[str, str] = {
     "HOST_NOT_HEARD": "after a restart only: the next report ends it",
     "QUARANTINED": "test_bad_hosts: time ends it",
     "PROBATION": "test_bad_hosts: the frame that runs there ends it",
+    "JOB_HELD": "test_holds: the frame that is tried ends it, once what its words name is mended",
+    "HOST_HELD": "test_holds: the same on a host",
     "FAILED_THERE": "test_bad_hosts: time ends it",
     "RESERVED": "test_reservations: the wide frame's start ends it",
     "KEPT_FOR_GPUS": "test_gpus: the frame with the GPU ends it",

@@ -38,6 +38,8 @@ def frame_info(run: Description) -> Any:
     """A run as reports list it."""
     attributes = {"cuefarm.state": run["state"]}
     outcome = run["outcome"]
+    if run["ran_ms"]:
+        attributes["cuefarm.ran_ms"] = str(run["ran_ms"])
     if outcome is not None:
         attributes["cuefarm.cause"] = outcome["cause"]
         attributes["cuefarm.run_ms"] = str(outcome["run_ms"])
