@@ -12,6 +12,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import HostConflict
 from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import MINUTE, Micros
+from cuebot.scheduling.explain import explain_layer
 from cuebot.sim.clock import START_US
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
@@ -74,6 +75,16 @@ def test_both_agents_of_a_conflict_live_then_the_host_says_so_until_it_is_over()
         farm.report("host0", runs, **FIRST)
         farm.do(c.Sweep())
     assert remarks(farm) == []
+
+
+def test_explain_names_machines_that_are_refused_for_their_name() -> None:
+    """Whoever waits for hosts hears that there would be more."""
+    farm = farm_with()
+    with pytest.raises(HostConflict):
+        farm.report("host0", **SECOND)
+    farm.launch(job_spec("two", layer_spec(cores=900)))
+    reasons = explain_layer(farm.farm, farm.layer("two/render"), farm.now_us).reasons
+    assert "1 agents are refused because another one has their name: host0" in [reason.text for reason in reasons]
 
 
 def test_an_agent_that_took_anothers_place_is_no_conflict() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
+from cuebot.domain.units import MINUTE
 from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.learned_words import learned_words
 from cuebot.scheduling.obstacles import Obstacle, blocked_job, obstacles
@@ -24,6 +26,9 @@ from cuebot.scheduling.outlook import Outlook, outlook, soonest_s
 from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.view import View
+
+REFUSED_LATELY_US: Final = MINUTE
+"""For so long after its last report a machine is told of that is refused under another's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +206,18 @@ def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
     broken = [f"{policy.name}: {why}" for policy in view.policies for why in policy.failures.values()]
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
+    notes += _name_conflicts(view)
     return notes + [Reason(code, 0, "", text, remedy) for code, text, remedy in learned_words(layer, needs)]
+
+
+def _name_conflicts(view: View) -> list[Reason]:
+    """Machines that could take frames and are refused, because another agent has their name."""
+    lately_us = view.now_us - REFUSED_LATELY_US
+    names = [host.name for host in view.farm.hosts.values() if host.rival and host.rival_us > lately_us]
+    if not names:
+        return []
+    text = f"{len(names)} agents are refused because another one has their name: {', '.join(sorted(names)[:5])}"
+    return [Reason("NAME_TAKEN", len(names), "hosts", text, "`cueadmin -lh` says which; give each a name of its own")]
 
 
 def _turn(job: Job, ahead: Outlook) -> list[Reason]:
