@@ -144,6 +144,21 @@ def test_a_machine_that_got_another_address_is_the_same_while_it_has_its_runs() 
     assert farm.farm.host_named("host0").peer == "192.0.2.9"
 
 
+def test_after_a_restart_a_machine_that_was_booted_meanwhile_is_believed_after_a_minute() -> None:
+    """It may be the copy of the one that has the runs, which would speak up within that time; nobody else does."""
+    farm = farm_with()
+    host = farm.farm.host_named("host0")
+    host.ping_us, host.peer = Micros(0), ""  # as a restart leaves it
+    booted = {**FIRST, "boot_us": Micros(START_US + 5 * MINUTE)}
+    farm.wait(59)
+    with pytest.raises(HostConflict, match="booted while this server was down"):
+        farm.report("host0", boot=True, **booted)
+    assert farm.states("one/render") == "RR"
+    farm.wait(1)
+    farm.report("host0", boot=True, **booted)
+    assert [event.message for event in farm.events(ev.RunEnded)] == ["the host was rebooted"] * 2
+
+
 def test_the_copy_of_a_disk_does_not_end_the_runs_that_are_in_its_spool() -> None:
     """An agent that found runs of another machine in its spool may not say how they ended while that one lives."""
     farm = farm_with()
