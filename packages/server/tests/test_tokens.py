@@ -42,6 +42,7 @@ def environment(**changes: Any) -> dict[str, str]:
         "frame_name": "0005-comp",
         "frame_id": "frame-id",
         "frame_number": 5,
+        "attempt": 2,
         "cores_centicores": 400,
         "memory_kib": 1024,
         "gpus": 1,
@@ -98,6 +99,7 @@ def test_a_frame_knows_where_it_belongs() -> None:
         "CUE_JOB_ID": "job-id",
         "CUE_LAYER_ID": "layer-id",
         "CUE_FRAME_ID": "frame-id",
+        "CUE_ATTEMPT": "2",
         "CUE_THREADABLE": "1",
     }
 

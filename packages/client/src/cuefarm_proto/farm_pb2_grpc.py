@@ -19,6 +19,26 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.ExplainResponse.FromString,
                 )
+        self.GetRuns = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetRuns',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetRunsRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetRunsResponse.FromString,
+                )
+        self.GetFailures = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetFailures',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetFailuresRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetFailuresResponse.FromString,
+                )
+        self.ReadLog = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/ReadLog',
+                request_serializer=cuefarm__proto_dot_farm__pb2.ReadLogRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.ReadLogResponse.FromString,
+                )
+        self.FindFinishedJobs = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/FindFinishedJobs',
+                request_serializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.FromString,
+                )
 
 
 class FarmInterfaceServicer(object):
@@ -31,6 +51,34 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRuns(self, request, context):
+        """The runs of a frame, or of every frame of a layer or job: those under way, then the ended ones, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFailures(self, request, context):
+        """What went wrong with the frames of a job or layer that are dead or wait for another try, alike ones together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadLog(self, request, context):
+        """A piece of a run's log, as far as the server can see the file; waits for more where that is asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindFinishedJobs(self, request, context):
+        """Ids of finished jobs, the one that ended last first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FarmInterfaceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -38,6 +86,26 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.ExplainRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.ExplainResponse.SerializeToString,
+            ),
+            'GetRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRuns,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetRunsRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetRunsResponse.SerializeToString,
+            ),
+            'GetFailures': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFailures,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetFailuresRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetFailuresResponse.SerializeToString,
+            ),
+            'ReadLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadLog,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.ReadLogRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.ReadLogResponse.SerializeToString,
+            ),
+            'FindFinishedJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindFinishedJobs,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -63,5 +131,73 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/Explain',
             cuefarm__proto_dot_farm__pb2.ExplainRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.ExplainResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetRuns',
+            cuefarm__proto_dot_farm__pb2.GetRunsRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetRunsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetFailures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetFailures',
+            cuefarm__proto_dot_farm__pb2.GetFailuresRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetFailuresResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ReadLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/ReadLog',
+            cuefarm__proto_dot_farm__pb2.ReadLogRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.ReadLogResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def FindFinishedJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/FindFinishedJobs',
+            cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

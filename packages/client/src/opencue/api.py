@@ -5,7 +5,7 @@ Functions raise `opencue.exception.CueException` and its kinds. Names are exact;
 
 from __future__ import annotations
 
-from typing import Any, Optional, Union
+from typing import Any, Optional, Sequence, Union
 
 from opencue_proto import (
     comment_pb2,
@@ -29,6 +29,7 @@ from opencue_proto import (
 from opencue import search, util
 from opencue.enums import LimitEnforcement, LimitType
 from opencue.rpc import call
+from opencue.runs import followLog, getFailures, getRuns, readLog
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
 from opencue.wrappers.depend import Depend
@@ -83,10 +84,12 @@ __all__ = [
     "findGroup",
     "findHost",
     "findJob",
+    "findLastJob",
     "findLayer",
     "findLimit",
     "findShow",
     "findSubscription",
+    "followLog",
     "getActiveShows",
     "getAllocation",
     "getAllocations",
@@ -94,6 +97,8 @@ __all__ = [
     "getDefaultServices",
     "getDepend",
     "getFacility",
+    "getFailures",
+    "getFinishedJobs",
     "getFrame",
     "getFrames",
     "getGroup",
@@ -105,6 +110,7 @@ __all__ = [
     "getLayer",
     "getLimits",
     "getProcs",
+    "getRuns",
     "getService",
     "getShows",
     "getSubscription",
@@ -115,6 +121,7 @@ __all__ = [
     "launchSpec",
     "launchSpecAndWait",
     "limit_pb2",
+    "readLog",
     "renameFacility",
     "renderPartition_pb2",
     "report_pb2",
@@ -170,6 +177,31 @@ def getJobs(**options: Any) -> list[Job]:
     `getJobs(show=["demo"], user=["ann"], include_finished=True)`
     """
     return [Job(message) for message in search.JobSearch.byOptions(**options).jobs.jobs]
+
+
+def getFinishedJobs(
+    parts: Sequence[str] = (),
+    *,
+    name: Sequence[str] = (),
+    show: Sequence[str] = (),
+    user: Sequence[str] = (),
+    limit: int = 100,
+) -> list[Job]:
+    """Return finished jobs, the one that ended last first, at most `limit` of them.
+
+    `parts` are parts of the name, any of which must be in it; `name`, `show` and `user` are exact.
+    """
+    response = call("farm", "FindFinishedJobs", names=name, parts=parts, shows=show, users=user, limit=limit)
+    if not response.job_ids:
+        return []
+    jobs = {job.id(): job for job in getJobs(id=list(response.job_ids), include_finished=True)}
+    return [jobs[job_id] for job_id in response.job_ids if job_id in jobs]
+
+
+def findLastJob(name: str) -> Optional[Job]:
+    """Return the job of a full name that was submitted last, finished or not; None if there never was one."""
+    found = getJobs(job=sorted({name, name.lower()}), include_finished=True)
+    return max(found, key=lambda job: job.data.start_time) if found else None
 
 
 def getJobNames(**options: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 from fake_farm import NOW
 from opencue_proto import depend_pb2, facility_pb2, host_pb2, job_pb2, show_pb2, subscription_pb2
 
+from cuefarm_proto import farm_pb2
+
 GB = 1024 * 1024  # in KB
 
 
@@ -80,6 +82,54 @@ def a_dead_frame(number: int = 1, **changes: Any) -> job_pb2.Frame:
         "reserved_memory": 4 * GB,
     }
     return a_frame(number, **{**fields, **changes})
+
+
+def a_run(attempt: int = 1, **changes: Any) -> farm_pb2.Run:
+    """Return a run of frame 1 of the layer `beauty` on `render01` that failed with status 1 after 90 s."""
+    fields = {
+        "run_id": f"run-{attempt}",
+        "seq": attempt,
+        "job_id": "id-demo-sh010-ann_comp",
+        "job_name": "demo-sh010-ann_comp",
+        "layer_id": "id-beauty",
+        "layer_name": "beauty",
+        "frame_id": "id-beauty-1",
+        "frame_name": "0001-beauty",
+        "number": 1,
+        "attempt": attempt,
+        "host_name": "render01",
+        "state": "DEAD",
+        "cause": "EXITED",
+        "exit_status": 1,
+        "charged": True,
+        "cores": 2.0,
+        "memory_kib": 4 * GB,
+        "max_rss_kib": 3 * GB,
+        "start_us": NOW * 1_000_000,
+        "stop_us": (NOW + 90) * 1_000_000,
+        "run_us": 90_000_000,
+        "log_path": "/logs/demo/sh010/logs/demo-sh010-ann_comp--1/demo-sh010-ann_comp.0001-beauty.rqlog",
+    }
+    return farm_pb2.Run(**{**fields, **changes})
+
+
+def a_failure(**changes: Any) -> farm_pb2.Failure:
+    """Return 36 dead frames that lack a texture, on two hosts."""
+    fields = {
+        "layer_id": "id-beauty",
+        "layer_name": "beauty",
+        "state": "DEAD",
+        "cause": "EXITED",
+        "exit_status": 1,
+        "error_line": "Error: no texture wood.tx",
+        "frames": 36,
+        "frame_range": "1-36",
+        "hosts": 2,
+        "host_name": "render01",
+        "charged": True,
+        "example": a_run(),
+    }
+    return farm_pb2.Failure(**{**fields, **changes})
 
 
 def a_depend(**changes: Any) -> depend_pb2.Depend:

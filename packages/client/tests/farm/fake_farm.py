@@ -76,6 +76,9 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.services: dict[str, service_pb2.Service] = {}
         self.explanation = farm_pb2.ExplainResponse()
         self.remarks: list[comment_pb2.Comment] = []  # on every host that has some
+        self.runs: list[farm_pb2.Run] = []  # newest first
+        self.failed: list[farm_pb2.Failure] = []
+        self.log_pieces: list[bytes] = []  # what each call of ReadLog finds written, the last one when the run is over
         self.port = 0
         self._server: Optional[grpc.Server] = None
 
@@ -100,7 +103,7 @@ class FakeFarm(grpc.GenericRpcHandler):
 
     def changes(self) -> list[Call]:
         """Return the calls that asked for a change, without probes and reads."""
-        reads = ("Get", "Find", "IsJobPending")
+        reads = ("Get", "Find", "IsJobPending", "Read")
         return [call for call in self.calls if not call.name.split(".")[1].startswith(reads)]
 
     def only(self, name: str) -> Any:
@@ -133,7 +136,8 @@ class FakeFarm(grpc.GenericRpcHandler):
     # --- Jobs
 
     def JobInterface_FindJob(self, request: Any, context: Any) -> Any:
-        return job_pb2.JobFindJobResponse(job=_find(self.jobs, request.name, "job", context))
+        active = {name: job for name, job in self.jobs.items() if job.state != job_pb2.FINISHED}
+        return job_pb2.JobFindJobResponse(job=_find(active, request.name, "job", context))
 
     def JobInterface_GetJob(self, request: Any, context: Any) -> Any:
         by_id = {job.id: job for job in self.jobs.values()}
@@ -172,6 +176,10 @@ class FakeFarm(grpc.GenericRpcHandler):
 
     def _matching(self, criteria: Any) -> list[Any]:
         found = sorted(self.jobs.values(), key=lambda job: job.name)
+        if not criteria.include_finished:
+            found = [job for job in found if job.state != job_pb2.FINISHED]
+        if criteria.ids:
+            found = [job for job in found if job.id in criteria.ids]
         if criteria.shows:
             found = [job for job in found if job.show in criteria.shows]
         if criteria.users:
@@ -300,6 +308,40 @@ class FakeFarm(grpc.GenericRpcHandler):
     def FarmInterface_Explain(self, request: Any, context: Any) -> Any:
         _find(self.jobs, request.job, "job", context)
         return self.explanation
+
+    def FarmInterface_GetRuns(self, request: Any, context: Any) -> Any:
+        if request.job and request.job not in {text for job in self.jobs.values() for text in (job.id, job.name)}:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"there is no job {request.job!r}")
+        found = [run for run in self.runs if not request.before_seq or run.seq < request.before_seq]
+        if request.states:
+            found = [run for run in found if run.state in request.states]
+        if request.frame:
+            found = [run for run in found if request.frame in (run.frame_id, str(run.number))]
+        page = found[: request.limit]
+        return farm_pb2.GetRunsResponse(runs=page, next_before_seq=page[-1].seq if len(found) > len(page) else 0)
+
+    def FarmInterface_GetFailures(self, request: Any, context: Any) -> Any:
+        return farm_pb2.GetFailuresResponse(failures=self.failed, complete=True)
+
+    def FarmInterface_ReadLog(self, request: Any, context: Any) -> Any:
+        if not self.log_pieces:
+            context.abort(grpc.StatusCode.NOT_FOUND, "this server cannot see the folder of /logs/a.rqlog")
+        written = self.log_pieces.pop(0) if request.wait_ms or not request.offset else self.log_pieces[0]
+        data = written[request.offset :][: request.max_bytes or 5]
+        end = request.offset + len(data)
+        complete = not self.log_pieces and end == len(written)
+        if not self.log_pieces:
+            self.log_pieces.append(written)
+        return farm_pb2.ReadLogResponse(
+            run_id="run-1", data=data, offset=request.offset, next_offset=end, size=len(written), complete=complete
+        )
+
+    def FarmInterface_FindFinishedJobs(self, request: Any, context: Any) -> Any:
+        found = [job for job in self.jobs.values() if job.state == job_pb2.FINISHED]
+        found = [job for job in found if not request.parts or any(part in job.name for part in request.parts)]
+        found = [job for job in found if not request.names or job.name in request.names]
+        found.sort(key=lambda job: -job.stop_time)
+        return farm_pb2.FindFinishedJobsResponse(job_ids=[job.id for job in found[: request.limit]], found=len(found))
 
 
 def _find(things: dict[str, Any], name: str, kind: str, context: grpc.ServicerContext) -> Any:

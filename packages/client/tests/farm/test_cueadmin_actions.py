@@ -208,7 +208,7 @@ def test_one_bad_name_does_not_stop_the_others(farm, capsys):
     """-pause with an unknown job among others pauses those, names the bad one and returns 1."""
     assert main(["-pause", "nothing", JOB]) == 1
     assert farm.only("JobInterface.Pause").job.name == JOB
-    assert "'nothing' does not exist or has finished; `cueadmin -lj`" in capsys.readouterr().err
+    assert "there is no job 'nothing', pending or finished; `cueadmin -lj`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -378,4 +378,4 @@ def test_explain_of_one_frame(farm, capsys):
 def test_explain_of_an_unknown_job(farm, capsys):
     """-explain of a job that is not there says so and returns 1."""
     assert main(["-explain", "nothing"]) == 1
-    assert "There is no job 'nothing'. `cueadmin -lj`" in capsys.readouterr().err
+    assert "There is no job 'nothing'." in capsys.readouterr().err

@@ -89,7 +89,8 @@ def test_lji_of_one_job_lists_its_dependencies(farm, show):
         a_depend(active=False, type=depend_pb2.LAYER_ON_LAYER),
         a_depend(depend_er_layer="", type=depend_pb2.JOB_ON_JOB, depend_on_job="other-job", depend_on_layer=""),
     ]
-    assert show("-lji", "sh010")[3:] == [
+    lines = show("-lji", "sh010")
+    assert lines[lines.index("Dependencies of demo-sh010-ann_comp: 1 active, 1 satisfied") :] == [
         "Dependencies of demo-sh010-ann_comp: 1 active, 1 satisfied",
         "  JOB_ON_JOB demo-sh010-ann_comp waits for other-job (active)",
         "  LAYER_ON_LAYER comp waits for beauty (satisfied)",
@@ -101,7 +102,8 @@ def test_lji_flags_a_cycle(farm, show):
     farm.jobs["a"] = a_job()
     back = a_depend(depend_er_layer="beauty", depend_on_layer="comp")
     farm.depends["demo-sh010-ann_comp"] = [a_depend(), back, *[a_depend() for _ in range(6)]]
-    block = show("-lji", "sh010")[3:]
+    lines = show("-lji", "sh010")
+    block = lines[next(place for place, line in enumerate(lines) if line.startswith("Dependencies")) :]
     assert block[1] == (
         "  CYCLE: demo-sh010-ann_comp/beauty -> demo-sh010-ann_comp/comp -> demo-sh010-ann_comp/beauty; "
         "break it with -satisfy-dependency JOB LAYER"

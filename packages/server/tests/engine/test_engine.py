@@ -112,6 +112,23 @@ async def test_a_refused_command_raises_at_once() -> None:
         assert found.journal.batches == []
 
 
+async def test_who_reads_history_waits_for_what_is_on_its_way_there() -> None:
+    """`durable` returns when what has happened is on disk, at once where nothing is on its way or nothing can be."""
+    async with running() as found:
+        await asyncio.wait_for(found.engine.durable(), 1)
+        found.engine.carry_out(c.CreateShow("film"), ENVELOPE, lambda reply: None)
+        assert found.journal.batches == []
+        await asyncio.wait_for(found.engine.durable(), 1)
+        assert len(found.journal.batches) == 1
+        found.journal.fails = True
+        waiting = asyncio.create_task(found.engine.submit(c.CreateShow("other"), ENVELOPE))
+        while found.engine.stalled_since is None:
+            await asyncio.sleep(0.005)
+        await asyncio.wait_for(found.engine.durable(), 1)
+        found.journal.fails = False
+        await asyncio.wait_for(waiting, 5)
+
+
 async def test_new_intents_are_refused_while_commits_fail_and_accepted_afterwards() -> None:
     """The command whose commit failed is answered once the same batch is durable; nothing is lost or done twice."""
     async with running() as found:

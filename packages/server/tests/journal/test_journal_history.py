@@ -9,9 +9,11 @@ import pytest
 from journal_farm import START_US, Mix, commit, events_in, reloaded
 
 from cuebot.domain import events as ev
+from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR
-from cuebot.engine.ports import Batch
+from cuebot.engine.ports import Batch, RunQuery
 from cuebot.journal import History, SqlJournal
+from cuebot.sim.run_history import MemoryRunHistory
 
 Open = Callable[[str], SqlJournal]
 
@@ -54,14 +56,41 @@ def test_runs_are_found_by_job_and_by_frame(url: str, open_journal: Open, histor
     of_job = [r.seq for r in ended if r.event.job_id == job_id]
     of_frame = [r.seq for r in ended if (r.event.layer_id, r.event.index) == (layer_id, index)]
     found: list[int] = []
-    while page := history.runs_of_job(job_id, before_seq=found[-1] if found else None, limit=2):
+    while page := history.runs(RunQuery(job_id=job_id, before_seq=found[-1] if found else 0), limit=2):
         found += [run.seq for run in page]
     assert found == of_job
-    runs = history.runs_of_frame(job_id, layer_id, index)
+    runs = history.runs(RunQuery(job_id=job_id, layer_id=layer_id, frame_index=index))
     assert [run.seq for run in runs] == of_frame
     assert (runs[-1].run_id, runs[-1].cause, runs[-1].state, runs[-1].max_rss) == (
         ended[-1].event.run_id, ended[-1].event.cause, ended[-1].event.state, ended[-1].event.max_rss,
     )  # fmt: skip
+
+
+def test_history_in_memory_answers_as_the_database_does(url: str, open_journal: Open, history: History) -> None:
+    """For every field of a query, and for pages, both keepers of history give the same runs in the same order."""
+    _, batches = three_months(open_journal(url))
+    recorded = events_in(batches)
+    memory = MemoryRunHistory(lambda: recorded)
+    ended = [r for r in recorded if isinstance(r.event, ev.RunEnded)]
+    first, last = ended[0].event, ended[-1].event
+    middle = ended[len(ended) // 2]
+    queries = [
+        RunQuery(job_id=first.job_id),
+        RunQuery(job_id=last.job_id, layer_id=last.layer_id),
+        RunQuery(job_id=last.job_id, layer_id=last.layer_id, frame_index=last.index),
+        RunQuery(job_id=first.job_id, run_id=first.run_id),
+        RunQuery(job_id=first.job_id, run_id=last.run_id + "x"),
+        RunQuery(job_id=first.job_id, attempt=first.attempt),
+        RunQuery(job_id=first.job_id, causes=frozenset({r.event.cause for r in ended[:3]})),
+        RunQuery(job_id=first.job_id, states=frozenset({FrameState.WAITING, FrameState.DEAD})),
+        RunQuery(job_id=first.job_id, unsuccessful=True),
+        RunQuery(job_id=middle.event.job_id, ended_since_us=middle.at_us),
+        RunQuery(job_id=middle.event.job_id, before_seq=middle.seq),
+    ]
+    for query in queries:
+        for limit in (1, 3, 1_000):
+            assert history.runs(query, limit) == memory.runs(query, limit), query
+    assert memory.runs(queries[0], 1_000)
 
 
 def test_old_months_are_dropped(url: str, open_journal: Open, history: History) -> None:

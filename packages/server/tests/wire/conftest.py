@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -34,9 +36,14 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
+from cuebot.sim.run_history import MemoryRunHistory
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
 from cuefarm_proto import farm_pb2_grpc
+
+sys.path.insert(0, str(Path(__file__).parent))  # the helper beside these tests, which is no package
+
+from wire_scene import Scene
 
 TOKEN = "the token of this installation"
 
@@ -219,11 +226,15 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         trailing = dict(await call.trailing_metadata() or ())
         return [run for run in str(trailing.get("cuefarm-end-runs", "")).split(",") if run]
 
-    async def complete(self, run: Any, *, exit_status: int = 0, exit_signal: int = 0, cause: str = "exited") -> None:
-        """Report how a run ended."""
+    async def complete(
+        self, run: Any, *, exit_status: int = 0, exit_signal: int = 0, cause: str = "exited", **told: str
+    ) -> None:
+        """Report how a run ended; `told` are further attributes, such as `message`."""
         self.runs.pop(run.resource_id, None)
         info = self._running(run)
         info.attributes["cuefarm.cause"] = cause
+        for name, value in told.items():
+            info.attributes[f"cuefarm.{name}"] = value
         report = report_pb2.FrameCompleteReport(
             host=self.facts(), frame=info, exit_status=exit_status, exit_signal=exit_signal, run_time=1
         )
@@ -312,7 +323,14 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
         engine = Engine(core, journal, agents, now_us)
         task = asyncio.get_running_loop().create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
-        chosen = {"token": TOKEN, "allow_agents_without_token": False, "allow_root": False, **options}
+        history = MemoryRunHistory(lambda: [journal.events[seq] for seq in sorted(journal.events)])
+        chosen = {
+            "token": TOKEN,
+            "allow_agents_without_token": False,
+            "allow_root": False,
+            "history": history,
+            **options,
+        }
         server, port = await serve(engine, address="127.0.0.1:0", streams=agents.streams, **chosen)
         site = Site(engine, journal, agents, server, port)
         running.append((site, task))
@@ -345,3 +363,22 @@ async def start_agent(site: Site) -> AsyncIterator[Callable[..., Awaitable[FakeA
     yield start
     for agent in agents:
         await agent.stop()
+
+
+@pytest.fixture
+async def make_scene(site: Any, start_agent: Any, tools: Any) -> Callable[..., Awaitable[Scene]]:
+    """Make scenes: a range of frames, and a host that ends nothing by itself."""
+
+    async def make(frames: str = "1-3", name: str = "comp") -> Scene:
+        agent = await start_agent(f"host-{name}")
+        agent.finish = False
+        return Scene(site, agent, tools, await site.launch(tools.layer("beauty", frames), name=name))
+
+    return make
+
+
+@pytest.fixture
+def logs(site: Any, tmp_path: Path) -> Path:
+    """A folder for the logs of jobs that are launched from now on."""
+    site.engine.core.settings = type(site.engine.core.settings)(log_root=str(tmp_path))
+    return tmp_path

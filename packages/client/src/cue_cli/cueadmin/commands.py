@@ -43,14 +43,34 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-lh",), "[PART...]", "hosts whose name contains a part", "listing.list_hosts"),
         Command(("-lba",), "ALLOC", "subscriptions to an allocation", "listing.list_allocation_subscriptions"),
         Command(("-lv",), "[SHOW]", "services, or a show's own values for them", "listing.list_services"),
-        Command(("-lj", "-laj"), "[PART...]", "pending jobs: name, state, progress", "listing.list_jobs"),
         Command(
-            ("-lji",), "[PART...]", "pending jobs as a table; one alone with its dependencies", "listing.list_job_table"
+            ("-lj", "-laj"),
+            "[PART...]",
+            "jobs that are pending (or -finished): name, state, progress",
+            "listing.list_jobs",
+        ),
+        Command(
+            ("-lji",),
+            "[PART...]",
+            "the same as a table; one alone, finished or not, with its layers, times, retries and dependencies",
+            "listing.list_job_table",
         ),
         Command(("-la",), "", "allocations", "listing.list_allocations"),
         Command(("-lb",), "SHOW...", "subscriptions of shows", "listing.list_subscriptions"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
         Command(("-explain",), "JOB [LAYER] [FRAME]", "why frames wait, and what would change it", "explain.explain"),
+        Command(
+            ("-runs",),
+            "JOB [LAYER] [FRAME]",
+            "the attempts of a frame, or the latest runs of a layer or job: why each ended",
+            "runs.list_runs",
+        ),
+        Command(
+            ("-log",),
+            "JOB LAYER FRAME",
+            "a frame's log, read through the server (-f follows it)",
+            "runs.print_log",
+        ),
     ),
     "Jobs": (
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cue_cli.cueadmin.failures import failureRecord, failuresOf, lastRunsOf, printFailures, printLastRuns
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import CommandError, Session
 from opencue import api
@@ -22,8 +23,9 @@ def explain(session: Session, values: list[str]) -> None:
     """Say why a job, one of its layers or one frame waits, with what would change it."""
     job, layer, frame = (*values, None, None)[:3]
     answer = _ask(job, layer, frame)
+    failures = failuresOf(answer.job_id, answer.layers[0].layer_id if layer and answer.layers else "")
     if session.options.json:
-        printJson(explanationRecord(answer))
+        printJson({**explanationRecord(answer), "failures": [failureRecord(failure) for failure in failures]})
         return
     print(f"{answer.job_name}: {answer.summary}")
     if frame:
@@ -33,7 +35,12 @@ def explain(session: Session, values: list[str]) -> None:
         print()
         print(f"{entry.layer_name}  ({_frame_counts(entry)})")
         print(f"  {entry.summary}")
-        _print_reasons(entry.reasons)
+        mine = [failure for failure in failures if failure.layer_id == entry.layer_id]
+        for reason in entry.reasons:
+            _print_reasons([reason])
+            if reason.code == "FRAMES_DEAD":
+                printFailures([failure for failure in mine if failure.state == "DEAD"], "    ")
+        printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
         _print_outlook(entry)
 
 
@@ -44,7 +51,7 @@ def _ask(job: Any, layer: Any, frame: Any) -> Any:
         kept = layer.lower().replace("-", "_") if layer else layer
         if kept != layer:
             return _ask(job, kept, frame)
-        raise CommandError(f"{error.details()} `cueadmin -lj` lists pending jobs") from None
+        raise CommandError(error.details()) from None
 
 
 def _print_frame(answer: Any) -> None:
@@ -52,6 +59,7 @@ def _print_frame(answer: Any) -> None:
     print()
     print(f"{found.frame_name}  ({found.state.lower()})")
     _print_reasons(found.reasons)
+    printLastRuns(lastRunsOf(found.frame_id))
     if found.state == "WAITING":
         for entry in answer.layers:
             _print_outlook(entry, found)

@@ -8,7 +8,6 @@ from cue_cli.cueadmin.lookup import findJob, toCores, toInteger
 from cue_cli.cueadmin.session import CommandError, Session
 from opencue import api
 from opencue.enums import DependTarget, FrameState
-from opencue.exception import EntityNotFoundException
 from opencue.wrappers.job import Job
 from opencue.wrappers.layer import Layer
 
@@ -39,7 +38,7 @@ def kill_all(session: Session, _: list[str]) -> None:
 def retry(session: Session, names: list[str]) -> None:
     """Run the dead frames of jobs again."""
     session.confirm(f"Retry the dead frames of {_count(names)}", named=True)
-    _each(session, names, "dead frames retried", _retry_dead)
+    _each(session, names, "dead frames retried", _retry_dead, finished=True)
 
 
 def retry_all(session: Session, _: list[str]) -> None:
@@ -133,9 +132,9 @@ def kill_dependency(session: Session, values: list[str]) -> None:
     session.report(f"{job.name()}/{layer.name()}: dependencies dropped")
 
 
-def _each(session: Session, names: list[str], done: str, act: Any) -> None:
+def _each(session: Session, names: list[str], done: str, act: Any, *, finished: bool = False) -> None:
     def one(name: str) -> None:
-        act(findJob(name))
+        act(findJob(name, finished=finished))
         session.report(f"{name}: {done}")
 
     session.each(names, one)
@@ -146,12 +145,12 @@ def _retry_dead(job: Job) -> None:
 
 
 def _job_and_layer(values: list[str]) -> tuple[Job, Layer]:
-    job = findJob(values[0])
-    try:
-        return job, job.getLayer(values[1])
-    except EntityNotFoundException:
-        known = ", ".join(layer.name() for layer in job.getLayers())
-        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {known}") from None
+    job = findJob(values[0], finished=True)
+    layers = {layer.name(): layer for layer in job.getLayers()}
+    found = layers.get(values[1]) or layers.get(values[1].lower().replace("-", "_"))
+    if found is None:
+        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {', '.join(layers)}")
+    return job, found
 
 
 def _count(names: list[str]) -> str:

@@ -6,33 +6,42 @@ import sys
 from typing import Any
 
 from cue_cli.cueadmin import output, records
+from cue_cli.cueadmin.causes import causeText
 from cue_cli.cueadmin.format import formatTime
 from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api, util
 from opencue.enums import DependType, FrameState, HardwareState
-from opencue.exception import EntityNotFoundException
+from opencue.exception import EntityNotFoundException, NotOfferedException
 from opencue.search import UNBOUNDED, parseRange
 
 KB_PER_GB = 1024 * 1024
 DEAD_LOGS_MAX = 100  # -ll names the logs of the frames that died last, not of every failure there ever was
 HOSTS_TOLD_OF = 20
+FINISHED_MAX = 100  # finished jobs that a list shows without -limit
+RETRIES_FRAMES_MAX = 2_000  # -lji JOB asks for every frame of a job up to this size
 DEPEND_LINES_MAX = 5  # so that `grep -A5 Dependencies` sees them all
 
 
 def list_jobs(session: Session, parts: list[str]) -> None:
     """-lj: the names of pending jobs."""
+    parts = [*parts, *(session.options.finished or [])]
     jobs = _jobs(session, parts)
     if session.options.json:
         records.printRecords(jobs, records.jobRecord)
     else:
         output.displayJobNames(jobs, session.style)
+        if not jobs and parts and session.options.finished is None:
+            _hint_at_finished(session, parts)
 
 
 def list_job_table(session: Session, parts: list[str]) -> None:
     """-lji: pending jobs as a table, and more about a single one."""
+    parts = [*parts, *(session.options.finished or [])]
     jobs = _jobs(session, parts)
+    if not jobs and parts and session.options.finished is None:
+        jobs = _finished(session, parts)
     exact = [job for job in jobs if job.name() in parts]
     single = jobs[0] if len(jobs) == 1 and parts else exact[0] if len(exact) == 1 else None
     if session.options.json:
@@ -40,10 +49,12 @@ def list_job_table(session: Session, parts: list[str]) -> None:
         if single is not None:
             depends = [records.dependRecord(depend) for depend in single.getDepends()]
             found[jobs.index(single)]["dependencies"] = depends
+            found[jobs.index(single)]["layers"] = [records.layerRecord(layer) for layer in single.getLayers()]
         records.printJson(found)
         return
     output.displayJobs(jobs)
     if single is not None and session.style == CUEFARM:
+        output.displayJobDetails(single, single.getLayers(), _retries(single))
         _display_depends(single)
 
 
@@ -155,7 +166,9 @@ def list_services(session: Session, shows: list[str]) -> None:
 
 
 def _jobs(session: Session, parts: list[str]) -> list[Any]:
-    """Return pending jobs that contain any of the parts (-query adds parts, -job names jobs in full)."""
+    """Return pending (or -finished) jobs that contain any of the parts; -query adds parts, -job names jobs in full."""
+    if session.options.finished is not None:
+        return _finished(session, parts)
     search: dict[str, Any] = {}
     substr = [*parts, *(session.options.query or [])]
     if substr:
@@ -163,6 +176,36 @@ def _jobs(session: Session, parts: list[str]) -> list[Any]:
     if session.options.job:
         search["job"] = session.options.job
     return sorted(api.getJobs(**search), key=lambda job: job.name())
+
+
+def _finished(session: Session, parts: list[str]) -> list[Any]:
+    """Return finished jobs in the same way, the one that ended last first; says so where there are more."""
+    limit = session.options.limit or FINISHED_MAX
+    parts = [*parts, *(session.options.query or [])]
+    try:
+        found = api.getFinishedJobs(parts, name=session.options.job or [], limit=limit + 1)
+    except NotOfferedException:
+        return []
+    if len(found) > limit:
+        session.warn(f"these are the {limit} jobs that ended last; -limit N shows more, a part of a name fewer")
+    return found[:limit]
+
+
+def _hint_at_finished(session: Session, parts: list[str]) -> None:
+    found = _finished(session, parts)
+    if found:
+        jobs = "a finished job does" if len(found) == 1 else f"{len(found)} finished ones do"
+        session.warn(f"no pending job contains {' or '.join(parts)}; {jobs}: add -finished")
+
+
+def _retries(job: Any) -> dict[str, int]:
+    """Return how often frames of each layer were tried again; nothing for a job of very many frames."""
+    if job.totalFrames() > RETRIES_FRAMES_MAX:
+        return {}
+    retries: dict[str, int] = {}
+    for frame in job.getFrames():
+        retries[frame.layer()] = retries.get(frame.layer(), 0) + frame.retries()
+    return retries
 
 
 def _proc_search(session: Session, shows: list[str]) -> dict[str, Any]:
@@ -200,17 +243,37 @@ def _dead_frames(session: Session, shows: list[str]) -> list[tuple[str, str]]:
     if options.job:
         search["job"] = options.job
     found = [
-        (frame.stopTime(), util.logPath(job, frame), frame)
+        (frame.stopTime(), job, frame)
         for job in api.getJobs(**search)
         if job.deadFrames()
         for frame in job.getFrames(state=[FrameState.DEAD])
         if not options.host or frame.lastResource() in options.host
     ]
-    found.sort(key=lambda entry: entry[:2])
-    return [
-        (path, f"exit status {frame.exitStatus()} on {frame.lastResource() or 'no host'} at {formatTime(stopped)}")
-        for stopped, path, frame in found[-(options.limit or DEAD_LOGS_MAX) :]
-    ]
+    found.sort(key=lambda entry: (entry[0], util.logPath(*entry[1:])))
+    found = found[-(options.limit or DEAD_LOGS_MAX) :]
+    runs = _last_runs({job.id() for _, job, _ in found})
+    return [_dead_frame(stopped, job, frame, runs.get(frame.id())) for stopped, job, frame in found]
+
+
+def _last_runs(job_ids: set[str]) -> dict[str, Any]:
+    """Return the runs after which frames of jobs died, by the frame's id, as far as the server can tell."""
+    last: dict[str, Any] = {}
+    for job_id in sorted(job_ids):
+        try:
+            runs = api.getRuns(job_id, state=["DEAD"])
+        except NotOfferedException:
+            return {}
+        for run in runs:
+            last.setdefault(run.frame_id, run)
+    return last
+
+
+def _dead_frame(stopped: int, job: Any, frame: Any, run: Any) -> tuple[str, str]:
+    path = run.log_path if run else util.logPath(job, frame)
+    cause = causeText(run) if run else f"exit status {frame.exitStatus()}"
+    said = run and (run.error_line or run.message)
+    where = f"on {frame.lastResource() or 'no host'} at {formatTime(stopped)}"
+    return path, f"{cause} {where}{': ' + said if said else ''}"
 
 
 def _display_depends(job: Any) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Sequence
 
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
-from opencue.exception import EntityNotFoundException
+from opencue.exception import EntityNotFoundException, NotOfferedException
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
@@ -14,15 +15,31 @@ from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
 
 ON_WORDS = ("on", "yes", "true", "enabled", "1")
+ALIKE_MAX = 3
 OFF_WORDS = ("off", "no", "false", "disabled", "0")
 
 
-def findJob(name: str) -> Job:
-    """Return the pending job of a name."""
+def findJob(name: str, *, finished: bool = False) -> Job:
+    """Return the pending job of a name; with `finished`, where there is none, the finished one submitted last."""
     try:
         return api.findJob(name)
     except EntityNotFoundException:
-        raise CommandError(f"job {name!r} does not exist or has finished; `cueadmin -lj` lists pending jobs") from None
+        last = api.findLastJob(name)
+    if last is None:
+        raise CommandError(f"there is no job {name!r}, pending or finished{_alike(name)}")
+    if not finished:
+        raise CommandError(f"job {name!r} has finished; `cueadmin -lj` lists pending jobs")
+    return last
+
+
+def _alike(name: str) -> str:
+    """Return what to type instead: jobs whose name contains it, the pending ones first."""
+    names = [job.name() for job in api.getJobs(substr=[name])][:ALIKE_MAX]
+    with contextlib.suppress(NotOfferedException):  # a server of another make
+        names += [job.name() for job in api.getFinishedJobs([name], limit=ALIKE_MAX - len(names) + 1)]
+    if not names:
+        return "; `cueadmin -lj` lists pending jobs, `cueadmin -lj -finished` finished ones"
+    return f"; there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
 
 
 def findShow(name: str) -> Show:

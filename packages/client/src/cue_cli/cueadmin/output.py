@@ -204,6 +204,35 @@ def displayJobNames(jobs: Iterable[Any], style: str = UPSTREAM) -> None:
         print(job.data.name if style == UPSTREAM else jobLine(job))
 
 
+def displayJobDetails(job: Any, layers: Iterable[Any], retries: dict[str, int]) -> None:
+    """Print one job's state and times, and its layers with what became of their frames."""
+    data = job.data
+    ended = f", ended {formatTime(data.stop_time)}" if data.stop_time else ""
+    took = formatDuration(findDuration(data.start_time, data.stop_time))
+    print()
+    print(
+        f"{data.name}: {JobState(data.state).name}, {data.user}, submitted {formatTime(data.start_time)}{ended}, {took}"
+    )
+    layout = "  %-30s %7s %7s %7s %7s %7s %7s %7s %10s"
+    print(layout % ("Layer", "Frames", "Done", "Run", "Wait", "Dead", "Eaten", "Retries", "Average"))
+    for layer in layers:
+        stats = layer.data.layer_stats
+        print(
+            layout
+            % (
+                cutoff(layer.data.name, 30),
+                stats.total_frames,
+                stats.succeeded_frames,
+                stats.running_frames,
+                stats.waiting_frames + stats.depend_frames,
+                stats.dead_frames,
+                stats.eaten_frames,
+                retries.get(layer.data.name, 0) if retries else "-",
+                formatDuration(stats.avg_frame_sec),
+            )
+        )
+
+
 def jobLine(job: Any) -> str:
     """Return a job's name, state and progress, each part only where there is something to say."""
     stats = job.data.job_stats
@@ -218,4 +247,6 @@ def jobLine(job: Any) -> str:
             parts.append(f"{count} {word}")
     if job.data.is_paused:
         parts.append("paused")
+    if job.data.state == JobState.FINISHED and job.data.stop_time:
+        parts.append(f"ended {formatTime(job.data.stop_time)}")
     return f"{job.data.name} {JobState(job.data.state).name} {', '.join(parts)}"

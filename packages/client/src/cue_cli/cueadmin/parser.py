@@ -38,7 +38,7 @@ def _add_general(group: Any) -> None:
     group.add_argument("-facility", metavar="NAME", help="talk to the servers of a facility from the configuration")
     group.add_argument("-verbose", "-v", action="store_true", help="debug log on stderr, and a traceback of errors")
     group.add_argument("-force", action="store_true", help="do it without asking")
-    group.add_argument("--json", action="store_true", help="lists and -explain as JSON")
+    group.add_argument("--json", action="store_true", help="lists, -explain and -runs as JSON")
     group.add_argument(
         "--format",
         choices=(CUEFARM, UPSTREAM),
@@ -55,7 +55,16 @@ def _add_filters(group: Any) -> None:
     group.add_argument(
         "-duration", metavar="HOURS", help="running time, for -lp -ll: A-B, gtN, ltN, or N for at least N"
     )
-    group.add_argument("-limit", type=int, default=0, metavar="N", help="at most N lines, for -lp -ll; 0 for all")
+    group.add_argument(
+        "-limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="at most N lines, for -lp -ll (0 for all), -finished and -runs (0 for 100)",
+    )
+    group.add_argument("-finished", nargs="*", metavar="PART", help="finished jobs, the last first, for -lj -lji")
+    group.add_argument("-attempt", type=int, default=0, metavar="N", help="that run of the frame, for -runs -log")
+    group.add_argument("-f", dest="follow", action="store_true", help="go on until the run is over, for -log")
     group.add_argument("-state", nargs="+", metavar="STATE", help="up down rebooting reboot_when_idle repair, for -lh")
     group.add_argument(
         "-lock-state", type=str.upper, choices=("OPEN", "LOCKED", "NIMBY_LOCKED"), help="lock state, for -lh"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Iterable
 
+from cue_cli.cueadmin.causes import causeText
 from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
 
 POINTS_PER_CORE = 100
+MICROS = 1_000_000
 
 
 def printJson(value: Any) -> None:
@@ -38,6 +40,7 @@ def jobRecord(job: Any) -> dict[str, Any]:
         "max_cores": data.max_cores,
         "reserved_cores": stats.reserved_cores,
         "submitted_at_epoch_s": data.start_time,
+        "finished_at_epoch_s": data.stop_time,
         "log_dir": data.log_dir,
         "frames": {
             "total": stats.total_frames,
@@ -48,6 +51,55 @@ def jobRecord(job: Any) -> dict[str, Any]:
             "dead": stats.dead_frames,
             "eaten": stats.eaten_frames,
         },
+    }
+
+
+def layerRecord(layer: Any) -> dict[str, Any]:
+    """Return what a script wants to know of a layer."""
+    data, stats = layer.data, layer.data.layer_stats
+    return {
+        "id": data.id,
+        "name": data.name,
+        "range": data.range,
+        "min_cores": data.min_cores,
+        "min_memory_kb": data.min_memory,
+        "frames": {
+            "total": stats.total_frames,
+            "succeeded": stats.succeeded_frames,
+            "running": stats.running_frames,
+            "waiting": stats.waiting_frames,
+            "depend": stats.depend_frames,
+            "dead": stats.dead_frames,
+            "eaten": stats.eaten_frames,
+        },
+    }
+
+
+def runRecord(run: Any) -> dict[str, Any]:
+    """Return what a script wants to know of a run of a frame."""
+    return {
+        "id": run.run_id,
+        "job": run.job_name,
+        "layer": run.layer_name,
+        "frame": run.frame_name,
+        "number": run.number,
+        "attempt": run.attempt,
+        "host": run.host_name,
+        "state": run.state,
+        "cause": run.cause,
+        "text": "" if run.state in ("RUNNING", "SUCCEEDED") else causeText(run),
+        "message": run.message,
+        "error_line": run.error_line,
+        "exit_status": run.exit_status,
+        "exit_signal": run.exit_signal,
+        "charged": run.charged,
+        "cores": run.cores,
+        "reserved_memory_kb": run.memory_kib,
+        "max_rss_kb": run.max_rss_kib,
+        "started_at_epoch_s": run.start_us / MICROS,
+        "stopped_at_epoch_s": run.stop_us / MICROS,
+        "run_time_s": run.run_us / MICROS,
+        "log_path": run.log_path,
     }
 
 

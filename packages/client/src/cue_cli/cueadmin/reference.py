@@ -46,6 +46,8 @@ def _arguments(action: Any, takes: dict[str, str]) -> str:
         text = takes[action.dest]
     elif action.nargs == 0:
         text = ""
+    elif action.nargs == "*":
+        text = f"[{action.metavar}...]"
     elif action.choices:
         text = " or ".join(action.choices)
     else:

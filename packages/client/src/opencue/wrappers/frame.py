@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from opencue_proto import job_pb2
 
-from opencue import enums, search
+from opencue import enums, runs, search
 from opencue.caller import killedBy
 from opencue.units import Megabytes
 from opencue.wrappers.depend import Depend
@@ -82,6 +82,17 @@ class Frame(Entity):
     def getWhatThisDependsOn(self) -> list[Depend]:
         """Return the dependencies that this frame waits for."""
         return [Depend(message) for message in self._call("GetWhatThisDependsOn").depends.depends]
+
+    def getRuns(self, limit: int = runs.PAGE_SIZE) -> list[Any]:
+        """Return the frame's runs, newest first, at most `limit` (0 for all), as `opencue.api.getRuns` does.
+
+        `frame.getRuns()[0].message` says why the last one ended.
+        """
+        return runs.getRuns(frame=self.data.id, limit=limit)
+
+    def readLog(self, attempt: int = 0, offset: int = 0, max_bytes: int = 0, wait_s: float = 0.0) -> Any:
+        """Return a piece of the log of the frame's latest run, or of one attempt, as `opencue.api.readLog` does."""
+        return runs.readLog(frame=self.data.id, attempt=attempt, offset=offset, max_bytes=max_bytes, wait_s=wait_s)
 
     def name(self) -> str:
         """Frame number in four digits, a dash, the layer's name."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from opencue_proto import job_pb2
 
-from opencue import enums, search
+from opencue import enums, runs, search
 from opencue.caller import killedBy
 from opencue.exception import EntityNotFoundException
 from opencue.rpc import call
@@ -154,6 +154,17 @@ class Job(Entity):
     def getLayer(self, layerName: str) -> Layer:
         """Return the layer of a name; the spelling that was submitted is found too."""
         return Layer(findLayerMessage(self.data.name, layerName))
+
+    def getRuns(self, **options: Any) -> list[Any]:
+        """Return the runs of the job's frames, newest first; `cause`, `state`, `attempt` and `limit` narrow them.
+
+        They are as `opencue.api.getRuns` returns them.
+        """
+        return runs.getRuns(job=self.data.id, **options)
+
+    def getFailures(self) -> list[Any]:
+        """Return what went wrong with the job's dead and waiting frames, as `opencue.api.getFailures` does."""
+        return runs.getFailures(self.data.id)
 
     def getFrames(self, **options: Any) -> list[Frame]:
         """Return the job's frames; FrameSearch options narrow them, `page` and `limit` ask for one page."""

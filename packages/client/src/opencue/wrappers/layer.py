@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from opencue_proto import job_pb2
 
-from opencue import enums
+from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.rpc import call
 from opencue.units import Megabytes, toKilobytes
@@ -152,6 +152,13 @@ class Layer(Entity):
     def createFrameByFrameDependency(self, layer: Layer) -> Depend:
         """Make each frame wait for the frame of the same number in another layer."""
         return Depend(self._call("CreateFrameByFrameDependency", depend_layer=layer.data, any_frame=False).depend)
+
+    def getRuns(self, **options: Any) -> list[Any]:
+        """Return the runs of the layer's frames, newest first; `cause`, `state`, `attempt` and `limit` narrow them.
+
+        They are as `opencue.api.getRuns` returns them.
+        """
+        return runs.getRuns(layer=self.data.id, **options)
 
     def getFrames(self, **options: Any) -> list[Frame]:
         """Return the layer's frames; FrameSearch options narrow them, `page` and `limit` ask for one page."""

@@ -23,7 +23,7 @@ from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
-from cuebot.journal import JournalUnusable, SqlJournal
+from cuebot.journal import History, JournalUnusable, SqlJournal
 from cuebot.web.health import Health, health_app
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.server import serve
@@ -60,6 +60,7 @@ class FarmServer:
         self.http_address = ""
         self.engine: Engine
         self._journal: SqlJournal
+        self._history: History
         self._agents: GrpcAgents
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -72,6 +73,7 @@ class FarmServer:
             policies = installed_policies()
             self._journal = SqlJournal(options.database)
             rows, last_seq = self._journal.load()
+            self._history = History(options.database)
         except (JournalUnusable, PolicyUnusable) as error:
             raise CannotStart(str(error)) from error
         core = Core(
@@ -95,6 +97,7 @@ class FarmServer:
             token=options.token,
             allow_agents_without_token=options.allow_agents_without_token,
             allow_root=os.geteuid() == 0,
+            history=self._history,
         )
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
@@ -145,6 +148,7 @@ class FarmServer:
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 3)
         with contextlib.suppress(asyncio.CancelledError):
             await engine_task
+        self._history.close()
         self._journal.close()
 
 

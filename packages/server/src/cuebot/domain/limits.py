@@ -69,6 +69,17 @@ class Limits:
     ended_runs_per_reply: int = 150
     agent_streams: int = 10_000
 
+    # Looking at what was.
+    waiting_reads: int = 200
+    """Calls that wait for history, and as many again for logs."""
+    failed_runs_looked_at: int = 10_000
+    """Ended runs of a job that are looked at to say why its frames failed."""
+    failure_groups: int = 100
+    log_followers: int = 200
+    """Clients that wait for more of a log."""
+    log_read_bytes: int = 1024 * 1024
+    log_wait_ms: int = 30_000
+
 
 DEFAULT_LIMITS = Limits()
 """What holds where nobody set anything else."""

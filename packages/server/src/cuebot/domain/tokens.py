@@ -83,13 +83,15 @@ def frame_environment(
     frame_name: str,
     frame_id: str,
     frame_number: int,
+    attempt: int,
     cores_centicores: int,
     memory_kib: int,
     gpus: int,
 ) -> dict[str, str]:
     """Return all variables that a frame is started with: those of its layer, and its own over them.
 
-    Cores and memory are what the run has reserved, not what the layer asked for.
+    Cores and memory are what the run has reserved, not what the layer asked for. `attempt` counts the frame's runs from
+    1 and tells their logs apart.
     """
     return {
         **of_layer,
@@ -99,4 +101,5 @@ def frame_environment(
         "CUE_IFRAME": str(frame_number),
         "CUE_FRAME": frame_name,
         "CUE_FRAME_ID": frame_id,
+        "CUE_ATTEMPT": str(attempt),
     }

@@ -308,6 +308,10 @@ class Core:
         """There is something to commit, or somebody waits for what is being committed."""
         return bool(self._open.events or self._open.tickets)
 
+    def when_durable(self, done: Callable[[Any], None]) -> None:
+        """Have `done` called once all that has happened so far is durable."""
+        self._open.tickets.append(Ticket(None, done))
+
     def has_bookings_enough(self) -> bool:
         """The open batch holds as many bookings as one commit should launch: more would hold up the loop after it."""
         return self._open.booked >= SLICES_PER_BATCH * self.limits.bookings_per_slice

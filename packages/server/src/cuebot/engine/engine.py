@@ -28,6 +28,10 @@ COMMIT_GIVE_UP_SECONDS: Final = 60.0
 """A journal that fails for so long ends the server: it must not pretend to know what it cannot keep."""
 
 
+DURABLE_SECONDS: Final = 2.0
+"""How long a reader of history waits for what is on its way to the disk."""
+
+
 class JournalLost(RuntimeError):
     """The journal has failed for too long, or belongs to another server now; memory holds what the disk does not."""
 
@@ -81,6 +85,18 @@ class Engine:
         finally:
             self._wake()
         return await waiter
+
+    async def durable(self) -> None:
+        """Return when what has happened so far is on disk, so that whoever reads history there misses nothing of it.
+
+        While the journal cannot be written it returns at once.
+        """
+        if self.stalled_since is not None or (self._idle.is_set() and not self.core.has_batch()):
+            return
+        waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.core.when_durable(_resolve(waiter))
+        self._wake()
+        await asyncio.wait([waiter], timeout=DURABLE_SECONDS)
 
     def _refuse_while_stalled(self) -> None:
         if not self.core.sound:

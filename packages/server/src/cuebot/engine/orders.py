@@ -116,6 +116,7 @@ class _LayerOrders:
             frame_name=name,
             frame_id=id,
             frame_number=number,
+            attempt=int(layer.frames.attempts[index]),
             cores_centicores=proc.cores,
             memory_kib=proc.memory,
             gpus=proc.gpus,

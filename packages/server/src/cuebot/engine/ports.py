@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.events import Event
+from cuebot.domain.states import Cause, FrameState
+from cuebot.domain.units import CoreUnits, KiB, Micros
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.rows import Rows
 
@@ -50,6 +52,65 @@ class Journal(Protocol):
 
     def load(self) -> tuple[Rows, int]:
         """All rows, and the sequence number of the last event."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """One execution of a frame that is over."""
+
+    seq: int
+    run_id: str
+    job_id: str
+    layer_id: str
+    frame_index: int
+    frame_number: int
+    host_id: str
+    booked_us: Micros
+    ended_us: Micros
+    run_us: Micros
+    cores: CoreUnits
+    memory: KiB
+    max_rss: KiB
+    exit_status: int
+    exit_signal: int
+    cause: Cause
+    state: FrameState | None
+    """What became of the frame; None where it kept the state that it had."""
+    attempt: int
+    """Which run of the frame it was, the first is 1; 0 where an older version ran it."""
+    message: str
+    """What server or agent had to say of its end; may be empty."""
+    error_line: str
+    """The line of its log that says best what went wrong; empty where none was found."""
+    log_name: str
+    """Name of its log file where that is not `JOB.FRAME.rqlog`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Which ended runs are asked for: those of a job that fit every other field that is given."""
+
+    job_id: str
+    layer_id: str = ""
+    frame_index: int | None = None
+    """Of the layer that is named, too."""
+    run_id: str = ""
+    attempt: int = 0
+    causes: frozenset[Cause] = frozenset()
+    states: frozenset[FrameState] = frozenset()
+    """What became of the frame."""
+    unsuccessful: bool = False
+    """Leave out those after which the frame had succeeded."""
+    ended_since_us: int = 0
+    before_seq: int = 0
+    """Only older ones: the `seq` of the last one of the page before; 0 begins with the newest."""
+
+
+class RunHistory(Protocol):
+    """Ended runs that are on disk. May take its time and be used from any thread, never on the engine's loop."""
+
+    def runs(self, query: RunQuery, limit: int) -> list[EndedRun]:
+        """At most `limit` runs, newest first. Raises JournalError."""
 
 
 class Answer(Enum):

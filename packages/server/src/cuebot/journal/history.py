@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Table, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cuebot.domain.commands import Envelope
 from cuebot.domain.events import decode
 from cuebot.domain.states import Cause, FrameState
-from cuebot.domain.units import CoreUnits, KiB, Micros
-from cuebot.engine.ports import JournalError, Recorded
+from cuebot.engine.ports import EndedRun, JournalError, Recorded, RunQuery
 from cuebot.journal.database import engine_for, parse, reason_of, shown
 from cuebot.journal.months import event_table, months, run_table
 
@@ -22,40 +20,11 @@ PAGE: Final = 1_000
 """Most rows that one call returns."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndedRun:
-    """One execution of a frame that is over."""
-
-    seq: int
-    run_id: str
-    job_id: str
-    layer_id: str
-    frame_index: int
-    frame_number: int
-    host_id: str
-    booked_us: Micros
-    ended_us: Micros
-    run_us: Micros
-    cores: CoreUnits
-    memory: KiB
-    max_rss: KiB
-    exit_status: int
-    exit_signal: int
-    cause: Cause
-    state: FrameState | None
-    """What became of the frame; None where it kept the state that it had."""
-    attempt: int
-    """Which run of the frame it was, the first is 1; 0 where an older version ran it."""
-    message: str
-    """What server or agent had to say of its end; may be empty."""
-    error_line: str
-    """The line of its log that says best what went wrong; empty where none was found."""
-    log_name: str
-    """Name of its log file where that is not `JOB.FRAME.rqlog`."""
-
-
 class History:
-    """Events and ended runs of a journal. May be used from any thread; each call has a connection of its own."""
+    """Events and ended runs of a journal; satisfies `engine.ports.RunHistory`.
+
+    May be used from any thread; each call has a connection of its own.
+    """
 
     def __init__(self, url: str) -> None:
         parsed = parse(url)
@@ -80,36 +49,23 @@ class History:
                     break
         return found
 
-    def runs_of_job(self, job_id: str, *, before_seq: int | None = None, limit: int = PAGE) -> list[EndedRun]:
-        """Ended runs of a job, newest first; `before_seq` is the last page's last `seq`. Raises JournalError."""
-        return self._runs({"job_id": job_id}, before_seq, limit)
-
-    def runs_of_frame(
-        self, job_id: str, layer_id: str, frame_index: int, *, before_seq: int | None = None, limit: int = PAGE
-    ) -> list[EndedRun]:
-        """Ended runs of one frame, newest first; `before_seq` is the last page's last `seq`. Raises JournalError."""
-        return self._runs({"job_id": job_id, "layer_id": layer_id, "frame_index": frame_index}, before_seq, limit)
+    def runs(self, query: RunQuery, limit: int = PAGE) -> list[EndedRun]:
+        """Ended runs, newest first, at most `limit`. Raises JournalError."""
+        found: list[EndedRun] = []
+        with self._reading() as (connection, kept):
+            for month, first_seq in reversed(kept):
+                if query.before_seq and first_seq >= query.before_seq:
+                    continue
+                runs = run_table(month)
+                page = select(runs).where(*_conditions(runs, query)).order_by(runs.c.seq.desc())
+                found += [_ended_run(row) for row in connection.execute(page.limit(limit - len(found)))]
+                if len(found) >= limit:
+                    break
+        return found
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
-
-    def _runs(self, of: dict[str, Any], before_seq: int | None, limit: int) -> list[EndedRun]:
-        found: list[EndedRun] = []
-        with self._reading() as (connection, kept):
-            for month, first_seq in reversed(kept):
-                if before_seq is not None and first_seq >= before_seq:
-                    continue
-                runs = run_table(month)
-                page = select(runs).order_by(runs.c.seq.desc()).limit(limit - len(found))
-                for column, value in of.items():
-                    page = page.where(runs.c[column] == value)
-                if before_seq is not None:
-                    page = page.where(runs.c.seq < before_seq)
-                found += [_ended_run(row) for row in connection.execute(page)]
-                if len(found) >= limit:
-                    break
-        return found
 
     @contextmanager
     def _reading(self) -> Iterator[tuple[Connection, Sequence[tuple[str, int]]]]:
@@ -119,6 +75,30 @@ class History:
                 yield connection, months(connection)
         except (SQLAlchemyError, self._driver_error) as error:
             raise JournalError(f"{self.name}: {reason_of(error)}") from error
+
+
+def _conditions(runs: Table, query: RunQuery) -> list[ColumnElement[bool]]:
+    column = runs.c
+    conditions = [column.job_id == query.job_id]
+    if query.layer_id:
+        conditions.append(column.layer_id == query.layer_id)
+    if query.frame_index is not None:
+        conditions.append(column.frame_index == query.frame_index)
+    if query.run_id:
+        conditions.append(column.run_id == query.run_id)
+    if query.attempt:
+        conditions.append(column.attempt == query.attempt)
+    if query.causes:
+        conditions.append(column.cause.in_([int(cause) for cause in query.causes]))
+    if query.states:
+        conditions.append(column.state.in_([int(state) for state in query.states]))
+    if query.unsuccessful:
+        conditions.append(or_(column.state.is_(None), column.state != int(FrameState.SUCCEEDED)))
+    if query.ended_since_us:
+        conditions.append(column.ended_us >= query.ended_since_us)
+    if query.before_seq:
+        conditions.append(column.seq < query.before_seq)
+    return conditions
 
 
 def _recorded(row: Any) -> Recorded:

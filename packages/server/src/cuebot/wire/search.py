@@ -48,6 +48,23 @@ def find_jobs(farm: Farm, criteria: Any, *, include_finished: bool) -> list[Job]
     return sorted(found, key=lambda job: job.name)
 
 
+def finished_jobs(farm: Farm, criteria: Any) -> list[Job]:
+    """Finished jobs by name, part of a name, show and user, the one that ended last first."""
+    names, users = frozenset(criteria.names), frozenset(criteria.users)
+    shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
+    matches = _text_filter(criteria.parts, ())
+    found = [
+        job
+        for job in farm.jobs.values()
+        if job.state is JobState.FINISHED
+        and (not names or job.name in names)
+        and (not users or job.user in users)
+        and (not shows or job.show_id in shows)
+        and matches(job.name)
+    ]
+    return sorted(found, key=lambda job: (-job.stopped_us, -job.submitted_us, job.id))
+
+
 def find_hosts(farm: Farm, criteria: Any, among: Iterable[Host] | None = None) -> list[Host]:
     """Hosts by name; allocations are named in full."""
     ids, names = frozenset(criteria.ids), frozenset(criteria.hosts)

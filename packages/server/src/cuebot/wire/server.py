@@ -11,6 +11,7 @@ import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
 from cuebot.engine.engine import Engine
+from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
 from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import Method, behaviour, stream_behaviour
@@ -71,7 +72,9 @@ def service_descriptors() -> list[Any]:
     ]
 
 
-def offered_services(*, streams: AgentStreams, token: AgentToken, allow_root: bool) -> dict[str, Any]:
+def offered_services(
+    *, streams: AgentStreams, token: AgentToken, allow_root: bool, history: RunHistory | None = None
+) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
     return {
         "comment.CommentInterface": CommentInterface(),
@@ -91,7 +94,7 @@ def offered_services(*, streams: AgentStreams, token: AgentToken, allow_root: bo
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
         "cuefarm.v1.AgentInterface": AgentInterface(streams, token),
-        "cuefarm.v1.FarmInterface": FarmInterface(),
+        "cuefarm.v1.FarmInterface": FarmInterface(history),
     }
 
 
@@ -103,12 +106,13 @@ async def serve(
     token: str | None,
     allow_agents_without_token: bool,
     allow_root: bool,
+    history: RunHistory | None = None,
     max_message_bytes: int = MESSAGE_BYTES_MAX,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. Without a token, agents are
-    not asked for one. `allow_root` lets jobs belong to root.
+    not asked for one. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known.
     Raises OSError when the address cannot be bound.
     """
     server = grpc.aio.server(
@@ -122,7 +126,7 @@ async def serve(
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
     agent_token = AgentToken(token, allow_none=allow_agents_without_token)
-    offered = offered_services(streams=streams, token=agent_token, allow_root=allow_root)
+    offered = offered_services(streams=streams, token=agent_token, allow_root=allow_root, history=history)
     handlers = {
         f"/{service.full_name}/{rpc.name}": _handler(engine, service, rpc, offered.get(service.full_name))
         for service in service_descriptors()

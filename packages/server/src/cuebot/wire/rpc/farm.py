@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from cuebot.domain.errors import NotFound
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.nouns import Layer
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import frame_id
 from cuebot.scheduling.cures import Step
@@ -18,25 +17,27 @@ from cuebot.scheduling.explain_frame import FrameExplanation, explain_frame
 from cuebot.scheduling.outlook import Outlook
 from cuebot.scheduling.remedies import Remedy
 from cuebot.wire.call import Call
+from cuebot.wire.lookup import frame_of, job_of, layer_of
+from cuebot.wire.rpc.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface:
-    """Questions about the farm."""
+class FarmInterface(Records):
+    """Questions about the farm; those about what was are `Records`."""
 
     def Explain(self, request: Any, call: Call) -> Any:
         """Why frames of a job, of one layer of it, or one frame, wait."""
         farm, now_us, policies = call.farm, call.engine.now_us(), call.engine.core.policies
-        job: Job = farm.jobs.get(request.job) or farm.job_named(request.job)
+        job = job_of(farm, request.job)
         frame = None
         if request.frame:
-            layer, index = _frame(farm, job, request.layer, request.frame)
+            layer, index = frame_of(farm, job, request.layer, request.frame)
             explained = explain_frame(farm, layer, index, now_us, policies)
             frame, summary = _frame_explanation(farm, explained), explained.summary
             explanations = [explained.layer or explain_layer(farm, layer, now_us, policies)]
         elif request.layer:
-            explanations = [explain_layer(farm, _layer(farm, job, request.layer), now_us, policies)]
+            explanations = [explain_layer(farm, layer_of(farm, job, request.layer), now_us, policies)]
             summary = explanations[0].summary
         else:
             summary, explanations = explain_job(farm, job, now_us, policies)
@@ -47,31 +48,6 @@ class FarmInterface:
             layers=[_explanation(farm, explanation) for explanation in explanations],
             frame=frame,
         )
-
-
-def _layer(farm: Farm, job: Job, text: str) -> Layer:
-    found = farm.layers.get(text)
-    return found if found is not None and found.job_id == job.id else farm.layer_named(job, text)
-
-
-def _frame(farm: Farm, job: Job, layer_text: str, text: str) -> tuple[Layer, int]:
-    """The frame with an id, a name such as `0012-beauty`, or a number within a layer. Raises NotFound."""
-    number, dash, layer_name = text.partition("-") if text[:1] != "-" else (text, "", "")
-    if number.isdigit() and dash:
-        layer = farm.layer_named(job, layer_name)
-    elif number.isdigit() or text[1:].isdigit():
-        if not layer_text:
-            raise NotFound(f"frame {text} is a number within a layer; name the layer of job {job.name!r}, too")
-        layer = _layer(farm, job, layer_text)
-    else:
-        layer, index = farm.frame(text)
-        if layer.job_id != job.id:
-            raise NotFound(f"job {job.name!r} has no frame with the id {text!r}")
-        return layer, index
-    found = layer.frames.index_of(int(number))
-    if found is None:
-        raise NotFound(f"layer {layer.name!r} has no frame {number}; its range is {layer.range_text}")
-    return layer, found
 
 
 def _explanation(farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanation:

@@ -1,0 +1,51 @@
+"""Why a run ended, in words: the server sends codes and numbers, the sentences are made here."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+WORDS = {
+    "KILLED": "it was killed",
+    "LAUNCH_FAILED": "its command could not be started",
+    "REFUSED": "the host refused it",
+    "RUNNER_LOST": "the agent that watched it was lost",
+    "SHUTDOWN": "the agent was stopped",
+    "LEASE": "the host was without contact to the server for too long",
+    "HOST_LOST": "the host was lost",
+    "NEVER_RECEIVED": "the host never got it",
+    "TIMEOUT": "it ran longer than its layer allows (timeout)",
+    "SILENT": "its log did not grow for longer than its layer allows (timeout_llu)",
+    "LOG_UNWRITABLE": "its log could not be written",
+    "HOST_FAULT": "the host could not start a process",
+}
+MEMORY_STATUSES = (33, 137)
+SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
+
+
+def causeText(run: Any) -> str:
+    """Return why a Run or the runs of a Failure ended, without the words that came with it."""
+    if run.cause not in ("", "EXITED"):
+        return WORDS.get(run.cause, run.cause.lower().replace("_", " "))
+    if run.exit_signal:
+        return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
+    status = run.exit_status
+    if run.cause and status in MEMORY_STATUSES:
+        return f"exit status {status} (out of memory)"
+    if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
+        return f"exit status {status} (128 + signal {status - SHELL_SIGNAL})"
+    return f"exit status {status}"
+
+
+def fullText(run: Any) -> str:
+    """Return why it ended, with the line of its log that says most, or else the words that came with it."""
+    cause = causeText(run)
+    said = run.error_line or run.message
+    return cause if not said or said in cause else f"{cause}: {said}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f" ({signal.Signals(number).name})"
+    except ValueError:
+        return ""

@@ -1,0 +1,91 @@
+"""What went wrong with frames, as -explain tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cue_cli.cueadmin.causes import causeText, fullText
+from cue_cli.cueadmin.records import runRecord
+from opencue import api
+from opencue.exception import CueException
+
+SHOWN_MAX = 8  # failures of one layer; --json has all
+
+
+def failuresOf(job: str, layer: str) -> list[Any]:
+    """Return the failures of a job or layer; none from a server that cannot tell: the rest is told all the same."""
+    try:
+        return api.getFailures(job, layer)
+    except CueException:
+        return []
+
+
+def lastRunsOf(frame_id: str) -> list[Any]:
+    """Return the last run of a frame; none from a server that cannot tell."""
+    try:
+        return api.getRuns(frame=frame_id, limit=1)
+    except CueException:
+        return []
+
+
+def printFailures(failures: list[Any], before: str) -> None:
+    """Print failures of one layer, each line behind `before`, and how to see the log of one of each kind."""
+    for failure in failures[:SHOWN_MAX]:
+        print(f"{before}{failureText(failure)}")
+        if _has_log(failure):
+            run = failure.example
+            print(f"{' ' * len(before)}  its log: `cueadmin -log {run.job_name} {run.layer_name} {run.number}`")
+    if len(failures) > SHOWN_MAX:
+        print(f"{before}{len(failures) - SHOWN_MAX} more kinds of failure (--json has them)")
+
+
+def printLastRuns(runs: list[Any]) -> None:
+    """Print how the last ended run of a frame went."""
+    for run in runs[:1]:
+        if run.state != "RUNNING":
+            where = f" on {run.host_name}" if run.host_name else ""
+            print(f"  - attempt {run.attempt}{where}: {'succeeded' if run.state == 'SUCCEEDED' else fullText(run)}")
+
+
+def failureText(failure: Any) -> str:
+    """Return a failure as one line: how many frames, what became of them, why, which, and where."""
+    where = f" on {failure.host_name}" if failure.hosts == 1 and failure.host_name else ""
+    where = f" on {failure.hosts} hosts" if failure.hosts > 1 else where
+    return f"{framesText(failure.frames)} {_state_text(failure)}: {fullText(failure)} ({failure.frame_range}{where})"
+
+
+def framesText(count: int) -> str:
+    """Return a number of frames."""
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def failureRecord(failure: Any) -> dict[str, Any]:
+    """Return a failure as plain data."""
+    return {
+        "layer": failure.layer_name,
+        "state": failure.state,
+        "frames": failure.frames,
+        "range": failure.frame_range,
+        "cause": failure.cause,
+        "exit_status": failure.exit_status,
+        "exit_signal": failure.exit_signal,
+        "text": causeText(failure),
+        "message": failure.message,
+        "error_line": failure.error_line,
+        "charged": failure.charged,
+        "host": failure.host_name,
+        "hosts": failure.hosts,
+        "example": runRecord(failure.example) if failure.HasField("example") else None,
+    }
+
+
+def _state_text(failure: Any) -> str:
+    if failure.state == "DEAD":
+        return "dead"
+    word = "waits" if failure.frames == 1 else "wait"
+    return f"{word} for another try" if failure.charged else f"{word} again, through no fault of its own"
+
+
+def _has_log(failure: Any) -> bool:
+    started = failure.cause not in ("LOG_UNWRITABLE", "HOST_FAULT", "REFUSED", "NEVER_RECEIVED")
+    return started and failure.HasField("example")

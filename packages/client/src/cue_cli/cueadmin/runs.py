@@ -1,0 +1,70 @@
+"""-runs and -log: what happened to frames, and what they wrote."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from cue_cli.cueadmin import records
+from cue_cli.cueadmin.causes import fullText
+from cue_cli.cueadmin.format import formatDuration, formatMem, formatTime
+from cue_cli.cueadmin.session import CommandError, Session
+from opencue import api
+from opencue.exception import EntityNotFoundException
+
+RUNS_MAX = 100  # lines of -runs without -limit
+MICROS = 1_000_000
+
+
+def list_runs(session: Session, values: list[str]) -> None:
+    """-runs: the attempts of a frame, or the latest runs of a layer or job, the newest first."""
+    job, layer, frame = (*values, "", "")[:3]
+    limit = session.options.limit or RUNS_MAX
+    try:
+        runs = api.getRuns(job, layer, frame or None, attempt=session.options.attempt, limit=limit)
+    except EntityNotFoundException as error:
+        raise CommandError(error.details()) from None
+    if session.options.json:
+        records.printRecords(runs, records.runRecord)
+        return
+    _print_table(runs)
+    if len(runs) == limit:
+        print(f"(the {limit} newest; -limit N shows more)")
+
+
+def print_log(session: Session, values: list[str]) -> None:
+    """-log: a frame's log as it stands, or with -f as it grows until its run is over."""
+    job, layer, frame = values
+    out = sys.stdout.buffer
+    sys.stdout.flush()
+    pieces = api.followLog(job, layer, frame, attempt=session.options.attempt, follow=session.options.follow)
+    try:
+        for piece in pieces:
+            out.write(piece)
+            out.flush()
+    except EntityNotFoundException as error:
+        raise CommandError(error.details()) from None
+
+
+def _print_table(runs: list[Any]) -> None:
+    layout = "%-24s %-4s %-10s %-20s %-6s %-18s %-12s %-10s"
+    print(layout % ("Frame", "Try", "State", "Host", "Cores", "Memory", "Start", "Runtime"))
+    for run in runs:
+        print(
+            (
+                layout
+                % (
+                    run.frame_name,
+                    run.attempt or "?",
+                    run.state or "-",
+                    run.host_name or "-",
+                    f"{run.cores:0.2f}",
+                    f"{formatMem(run.max_rss_kib)} of {formatMem(run.memory_kib)}",
+                    formatTime(run.start_us // MICROS),
+                    formatDuration(run.run_us // MICROS),
+                )
+            ).rstrip()
+        )
+        if run.state not in ("RUNNING", "SUCCEEDED"):
+            print(f"    {fullText(run)}{'' if run.charged else ' (not charged)'}")
+        print(f"    {run.log_path}")

@@ -1,0 +1,102 @@
+"""From the names and ids in a request of `cuefarm.v1` to what they mean, finished jobs included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from cuebot.domain.errors import Invalid, NotFound
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.states import JobState
+
+ALIKE_MAX: Final = 3
+"""Names that a message suggests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A job, a layer of it, or one frame of that."""
+
+    job: Job
+    layer: Layer | None = None
+    index: int | None = None
+
+
+def scope_of(farm: Farm, job: str, layer: str, frame: str) -> Scope:
+    """What a job, a layer and a frame name together; an id of a layer or a frame needs nothing else.
+
+    Raises NotFound, or Invalid where nothing is named.
+    """
+    if not job:
+        return _scope_by_id(farm, layer, frame)
+    found = job_of(farm, job)
+    if frame:
+        return Scope(found, *frame_of(farm, found, layer, frame))
+    return Scope(found, layer_of(farm, found, layer) if layer else None)
+
+
+def _scope_by_id(farm: Farm, layer_id: str, frame_id: str) -> Scope:
+    if frame_id:
+        layer, index = farm.frame(frame_id)
+        return Scope(farm.jobs[layer.job_id], layer, index)
+    if layer_id:
+        layer = farm.get("layer", layer_id)
+        return Scope(farm.jobs[layer.job_id], layer)
+    raise Invalid("name a job, or the id of a layer or frame")
+
+
+def job_of(farm: Farm, text: str) -> Job:
+    """The job with an id, or the active one of a name, or else the finished one of that name that was submitted last.
+
+    Raises NotFound.
+    """
+    if text in farm.jobs:
+        return farm.jobs[text]
+    for name in dict.fromkeys((text, text.lower())):
+        if name in farm.active_job_by_name:
+            return farm.jobs[farm.active_job_by_name[name]]
+    finished = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
+    if not finished:
+        raise NotFound(f"there is no job {text!r}, active or finished; {_instead(farm, text)}")
+    return max(finished, key=lambda job: (job.submitted_us, job.id))
+
+
+def _instead(farm: Farm, part: str) -> str:
+    """What to ask for instead: jobs whose name contains the text, active ones first and the newest first."""
+    alike = [job for job in farm.jobs.values() if part.lower() in job.name] if part else []
+    alike.sort(key=lambda job: (job.state is JobState.FINISHED, -job.submitted_us, job.id))
+    names = list(dict.fromkeys(job.name for job in alike))
+    if not names:
+        return "`cueadmin -lj` lists active ones, `cueadmin -lj -finished` finished ones"
+    return f"there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
+
+
+def layer_of(farm: Farm, job: Job, text: str) -> Layer:
+    """The layer of a job with an id or a name, as it is kept or as it was submitted. Raises NotFound."""
+    found = farm.layers.get(text)
+    if found is not None and found.job_id == job.id:
+        return found
+    kept = text.lower().replace("-", "_")
+    names = {layer.name: layer for layer in farm.layers_of(job)}
+    return names.get(text) or names.get(kept) or farm.layer_named(job, text)
+
+
+def frame_of(farm: Farm, job: Job, layer_text: str, text: str) -> tuple[Layer, int]:
+    """The frame with an id, a name such as `0012-beauty`, or a number within a layer. Raises NotFound."""
+    number, dash, layer_name = text.partition("-") if text[:1] != "-" else (text, "", "")
+    if number.isdigit() and dash:
+        layer = layer_of(farm, job, layer_name)
+    elif number.isdigit() or text[1:].isdigit():
+        if not layer_text:
+            raise NotFound(f"frame {text} is a number within a layer; name the layer of job {job.name!r}, too")
+        layer = layer_of(farm, job, layer_text)
+    else:
+        layer, index = farm.frame(text)
+        if layer.job_id != job.id:
+            raise NotFound(f"job {job.name!r} has no frame with the id {text!r}")
+        return layer, index
+    found = layer.frames.index_of(int(number))
+    if found is None:
+        raise NotFound(f"layer {layer.name!r} has no frame {number}; its range is {layer.range_text}")
+    return layer, found
