@@ -8,7 +8,7 @@ SEEDS  ?= 50
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up test check bench sim proto clean
+.PHONY: help venv upstream demo up test check bench sim wheels proto clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ venv: $(STAMP) ## make .venv with all three distributions, the demo and the test
 $(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml packages/agent/pyproject.toml packages/server/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cuefarm needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) (a few minutes the first time; 500 MB, most of it the demo's renderer)"
+	@echo "installing into $(VENV) (two or three minutes the first time; about 900 MB, nearly half of it the demo's renderer and movie encoder)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e packages/client -e packages/agent -e 'packages/server[demo,plot,postgres]' -r requirements-dev.txt
 	@touch $@
 
@@ -49,6 +49,9 @@ bench: venv ## measure what speed is claimed; prints a table and writes build/be
 
 sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
 	$(BIN)/cuefarm sim --seeds $(SEEDS) --first $(FIRST)
+
+wheels: venv ## build the three wheels into dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist packages/client packages/agent packages/server
 
 proto: ## generate the cuefarm.v1 messages again (an old compiler, so that old protobuf runtimes can load them)
 	$(PYTHON) -m venv build/proto-venv

@@ -80,3 +80,18 @@ def test_interrupt_stops_everything(data: Path) -> None:
     words, _ = demo.communicate(timeout=40)
     assert demo.returncode == 130, words
     wait_for(lambda: not processes_of(data), 5, "every process to end")
+
+
+def test_demo_without_its_extra_names_it(data: Path) -> None:
+    """Without its libraries the demo says which extra to install, before it starts or makes anything."""
+    hide = "import sys; sys.modules['mitsuba'] = None; from cuebot.app import demo_extra; import importlib.util as u"
+    hide += "; real = u.find_spec; u.find_spec = lambda name: None if name == 'mitsuba' else real(name)"
+    hide += "; from cuebot.app.cli import main; sys.exit(main(['demo', '--data', sys.argv[1]]))"
+    demo = subprocess.run(
+        [sys.executable, "-c", hide, str(data)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert demo.returncode == 1
+    assert "pip install 'cuefarm[demo]'" in demo.stderr
+    assert "mitsuba" in demo.stderr
+    assert "Traceback" not in demo.stderr
+    assert not data.exists()

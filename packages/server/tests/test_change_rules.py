@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from cuebot.decide.changes import checked
 from cuebot.domain import commands as c
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.engine.core import SYSTEM, Core
+from cuebot.spec import parse_spec
 
 
 def seeded() -> Core:
@@ -27,11 +29,62 @@ def do(core: Core, command: c.Command) -> Any:
 
 
 @pytest.mark.parametrize(
+    "given", [("general,desktop other",), ("general|desktop", "other"), ("general", " desktop, other")]
+)
+def test_tags_are_split_by_setters_as_by_specifications(given: tuple[str, ...]) -> None:
+    """Bars, commas and blanks separate tags; an allocation keeps its own as one text."""
+    core = seeded()
+    service = next(iter(core.farm.services.values()))
+    do(core, c.Change("service", service.id, {"tags": given}))
+    assert service.tags == ("general", "desktop", "other")
+    allocation = next(iter(core.farm.allocations.values()))
+    do(core, c.Change("allocation", allocation.id, {"tag": " | ".join(given)}))
+    assert allocation.tag == "general,desktop,other"
+
+
+@pytest.mark.parametrize(
+    ("field", "element", "written", "most"),
+    [
+        ("min_cores", "cores", "{}", 100_000),
+        ("max_cores", "", "", 100_000),
+        ("min_memory", "memory", "{}", 16 * 1024**3),
+        ("min_gpus", "gpus", "{}", 2**31 - 1),
+        ("min_gpu_memory", "gpu_memory", "{}", 16 * 1024**3),
+        ("timeout_minutes", "timeout", "{}", 2**31 - 1),
+        ("timeout_llu_minutes", "timeout_llu", "{}", 2**31 - 1),
+        ("max_retries", "", "", 16),
+    ],
+)
+def test_setters_and_specifications_stop_at_the_same_numbers(field: str, element: str, written: str, most: int) -> None:
+    """The largest value that a setter of a layer takes is the largest that its specification takes."""
+    in_spec = most // 1024 if "memory" in field else most / 100 if field == "max_cores" else most
+    unit = "m" if "memory" in field else ""
+
+    def read(value: float) -> Any:
+        text = f"<{element}>{written.format(value)}{unit}</{element}>" if element else ""
+        name = {"max_cores": "maxcores", "max_retries": "maxretries"}.get(field, "")
+        attribute = f'{name}="{value}"' if name else ""
+        return parse_spec(
+            '<spec cuefarm="1"><show>testing</show><shot>sh010</shot><user>ann</user><job name="one"><layers>'
+            f'<layer name="render" type="Render" {attribute}><cmd>true</cmd><range>1</range>{text}</layer>'
+            "</layers></job></spec>"
+        )
+
+    assert checked("layer", "render", {field: most}) == {field: most}
+    assert read(in_spec)
+    with pytest.raises(Invalid):
+        checked("layer", "render", {field: most + 1})
+    with pytest.raises(Invalid):
+        read(in_spec + 1)
+
+
+@pytest.mark.parametrize(
     ("kind", "field", "value"),
     [
         ("service", "min_memory", 2**62),
         ("service", "min_memory_increase", 2**40),
         ("service", "min_cores", -1),
+        ("service", "max_cores", 100_001),
         ("service", "tags", ("x" * 1000,)),
         ("facility", "name", "a.b"),
         ("allocation", "tag", ""),

@@ -91,7 +91,7 @@ def test_what_is_no_range_is_refused_by_part(text: str, part: str) -> None:
     assert isinstance(caught.value, Invalid)
 
 
-@pytest.mark.parametrize("text", ["10-1x1", "1-10y1"])
+@pytest.mark.parametrize("text", ["10-1x1", "1-10y1", "1-2147483647y1"])
 def test_a_range_without_frames_is_refused(text: str) -> None:
     """A range that names no frame at all is an error, not an empty layer."""
     with pytest.raises(FrameRangeError, match="names no frame"):
@@ -99,7 +99,15 @@ def test_a_range_without_frames_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1-999999999", "1-999999999:7", "1-999999999y2", "-2147483648-2147483647", "1-600000,1-600000"]
+    "text",
+    [
+        "1-999999999",
+        "1-999999999:7",
+        "1-999999999y2",
+        "1-999999999y999999999",
+        "-2147483648-2147483647",
+        "1-600000,1-600000",
+    ],
 )
 def test_too_many_frames_are_refused_before_they_take_memory(text: str) -> None:
     """A range over the limit is refused by the limit's name, and nothing of its size is allocated."""
@@ -116,6 +124,7 @@ def test_a_large_step_makes_a_wide_range_small() -> None:
     """The count of frames is limited, not the distance between first and last."""
     assert parse_frame_set("1-2000000000x1000000000").tolist() == [1, 1_000_000_001]
     assert parse_frame_set("-2147483648-2147483646x2147483647").tolist() == [-(2**31), -1, 2**31 - 2]
+    assert len(parse_frame_set("1-2000000y2")) == 1_000_000
 
 
 def test_the_limit_of_frames_can_be_set() -> None:

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from cuebot.domain.errors import Invalid
 from cuebot.domain.limits import Limits
-from cuebot.domain.names import check_user, conform_name, frame_name, job_name, job_suffix, parse_frame_name
+from cuebot.domain.names import (
+    check_log_name,
+    check_user,
+    conform_name,
+    frame_name,
+    job_name,
+    job_suffix,
+    parse_frame_name,
+    post_job_name,
+)
 
 SHOW, SHOT, USER = "testing", "default", "testuser"
 
@@ -54,7 +63,7 @@ def test_a_job_name_that_breaks_the_rule_is_refused(text: str) -> None:
 
 def test_a_long_job_name_is_refused() -> None:
     """The whole name counts, with show, shot and user."""
-    with pytest.raises(Invalid, match="at most 255"):
+    with pytest.raises(Invalid, match="at most 217 \\(job_name_bytes\\)"):
         job_name(SHOW, SHOT, USER, "x" * 250)
 
 
@@ -100,6 +109,30 @@ def test_users_who_may_not_own_jobs_are_refused(user: str) -> None:
     """Root, and what could not stand in a path, are refused."""
     with pytest.raises(Invalid, match="user "):
         check_user(user)
+
+
+def test_a_log_has_a_file_name_that_file_systems_take() -> None:
+    """A layer's name may be so long that its frames' logs, also those of earlier runs, have names of 255 bytes."""
+    job = "testing-default-testuser_comp"
+    most = 255 - len(f"{job}.0001-.rqlog.65535")
+    check_log_name(job, "x" * most, 1)
+    with pytest.raises(Invalid, match=f"at most {most} bytes for this layer"):
+        check_log_name(job, "x" * (most + 1), 1)
+    with pytest.raises(Invalid, match=f"at most {most - 3} bytes for this layer"):
+        check_log_name(job, "x" * most, len("-123456"))
+
+
+def test_a_job_name_counts_in_bytes() -> None:
+    """A user's letters may be longer than a byte."""
+    assert job_name(SHOW, SHOT, "ü" * 30, "x" * 120)
+    with pytest.raises(Invalid, match="at most 217"):
+        job_name(SHOW, SHOT, "ü" * 30, "x" * 150)
+
+
+def test_a_post_job_belongs_to_the_monitor() -> None:
+    """The user before the name is replaced, also one whose name is part of the show's."""
+    name = job_name("ann_show", SHOT, "ann", "comp")
+    assert post_job_name("ann_show", SHOT, "ann", name, 7) == "ann_show-default-monitor_comp_post_job_7"
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,35 @@ def test_bytes_and_text_say_the_same() -> None:
     assert parse_spec(text) == parse_spec(text.encode()) == parse_spec(latin)
 
 
+@pytest.mark.parametrize("value", ["  two  ", "x\n", " ", "\n", "a\tb", "ü日", ""])
+def test_a_variable_keeps_the_blanks_at_its_ends(value: str) -> None:
+    """The value of a variable is what stands between its tags, to the letter."""
+    env = f'<env><key name="KEY">{value}</key></env>'
+    assert layer_of(env).env == job_of(env).env == {"KEY": value}
+
+
+def test_a_carriage_return_can_be_written_as_a_reference() -> None:
+    """A reader of XML makes a line feed of a plain one; `&#13;` is kept."""
+    assert layer_of('<env><key name="KEY">a&#13;\r\nb</key></env>').env == {"KEY": "a\r\nb"}
+
+
+def test_a_variable_that_shells_may_drop_is_a_warning() -> None:
+    """A name that is no identifier is kept, and the submitter hears of it."""
+    spec = parse_layers(LAYER.format('<env><key name="a.b">1</key></env>'))
+    assert spec.jobs[0].layers[0].env == {"a.b": "1"}
+    assert 'env / key "a.b": shells may drop' in spec.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [(" ls ", "ls"), ("printf x\\ ", "printf x\\ "), ("printf x\\\\ ", "printf x\\\\"), ("ls\\", "ls\\")],
+)
+def test_a_blank_that_ends_a_command_stays_where_it_is_escaped(given: str, command: str) -> None:
+    """Blanks around a command are layout, but a backslash makes one part of its last word."""
+    text = LAYER.format("").replace("<cmd>true</cmd>", f"<cmd>{given}</cmd>")
+    assert parse_layers(text).jobs[0].layers[0].command == command
+
+
 def test_elements_may_stand_in_any_order() -> None:
     """The order that the grammar demands is not needed."""
     layer = '<layer type="Render" name="bty"><chunk>2</chunk><range>1-10</range><cmd>true</cmd></layer>'

@@ -56,6 +56,9 @@ def test_the_document_of_these_tests_is_good() -> None:
         ("<priority>1<", "<priority>99999999999<", 'job "comp" / priority'),
         ('key name="A"', "key", 'job "comp" / env / key'),
         ('key name="A"', 'key name="A=B"', 'job "comp" / env / key "A=B"'),
+        ('key name="A"', 'key name=" A"', 'job "comp" / env / key " A"'),
+        ('name="comp"', f'name="{"x" * 200}"', f'job "{"x" * 80}…"'),
+        ('name="bty"', f'name="{"x" * 230}"', f'job "comp" / layer "{"x" * 80}…"'),
         ('name="bty"', 'name="b y"', 'job "comp" / layer "b y"'),
         ('type="Render"', 'type="Pre"', LAYER_PATH),
         ('type="Render"', "", LAYER_PATH),
@@ -71,8 +74,8 @@ def test_the_document_of_these_tests_is_good() -> None:
         ("<memory>1g<", "<memory>-1g<", f"{LAYER_PATH} / memory"),
         ("<gpu_memory>1g<", "<gpu_memory>?<", f"{LAYER_PATH} / gpu_memory"),
         ("<timeout>0<", "<timeout>-1<", f"{LAYER_PATH} / timeout"),
-        (">general<", ">general||util<", f"{LAYER_PATH} / tags"),
-        (">general<", ">ab<", f"{LAYER_PATH} / tags"),
+        (">general<", ">gen\xaderal<", f"{LAYER_PATH} / tags"),
+        (">general<", f">{'x' * 129}<", f"{LAYER_PATH} / tags"),
         ("FRAME_ON_FRAME", "FRAME_ON_MARS", "depend 1"),
         ("FRAME_ON_FRAME", "LAYER_ON_JOB", "depend 1 / deplayer"),
         ("FRAME_ON_FRAME", "FRAME_ON_LAYER", "depend 1 / onlayer"),
@@ -142,6 +145,7 @@ def test_a_job_without_layers_is_refused() -> None:
         (Limits(command_characters=3), "command_characters"),
         (Limits(show_name_characters=3), "show_name_characters"),
         (Limits(environment_value_characters=0), "environment_value_characters"),
+        (Limits(argument_bytes=2), "argument_bytes"),
         (Limits(environment_characters=1), "environment_characters"),
         (Limits(names_per_list=0), "names_per_list"),
         (Limits(layer_cores_centicores=99), "layer_cores_centicores"),
@@ -308,3 +312,25 @@ def test_root_may_own_jobs_where_that_is_allowed() -> None:
     text = re.sub("<uid>.*?</uid>", "<uid>0</uid>", text)
     spec = parse_spec(text, allow_root=True)
     assert (spec.user, spec.uid) == ("root", None)
+
+
+@pytest.mark.parametrize(
+    ("command", "frames", "chunk"),
+    [
+        ("#JOB#" * 6_000, "1-10", 1),
+        ("\U0001f3ac" * 31_000 + "#LAYER#" * 100, "1", 1),
+        ("#FRAMESPEC#" * 500, "1-1000y3", 1000),
+    ],
+)
+def test_a_command_that_no_process_can_be_given_is_refused(command: str, frames: str, chunk: int) -> None:
+    """The tokens count as what they become: Linux starts no program with a word of 128 KiB."""
+    text = changed("<cmd>true</cmd>", f"<cmd>{command}</cmd>").replace(">1-10<", f">{frames}<")
+    text = text.replace("<chunk>1<", f"<chunk>{chunk}<").replace('name="bty"', f'name="{"b" * 180}"')
+    with pytest.raises(LimitExceeded, match=r"cmd: \d+ bytes with its tokens replaced, more than the limit argument_"):
+        parse_spec(text)
+
+
+def test_a_long_chunk_is_short_as_a_range() -> None:
+    """`#FRAMESPEC#` counts as the range that it becomes, not as its frames one by one."""
+    text = changed("<cmd>true</cmd>", "<cmd>tool #FRAMESPEC# #FRAME_END#</cmd>").replace(">1-10<", ">1-100000,1000000<")
+    assert parse_spec(text.replace("<chunk>1<", "<chunk>100001<")).jobs[0].layers[0].frame_count == 1

@@ -31,7 +31,11 @@ class FileSequence:
         self._prefix: str = match["prefix"]
         self._suffix: str = match["suffix"]
         range_text, padding = frames["range"], frames["padding"]
-        self.frameSet: Optional[FrameSet] = FrameSet(range_text) if range_text else None
+        self.frameSet: Optional[FrameSet] = None
+        if range_text.isdigit():  # one number may be longer than a frame's: the time in `take.20260131120000.exr`
+            self.frameSet = FrameSet.of([int(range_text)])
+        elif range_text:
+            self.frameSet = FrameSet(range_text)
         if self.frameSet and self.frameSet[0] > self.frameSet[-1]:
             raise ValueError(f"the range of file sequence {filepath!r} has to count up")
         leading = _LEADING_ZERO.match(range_text)

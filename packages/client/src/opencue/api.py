@@ -27,8 +27,9 @@ from opencue_proto import (
 )
 
 from opencue import search, util
+from opencue.changed import Changed
 from opencue.enums import LimitEnforcement, LimitType
-from opencue.rpc import call
+from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRuns, readLog
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
@@ -277,7 +278,7 @@ def createShow(show: str) -> Show:
 
 
 def deleteShow(show_id: str) -> None:
-    """Remove a show, given by name, that never had a job."""
+    """Remove a show, given by its name, that never had a job."""
     findShow(show_id).delete()
 
 
@@ -342,18 +343,18 @@ def getFacility(name: str) -> facility_pb2.Facility:
     return call("facility", "Get", name=name).facility
 
 
-def renameFacility(facility: facility_pb2.Facility, new_name: str) -> None:
+def renameFacility(facility: facility_pb2.Facility, new_name: str) -> Changed:
     """Rename a facility, given as its message."""
-    call("facility", "Rename", facility=facility, new_name=new_name)
+    return change("facility", "Rename", facility=facility, new_name=new_name)
 
 
-def deleteFacility(name: str) -> None:
+def deleteFacility(name: str) -> Changed:
     """Remove a facility that has no allocations."""
-    call("facility", "Delete", name=name)
+    return change("facility", "Delete", name=name)
 
 
 def createAllocation(name: str, tag: str, facility: facility_pb2.Facility) -> Allocation:
-    """Make an allocation in a facility (a message); its full name becomes `facility.name`."""
+    """Make an allocation in a facility (a message); its full name becomes `facility.name`, its hosts have the tag."""
     return Allocation(call("allocation", "Create", name=name, tag=tag, facility=facility).allocation)
 
 
@@ -377,29 +378,29 @@ def getDefaultAllocation() -> Allocation:
     return Allocation(call("allocation", "GetDefault").allocation)
 
 
-def setDefaultAllocation(alloc: facility_pb2.Allocation) -> Any:
+def setDefaultAllocation(alloc: facility_pb2.Allocation) -> Changed:
     """Let new hosts join an allocation, given as its message."""
-    return call("allocation", "SetDefault", allocation=alloc)
+    return change("allocation", "SetDefault", allocation=alloc)
 
 
-def deleteAllocation(alloc: facility_pb2.Allocation) -> Any:
+def deleteAllocation(alloc: facility_pb2.Allocation) -> Changed:
     """Remove an allocation, given as its message, that has no hosts."""
-    return call("allocation", "Delete", allocation=alloc)
+    return change("allocation", "Delete", allocation=alloc)
 
 
-def allocSetBillable(alloc: facility_pb2.Allocation, is_billable: bool) -> Any:
+def allocSetBillable(alloc: facility_pb2.Allocation, is_billable: bool) -> Changed:
     """Count an allocation, given as its message, for billing or not."""
-    return call("allocation", "SetBillable", allocation=alloc, value=is_billable)
+    return change("allocation", "SetBillable", allocation=alloc, value=is_billable)
 
 
-def allocSetName(alloc: facility_pb2.Allocation, name: str) -> Any:
+def allocSetName(alloc: facility_pb2.Allocation, name: str) -> Changed:
     """Rename an allocation, given as its message; `name` is without the facility."""
-    return call("allocation", "SetName", allocation=alloc, name=name)
+    return change("allocation", "SetName", allocation=alloc, name=name)
 
 
-def allocSetTag(alloc: facility_pb2.Allocation, tag: str) -> Any:
-    """Set the tag of an allocation, given as its message; a comma separates several."""
-    return call("allocation", "SetTag", allocation=alloc, tag=tag)
+def allocSetTag(alloc: facility_pb2.Allocation, tag: str) -> Changed:
+    """Set the tag of an allocation, given as its message; `|`, `,` and blanks separate several."""
+    return change("allocation", "SetTag", allocation=alloc, tag=tag)
 
 
 def getSubscription(uniq: str) -> Subscription:
@@ -455,9 +456,9 @@ def getLimits() -> list[Limit]:
     return [Limit(message) for message in call("limit", "GetAll").limits]
 
 
-def deleteLimit(name: str) -> None:
+def deleteLimit(name: str) -> Changed:
     """Remove a limit; layers keep its name, and nothing counts them by it."""
-    call("limit", "Delete", name=name)
+    return change("limit", "Delete", name=name)
 
 
 # --- Services and the server itself

@@ -37,14 +37,15 @@ def load_config_from_file() -> dict[str, Any]:
     replaces the whole default, maps included. Raises ValueError for a file that cannot be used, naming it.
     """
     config = dict(DEFAULTS)
-    path = _first_existing_file()
+    path = file_in_use()
     if path is not None:
         config.update(_read(path))
     _keep_external_facility_apart(config)
     return config
 
 
-def _first_existing_file() -> Optional[Path]:
+def file_in_use() -> Optional[Path]:
+    """Return the configuration file that is read, or None where there is none."""
     for variable in ("OPENCUE_CONFIG_FILE", "OPENCUE_CONF"):
         value = os.environ.get(variable)
         if value:
@@ -76,6 +77,14 @@ def _keep_external_facility_apart(config: dict[str, Any]) -> None:
     if selected not in config["cuebot.facility"]:
         raise ValueError(f"The external facility {selected!r} is not defined under cuebot.facility")
     config["cuebot.facility"] = {selected: config["cuebot.facility"][selected]}
+
+
+def names_a_server(config: dict[str, Any]) -> bool:
+    """Whether the environment or a configuration says where the farm is, rather than the defaults."""
+    if hosts_from_environment() or facility_from_environment():
+        return True
+    keys = ("cuebot.facility", "cuebot.facility_default", "cuebot.grpc_port")
+    return any(config.get(key) is not DEFAULTS[key] for key in keys)
 
 
 def facility_from_environment() -> Optional[str]:

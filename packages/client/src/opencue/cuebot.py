@@ -17,8 +17,10 @@ from urllib.parse import quote
 import grpc
 
 from opencue import config as configuration
+from opencue import running_farms
 from opencue.caller import userName
-from opencue.exception import ConnectionException, CueException
+from opencue.changed import ChangedInterceptor
+from opencue.exception import ConnectionException, CueException, reached, transportReason
 from opencue.warning import WarningInterceptor
 
 logger = logging.getLogger("opencue")
@@ -72,12 +74,15 @@ class Cuebot:
         """Find the server and connect.
 
         `config` replaces the configuration from the file. The server is named by the environment (CUEBOT_HOSTS), else
-        by the facility that the environment (CUEBOT_FACILITY) or the configuration selects.
+        by the facility that the environment (CUEBOT_FACILITY) or the configuration selects. Where neither says
+        anything and nothing listens at the default address, it is the one farm that this user runs on this machine.
         """
         if config is not None:
             Cuebot.Config = config
             Cuebot.Timeout = config.get("cuebot.timeout", Cuebot.Timeout)
         hosts = configuration.hosts_from_environment()
+        if not hosts and not configuration.names_a_server(Cuebot.Config):
+            hosts = _only_farm_here()
         if hosts:
             Cuebot.setHosts(hosts)
         else:
@@ -98,11 +103,12 @@ class Cuebot:
                 Cuebot._probe(channel)
             except grpc.RpcError as error:
                 channel.close()
-                failures.append(f"{address} ({_reason(error)})")
-                logger.warning("no server answers at %s: %s", address, error.details())
+                failures.append(f"{address} ({transportReason(error)})")
+                logger.info("no server answers at %s: %s", address, error.details())  # if none does, it is raised
                 continue
             Cuebot.RpcChannel = grpc.intercept_channel(
                 channel,
+                ChangedInterceptor(),
                 RequestIdentityInterceptor(),
                 WarningInterceptor(),
                 RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
@@ -110,9 +116,7 @@ class Cuebot:
             atexit.register(Cuebot.closeChannel)
             return
         tried = f"No server answers at {', '.join(failures)}. {HOW_TO_NAME_A_SERVER}"
-        raise ConnectionException(
-            ConnectionException.failMsg.format(details=tried), code=grpc.StatusCode.UNAVAILABLE, details=tried
-        )
+        raise ConnectionException(tried, code=grpc.StatusCode.UNAVAILABLE, details=tried)
 
     @staticmethod
     def closeChannel() -> None:
@@ -205,16 +209,28 @@ class Cuebot:
         Cuebot.getService("cue")(channel).GetSystemStats(request, timeout=Cuebot.Timeout / 1000)
 
 
+def _only_farm_here() -> list[str]:
+    """The address of the one farm that this user runs on this machine; none where the default address is in use.
+
+    Raises CueException where there are several.
+    """
+    if running_farms.something_listens(running_farms.DEFAULT_ADDRESS):
+        return []
+    farms = running_farms.found()
+    if len(farms) > 1:
+        listed = "; ".join(f"CUEBOT_HOSTS={farm.address} ({farm.place})" for farm in farms)
+        raise CueException(
+            f"{len(farms)} farms of yours run on this machine, none at the default address. Choose one: {listed}"
+        )
+    for farm in farms:
+        logger.info("using the farm on this machine at %s (%s)", farm.address, farm.place)
+    return [farm.address for farm in farms]
+
+
 def _interface(name: str) -> tuple[str, str]:
     if name not in INTERFACES:
         raise ValueError(f"There is no interface {name!r}. Known: {', '.join(sorted(INTERFACES))}")
     return INTERFACES[name]
-
-
-def _reason(error: grpc.RpcError) -> str:
-    if "refused" in (error.details() or ""):
-        return "connection refused"
-    return error.code().name.lower().replace("_", " ")
 
 
 class SleepingPolicy(abc.ABC):
@@ -279,7 +295,8 @@ class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
             response = continuation(client_call_details, request)
             if response.code() not in self.status_for_retry:
                 return response
-            logger.warning("%s: %s; trying again", client_call_details.method, response.details())
+            words = response.details() if reached(response) else f"no server answers ({transportReason(response)})"
+            logger.log(logging.DEBUG if attempt else logging.WARNING, "%s; trying again", words)
             self.sleeping_policy.sleep(attempt)
         return continuation(client_call_details, request)
 

@@ -6,7 +6,7 @@ either and read the status in the same way.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import grpc
 
@@ -75,6 +75,12 @@ class CancelledException(CueException):
     retryable = True
 
 
+class RefusedException(CueException):
+    """The farm understood, and says no: the words tell what is wrong with it and what to do instead."""
+
+    failMsg = "{details}"
+
+
 class NotOfferedException(CueException):
     """The server does not have this part of the interface."""
 
@@ -89,16 +95,50 @@ EXCEPTION_MAP = {
     grpc.StatusCode.UNAVAILABLE: ConnectionException,
     grpc.StatusCode.CANCELLED: CancelledException,
     grpc.StatusCode.UNIMPLEMENTED: NotOfferedException,
+    grpc.StatusCode.INVALID_ARGUMENT: RefusedException,
+    grpc.StatusCode.FAILED_PRECONDITION: RefusedException,
+    grpc.StatusCode.OUT_OF_RANGE: RefusedException,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: RefusedException,
+    grpc.StatusCode.PERMISSION_DENIED: RefusedException,
+    grpc.StatusCode.UNAUTHENTICATED: RefusedException,
 }
 
+_OF_THE_TRANSPORT = ("failed to connect", "connections to all backends", "Socket closed", "recvmsg", "Connection reset")
+"""What gRPC says by itself when it reaches nobody; a server that answers UNAVAILABLE has words of its own."""
 
-def fromRpcError(error: grpc.RpcError, call: str = "this call", remark: str = "") -> CueException:
-    """Return the exception for a failed call; `call` names it, `remark` adds what the caller can do about it."""
+
+def reached(error: grpc.RpcError) -> bool:
+    """Say whether a failed call got to a server at all."""
+    if error.code() is not grpc.StatusCode.UNAVAILABLE:
+        return True
+    return not any(words in (error.details() or "") for words in _OF_THE_TRANSPORT)
+
+
+def transportReason(error: grpc.RpcError) -> str:
+    """Return in a few words why a call got to no server."""
+    if "refused" in (error.details() or ""):
+        return "connection refused"
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return "connection lost" if "Socket closed" in (error.details() or "") else "no connection"
+    return error.code().name.lower().replace("_", " ")
+
+
+def fromRpcError(
+    error: grpc.RpcError, call: str = "this call", remark: str = "", hosts: Sequence[str] = ()
+) -> CueException:
+    """Return the exception for a failed call to one of `hosts`; `call` names it, `remark` adds what can be done."""
     if isinstance(error, CueException):
         return error
+    if not reached(error):
+        where = f" at {', '.join(hosts)}" if hosts else ""
+        text = f"No server answers{where} ({transportReason(error)}). {remark}".strip()
+        return ConnectionException(text, code=error.code(), details=text)
     status, details = error.code(), error.details() or NO_DETAILS
     kind = EXCEPTION_MAP.get(status, CueException)
-    said = "" if kind is NotOfferedException else details
+    said = details
+    if kind is NotOfferedException:  # a server of ours says why; gRPC says only that there is no such method
+        said = "" if "Method not found" in details else details.partition(": ")[2]
+        said = said[:1].upper() + said[1:]
     text = kind.failMsg.format(code=status.name, details=said, call=call).strip()
     return kind(f"{text} {remark}".strip(), code=status, details=details)
 

@@ -7,6 +7,7 @@ from typing import Any, Optional
 import grpc
 
 from opencue import exception
+from opencue.changed import Changed, forget, last
 from opencue.cuebot import HOW_TO_NAME_A_SERVER, INTERFACES, Cuebot
 
 
@@ -31,7 +32,15 @@ def _called(seconds: float, service: str, method: str, stub: Any, fields: dict[s
         return getattr(stub, method)(request, timeout=seconds)
     except grpc.RpcError as error:
         remark = _remark(error, seconds)
-        raise exception.fromRpcError(error, call=f"{service}.{method}", remark=remark) from error
+        where = f"{service}.{method}"
+        raise exception.fromRpcError(error, call=where, remark=remark, hosts=Cuebot.Hosts) from None
+
+
+def change(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Changed:
+    """Do the same, and return how many things the server says that it changed."""
+    forget()
+    call(service, method, stub, **fields)
+    return last()
 
 
 def requestClass(service: str, method: str) -> type:
@@ -42,8 +51,8 @@ def requestClass(service: str, method: str) -> type:
 
 
 def _remark(error: grpc.RpcError, seconds: float) -> str:
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return f"Tried {', '.join(Cuebot.Hosts)}. {HOW_TO_NAME_A_SERVER}"
+    if not exception.reached(error):
+        return HOW_TO_NAME_A_SERVER
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"The call was given {seconds * 1000:.0f} ms (cuebot.timeout)."
     return ""

@@ -44,10 +44,10 @@ def rep(entity: Any) -> str:
 
 
 def logPath(job: Any, frame: Optional[Any] = None) -> str:
-    """Return a job's log folder, or the path of one frame's log in it."""
+    """Return a job's log folder, or the path of one frame's log in it; a frame is a wrapper or a name."""
     if frame is None:
         return job.logDir()
-    return f"{job.logDir()}/{job.name()}.{frame.name()}.rqlog"
+    return f"{job.logDir()}/{job.name()}.{rep(frame)}.rqlog"
 
 
 def proxy(idOrObject: Any, cls: str) -> Any:

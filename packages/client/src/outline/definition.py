@@ -9,6 +9,7 @@ from outline import constants, util
 from outline.depend import parse_require_str
 from outline.exception import OutlineException, SessionException
 from outline.layer_base import Layer, range_text
+from outline.names import check_job_name
 from outline.session import Session, is_session_path
 from outline.waiting import JobDepend, check_cycles
 
@@ -105,6 +106,7 @@ class Outline:
         end_if_rereading()
         if self.__mode >= constants.OUTLINE_MODE_SETUP:
             raise OutlineException(f"the outline {self.__name} is set up already")
+        check_job_name(self)
         self.setup_depends()
         check_cycles(self.__layers)
         self.__mode = constants.OUTLINE_MODE_SETUP

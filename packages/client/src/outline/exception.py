@@ -27,6 +27,18 @@ class ShellCommandFailureException(OutlineException):
         self.exit_status = exit_status
 
 
+class JobFailedException(OutlineException):
+    """A job that was waited for cannot go on: frames are dead, what is left waits for them. Commands exit with 3."""
+
+    exit_status = 3
+
+
+class JobKilledException(OutlineException):
+    """A job that was waited for was killed before it was done. Commands exit with 4."""
+
+    exit_status = 4
+
+
 class FailImmediately(OutlineException):
     """Raised in an event listener to stop the launch or the frame; other errors of listeners are only logged."""
 

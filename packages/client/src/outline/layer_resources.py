@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Union
+import math
+from typing import Any, Iterable, List, Optional, Union
 
 from outline.exception import LayerException
 
@@ -21,20 +22,19 @@ class LayerResources:
 
     def get_service(self) -> str:
         """Return the services, separated by commas; the first that the server knows gives the defaults."""
-        return self.get_arg("service") or "shell"
+        return ",".join(_names(self.get_arg("service"))) or "shell"
 
-    def set_service(self, service: str) -> None:
-        """Say what kind of work the layer does: one service, or several separated by commas."""
-        self.set_arg("service", service)
+    def set_service(self, service: Union[str, Iterable[str]]) -> None:
+        """Say what kind of work the layer does: one service, or several as a list or separated by commas."""
+        self.set_arg("service", ",".join(_names(service)))
 
     def get_limits(self) -> List[str]:
         """Return the names of the limits that the layer's frames count against."""
-        limits = self.get_arg("limits") or []
-        return [limits] if isinstance(limits, str) else list(limits)
+        return _names(self.get_arg("limits"))
 
-    def set_limits(self, limits: List[str]) -> None:
-        """Set the names of the limits that the layer's frames count against."""
-        self.set_arg("limits", list(limits))
+    def set_limits(self, limits: Union[str, Iterable[str]]) -> None:
+        """Set the limits that the layer's frames count against: their names as a list or separated by commas."""
+        self.set_arg("limits", _names(limits))
 
     def get_chunk_size(self) -> int:
         """Return how many frames of the range one frame of the job executes."""
@@ -84,6 +84,12 @@ class LayerResources:
         self.set_arg("max_retries", int(self.__not_negative("retry count", count)))
 
     def __not_negative(self, what: str, value: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
             raise LayerException(f"the {what} of layer {self} has to be a number of 0 or more, not {value!r}")
         return value
+
+
+def _names(given: Union[str, Iterable[str], None]) -> List[str]:
+    """Return names that are given as a text with commas, or one by one."""
+    texts = (given,) if isinstance(given, str) else given or ()
+    return [name.strip() for text in texts for name in str(text).split(",") if name.strip()]

@@ -35,7 +35,10 @@ _FLAGS = (
 
 
 class CuerunOptionParser(optparse.OptionParser):
-    """Reads the standard options of commands that launch outlines; options may follow positional arguments."""
+    """Reads the standard options of commands that launch outlines; options may follow positional arguments.
+
+    A word that begins with a dash and a digit is no option but a range of frames: `-5-5`.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +53,12 @@ class CuerunOptionParser(optparse.OptionParser):
         add("-s", "--server", metavar="HOST[:PORT]", help="the server to launch on")
         add("-F", "--facility", metavar="NAME", help="the facility to render in [$RENDER_TO, $FACILITY]")
         add("-p", "--pause", action="store_true", help="launch the job paused")
-        add("-w", "--wait", action="store_true", help="wait until the job is finished, with a line of progress")
+        add(
+            "-w",
+            "--wait",
+            action="store_true",
+            help="wait until the job is over or nothing can go on; 3: failed, 4: killed",
+        )
         add("-t", "--test", action="store_true", help="wait; exit with 1 as soon as a frame fails; kill the job after")
         add("-V", "--verbose", action="store_true", help="say what is being done")
         add("-D", "--debug", action="store_true", help="say everything that is being done, here and in frames")
@@ -69,11 +77,17 @@ class CuerunOptionParser(optparse.OptionParser):
         add("--priority", type="int", metavar="N", help="higher runs first [the script's, or 1]")
         add("--max-retries", "-m", "--maxretries", type="int", metavar="N", dest="maxretries",
             help="how often a failed frame is run again [the configuration's, or 2]")  # fmt: skip
-        add("--autoeat", action="store_true", help="count failed frames as done")
+        add("--autoeat", action="store_true", help="give failed frames up; what depends on them goes on waiting")
         add("--no-mail", action="store_true", dest="nomail", help="send no mail when the job is finished")
         add("-o", "--os", metavar="OS", default=os.environ.get("OL_OS"), help="the system of the hosts [$OL_OS]")
         add("--env", action="append", metavar="NAME=VALUE", help="set a variable in all frames; may be repeated")
         self.add_option_group(group)
+
+    def _process_short_opts(self, rargs: List[str], values: Any) -> None:
+        if re.match(r"-\d", rargs[0]):
+            self.largs.append(rargs.pop(0))
+        else:
+            super()._process_short_opts(rargs, values)
 
     def add_plugin_option(self, *args: Any, **kwargs: Any) -> None:
         """Add an option of a plugin."""

@@ -26,7 +26,7 @@ def intersect_frame_set(
 
 def make_frame_set(frames: Sequence[int], normalize: bool = True) -> FrameSet:
     """Return the frame set of a list of frame numbers, sorted and without repeats unless asked otherwise."""
-    frame_set = FrameSet(",".join(str(int(frame)) for frame in frames))
+    frame_set = FrameSet.of(frames)
     if normalize:
         frame_set.normalize()
     return frame_set

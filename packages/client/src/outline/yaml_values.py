@@ -97,6 +97,11 @@ def _construct_paths(factory: Any) -> Any:
     return construct
 
 
+def _construct_frames(loader: Any, node: Any) -> FrameSet:
+    text = loader.construct_scalar(node)
+    return FrameSet(text) if text else FrameSet.of(())
+
+
 def _add_types() -> None:
     # PyYAML takes the first multi representer along the type's own base classes, so these stand for subclasses.
     ValueDumper.add_multi_representer(str, lambda dumper, value: dumper.represent_str(str.__str__(value)))
@@ -119,7 +124,7 @@ def _add_types() -> None:
     ValueDumper.add_multi_representer(object, _represent_other)
 
     ValueLoader.add_constructor("!tuple", lambda loader, node: tuple(loader.construct_sequence(node, deep=True)))
-    ValueLoader.add_constructor("!frames", lambda loader, node: FrameSet(loader.construct_scalar(node)))
+    ValueLoader.add_constructor("!frames", _construct_frames)
     ValueLoader.add_constructor("!file_sequence", lambda loader, node: FileSequence(loader.construct_scalar(node)))
     ValueLoader.add_constructor("!pathlib", _construct_pathlib)
     ValueLoader.add_constructor("!path", _construct_paths(Path))

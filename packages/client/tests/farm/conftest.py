@@ -23,6 +23,7 @@ def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeFarm]:
     for variable in ("OPENCUE_HOSTS", "CUEBOT_FACILITY", "OPENCUE_FACILITY", "CUEADMIN_FORMAT"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("CUEBOT_HOSTS", fake.address)
+    Cuebot.closeChannel()  # another test of this process may have left one
     monkeypatch.setattr(Cuebot, "Hosts", [])
     monkeypatch.setattr(Cuebot, "Timeout", 5_000)
     yield fake

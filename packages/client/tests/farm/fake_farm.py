@@ -44,6 +44,7 @@ OFFERED = {
     "ShowInterface",
     "SubscriptionInterface",
 }
+READS = ("Get", "Find", "IsJobPending", "Explain", "Read")
 NOW = 1_700_000_000
 
 
@@ -64,6 +65,8 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.calls: list[Call] = []
         self.failures: list[grpc.StatusCode] = []  # statuses to answer with next, one a call
         self.not_offered: set[str] = set()
+        self.changed: dict[str, int] = {}  # what calls say that they changed, by their name; 1 where it is not given
+        self.says_what_changed = True  # OpenCue's server does not
         self.jobs: dict[str, job_pb2.Job] = {}
         self.layers: dict[str, list[job_pb2.Layer]] = {}  # by job name
         self.frames: dict[str, list[job_pb2.Frame]] = {}  # by job name
@@ -103,8 +106,7 @@ class FakeFarm(grpc.GenericRpcHandler):
 
     def changes(self) -> list[Call]:
         """Return the calls that asked for a change, without probes and reads."""
-        reads = ("Get", "Find", "IsJobPending", "Read")
-        return [call for call in self.calls if not call.name.split(".")[1].startswith(reads)]
+        return [call for call in self.calls if not call.name.split(".")[1].startswith(READS)]
 
     def only(self, name: str) -> Any:
         """Return the request of the one call of that name; fail if there was none or more."""
@@ -126,6 +128,8 @@ class FakeFarm(grpc.GenericRpcHandler):
             self.calls.append(Call(name, request, metadata, context.time_remaining()))
             if self.failures:
                 context.abort(self.failures.pop(0), "told to fail")
+            if self.says_what_changed and not method.startswith(READS):
+                context.set_trailing_metadata([("cuefarm-changed", str(self.changed.get(name, 1)))])
             known = getattr(self, f"{interface}_{method}", None)
             return known(request, context) if known else response_class()
 

@@ -46,6 +46,18 @@ def answer(monkeypatch, text: str, terminal: bool = True) -> None:
         (["-set-min-cores", JOB, "2.5"], "JobInterface.SetMinCores", {"val": 2.5}),
         (["-set-max-cores", JOB, "8"], "JobInterface.SetMaxCores", {"val": 8}),
         (["-priority", JOB, "150"], "JobInterface.SetPriority", {"val": 150}),
+        (["-set-max-gpus", JOB, "3"], "JobInterface.SetMaxGpus", {"val": 3}),
+        (["-markdone-frames", JOB, "beauty", "1-3"], "JobInterface.MarkDoneFrames", {}),
+        (["-layer-memory", JOB, "beauty", "2.5"], "LayerInterface.SetMinMemory", {"memory": 2_621_440}),
+        (["-layer-memory", JOB, "beauty", "512m"], "LayerInterface.SetMinMemory", {"memory": 524_288}),
+        (["-layer-memory", JOB, "beauty", "300001k"], "LayerInterface.SetMinMemory", {"memory": 300_001}),
+        (["-layer-gpu-memory", JOB, "beauty", "1g"], "LayerInterface.SetMinGpuMemory", {"gpu_memory": 1_048_576}),
+        (["-layer-cores", JOB, "beauty", "2.5"], "LayerInterface.SetMinCores", {"cores": 2.5}),
+        (["-layer-gpus", JOB, "beauty", "2"], "LayerInterface.SetMinGpus", {"min_gpus": 2}),
+        (["-layer-tags", JOB, "beauty", "gpu", "fast,big"], "LayerInterface.SetTags", {"tags": ["gpu", "fast", "big"]}),
+        (["-layer-timeout", JOB, "asset-prep", "90"], "LayerInterface.SetTimeout", {"timeout": 90}),
+        (["-start-now", JOB, "beauty"], "LayerInterface.SetStartAfter", {"start_after": 0}),
+        (["-tag-host", "render01", "gpu", "fast"], "HostInterface.AddTags", {"tags": ["gpu", "fast"]}),
         (["-drop-depends", JOB], "JobInterface.DropDepends", {"target": depend_pb2.ANY_TARGET}),
         (["-create-show", "new"], "ShowInterface.CreateShow", {"name": "new"}),
         (["-delete-show", "demo"], "ShowInterface.Delete", {}),
@@ -131,6 +143,15 @@ def test_frame_commands_name_layer_and_range(farm):
     assert list(sent["JobInterface.RetryFrames"].layers) == ["asset_prep"]
     assert sent["JobInterface.EatFrames"].frame_range == "115,118,119"
     assert sent["JobInterface.KillFrames"].frame_range == "1-10x2"
+
+
+@pytest.mark.parametrize("frames", ["-5--3", "-2-1", "-5-5x2", "-7", "-3,-1,4"])
+@pytest.mark.parametrize("flag", ["-retry-frames", "-eat-frames", "-kill-frames"])
+def test_frames_may_be_negative(farm, flag, frames):
+    """A word that begins with a dash and a digit is a range, not a flag."""
+    assert main(["-force", flag, JOB, "beauty", frames]) == 0
+    (change,) = farm.changes()
+    assert change.request.req.frame_range == frames
 
 
 def test_satisfy_dependency_satisfies_what_is_active(farm):
@@ -366,7 +387,7 @@ def test_explain_of_one_frame(farm, capsys):
         f"{JOB}: it waits",
         "",
         "0004-beauty  (waiting)",
-        "  - 3 frames of its layer come first (3 frames)",
+        "  - 3 frames of its layer come first",
         "  cheapest remedy: unlock h1 (4 frames could start)",
     ]
     assert farm.only("FarmInterface.Explain").frame == "4"

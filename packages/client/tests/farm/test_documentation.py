@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 import pytest
 from builders import a_dead_frame, a_job, a_layer
 
+from cue_cli import api_reference
 from cue_cli.cueadmin.commands import COMMANDS
 from cue_cli.cueadmin.parser import getParser
 from cue_cli.cueadmin.reference import withFlagTables
+from opencue import api
 
 DOCS = Path(__file__).parents[4] / "docs"
 HOWTO = (DOCS / "howto" / "script-the-farm.md").read_text(encoding="utf-8")
+API = (DOCS / "reference" / "opencue-api.md").read_text(encoding="utf-8")
 REFERENCE = (DOCS / "reference" / "cueadmin.md").read_text(encoding="utf-8")
 
 
@@ -28,9 +32,24 @@ def test_the_flag_tables_are_the_parsers():
     assert withFlagTables(REFERENCE) == REFERENCE
 
 
-@pytest.mark.parametrize("code", blocks(HOWTO, "python"))
+@pytest.mark.parametrize("name", api_reference.PAGES)
+def test_the_pages_of_the_apis_are_those_of_the_docstrings(name):
+    """The reference has every call as the code has it, with a sentence on each."""
+    page = (DOCS / "reference" / name).read_text(encoding="utf-8")
+    assert api_reference.brought_up_to_date(page, api_reference.PAGES[name]()) == page
+    assert not re.findall(r"^\| `.*` \|\s*\|$", page, re.MULTILINE)
+
+
+def test_the_page_on_opencue_has_every_function():
+    """What `opencue.api` offers is there, wherever it is defined."""
+    offered = [name for name in api.__all__ if inspect.isfunction(getattr(api, name))]
+    assert offered
+    assert [name for name in offered if f"| `{name}(" not in API] == []
+
+
+@pytest.mark.parametrize("code", [*blocks(HOWTO, "python"), *blocks(API, "python")])
 def test_the_python_examples_run(farm, code):
-    """Each Python block of the how-to runs by itself."""
+    """Each Python block of the how-to and of the reference runs by itself."""
     farm.jobs["demo-sh010-ann_comp"] = a_job()
     farm.layers["demo-sh010-ann_comp"] = [a_layer()]
     farm.frames["demo-sh010-ann_comp"] = [a_dead_frame()]

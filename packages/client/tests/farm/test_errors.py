@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import grpc
 import pytest
-from builders import a_frame, a_job
+from builders import a_frame, a_host, a_job
 
 import opencue
 from opencue import exception
 from opencue.wrappers.frame import Frame
+from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
 
 
@@ -19,7 +23,7 @@ from opencue.wrappers.job import Job
         (grpc.StatusCode.ALREADY_EXISTS, exception.EntityAlreadyExistsException, "Object already exists."),
         (grpc.StatusCode.INTERNAL, exception.CueInternalErrorException, "Server caught an internal exception."),
         (grpc.StatusCode.CANCELLED, exception.CancelledException, "RPC call was cancelled."),
-        (grpc.StatusCode.FAILED_PRECONDITION, exception.CueException, "FAILED_PRECONDITION : told to fail"),
+        (grpc.StatusCode.UNKNOWN, exception.CueException, "Encountered a server error. UNKNOWN : told to fail"),
     ],
 )
 def test_each_status_has_its_exception(farm, status, kind, words):
@@ -31,6 +35,50 @@ def test_each_status_has_its_exception(farm, status, kind, words):
     assert type(caught.value) is kind
     assert words in str(caught.value)
     assert "told to fail" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"])
+def test_a_refusal_is_no_server_error(farm, status):
+    """What the server refuses is told in the server's words alone."""
+    opencue.api.getSystemStats()
+    farm.failures = [grpc.StatusCode[status]]
+    with pytest.raises(exception.RefusedException) as caught:
+        opencue.api.getJobs()
+    assert str(caught.value) == "told to fail"
+
+
+def test_a_server_that_says_that_it_cannot_is_not_called_away(farm, monkeypatch):
+    """UNAVAILABLE with words of the server's own is no advice to look for another server."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    opencue.api.getSystemStats()
+    farm.failures = [grpc.StatusCode.UNAVAILABLE] * 4
+    with pytest.raises(exception.ConnectionException) as caught:
+        opencue.api.getJobs()
+    assert "told to fail" in str(caught.value)
+    assert "CUEBOT_HOSTS" not in str(caught.value)
+
+
+def test_a_server_that_goes_away_is_told_without_grpc(farm, monkeypatch, caplog):
+    """Neither the exception nor what is logged on the way shows the inside of gRPC; the remedy stands there once."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    opencue.api.getSystemStats()
+    farm.stop()
+    with pytest.raises(exception.ConnectionException) as caught:
+        opencue.api.getJobs()
+    assert str(caught.value).count("cuefarm up") == 1
+    assert farm.address in str(caught.value)
+    assert "ipv4" not in str(caught.value) + caplog.text
+    assert caplog.text.count("trying again") == 1
+
+
+def test_an_error_that_nobody_catches_is_short(farm):
+    """A script that does not catch prints its own line, ours, and the words: no second traceback of gRPC's."""
+    script = f"import opencue\nopencue.Cuebot.setHosts('{farm.address}')\nopencue.api.findJob('nothing')\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    lines = done.stderr.splitlines()
+    assert lines[-1] == "opencue.exception.EntityNotFoundException: Object does not exist. There is no job 'nothing'."
+    assert done.stderr.count("Traceback") == 1
+    assert len(lines) < 14
 
 
 def test_a_script_that_catches_grpc_errors_goes_on_working(farm):
@@ -50,6 +98,19 @@ def test_what_the_server_lacks_is_named(farm):
     with pytest.raises(exception.NotOfferedException, match=r"does not offer job\.AddSubscriber yet") as caught:
         Job(a_job()).addSubscriber("ann@example.com")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_what_a_server_of_ours_does_not_do_is_told_in_its_words(farm):
+    """The server's reason is passed on, without the name of the method in front."""
+    opencue.api.getSystemStats()
+
+    def refuse(request, context):
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "HostInterface.Reboot: this server does not reboot hosts")
+
+    farm.HostInterface_Reboot = refuse
+    with pytest.raises(exception.NotOfferedException) as caught:
+        Host(a_host()).reboot()
+    assert str(caught.value) == "This server does not offer host.Reboot yet. This server does not reboot hosts"
 
 
 def test_the_api_says_what_it_lacks():
@@ -88,3 +149,20 @@ def test_a_frame_is_killed_only_while_it_runs(farm):
     frame.kill()
     frame.retry()
     assert farm.changes() == []
+
+
+def test_an_action_returns_how_many_it_changed(farm):
+    """0 is nothing, and None that the server does not say, as OpenCue's does not."""
+    job = Job(a_job())
+    farm.changed["JobInterface.EatFrames"] = 7
+    assert (job.pause(), job.eatFrames(state=[]), job.name()) == (1, 7, job.name())
+    farm.changed["JobInterface.Pause"] = 0
+    assert job.pause() == 0
+    farm.says_what_changed = False
+    assert job.eatFrames(state=[]) is None
+
+
+def test_a_frame_that_is_not_asked_for_is_no_change(farm):
+    """What a snapshot rules out is counted as nothing, without a call."""
+    frame = Frame(a_frame())
+    assert (frame.kill(), frame.retry()) == (0, 0)

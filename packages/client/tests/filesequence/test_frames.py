@@ -32,12 +32,41 @@ def test_a_range_names_its_frames_in_order(text: str, frames: list[int]) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "1-", "1 - 2", "1-10x0", "1-10x-2", "10-1x2", "5-5x-1", "1-10:0", "1-10X2", "1-10x2:2", "1-9999999"],
+    [
+        "10-1x1",
+        "1-10y1",
+        "2147483648",
+        "",
+        "a",
+        "1-",
+        "1 - 2",
+        "1-10x0",
+        "1-10x-2",
+        "10-1x2",
+        "5-5x-1",
+        "1-10:0",
+        "1-10X2",
+        "1-10x2:2",
+        "1-9999999",
+    ],
 )
 def test_what_is_no_range_is_refused(text: str) -> None:
     """Text that is no range, or whose step leads nowhere, raises ValueError."""
     with pytest.raises(ValueError, match="range"):
         FrameRange(text)
+
+
+def test_the_limit_counts_frames_and_not_the_distance() -> None:
+    """A wide range of few frames is taken, and nothing of the range's width is made."""
+    assert list(FrameSet("1-2000001x1000000")) == [1, 1_000_001, 2_000_001]
+    assert list(FrameSet("1-2000000000x1000000000,-3")) == [1, 1_000_000_001, -3]
+    with pytest.raises(ValueError, match="more than 1000000 frames"):
+        FrameSet("1-600000,1-600000")
+
+
+def test_a_set_is_made_of_numbers() -> None:
+    """Frames that a script has counted need no text."""
+    assert list(FrameSet.of([3, 1, 3])) == [3, 1, 3]
 
 
 def test_a_set_joins_its_ranges_and_keeps_repeats() -> None:
@@ -70,6 +99,11 @@ def test_a_sequence_names_its_parts() -> None:
 def test_padding_comes_from_hashes_or_leading_zeros(path: str, pad_size: int) -> None:
     """Trailing hashes give the padding; without any, the leading zeros of the range do."""
     assert FileSequence(path).getPadSize() == pad_size
+
+
+def test_a_time_in_the_name_is_a_number_like_another() -> None:
+    """A file that is numbered by the time of its writing is a sequence of one."""
+    assert list(FileSequence("/a/take.20260131120000.exr")) == ["/a/take.20260131120000.exr"]
 
 
 @pytest.mark.parametrize("path", ["foo_####.exr", "foo.exr", "foo.#", "foo.10-1#.exr"])

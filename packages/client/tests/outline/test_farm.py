@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import sys
 import types
 from typing import Any, Dict, List
@@ -13,7 +14,7 @@ import pytest
 import outline
 from cue_cli.pycuerun import qc
 from outline import cuerun
-from outline.backend import cue
+from outline.backend import watching
 from outline.backend.spec import memory_text, scrub_tags
 from outline.command_line import quote_word
 from outline.layer import Composite, Frame, Layer, OutlinePostCommand
@@ -334,7 +335,7 @@ def farm(monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(**args: Any) -> FakeFarm:
         fake = FakeFarm(**args)
         monkeypatch.setitem(sys.modules, "opencue", fake)  # type: ignore[arg-type]
-        monkeypatch.setattr(cue, "POLL_SECONDS", 0.0)
+        monkeypatch.setattr(watching, "POLL_SECONDS", 0.0)
         return fake
 
     return make
@@ -349,23 +350,20 @@ def test_a_launch_returns_the_jobs(farm: Any) -> None:
     assert "<cmd>true</cmd>" in fake.specs[0]
 
 
-def test_waiting_reports_progress_until_the_job_is_finished(farm: Any) -> None:
-    """With the flag wait, launch returns when the job is no longer pending."""
-    farm(polls=3, total=10, succeeded=4, running=2, waiting=3, dead=1)
-    lines: List[str] = []
-    cuerun.launch(job(Shell("shell", command="true")), wait=True, progress=lines.append)
-    assert lines == ["full_test: 4 of 10 frames done, 2 running, 3 waiting, 1 dead (0:00)"] * 2
-
-
 def test_a_test_launch_fails_with_its_first_dead_frame(farm: Any) -> None:
     """With the flag test, the job is resumed, and killed whether it went well or not."""
     fake = farm(polls=3, total=10, dead=1)
     with pytest.raises(outline.OutlineException, match=r"1 dead"):
         cuerun.launch(job(Shell("shell", command="true")), test=True)
     assert fake.calls == ["resume", "kill"]
-    fake = farm(polls=3, total=10)
-    cuerun.launch(job(Shell("shell", command="true")), test=True)
+    fake = farm(polls=3, total=10, succeeded=4, running=2, waiting=3)
+    lines: List[str] = []
+    cuerun.launch(job(Shell("shell", command="true")), test=True, progress=lines.append)
     assert fake.calls == ["resume", "kill"]
+    assert lines == [
+        "full_test is submitted",
+        *["full_test: 4 of 10 frames done, 2 running, 3 waiting, 0 dead (0:00)"] * 2,
+    ]
 
 
 def test_quality_control_holds_its_job(farm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,3 +388,68 @@ def test_an_unknown_backend_is_named_with_those_there_are() -> None:
     """A wrong backend is an error that lists the right ones."""
     with pytest.raises(outline.OutlineException, match=r"no backend 'clowd'.*cue, .*local"):
         cuerun.launch(job(Shell("shell", command="true")), backend="clowd")
+
+
+@pytest.mark.parametrize("value", ["  two  ", "x\n", " ", "a\r\nb", "ü日本"])
+def test_a_variable_is_written_to_the_letter(value: str) -> None:
+    """What a reader of the specification finds is the value that was set."""
+    layer = Shell("shell", command="true")
+    layer.set_env("KEY", value)
+    assert specification(job(layer)).find("job/layers/layer/env/key").text == value
+
+
+@pytest.mark.parametrize(("key", "value"), [("KEY", "bell\a"), ("BELL\a", "x")])
+def test_a_variable_that_xml_cannot_carry_is_refused_by_its_name(key: str, value: str) -> None:
+    """The refusal names the variable and the character."""
+    layer = Shell("shell", command="true")
+    layer.set_env(key, value)
+    with pytest.raises(outline.OutlineException, match=r"the variable .*'\\x07'"):
+        text_of(job(layer))
+
+
+@pytest.mark.parametrize(("given", "written"), [(2, "2"), (2.0, "2"), ("2", "2")])
+def test_gpus_are_whole(given: Any, written: str) -> None:
+    """A whole number may be written in any way."""
+    assert specification(job(Shell("shell", command="true", gpus=given))).find("job/layers/layer/gpus").text == written
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"gpus": 1.5}, "'gpus' of layer shell has to be a whole number, not 1.5"),
+        ({"gpus": float("nan")}, "'gpus' of layer shell has to be a whole number"),
+        ({"timeout": 0.5}, "'timeout' of layer shell has to be a whole number"),
+        ({"cores": float("inf")}, "cores of layer shell have to be a number"),
+        ({"cores": "many"}, "cores of layer shell have to be a number"),
+    ],
+)
+def test_a_number_that_the_farm_cannot_read_is_refused_in_words(args: Dict[str, Any], words: str) -> None:
+    """The refusal comes before anything is sent, and names argument and layer."""
+    with pytest.raises(outline.LayerException, match=words):
+        text_of(job(Shell("shell", command="true", **args)))
+
+
+def test_names_that_no_folder_can_have_are_refused_before_a_session_is_made(session_dir: pathlib.Path) -> None:
+    """The name of the job counts with show, shot and user."""
+    with pytest.raises(outline.OutlineException, match="at most 217 are accepted"):
+        outline.Outline("x" * 217, frame_range="1").setup()
+    assert not session_dir.exists()
+
+
+def test_a_layer_without_room_for_the_names_of_its_logs_is_refused() -> None:
+    """The refusal says how long the layer's name may be beside the job's."""
+    with pytest.raises(outline.LayerException, match=r"At most \d+ bytes"):
+        text_of(job(Shell("x" * 230, command="true")))
+
+
+@pytest.mark.parametrize("given", [["one", "two"], ("one", "two"), "one,two", " one , two, ", ["one,two"]])
+def test_services_limits_and_tags_may_be_text_or_lists(given: Any) -> None:
+    """A text with commas and a list say the same, in arguments and in setters."""
+    by_argument = Shell("by_argument", command="true", service=given, limits=given, tags=given)
+    by_setter = Shell("by_setter", command="true", tags=given)
+    by_setter.set_service(given)
+    by_setter.set_limits(given)
+    for layer in specification(job(by_argument, by_setter)).findall("job/layers/layer"):
+        assert [service.text for service in layer.findall("services/service")] == ["one", "two"]
+        assert [limit.text for limit in layer.findall("limits/limit")] == ["one", "two"]
+        assert layer.find("tags").text == "one | two"

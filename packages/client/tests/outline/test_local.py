@@ -251,6 +251,15 @@ def test_pycuerun_takes_the_range_of_the_shell(script: str, fake_opencue: Any, m
     assert "<range>5-6</range>" in spec.read_text()
 
 
+@pytest.mark.parametrize("words", [["-5-5"], ["-f", "-5-5"], ["-f-5-5"], ["--range=-5-5"], ["-p", "-5-5", "--autoeat"]])
+def test_pycuerun_takes_negative_frames(script: str, fake_opencue: Any, words: List[str]) -> None:
+    """A range may begin with a negative frame, as an argument and in options."""
+    spec = fake_opencue()
+    result = pycuerun(script, *words)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "<range>-5-5</range>" in spec.read_text()
+
+
 def test_nothing_submitted_is_no_failure(script: str, fake_opencue: Any) -> None:
     """A launch without jobs says so and ends with 0."""
     fake_opencue(jobs="[]")

@@ -97,6 +97,17 @@ def test_a_run_can_be_killed_by_its_id_and_one_that_is_over_is_none(farm: SmallF
     assert farm.take_kills() == [run.id]
 
 
+def test_a_killed_job_is_reopened_by_a_retry_of_frames_that_never_ran() -> None:
+    """A job that was killed while all of its frames waited can be had back."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1-3")))
+    farm.do(c.KillJob(farm.job("one").id))
+    assert farm.do(c.RetryFrames(farm.frames("one/render", 0))) == 1
+    assert farm.job("one").state is JobState.PENDING
+    assert len(farm.plan()) == 3
+
+
 def test_mark_done_satisfies_what_waits_and_leaves_the_frames_alone() -> None:
     """Frames marked done let their partners go; a layer marked done lets a layer go."""
     farm = SmallFarm()

@@ -84,7 +84,7 @@ def test_explain_names_machines_that_are_refused_for_their_name() -> None:
         farm.report("host0", **SECOND)
     farm.launch(job_spec("two", layer_spec(cores=900)))
     reasons = explain_layer(farm.farm, farm.layer("two/render"), farm.now_us).reasons
-    assert "1 agents are refused because another one has their name: host0" in [reason.text for reason in reasons]
+    assert "other agents are refused under the name of host0" in [reason.text for reason in reasons]
 
 
 def test_an_agent_that_took_anothers_place_is_no_conflict() -> None:

@@ -244,15 +244,19 @@ def test_a_busy_host_stays_in_its_allocation() -> None:
 
 
 def test_tags_are_added_once_and_removed() -> None:
-    """Manual tags are a set; a tag with a blank in it is refused."""
+    """Manual tags are a set; `|`, `,` and blanks separate them, and what cannot be shown is no part of one."""
     farm = SmallFarm()
     host = farm.host()
     for _ in range(2):
         farm.do(c.AddHostTags(host.id, ("big", "fast")))
     farm.do(c.RemoveHostTags(host.id, ("big", "64bit")))
     assert (host.manual_tags, host.hardware_tags) == (("fast",), ())
-    with pytest.raises(Invalid, match="blanks"):
-        farm.do(c.AddHostTags(host.id, ("two words",)))
+    farm.do(c.AddHostTags(host.id, ("two words, gpu|fast",)))
+    assert host.manual_tags == ("fast", "two", "words", "gpu")
+    farm.do(c.RemoveHostTags(host.id, ("gpu two",)))
+    assert host.manual_tags == ("fast", "words")
+    with pytest.raises(Invalid, match="is not allowed"):
+        farm.do(c.AddHostTags(host.id, ("bell\a",)))
 
 
 def test_a_killed_run_is_killed_again_while_it_goes_on() -> None:

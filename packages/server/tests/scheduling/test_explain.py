@@ -143,7 +143,11 @@ def test_a_layer_that_waits_for_another_names_it_and_its_dead_frames() -> None:
     assert (found.count, found.text, found.remedy) == (3, "3 frames wait for layer beauty", "")
     farm.plan()
     farm.finish("one/beauty", exit_status=1)
-    assert "1 frames are dead there" in reasons(farm, "one/comp")["DEPEND_LAYER_ON_LAYER"].remedy
+    dead = reasons(farm, "one/comp")["WAITS_FOR_DEAD"]
+    assert (dead.count, dead.text) == (1, "waits for 1 dead frame of layer beauty")
+    name = farm.job("one").name
+    assert f"`cueadmin -retry-frames {name} beauty 1` runs it again" in dead.remedy
+    assert f"`cueadmin -eat-frames {name} beauty 1 -markdone` goes on without it" in dead.remedy
     assert reasons(farm, "one/beauty")["FRAMES_DEAD"].count == 1
 
 
@@ -152,9 +156,12 @@ def test_a_finished_job_and_a_post_job_say_so() -> None:
     farm = SmallFarm()
     farm.launch(job_spec("one", layer_spec(), layer_spec("clean", "1", type="POST")))
     (post,) = (job for job in farm.farm.jobs.values() if job.parent_id)
-    assert explain_job(farm.farm, post, farm.now_us)[0] == "the job starts when its parent job has ended"
+    assert explain_job(farm.farm, post, farm.now_us)[0] == f"the job starts when job {farm.job('one').name} has ended"
     farm.do(c.KillJob(farm.job("one").id))
-    assert explain_job(farm.farm, farm.job("one"), farm.now_us)[0] == "the job is finished"
+    assert (
+        explain_job(farm.farm, farm.job("one"), farm.now_us)[0]
+        == "the job is over: it was killed with 10 frames not done"
+    )
 
 
 def test_a_layer_that_can_run_now_says_that_it_is_next() -> None:

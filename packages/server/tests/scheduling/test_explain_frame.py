@@ -36,9 +36,10 @@ def test_a_frame_held_frame_by_frame_names_the_frames_that_it_waits_for() -> Non
     (reason,) = explain(farm, "one/comp", 2).reasons
     assert (reason.count, reason.text) == (2, "it waits for 0005-beauty (waiting), 0006-beauty (waiting)")
     farm.finish("one/beauty", 3, exit_status=1)
-    (reason,) = explain(farm, "one/comp", 1).reasons
+    root, reason = explain(farm, "one/comp", 1).reasons
     assert reason.text == "it waits for 0004-beauty (dead)"
-    assert reason.remedy == "1 frames are dead there: retry or eat them"
+    assert (root.code, root.text) == ("WAITS_FOR_DEAD", "waits for 1 dead frame of layer beauty")
+    assert f"`cueadmin -retry-frames {farm.job('one').name} beauty 4`" in root.remedy
 
 
 def test_a_frame_held_by_a_layer_says_how_far_that_is() -> None:
@@ -117,8 +118,10 @@ def test_a_dead_frame_says_how_it_died_and_how_to_retry_it() -> None:
     farm = two_layers("LAYER_ON_LAYER")
     farm.finish("one/beauty", 1, exit_status=7)
     explanation = explain(farm, "one/beauty", 1)
-    assert explanation.summary == "it is dead after 1 runs: its last run, on host0, ended with exit status 7"
-    assert explanation.reasons[0].remedy.endswith(f"then `cueadmin -retry-frames {farm.job('one').name} beauty 2`")
+    assert explanation.summary == "it is dead after 1 run: its last run, on host0, ended with exit status 7"
+    assert explanation.reasons[0].remedy.endswith(
+        f"`cueadmin -retry-frames {farm.job('one').name} beauty 2` runs it again"
+    )
 
 
 def test_a_running_frame_says_where_with_what_and_how_long_it_may_take() -> None:
@@ -127,7 +130,7 @@ def test_a_running_frame_says_where_with_what_and_how_long_it_may_take() -> None
     farm.farm.procs[farm.run_of("one/beauty", 0).id].launched = True
     farm.wait(30)
     text = explain(farm, "one/beauty", 0).summary
-    assert text.startswith("it runs on host0 with 1 cores and 1.0 GB for 30 s")
+    assert text.startswith("it runs on host0 with 1 core and 1.0 GB for 30 s")
     farm.end(farm.run_of("one/beauty", 1), run_s=20)
     assert explain(farm, "one/beauty", 0).summary.endswith("frames of this layer took 20 s on average")
     farm.do(c.KillProcs((farm.run_of("one/beauty", 0).id,), "too slow"))

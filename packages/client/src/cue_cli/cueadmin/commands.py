@@ -15,6 +15,7 @@ class Command:
     takes: str
     text: str
     function: str  # "module.function" below this package, loaded only for the command that runs
+    hidden: bool = False  # taken, but not offered: what a server of ours refuses
 
     @property
     def name(self) -> str:
@@ -87,6 +88,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-drop-depends",), "JOB...", "satisfy everything that jobs wait for", "jobs.drop_depends"),
         Command(("-set-min-cores",), "JOB CORES", "cores that a job should have at least", "jobs.set_min_cores"),
         Command(("-set-max-cores",), "JOB CORES", "cores that a job may have at most", "jobs.set_max_cores"),
+        Command(("-set-max-gpus",), "JOB GPUS", "GPUs that a job may have at most", "needs.set_max_gpus"),
         Command(("-priority",), "JOB PRIORITY", "priority; the higher number goes first", "jobs.priority"),
         Command(("-setpriority",), "JOB PRIORITY", "the same without asking", "jobs.set_priority"),
         Command(
@@ -95,7 +97,18 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "retry frames, whatever their state (`1-10x2,20`)",
             "jobs.retry_frames",
         ),
-        Command(("-eat-frames",), "JOB LAYER RANGE", "give frames up as if they had succeeded", "jobs.eat_frames"),
+        Command(
+            ("-eat-frames",),
+            "JOB LAYER RANGE",
+            "give frames up; what depends on them goes on waiting, unless -markdone is added",
+            "jobs.eat_frames",
+        ),
+        Command(
+            ("-markdone-frames",),
+            "JOB LAYER RANGE",
+            "let go what depends on frames; they themselves stay as they are",
+            "jobs.markdone_frames",
+        ),
         Command(("-kill-frames",), "JOB LAYER RANGE", "kill running frames", "jobs.kill_frames"),
         Command(
             ("-satisfy-dependency",),
@@ -110,14 +123,44 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "jobs.kill_dependency",
         ),
     ),
+    "What frames ask for": (
+        Command(
+            ("-layer-memory",),
+            "JOB LAYER MEMORY",
+            "memory that a frame needs, in GB, or with `m` or `k` at its end in MB or KB",
+            "needs.layer_memory",
+        ),
+        Command(("-layer-cores",), "JOB LAYER CORES", "cores that a frame needs", "needs.layer_cores"),
+        Command(("-layer-gpus",), "JOB LAYER GPUS", "GPUs that a frame needs", "needs.layer_gpus"),
+        Command(
+            ("-layer-gpu-memory",),
+            "JOB LAYER MEMORY",
+            "GPU memory that a frame needs, written as -layer-memory has it",
+            "needs.layer_gpu_memory",
+        ),
+        Command(("-layer-tags",), "JOB LAYER TAG...", "tags of which a host needs one", "needs.layer_tags"),
+        Command(
+            ("-layer-timeout",), "JOB LAYER MINUTES", "how long a frame may run; 0 for no limit", "needs.layer_timeout"
+        ),
+        Command(("-start-now",), "JOB LAYER", "let a layer start that was to start later", "needs.start_now"),
+    ),
     "Hosts": (
         Command(("-lock",), "[HOST...]", "start nothing more on hosts", "hosts.lock"),
         Command(("-unlock",), "[HOST...]", "let hosts take work again", "hosts.unlock"),
         Command(("-move",), "ALLOC", "move hosts (-host) to an allocation", "hosts.move"),
-        Command(("-delete-host",), "[HOST...]", "forget hosts", "hosts.delete_host"),
-        Command(("-safe-reboot",), "[HOST...]", "lock hosts, and reboot each once it is idle", "hosts.safe_reboot"),
+        Command(
+            ("-delete-host",), "[HOST...]", "forget hosts; one whose agent runs is back at once", "hosts.delete_host"
+        ),
+        Command(
+            ("-safe-reboot",),
+            "[HOST...]",
+            "lock hosts, and reboot each once it is idle",
+            "hosts.safe_reboot",
+            hidden=True,
+        ),
         Command(("-repair",), "[HOST...]", "put hosts into the state REPAIR", "hosts.repair"),
         Command(("-fixed",), "[HOST...]", "put hosts back into the state UP", "hosts.fixed"),
+        Command(("-tag-host",), "HOST TAG...", "give a host tags", "hosts.tag_host"),
         Command(("-thread",), "MODE", "thread mode of hosts (-host): auto, all or variable", "hosts.thread"),
     ),
     "Shows": (
@@ -129,6 +172,21 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-booking",), "SHOW ON|OFF", "book hosts for a show or not", "shares.booking"),
         Command(("-default-min-cores",), "SHOW CORES", "minimum cores of new jobs", "shares.default_min_cores"),
         Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
+    ),
+    "Groups and limits": (
+        Command(
+            ("-group-max-cores",),
+            "SHOW GROUP CORES",
+            "cores that the jobs of a group may have together",
+            "needs.group_max_cores",
+        ),
+        Command(
+            ("-group-max-gpus",),
+            "SHOW GROUP GPUS",
+            "GPUs that the jobs of a group may have together",
+            "needs.group_max_gpus",
+        ),
+        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "needs.limit_max"),
     ),
     "Allocations": (
         Command(("-create-alloc",), "FACILITY ALLOC TAG", "make an allocation", "shares.create_alloc"),

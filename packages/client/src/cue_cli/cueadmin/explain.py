@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from cue_cli.cueadmin.failures import failureRecord, failuresOf, lastRunsOf, printFailures, printLastRuns
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import CommandError, Session
+from cue_cli.words import counted, duration
 from opencue import api
 from opencue.exception import EntityNotFoundException
 
@@ -27,18 +29,22 @@ def explain(session: Session, values: list[str]) -> None:
     if session.options.json:
         printJson({**explanationRecord(answer), "failures": [failureRecord(failure) for failure in failures]})
         return
-    print(f"{answer.job_name}: {answer.summary}")
+    reasons = answer.frame.reasons if frame else [reason for entry in answer.layers for reason in entry.reasons]
+    told_below = {reason.text for reason in reasons}
+    print(answer.job_name if answer.summary in told_below else f"{answer.job_name}: {answer.summary}")
     if frame:
         _print_frame(answer)
         return
     for entry in answer.layers:
         print()
         print(f"{entry.layer_name}  ({_frame_counts(entry)})")
-        print(f"  {entry.summary}")
+        if entry.summary not in {reason.text for reason in entry.reasons}:
+            print(f"  {entry.summary}")
         mine = [failure for failure in failures if failure.layer_id == entry.layer_id]
+        of_dead = [reason.code for reason in entry.reasons if reason.code.startswith("FRAMES_")]
         for reason in entry.reasons:
-            _print_reasons([reason])
-            if reason.code == "FRAMES_DEAD":
+            _print_reasons([reason], entry.remedies)
+            if reason.code in of_dead[-1:]:
                 printFailures([failure for failure in mine if failure.state == "DEAD"], "    ")
         printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
         _print_outlook(entry)
@@ -58,17 +64,19 @@ def _print_frame(answer: Any) -> None:
     found = answer.frame
     print()
     print(f"{found.frame_name}  ({found.state.lower()})")
-    _print_reasons(found.reasons)
+    waits_for_host = found.state == "WAITING"
+    _print_reasons(found.reasons, [remedy for entry in answer.layers for remedy in entry.remedies if waits_for_host])
     printLastRuns(lastRunsOf(found.frame_id))
     if found.state == "WAITING":
         for entry in answer.layers:
             _print_outlook(entry, found)
 
 
-def _print_reasons(reasons: Any) -> None:
+def _print_reasons(reasons: Any, remedies: Any) -> None:
+    """Print reasons, each with what undoes it unless a remedy below says so as well."""
     for reason in reasons:
         print(f"  - {reason.text}{_amount(reason)}")
-        if reason.remedy:
+        if reason.remedy and not any(reason.remedy in remedy.text for remedy in remedies):
             print(f"    {reason.remedy}")
 
 
@@ -76,10 +84,10 @@ def _print_outlook(entry: Any, timed: Any = None) -> None:
     """Print the cheapest remedies of a layer, and when it or one frame of it starts."""
     for place, remedy in enumerate(entry.remedies):
         word = "cheapest remedy" if place == 0 else "or"
-        print(f"  {word}: {remedy.text} ({remedy.frames} frames could start)")
+        print(f"  {word}: {remedy.text} ({counted(remedy.frames, 'frame')} could start)")
     timed = timed or entry
     if timed.HasField("starts_in_s") and timed.starts_in_s:
-        print(f"  it should start in about {_duration(timed.starts_in_s)}")
+        print(f"  it should start in about {duration(timed.starts_in_s)}")
 
 
 def explanationRecord(answer: Any) -> dict[str, Any]:
@@ -156,8 +164,7 @@ def _frame_counts(entry: Any) -> str:
 
 
 def _amount(reason: Any) -> str:
-    return f" ({reason.count} {reason.counts})" if reason.counts else ""
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+    """The count, where the words do not have it."""
+    if not reason.counts or reason.count == 1 or re.search(rf"\b{reason.count}\b", reason.text):
+        return ""
+    return f" ({counted(reason.count, reason.counts.rstrip('s'))})"

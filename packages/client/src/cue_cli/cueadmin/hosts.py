@@ -6,53 +6,74 @@ from typing import Callable
 
 from cue_cli.cueadmin.lookup import chosenHosts, findAllocation, toMember
 from cue_cli.cueadmin.session import Session
+from cue_cli.words import duration
+from opencue.changed import Changed
 from opencue.enums import HardwareState, ThreadMode
 from opencue.wrappers.host import Host
+
+REPORTS_WITHIN_S = 60
+"""A host that was heard of so lately has an agent that runs."""
 
 
 def lock(session: Session, names: list[str]) -> None:
     """Start nothing more on hosts."""
-    _each(session, chosenHosts(session, names), "locked", lambda host: host.lock())
+    _each(session, chosenHosts(session, names), lambda host: host.lock(), "locked", "it was locked already")
 
 
 def unlock(session: Session, names: list[str]) -> None:
     """Let hosts take work again."""
-    _each(session, chosenHosts(session, names), "unlocked", lambda host: host.unlock())
+    _each(session, chosenHosts(session, names), lambda host: host.unlock(), "unlocked", "it was not locked")
 
 
 def move(session: Session, values: list[str]) -> None:
     """Move hosts to an allocation."""
     hosts, allocation = chosenHosts(session), findAllocation(values[0])
-    session.confirm(f"Move {_names(hosts)} to {allocation.name()}")
-    _each(session, hosts, f"moved to {allocation.name()}", lambda host: host.setAllocation(allocation))
+    name = allocation.name()
+    session.confirm(f"Move {_names(hosts)} to {name}")
+    _each(session, hosts, lambda host: host.setAllocation(allocation), f"moved to {name}", f"it was in {name} already")
 
 
 def delete_host(session: Session, names: list[str]) -> None:
-    """Forget hosts."""
+    """Forget hosts; one whose agent still reports is told to be back soon."""
     hosts = chosenHosts(session, names)
+    for host in hosts:
+        if host.isUp() and host.pingLast() < REPORTS_WITHIN_S:
+            session.warn(
+                f"{host.name()} reported {duration(host.pingLast())} ago: once deleted, it is back with its agent's "
+                "next report. Stop its agent first; or keep the host and start nothing there: "
+                f"cueadmin -lock {host.name()}"
+            )
     session.confirm(f"Delete {_names(hosts)}")
-    _each(session, hosts, "deleted", lambda host: host.delete())
+    _each(session, hosts, lambda host: host.delete(), "deleted", "it was deleted already")
 
 
 def safe_reboot(session: Session, names: list[str]) -> None:
     """Lock hosts and reboot each once nothing runs on it."""
     hosts = chosenHosts(session, names)
     session.confirm(f"Lock {_names(hosts)} and reboot when idle", named=True)
-    _each(session, hosts, "will reboot when idle", lambda host: host.rebootWhenIdle())
+    _each(session, hosts, lambda host: host.rebootWhenIdle(), "will reboot when idle", "it is to reboot already")
 
 
 def repair(session: Session, names: list[str]) -> None:
     """Put hosts into the state REPAIR."""
     hosts = chosenHosts(session, names)
     session.confirm(f"Put {_names(hosts)} into repair")
-    _each(session, hosts, "in repair", lambda host: host.setHardwareState(HardwareState.REPAIR))
+    _set_state(session, hosts, HardwareState.REPAIR, "in repair")
 
 
 def fixed(session: Session, names: list[str]) -> None:
     """Put hosts back into the state UP."""
     hosts = chosenHosts(session, names)
     session.confirm(f"Put {_names(hosts)} back to work")
-    _each(session, hosts, "up", lambda host: host.setHardwareState(HardwareState.UP))
+    _set_state(session, hosts, HardwareState.UP, "up")
+
+
+def tag_host(session: Session, values: list[str]) -> None:
+    """Give a host tags."""
+    (host,) = chosenHosts(session, values[:1])
+    session.confirm(f"Give {host.name()} the tags {', '.join(values[1:])}", named=True)
+    words = f"tagged {', '.join(values[1:])}"
+    session.changed(host.name(), host.addTags(values[1:]), words, f"it was {words} already")
 
 
 def thread(session: Session, values: list[str]) -> None:
@@ -60,17 +81,17 @@ def thread(session: Session, values: list[str]) -> None:
     mode = toMember(ThreadMode, values[0], "thread mode")
     hosts = chosenHosts(session)
     session.confirm(f"Set the thread mode of {_names(hosts)} to {mode.name}")
-    _each(session, hosts, f"thread mode {mode.name}", lambda host: host.setThreadMode(mode))
+    words = f"thread mode {mode.name}"
+    _each(session, hosts, lambda host: host.setThreadMode(mode), words, f"{words} already")
 
 
-def _each(session: Session, hosts: list[Host], done: str, act: Callable[[Host], None]) -> None:
+def _set_state(session: Session, hosts: list[Host], state: int, words: str) -> None:
+    _each(session, hosts, lambda host: host.setHardwareState(state), words, f"it was {words} already")
+
+
+def _each(session: Session, hosts: list[Host], act: Callable[[Host], Changed], done: str, nothing: str) -> None:
     by_name = {host.name(): host for host in hosts}
-
-    def one(name: str) -> None:
-        act(by_name[name])
-        session.report(f"{name}: {done}")
-
-    session.each(by_name, one)
+    session.each(by_name, lambda name: session.changed(name, act(by_name[name]), done, nothing))
 
 
 def _names(hosts: list[Host]) -> str:

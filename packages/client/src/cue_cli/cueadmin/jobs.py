@@ -2,72 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
-from cue_cli.cueadmin.lookup import findJob, toCores, toInteger
+from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
+from cue_cli.cueadmin.selection import Selection
 from cue_cli.cueadmin.session import CommandError, Session
+from cue_cli.words import counted
 from opencue import api
+from opencue.changed import Changed, total
 from opencue.enums import DependTarget, FrameState
 from opencue.wrappers.job import Job
-from opencue.wrappers.layer import Layer
+
+DEPENDENCIES = ("dependency", "dependencies")
+NO_DEPENDENCIES = "it depends on nothing that is not done"
 
 
 def pause(session: Session, names: list[str]) -> None:
     """Start no more frames of jobs."""
-    _each(session, names, "paused", lambda job: job.pause())
+    _each(session, names, lambda job: job.pause(), "paused", "it was paused already")
 
 
 def unpause(session: Session, names: list[str]) -> None:
     """Let paused jobs go on."""
-    _each(session, names, "unpaused", lambda job: job.resume())
+    _each(session, names, lambda job: job.resume(), "unpaused", "it was not paused")
 
 
 def kill(session: Session, names: list[str]) -> None:
     """Kill jobs."""
     session.confirm(f"Kill {_count(names)}", named=True)
-    _each(session, names, "killed", lambda job: job.kill(reason="cueadmin -kill"))
+    _kill(session, names, "cueadmin -kill")
 
 
 def kill_all(session: Session, _: list[str]) -> None:
     """Kill every pending job."""
-    names = [job.name() for job in api.getJobs()]
-    session.confirm(f"Kill ALL {len(names)} pending jobs", force_required=True)
-    _each(session, names, "killed", lambda job: job.kill(reason="cueadmin -kill-all"))
+    names = _pending(session)
+    session.confirm(f"Kill ALL {counted(len(names), 'pending job')}", force_required=True)
+    _kill(session, names, "cueadmin -kill-all")
 
 
 def retry(session: Session, names: list[str]) -> None:
     """Run the dead frames of jobs again."""
     session.confirm(f"Retry the dead frames of {_count(names)}", named=True)
-    _each(session, names, "dead frames retried", _retry_dead, finished=True)
+    _retry(session, names)
 
 
 def retry_all(session: Session, _: list[str]) -> None:
     """Run the dead frames of every pending job again."""
-    names = [job.name() for job in api.getJobs()]
-    session.confirm(f"Retry the dead frames of ALL {len(names)} pending jobs", force_required=True)
-    _each(session, names, "dead frames retried", _retry_dead)
+    names = _pending(session)
+    session.confirm(f"Retry the dead frames of ALL {counted(len(names), 'pending job')}", force_required=True)
+    _retry(session, names)
 
 
 def drop_depends(session: Session, names: list[str]) -> None:
     """Satisfy everything that jobs wait for."""
     session.confirm(f"Drop all dependencies of {_count(names)}", named=True)
-    _each(session, names, "dependencies dropped", lambda job: job.dropDepends(DependTarget.ANY_TARGET))
+    _each(
+        session,
+        names,
+        lambda job: job.dropDepends(DependTarget.ANY_TARGET),
+        "{dependencies} dropped",
+        NO_DEPENDENCIES,
+    )
 
 
 def set_min_cores(session: Session, values: list[str]) -> None:
     """Set how many cores a job should have at least."""
     name, cores = values[0], toCores(values[1])
     session.confirm(f"Set the minimum cores of {name} to {cores:g}", named=True)
-    findJob(name).setMinCores(cores)
-    session.report(f"{name}: minimum cores {cores:g}")
+    session.set(name, f"minimum cores {cores:g}", findJob(name).setMinCores(cores))
 
 
 def set_max_cores(session: Session, values: list[str]) -> None:
     """Set how many cores a job may have at most."""
     name, cores = values[0], toCores(values[1])
     session.confirm(f"Set the maximum cores of {name} to {cores:g}", named=True)
-    findJob(name).setMaxCores(cores)
-    session.report(f"{name}: maximum cores {cores:g}")
+    session.set(name, f"maximum cores {cores:g}", findJob(name).setMaxCores(cores))
 
 
 def priority(session: Session, values: list[str]) -> None:
@@ -79,31 +88,48 @@ def priority(session: Session, values: list[str]) -> None:
 def set_priority(session: Session, values: list[str]) -> None:
     """Set a job's priority without asking."""
     name, number = values[0], toInteger(values[1], "priority")
-    findJob(name).setPriority(number)
-    session.report(f"{name}: priority {number}")
+    session.set(name, f"priority {number}", findJob(name).setPriority(number))
 
 
 def retry_frames(session: Session, values: list[str]) -> None:
     """Run frames of a layer again, whatever their state."""
-    job, layer = _job_and_layer(values)
-    job.retryFrames(layer=[layer.name()], range=values[2])
-    session.report(f"{job.name()}/{layer.name()} {values[2]}: retried")
+    frames = _selection(values)
+    frames.tell(session, frames.job.retryFrames(**frames.options), "retried", "waiting already")
 
 
 def eat_frames(session: Session, values: list[str]) -> None:
-    """Give frames of a layer up as if they had succeeded."""
-    session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}", named=True)
-    job, layer = _job_and_layer(values)
-    job.eatFrames(layer=[layer.name()], range=values[2])
-    session.report(f"{job.name()}/{layer.name()} {values[2]}: eaten")
+    """Give frames of a layer up; with -markdone let go what depends on them, too."""
+    markdone = session.options.markdone
+    also = " and mark them done" if markdone else ""
+    session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}{also}", named=True)
+    frames = _selection(values)
+    released = frames.job.markdoneFrames(**frames.options) if markdone else 0
+    eaten = frames.job.eatFrames(**frames.options)
+    if released:  # some may have been eaten before, and only held others up
+        done = f"{counted(eaten or 0, 'frame')} eaten, {counted(released, *DEPENDENCIES)} let go"
+        session.changed(frames.where, total(eaten, released), done)
+        return
+    left = "eaten and marked done" if markdone else "eaten; what depends on them goes on waiting (-markdone lets it go)"
+    frames.tell(session, eaten, left if eaten else "eaten", "done or eaten already")
+
+
+def markdone_frames(session: Session, values: list[str]) -> None:
+    """Let go what depends on frames of a layer; the frames themselves stay as they are."""
+    session.confirm(f"Let go what depends on frames {values[2]} of {values[0]}/{values[1]}", named=True)
+    frames = _selection(values)
+    released = frames.job.markdoneFrames(**frames.options)
+    if released:
+        session.changed(frames.where, released, f"{counted(released, *DEPENDENCIES)} let go")
+    else:
+        frames.tell(session, released, "marked done", "waited for by nothing")
 
 
 def kill_frames(session: Session, values: list[str]) -> None:
     """Kill running frames of a layer."""
     session.confirm(f"Kill frames {values[2]} of {values[0]}/{values[1]}", named=True)
-    job, layer = _job_and_layer(values)
-    job.killFrames(reason="cueadmin -kill-frames", layer=[layer.name()], range=values[2])
-    session.report(f"{job.name()}/{layer.name()} {values[2]}: killed")
+    frames = _selection(values)
+    killed = frames.job.killFrames(reason="cueadmin -kill-frames", **frames.options)
+    frames.tell(session, killed, "killed", "not running")
 
 
 def satisfy_dependency(session: Session, values: list[str]) -> None:
@@ -113,45 +139,74 @@ def satisfy_dependency(session: Session, values: list[str]) -> None:
         waiting: list[Any] = [job, *job.getLayers()]
         where = job.name()
     else:
-        job, layer = _job_and_layer(values)
+        job, layer = jobAndLayer(values)
         waiting, where = [layer], f"{job.name()}/{layer.name()}"
     active = {
         depend.id(): depend for entity in waiting for depend in entity.getWhatThisDependsOn() if depend.isActive()
     }
     for depend in active.values():
         depend.satisfy()
-    session.report(f"{where}: {len(active)} dependencies satisfied")
+    session.changed(where, len(active), f"{counted(len(active), *DEPENDENCIES)} satisfied", NO_DEPENDENCIES)
 
 
 def kill_dependency(session: Session, values: list[str]) -> None:
     """Drop all dependencies of a layer and of its frames, and let frames that wait for them run."""
     session.confirm(f"Drop all dependencies of {values[0]}/{values[1]}", named=True)
-    job, layer = _job_and_layer(values)
-    layer.dropDepends(DependTarget.ANY_TARGET)
-    job.markAsWaiting(layer=[layer.name()], state=[FrameState.DEPEND])
-    session.report(f"{job.name()}/{layer.name()}: dependencies dropped")
+    job, layer = jobAndLayer(values)
+    dropped = layer.dropDepends(DependTarget.ANY_TARGET)
+    freed = job.markAsWaiting(layer=[layer.name()], state=[FrameState.DEPEND])
+    parts = []
+    if dropped:
+        parts.append(f"{counted(dropped, *DEPENDENCIES)} dropped")
+    if freed:
+        parts.append(f"{counted(freed, 'frame')} let go besides")
+    done = ", ".join(parts) or "dependencies dropped"
+    session.changed(f"{job.name()}/{layer.name()}", total(dropped, freed), done, NO_DEPENDENCIES)
 
 
-def _each(session: Session, names: list[str], done: str, act: Any, *, finished: bool = False) -> None:
+def _each(
+    session: Session,
+    names: list[str],
+    act: Callable[[Job], Changed],
+    done: str,
+    nothing: str,
+    *,
+    finished: bool = False,
+) -> None:
+    """Do something with each job; `{frames}` and `{dependencies}` in `done` stand for how many it changed."""
+
     def one(name: str) -> None:
-        act(findJob(name, finished=finished))
-        session.report(f"{name}: {done}")
+        number = act(findJob(name, finished=finished))
+        frames, dependencies = (
+            ("frames", "dependencies") if number is None else (counted(number, "frame"), counted(number, *DEPENDENCIES))
+        )
+        session.changed(name, number, done.format(frames=frames, dependencies=dependencies), nothing)
 
     session.each(names, one)
 
 
-def _retry_dead(job: Job) -> None:
-    job.retryFrames(state=[FrameState.DEAD])
+def _pending(session: Session) -> list[str]:
+    names = [job.name() for job in api.getJobs()]
+    if not names:
+        raise CommandError("there is no pending job")
+    return names
 
 
-def _job_and_layer(values: list[str]) -> tuple[Job, Layer]:
-    job = findJob(values[0], finished=True)
-    layers = {layer.name(): layer for layer in job.getLayers()}
-    found = layers.get(values[1]) or layers.get(values[1].lower().replace("-", "_"))
-    if found is None:
-        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {', '.join(layers)}")
-    return job, found
+def _kill(session: Session, names: list[str], reason: str) -> None:
+    _each(session, names, lambda job: job.kill(reason=reason), "killed", "it was over already")
+
+
+def _retry(session: Session, names: list[str]) -> None:
+    _each(session, names, _retry_dead, "{frames} retried", "it has no dead frame", finished=True)
+
+
+def _retry_dead(job: Job) -> Changed:
+    return job.retryFrames(state=[FrameState.DEAD])
+
+
+def _selection(values: list[str]) -> Selection:
+    return Selection(*jobAndLayer(values), values[2])
 
 
 def _count(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} jobs ({', '.join(names)})"
+    return names[0] if len(names) == 1 else f"{counted(len(names), 'job')} ({', '.join(names)})"

@@ -11,6 +11,7 @@ from opencue.exception import EntityNotFoundException, NotOfferedException
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
+from opencue.wrappers.layer import Layer
 from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
 
@@ -40,6 +41,16 @@ def _alike(name: str) -> str:
     if not names:
         return "; `cueadmin -lj` lists pending jobs, `cueadmin -lj -finished` finished ones"
     return f"; there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
+
+
+def jobAndLayer(values: Sequence[str]) -> tuple[Job, Layer]:
+    """Return the job, pending or the one that finished last, and its layer that the first two words name."""
+    job = findJob(values[0], finished=True)
+    layers = {layer.name(): layer for layer in job.getLayers()}
+    found = layers.get(values[1]) or layers.get(values[1].lower().replace("-", "_"))
+    if found is None:
+        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {', '.join(layers)}")
+    return job, found
 
 
 def findShow(name: str) -> Show:
@@ -89,13 +100,13 @@ def chosenHosts(session: Session, positional: Sequence[str] = ()) -> list[Host]:
     found: dict[str, Host] = {}
     if names:
         found.update((host.name(), host) for host in api.getHosts(name=names))
-        for name in names:
-            if name not in found:
-                session.warn(f"host {name!r} does not exist")
+    missing = [name for name in names if name not in found]
     if parts:
         found.update((host.name(), host) for host in api.getHosts(substr=parts))
     if not found:
         raise CommandError(f"no valid hosts: nothing fits {', '.join([*names, *parts])}; `cueadmin -lh` lists hosts")
+    for name in missing:
+        session.fail(name, CommandError(f"host {name!r} does not exist; `cueadmin -lh` lists hosts"))
     return [found[name] for name in sorted(found)]
 
 

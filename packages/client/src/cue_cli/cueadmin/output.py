@@ -1,7 +1,8 @@
 """The tables, in one of two styles: `cuefarm`, the default, and `upstream`, letter for letter for scripts.
 
-They differ in four places: whether reserved cores stand in a proc's eighth field, how a host's state is spelt, what
-follows a job's name in the short list, and in which unit a service's memory is labelled.
+They differ in five places: whether reserved cores stand in a proc's eighth field, how a host's state is spelt and
+whether its last report is shown, what follows a job's name in the short list, and in which unit a service's memory is
+labelled.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any, Iterable, Optional
 
 from cue_cli.cueadmin.format import cutoff, findDuration, formatDuration, formatLongDuration, formatMem, formatTime
 from cue_cli.cueadmin.output_styles import UPSTREAM
+from cue_cli.words import duration
 from opencue.enums import HardwareState, JobState, LockState, ThreadMode
 
 POINTS_PER_CORE = 100
@@ -46,8 +48,9 @@ def displayHosts(
 ) -> None:
     """Print hosts by name, or by what they have free; `lock_state` keeps those of that LockState only."""
     layout = "%-15s %-4s %-5s %-8s %-8s %-9s %-5s %-5s %-16s %-8s %-8s %-6s %-9s %-10s %-7s"
+    ours = style != UPSTREAM
     print(
-        layout
+        (layout + " Report" if ours else layout)
         % (
             "Host",
             "Load",
@@ -69,7 +72,7 @@ def displayHosts(
     for host in chosenHosts(hosts, lock_state, sort_idle):
         data = host.data
         print(
-            layout
+            (f"{layout} {reportAge(data.ping_time)}" if ours else layout)
             % (
                 data.name,
                 data.load,
@@ -96,6 +99,11 @@ def chosenHosts(hosts: Iterable[Any], lock_state: Optional[str] = None, sort_idl
     if sort_idle:
         return sorted(chosen, key=lambda host: (-host.data.idle_cores, -host.data.idle_memory, host.data.name))
     return sorted(chosen, key=lambda host: host.data.name)
+
+
+def reportAge(ping_time: int) -> str:
+    """Return how long ago a host was heard of (seconds since 1970): `4 s ago`, `never` for 0."""
+    return f"{duration(findDuration(ping_time, 0))} ago" if ping_time else "never"
 
 
 def stateWord(state: int, style: str) -> str:

@@ -10,7 +10,10 @@ from typing import Any, Union
 from cue_cli.cueadmin.commands import SECTIONS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 
-EPILOG = "One command at a time. Exit status: 0 done, 1 it could not be done, 2 the command line makes no sense."
+EPILOG = (
+    "One command at a time. Exit status: 0 done, 1 it could not be done or there was nothing to do, 2 the command line "
+    "makes no sense."
+)
 FORMAT_VARIABLE = "CUEADMIN_FORMAT"
 
 
@@ -24,11 +27,14 @@ def getParser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    # argparse takes a word with a dash for an option unless it is a negative number; `-5--3` is a range of such.
+    parser._negative_number_matcher = re.compile(r"-\d")
     _add_general(parser.add_argument_group("General"))
     for title, commands in SECTIONS.items():
         group = parser.add_argument_group(title)
         for command in commands:
             _add_command(group, command)
+    _add_additions(parser.add_argument_group("Additions to commands"))
     _add_filters(parser.add_argument_group("Filters of lists, and the choice of hosts"))
     return parser
 
@@ -46,6 +52,12 @@ def _add_general(group: Any) -> None:
         help=f"columns and words of lists, `upstream` for scripts that parse those (environment: {FORMAT_VARIABLE})",
     )
     group.add_argument("-query", "-q", nargs="+", help=argparse.SUPPRESS)
+
+
+def _add_additions(group: Any) -> None:
+    group.add_argument(
+        "-markdone", action="store_true", help="with -eat-frames: let go what depends on the frames, too"
+    )
 
 
 def _add_filters(group: Any) -> None:
@@ -78,7 +90,7 @@ def _add_command(group: Any, command: Command) -> None:
     least, most = command.bounds
     names = tuple(re.findall(r"[A-Z][A-Z|]*", command.takes))
     if most == 0:
-        group.add_argument(*command.flags, dest=command.name, action="store_true", help=_escaped(command.text))
+        group.add_argument(*command.flags, dest=command.name, action="store_true", help=_help(command))
         return
     nargs: Union[int, str]
     if least == most:
@@ -86,8 +98,8 @@ def _add_command(group: Any, command: Command) -> None:
     else:
         nargs = "+" if least else "*"
         metavar = names if nargs == "*" and len(names) == 1 else (names[0], names[-1])
-    group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_escaped(command.text))
+    group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_help(command))
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
+def _help(command: Command) -> str:
+    return argparse.SUPPRESS if command.hidden else command.text.replace("%", "%%")

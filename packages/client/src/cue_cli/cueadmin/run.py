@@ -30,7 +30,7 @@ INTERRUPTED = 130
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run one command and return the exit status: 0 done, 1 it could not be done, 2 the line makes no sense."""
+    """Run one command and return the exit status: 0 done, 1 not or nothing to do, 2 the line makes no sense."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments:
         print(SHORT_HELP)
@@ -59,6 +59,8 @@ def _chosen_command(parser: argparse.ArgumentParser, options: argparse.Namespace
         parser.error("nothing to do; name a command, such as -lj (cueadmin -h lists them)")
     if len(chosen) > 1:
         parser.error(f"one command at a time, not {' and '.join(command.flags[0] for command in chosen)}")
+    if options.markdone and "-eat-frames" not in chosen[0].flags:
+        parser.error("-markdone goes with -eat-frames; `-markdone-frames JOB LAYER RANGE` is the command of its own")
     return chosen[0]
 
 
@@ -72,8 +74,8 @@ def _check_installation() -> None:
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: Command) -> int:
     # Loaded only now, so that help and usage errors come at once.
-    from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError
-    from opencue.cuebot import Cuebot
+    from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
+    from opencue.cuebot import HOW_TO_NAME_A_SERVER, Cuebot
     from opencue.exception import ConnectionException, CueException
 
     session = Session(options)
@@ -94,10 +96,11 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
     except UsageError as error:
         parser.error(str(error))
     except ConnectionException as error:
-        return _failed(options, f"{error} With cueadmin: -server HOST[:PORT].")
+        hint = " With cueadmin: -server HOST[:PORT]." if HOW_TO_NAME_A_SERVER in str(error) else ""
+        return _failed(options, f"{error}{hint}")
     except (CueException, CommandError) as error:
-        return _failed(options, str(error))
-    return 1 if session.failed else 0
+        return _failed(options, said(error))
+    return session.status
 
 
 def _failed(options: argparse.Namespace, message: str) -> int:

@@ -7,7 +7,14 @@ from argparse import Namespace
 from typing import Any, Callable, Iterable
 
 from cue_cli.cueadmin.output_styles import CUEFARM
-from opencue.exception import ConnectionException, CueException
+from opencue.changed import Changed
+from opencue.exception import (
+    ConnectionException,
+    CueException,
+    CueInternalErrorException,
+    EntityAlreadyExistsException,
+    EntityNotFoundException,
+)
 
 
 class UsageError(ValueError):
@@ -29,6 +36,15 @@ class Session:
         self.options = options
         self.style: str = options.format
         self.failed = False
+        self.acted = False
+        """Something was changed."""
+        self.idle = False
+        """There was nothing to do for something that was named."""
+
+    @property
+    def status(self) -> int:
+        """The exit status: 1 where a thing that was named could not be done, or nothing at all had to be."""
+        return 1 if self.failed or (self.idle and not self.acted) else 0
 
     def confirm(self, question: str, *, named: bool = False, force_required: bool = False) -> None:
         """Ask, and raise Canceled unless the answer is yes; -force answers for everybody.
@@ -57,6 +73,19 @@ class Session:
         if self.style == CUEFARM:
             print(text)
 
+    def changed(self, what: str, number: Changed, done: str, nothing: str = "") -> None:
+        """Report what came of an action on `what`: it is `done`, or there was `nothing` to do (`number` is 0)."""
+        if number == 0:
+            self.idle = True
+            print(f"{what}: {nothing}", file=sys.stderr)
+        else:  # a server that gives no number has done it
+            self.acted = True
+            self.report(f"{what}: {done}")
+
+    def set(self, what: str, value: str, number: Changed) -> None:
+        """Report that something has a value now, or had it already."""
+        self.changed(what, number, value, f"{value} already")
+
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
         print(f"Warning: {text}", file=sys.stderr)
@@ -69,5 +98,16 @@ class Session:
             except ConnectionException:
                 raise  # the next name would find no server either
             except (CueException, CommandError) as error:
-                print(f"Error: {name}: {error}", file=sys.stderr)
-                self.failed = True
+                self.fail(name, error)
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Report that something could not be done for a name."""
+        words = said(error)
+        print(f"Error: {words if name in words else f'{name}: {words}'}", file=sys.stderr)
+        self.failed = True
+
+
+def said(error: Exception) -> str:
+    """Return what an error says: where the server has words for it, those alone."""
+    plain = (EntityNotFoundException, EntityAlreadyExistsException, CueInternalErrorException)
+    return error.details() if isinstance(error, plain) else str(error)

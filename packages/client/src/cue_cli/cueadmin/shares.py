@@ -13,8 +13,10 @@ from cue_cli.cueadmin.lookup import (
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.output_styles import UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from cue_cli.words import counted
 from opencue import api
 from opencue.exception import EntityNotFoundException
+from opencue.tags import splitTags
 
 
 def create_alloc(session: Session, values: list[str]) -> None:
@@ -32,8 +34,7 @@ def delete_alloc(session: Session, values: list[str]) -> None:
     """Remove an allocation without hosts."""
     allocation = findAllocation(values[0])
     session.confirm(f"Delete allocation {allocation.name()}")
-    allocation.delete()
-    session.report(f"{allocation.name()}: deleted")
+    session.changed(allocation.name(), allocation.delete(), "deleted", "it was deleted already")
 
 
 def rename_alloc(session: Session, values: list[str]) -> None:
@@ -45,25 +46,29 @@ def rename_alloc(session: Session, values: list[str]) -> None:
         if new_facility != facility:
             raise UsageError(f"an allocation stays in its facility: {allocation.name()} cannot go to {new_facility}")
     session.confirm(f"Rename allocation {allocation.name()} to {facility}.{new}")
-    allocation.setName(new)
-    session.report(f"{allocation.name()}: renamed to {facility}.{new}")
+    name = f"{facility}.{new}"
+    session.changed(allocation.name(), allocation.setName(new), f"renamed to {name}", f"it is called {name} already")
 
 
 def transfer(session: Session, values: list[str]) -> None:
     """Move all hosts of one allocation to another."""
     old, new = findAllocation(values[0]), findAllocation(values[1])
     hosts = old.getHosts()
-    session.confirm(f"Transfer {len(hosts)} hosts from {old.name()} to {new.name()}")
-    new.reparentHosts(hosts)
-    session.report(f"{old.name()}: {len(hosts)} hosts moved to {new.name()}")
+    session.confirm(f"Transfer {counted(len(hosts), 'host')} from {old.name()} to {new.name()}")
+    moved = new.reparentHosts(hosts) if hosts else 0
+    if moved is None:
+        moved = len(hosts)
+    done = f"{counted(moved, 'host')} moved to {new.name()}"
+    session.changed(
+        old.name(), moved, done, "it has no hosts" if not hosts else f"its hosts are in {new.name()} already"
+    )
 
 
 def tag_alloc(session: Session, values: list[str]) -> None:
     """Set the tag of an allocation, or several with commas between them."""
     allocation, tags = findAllocation(values[0]), _tags(values[1])
     session.confirm(f"Tag allocation {allocation.name()} with {tags}")
-    allocation.setTag(tags)
-    session.report(f"{allocation.name()}: tagged {tags}")
+    session.changed(allocation.name(), allocation.setTag(tags), f"tagged {tags}", f"it was tagged {tags} already")
 
 
 def create_show(session: Session, values: list[str]) -> None:
@@ -77,24 +82,21 @@ def delete_show(session: Session, values: list[str]) -> None:
     """Remove a show that never had a job."""
     show = findShow(values[0])
     session.confirm(f"Delete show {show.name()}")
-    show.delete()
-    session.report(f"{show.name()}: deleted")
+    session.changed(show.name(), show.delete(), "deleted", "it was deleted already")
 
 
 def enable_show(session: Session, values: list[str]) -> None:
     """Let a show have jobs."""
     show = findShow(values[0])
     session.confirm(f"Enable show {show.name()}")
-    show.setActive(True)
-    session.report(f"{show.name()}: enabled")
+    session.changed(show.name(), show.setActive(True), "enabled", "it was enabled already")
 
 
 def disable_show(session: Session, values: list[str]) -> None:
     """Refuse jobs of a show."""
     show = findShow(values[0])
     session.confirm(f"Disable show {show.name()}")
-    show.setActive(False)
-    session.report(f"{show.name()}: disabled")
+    session.changed(show.name(), show.setActive(False), "disabled", "it was disabled already")
 
 
 def dispatching(session: Session, values: list[str]) -> None:
@@ -103,8 +105,7 @@ def dispatching(session: Session, values: list[str]) -> None:
     show = findShow(values[0])
     if not on:
         session.confirm(f"Start no more frames of {show.name()}")
-    show.enableDispatching(on)
-    session.report(f"{show.name()}: dispatching {'on' if on else 'off'}")
+    session.set(show.name(), f"dispatching {'on' if on else 'off'}", show.enableDispatching(on))
 
 
 def booking(session: Session, values: list[str]) -> None:
@@ -113,24 +114,21 @@ def booking(session: Session, values: list[str]) -> None:
     show = findShow(values[0])
     if not on:
         session.confirm(f"Book no more hosts for {show.name()}")
-    show.enableBooking(on)
-    session.report(f"{show.name()}: booking {'on' if on else 'off'}")
+    session.set(show.name(), f"booking {'on' if on else 'off'}", show.enableBooking(on))
 
 
 def default_min_cores(session: Session, values: list[str]) -> None:
     """Set the minimum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default minimum cores of {show.name()} to {cores:g}")
-    show.setDefaultMinCores(cores)
-    session.report(f"{show.name()}: default minimum cores {cores:g}")
+    session.set(show.name(), f"default minimum cores {cores:g}", show.setDefaultMinCores(cores))
 
 
 def default_max_cores(session: Session, values: list[str]) -> None:
     """Set the maximum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default maximum cores of {show.name()} to {cores:g}")
-    show.setDefaultMaxCores(cores)
-    session.report(f"{show.name()}: default maximum cores {cores:g}")
+    session.set(show.name(), f"default maximum cores {cores:g}", show.setDefaultMaxCores(cores))
 
 
 def create_sub(session: Session, values: list[str]) -> None:
@@ -139,23 +137,22 @@ def create_sub(session: Session, values: list[str]) -> None:
     show, allocation = findShow(values[0]), findAllocation(values[1])
     session.confirm(f"Create a subscription of {show.name()} to {allocation.name()}, {size:g} to {burst:g} cores")
     show.createSubscription(allocation, size, burst)
-    session.report(f"{allocation.name()}.{show.name()}: size {size:g} cores, burst {burst:g} cores")
+    share = f"size {_cores(size * POINTS_PER_CORE)}, burst {_cores(burst * POINTS_PER_CORE)}"
+    session.report(f"{allocation.name()}.{show.name()}: {share}")
 
 
 def delete_sub(session: Session, values: list[str]) -> None:
     """End a show's use of an allocation."""
     subscription = findSubscription(values[0], values[1])
     session.confirm(f"Delete subscription {subscription.name()}")
-    subscription.delete()
-    session.report(f"{subscription.name()}: deleted")
+    session.changed(subscription.name(), subscription.delete(), "deleted", "it was deleted already")
 
 
 def size(session: Session, values: list[str]) -> None:
     """Set what a subscription guarantees."""
     points = _points(session, values[2])
     subscription = findSubscription(values[0], values[1])
-    subscription.setSize(points)
-    session.report(f"{subscription.name()}: size {points / POINTS_PER_CORE:g} cores")
+    session.set(subscription.name(), f"size {_cores(points)}", subscription.setSize(points))
 
 
 def burst(session: Session, values: list[str]) -> None:
@@ -166,8 +163,11 @@ def burst(session: Session, values: list[str]) -> None:
     subscription = findSubscription(values[0], values[1])
     if share is not None:
         points = int(subscription.size() + subscription.size() * share / 100)
-    subscription.setBurst(points)
-    session.report(f"{subscription.name()}: burst {points / POINTS_PER_CORE:g} cores")
+    session.set(subscription.name(), f"burst {_cores(points)}", subscription.setBurst(points))
+
+
+def _cores(points: float) -> str:
+    return "1 core" if points == POINTS_PER_CORE else f"{points / POINTS_PER_CORE:g} cores"
 
 
 def _points(session: Session, text: str) -> int:
@@ -178,8 +178,8 @@ def _points(session: Session, text: str) -> int:
 
 
 def _tags(text: str) -> str:
-    """Return a comma list of tags without blanks and empty parts."""
-    tags = [tag.strip() for tag in text.split(",") if tag.strip()]
+    """Return tags as a comma list without blanks and empty parts."""
+    tags = splitTags(text)
     if not tags:
         raise UsageError("a tag may not be empty")
     return ",".join(tags)

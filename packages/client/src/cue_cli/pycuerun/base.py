@@ -9,8 +9,11 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from cue_cli.farm_warnings import showPlainly
 from outline import event
 from outline.cuerun import CuerunOptionParser, OutlineLauncher
-from outline.exception import OutlineException
+from outline.exception import JobFailedException, JobKilledException, OutlineException
 from outline.plugins import PluginManager
+
+ENDINGS = (JobFailedException, JobKilledException)
+"""How a job that was waited for may end besides well; each has an exit status of its own."""
 
 
 class AbstractCuerun:
@@ -62,13 +65,13 @@ class AbstractCuerun:
             return self.handle_my_options(self.__parser, options, args) or 0
         except OutlineException as error:
             self.report(error)
-            return 1
+            return error.exit_status if isinstance(error, ENDINGS) else 1
 
     def report(self, error: BaseException) -> None:
         """Print an error: what happened, and with `--debug`, or if something else caused it, where."""
         if self.debug or error.__cause__ is not None:
             traceback.print_exception(type(error), error, error.__traceback__)
-        sys.stderr.write(f"outline failure: {error}\n")
+        sys.stderr.write(f"{error}\n" if isinstance(error, ENDINGS) else f"outline failure: {error}\n")
 
     def launch_outline(self, outline: Any, **override: Any) -> Any:
         """Launch an outline with the options of the command line, and return its jobs."""

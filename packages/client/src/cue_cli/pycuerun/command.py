@@ -59,12 +59,14 @@ class PyCuerun(AbstractCuerun):
             return 0
         if options.qc:
             _add_qc_layer(outline)
-        return self.__launch(outline)
+        return self.__launch(outline, waited=bool(options.wait or options.test))
 
-    def __launch(self, outline: Any) -> int:
+    def __launch(self, outline: Any, waited: bool) -> int:
         jobs = self.launch_outline(outline)
         if not jobs:
             print("No jobs were submitted, check the outline file.")
+        elif waited:
+            pass  # the wait has told it all
         elif not isinstance(jobs[0], LocalJob):  # a local job is over, and has said how it went
             print("Submitted the following jobs...")
             for job in jobs:
@@ -106,8 +108,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     words = _modern(sys.argv[1:] if argv is None else argv)
     try:
         return PyCuerun().go(words)
-    except KeyboardInterrupt:
-        sys.stderr.write("pycuerun: interrupted\n")
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"pycuerun: {str(interrupt) or 'interrupted'}\n")
         return 130
     except Exception as error:
         opencue = sys.modules.get("opencue")  # imported only by what speaks to a farm

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from opencue_proto import facility_pb2, host_pb2
 
+from opencue.changed import Changed
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -19,17 +20,17 @@ class Allocation(Entity):
     _service = "allocation"
     _message = facility_pb2.Allocation
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the allocation, which must have no hosts."""
-        self._call("Delete")
+        return self._change("Delete")
 
-    def setName(self, name: str) -> None:
+    def setName(self, name: str) -> Changed:
         """Rename the allocation; `name` is without the facility."""
-        self._call("SetName", name=name)
+        return self._change("SetName", name=name)
 
-    def setTag(self, tag: str) -> None:
-        """Set the tag that the hosts of the allocation carry; a comma separates several."""
-        self._call("SetTag", tag=tag)
+    def setTag(self, tag: str) -> Changed:
+        """Set the tag that the hosts of the allocation carry; `|`, `,` and blanks separate several."""
+        return self._change("SetTag", tag=tag)
 
     def getHosts(self) -> list[Host]:
         """Return the hosts of the allocation."""
@@ -43,14 +44,14 @@ class Allocation(Entity):
 
         return [Subscription(message) for message in self._call("GetSubscriptions").subscriptions.subscriptions]
 
-    def reparentHosts(self, hosts: list[Host]) -> None:
+    def reparentHosts(self, hosts: list[Host]) -> Changed:
         """Move hosts to this allocation."""
-        self._call("ReparentHosts", hosts=host_pb2.HostSeq(hosts=[host.data for host in hosts]))
+        return self._change("ReparentHosts", hosts=host_pb2.HostSeq(hosts=[host.data for host in hosts]))
 
-    def reparentHostIds(self, hostIds: list[str]) -> None:
+    def reparentHostIds(self, hostIds: list[str]) -> Changed:
         """Move hosts, named by their ids, to this allocation."""
         hosts = [host_pb2.Host(id=host_id) for host_id in hostIds]
-        self._call("ReparentHosts", hosts=host_pb2.HostSeq(hosts=hosts))
+        return self._change("ReparentHosts", hosts=host_pb2.HostSeq(hosts=hosts))
 
     id = getter("id", "UUID of the allocation.")
     name = getter("name", "Its name, `facility.allocation`.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from opencue_proto import comment_pb2
 
 from opencue.caller import userName
+from opencue.changed import Changed
 from opencue.wrappers.entity import Entity, getter
 
 SUBJECT_LENGTH_MAX = 40
@@ -16,13 +17,13 @@ class Comment(Entity):
     _service = "comment"
     _message = comment_pb2.Comment
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the comment."""
-        self._call("Delete")
+        return self._change("Delete")
 
-    def save(self) -> None:
+    def save(self) -> Changed:
         """Send the subject and message that were set."""
-        self._call("Save")
+        return self._change("Save")
 
     def setMessage(self, message: str) -> None:
         """Change the message in this snapshot; `save` sends it."""

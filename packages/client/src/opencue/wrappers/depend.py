@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from opencue_proto import depend_pb2
 
 from opencue import enums
+from opencue.changed import Changed
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ class Depend(Entity):
     DependType = enums.DependType
     DependTarget = enums.DependTarget
 
-    def satisfy(self) -> None:
+    def satisfy(self) -> Changed:
         """End the wait as if its condition were met."""
-        self._call("Satisfy")
+        return self._change("Satisfy")
 
-    def unsatisfy(self) -> None:
+    def unsatisfy(self) -> Changed:
         """Put a satisfied dependency back in force."""
-        self._call("Unsatisfy")
+        return self._change("Unsatisfy")
 
     def isInternal(self) -> bool:
         """Whether both sides are in the same job."""

@@ -1,7 +1,8 @@
 """What every wrapper is: a snapshot of one thing on the farm, and the calls that concern it.
 
 A wrapper's `.data` is the message that the server sent. Getters read it and cost nothing; it is never refreshed behind
-the script's back. Methods that change something call the server and leave `.data` alone unless they say otherwise.
+the script's back. Methods that change something call the server and leave `.data` alone unless they say otherwise. They
+return how many things were changed (`opencue.changed.Changed`): 0 where there was nothing to do.
 
 Most getters only read one field, so they are declared in a line: `name = getter("name", "Full name of the job.")`.
 """
@@ -13,8 +14,9 @@ import time
 from types import FunctionType
 from typing import Any, Callable, Optional
 
+from opencue.changed import Changed
 from opencue.cuebot import Cuebot
-from opencue.rpc import call
+from opencue.rpc import call, change
 
 
 class Entity:
@@ -49,6 +51,10 @@ class Entity:
     def _call(self, method: str, **fields: Any) -> Any:
         """Call a method of this entity's interface with `.data` and the other fields of the request."""
         return call(self._service, method, self.stub, **{self._service: self.data}, **fields)
+
+    def _change(self, method: str, **fields: Any) -> Changed:
+        """Do the same, and return how many things the server says that it changed."""
+        return change(self._service, method, self.stub, **{self._service: self.data}, **fields)
 
     def __repr__(self) -> str:
         name = getattr(self.data, "name", "") or getattr(self.data, "id", "")

@@ -9,6 +9,8 @@ from opencue_proto import job_pb2
 
 from opencue import enums, runs, search
 from opencue.caller import killedBy
+from opencue.changed import Changed, total
+from opencue.rpc import call, change
 from opencue.units import Megabytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter
@@ -29,10 +31,23 @@ class Frame(Entity):
     FrameExitStatus = enums.FrameExitStatus
     CheckpointState = enums.CheckpointState
 
-    def eat(self) -> None:
-        """Give the frame up as if it had succeeded; nothing happens when that was done before."""
-        if self.data.state != job_pb2.EATEN:
-            self._call("Eat")
+    def eat(self) -> Changed:
+        """Give the frame up, so that its job can end without it; what depends on the frame goes on waiting.
+
+        Nothing happens when that was done before. `markAsDone` lets go what depends on it, `eatAndMarkAsDone` does
+        both.
+        """
+        return self._change("Eat") if self.data.state != job_pb2.EATEN else 0
+
+    def markAsDone(self) -> Changed:
+        """Let go what depends on the frame, as if it were done; the frame itself stays as it is."""
+        layer = call("layer", "GetLayer", id=self.data.id).layer  # a frame's id finds its layer, and that knows the job
+        criteria = search.FrameSearch.criteriaFromOptions(layer=[layer.name], range=str(self.data.number))
+        return change("job", "MarkDoneFrames", job=job_pb2.Job(id=layer.parent_id), req=criteria)
+
+    def eatAndMarkAsDone(self) -> Changed:
+        """Give the frame up, and let go what depends on it. Returns the sum of both."""
+        return total(self.markAsDone(), self.eat())
 
     def kill(
         self,
@@ -40,27 +55,27 @@ class Frame(Entity):
         pid: Optional[int] = None,
         host_kill: Optional[str] = None,
         reason: Optional[str] = None,
-    ) -> None:
+    ) -> Changed:
         """Kill the frame if it was running when this snapshot was taken."""
-        if self.data.state == job_pb2.RUNNING:
-            self._call("Kill", **killedBy(username, pid, host_kill, reason))
+        if self.data.state != job_pb2.RUNNING:
+            return 0
+        return self._change("Kill", **killedBy(username, pid, host_kill, reason))
 
-    def retry(self) -> None:
+    def retry(self) -> Changed:
         """Run the frame again; nothing happens while it waits anyway."""
-        if self.data.state != job_pb2.WAITING:
-            self._call("Retry")
+        return self._change("Retry") if self.data.state != job_pb2.WAITING else 0
 
-    def dropDepends(self, target: int) -> None:
+    def dropDepends(self, target: int) -> Changed:
         """Satisfy what this frame waits for, of one DependTarget."""
-        self._call("DropDepends", target=target)
+        return self._change("DropDepends", target=target)
 
-    def markAsWaiting(self) -> None:
+    def markAsWaiting(self) -> Changed:
         """Let the frame run although what it depends on is not done."""
-        self._call("MarkAsWaiting")
+        return self._change("MarkAsWaiting")
 
-    def setCheckpointState(self, checkPointState: int) -> None:
+    def setCheckpointState(self, checkPointState: int) -> Changed:
         """Set the frame's CheckpointState."""
-        self._call("SetCheckpointState", state=checkPointState)
+        return self._change("SetCheckpointState", state=checkPointState)
 
     def createDependencyOnJob(self, job: Job) -> Depend:
         """Make this frame wait for a job."""

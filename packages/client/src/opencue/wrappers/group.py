@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from opencue_proto import job_pb2
 
+from opencue.changed import Changed
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -22,57 +23,57 @@ class Group(Entity):
         """Make a group inside this one."""
         return Group(self._call("CreateSubGroup", name=name).group)
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the group, which must be empty."""
-        self._call("Delete")
+        return self._change("Delete")
 
-    def setName(self, name: str) -> None:
+    def setName(self, name: str) -> Changed:
         """Rename the group."""
-        self._call("SetName", name=name)
+        return self._change("SetName", name=name)
 
-    def setMaxCores(self, value: float) -> None:
+    def setMaxCores(self, value: float) -> Changed:
         """Set how many cores the jobs of the group may have together, in cores; -1 for no limit."""
-        self._call("SetMaxCores", max_cores=value)
+        return self._change("SetMaxCores", max_cores=value)
 
-    def setMinCores(self, value: float) -> None:
+    def setMinCores(self, value: float) -> Changed:
         """Set how many cores the jobs of the group should have together, in cores."""
-        self._call("SetMinCores", min_cores=value)
+        return self._change("SetMinCores", min_cores=value)
 
-    def setMaxGpus(self, value: int) -> None:
+    def setMaxGpus(self, value: int) -> Changed:
         """Set how many GPUs the jobs of the group may have together; -1 for no limit."""
-        self._call("SetMaxGpus", max_gpus=value)
+        return self._change("SetMaxGpus", max_gpus=value)
 
-    def setMinGpus(self, value: int) -> None:
+    def setMinGpus(self, value: int) -> Changed:
         """Set how many GPUs the jobs of the group should have together."""
-        self._call("SetMinGpus", min_gpus=value)
+        return self._change("SetMinGpus", min_gpus=value)
 
-    def setDefaultJobPriority(self, value: int) -> None:
+    def setDefaultJobPriority(self, value: int) -> Changed:
         """Set the priority of jobs that come into the group; -1 leaves theirs."""
-        self._call("SetDefaultJobPriority", priority=value)
+        return self._change("SetDefaultJobPriority", priority=value)
 
-    def setDefaultJobMinCores(self, value: float) -> None:
+    def setDefaultJobMinCores(self, value: float) -> Changed:
         """Set the minimum cores of jobs that come into the group; -1 leaves theirs."""
-        self._call("SetDefaultJobMinCores", min_cores=value)
+        return self._change("SetDefaultJobMinCores", min_cores=value)
 
-    def setDefaultJobMaxCores(self, value: float) -> None:
+    def setDefaultJobMaxCores(self, value: float) -> Changed:
         """Set the maximum cores of jobs that come into the group; -1 leaves theirs."""
-        self._call("SetDefaultJobMaxCores", max_cores=value)
+        return self._change("SetDefaultJobMaxCores", max_cores=value)
 
-    def setDefaultJobMinGpus(self, value: int) -> None:
+    def setDefaultJobMinGpus(self, value: int) -> Changed:
         """Set the minimum GPUs of jobs that come into the group; -1 leaves theirs."""
-        self._call("SetDefaultJobMinGpus", min_gpus=value)
+        return self._change("SetDefaultJobMinGpus", min_gpus=value)
 
-    def setDefaultJobMaxGpus(self, value: int) -> None:
+    def setDefaultJobMaxGpus(self, value: int) -> Changed:
         """Set the maximum GPUs of jobs that come into the group; -1 leaves theirs."""
-        self._call("SetDefaultJobMaxGpus", max_gpus=value)
+        return self._change("SetDefaultJobMaxGpus", max_gpus=value)
 
-    def setDepartment(self, name: str) -> None:
+    def setDepartment(self, name: str) -> Changed:
         """Set the department that the group belongs to."""
-        self._call("SetDepartment", dept=name)
+        return self._change("SetDepartment", dept=name)
 
-    def setGroup(self, parentGroup: Group) -> None:
+    def setGroup(self, parentGroup: Group) -> Changed:
         """Move the group into another one."""
-        self._call("SetGroup", parent_group=parentGroup.data)
+        return self._change("SetGroup", parent_group=parentGroup.data)
 
     def getGroups(self) -> list[Group]:
         """Return the groups inside this one."""
@@ -84,18 +85,18 @@ class Group(Entity):
 
         return [Job(message) for message in self._call("GetJobs").jobs.jobs]
 
-    def reparentJobs(self, jobs: list[Job]) -> None:
+    def reparentJobs(self, jobs: list[Job]) -> Changed:
         """Move jobs into this group."""
-        self._call("ReparentJobs", jobs=job_pb2.JobSeq(jobs=[job.data for job in jobs]))
+        return self._change("ReparentJobs", jobs=job_pb2.JobSeq(jobs=[job.data for job in jobs]))
 
-    def reparentGroups(self, groups: list[Group]) -> None:
+    def reparentGroups(self, groups: list[Group]) -> Changed:
         """Move groups into this group."""
-        self.reparentGroupIds([group.id() for group in groups])
+        return self.reparentGroupIds([group.id() for group in groups])
 
-    def reparentGroupIds(self, groupIds: list[Any]) -> None:
+    def reparentGroupIds(self, groupIds: list[Any]) -> Changed:
         """Move groups, named by their ids, into this group."""
         groups = [job_pb2.Group(id=group_id) for group_id in groupIds]
-        self._call("ReparentGroups", groups=job_pb2.GroupSeq(groups=groups))
+        return self._change("ReparentGroups", groups=job_pb2.GroupSeq(groups=groups))
 
     id = getter("id", "UUID of the group.")
     name = getter("name", "Name of the group.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from opencue_proto import host_pb2
 
 from opencue import enums
+from opencue.changed import Changed
+from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.proc import Proc
@@ -27,74 +29,78 @@ class Host(Entity):
     ThreadMode = enums.ThreadMode
     HostTagType = enums.HostTagType
 
-    def lock(self) -> None:
+    def lock(self) -> Changed:
         """Start nothing more on the host; what runs goes on. Also updates `.data`."""
-        self._call("Lock")
+        changed = self._change("Lock")
         self.data.lock_state = host_pb2.LOCKED
+        return changed
 
-    def unlock(self) -> None:
+    def unlock(self) -> Changed:
         """Let the host take work again. Also updates `.data`."""
-        self._call("Unlock")
+        changed = self._change("Unlock")
         self.data.lock_state = host_pb2.OPEN
+        return changed
 
-    def delete(self) -> None:
-        """Forget the host."""
-        self._call("Delete")
+    def delete(self) -> Changed:
+        """Forget the host; it is back with its agent's next report."""
+        return self._change("Delete")
 
-    def reboot(self) -> None:
+    def reboot(self) -> Changed:
         """Reboot the machine now; what runs on it is lost."""
-        self._call("Reboot")
+        return self._change("Reboot")
 
-    def rebootWhenIdle(self) -> None:
+    def rebootWhenIdle(self) -> Changed:
         """Lock the machine and reboot it once nothing runs on it."""
-        self._call("RebootWhenIdle")
+        return self._change("RebootWhenIdle")
 
-    def restartRqdNow(self) -> None:
+    def restartRqdNow(self) -> Changed:
         """Restart the agent now."""
-        self._call("RestartRqdNow")
+        return self._change("RestartRqdNow")
 
-    def restartRqdWhenIdle(self) -> None:
+    def restartRqdWhenIdle(self) -> Changed:
         """Restart the agent once nothing runs on the host."""
-        self._call("RestartRqdWhenIdle")
+        return self._change("RestartRqdWhenIdle")
 
     def redirectToJob(self, procs: list[Proc], job: Job) -> bool:
         """Kill procs of this host and give their place to a job; return whether that worked."""
         return self._call("RedirectToJob", proc_names=[proc.id() for proc in procs], job_id=job.id()).value
 
-    def addTags(self, tags: list[str]) -> None:
-        """Add tags that the host does not have yet. Also updates `.data`."""
-        new = [tag for tag in dict.fromkeys(tags) if tag not in self.data.tags]
-        if new:
-            self._call("AddTags", tags=new)
-            self.data.tags.extend(new)
+    def addTags(self, tags: Union[str, list[str]]) -> Changed:
+        """Add tags, a list or a text such as `gpu, big`, that the host does not have yet. Also updates `.data`."""
+        new = [tag for tag in splitTags(tags) if tag not in self.data.tags]
+        if not new:
+            return 0
+        changed = self._change("AddTags", tags=new)
+        self.data.tags.extend(new)
+        return changed
 
-    def removeTags(self, tags: list[str]) -> None:
-        """Take tags from the host."""
-        self._call("RemoveTags", tags=tags)
+    def removeTags(self, tags: Union[str, list[str]]) -> Changed:
+        """Take tags, a list or a text such as `gpu, big`, from the host."""
+        return self._change("RemoveTags", tags=splitTags(tags))
 
-    def renameTag(self, oldTag: str, newTag: str) -> None:
+    def renameTag(self, oldTag: str, newTag: str) -> Changed:
         """Rename a tag of the host."""
-        self._call("RenameTag", old_tag=oldTag, new_tag=newTag)
+        return self._change("RenameTag", old_tag=oldTag, new_tag=newTag)
 
-    def setAllocation(self, allocation: Allocation) -> None:
+    def setAllocation(self, allocation: Allocation) -> Changed:
         """Move the host to an allocation."""
-        self._call("SetAllocation", allocation_id=allocation.id())
+        return self._change("SetAllocation", allocation_id=allocation.id())
 
-    def setHardwareState(self, state: int) -> None:
+    def setHardwareState(self, state: int) -> Changed:
         """Set the HardwareState, such as REPAIR."""
-        self._call("SetHardwareState", state=state)
+        return self._change("SetHardwareState", state=state)
 
-    def setOs(self, osName: str) -> None:
+    def setOs(self, osName: str) -> Changed:
         """Set the name of the operating system."""
-        self._call("SetOs", os=osName)
+        return self._change("SetOs", os=osName)
 
-    def setThreadMode(self, mode: int) -> None:
+    def setThreadMode(self, mode: int) -> Changed:
         """Set the ThreadMode."""
-        self._call("SetThreadMode", mode=mode)
+        return self._change("SetThreadMode", mode=mode)
 
-    def addComment(self, subject: str, message: str = "") -> None:
+    def addComment(self, subject: str, message: str = "") -> Changed:
         """Leave a comment; a single text is the message, and its first words become the subject."""
-        self._call("AddComment", new_comment=newComment(subject, message))
+        return self._change("AddComment", new_comment=newComment(subject, message))
 
     def getComments(self) -> list[Comment]:
         """Return the comments that were left on the host."""

@@ -9,6 +9,7 @@ from opencue_proto import job_pb2
 
 from opencue import enums, runs, search
 from opencue.caller import killedBy
+from opencue.changed import Changed, total
 from opencue.exception import EntityNotFoundException
 from opencue.rpc import call
 from opencue.wrappers.comment import Comment, newComment
@@ -34,17 +35,17 @@ class Job(Entity):
         pid: Optional[int] = None,
         host_kill: Optional[str] = None,
         reason: Optional[str] = None,
-    ) -> None:
+    ) -> Changed:
         """End the job: kill what runs and finish it."""
-        self._call("Kill", **killedBy(username, pid, host_kill, reason))
+        return self._change("Kill", **killedBy(username, pid, host_kill, reason))
 
-    def pause(self) -> None:
+    def pause(self) -> Changed:
         """Start no more frames of the job; those that run go on."""
-        self._call("Pause")
+        return self._change("Pause")
 
-    def resume(self) -> None:
+    def resume(self) -> Changed:
         """Let a paused job go on."""
-        self._call("Resume")
+        return self._change("Resume")
 
     def killFrames(
         self,
@@ -53,67 +54,79 @@ class Job(Entity):
         host_kill: Optional[str] = None,
         reason: Optional[str] = None,
         **options: Any,
-    ) -> Any:
+    ) -> Changed:
         """Kill the running frames that match FrameSearch options, all of them without any."""
         return self._onFrames("KillFrames", options, **killedBy(username, pid, host_kill, reason))
 
-    def eatFrames(self, **options: Any) -> Any:
-        """Give up the frames that match FrameSearch options as if they had succeeded."""
+    def eatFrames(self, **options: Any) -> Changed:
+        """Give up the frames that match FrameSearch options; what depends on them goes on waiting.
+
+        `markdoneFrames` lets that go, `eatAndMarkdoneFrames` does both.
+        """
         return self._onFrames("EatFrames", options)
 
-    def retryFrames(self, **options: Any) -> Any:
+    def retryFrames(self, **options: Any) -> Changed:
         """Run the frames that match FrameSearch options again, whatever their state; running ones are killed first."""
         return self._onFrames("RetryFrames", options)
 
-    def markdoneFrames(self, **options: Any) -> Any:
-        """Satisfy what waits for the frames that match FrameSearch options, as if they were done."""
+    def markdoneFrames(self, **options: Any) -> Changed:
+        """Let go what depends on the frames that match FrameSearch options, as if these were done.
+
+        The frames themselves stay as they are. What depends on a whole layer is let go where the rest of it is done.
+        """
         return self._onFrames("MarkDoneFrames", options)
 
-    def markAsWaiting(self, **options: Any) -> Any:
+    def eatAndMarkdoneFrames(self, **options: Any) -> Changed:
+        """Give up the frames that match FrameSearch options, let go what depends on them, return the sum of both."""
+        released = self.markdoneFrames(**options)  # first, because eating changes which frames match a state
+        return total(released, self.eatFrames(**options))
+
+    def markAsWaiting(self, **options: Any) -> Changed:
         """Let frames that match FrameSearch options run although what they depend on is not done."""
         return self._onFrames("MarkAsWaiting", options)
 
-    def _onFrames(self, method: str, options: dict[str, Any], **fields: Any) -> Any:
-        return self._call(method, req=search.FrameSearch.criteriaFromOptions(**options), **fields)
+    def _onFrames(self, method: str, options: dict[str, Any], **fields: Any) -> Changed:
+        return self._change(method, req=search.FrameSearch.criteriaFromOptions(**options), **fields)
 
-    def setMinCores(self, minCores: float) -> None:
+    def setMinCores(self, minCores: float) -> Changed:
         """Set how many cores the job should have at least, in cores."""
-        self._call("SetMinCores", val=minCores)
+        return self._change("SetMinCores", val=minCores)
 
-    def setMaxCores(self, maxCores: float) -> None:
+    def setMaxCores(self, maxCores: float) -> Changed:
         """Set how many cores the job may have at most, in cores."""
-        self._call("SetMaxCores", val=maxCores)
+        return self._change("SetMaxCores", val=maxCores)
 
-    def setMinGpus(self, minGpus: int) -> None:
+    def setMinGpus(self, minGpus: int) -> Changed:
         """Set how many GPUs the job should have at least."""
-        self._call("SetMinGpus", val=minGpus)
+        return self._change("SetMinGpus", val=minGpus)
 
-    def setMaxGpus(self, maxGpus: int) -> None:
+    def setMaxGpus(self, maxGpus: int) -> Changed:
         """Set how many GPUs the job may have at most."""
-        self._call("SetMaxGpus", val=maxGpus)
+        return self._change("SetMaxGpus", val=maxGpus)
 
-    def setPriority(self, priority: int) -> None:
+    def setPriority(self, priority: int) -> Changed:
         """Set the priority; the higher number goes first."""
-        self._call("SetPriority", val=priority)
+        return self._change("SetPriority", val=priority)
 
-    def setMaxRetries(self, maxRetries: int) -> None:
+    def setMaxRetries(self, maxRetries: int) -> Changed:
         """Set how often a failed frame is tried again."""
-        self._call("SetMaxRetries", max_retries=maxRetries)
+        return self._change("SetMaxRetries", max_retries=maxRetries)
 
-    def setAutoEat(self, value: bool) -> None:
-        """Give up failed frames as if they had succeeded, or stop that; also updates `.data`."""
-        self._call("SetAutoEat", value=value)
+    def setAutoEat(self, value: bool) -> Changed:
+        """Give up frames that fail (what depends on them goes on waiting), or stop that; also updates `.data`."""
+        changed = self._change("SetAutoEat", value=value)
         self.data.auto_eat = value
+        return changed
 
     setAutoEating = setAutoEat
 
-    def setGroup(self, group: Group) -> None:
+    def setGroup(self, group: Group) -> Changed:
         """Move the job to another group of its show."""
-        self._call("SetGroup", group_id=group.id())
+        return self._change("SetGroup", group_id=group.id())
 
-    def dropDepends(self, target: int) -> None:
+    def dropDepends(self, target: int) -> Changed:
         """Satisfy everything that this job, its layers and frames wait for, of one DependTarget."""
-        self._call("DropDepends", target=target)
+        return self._change("DropDepends", target=target)
 
     def createDependencyOnJob(self, job: Job) -> Depend:
         """Make this job wait for another job."""
@@ -127,25 +140,25 @@ class Job(Entity):
         """Make this job wait for a frame of another job."""
         return Depend(self._call("CreateDependencyOnFrame", frame=frame.data).depend)
 
-    def addComment(self, subject: str, message: str = "") -> None:
+    def addComment(self, subject: str, message: str = "") -> Changed:
         """Leave a comment; a single text is the message, and its first words become the subject."""
-        self._call("AddComment", new_comment=newComment(subject, message))
+        return self._change("AddComment", new_comment=newComment(subject, message))
 
-    def addSubscriber(self, subscriber: str) -> None:
+    def addSubscriber(self, subscriber: str) -> Changed:
         """Send mail to an address when the job ends."""
-        self._call("AddSubscriber", subscriber=subscriber)
+        return self._change("AddSubscriber", subscriber=subscriber)
 
-    def reorderFrames(self, frame_range: str, order: int) -> None:
+    def reorderFrames(self, frame_range: str, order: int) -> Changed:
         """Move a range of frames to the front or back of each layer, or reverse it (an Order)."""
-        self._call("ReorderFrames", range=frame_range, order=order)
+        return self._change("ReorderFrames", range=frame_range, order=order)
 
-    def staggerFrames(self, frame_range: str, stagger: int) -> None:
+    def staggerFrames(self, frame_range: str, stagger: int) -> Changed:
         """Run every `stagger`-th frame of a range first, then those between."""
-        self._call("StaggerFrames", range=frame_range, stagger=stagger)
+        return self._change("StaggerFrames", range=frame_range, stagger=stagger)
 
-    def shutdownIfCompleted(self) -> None:
+    def shutdownIfCompleted(self) -> Changed:
         """Finish the job if nothing of it is left to do."""
-        self._call("ShutdownIfCompleted")
+        return self._change("ShutdownIfCompleted")
 
     def getLayers(self) -> list[Layer]:
         """Return the job's layers."""
@@ -242,7 +255,7 @@ class Job(Entity):
     date_submitted = getter("start_time", "When it was submitted, in seconds since 1970.")
     dateSubmitted = getter("start_time", "When it was submitted, in seconds since 1970.")
     isPaused = getter("is_paused", "Whether it is paused.")
-    isAutoEating = getter("auto_eat", "Whether failed frames are given up as if they had succeeded.")
+    isAutoEating = getter("auto_eat", "Whether frames that fail are given up; what depends on them goes on waiting.")
     isCommented = getter("has_comment", "Whether somebody left a comment.")
     coresReserved = getter("job_stats.reserved_cores", "Cores that its frames hold now.")
     coreSecondsRemaining = getter("job_stats.remaining_core_sec", "Estimated core-seconds still to do.")

@@ -9,7 +9,9 @@ from opencue_proto import job_pb2
 
 from opencue import enums, runs
 from opencue.caller import killedBy, userName
+from opencue.changed import Changed, total
 from opencue.rpc import call
+from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter, timeGetter
@@ -37,105 +39,116 @@ class Layer(Entity):
         pid: Optional[int] = None,
         host_kill: Optional[str] = None,
         reason: Optional[str] = None,
-    ) -> Any:
+    ) -> Changed:
         """Kill every running frame of the layer."""
-        return self._call("KillFrames", **killedBy(username, pid, host_kill, reason))
+        return self._change("KillFrames", **killedBy(username, pid, host_kill, reason))
 
-    def eat(self) -> Any:
-        """Give up every frame of the layer as if it had succeeded."""
-        return self._call("EatFrames")
+    def eat(self) -> Changed:
+        """Give up every frame of the layer; what depends on the layer or its frames goes on waiting.
 
-    def retry(self) -> Any:
+        `markdone` lets that go, `eatAndMarkdone` does both.
+        """
+        return self._change("EatFrames")
+
+    def retry(self) -> Changed:
         """Run every frame of the layer again."""
-        return self._call("RetryFrames")
+        return self._change("RetryFrames")
 
-    def markdone(self) -> Any:
-        """Satisfy what waits for the layer as if its frames were done."""
-        return self._call("MarkdoneFrames")
+    def markdone(self) -> Changed:
+        """Let go what depends on the layer or its frames, as if these were done; they themselves stay as they are."""
+        return self._change("MarkdoneFrames")
 
-    def dropDepends(self, target: int) -> None:
+    def eatAndMarkdone(self) -> Changed:
+        """Give up every frame of the layer, and let go what depends on them. Returns the sum of both."""
+        return total(self.markdone(), self.eat())
+
+    eatFrames = eat
+    markdoneFrames = markdone
+    eatAndMarkdoneFrames = eatAndMarkdone
+
+    def dropDepends(self, target: int) -> Changed:
         """Satisfy what this layer waits for, of one DependTarget."""
-        self._call("DropDepends", target=target)
+        return self._change("DropDepends", target=target)
 
-    def addLimit(self, limit_id: str) -> None:
+    def addLimit(self, limit_id: str) -> Changed:
         """Make the layer count against a limit, named by its id."""
-        self._call("AddLimit", limit_id=limit_id)
+        return self._change("AddLimit", limit_id=limit_id)
 
-    def dropLimit(self, limit_id: str) -> None:
+    def dropLimit(self, limit_id: str) -> Changed:
         """Take the layer out of a limit, named by its id."""
-        self._call("DropLimit", limit_id=limit_id)
+        return self._change("DropLimit", limit_id=limit_id)
 
     def getLimitDetails(self) -> list[Limit]:
         """Return the limits that the layer counts against; a name without a limit is left out."""
         return [Limit(message) for message in self._call("GetLimits").limits]
 
-    def enableMemoryOptimizer(self, value: bool) -> None:
+    def enableMemoryOptimizer(self, value: bool) -> Changed:
         """Let the farm lower the layer's memory reservation to what its frames use, or forbid that."""
-        self._call("EnableMemoryOptimizer", value=value)
+        return self._change("EnableMemoryOptimizer", value=value)
 
-    def setTags(self, tags: list[str]) -> None:
-        """Set the host tags of which a host needs one to run the layer."""
-        self._call("SetTags", tags=tags)
+    def setTags(self, tags: Union[str, list[str]]) -> Changed:
+        """Set the tags of which a host needs one to run the layer, as a list or as a text such as `general | gpu`."""
+        return self._change("SetTags", tags=splitTags(tags))
 
-    def setDispatchOrder(self, order: int) -> None:
+    def setDispatchOrder(self, order: int) -> Changed:
         """Set the layer's place among the layers of the job."""
-        self._call("SetDispatchOrder", order=order)
+        return self._change("SetDispatchOrder", order=order)
 
-    def setMinCores(self, points: float) -> Any:
+    def setMinCores(self, points: float) -> Changed:
         """Set the cores that a frame needs, in points: 100 are one core (a Job's own setter takes cores)."""
-        return self._call("SetMinCores", cores=points / POINTS_PER_CORE)
+        return self._change("SetMinCores", cores=points / POINTS_PER_CORE)
 
-    def setMaxCores(self, points: float) -> Any:
+    def setMaxCores(self, points: float) -> Changed:
         """Set the most cores that a frame gets, in points: 100 are one core."""
-        return self._call("SetMaxCores", cores=points / POINTS_PER_CORE)
+        return self._change("SetMaxCores", cores=points / POINTS_PER_CORE)
 
-    def setMinGpus(self, min_gpus: int) -> Any:
+    def setMinGpus(self, min_gpus: int) -> Changed:
         """Set the GPUs that a frame needs."""
-        return self._call("SetMinGpus", min_gpus=min_gpus)
+        return self._change("SetMinGpus", min_gpus=min_gpus)
 
-    def setMaxGpus(self, max_gpus: int) -> Any:
+    def setMaxGpus(self, max_gpus: int) -> Changed:
         """Set the most GPUs that a frame gets."""
-        return self._call("SetMaxGpus", max_gpus=max_gpus)
+        return self._change("SetMaxGpus", max_gpus=max_gpus)
 
-    def setMinGpuMemory(self, gpu_memory: Union[Megabytes, float]) -> Any:
+    def setMinGpuMemory(self, gpu_memory: Union[Megabytes, float]) -> Changed:
         """Set the GPU memory that a frame needs, in KB or as `Megabytes`."""
-        return self._call("SetMinGpuMemory", gpu_memory=toKilobytes(gpu_memory))
+        return self._change("SetMinGpuMemory", gpu_memory=toKilobytes(gpu_memory))
 
-    def setMinMemory(self, memory: Union[Megabytes, float]) -> Any:
+    def setMinMemory(self, memory: Union[Megabytes, float]) -> Changed:
         """Set the memory that a frame needs, in KB (rounded up) or as `Megabytes`."""
-        return self._call("SetMinMemory", memory=toKilobytes(memory))
+        return self._change("SetMinMemory", memory=toKilobytes(memory))
 
-    def setThreadable(self, threadable: bool) -> None:
+    def setThreadable(self, threadable: bool) -> Changed:
         """Allow a frame more cores than it asks for, or forbid that."""
-        self._call("SetThreadable", threadable=threadable)
+        return self._change("SetThreadable", threadable=threadable)
 
-    def setTimeout(self, timeout: int) -> None:
+    def setTimeout(self, timeout: int) -> Changed:
         """Set how long a frame may run, in minutes; 0 for no limit."""
-        self._call("SetTimeout", timeout=timeout)
+        return self._change("SetTimeout", timeout=timeout)
 
-    def setTimeoutLLU(self, timeout_llu: int) -> None:
+    def setTimeoutLLU(self, timeout_llu: int) -> Changed:
         """Set how long a frame may go without a word in its log, in minutes; 0 for no limit."""
-        self._call("SetTimeoutLLU", timeout_llu=timeout_llu)
+        return self._change("SetTimeoutLLU", timeout_llu=timeout_llu)
 
-    def setStartAfter(self, start_after: int, username: Optional[str] = None) -> None:
+    def setStartAfter(self, start_after: int, username: Optional[str] = None) -> Changed:
         """Hold the layer back until a time in seconds since 1970; 0 lets it go."""
-        self._call("SetStartAfter", start_after=start_after, username=username or userName())
+        return self._change("SetStartAfter", start_after=start_after, username=username or userName())
 
-    def clearStartAfter(self, username: Optional[str] = None) -> None:
+    def clearStartAfter(self, username: Optional[str] = None) -> Changed:
         """Let a layer go that `setStartAfter` held back."""
-        self.setStartAfter(0, username)
+        return self.setStartAfter(0, username)
 
-    def registerOutputPath(self, outputPath: str) -> None:
+    def registerOutputPath(self, outputPath: str) -> Changed:
         """Tell the farm where the layer writes."""
-        self._call("RegisterOutputPath", spec=outputPath)
+        return self._change("RegisterOutputPath", spec=outputPath)
 
-    def reorderFrames(self, frame_range: str, order: int) -> None:
+    def reorderFrames(self, frame_range: str, order: int) -> Changed:
         """Move a range of frames to the front or back of the layer, or reverse it (an Order)."""
-        self._call("ReorderFrames", range=frame_range, order=order)
+        return self._change("ReorderFrames", range=frame_range, order=order)
 
-    def staggerFrames(self, frame_range: str, stagger: int) -> None:
+    def staggerFrames(self, frame_range: str, stagger: int) -> Changed:
         """Run every `stagger`-th frame of a range first, then those between."""
-        self._call("StaggerFrames", range=frame_range, stagger=stagger)
+        return self._change("StaggerFrames", range=frame_range, stagger=stagger)
 
     def createDependencyOnJob(self, job: Job) -> Depend:
         """Make this layer wait for a job."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from opencue_proto import limit_pb2
 
 from opencue import enums
-from opencue.rpc import call
+from opencue.changed import Changed
+from opencue.rpc import call, change
 from opencue.wrappers.entity import Entity, getter
 
 
@@ -25,9 +26,9 @@ class Limit(Entity):
         fields = {name: getattr(self.data, name) for name in ("name", "max_value", "type", "enforcement")}
         return Limit(call("limit", "Create", **fields).limit)
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the limit; layers keep its name, and nothing counts them by it."""
-        call("limit", "Delete", name=self.name())
+        return change("limit", "Delete", name=self.name())
 
     @staticmethod
     def find(name: str) -> Limit:
@@ -39,25 +40,29 @@ class Limit(Entity):
         """Return the limit of an id."""
         return Limit(call("limit", "Get", id=id).limit)
 
-    def rename(self, newName: str) -> None:
+    def rename(self, newName: str) -> Changed:
         """Give the limit another name, also in the layers of pending jobs."""
-        call("limit", "Rename", old_name=self.name(), new_name=newName)
+        changed = change("limit", "Rename", old_name=self.name(), new_name=newName)
         self._update()
+        return changed
 
-    def setMaxValue(self, maxValue: int) -> None:
+    def setMaxValue(self, maxValue: int) -> Changed:
         """Let more or fewer run at once; what runs goes on."""
-        call("limit", "SetMaxValue", name=self.name(), max_value=maxValue)
+        changed = change("limit", "SetMaxValue", name=self.name(), max_value=maxValue)
         self._update()
+        return changed
 
-    def setLimitType(self, limitType: int) -> None:
+    def setLimitType(self, limitType: int) -> Changed:
         """Count frames, or hosts (a LimitType)."""
-        call("limit", "SetType", name=self.name(), type=limitType)
+        changed = change("limit", "SetType", name=self.name(), type=limitType)
         self._update()
+        return changed
 
-    def setEnforcement(self, enforcement: int) -> None:
+    def setEnforcement(self, enforcement: int) -> Changed:
         """Say whether the limit holds frames back (a LimitEnforcement); a farm may refuse all but ENFORCED."""
-        call("limit", "SetEnforcement", name=self.name(), enforcement=enforcement)
+        changed = change("limit", "SetEnforcement", name=self.name(), enforcement=enforcement)
         self._update()
+        return changed
 
     def _update(self) -> None:
         self.data = Limit.get(self.id()).data

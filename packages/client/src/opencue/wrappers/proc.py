@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from opencue_proto import host_pb2
 
 from opencue import enums
+from opencue.changed import Changed
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ class Proc(Entity):
     RedirectType = enums.RedirectType
     RunState = enums.RunState
 
-    def kill(self) -> None:
+    def kill(self) -> Changed:
         """Kill the frame."""
-        self._call("Kill")
+        return self._change("Kill")
 
-    def unbook(self, kill: bool = False) -> None:
+    def unbook(self, kill: bool = False) -> Changed:
         """Give the place to another job once the frame is done, or at once with `kill`."""
-        self._call("Unbook", kill=kill)
+        return self._change("Unbook", kill=kill)
 
     def redirectToJob(self, job: Job, kill: bool = False) -> bool:
         """Give the place to a job; return whether that worked."""

@@ -6,8 +6,10 @@ from typing import Any, Callable, Optional, Union
 
 from opencue_proto import service_pb2
 
+from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
-from opencue.rpc import call
+from opencue.rpc import call, change
+from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.entity import Entity, getter
 
@@ -39,14 +41,14 @@ class Service(Entity):
         checkMemoryIncrease(self.data)
         return Service(call("service", "CreateService", data=self.data).service)
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the service."""
-        self._call("Delete")
+        return self._change("Delete")
 
-    def update(self) -> None:
+    def update(self) -> Changed:
         """Send the values that were set."""
         checkMemoryIncrease(self.data)
-        self._call("Update")
+        return self._change("Update")
 
     @staticmethod
     def getDefaultServices() -> list[Service]:
@@ -71,9 +73,9 @@ class Service(Entity):
             raise ValueError("Minimum memory increase must be > 0")
         self.data.min_memory_increase = toKilobytes(memory)
 
-    def setTags(self, tags: list[str]) -> None:
-        """Set the host tags of which a host needs one. `update` sends them."""
-        self.data.tags[:] = tags
+    def setTags(self, tags: Union[str, list[str]]) -> None:
+        """Set the tags of which a host needs one, a list or a text such as `general | gpu`. `update` sends them."""
+        self.data.tags[:] = splitTags(tags)
 
     setName = _setter("name", "Set the name.")
     setThreadable = _setter("threadable", "Set whether a frame may have more cores than it asks for.")
@@ -108,11 +110,11 @@ class ServiceOverride:
         self.id = override.id
         self.data = override.data
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the override; the show then has the farm's values again."""
-        call("serviceOverride", "Delete", service=self.data)
+        return change("serviceOverride", "Delete", service=self.data)
 
-    def update(self) -> None:
+    def update(self) -> Changed:
         """Send the values in `.data`."""
         checkMemoryIncrease(self.data)
-        call("serviceOverride", "Update", service=self.data)
+        return change("serviceOverride", "Update", service=self.data)

@@ -6,6 +6,7 @@ from typing import Any
 
 from opencue_proto import service_pb2, show_pb2
 
+from opencue.changed import Changed
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.entity import Entity, getter
 from opencue.wrappers.group import Group
@@ -25,49 +26,49 @@ class Show(Entity):
             self._call("CreateSubscription", allocation_id=allocation.id(), size=size, burst=burst).subscription
         )
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """Remove the show, which must never have had a job."""
-        self._call("Delete")
+        return self._change("Delete")
 
     def archive(self, target_show_name: str) -> Any:
         """Fold the show's history into another show."""
         return self._call("Archive", target_show_name=target_show_name)
 
-    def setActive(self, value: bool) -> None:
+    def setActive(self, value: bool) -> Changed:
         """Accept new jobs, or refuse them."""
-        self._call("SetActive", value=value)
+        return self._change("SetActive", value=value)
 
-    def enableBooking(self, value: bool) -> None:
+    def enableBooking(self, value: bool) -> Changed:
         """Book new hosts for the show, or stop that."""
-        self._call("EnableBooking", enabled=value)
+        return self._change("EnableBooking", enabled=value)
 
-    def enableDispatching(self, value: bool) -> None:
+    def enableDispatching(self, value: bool) -> Changed:
         """Start frames of the show, or stop that."""
-        self._call("EnableDispatching", enabled=value)
+        return self._change("EnableDispatching", enabled=value)
 
-    def setDefaultMaxCores(self, maxcores: float) -> Any:
+    def setDefaultMaxCores(self, maxcores: float) -> Changed:
         """Set the maximum cores of new jobs, in cores."""
-        return self._call("SetDefaultMaxCores", max_cores=maxcores)
+        return self._change("SetDefaultMaxCores", max_cores=maxcores)
 
-    def setDefaultMinCores(self, mincores: float) -> Any:
+    def setDefaultMinCores(self, mincores: float) -> Changed:
         """Set the minimum cores of new jobs, in cores."""
-        return self._call("SetDefaultMinCores", min_cores=mincores)
+        return self._change("SetDefaultMinCores", min_cores=mincores)
 
-    def setDefaultMaxGpus(self, maxgpus: int) -> Any:
+    def setDefaultMaxGpus(self, maxgpus: int) -> Changed:
         """Set the maximum GPUs of new jobs."""
-        return self._call("SetDefaultMaxGpus", max_gpus=maxgpus)
+        return self._change("SetDefaultMaxGpus", max_gpus=maxgpus)
 
-    def setDefaultMinGpus(self, mingpus: int) -> Any:
+    def setDefaultMinGpus(self, mingpus: int) -> Changed:
         """Set the minimum GPUs of new jobs."""
-        return self._call("SetDefaultMinGpus", min_gpus=mingpus)
+        return self._change("SetDefaultMinGpus", min_gpus=mingpus)
 
-    def setCommentEmail(self, email: str) -> None:
+    def setCommentEmail(self, email: str) -> Changed:
         """Send comments on the show's jobs to an address."""
-        self._call("SetCommentEmail", email=email)
+        return self._change("SetCommentEmail", email=email)
 
-    def setSchedulerManaged(self, value: bool) -> None:
+    def setSchedulerManaged(self, value: bool) -> Changed:
         """Leave the show to an outside scheduler, or take it back."""
-        self._call("SetSchedulerManaged", enabled=value)
+        return self._change("SetSchedulerManaged", enabled=value)
 
     def createServiceOverride(self, data: service_pb2.Service) -> ServiceOverride:
         """Give a service other values in this show; `data` is a Service message."""

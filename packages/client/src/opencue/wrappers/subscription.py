@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from opencue_proto import subscription_pb2
 
+from opencue.changed import Changed
 from opencue.rpc import call
 from opencue.wrappers.entity import Entity, getter
 
@@ -27,17 +28,17 @@ class Subscription(Entity):
         """Return a subscription by its id."""
         return Subscription(call("subscription", "Get", id=id).subscription)
 
-    def setSize(self, size: int) -> None:
+    def setSize(self, size: int) -> Changed:
         """Set what is guaranteed, in points: 1000 are ten cores."""
-        self._call("SetSize", new_size=_points(size))
+        return self._change("SetSize", new_size=_points(size))
 
-    def setBurst(self, burst: int) -> None:
+    def setBurst(self, burst: int) -> Changed:
         """Set the most that the show may take, in points: 1000 are ten cores."""
-        self._call("SetBurst", burst=_points(burst))
+        return self._change("SetBurst", burst=_points(burst))
 
-    def delete(self) -> None:
+    def delete(self) -> Changed:
         """End the subscription."""
-        self._call("Delete")
+        return self._change("Delete")
 
     id = getter("id", "UUID of the subscription.")
     name = getter("name", "Its name, `facility.allocation.show`.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, List, Optional
+from typing import Any, List
 
+from cue_cli.words import counted
+from outline.backend import watching
 from outline.backend.frame_command import wrapped_command
 from outline.backend.spec import SpecWriter, bool_to_str, scrub_tags, sub_element
 from outline.command_line import shell_text
@@ -22,17 +24,16 @@ __all__ = [
     "wait",
 ]
 
-POLL_SECONDS = 5.0
-"""How often a waiting launch asks for the state of its job."""
+wait = watching.wait
 
-Report = Optional[Callable[[str], None]]
+Report = watching.Report
 
 
 def launch(launcher: Any, use_pycuerun: bool = True) -> List[Any]:
     """Launch on the server, and return the list of jobs; the flags `wait` and `test` return when those are finished.
 
     Raises:
-        OutlineException: with `test`, a frame failed.
+        OutlineException: with `test`, a frame failed; with `wait`, a job failed or was killed.
     """
     import opencue
 
@@ -42,6 +43,9 @@ def launch(launcher: Any, use_pycuerun: bool = True) -> List[Any]:
     spec = serialize(launcher) if use_pycuerun else serialize_simple(launcher)
     jobs = list(opencue.api.launchSpecAndWait(spec))
     report = launcher.get_flag("progress")
+    if report is not None and (launcher.get_flag("test") or launcher.get_flag("wait")):
+        for job in jobs:
+            report(f"{job.name()} is submitted")
     for job in jobs:
         if launcher.get_flag("test"):
             test(job, report)
@@ -74,18 +78,6 @@ def _own_command(layer: Any) -> str:
     return shell_text(command)
 
 
-def wait(job: Any, report: Report = None) -> None:
-    """Wait until a job is no longer pending; `report` is given a line of progress now and then."""
-    import opencue
-
-    started = time.monotonic()
-    while opencue.api.isJobPending(job.name()):
-        current = _find(job)
-        if report is not None and current is not None:
-            report(_progress(current, time.monotonic() - started))
-        time.sleep(POLL_SECONDS)
-
-
 def test(job: Any, report: Report = None) -> None:  # noqa: PT028 - a public name, no test function
     """Wait until a job is finished, and kill it in any case.
 
@@ -95,20 +87,21 @@ def test(job: Any, report: Report = None) -> None:  # noqa: PT028 - a public nam
     import opencue
 
     started = time.monotonic()
+    pause_s = watching.POLL_SECONDS
     job.resume()
     try:
         while opencue.api.isJobPending(job.name()):
             current = _find(job)
             if current is None:
                 break
-            stats = current.data.job_stats
-            if stats.dead_frames + stats.eaten_frames > 0:
-                raise OutlineException(
-                    f"the test of {job.name()} failed: {stats.dead_frames} dead and {stats.eaten_frames} eaten frames"
-                )
+            counts = watching.Counts.of(current)
+            if counts.dead + counts.eaten > 0:
+                eaten = counted(counts.eaten, "eaten frame")
+                raise OutlineException(f"the test of {job.name()} failed: {counts.dead} dead and {eaten}")
             if report is not None:
-                report(_progress(current, time.monotonic() - started))
-            time.sleep(POLL_SECONDS)
+                report(f"{job.name()}: {counts} ({watching.clock(time.monotonic() - started)})")
+            time.sleep(pause_s)
+            pause_s = min(pause_s * watching.POLL_GROWTH, watching.POLL_SECONDS_MAX)
     finally:
         job.kill()
 
@@ -121,13 +114,3 @@ def _find(job: Any) -> Any:
         return opencue.api.findJob(job.name())
     except opencue.exception.EntityNotFoundException:
         return None
-
-
-def _progress(job: Any, elapsed_seconds: float) -> str:
-    stats = job.data.job_stats
-    done = stats.succeeded_frames + stats.eaten_frames
-    minutes, seconds = divmod(int(elapsed_seconds), 60)
-    return (
-        f"{job.name()}: {done} of {stats.total_frames} frames done, {stats.running_frames} running, "
-        f"{stats.waiting_frames + stats.depend_frames} waiting, {stats.dead_frames} dead ({minutes}:{seconds:02d})"
-    )

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List
 
+from cue_cli.words import counted
 from FileSequence import FrameSet
 from outline import util
 from outline.backend.frame_command import wrapped_command
@@ -48,7 +49,7 @@ class LocalJob:
     def summary(self) -> str:
         """Return one line on how the job went."""
         dead, not_run = self.frames_in("DEAD"), self.frames_in("DEPEND")
-        text = f"{len(self.frames_in('SUCCEEDED'))} of {len(self.frames)} frames succeeded"
+        text = f"{len(self.frames_in('SUCCEEDED'))} of {counted(len(self.frames), 'frame')} succeeded"
         if dead:
             text += f", {len(dead)} failed ({_some(dead)})"
         if not_run:

@@ -7,6 +7,7 @@ attributes, and only where such a value was set; docs/reference/job-spec.md list
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 from typing import Any, Callable, Dict, List, Optional
@@ -18,6 +19,7 @@ from outline.config import config
 from outline.constants import LayerType
 from outline.depend import DependType
 from outline.exception import LayerException, OutlineException
+from outline.names import check_log_names
 from outline.waiting import JobDepend
 
 logger = logging.getLogger(__name__)
@@ -49,11 +51,11 @@ LayerCommand = Callable[[Any], str]
 def sub_element(root: Any, tag: str, text: object, **attributes: str) -> Any:
     """Append an element with a text and return it."""
     value = str(text)
-    bad = _NOT_IN_XML.search(value)
-    if bad:
-        raise OutlineException(
-            f"the <{tag}> of the job has the character {bad[0]!r}, which XML cannot carry: {value!r}"
-        )
+    what = f"the variable {attributes['name']!r}" if tag == "key" else f"the <{tag}> of the job"
+    for given in (value, *attributes.values()):
+        bad = _NOT_IN_XML.search(given)
+        if bad:
+            raise OutlineException(f"{what} has the character {bad[0]!r}, which XML cannot carry: {given!r}")
     element = ElementTree.SubElement(root, tag, attributes)
     element.text = value
     return element
@@ -65,9 +67,10 @@ def bool_to_str(value: object) -> str:
 
 
 def scrub_tags(tags: Any) -> str:
-    """Return tags, a list or a text separated by `|`, `,` or blanks, as the specification has them: `a | b`."""
-    words = re.split(r"[|,\s]+", tags) if isinstance(tags, str) else [str(tag).strip() for tag in tags]
-    return " | ".join(word for word in words if word)
+    """Return tags, a text or several, separated by `|`, `,` or blanks, as the specification has them: `a | b`."""
+    texts = (tags,) if isinstance(tags, str) else tags
+    words = [word for text in texts for word in re.split(r"[|,\s]+", str(text)) if word]
+    return " | ".join(dict.fromkeys(words))
 
 
 def memory_text(memory: Any) -> str:
@@ -99,6 +102,8 @@ class SpecWriter:
             raise OutlineException(
                 f"the outline {self.__outline.get_name()} has no layer to launch: none has frames in the range"
             )
+        flag = launcher.get_flag
+        check_log_names(self.__outline, flag("show"), flag("shot"), flag("user"), self.__layers)
 
     def write(self) -> str:
         """Return the specification as text."""
@@ -117,7 +122,8 @@ class SpecWriter:
         if self.__added:
             root.set("cuefarm", "1")
         header = _HEADER.format(version=self.__version_text)
-        return header + ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+        text = ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+        return header + text.replace("\r", "&#13;")  # a reader makes every other carriage return a line feed
 
     def __write_job(self, root: Any) -> None:
         flag, outline = self.__launcher.get_flag, self.__outline
@@ -160,8 +166,8 @@ class SpecWriter:
         if layer.get_arg("memory"):
             sub_element(element, "memory", memory_text(layer.get_arg("memory")))
         self.__write_gpus(element, layer)
-        self.__write_new(element, "timeout", layer.get_arg("timeout"))
-        self.__write_new(element, "timeout_llu", layer.get_arg("timeout_llu"))
+        self.__write_new(element, "timeout", _whole(layer, "timeout"))
+        self.__write_new(element, "timeout_llu", _whole(layer, "timeout_llu"))
         tags = os.environ.get("OL_TAG_OVERRIDE") or layer.get_arg("tags")
         if tags:
             sub_element(element, "tags", scrub_tags(tags))
@@ -171,7 +177,7 @@ class SpecWriter:
                 sub_element(limits, "limit", limit)
         _write_keys(ElementTree.SubElement(element, "env"), layer.get_envs())
         services = ElementTree.SubElement(element, "services")
-        for service in filter(None, (name.strip() for name in layer.get_service().split(","))):
+        for service in layer.get_service().split(","):
             sub_element(services, "service", service)
         if self.__knows("outputs"):
             outputs = ElementTree.SubElement(element, "outputs")
@@ -179,7 +185,7 @@ class SpecWriter:
                 sub_element(outputs, "output", path, name=name)
 
     def __write_gpus(self, element: Any, layer: Any) -> None:
-        gpus, gpu_memory = layer.get_arg("gpus"), layer.get_arg("gpu_memory")
+        gpus, gpu_memory = _whole(layer, "gpus"), layer.get_arg("gpu_memory")
         if gpus or gpu_memory:  # one without the other is no request that a server understands
             self.__write_new(element, "gpus", gpus or 1)
             self.__write_new(element, "gpu_memory", gpu_memory or "1g")
@@ -299,7 +305,29 @@ def _cores(layer: Any) -> Optional[float]:
     if cores is not None and threads is not None:
         logger.warning("layer %s has both cores and threads; cores counts", layer.get_name())
     wanted = cores if cores is not None else threads
-    return float(wanted) if wanted is not None else None
+    if wanted is None:
+        return None
+    try:
+        number = float(wanted)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise LayerException(f"the cores of layer {layer.get_name()} have to be a number, not {wanted!r}")
+    return number
+
+
+def _whole(layer: Any, key: str) -> Optional[int]:
+    """Return an argument that has to be a whole number, however it was written: 2, 2.0 or `"2"`."""
+    value = layer.get_arg(key)
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+        if number == int(number):
+            return int(number)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise LayerException(f"the argument {key!r} of layer {layer.get_name()} has to be a whole number, not {value!r}")
 
 
 def _number_with_point(value: float) -> str:

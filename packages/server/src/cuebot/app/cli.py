@@ -20,11 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
         from cuebot.sim import main as simulate
 
         return simulate(arguments[1:])
+    if arguments[:1] == ["submit"]:  # likewise
+        from cue_cli.submit import main as submit
+
+        return int(submit(arguments[1:]))
     options = _parser().parse_args(arguments)
     if options.command is None:
         _parser().print_help()
         return 0
-    if options.command != "demo":
+    if options.command in ("up", "serve"):
         from cuebot.app.logs import configure
 
         configure(options.log_level)
@@ -78,10 +82,16 @@ def _demo(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from cuebot.app.doctor import doctor
 
-    return doctor(options.data, grpc=options.grpc, http=options.http, as_json=options.json)
+    return doctor(options.data, grpc=options.grpc, as_json=options.json)
 
 
-_COMMANDS = {"up": _up, "serve": _serve, "demo": _demo, "doctor": _doctor}
+def _token(options: argparse.Namespace) -> int:
+    from cuebot.app import token_file
+
+    return token_file.run(options.file, show=options.show)
+
+
+_COMMANDS = {"up": _up, "serve": _serve, "token": _token, "demo": _demo, "doctor": _doctor}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--log-root", required=True, type=Path, metavar="DIR", help="frame logs; every host must see it")
     _addresses(serve)
 
+    token = commands.add_parser("token", help="make the token file that server and agents of several machines share")
+    token.add_argument(
+        "file", nargs="?", type=Path, default=Path("token"), metavar="FILE", help="file to make (default %(default)s)"
+    )
+    token.add_argument("--show", action="store_true", help="print the token of a file that is there")
+
     demo = commands.add_parser("demo", help="start a farm, render a real animation on it, print where the movie is")
     demo.add_argument(
         "--data", type=Path, default=Path("cuefarm-demo"), metavar="DIR", help="folder (default %(default)s)"
@@ -118,9 +134,14 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what is wrong with this installation and how to mend it")
     _data(doctor)
-    _addresses(doctor)
+    doctor.add_argument(
+        "--grpc",
+        metavar="HOST:PORT",
+        help="the farm to look at (default: the one in the folder, else the one that clients would use)",
+    )
     doctor.add_argument("--json", action="store_true", help="for programs")
 
+    commands.add_parser("submit", help="run a command once for each frame (cuefarm submit --help)", add_help=False)
     commands.add_parser("sim", help="run simulated farms with faults (cuefarm sim --help)", add_help=False)
     return parser
 
@@ -129,6 +150,7 @@ def _up_text() -> str:
     return (
         "Runs server and agent with everything kept in one folder. SIGKILL of the server leaves agents and frames"
         " alone; the next `up` on the folder takes them over. Ctrl-C or SIGTERM ends all of it in order."
+        " An agent that ends is started again; `cueadmin -lock HOST` keeps work off it."
     )
 
 

@@ -6,12 +6,14 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
+
+from cuebot.app import token_file
 
 
 class FolderInUse(RuntimeError):
@@ -57,6 +59,14 @@ class DataFolder:
         self.run.mkdir(mode=0o700, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
 
+    def problem(self, error: OSError) -> str:
+        """What it means that this folder could not be used, and what to do."""
+        place = error.filename or self.path
+        return (
+            f"the folder {self.path} cannot be used: {place}: {error.strerror or error}; make it writable, free some"
+            " space, or use another folder with --data DIR"
+        )
+
     def lock(self) -> IO[str]:
         """Hold the folder until the file is closed or the process ends. Raises FolderInUse with the holder's pid."""
         path = self.run / "server.lock"
@@ -77,17 +87,17 @@ class DataFolder:
         return file
 
     def token(self) -> str:
-        """The installation's token, made on first use and readable by its owner only."""
+        """The installation's token, made on first use and readable by its owner only. Raises TokenUnusable."""
         if not self.token_file.exists():
             fresh = self.token_file.with_suffix(".new")
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
+            fresh.unlink(missing_ok=True)
+            token_file.make(fresh)
             fresh.rename(self.token_file)
-        return self.token_file.read_text().strip()
+        return token_file.read(self.token_file)
 
-    def announce(self, *, grpc: str, http: str) -> None:
-        """Write down where the server listens: agents and tools look there."""
-        facts = {"grpc": grpc, "http": http, **asdict(ProcessFacts.of(os.getpid()))}
+    def announce(self, *, grpc: str, http: str, agents: Sequence[str] = ()) -> None:
+        """Write down where the server listens, and the agents that it keeps running: agents and tools look there."""
+        facts = {"grpc": grpc, "http": http, "agents": list(agents), **asdict(ProcessFacts.of(os.getpid()))}
         _write(self.server_file, facts)
 
     def announced(self) -> dict[str, Any] | None:

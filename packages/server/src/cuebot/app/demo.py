@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cuebot.app import demo_extra
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.up import wait_ready
 
@@ -30,9 +31,20 @@ class DemoOptions:
 
 def demo(options: DemoOptions) -> int:
     """Run the demo. Returns 0 when every frame succeeded."""
+    if missing := demo_extra.missing():
+        print(
+            f"cuefarm demo renders with libraries that are not installed ({', '.join(missing)}):"
+            f" {demo_extra.INSTALL}\nEverything else works without them: cuefarm up",
+            file=sys.stderr,
+        )
+        return 1
     signal.signal(signal.SIGTERM, _as_interrupt)
     folder = DataFolder(options.data)
-    folder.create()
+    try:
+        folder.create()
+    except OSError as error:
+        print(f"cuefarm demo: {folder.problem(error)}", file=sys.stderr)
+        return 1
     farm = None if folder.announced() else _start_farm(folder)
     status = 1
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import shutil
@@ -11,54 +10,66 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from cuebot.app import demo_extra, doctor_farm, token_file
 from cuebot.app.data_folder import DataFolder
+from cuebot.app.finding import Finding
+from opencue import running_farms
 
 FREE_DISK_MIN_BYTES = 2 * 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-
-def doctor(data: Path, *, grpc: str, http: str, as_json: bool) -> int:
+def doctor(data: Path, *, grpc: str | None, as_json: bool) -> int:
     """Look at everything and print it. Returns 0 when all is well."""
-    findings = list(examine(DataFolder(data), grpc, http))
+    findings = list(examine(DataFolder(data), grpc))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<18} {finding.found}")
+            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<18} {' '.join(finding.found.split())}")
             if not finding.ok:
                 print(f"      {'':<18} mend it: {finding.remedy}")
     return 0 if all(finding.ok for finding in findings) else 1
 
 
-def examine(folder: DataFolder, grpc: str, http: str) -> Iterator[Finding]:
-    """Look at Python, packages, clock, folder, disk, ports, and the farm that may be running."""
+def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
+    """Look at Python, packages, clock, the folder of `up`, the clients' settings, and a farm that runs.
+
+    The farm is the one at `grpc`, else the one that runs on the folder, else the one that clients would use.
+    """
     yield _python()
     yield from _packages()
     yield _clock()
-    yield _folder(folder)
-    yield _disk(folder)
-    facts = folder.announced()
-    if facts:
-        yield Finding("farm", True, f"runs (pid {facts['pid']}, gRPC {facts['grpc']})")
-        yield _answers(facts["grpc"])
-        for name, process in folder.running_agents().items():
-            yield Finding("agent", True, f"{name} runs (pid {process.pid})")
-    else:
-        yield Finding("farm", True, "does not run here; `cuefarm up` starts it")
-        yield _port("gRPC port", grpc, "--grpc")
-        yield _port("HTTP port", http, "--http")
+    here = folder.announced()
+    address = grpc or (here["grpc"] if here else None)
+    is_elsewhere = grpc is not None and (here is None or here["grpc"] != grpc)
+    if not is_elsewhere:
+        yield from _folder(folder)
+    if here and not is_elsewhere:
+        yield Finding("farm", True, f"runs on {folder.path} (pid {here['pid']}, gRPC {here['grpc']})")
+        yield from doctor_farm.local_agents(folder, here)
+    yield from doctor_farm.clients(address)
+    address = address or _used_by_clients()
+    if address:
+        yield from doctor_farm.farm(address)
+        return
+    yield Finding("farm", True, "none runs here; `cuefarm up` starts one, or name one with --grpc HOST:PORT")
+    yield _port("gRPC port", "127.0.0.1:8443", "--grpc")
+    yield _port("HTTP port", "127.0.0.1:8448", "--http")
+
+
+def _used_by_clients() -> str | None:
+    """The server that clients use where they are told one, or one can be reached."""
+    try:
+        addresses, _ = doctor_farm.client_addresses()
+    except ValueError:
+        return None
+    told = [address for address in addresses if address != running_farms.DEFAULT_ADDRESS]
+    return next((address for address in addresses if running_farms.something_listens(address)), None) or next(
+        iter(told), None
+    )
 
 
 def _python() -> Finding:
@@ -84,11 +95,11 @@ def _packages() -> Iterator[Finding]:
         except importlib.metadata.PackageNotFoundError:
             continue
         yield Finding(upstream, False, f"{found} shares files with ours", f"pip uninstall {upstream}")
-    missing = [m for m in ("mitsuba", "OpenImageIO", "imageio_ffmpeg", "rich") if importlib.util.find_spec(m) is None]
+    missing = demo_extra.missing()
     found = (
         "installed"
         if not missing
-        else f"not installed ({', '.join(missing)}); only `cuefarm demo` needs it: pip install 'cuefarm[demo]'"
+        else f"not installed ({', '.join(missing)}); only `cuefarm demo` needs it: {demo_extra.INSTALL}"
     )
     yield Finding("demo extra", True, found)
 
@@ -101,41 +112,27 @@ def _clock() -> Finding:
     )
 
 
-def _folder(folder: DataFolder) -> Finding:
+def _folder(folder: DataFolder) -> Iterator[Finding]:
     path = folder.path
     while not path.exists():
         path = path.parent
     ok = os.access(path, os.W_OK | os.X_OK)
-    exists = "exists" if folder.path.exists() else "will be made"
-    return Finding("folder", ok, f"{folder.path} ({exists})", f"make {path} writable, or use --data DIR")
-
-
-def _disk(folder: DataFolder) -> Finding:
-    path = folder.path
-    while not path.exists():
-        path = path.parent
+    exists = "exists" if folder.path.exists() else "`cuefarm up` makes it"
+    yield Finding("folder", ok, f"{folder.path} ({exists})", f"make {path} writable, or use --data DIR")
     usage = shutil.disk_usage(path)
     ok = usage.free >= FREE_DISK_MIN_BYTES and usage.free * 100 >= usage.total * 5
     found = f"{usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.0f} GB"
-    return Finding("disk", ok, found, "free some space: below 2 GB or 5 % hosts are not booked and logs may be lost")
+    yield Finding("disk", ok, found, "free some space: below 2 GB or 5 % hosts are not booked and logs may be lost")
+    if folder.token_file.exists() and token_file.others_can_read(folder.token_file):
+        remedy = f"chmod 600 {folder.token_file}"
+        yield Finding("token", False, f"others can read {folder.token_file}, and so speak as agents", remedy)
 
 
 def _port(what: str, address: str, option: str) -> Finding:
     host, _, port = address.rpartition(":")
     try:
-        socket.create_server((host.strip("[]"), int(port))).close()
-    except (OSError, ValueError) as error:
-        return Finding(what, False, f"{address}: {error}", f"end what listens there, or use {option} {host}:0")
+        socket.create_server((host, int(port))).close()
+    except OSError as error:
+        remedy = f"start the farm on another port: cuefarm up {option} {host}:0 takes a free one"
+        return Finding(what, False, f"{address} is taken by another program ({error.strerror})", remedy)
     return Finding(what, True, f"{address} is free")
-
-
-def _answers(address: str) -> Finding:
-    import opencue
-
-    os.environ["CUEBOT_HOSTS"] = address
-    started = time.perf_counter()
-    try:
-        opencue.api.getSystemStats()
-    except opencue.CueException as error:
-        return Finding("farm answers", False, str(error), "look at its messages; restart `cuefarm up`")
-    return Finding("farm answers", True, f"in {1000 * (time.perf_counter() - started):.0f} ms")

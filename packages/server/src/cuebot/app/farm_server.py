@@ -34,6 +34,10 @@ DRAIN_SECONDS = 10.0
 """How long a stopping server waits for the outcomes of its agents' frames."""
 
 
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
+"""What to connect to where a server listens on every address."""
+
+
 class CannotStart(RuntimeError):
     """An address is taken or not ours, or the database cannot be used; the message says what to do."""
 
@@ -107,8 +111,8 @@ class FarmServer:
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
         config = uvicorn.Config(health_app(health), host=host, port=port, log_config=None, lifespan="off")
-        listener = socket.create_server((host, port), backlog=512)
-        self.http_address = f"{host}:{listener.getsockname()[1]}"
+        listener = socket.create_server((host, port), family=_family(host), backlog=512)
+        self.http_address = f"{self.options.http.rpartition(':')[0]}:{listener.getsockname()[1]}"
         self._http = _QuietUvicorn(config)
         self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))
 
@@ -127,12 +131,40 @@ class FarmServer:
         """Book nothing more."""
         self.engine.core.draining = True
 
-    async def runs_ended(self, patience_s: float = DRAIN_SECONDS) -> int:
-        """Wait until no run is left. Returns how many are."""
+    async def runs_ended(self, patience_s: float = DRAIN_SECONDS, hosts: set[str] | None = None) -> int:
+        """Wait until no run is left, here or on the named hosts. Returns how many are."""
         deadline = asyncio.get_running_loop().time() + patience_s
-        while self.engine.farm.procs and asyncio.get_running_loop().time() < deadline:
+        while left := self._run_count(hosts):
+            if asyncio.get_running_loop().time() >= deadline:
+                break
             await asyncio.sleep(0.02)
-        return len(self.engine.farm.procs)
+        return left
+
+    def hosts_with_runs(self) -> set[str]:
+        """The names of hosts on which frames run, as far as the server knows."""
+        farm = self.engine.farm
+        return {farm.hosts[proc.host_id].name for proc in farm.procs.values()}
+
+    def reported_hosts(self) -> set[str]:
+        """The names of hosts that have reported since the server started."""
+        return {host.name for host in self.engine.farm.hosts.values() if host.reported}
+
+    @property
+    def client_address(self) -> str:
+        """Where programs on this machine reach the server."""
+        host, _, port = self.grpc_address.rpartition(":")
+        return f"{_LOOPBACK.get(host, host)}:{port}"
+
+    @property
+    def database_name(self) -> str:
+        """How messages name the database; no password is in it."""
+        return self._journal.name
+
+    def _run_count(self, hosts: set[str] | None) -> int:
+        farm = self.engine.farm
+        if hosts is None:
+            return len(farm.procs)
+        return sum(farm.hosts[proc.host_id].name in hosts for proc in farm.procs.values())
 
     async def stop(self) -> None:
         """Make everything durable and stop listening."""
@@ -162,7 +194,7 @@ class _QuietUvicorn(uvicorn.Server):
 
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > 65535:
         raise CannotStart(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8443 (port 0 picks a free one)")
     return host.strip("[]"), int(port)
 
@@ -171,9 +203,13 @@ def _check_free(address: str, what: str, option: str) -> None:
     """gRPC shares ports silently; a farm must not."""
     host, port = _split(address)
     try:
-        socket.create_server((host, port)).close()
+        socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
         raise CannotStart(
-            f"the {what} address {address} cannot be used ({error.strerror}); end what listens there, or choose"
-            f" another: {option} {host}:0 picks a free port"
+            f"the {what} address {address} cannot be used ({error.strerror}); choose another: {option}"
+            f" {address.rpartition(':')[0]}:0 picks a free port"
         ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

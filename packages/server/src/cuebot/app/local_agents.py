@@ -1,98 +1,262 @@
-"""Agents that `cuefarm up` runs on its own machine: started, taken over after a crash, ended with the farm."""
+"""Agents that `cuefarm up` runs on its own machine: started, taken over after a crash, kept alive, ended with the farm.
+
+An agent is two processes, runner and link, and each replaces the other when it dies. Only when both are gone is it for
+the farm to start the agent again, on the same spool: the new runner finds there what the dead one ran, ends it and
+reports it as lost.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+import structlog
 
 from cuebot.app.data_folder import DataFolder, ProcessFacts
+from cuebot.app.shares import Share
+
+log = structlog.get_logger("up")
 
 ORPHAN_EXIT_SECONDS = 600
 """A local agent without a server ends itself when it has been idle so long."""
+STEADY_SECONDS = 30.0
+"""An agent that lived so long is started again at once; the pauses before the others grow."""
+PAUSE_SECONDS_MIN = 1.0
+PAUSE_SECONDS_MAX = 60.0
+REVIVAL_SECONDS = 15.0
+"""How long a link may take to become the new runner before it is ended."""
+REPLACE_SECONDS = 12.0
+"""How long an agent of an earlier `up` may take to end when another share is wanted."""
+LAST_WORDS_LINES = 3
 
 
-def ensure(folder: DataFolder, count: int, *, log_level: str) -> dict[str, ProcessFacts]:
-    """Have `count` agents run: those of an earlier server go on, missing ones are started."""
-    running = folder.running_agents()
-    names = _names(count)
-    for name in names:
-        if name not in running:
-            running[name] = _start(folder, name, count, log_level)
-    return {name: running[name] for name in names}
+@dataclass(slots=True)
+class _Agent:
+    share: Share
+    process: ProcessFacts | None = None
+    """Its runner, as far as we know."""
+    child: subprocess.Popen[bytes] | None = None
+    """The process that we started; the runner may be another by now."""
+    started_s: float = 0.0
+    log_bytes: int = 0
+    """Size of its log when it was started."""
+    pause_s: float = 0.0
+    not_before_s: float = 0.0
+    reviving_since_s: float | None = None
+    ended_count: int = 0
 
 
-def _names(count: int) -> list[str]:
-    host = socket.gethostname().split(".")[0]
-    return [host] if count == 1 else [f"{host}-{number}" for number in range(1, count + 1)]
+class LocalAgents:
+    """The agents of one `up`, by name. Times are seconds of a clock that only goes forward."""
 
+    def __init__(self, folder: DataFolder, shares: Sequence[Share], *, log_level: str) -> None:
+        self._folder = folder
+        self._log_level = log_level
+        self._agents = {share.name: _Agent(share) for share in shares}
 
-def _start(folder: DataFolder, name: str, count: int, log_level: str) -> ProcessFacts:
-    command = [
-        sys.executable,
-        "-m",
-        "rqd",
-        "--name",
-        name,
-        "--server-file",
-        str(folder.server_file),
-        "--token-file",
-        str(folder.token_file),
-        "--spool",
-        str(folder.agent_spool(name)),
-        "--port",
-        "0",
-        "--orphan-exit-after",
-        str(ORPHAN_EXIT_SECONDS),
-        "--log-level",
-        log_level,
-    ]
-    if count > 1:  # they share this machine
-        memory = psutil.virtual_memory().total
-        command += ["--cores", f"{(os.cpu_count() or 1) / count:g}", "--memory-gb", f"{memory / 2**30 / count:.3f}"]
-    log = folder.run / f"agent-{name}.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            cwd=folder.path,
+    @property
+    def shares(self) -> list[Share]:
+        """What each agent offers."""
+        return [agent.share for agent in self._agents.values()]
+
+    def begin(self) -> None:
+        """Have every agent run: those of an earlier server go on where their share is the same, others are started."""
+        running = self._folder.running_agents()
+        if self._agents:
+            stale = [
+                process
+                for name, process in running.items()
+                if name not in self._agents or not _offers(process, self._agents[name].share)
+            ]
+            if stale:
+                log.info("agents of an earlier start are ended: other shares are wanted", agents=len(stale))
+                _tell_to_end(stale)
+                _wait_ended(stale, REPLACE_SECONDS)
+        self.look()
+
+    def look(self) -> None:
+        """See which agents have died whole, and start those again whose pause is over."""
+        running: dict[str, ProcessFacts] | None = None
+        for name, agent in self._agents.items():
+            if agent.child is not None:
+                agent.child.poll()  # an ended child must not stay a zombie
+            if agent.process is not None and agent.process.alive():
+                continue
+            running = self._folder.running_agents() if running is None else running
+            if name in running:
+                self._take_over(agent, running[name])
+            elif not self._is_reviving(agent):
+                self._bring_back(agent)
+
+    def start_dead(self, names: Iterable[str]) -> list[str]:
+        """Start those of the named agents of which nothing runs, without a pause. Returns their names."""
+        running = self._folder.running_agents()
+        dead = [name for name in names if name in self._agents and name not in running and not self._processes(name)]
+        for name in dead:
+            self._start(self._agents[name])
+        return dead
+
+    def ended_count(self, name: str) -> int:
+        """How often an agent has ended since it was wanted."""
+        return self._agents[name].ended_count
+
+    def last_words(self, name: str) -> list[str]:
+        """The last lines that an agent wrote since it was started."""
+        agent = self._agents[name]
+        with contextlib.suppress(OSError), self.log_file(name).open("rb") as file:
+            file.seek(agent.log_bytes)
+            return file.read().decode(errors="replace").splitlines()[-LAST_WORDS_LINES:]
+        return []
+
+    def log_file(self, name: str) -> Path:
+        """Where an agent writes what it does."""
+        return self._folder.run / f"agent-{name}.log"
+
+    def stop(self, patience_s: float) -> list[ProcessFacts]:
+        """End every agent of the folder with SIGTERM and wait. Returns those that still run.
+
+        A runner that is killed meanwhile has a successor a moment later, which is told as well.
+        """
+        deadline = time.monotonic() + patience_s
+        told: set[ProcessFacts] = set()
+        while True:
+            for agent in self._agents.values():
+                if agent.child is not None:
+                    agent.child.poll()
+            running = set(self._folder.running_agents().values())
+            _tell_to_end(running - told)
+            told |= running
+            left = list(running) or self._processes()
+            if not left or time.monotonic() >= deadline:
+                return left
+            time.sleep(0.02)
+
+    # --- one agent ------------------------------------------------------------------------------------------------
+
+    def _take_over(self, agent: _Agent, process: ProcessFacts) -> None:
+        if agent.process is not None:
+            log.warning("an agent's runner died; its link has become the new one", agent=agent.share.name)
+        agent.process, agent.reviving_since_s = process, None
+        agent.started_s = agent.started_s or time.monotonic()
+
+    def _is_reviving(self, agent: _Agent) -> bool:
+        """A link outlived its runner and becomes one. One that does not is ended."""
+        processes = self._processes(agent.share.name)
+        now = time.monotonic()
+        if not processes:
+            agent.reviving_since_s = None
+            return False
+        if agent.reviving_since_s is None:
+            agent.reviving_since_s = now
+        elif now - agent.reviving_since_s > REVIVAL_SECONDS:
+            log.warning("an agent's link outlived its runner and does nothing; it is ended", agent=agent.share.name)
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+        return True
+
+    def _bring_back(self, agent: _Agent) -> None:
+        now = time.monotonic()
+        if agent.process is not None:
+            self._note_end(agent, now)
+        if now >= agent.not_before_s:
+            self._start(agent)
+
+    def _note_end(self, agent: _Agent, now: float) -> None:
+        assert agent.process is not None
+        steady = now - agent.started_s >= STEADY_SECONDS
+        agent.pause_s = 0.0 if steady else min(max(PAUSE_SECONDS_MIN, 2 * agent.pause_s), PAUSE_SECONDS_MAX)
+        agent.not_before_s = now + agent.pause_s
+        agent.ended_count += 1
+        is_our_child = agent.child is not None and agent.child.pid == agent.process.pid
+        log.error(
+            "an agent ended; it is started again",
+            agent=agent.share.name,
+            pid=agent.process.pid,
+            status=agent.child.returncode if is_our_child and agent.child is not None else "unknown",
+            pause_s=agent.pause_s,
+            last_words=self.last_words(agent.share.name),
         )
-    return ProcessFacts.of(process.pid)
+        agent.process = agent.child = None
+
+    def _start(self, agent: _Agent) -> None:
+        name, path = agent.share.name, self.log_file(agent.share.name)
+        try:
+            with path.open("ab") as output:
+                agent.log_bytes = output.tell()
+                agent.child = subprocess.Popen(
+                    self._command(agent.share),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    cwd=self._folder.path,
+                )
+            agent.process = ProcessFacts.of(agent.child.pid)
+        except OSError as error:
+            agent.ended_count += 1
+            agent.not_before_s = time.monotonic() + PAUSE_SECONDS_MAX
+            log.error("an agent cannot be started", agent=name, error=str(error), pause_s=PAUSE_SECONDS_MAX)
+            return
+        agent.started_s, agent.reviving_since_s = time.monotonic(), None
+        if agent.ended_count:
+            log.info("agent started again", agent=name, pid=agent.process.pid)
+
+    def _command(self, share: Share) -> list[str]:
+        folder = self._folder
+        words = [sys.executable, "-m", "rqd", "--name", share.name, "--server-file", str(folder.server_file)]
+        words += ["--token-file", str(folder.token_file), "--spool", str(folder.agent_spool(share.name))]
+        words += ["--port", "0", "--orphan-exit-after", str(ORPHAN_EXIT_SECONDS), "--log-level", self._log_level]
+        return words + share.options
+
+    def _processes(self, name: str | None = None) -> list[ProcessFacts]:
+        """Runners and links of this folder's agents, or of one of them, also while one is becoming the other."""
+        if name is None:
+            spools = {str(path) for path in self._folder.run.glob("agent-*") if path.is_dir()}
+        else:
+            spools = {str(self._folder.agent_spool(name))}
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if words[1:2] == ["-m"] and words[2:3] in (["rqd"], ["rqd.link"]) and spools.intersection(words):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found.append(ProcessFacts.of(process.pid))
+        return [process for process in found if process.alive()]
 
 
-def stop(agents: Iterable[ProcessFacts], patience_s: float) -> list[ProcessFacts]:
-    """End agents with SIGTERM and wait. Returns those that still run."""
-    left = [agent for agent in agents if agent.alive()]
-    for agent in left:
-        os.kill(agent.pid, signal.SIGTERM)
-    return wait_ended(left, patience_s)
+def _offers(process: ProcessFacts, share: Share) -> bool:
+    """This agent was started for the same share."""
+    try:
+        words = psutil.Process(process.pid).cmdline()
+    except psutil.NoSuchProcess:
+        return False
+    given = [word for option in ("--cores", "--memory-gb") if option in words for word in _option(words, option)]
+    return given == share.options
 
 
-def wait_ended(agents: Iterable[ProcessFacts], patience_s: float) -> list[ProcessFacts]:
-    """Wait until processes have ended. Returns those that still run."""
+def _option(words: list[str], option: str) -> list[str]:
+    place = words.index(option)
+    return words[place : place + 2]
+
+
+def _tell_to_end(agents: Iterable[ProcessFacts]) -> None:
+    for agent in agents:
+        if agent.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(agent.pid, signal.SIGTERM)
+
+
+def _wait_ended(agents: Iterable[ProcessFacts], patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     left = list(agents)
     while left and time.monotonic() < deadline:
-        _reap()
         left = [agent for agent in left if agent.alive()]
-        if left:
-            time.sleep(0.02)
-    return left
-
-
-def _reap() -> None:
-    """Collect ended children, so that they are not zombies."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+        time.sleep(0.02)

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import structlog
 
+from cuebot.app import token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.token_file import TokenUnusable
+from cuebot.engine.ports import JournalError
+from opencue import running_farms
 
 log = structlog.get_logger("serve")
 
@@ -32,11 +36,9 @@ def run_server(options: ServeOptions) -> int:
     import uvloop
 
     try:
-        token = options.token_file.read_text().strip()
-        if not token:
-            raise OSError(f"the token file {options.token_file} is empty; write a long random text into it")
+        token = token_file.read(options.token_file)
         return int(uvloop.run(_serve(options, token)))
-    except (CannotStart, OSError) as error:
+    except (CannotStart, JournalError, TokenUnusable, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
         return 1
 
@@ -49,15 +51,36 @@ async def _serve(options: ServeOptions, token: str) -> int:
         ServerOptions(
             database=options.database,
             token=token,
-            log_root=options.log_root,
+            log_root=options.log_root.expanduser().absolute(),
             grpc=options.grpc,
             http=options.http,
             allow_agents_without_token=options.allow_agents_without_token,
         )
     )
     await server.start()
-    print(f"cuefarm serves: grpc={server.grpc_address} http={server.http_address}", flush=True)
-    await server.wait(stop)
+    _greet(options, server)
+    failed = False
+    with running_farms.announced(server.client_address, server.database_name):
+        try:
+            await server.wait(stop)
+        except Exception as error:  # noqa: BLE001 - the outermost border: say it, and let the next start load the farm
+            log.error("the server cannot go on", error=str(error))
+            failed = True
     await server.drain()
+    if failed:
+        return 1
     await server.stop()
     return 0
+
+
+def _greet(options: ServeOptions, server: FarmServer) -> None:
+    print(f"cuefarm serves: grpc={server.grpc_address} http={server.http_address}", flush=True)
+    if not running_farms.is_default(server.client_address):
+        print(f"  on this machine: export CUEBOT_HOSTS={server.client_address}", flush=True)
+    if token_file.others_can_read(options.token_file):
+        log.warning("others can read the token; chmod 600 it", file=str(options.token_file))
+    if not options.log_root.is_dir():
+        log.warning(
+            "the log root is no folder on this machine; it must be one on every host, for the user of its agent",
+            log_root=str(options.log_root),
+        )

@@ -13,13 +13,24 @@ from typing import Any
 
 import structlog
 
-from cuebot.app import local_agents
 from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.local_agents import LocalAgents
+from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
+from cuebot.app.token_file import TokenUnusable
+from cuebot.engine.ports import JournalError
+from opencue import running_farms
+from rqd.platform import UnsupportedSystem, this_system
 
 log = structlog.get_logger("up")
 
 AGENT_STOP_SECONDS = 12.0
+AGENT_READY_SECONDS = 20.0
+"""How long `up` waits for its agents before it says which did not come up."""
+RECOVERY_SECONDS = 8.0
+"""How long an agent that died just before the end may take to end what it had run."""
+LOOK_SECONDS = 1.0
+"""Time between two looks whether the agents still live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +51,25 @@ def up(options: UpOptions) -> int:
 
     folder = DataFolder(options.data)
     try:
+        shares = _shares(options.agents)
         folder.create()
         with folder.lock():
-            return int(uvloop.run(_up(folder, options)))
-    except (FolderInUse, CannotStart, OSError) as error:
+            return int(uvloop.run(_up(folder, options, shares)))
+    except (FolderInUse, CannotStart, JournalError, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
+    return 1
 
 
-async def _up(folder: DataFolder, options: UpOptions) -> int:
+def _shares(agents: int) -> list[Share]:
+    if not agents:
+        return []
+    machine = this_system().host_size()
+    return share_out(agents, machine.cores, machine.memory_kb)
+
+
+async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,20 +85,26 @@ async def _up(folder: DataFolder, options: UpOptions) -> int:
         )
     )
     await server.start()
-    folder.announce(grpc=server.grpc_address, http=server.http_address)
-    agents = local_agents.ensure(folder, options.agents, log_level=options.log_level)
-    _greet(folder, server, agents)
+    names = [share.name for share in shares]
+    folder.announce(grpc=server.client_address, http=server.http_address, agents=names)
+    agents = LocalAgents(folder, shares, log_level=options.log_level)
+    closing = asyncio.Event()
+    watching = asyncio.create_task(_watch(agents, closing))
     failed = False
-    try:
-        await server.wait(stop)
-    except Exception as error:  # noqa: BLE001 - the outermost border: say it, then end everything in order
-        log.error("the server cannot go on", error=str(error))
-        failed = True
+    with running_farms.announced(server.client_address, str(folder.path)):
+        greeting = asyncio.create_task(_greet_when_ready(folder, server, agents, stop))
+        try:
+            await server.wait(stop)
+        except Exception as error:  # noqa: BLE001 - the outermost border: say it, then end everything in order
+            log.error("the server cannot go on", error=str(error))
+            failed = True
+        closing.set()
+        greeting.cancel()
+        await asyncio.gather(watching, greeting, return_exceptions=True)
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
         return 1
-    agents = {**agents, **folder.running_agents()}  # a runner that died has a successor
-    left = await asyncio.to_thread(local_agents.stop, agents.values(), AGENT_STOP_SECONDS)
+    left = await _end_agents(server, agents)
     runs = await server.runs_ended(0.5)
     if left or runs:
         log.warning("stopped with frames left; the next start takes them over", agents=len(left), frames=runs)
@@ -85,25 +112,78 @@ async def _up(folder: DataFolder, options: UpOptions) -> int:
     return 0
 
 
-def _greet(folder: DataFolder, server: FarmServer, agents: dict[str, ProcessFacts]) -> None:
-    if not sys.stdout.isatty():
-        print(f"cuefarm is up: grpc={server.grpc_address} http={server.http_address} data={folder.path}", flush=True)
-        return
-    hosts = "CUEBOT_HOSTS=" + server.grpc_address + " " if not server.grpc_address.endswith(":8443") else ""
-    print(
-        f"""
-  cuefarm is up.   data {folder.path}
-                   gRPC {server.grpc_address}   HTTP http://{server.http_address}/healthz   agents {len(agents)}
+async def _watch(agents: LocalAgents, closing: asyncio.Event) -> None:
+    """Keep the agents running. Never cancelled in the middle: what it does is done by a thread."""
+    await asyncio.to_thread(agents.begin)
+    while not closing.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), LOOK_SECONDS)
+            return
+        try:
+            await asyncio.to_thread(agents.look)
+        except Exception as error:  # noqa: BLE001 - the loop of its own task: a fault here must not end the watching
+            log.error("the agents could not be looked at", error=repr(error))
 
-  In another terminal:
-    {hosts}pycuerun examples/turntable.outline 1-24
-    {hosts}cueadmin -lji
-    {hosts}cueadmin -lh
 
-  Ctrl-C stops the farm; running frames wait again.
-""",
-        flush=True,
-    )
+async def _end_agents(server: FarmServer, agents: LocalAgents) -> list[ProcessFacts]:
+    """End all agents. One that died with frames is started once more: only an agent ends what a dead one has left."""
+    left: list[ProcessFacts] = []
+    for _ in range(2):
+        names = await asyncio.to_thread(agents.start_dead, server.hosts_with_runs())
+        if names:
+            log.warning("agents died with frames; they are started once more to end them", agents=names)
+            await server.runs_ended(RECOVERY_SECONDS, set(names))
+        left = await asyncio.to_thread(agents.stop, AGENT_STOP_SECONDS)
+        if left or await server.runs_ended(0.5) == 0:
+            break
+    return left
+
+
+# --- what the terminal says ---------------------------------------------------------------------------------------
+
+
+async def _greet_when_ready(folder: DataFolder, server: FarmServer, agents: LocalAgents, stop: asyncio.Event) -> None:
+    """Wait until every agent has reported, or it is plain that one will not; then say what runs."""
+    deadline = time.monotonic() + AGENT_READY_SECONDS
+    names = [share.name for share in agents.shares]
+    while time.monotonic() < deadline and not stop.is_set():
+        missing = [name for name in names if name not in server.reported_hosts()]
+        if all(agents.ended_count(name) > 1 for name in missing):
+            break
+        await asyncio.sleep(0.05)
+    if not stop.is_set():
+        print(_greeting(folder, server, agents), flush=True)
+
+
+def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> str:
+    reported = server.reported_hosts()
+    missing = [share.name for share in agents.shares if share.name not in reported]
+    addresses = f"grpc={server.grpc_address} http={server.http_address} data={folder.path}"
+    if missing:
+        lines = [f"cuefarm runs, but {len(missing)} of {len(agents.shares)} agents did not come up: {addresses}"]
+    else:
+        lines = [f"cuefarm is up: {addresses}"]
+    for share in agents.shares:
+        if share.name in missing:
+            lines += [f"  agent {share.name} does not report; the end of its log {agents.log_file(share.name)}:"]
+            lines += [f"    {line}" for line in agents.last_words(share.name) or ["nothing"]]
+        else:
+            lines += [f"  agent {share.name}: {_size(share)}; log {agents.log_file(share.name)}"]
+    if not agents.shares:
+        start = f"rqd --server {server.client_address} --token-file {folder.token_file}"
+        lines += [f"  no agent runs here; to start one: {start}"]
+    lines += [f"  logs of frames: {folder.logs}", f"  health: http://{server.http_address}/healthz", ""]
+    lines += ["In another terminal:"]
+    if not running_farms.is_default(server.client_address):
+        lines += [f"  export CUEBOT_HOSTS={server.client_address}"]
+    lines += ["  pycuerun examples/turntable.outline 1-24", "  cueadmin -lji", "  cueadmin -lh", ""]
+    lines += ["Ctrl-C stops the farm; running frames wait again."]
+    return "\n".join(lines)
+
+
+def _size(share: Share) -> str:
+    cores = "1 core" if share.cores == 1 else f"{share.cores} cores"
+    return f"{cores}, {share.memory_kib / KIB_PER_GIB:.1f} GiB"
 
 
 def wait_ready(folder: DataFolder, patience_s: float) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from typing import Any
 from cuebot.decide import booking, changes, depends, frames, host_reports, hosts, jobs, launch, limits, run_ends, shows
 from cuebot.decide.consequences import consequences
 from cuebot.decide.context import Context, Settings
+from cuebot.decide.counts import count_of
 from cuebot.domain import commands as c
 from cuebot.domain.apply import apply
 from cuebot.domain.events import Event
@@ -69,9 +70,12 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
 
 
 def decide(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event], Any]:
-    """The events that carry out a command, and its reply. Raises a FarmError to refuse; nothing is changed."""
+    """The events that carry out a command, and its reply: its own, or how many things it changes (`counts`).
+
+    Raises a FarmError to refuse; nothing is changed.
+    """
     decision = _DECIDERS[type(command)](farm, command, context)
-    return decision if isinstance(decision, tuple) else (decision, None)
+    return decision if isinstance(decision, tuple) else (decision, count_of(farm, command, decision))
 
 
 def step(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event], Any]:

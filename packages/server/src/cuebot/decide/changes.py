@@ -10,15 +10,12 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import AlreadyExists, Invalid, shown
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import DEFAULT_LIMITS
+from cuebot.domain.limits import DEFAULT_LIMITS, INT32_MAX
 from cuebot.domain.names import conform_name
 from cuebot.domain.nouns import Group
 from cuebot.domain.states import ThreadMode
+from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
-
-_INT32: Final = 2**31 - 1
-MAX_RETRIES: Final = 16
-"""Upstream's MAX_FRAME_RETRIES."""
 
 Rule = Callable[[Any], Any]
 """Takes what was asked for and returns what is stored, or raises ValueError saying what may be given."""
@@ -47,8 +44,8 @@ def _whole(least: int, most: int) -> Rule:
 
 
 def _units_or_unlimited(value: Any) -> int:
-    if not UNLIMITED <= value <= _INT32:
-        raise ValueError(f"from 0 to {_INT32}, or -1 for no limit")
+    if not UNLIMITED <= value <= INT32_MAX:
+        raise ValueError(f"from 0 to {INT32_MAX}, or -1 for no limit")
     return int(value)
 
 
@@ -66,11 +63,15 @@ def _memory(value: Any) -> int:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    tags = tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
-    most, longest = DEFAULT_LIMITS.names_per_list, DEFAULT_LIMITS.tag_characters
-    if not tags or len(tags) > most or max(map(len, tags)) > longest:
-        raise ValueError(f"1 to {most} tags of at most {longest} characters")
+    tags = read_tags(value)
+    if not tags:
+        raise ValueError(f"1 to {DEFAULT_LIMITS.names_per_list} tags")
     return tags
+
+
+def _tag_list(value: Any) -> str:
+    """The tags of an allocation are kept as one text, with commas between (D6)."""
+    return ",".join(_tags(value))
 
 
 def _name(value: Any) -> str:
@@ -91,7 +92,8 @@ def _os_names(value: Any) -> tuple[str, ...]:
     return names
 
 
-_COUNT: Final = _whole(0, _INT32)
+_COUNT: Final = _whole(0, INT32_MAX)
+_FRAME_CORES: Final = _whole(0, DEFAULT_LIMITS.layer_cores_centicores)
 
 CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
     "show": {
@@ -118,8 +120,8 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
     },
     "job": {
         "paused": _flag,
-        "priority": _whole(-_INT32, _INT32),
-        "max_retries": _whole(0, MAX_RETRIES),
+        "priority": _whole(-INT32_MAX, INT32_MAX),
+        "max_retries": _whole(0, DEFAULT_LIMITS.job_retries),
         "auto_eat": _flag,
         "min_cores": _COUNT,
         "max_cores": _units_or_unlimited,
@@ -129,7 +131,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
     "layer": {
         "tags": _tags,
         "min_cores": _layer_cores,
-        "max_cores": _COUNT,
+        "max_cores": _FRAME_CORES,
         "min_memory": _memory,
         "min_gpus": _COUNT,
         "max_gpus": _COUNT,
@@ -138,20 +140,20 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "timeout_minutes": _COUNT,
         "timeout_llu_minutes": _COUNT,
         "memory_optimizer": _flag,
-        "dispatch_order": _whole(1, _INT32),
-        "max_retries": _whole(0, MAX_RETRIES),
+        "dispatch_order": _whole(1, INT32_MAX),
+        "max_retries": _whole(0, DEFAULT_LIMITS.job_retries),
         "start_after_us": _whole(0, 2**62),
         "start_after_reason": _text(0, 255),
     },
     "host": {"thread_mode": ThreadMode, "os": _os_names},
-    "allocation": {"name": _name, "tag": _text(1, DEFAULT_LIMITS.tag_characters), "billable": _flag},
+    "allocation": {"name": _name, "tag": _tag_list, "billable": _flag},
     "facility": {"name": _facility_name},
     "subscription": {"size": _COUNT, "burst": _COUNT},
     "service": {
         "name": _text(1, DEFAULT_LIMITS.listed_name_characters),
         "threadable": _flag,
-        "min_cores": _COUNT,
-        "max_cores": _COUNT,
+        "min_cores": _FRAME_CORES,
+        "max_cores": _FRAME_CORES,
         "min_memory": _memory,
         "min_gpus": _COUNT,
         "max_gpus": _COUNT,
@@ -159,7 +161,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "tags": _tags,
         "timeout_minutes": _COUNT,
         "timeout_llu_minutes": _COUNT,
-        "min_memory_increase": _whole(1, _INT32),
+        "min_memory_increase": _whole(1, INT32_MAX),
     },
     "limit": {"max_value": _COUNT, "per_host": _flag},
     "comment": {"subject": _text(0, 128), "message": _text(0, 4_000)},

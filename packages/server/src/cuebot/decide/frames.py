@@ -12,7 +12,7 @@ from cuebot.domain.errors import Invalid, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
-from cuebot.domain.states import DependType, Exit, FrameState, JobState, OnEnd
+from cuebot.domain.states import ENDED_FRAME_STATES, DependType, Exit, FrameState, JobState, OnEnd
 
 
 def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[ev.Event]:
@@ -20,7 +20,7 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
 
     A frame whose run is not known to be over keeps its state: the run is killed, and the frame waits again when the run
     has truly ended. That is how a retry never makes a frame run twice. What waited for a retried frame waits again
-    (behaviour_jobs 3.6).
+    (behaviour_jobs 3.6). Frames of a killed job that never ran are wanted again, too: their job is reopened.
     """
     events: list[ev.Event] = []
     reopened: dict[str, None] = {}
@@ -35,7 +35,9 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
         if len(ended):
             events.extend(_hold_again(farm, layer, ended))
             events.append(ev.FramesRetried(layer_id, ended))
-        if running or len(ended):
+        job = farm.jobs[layer.job_id]
+        left = job.state is JobState.FINISHED and len(_in_states(layer, indices, FrameState.WAITING, FrameState.DEPEND))
+        if running or len(ended) or left:
             reopened[layer.job_id] = None
     for job in (farm.jobs[id] for id in reopened):
         if job.state is not JobState.FINISHED:
@@ -82,13 +84,24 @@ def kill_procs(farm: Farm, command: c.KillProcs, context: Context) -> list[ev.Ev
 
 
 def mark_done(farm: Farm, command: c.MarkDone, context: Context) -> list[ev.Event]:
-    """Satisfy what waits for frames or layers; their own states stay."""
+    """Satisfy what waits for frames or layers, as if these had succeeded just now; their own states stay.
+
+    What waits for a whole layer is satisfied as well where the layer's other frames are done or eaten.
+    """
     events: list[ev.Event] = []
     for layer_id in dict.fromkeys((*command.frames, *command.layer_ids)):
+        layer: Layer = farm.get("layer", layer_id)
         indices = command.frames.get(layer_id, as_indices([]))
-        complete = layer_id in command.layer_ids
-        events.extend(satisfied_by(farm, farm.get("layer", layer_id), indices, complete=complete))
+        complete = layer_id in command.layer_ids or (len(indices) > 0 and _rest_is_ended(layer, indices))
+        events.extend(satisfied_by(farm, layer, indices, complete=complete))
     return events
+
+
+def _rest_is_ended(layer: Layer, indices: IndexArray) -> bool:
+    """Every frame but these is done or eaten."""
+    ended = np.isin(layer.frames.state, sorted(ENDED_FRAME_STATES))
+    ended[indices] = True
+    return bool(ended.all())
 
 
 def release_frames(farm: Farm, command: c.ReleaseFrames, context: Context) -> list[ev.Event]:

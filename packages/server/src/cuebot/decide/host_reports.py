@@ -13,6 +13,7 @@ from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
+from cuebot.domain.tags import split_tags
 from cuebot.domain.units import CoreUnits, KiB
 
 SYSTEM_MEMORY: Final = KiB(524_288)
@@ -124,7 +125,7 @@ def bookable_memory(facts: c.HostFacts) -> KiB:
 
 
 def _clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))[:64]
+    return tuple(tag for tag in split_tags(tags) if tag.isprintable())[:64]
 
 
 def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:

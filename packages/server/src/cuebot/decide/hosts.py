@@ -5,19 +5,18 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import Invalid, LimitExceeded, Refused
+from cuebot.domain.errors import LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host
 from cuebot.domain.states import HOST_TRANSITIONS
+from cuebot.domain.tags import read_tags, split_tags
+from cuebot.scheduling.words import counted
 
 
 def add_tags(farm: Farm, command: c.AddHostTags, context: Context) -> list[ev.Event]:
     """Give a host manual tags; a tag that it has is no change."""
     host: Host = farm.get("host", command.host_id)
-    fresh = [tag.strip() for tag in command.tags if tag.strip()]
-    for tag in fresh:
-        if len(tag) > context.limits.tag_characters or any(ch.isspace() for ch in tag):
-            raise Invalid(f"a tag has no blanks and at most {context.limits.tag_characters} characters, not {tag!r}")
+    fresh = read_tags(command.tags, context.limits)
     tags = tuple(dict.fromkeys((*host.manual_tags, *fresh)))
     if len(tags) > context.limits.names_per_list:
         raise LimitExceeded(
@@ -33,7 +32,7 @@ def add_tags(farm: Farm, command: c.AddHostTags, context: Context) -> list[ev.Ev
 def remove_tags(farm: Farm, command: c.RemoveHostTags, context: Context) -> list[ev.Event]:
     """Take tags from a host; its name and its allocation's tag stay."""
     host: Host = farm.get("host", command.host_id)
-    gone = set(command.tags)
+    gone = {*split_tags(command.tags), *command.tags}
     changes: dict[str, object] = {}
     for kind in ("manual_tags", "hardware_tags"):
         old = getattr(host, kind)
@@ -65,7 +64,9 @@ def move_hosts(farm: Farm, command: c.MoveHosts, context: Context) -> list[ev.Ev
     hosts: list[Host] = [farm.get("host", id) for id in command.host_ids]
     for host in hosts:
         if host.proc_ids and host.allocation_id != allocation.id:
-            raise Refused(f"host {host.name!r} runs {len(host.proc_ids)} frames; lock it and wait until it is idle")
+            raise Refused(
+                f"host {host.name!r} runs {counted(len(host.proc_ids), 'frame')}; lock it and wait until it is idle"
+            )
     return [
         ev.Changed("host", host.id, {"allocation_id": allocation.id, "facility_id": allocation.facility_id})
         for host in hosts

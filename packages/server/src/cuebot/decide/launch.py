@@ -14,6 +14,7 @@ from cuebot.domain.commands import Launch
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.learning import LESS_TAG, service_of
+from cuebot.domain.names import log_folder_name, post_job_name
 from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from
@@ -80,6 +81,7 @@ class _Built:
     def _job(self, job_spec: JobSpec) -> Job:
         spec, context = self.spec, self.context
         job_id = context.new_id()
+        folder = log_folder_name(job_spec.name, job_id)
         job = Job(
             id=job_id,
             name=job_spec.name,
@@ -88,7 +90,7 @@ class _Built:
             facility_id=self.facility_id,
             shot=spec.shot,
             user=spec.user,
-            log_dir=f"{context.settings.log_root}/{spec.show}/{spec.shot}/logs/{job_spec.name}--{job_id}",
+            log_dir=f"{context.settings.log_root}/{spec.show}/{spec.shot}/logs/{folder}",
             submitted_us=context.now_us,
             paused=job_spec.paused,
             max_retries=job_spec.max_retries,
@@ -110,14 +112,14 @@ class _Built:
 
     def _post_job(self, job: Job) -> Job:
         """A job for the post layers: it waits as POSTED until its parent has ended (behaviour_jobs 1.10)."""
-        job_id, stamp = self.context.new_id(), self.context.now_us // 1000
-        name = f"{job.name}_post_job_{stamp}".replace(job.user, "monitor", 1)
+        job_id, stamp_ms = self.context.new_id(), self.context.now_us // 1000
+        name = post_job_name(self.spec.show, job.shot, job.user, job.name, stamp_ms)
         return replace(
             job,
             id=job_id,
             name=name,
             user="monitor",
-            log_dir=job.log_dir.replace(f"{job.name}--{job.id}", f"{name}--{job_id}"),
+            log_dir=job.log_dir.replace(log_folder_name(job.name, job.id), log_folder_name(name, job_id)),
             state=JobState.POSTED,
             paused=False,
             priority=1,

@@ -14,6 +14,7 @@ from cuebot.domain.names import conform_name
 from cuebot.domain.nouns import Allocation, Facility, Group, Service, Show, Subscription, stored_values
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
+from cuebot.scheduling.words import counted
 
 SEED_SERVICES: Final = (
     # name, threadable, core units, memory KiB, tags (behaviour_jobs 7)
@@ -212,5 +213,5 @@ def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
 
 
 def _listed(**counts: int) -> str:
-    found = [f"{count} {name}" for name, count in counts.items() if count]
+    found = [counted(count, name.removesuffix("s")) for name, count in counts.items() if count]
     return "it still has " + " and ".join(found) if found else ""

@@ -21,6 +21,7 @@ from cuebot.demo.progress import (
     summary_lines,
     time_line,
 )
+from opencue.util import logPath
 
 POLL_SECONDS = 0.25
 _PLAIN_LINE_SECONDS = 1.0  # no more than one line in this time where there is no terminal
@@ -97,7 +98,7 @@ def _report(job: Any, progress: Progress, console: Any, outputs: Outputs) -> int
     )
     dead = [frame.name for frame in facts if frame.dead]
     if dead:
-        lines += ["", *failure_lines(job.name(), dead[0], Path(job.logDir()) / f"{job.name()}.{dead[0]}.rqlog"), ""]
+        lines += ["", *failure_lines(job.name(), dead[0], Path(logPath(job, dead[0]))), ""]
     elif not progress.successful:
         lines.append("The job ended before all of its frames had succeeded.")
     lines += output_lines(outputs)

@@ -107,6 +107,7 @@ class LimitExceeded(Invalid):
             f"{thing}: {given} {counted}, more than the limit {limit} = {allowed}. "
             f"Make it smaller, or ask who runs the farm to raise {limit}."
         )
+        self.counted = counted
         self.limit = limit
         self.given = given
         self.allowed = allowed

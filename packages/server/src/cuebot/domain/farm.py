@@ -35,6 +35,7 @@ from cuebot.domain.nouns import (
 )
 from cuebot.domain.ready import Ready
 from cuebot.domain.states import FrameState, JobState
+from cuebot.domain.tags import split_tags
 from cuebot.domain.units import split_frame_id
 
 
@@ -211,9 +212,9 @@ class Farm:
         """Everything a layer's tag can match on this host, lower case; nothing on one that was removed."""
         if host.removed:  # its allocation may be gone, too
             return frozenset()
-        allocation_tags = self.allocations[host.allocation_id].tag.split(",")  # D6: a comma list is several tags
-        tags = [*host.manual_tags, *host.hardware_tags, host.name, *allocation_tags]
-        return frozenset(tag.strip().lower() for tag in tags if tag.strip())
+        allocation_tag = self.allocations[host.allocation_id].tag  # may be several, as a comma list (D6)
+        tags = split_tags((*host.manual_tags, *host.hardware_tags, host.name, allocation_tag))
+        return frozenset(tag.lower() for tag in tags)
 
     def used_on(self, host: Host) -> Held:
         """What a host's procs hold."""

@@ -152,7 +152,10 @@ def _parse_part(text: str, part: str, room: int, limit: int) -> FrameNumbers:
         return np.empty(0, np.int32)  # as in OpenCue: upwards by one from a higher number meets nothing
 
     span = abs(last - first) + 1
-    count = (span - 1) // abs(step) + 1 if kind == "x" else span
+    hit = (span - 1) // abs(step) + 1
+    count = hit if kind == "x" else span - hit if kind == "y" else span
+    if not count:
+        return np.empty(0, np.int32)  # a step of 1 passes over nothing, so `1-10y1` names nothing
     if count > room:
         raise FrameRangeError(text, part, f"the range names more than {limit} frames, the limit frames_per_range")
     offsets = _offsets(kind, span, abs(step))

@@ -6,6 +6,10 @@ A refusal names the field, so whoever runs the farm knows which number to change
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+INT32_MAX: Final = 2**31 - 1
+"""The largest whole number that most fields of the wire can carry; setters and specifications stop there alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +35,18 @@ class Limits:
     frames_per_range: int = 1_000_000
     """Frames that a range may name before chunking."""
 
-    # Texts.
-    show_name_characters: int = 512
+    # Names that become names of files and folders.
+    file_name_bytes: int = 255
+    """What file systems allow; the name of a frame's log has those of its job and its layer in it."""
+    show_name_characters: int = 64
     shot_name_characters: int = 64
-    layer_name_characters: int = 256
-    job_name_characters: int = 255
     user_name_characters: int = 32
+    """With show and shot at their largest, a job's name still has room for one of its own."""
+    layer_name_characters: int = 255
+    job_name_bytes: int = 217
+    """With show, shot and user. The folder of a job's logs has the job's id and two dashes, 38 bytes, after it."""
+
+    # Texts.
     email_characters: int = 256
     os_name_characters: int = 64
     command_characters: int = 32_000
@@ -46,6 +56,8 @@ class Limits:
     """Name of a service or of a limit."""
     environment_key_characters: int = 2_048
     environment_value_characters: int = 32_000
+    argument_bytes: int = 131_071
+    """A command, and a variable with its name: Linux starts no program with a longer word."""
     environment_characters: int = 64_000
     """Keys and values together, of one job or of one layer."""
     names_per_list: int = 1_000
@@ -53,6 +65,7 @@ class Limits:
 
     # Numbers that a job or layer may ask for.
     job_retries: int = 16
+    """OpenCue's number."""
     layer_cores_centicores: int = 100_000
     """1,000 cores for one frame."""
     layer_memory_kib: int = 16 * 1024**3

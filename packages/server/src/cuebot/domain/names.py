@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Final, Literal
 
 from .errors import Invalid, shown
 from .limits import DEFAULT_LIMITS, Limits
 
-NameKind = Literal["show", "shot", "layer", "job", "tag"]
+NameKind = Literal["show", "shot", "layer"]
+
+LOG_SUFFIX: Final = ".rqlog"
+LATER_SUFFIX_BYTES: Final = len(".65535")
+"""Logs of earlier runs of a frame are kept under the number of the attempt."""
 
 NAME_CHARACTERS_MIN = 3
 NAME_RULE = f"at least {NAME_CHARACTERS_MIN} characters out of letters a-z, digits, '_', '.' and '-'"
+FRAME_DIGITS_MIN: Final = 4
 USER_RULE = "letters, digits, '_', '.', '-', '@', '+' and single blanks within"
 FRAME_NAME_RULE = "a frame number, '-', and a layer name, such as 0001-comp"
 
@@ -78,12 +83,7 @@ def job_suffix(show: str, shot: str, user: str, text: str, limits: Limits = DEFA
             f'job name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}, of which one is no dash or underscore.'
         )
     suffix = suffix.replace("-", "_").lstrip("_")
-    length = len(prefix) + 1 + len(suffix)
-    if length > limits.job_name_characters:
-        raise Invalid(
-            f'job name "{shown(text)}" has {length} characters with show, shot and user. '
-            f"Accepted: at most {limits.job_name_characters}."
-        )
+    check_job_name(f"{prefix}_{suffix}", limits)
     return suffix
 
 
@@ -96,9 +96,58 @@ def job_name(show: str, shot: str, user: str, text: str, limits: Limits = DEFAUL
     return f"{_job_prefix(show, shot, user)}_{job_suffix(show, shot, user, text, limits)}"
 
 
+def check_job_name(name: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Refuse a full name of a job for which no folder can be made.
+
+    Raises:
+        Invalid: it is too long.
+    """
+    length = len(name.encode())
+    if length > limits.job_name_bytes:
+        raise Invalid(
+            f'job name "{shown(name)}" has {length} bytes with show, shot and user. '
+            f"Accepted: at most {limits.job_name_bytes} (job_name_bytes)."
+        )
+
+
+def post_job_name(show: str, shot: str, user: str, name: str, stamp_ms: int) -> str:
+    """Return the name of the job of a job's Post layers: it belongs to the user `monitor`."""
+    rest = name.removeprefix(_job_prefix(show, shot, user))
+    return f"{_job_prefix(show, shot, 'monitor')}{rest}_post_job_{stamp_ms}"
+
+
+def log_folder_name(job: str, job_id: str) -> str:
+    """Return the name of the folder of a job's logs."""
+    return f"{job}--{job_id}"
+
+
+def log_file_name(job: str, frame: str) -> str:
+    """Return the name of a frame's log."""
+    return f"{job}.{frame}{LOG_SUFFIX}"
+
+
+def check_log_name(job: str, layer: str, number_characters: int, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Refuse a layer's name that, with its job's, leaves no room for the names of its frames' logs.
+
+    `number_characters` is how long the longest number of a frame is written.
+
+    Raises:
+        Invalid: such a name is too long.
+    """
+    frame = f"{'0' * max(number_characters, FRAME_DIGITS_MIN)}-{layer}"
+    length = len(log_file_name(job, frame).encode()) + LATER_SUFFIX_BYTES
+    if length > limits.file_name_bytes:
+        most = len(layer) - (length - limits.file_name_bytes)
+        raise Invalid(
+            f'layer name "{shown(layer)}" has {len(layer)} bytes. With job name "{shown(job)}", {len(job.encode())} '
+            f"bytes, the logs of its frames need file names of {length} bytes, and there are {limits.file_name_bytes} "
+            f"(file_name_bytes). Accepted: at most {most} bytes for this layer, or a shorter job name."
+        )
+
+
 def frame_name(number: int, layer: str) -> str:
     """Return the name of a frame: its number in at least four digits, '-', the layer's name."""
-    return f"{number:04d}-{layer}"
+    return f"{number:0{FRAME_DIGITS_MIN}d}-{layer}"
 
 
 def parse_frame_name(text: str, limits: Limits = DEFAULT_LIMITS) -> tuple[int, str]:
@@ -124,6 +173,4 @@ def _characters_max(kind: NameKind, limits: Limits) -> int:
         "show": limits.show_name_characters,
         "shot": limits.shot_name_characters,
         "layer": limits.layer_name_characters,
-        "job": limits.job_name_characters,
-        "tag": limits.tag_characters,
     }[kind]

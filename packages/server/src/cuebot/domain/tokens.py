@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .frame_set import compact
+from .frame_set import compact, normalise, parse_frame_set
+from .limits import Limits
+from .names import frame_name
+
+_NUMBER_CHARACTERS_MAX = 11
+"""A sign and ten digits."""
 
 
 def expand_command(
@@ -38,6 +43,39 @@ def expand_command(
     for token, value in replacements:
         command = command.replace(token, value)
     return command
+
+
+def expanded_bytes_max(
+    command: str, *, frame_number: int, layer: str, job: str, chunk: int, range_text: str, limits: Limits
+) -> int:
+    """Return how many bytes the command of a frame of a layer has at most, once its tokens are replaced.
+
+    `frame_number` is the one that takes the most characters.
+    """
+    if "#" not in command:
+        return len(command.encode())
+    expanded = expand_command(
+        command,
+        frame_number=frame_number,
+        frame_name=frame_name(frame_number, layer),
+        layer=layer,
+        job=job,
+        chunk=chunk,
+        chunk_frames=[frame_number],
+    )
+    given = len(expanded.encode())
+    count = command.count("#FRAMESPEC#") if chunk > 1 else 0
+    ends = command.count("#FRAME_END#") * _NUMBER_CHARACTERS_MAX  # the last number of a chunk may be a longer one
+    guess = given + ends + count * chunk * (_NUMBER_CHARACTERS_MAX + 1)
+    if not count or guess <= limits.argument_bytes:
+        return guess
+    return given + ends + count * _longest_frame_spec(range_text, chunk, limits)
+
+
+def _longest_frame_spec(range_text: str, chunk: int, limits: Limits) -> int:
+    """Return how long the longest range is that `#FRAMESPEC#` becomes in a layer."""
+    frames = normalise(parse_frame_set(range_text, limits), 1).tolist()
+    return max(len(compact(frames[start : start + chunk])) for start in range(0, len(frames), chunk))
 
 
 def layer_environment(

@@ -7,6 +7,7 @@ weights are the constants below.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,14 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain import commands as c
+from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask, why_not_fit
 from cuebot.domain.limits import DEFAULT_LIMITS
-from cuebot.domain.nouns import Group, Job, Layer, Limit, Show, Subscription
+from cuebot.domain.nouns import Group, Host, Job, Layer, Limit, Show, Subscription
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import HostState, LockState
-from cuebot.domain.units import MIN_MEMORY, ONE_CORE, CoreUnits, KiB, cores_from_units
+from cuebot.domain.units import MIN_MEMORY, ONE_CORE, CoreUnits
 from cuebot.scheduling.eligibility import allocation_mask
 from cuebot.scheduling.view import View
+from cuebot.scheduling.words import GIB, command, counted, exact_memory, gib, in_cores
 
 Numbers = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int64]
@@ -37,9 +40,8 @@ FOR_FARM: Final = 2.0
 """Weight of what costs money or was set for a reason that this farm does not know: licences, hosts in repair."""
 UNLOCK: Final = 0.5
 """Cost of unlocking a host."""
-GIB: Final = 1_048_576
-TENTH: Final = GIB // 10
-"""KiB: memory is named in tenths of a GiB where that still fits."""
+A_STEP: Final = 0.25
+"""Cost of each step beyond the first: one change is better than two that are each a little smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,40 @@ def change(code: str, text: str, kind: str, id: str, frames: int | None = None, 
 # --- what the layer asks for --------------------------------------------------------------------------------------
 
 
-def _ask_less(layer: Layer, code: str, name: str, asked: str, targets: Units, now: int, least: int, word: Any) -> Cure:
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Something of which a layer may ask for less."""
+
+    code: str
+    field: str
+    demand: str
+    flag: str
+    """The command that sets it."""
+    words: Callable[[int], str]
+    """An amount of it, for people."""
+    amount: Callable[[int], object]
+    """An amount of it, as the command takes it."""
+
+
+MEMORY = Ask("LESS_MEMORY", "min_memory", "memory", "-layer-memory", gib, exact_memory)
+CORES = Ask("FEWER_CORES", "min_cores", "cores", "-layer-cores", in_cores, lambda units: f"{units / ONE_CORE:g}")
+GPUS = Ask("FEWER_GPUS", "min_gpus", "gpus", "-layer-gpus", lambda gpus: counted(gpus, "GPU"), int)
+GPU_MEMORY = Ask(
+    "LESS_GPU_MEMORY", "min_gpu_memory", "gpu_memory", "-layer-gpu-memory",
+    lambda kib: f"{gib(kib)} of GPU memory", exact_memory,
+)  # fmt: skip
+
+
+def _ask_less(view: View, layer: Layer, ask: Ask, targets: Units, now: int, least: int) -> Cure:
     """Let frames of a layer ask for `targets` by row instead of what they get now, but never for less than `least`."""
+    job = view.farm.jobs[layer.job_id]
     costs = np.where(targets >= least, FOR_OWNER * (now - targets) / max(now, 1), np.inf)
 
     def step(row: int) -> Step:
         target = int(targets[row])
-        text = f"let {layer.name} ask for {word(target)} instead of {word(now)}"
-        return Step(code, text, c.Change("layer", layer.id, {name: target}), {asked: target})
+        text = f"let layer {layer.name} ask for {ask.words(target)} instead of {ask.words(now)}:"
+        text += f" {command(ask.flag, job.name, layer.name, ask.amount(target))}"
+        return Step(ask.code, text, c.Change("layer", layer.id, {ask.field: target}), {ask.demand: target})
 
     return Cure(costs, step, lambda row: targets >= targets[row])
 
@@ -100,9 +128,13 @@ def less_memory(view: View, layer: Layer, needs: Demand) -> Cure:
     learned = layer.learned.memory if layer.memory_optimizer else 0
     least = max(MIN_MEMORY, layer.max_rss, learned)
     idle = table.idle_memory[:n]
-    rounded = idle // TENTH * TENTH
-    targets = np.where(rounded >= least, rounded, idle)
-    return _ask_less(layer, "LESS_MEMORY", "min_memory", "memory", targets, needs.memory, least, gib)
+    return _ask_less(view, layer, MEMORY, _round(idle, least), needs.memory, least)
+
+
+def _round(idle: Units, least: int) -> Units:
+    """Memory in tenths of a GiB where that still suffices, otherwise all that is idle."""
+    rounded = np.asarray(-(-(idle * 10 // GIB) * GIB // 10))
+    return np.where(rounded >= least, rounded, idle)
 
 
 def fewer_cores(view: View, layer: Layer, needs: Demand) -> Cure:
@@ -110,13 +142,14 @@ def fewer_cores(view: View, layer: Layer, needs: Demand) -> Cure:
     table, n = view.farm.hosts_table, view.farm.hosts_table.size
     targets = table.idle_cores[:n] // ONE_CORE * ONE_CORE
     if not needs.whole_host:
-        return _ask_less(layer, "FEWER_CORES", "min_cores", "cores", targets, needs.cores, ONE_CORE, in_cores)
-    whole = np.maximum(table.cores[:n], 1)
+        return _ask_less(view, layer, CORES, targets, needs.cores, ONE_CORE)
+    job, whole = view.farm.jobs[layer.job_id], np.maximum(table.cores[:n], 1)
     costs = np.where(targets >= ONE_CORE, FOR_OWNER * (whole - np.minimum(targets, whole)) / whole, np.inf)
 
     def step(row: int) -> Step:
         target = int(targets[row])
-        text = f"let {layer.name} ask for {in_cores(target)} instead of a whole host"
+        text = f"let layer {layer.name} ask for {in_cores(target)} instead of a whole host:"
+        text += f" {command('-layer-cores', job.name, layer.name, CORES.amount(target))}"
         return Step("FEWER_CORES", text, c.Change("layer", layer.id, {"min_cores": target}), {"cores": target})
 
     return Cure(costs, step, lambda row: targets >= targets[row])
@@ -125,38 +158,56 @@ def fewer_cores(view: View, layer: Layer, needs: Demand) -> Cure:
 def fewer_gpus(view: View, layer: Layer, needs: Demand) -> Cure:
     """Ask for the GPUs that a host has idle."""
     idle = view.farm.hosts_table.idle_gpus[: view.farm.hosts_table.size]
-    return _ask_less(layer, "FEWER_GPUS", "min_gpus", "gpus", idle, needs.gpus, 1, lambda gpus: f"{gpus} GPUs")
+    return _ask_less(view, layer, GPUS, idle, needs.gpus, 1)
 
 
 def less_gpu_memory(view: View, layer: Layer, needs: Demand) -> Cure:
     """Ask for the GPU memory that no run holds on a host."""
     idle = view.farm.hosts_table.idle_gpu_memory[: view.farm.hosts_table.size]
-    return _ask_less(
-        layer, "LESS_GPU_MEMORY", "min_gpu_memory", "gpu_memory", idle, needs.gpu_memory, MIN_MEMORY,
-        lambda kib: f"{gib(kib)} of GPU memory",
-    )  # fmt: skip
+    return _ask_less(view, layer, GPU_MEMORY, _round(idle, MIN_MEMORY), needs.gpu_memory, MIN_MEMORY)
 
 
 def another_tag(view: View, layer: Layer) -> Cure:
-    """Give the layer the tag of a host that most hosts have."""
-    table, n = view.farm.hosts_table, view.farm.hosts_table.size
+    """Give the layer the tag of a host that most hosts have; a host that has none worth naming, one of the layer's."""
+    farm, table, n = view.farm, view.farm.hosts_table, view.farm.hosts_table.size
+    job = farm.jobs[layer.job_id]
     room = len(layer.tags) < DEFAULT_LIMITS.names_per_list
-    costs = np.full(n, FOR_OWNER if room else np.inf)
-
-    def tag_of(row: int) -> str:
-        return max(sorted(table.tags[row]), key=lambda tag: len(table.rows_by_tag[tag]))
+    costs = np.full(n, np.inf)
+    best: dict[int, str] = {}
+    for row in np.flatnonzero(table.present[:n]).tolist():
+        worth = purposes(farm, farm.hosts[table.ids[row]])
+        if worth and room:
+            best[row], costs[row] = max(worth, key=lambda tag: len(table.rows_by_tag[tag])), FOR_OWNER
+        elif layer.tags:
+            costs[row] = FOR_FARM
 
     def step(row: int) -> Step:
-        tag = tag_of(row)
-        tags = [*layer.tags, tag]
-        return change("ANOTHER_TAG", f"give layer {layer.name} the tag {tag}", "layer", layer.id, tags=tags)
+        if row not in best:
+            host, tag = farm.hosts[table.ids[row]], layer.tags[0]
+            text = f"give host {host.name} the tag {tag}: {command('-tag-host', host.name, tag)}"
+            return Step("TAG_HOST", text, c.AddHostTags(host.id, (tag,)))
+        tags = [*layer.tags, best[row]]
+        text = f"give layer {layer.name} the tag {best[row]}: {command('-layer-tags', job.name, layer.name, *tags)}"
+        return change("ANOTHER_TAG", text, "layer", layer.id, tags=tags)
 
     def covers(row: int) -> Mask:
         mask = np.zeros(n, dtype=np.bool_)
-        mask[list(table.rows_by_tag[tag_of(row)])] = True
+        mask[list(table.rows_by_tag[best[row]]) if row in best else [row]] = True
         return mask
 
     return Cure(costs, step, covers)
+
+
+def purposes(farm: Farm, host: Host) -> list[str]:
+    """Tags that say what a host is for, in alphabetical order: its allocation's, those that people gave it, and those
+    that its agent was told; not its name, nor what only says which machine it is."""
+    facts = {host.name.lower(), host.name.lower().split(".")[0], *(os.lower() for os in host.os)}
+    told = (tag for tag in farm.host_tags(host) if tag not in facts and not _MACHINE.fullmatch(tag))
+    return sorted(told)
+
+
+_MACHINE: Final = re.compile(r"(32|64)bit|rqdv-.*|v?\d+\.\d+.*|linux|windows|darwin|macos|aarch64|arm64|x86_64|amd64")
+"""What agents say of themselves: the word size, their version, the kernel's release, the system, the processor."""
 
 
 # --- what was set for the job, its group and its show -------------------------------------------------------------
@@ -169,12 +220,15 @@ def higher_maximum(view: View, holder: Job | Group, takes: Units) -> Cure:
     missing = np.maximum(most - holder.max_cores, 0)
     costs = (FOR_OWNER if kind == "job" else FOR_SHOW) * missing / max(holder.max_cores, ONE_CORE)
     code = "HIGHER_JOB_MAXIMUM" if kind == "job" else "HIGHER_GROUP_MAXIMUM"
+    show = view.farm.shows[holder.show_id].name
 
     def step(row: int) -> Step:
         units = int(most[row])
         text = f"raise the maximum of {kind} {holder.name} to {in_cores(units)}"
         if kind == "job":
-            text += f": `cueadmin -set-max-cores {holder.name} {cores_from_units(units):g}`"
+            text += f": {command('-set-max-cores', holder.name, CORES.amount(units))}"
+        else:
+            text += f": {command('-group-max-cores', show, holder.name, CORES.amount(units))}"
         return change(code, text, kind, holder.id, max_cores=units, frames=1)
 
     return Cure(costs, step, lambda row: most <= most[row])
@@ -185,7 +239,9 @@ def higher_maximum_of_gpus(view: View, holder: Job | Group, gpus: int) -> Cure:
     kind = "job" if isinstance(holder, Job) else "group"
     most = holder.reserved_gpus + gpus
     cost = (FOR_OWNER if kind == "job" else FOR_SHOW) * (most - holder.max_gpus) / max(holder.max_gpus, 1)
-    text = f"raise the maximum of {kind} {holder.name} to {most} GPUs"
+    show = view.farm.shows[holder.show_id].name
+    set_it = ("-set-max-gpus", holder.name) if kind == "job" else ("-group-max-gpus", show, holder.name)
+    text = f"raise the maximum of {kind} {holder.name} to {counted(most, 'GPU')}: {command(*set_it, most)}"
     code = "HIGHER_JOB_MAXIMUM" if kind == "job" else "HIGHER_GROUP_MAXIMUM"
     return everywhere(view, cost, change(code, text, kind, holder.id, max_gpus=most, frames=1))
 
@@ -215,7 +271,7 @@ def higher_burst(view: View, show: Show, takes: Units) -> Cure:
         units = int(_whole_cores(subscription.reserved_cores + takes[row]))
         name = farm.allocation_name(allocation)
         text = f"raise the burst of {show.name} in {name} to {in_cores(units)}:"
-        text += f" `cueadmin -burst {show.name} {name} {cores_from_units(units):g}`"
+        text += f" {command('-burst', show.name, name, CORES.amount(units))}"
         return change("HIGHER_BURST", text, "subscription", subscription.id, burst=units, frames=1)
 
     def covers(row: int) -> Mask:
@@ -231,8 +287,8 @@ def subscribe(view: View, show: Show, takes: Units) -> Cure:
     def step(row: int) -> Step:
         allocation = farm.allocations[farm.hosts_table.allocations[row]]
         units = CoreUnits(int(takes[row]))
-        name, cores = farm.allocation_name(allocation), f"{cores_from_units(units):g}"
-        text = f"subscribe {show.name} to {name}: `cueadmin -create-sub {show.name} {name} {cores} {cores}`"
+        name, cores = farm.allocation_name(allocation), CORES.amount(units)
+        text = f"subscribe {show.name} to {name}: {command('-create-sub', show.name, name, cores, cores)}"
         return Step("SUBSCRIBE", text, c.CreateSubscription(show.id, allocation.id, units, units), frames=1)
 
     def covers(row: int) -> Mask:
@@ -251,7 +307,7 @@ def higher_limit(view: View, limit: Limit, least: Units) -> Cure:
     def step(row: int) -> Step:
         value = int(least[row])
         text = f"raise limit {limit.name} from {limit.max_value} to {value}:"
-        text += f" `opencue.api.findLimit({limit.name!r}).setMaxValue({value})`"
+        text += f" {command('-limit-max', limit.name, value)}"
         frames = None if limit.per_host else 1
         return change("HIGHER_LIMIT", text, "limit", limit.id, max_value=value, frames=frames)
 
@@ -272,9 +328,9 @@ def open_host(view: View, code: str, closed: Mask) -> Cure | None:
     def step(row: int) -> Step:
         host = farm.hosts[farm.hosts_table.ids[row]]
         if code == "HOST_LOCKED":
-            text = f"unlock host {host.name}: `cueadmin -unlock {host.name}`"
+            text = f"unlock host {host.name}: {command('-unlock', host.name)}"
             return Step("UNLOCK", text, c.LockHost(host.id, LockState.OPEN))
-        text = f"put host {host.name} back to work: `cueadmin -fixed {host.name}`"
+        text = f"put host {host.name} back to work: {command('-fixed', host.name)}"
         return Step("HOST_UP", text, c.SetHostState(host.id, HostState.UP))
 
     def covers(row: int) -> Mask:
@@ -283,13 +339,3 @@ def open_host(view: View, code: str, closed: Mask) -> Cure | None:
         return mask
 
     return Cure(costs, step, covers)
-
-
-def gib(kib: KiB | int) -> str:
-    """An amount of memory for people."""
-    return f"{kib / GIB:.1f} GB" if kib >= GIB // 2 else f"{kib / 1024:.0f} MB"
-
-
-def in_cores(units: int) -> str:
-    """Cores for people."""
-    return f"{cores_from_units(units):g} cores" if units != ONE_CORE else "1 core"

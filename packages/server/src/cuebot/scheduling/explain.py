@@ -14,33 +14,26 @@ import numpy as np
 
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
-from cuebot.domain.states import FrameState
+from cuebot.domain.states import ENDED_FRAME_STATES, FrameState, JobState
 from cuebot.domain.units import MINUTE
+from cuebot.scheduling.dead_frames import again, dead_reasons
 from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.learned_words import learned_words
 from cuebot.scheduling.obstacles import Obstacle, blocked_job, obstacles
 from cuebot.scheduling.outlook import Outlook, outlook, soonest_s
 from cuebot.scheduling.policy import Policy
+from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.view import View
+from cuebot.scheduling.waits import holding, roots
+from cuebot.scheduling.words import command, counted, duration, plural
 
 REFUSED_LATELY_US: Final = MINUTE
 """For so long after its last report a machine is told of that is refused under another's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that stands in the way."""
-
-    code: str
-    count: int
-    counts: str
-    """What is counted: `hosts`, `frames`, `depends`, `jobs`, `shows`, or nothing."""
-    text: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +59,10 @@ def explain_layer(
     """Why the frames of a layer that are not done do not run."""
     job = farm.jobs[layer.job_id]
     view = view or View(farm, now_us, policies)
-    dead = layer.counts[FrameState.DEAD]
-    reasons: list[Reason] = []
-    if dead:
-        text = f"{dead} frames failed too often and are dead"
-        remedy = f"read a log (`cueadmin -ll -job {job.name}`), then `cueadmin -retry {job.name}`"
-        reasons.append(Reason("FRAMES_DEAD", dead, "frames", text, remedy))
-    reasons += _depend_reasons(farm, job, layer)
+    if job.state is JobState.FINISHED:
+        return _finished(view, job, layer)
+    reasons = dead_reasons(farm, layer)
+    reasons += _depend_reasons(view, job, layer)
     if not layer.counts[FrameState.WAITING]:
         return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))
     waiting = _explain_waiting(view, job, layer)
@@ -92,11 +82,26 @@ def explain_job(farm: Farm, job: Job, now_us: int, policies: Sequence[Policy] = 
         return blocked_job(view, job, blocked[0]).text, explanations
     done = job.counts[FrameState.SUCCEEDED] + job.counts[FrameState.EATEN]
     return (
-        f"{done} of {sum(job.counts)} frames done, {job.counts[FrameState.RUNNING]} running,"
+        f"{done} of {counted(sum(job.counts), 'frame')} done, {job.counts[FrameState.RUNNING]} running,"
         f" {job.counts[FrameState.WAITING]} ready, {job.counts[FrameState.DEPEND]} held by depends,"
         f" {job.counts[FrameState.DEAD]} dead",
         explanations,
     )
+
+
+def _finished(view: View, job: Job, layer: Layer) -> Explanation:
+    """Of a job that is over there is nothing to say but that, and what of the layer was never done."""
+    if layer.complete:
+        return Explanation(layer.id, "done", ())
+    reason = killed_job(view, job, layer)
+    return Explanation(layer.id, reason.text, (reason,))
+
+
+def killed_job(view: View, job: Job, layer: Layer, index: int | None = None) -> Reason:
+    """That a job was killed, and what has frames of a layer, or the one that is named, done after all."""
+    over = blocked_job(view, job, "JOB_FINISHED")
+    left = np.flatnonzero(~np.isin(layer.frames.state, sorted(ENDED_FRAME_STATES))) if index is None else [index]
+    return Reason(over.code, 0, "", over.text, f"{again(job, layer, as_indices(left))} opens it again")
 
 
 def _summary(layer: Layer, reasons: list[Reason]) -> str:
@@ -106,27 +111,27 @@ def _summary(layer: Layer, reasons: list[Reason]) -> str:
     if reasons:
         return reasons[0].text
     if counts[FrameState.RUNNING]:
-        return f"{counts[FrameState.RUNNING]} frames run, {counts[FrameState.WAITING]} follow as soon as they have room"
-    return f"{counts[FrameState.WAITING]} frames are ready; the next booking takes them"
+        running, waiting = counts[FrameState.RUNNING], counts[FrameState.WAITING]
+        now = f"{counted(running, 'frame')} {plural(running, 'runs', 'run')}"
+        return f"{now}, {waiting} {plural(waiting, 'follows', 'follow')} as soon as there is room" if waiting else now
+    ready = counts[FrameState.WAITING]
+    are, them = plural(ready, "is", "are"), plural(ready, "it", "them")
+    return f"{counted(ready, 'frame')} {are} ready; the next booking takes {them}"
 
 
-def _depend_reasons(farm: Farm, job: Job, layer: Layer) -> list[Reason]:
+def _depend_reasons(view: View, job: Job, layer: Layer) -> list[Reason]:
     if not layer.counts[FrameState.DEPEND]:
         return []
-    depends = [farm.depends[id] for id in sorted(farm.depends_of_job.get(job.id, ())) if farm.depends[id].active]
-    holding = [d for d in depends if SHAPES[d.type].er == "job" or d.er_layer == layer.id]
-    return [_depend_reason(farm, depend, layer) for depend in holding]
+    farm, found = view.farm, roots(view.farm, layer, known=view.holding)
+    return found + [_depend_reason(farm, depend, layer) for depend in holding(farm, layer, view.holding)]
 
 
 def _depend_reason(farm: Farm, depend: Depend, layer: Layer) -> Reason:
-    on = farm.layers[depend.on_layer] if depend.on_layer else farm.jobs[depend.on_job]
-    dead = on.counts[FrameState.DEAD]
     held = layer.counts[FrameState.DEPEND]
     if SHAPES[depend.type].pairs:
         held = min(held, int((~done_of(farm, depend)).sum()))
-    remedy = f"{dead} frames are dead there: retry or eat them" if dead else ""
-    text = f"{held} frames wait for {waited_for(farm, depend)}"
-    return Reason("DEPEND_" + depend.type.name, held, "frames", text, remedy)
+    text = f"{counted(held, 'frame')} {plural(held, 'waits', 'wait')} for {waited_for(farm, depend)}"
+    return Reason("DEPEND_" + depend.type.name, held, "frames", text)
 
 
 def waited_for(farm: Farm, depend: Depend) -> str:
@@ -153,17 +158,19 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
         told = [Reason(gate.code, gate.count, gate.counts, gate.text, gate.hint) for gate in gates]
         return Explanation(layer.id, "", tuple(told), found, ahead, 0, _when_it_may(view, layer, gates))
     if not hosts:
-        remedy = "start an agent: `rqd --server HOST:PORT`"
+        remedy = "start an agent on a machine that is to render: `rqd --help` says how"
         return Explanation(layer.id, "", (Reason("NO_HOSTS", 0, "hosts", "this farm has no hosts", remedy),), (), ahead)
     notes = _notes(view, layer, needs)
     usable = int(left.sum())
     if usable:
-        shown = (Reason("NEXT", usable, "hosts", f"{usable} hosts can take it now"), *reasons, *notes)
+        shown = (Reason("NEXT", usable, "hosts", f"{counted(usable, 'host')} can take it now"), *reasons, *notes)
         turn = tuple(_turn(job, ahead))
         told_all = (*shown[:1], *turn, *shown[1:]) if reasons or turn or notes else ()
         return Explanation(layer.id, "", told_all, (), ahead, usable, ahead.wait_s if ahead.jobs else 0)
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    told = [Reason(r.code, r.count, r.counts, f"{r.count} of {hosts} hosts {r.text}", r.remedy) for r in heaviest]
+    told = [
+        Reason(r.code, r.count, r.counts, f"{r.count} of {counted(hosts, 'host')} {r.text}", r.remedy) for r in heaviest
+    ]
     starts_in_s = None
     if heaviest and heaviest[0].code == "BUSY":
         told += _turn(job, ahead)
@@ -207,7 +214,7 @@ def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
     notes += _name_conflicts(view)
-    return notes + [Reason(code, 0, "", text, remedy) for code, text, remedy in learned_words(layer, needs)]
+    return notes + [Reason(code, 0, "", text) for code, text in learned_words(layer, needs)]
 
 
 def _name_conflicts(view: View) -> list[Reason]:
@@ -216,7 +223,8 @@ def _name_conflicts(view: View) -> list[Reason]:
     names = [host.name for host in view.farm.hosts.values() if host.rival and host.rival_us > lately_us]
     if not names:
         return []
-    text = f"{len(names)} agents are refused because another one has their name: {', '.join(sorted(names)[:5])}"
+    shown = ", ".join(sorted(names)[:5])
+    text = f"other agents are refused under the {plural(len(names), 'name', 'names')} of {shown}"
     return [Reason("NAME_TAKEN", len(names), "hosts", text, "`cueadmin -lh` says which; give each a name of its own")]
 
 
@@ -224,22 +232,20 @@ def _turn(job: Job, ahead: Outlook) -> list[Reason]:
     """What is ahead in the order."""
     found = []
     if ahead.shows:
-        text = f"{ahead.shows} shows are further under their share of hosts that both may use"
-        found.append(Reason("SHARE", ahead.shows, "shows", text, "raise the size of the show's subscription (-size)"))
+        are, its = plural(ahead.shows, "is", "are"), plural(ahead.shows, "its", "their")
+        text = f"{counted(ahead.shows, 'show')} {are} further under {its} share of hosts that both may use"
+        found.append(Reason("SHARE", ahead.shows, "shows", text))
     if ahead.jobs:
-        text = f"{ahead.jobs} jobs of the show with {ahead.frames} ready frames come first"
+        come = plural(ahead.jobs, "comes", "come")
+        text = f"{counted(ahead.jobs, 'job')} of the show with {counted(ahead.frames, 'ready frame')} {come} first"
         if ahead.for_minimum:
             text += f", {ahead.for_minimum} of them because their group holds less than its minimum"
         if ahead.wait_s is not None:
-            text += f"; they should have started in about {duration(ahead.wait_s)}"
-        higher = f"`cueadmin -priority {job.name} {ahead.passing_priority}` puts it before them"
+            text += f"; {plural(ahead.jobs, 'it', 'they')} should have started in about {duration(ahead.wait_s)}"
+        higher = f"{command('-priority', job.name, ahead.passing_priority)} puts this job first"
         found.append(Reason("AHEAD", ahead.jobs, "jobs", text, higher if ahead.passing_priority is not None else ""))
     if ahead.own_frames:
-        text = f"{ahead.own_frames} frames of the job's other layers come first"
+        come = plural(ahead.own_frames, "comes", "come")
+        text = f"{counted(ahead.own_frames, 'frame')} of the job's other layers {come} first"
         found.append(Reason("OWN_LAYERS", ahead.own_frames, "frames", text))
     return found
-
-
-def duration(seconds: int) -> str:
-    """A length of time for people."""
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

@@ -8,15 +8,22 @@ from typing import Final
 
 from cuebot.domain.depends import SHAPES, WHOLE_LAYER, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Depend, Job, Layer
-from cuebot.domain.states import Exit, FrameState
-from cuebot.domain.units import SECOND, cores_from_units
-from cuebot.scheduling.cures import gib
-from cuebot.scheduling.explain import Explanation, Reason, duration, explain_layer, waited_for
+from cuebot.domain.states import Exit, FrameState, JobState
+from cuebot.domain.units import SECOND
+from cuebot.scheduling.dead_frames import again, deaths
+from cuebot.scheduling.explain import Explanation, explain_layer, killed_job, waited_for
 from cuebot.scheduling.policy import Policy
+from cuebot.scheduling.reasons import Reason
+from cuebot.scheduling.view import View
+from cuebot.scheduling.waits import roots
+from cuebot.scheduling.words import command, counted, duration, gib, in_cores, plural
 
 NAMED: Final = 3
 """Frames that are named of those that one waits for; the others are counted."""
+_OF_OTHER_FRAMES: Final = ("FRAMES_", "DEPEND_", "WAITS_FOR_")
+"""Beginnings of codes that say nothing of a frame that waits for a host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +48,50 @@ def explain_frame(
 ) -> FrameExplanation:
     """Why a frame does not run; of one that runs, where; of one that is over, how it ended."""
     state = FrameState(int(layer.frames.state[index]))
+    job = farm.jobs[layer.job_id]
+    if state in (FrameState.WAITING, FrameState.DEPEND) and job.state is JobState.FINISHED:
+        killed = killed_job(View(farm, now_us, policies), job, layer, index)
+        return FrameExplanation(layer.id, index, state, killed.text, (killed,))
     if state is FrameState.WAITING:
         return _waiting(farm, layer, index, now_us, policies)
     if state is FrameState.DEPEND:
-        reasons = list(_depends(farm, layer, index))
+        reasons = [*roots(farm, layer, as_indices([index])), *_depends(farm, layer, index)]
     elif state is FrameState.RUNNING:
         reasons = [_running(farm, layer, index, now_us)]
     elif state is FrameState.DEAD:
-        name = farm.jobs[layer.job_id].name
-        remedy = f"read its log (`cueadmin -ll -job {name}`), then `cueadmin -retry-frames {name} {layer.name}"
-        remedy += f" {int(layer.frames.number[index])}`"
-        text = f"it is dead after {int(layer.frames.retries[index]) + 1} runs: {_last_run(farm, layer, index)}"
-        reasons = [Reason("DEAD", 0, "", text, remedy)]
+        reasons = [_dead(farm, layer, index)]
     elif state is FrameState.SUCCEEDED:
         took_s = int(layer.frames.stop_us[index] - layer.frames.start_us[index]) // SECOND
         text = f"it is done; it ran on {_last_host(farm, layer, index)} for {duration(took_s)}"
         reasons = [Reason("DONE", 0, "", text)]
     else:
-        reasons = [Reason(state.name, 0, "", "it was given up: it counts as done, and satisfies nothing")]
+        reasons = [_eaten(farm, layer, index)]
     summary = reasons[0].text if reasons else f"it is {state.name}"
     return FrameExplanation(layer.id, index, state, summary, tuple(reasons))
+
+
+def _dead(farm: Farm, layer: Layer, index: int) -> Reason:
+    """How often it was tried, how that ended, and what makes it run again."""
+    job = farm.jobs[layer.job_id]
+    (death,) = (death for death in deaths(farm, layer) if index in death.indices)
+    runs = int(layer.frames.retries[index]) + 1
+    if death.code == "FRAMES_NOT_STARTED":
+        text = f"it is dead: it could not be started in {counted(runs, 'attempt')}; there is no log"
+    else:
+        text = f"it is dead after {counted(runs, 'run')}: {_last_run(farm, layer, index)}"
+    if death.code == "FRAMES_OUT_OF_TIME":
+        text += f"; it {death.text}"
+    one = as_indices([index])
+    return Reason("DEAD", 0, "", text, f"{death.first}{again(job, layer, one)} runs it again")
+
+
+def _eaten(farm: Farm, layer: Layer, index: int) -> Reason:
+    """That it was given up, and the way out for what still waits for it."""
+    job, one = farm.jobs[layer.job_id], as_indices([index])
+    text = "it was given up: its job ends without it, and what depends on it goes on waiting"
+    number = int(layer.frames.number[index])
+    remedy = f"{again(job, layer, one)} runs it after all; {command('-markdone-frames', job.name, layer.name, number)}"
+    return Reason("EATEN", 0, "", text, f"{remedy} lets go what depends on it")
 
 
 def _waiting(farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequence[Policy]) -> FrameExplanation:
@@ -70,8 +101,9 @@ def _waiting(farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequen
     waiting = frames.state == FrameState.WAITING
     place = int((waiting & (frames.dispatch_order < order)).sum())
     place += int((waiting & (frames.dispatch_order == order))[:index].sum())
-    about_layer = [r for r in explanation.reasons if r.code != "FRAMES_DEAD" and not r.code.startswith("DEPEND_")]
-    behind = [Reason("BEHIND", place, "frames", f"{place} frames of its layer come first")] if place else []
+    about_layer = [r for r in explanation.reasons if not r.code.startswith(_OF_OTHER_FRAMES)]
+    come = f"{counted(place, 'frame')} of its layer {plural(place, 'comes', 'come')} first"
+    behind = [Reason("BEHIND", place, "frames", come)] if place else []
     reasons = [*behind, *about_layer] if explanation.hosts else [*about_layer, *behind]
     if index in layer.runs:
         host = farm.hosts[farm.procs[layer.runs[index]].host_id].name
@@ -81,7 +113,8 @@ def _waiting(farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequen
     if frames.exit_status[index] != Exit.NEVER_RAN:
         job = farm.jobs[layer.job_id]
         most = job.max_retries if layer.max_retries is None else layer.max_retries
-        text = f"it waits for another run ({most} retries are allowed): {_last_run(farm, layer, index)}"
+        are = plural(most, "retry is", "retries are")
+        text = f"it waits for another run ({most} {are} allowed): {_last_run(farm, layer, index)}"
         reasons.append(Reason("RETRYING", int(frames.retries[index]) + 1, "runs", text))
     return FrameExplanation(
         layer.id,
@@ -138,8 +171,7 @@ def _depend(farm: Farm, depend: Depend, layer: Layer, index: int) -> Iterator[Re
     named = ", ".join(f"{farm.frame_name(on, one)} ({_state_of(farm, on, one)})" for one in waits_for[:NAMED].tolist())
     more = f" and {len(waits_for) - NAMED} more" if len(waits_for) > NAMED else ""
     of_job = "" if depend.internal else f" of job {farm.jobs[depend.on_job].name}"
-    dead = int((on.frames.state[waits_for] == FrameState.DEAD).sum())
-    yield Reason(code, len(waits_for), "frames", f"it waits for {named}{more}{of_job}", _revive(dead))
+    yield Reason(code, len(waits_for), "frames", f"it waits for {named}{more}{of_job}")
 
 
 def _on_many(farm: Farm, depend: Depend, code: str) -> Reason:
@@ -147,18 +179,14 @@ def _on_many(farm: Farm, depend: Depend, code: str) -> Reason:
     if depend.on_frame is not None and depend.on_layer:
         on_layer = farm.layers[depend.on_layer]
         state = _state_of(farm, on_layer, depend.on_frame)
-        dead = int(on_layer.frames.state[depend.on_frame] == FrameState.DEAD)
-        return Reason(code, 1, "frames", f"it waits for {waited_for(farm, depend)} ({state})", _revive(dead))
+        return Reason(code, 1, "frames", f"it waits for {waited_for(farm, depend)} ({state})")
     total = sum(on.counts)
     done = on.counts[FrameState.SUCCEEDED] + on.counts[FrameState.EATEN]
     running, dead = on.counts[FrameState.RUNNING], on.counts[FrameState.DEAD]
     any_frame = "any frame of " if depend.any_frame else ""
-    text = f"it waits for {any_frame}{waited_for(farm, depend)}: {done} of {total} frames done, {running} running"
-    return Reason(code, total - done, "frames", text + (f", {dead} dead" if dead else ""), _revive(dead))
-
-
-def _revive(dead: int) -> str:
-    return f"{dead} frames are dead there: retry or eat them" if dead else ""
+    of_all = f"{done} of {counted(total, 'frame')} done, {running} running"
+    text = f"it waits for {any_frame}{waited_for(farm, depend)}: {of_all}"
+    return Reason(code, total - done, "frames", text + (f", {dead} dead" if dead else ""))
 
 
 def _state_of(farm: Farm, layer: Layer, index: int) -> str:
@@ -174,7 +202,7 @@ def _running(farm: Farm, layer: Layer, index: int, now_us: int) -> Reason:
     if proc is None:
         return Reason("RUNNING", 0, "", "it runs")
     host = farm.hosts[proc.host_id].name
-    held = f"{cores_from_units(proc.cores):g} cores and {gib(proc.memory)}"
+    held = f"{in_cores(proc.cores)} and {gib(proc.memory)}"
     text = f"it runs on {host} with {held} for {duration((now_us - proc.booked_us) // SECOND)}"
     if layer.runs_succeeded:
         each_s = layer.clock_us_succeeded // layer.runs_succeeded // SECOND

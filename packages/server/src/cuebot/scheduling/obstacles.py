@@ -16,9 +16,10 @@ import numpy as np
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand
+from cuebot.domain.states import FrameState
 from cuebot.domain.units import cores_from_units
 from cuebot.scheduling import cures
-from cuebot.scheduling.cures import FOR_SHOW, SWITCH, Cure, Units, change, everywhere, gib, in_cores
+from cuebot.scheduling.cures import FOR_SHOW, SWITCH, Cure, Units, change, everywhere
 from cuebot.scheduling.eligibility import (
     allocation_mask,
     avoided_rows,
@@ -34,6 +35,7 @@ from cuebot.scheduling.eligibility import (
 )
 from cuebot.scheduling.outlook import comes_before
 from cuebot.scheduling.view import View
+from cuebot.scheduling.words import command, counted, duration, gib, in_cores, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,11 @@ def _of_job(view: View, job: Job, layer: Layer) -> Iterator[Obstacle]:
     for blocked in job_reasons(view.farm, job):
         yield blocked_job(view, job, blocked)
     if layer.start_after_us > view.now_us:
-        text = f"it may not start for another {(layer.start_after_us - view.now_us) // 1_000_000} s"
-        step = change("START_NOW", f"let {layer.name} start now", "layer", layer.id, start_after_us=0)
-        yield Obstacle("START_AFTER", None, text, layer.start_after_reason, partial(everywhere, view, SWITCH, step))
+        text = f"it may not start for another {duration((layer.start_after_us - view.now_us) // 1_000_000)}"
+        text += f" ({layer.start_after_reason})" if layer.start_after_reason else ""
+        hint = command("-start-now", job.name, layer.name)
+        step = change("START_NOW", hint, "layer", layer.id, start_after_us=0)
+        yield Obstacle("START_AFTER", None, text, hint, partial(everywhere, view, SWITCH, step))
 
 
 def blocked_job(view: View, job: Job, code: str) -> Obstacle:
@@ -97,22 +101,34 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
     show = view.farm.shows[job.show_id]
     cure: Callable[[], Cure | None] | None = None
     if code == "JOB_PAUSED":
-        text, hint = "the job is paused", f"`cueadmin -unpause {job.name}`"
+        text, hint = "the job is paused", command("-unpause", job.name)
         cure = partial(everywhere, view, SWITCH, change("UNPAUSE", hint, "job", job.id, paused=False))
     elif code == "SHOW_INACTIVE":
-        text, hint = f"show {show.name} is not active", f"`cueadmin -enable-show {show.name}`"
+        text, hint = f"show {show.name} is not active", command("-enable-show", show.name)
         cure = partial(everywhere, view, FOR_SHOW, change("ENABLE_SHOW", hint, "show", show.id, active=True))
     elif code == "SHOW_BOOKING_OFF":
-        text, hint = f"booking is off for show {show.name}", f"`cueadmin -booking {show.name} ON`"
+        text, hint = f"booking is off for show {show.name}", command("-booking", show.name, "ON")
         cure = partial(everywhere, view, FOR_SHOW, change("BOOKING_ON", hint, "show", show.id, booking_enabled=True))
     elif code == "SHOW_DISPATCH_OFF":
-        text, hint = f"dispatching is off for show {show.name}", f"`cueadmin -dispatching {show.name} ON`"
+        text, hint = f"dispatching is off for show {show.name}", command("-dispatching", show.name, "ON")
         cure = partial(everywhere, view, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True))
     elif code == "JOB_FINISHED":
-        text, hint = "the job is finished", "retrying a frame opens it again"
+        text, hint = _finished(job), ""
     else:
-        text, hint = "the job starts when its parent job has ended", ""
+        parent = view.farm.jobs.get(job.parent_id or "")
+        name = f"job {parent.name}" if parent else "its parent job"
+        text, hint = f"the job starts when {name} has ended", ""
+        if parent:
+            hint = f"{command('-explain', parent.name)} says how far that is"
     return Obstacle(code, None, text, hint, cure)
+
+
+def _finished(job: Job) -> str:
+    """A job that was killed has frames that are not done."""
+    left = sum(job.counts) - job.counts[FrameState.SUCCEEDED] - job.counts[FrameState.EATEN]
+    if not left:
+        return "the job is finished"
+    return f"the job is over: it was killed with {counted(left, 'frame')} not done"
 
 
 def _maximums(view: View, job: Job, needs: Demand, taken: Units) -> Iterator[Obstacle]:
@@ -120,27 +136,27 @@ def _maximums(view: View, job: Job, needs: Demand, taken: Units) -> Iterator[Obs
         room, whose = room_under_cap(holder), code.split("_")[0].lower()
         if max(needs.cores, 1) > room or (needs.whole_host and (taken > room).any()):
             most, held = cores_from_units(holder.max_cores), cores_from_units(holder.reserved_cores)
-            hint = f"`cueadmin -set-max-cores {job.name} CORES`" if whose == "job" else "raise the group's maximum"
             cure = partial(cures.higher_maximum, view, holder, taken)
             if max(needs.cores, 1) > room:
-                text = f"the {whose} may use {most:g} cores, and {held:g} are taken"
-                yield Obstacle(code, None, text, hint, cure)
+                are = "is" if held == 1 else "are"
+                text = f"the {whose} may use {in_cores(holder.max_cores)}, and {held:g} {are} taken"
+                yield Obstacle(code, None, text, cure=cure)
             else:
                 text = f"have more cores than the {whose} may use: {most:g}, of which {held:g} are taken"
-                yield Obstacle(code, taken <= room, text, hint, cure)
+                yield Obstacle(code, taken <= room, text, cure=cure)
 
 
 def _maximums_of_gpus(view: View, job: Job, needs: Demand) -> Iterator[Obstacle]:
     for whose, holder in (("job", job), ("group", view.farm.groups[job.group_id])):
         if needs.gpus and needs.gpus > gpu_room_under_cap(holder):
-            text = f"the {whose} may use {holder.max_gpus} GPUs, and {holder.reserved_gpus} are taken"
+            are = plural(holder.reserved_gpus, "is", "are")
+            text = f"the {whose} may use {counted(holder.max_gpus, 'GPU')}, and {holder.reserved_gpus} {are} taken"
             cure = partial(cures.higher_maximum_of_gpus, view, holder, needs.gpus)
-            yield Obstacle(f"{whose.upper()}_MAX_GPUS", None, text, f"raise the {whose}'s maximum of GPUs", cure)
+            yield Obstacle(f"{whose.upper()}_MAX_GPUS", None, text, cure=cure)
 
 
 def _limits(view: View, needs: Demand) -> Iterator[Obstacle]:
     farm, n = view.farm, view.farm.hosts_table.size
-    hint = "raise the limit's maximum, or wait until one ends"
     for name in needs.limits:
         id = farm.limit_by_name.get(name)
         if id is None:
@@ -152,25 +168,31 @@ def _limits(view: View, needs: Demand) -> Iterator[Obstacle]:
             least = np.full(n, len(use.by_host) + 1, dtype=np.int64)
             least[list(use.by_host)] = max(len(use.by_host), 1)
             cure = partial(cures.higher_limit, view, limit, least)
-            text = f"limit {name} allows {limit.max_value} hosts at once, and {len(use.by_host)} use it"
+            used = len(use.by_host)
+            text = f"limit {name} allows {counted(limit.max_value, 'host')} at once,"
+            text += f" and {used} {plural(used, 'uses', 'use')} it"
             if full:
-                yield Obstacle("LIMIT", None, text, hint, cure, len(use.by_host), "hosts")
+                yield Obstacle("LIMIT", None, text, cure=cure, count=used, counts="hosts")
             else:
                 text = f"would be one host too many under limit {name}"
-                yield Obstacle("LIMIT_HOSTS", view.licences.mask(alone), text, hint, cure)
+                yield Obstacle("LIMIT_HOSTS", view.licences.mask(alone), text, cure=cure)
         elif full:
-            text = f"limit {name} allows {limit.max_value} frames at once, and {use.frames} use it"
+            text = f"limit {name} allows {counted(limit.max_value, 'frame')} at once,"
+            text += f" and {use.frames} {plural(use.frames, 'uses', 'use')} it"
             cure = partial(cures.higher_limit, view, limit, np.full(n, use.frames + 1, dtype=np.int64))
-            yield Obstacle("LIMIT", None, text, hint, cure, use.frames, "frames")
+            yield Obstacle("LIMIT", None, text, cure=cure, count=use.frames, counts="frames")
 
 
 def _not_for_job(view: View, job: Job, layer: Layer, needs: Demand, taken: Units) -> Iterator[Obstacle]:
     farm, n = view.farm, view.farm.hosts_table.size
     facility, show = farm.facilities[job.facility_id].name, farm.shows[job.show_id]
-    yield Obstacle("FACILITY", facility_mask(farm, job.facility_id), f"are not in the facility {facility}")
-    yield Obstacle("OS", os_mask(farm, job.os), f"do not run {job.os}")
-    text, hint = f"have none of the tags {' | '.join(layer.tags)}", "give a host a tag, or change the layer's"
-    yield Obstacle("TAGS", tag_mask(farm, needs), text, hint, partial(cures.another_tag, view, layer))
+    hint = f"the facility is chosen at submission: submit it to another, or start agents with `--facility {facility}`"
+    yield Obstacle("FACILITY", facility_mask(farm, job.facility_id), f"are not in the facility {facility}", hint)
+    hint = f"the system is chosen at submission: submit it for another, or start agents on hosts that run {job.os}"
+    yield Obstacle("OS", os_mask(farm, job.os), f"do not run {job.os}", hint)
+    tags = " | ".join(layer.tags)
+    text = f"have none of the tags {tags}" if len(layer.tags) > 1 else f"do not have the tag {tags}"
+    yield Obstacle("TAGS", tag_mask(farm, needs), text, cure=partial(cures.another_tag, view, layer))
     subscribed = np.zeros(n, dtype=np.bool_)
     within_burst = np.ones(n, dtype=np.bool_)
     for allocation in farm.allocations.values():
@@ -180,19 +202,19 @@ def _not_for_job(view: View, job: Job, layer: Layer, needs: Demand, taken: Units
             subscribed |= mask
             within_burst[mask] = taken[mask] <= room
     text = f"are in allocations that show {show.name} has no subscription to"
-    hint = f"`cueadmin -create-sub {show.name} ALLOCATION SIZE BURST`"
-    yield Obstacle("NO_SUBSCRIPTION", subscribed, text, hint, partial(cures.subscribe, view, show, taken))
+    yield Obstacle("NO_SUBSCRIPTION", subscribed, text, cure=partial(cures.subscribe, view, show, taken))
     text = f"are in allocations where show {show.name} is at its burst"
-    yield Obstacle("BURST", within_burst, text, "raise it with -burst", partial(cures.higher_burst, view, show, taken))
+    yield Obstacle("BURST", within_burst, text, cure=partial(cures.higher_burst, view, show, taken))
 
 
 def _closed(view: View) -> Iterator[Obstacle]:
     table, n = view.farm.hosts_table, view.farm.hosts_table.size
     for code, mask in view.closed:
         text = _HOST_TEXTS.get(code, code.lower())
-        yield Obstacle(code, ~mask, text, cure=partial(cures.open_host, view, code, mask))
+        yield Obstacle(code, ~mask, text, _HOST_HINTS.get(code, ""), partial(cures.open_host, view, code, mask))
     text = "are in quarantine: frames of several jobs failed there in a row"
-    yield Obstacle("QUARANTINED", table.quarantined_until_us[:n] <= view.now_us, text, "look at the host's failures")
+    hint = "they are tried again by themselves, with one frame each"
+    yield Obstacle("QUARANTINED", table.quarantined_until_us[:n] <= view.now_us, text, hint)
     text = "are on probation, and run the one frame that they may have"
     yield Obstacle("PROBATION", ~(table.probing[:n] & (table.idle_cores[:n] < table.cores[:n])), text)
     text = "refused a launch and are left alone for a while"
@@ -228,10 +250,9 @@ def _full(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:
     farm, table, n = view.farm, view.farm.hosts_table, view.farm.hosts_table.size
     cores = "a whole host" if needs.whole_host else in_cores(needs.cores)
     wanted = f"{cores} and {gib(needs.memory)}"
-    wanted += f" and {needs.gpus} GPUs" if needs.gpus else ""
+    wanted += f" and {counted(needs.gpus, 'GPU')}" if needs.gpus else ""
     wanted += f" and {gib(needs.gpu_memory)} of GPU memory" if needs.gpu_memory else ""
-    hint = "ask for less of what they lack"
-    yield Obstacle("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", hint, has_parts=True)
+    yield Obstacle("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", has_parts=True)
     yield Obstacle("BUSY", fits_now(farm, needs), f"have no room for {wanted} now", has_parts=True)
     idle = table.idle_cores[:n]
     room = (idle == table.cores[:n]) & (idle > -needs.cores) if needs.whole_host else idle >= needs.cores
@@ -257,3 +278,13 @@ _HOST_TEXTS: Final = {
     "HOST_MEMORY_LOW": "report less than 512 MB of free memory",
     "HOST_DISK_LOW": "have less than 5 % of their temporary disk left",
 }
+_HOST_HINTS: Final = {
+    "HOST_DOWN": "they come back as soon as their agent reports: see that the machine is up and `rqd` runs on it",
+    "HOST_STOPPED": "they come back as soon as their agents are started again",
+    "HOST_REBOOTING": "they come back when their agent reports",
+    "HOST_NIMBY_LOCKED": "they come back when their owners leave them",
+    "HOST_NOT_HEARD": "they come back when their agent reports: see that the machine is up and `rqd` runs on it",
+    "HOST_MEMORY_LOW": "they come back when other programs there use less",
+    "HOST_DISK_LOW": "they come back when files there were removed",
+}
+"""What makes hosts bookable again that no command does."""

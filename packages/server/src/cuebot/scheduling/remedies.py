@@ -13,7 +13,7 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import CoreUnits, KiB
-from cuebot.scheduling.cures import Cure, Numbers, Step
+from cuebot.scheduling.cures import A_STEP, Cure, Numbers, Step
 from cuebot.scheduling.eligibility import allocation_mask, burst_room, gpu_room_under_cap, room_under_caps
 from cuebot.scheduling.obstacles import Obstacle
 from cuebot.scheduling.view import View
@@ -28,7 +28,7 @@ class Remedy:
 
     steps: tuple[Step, ...]
     cost: float
-    """Sum over the steps of the part of a setting that changes, weighted by whose it is (`cures`)."""
+    """Sum over the steps of the part of a setting that changes, weighted by whose it is, and a bit a step (`cures`)."""
     hosts: int
     """Hosts with room for a frame then."""
     frames: int
@@ -49,7 +49,8 @@ def remedies(
     if not n or None in everywhere:
         return ()
     ruling = [obstacle for obstacle in ruling if not obstacle.has_parts]
-    total: Numbers = np.where(table.present[:n], 0.0, np.inf)
+    first = A_STEP * (len(gates) - 1)  # every step but one has a cost of its own
+    total: Numbers = np.where(table.present[:n], first, np.inf)
     kinds = np.zeros(n, dtype=np.int64)
     for cure in everywhere:
         total += cure.costs if cure else 0.0
@@ -58,7 +59,7 @@ def remedies(
         shut = _shut(obstacle)
         cure = obstacle.cure() if obstacle.cure and shut.any() else None
         cures.append(cure)
-        total[shut] += cure.costs[shut] if cure else np.inf
+        total[shut] += cure.costs[shut] + A_STEP if cure else np.inf
         kinds[shut] |= 1 << place
     if not gates:
         total[kinds == 0] = np.inf  # nothing is in the way there
@@ -81,7 +82,12 @@ def remedies(
         frames = _frames(view, job, layer, needs, steps, opened)
         found.append(Remedy(tuple(steps), round(float(total[row]), 4), int(opened.sum()), frames))
         total[kinds == kinds[row]] = np.inf
-    return tuple(sorted(found, key=lambda remedy: (remedy.cost, -remedy.frames)))
+    least = [remedy for remedy in found if not any(_codes(other) < _codes(remedy) for other in found)]
+    return tuple(sorted(least, key=lambda remedy: (remedy.cost, -remedy.frames)))
+
+
+def _codes(remedy: Remedy) -> frozenset[str]:
+    return frozenset(step.code for step in remedy.steps)
 
 
 def _shut(obstacle: Obstacle) -> Mask:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from cuebot.domain.errors import Invalid, shown
+from cuebot.domain.errors import Invalid, LimitExceeded, shown
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.limits import Limits
 
@@ -30,7 +30,7 @@ class Context:
     frames_so_far: int = 0
     _warnings: list[str] = field(default_factory=list)
     _warnings_left_out: int = 0
-    _frame_counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    _frames: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     def warn(self, element: Element, problem: str) -> None:
         """Remember that something about an element was ignored or changed."""
@@ -61,15 +61,28 @@ class Context:
 
     def frame_count(self, text: str, chunk: int) -> int:
         """Return how many frames a layer of this range and chunk has."""
+        return self._count_and_longest(text, chunk)[0]
+
+    def longest_number(self, text: str, chunk: int) -> int:
+        """Return the number of a frame of such a layer that takes the most characters."""
+        return self._count_and_longest(text, chunk)[1]
+
+    def _count_and_longest(self, text: str, chunk: int) -> tuple[int, int]:
         key = (text, chunk)
-        if key not in self._frame_counts:  # the layers of a job often share their range
-            self._frame_counts[key] = len(normalise(parse_frame_set(text, self.limits), chunk))
-        return self._frame_counts[key]
+        if key not in self._frames:  # the layers of a job often share their range
+            frames = normalise(parse_frame_set(text, self.limits), chunk)
+            longest = max(int(frames.min()), int(frames.max()), key=lambda number: len(str(number)))
+            self._frames[key] = (len(frames), longest)
+        return self._frames[key]
 
 
 def located(element: Element, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function of the domain; what it refuses is refused in the name of the element."""
     try:
         return function(*args, **kwargs)
+    except LimitExceeded as error:
+        raise LimitExceeded(
+            f"job spec, {element.path}", error.counted, given=error.given, limit=error.limit, allowed=error.allowed
+        ) from error
     except Invalid as error:
         raise SpecError(element.path, str(error)) from error

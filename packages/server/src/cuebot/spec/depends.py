@@ -11,7 +11,7 @@ from cuebot.domain.errors import LimitExceeded, shown
 
 from .context import Context, located
 from .model import DependSpec, DependType, SpecError
-from .values import check_length, is_true, required_text
+from .values import check_bytes, is_true, required_text
 from .xml_tree import Element
 
 Scope = Literal["job", "layer", "frame"]
@@ -126,6 +126,6 @@ def _read_job(depend: Element, tag: str, context: Context, *, full_name: bool) -
     """Read the name of a job; a short name gets this document's show, shot and user."""
     element, text = required_text(depend, tag, "the name of a job")
     if full_name:
-        check_length(element, text, "job_name_characters", context.limits)
+        check_bytes(element, text, "job_name_bytes", context.limits)
         return text.lower()
     return located(element, names.job_name, context.show, context.shot, context.user, text, context.limits)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from cuebot.domain import names
 from cuebot.domain.errors import LimitExceeded, shown
+from cuebot.domain.tags import read_tags
 
 from . import values
 from .context import Context, located
@@ -30,6 +33,7 @@ _CHILDREN = (
 )
 _ATTRIBUTES = ("name", "type")
 _ATTRIBUTES_EXTENDED = (*_ATTRIBUTES, "maxcores", "maxretries")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPES: dict[str, LayerType] = {"render": "RENDER", "util": "UTIL", "post": "POST"}
 
 
@@ -45,7 +49,9 @@ def read_layer(element: Element, context: Context) -> LayerSpec:
     limits = context.limits
     name = located(element, names.conform_name, "layer", element.attributes.get("name", "").strip(), limits)
     command_element, command = values.required_text(element, "cmd", "a command line")
+    command = _with_escaped_end(command_element, command)
     values.check_length(command_element, command, "command_characters", limits)
+    values.check_bytes(command_element, command, "argument_bytes", limits)
     chunk = values.optional_integer(element, "chunk", minimum=1) or 1
     range_element, range_text = values.required_text(element, "range", "frames such as 1-100 or 1-100x2,200")
     frame_count = located(range_element, context.frame_count, range_text, chunk)
@@ -86,7 +92,7 @@ def read_boolean(element: Element, context: Context) -> bool:
 
 
 def read_environment(parent: Element, context: Context) -> dict[str, str]:
-    """Read all `<env>` of a job or layer; a later key replaces an earlier one.
+    """Read all `<env>` of a job or layer, values to the letter; a later key replaces an earlier one.
 
     Raises:
         SpecError: a key without a name, or with one that no environment can hold.
@@ -97,12 +103,18 @@ def read_environment(parent: Element, context: Context) -> dict[str, str]:
     for section in parent.all("env"):
         context.warn_unknown(section, ("key",), (), repeated=("key",))
         for element in section.all("key"):
-            key = element.attributes.get("name", "").strip()
-            if not key or "=" in key:
-                raise SpecError(element.path, f'"{shown(key)}" names no variable. Accepted: name="VARIABLE", no "=".')
+            key, value = element.attributes.get("name", ""), element.exact_text
+            if not key or "=" in key or key != key.strip() or not key.isprintable():
+                raise SpecError(
+                    element.path,
+                    f'"{shown(key)}" names no variable. Accepted: name="VARIABLE", no "=", no blanks around it.',
+                )
+            if not _IDENTIFIER.fullmatch(key):
+                context.warn(element, "shells may drop a variable whose name is not letters, digits and underscores")
             values.check_length(element, key, "environment_key_characters", limits)
-            values.check_length(element, element.text, "environment_value_characters", limits)
-            environment[key] = element.text
+            values.check_length(element, value, "environment_value_characters", limits)
+            values.check_bytes(element, f"{key}={value}", "argument_bytes", limits)
+            environment[key] = value
     characters = sum(len(key) + len(value) for key, value in environment.items())
     if characters > limits.environment_characters:
         raise LimitExceeded(
@@ -113,6 +125,13 @@ def read_environment(parent: Element, context: Context) -> dict[str, str]:
             allowed=limits.environment_characters,
         )
     return environment
+
+
+def _with_escaped_end(element: Element, command: str) -> str:
+    """Return a command with the blank at its end that a backslash makes part of a word, which trimming took away."""
+    backslashes = len(command) - len(command.rstrip("\\"))
+    rest = element.exact_text.lstrip()[len(command) :]
+    return command + rest[:1] if backslashes % 2 else command
 
 
 def _layer_type(element: Element) -> LayerType:
@@ -155,11 +174,7 @@ def _tags(layer: Element, context: Context) -> tuple[str, ...] | None:
     element = layer.first("tags")
     if element is None or not element.text:
         return None
-    tags = tuple(dict.fromkeys(element.text.replace(" ", "").replace(",", "|").split("|")))
-    _check_count(element, len(tags), context)
-    for tag in tags:
-        located(element, names.check_name, "tag", tag, context.limits)
-    return tags
+    return located(element, read_tags, element.text, context.limits) or None
 
 
 def _listed(layer: Element, tag: str, item_tag: str, length_limit: str, context: Context) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from functools import partial
 
 from cuebot.domain import names
 from cuebot.domain.errors import LimitExceeded, shown
-from cuebot.domain.limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.limits import DEFAULT_LIMITS, INT32_MAX, Limits
+from cuebot.domain.tokens import expanded_bytes_max
 
 from . import values
 from .context import Context, located
@@ -39,6 +40,8 @@ _JOB_CHILDREN = (
 _DEFAULT_RETRIES = 1
 _NOBODYS_ADDRESS = "@example.com"
 """What `outline` writes where a studio has set no domain of its own."""
+_STAMP_MAX_MS = 9_999_999_999_999
+"""The time in the name of a job of Post layers has thirteen digits until the year 2286."""
 
 
 def parse_spec(data: bytes | str, limits: Limits = DEFAULT_LIMITS, *, allow_root: bool = False) -> Spec:
@@ -124,9 +127,10 @@ def _read_job(element: Element, context: Context) -> JobSpec:
         context.warn(local, "frames on the submitter's own machine are not offered, so it was ignored")
     paused, autoeat = element.first("paused"), element.first("autoeat")
     max_cores = element.first("maxcores")
-    priority = values.optional_integer(element, "priority", minimum=-values.INT32_MAX)
+    priority = values.optional_integer(element, "priority", minimum=-INT32_MAX)
+    name = located(element, names.job_name, *identity)
     return JobSpec(
-        name=located(element, names.job_name, *identity),
+        name=name,
         short_name=located(element, names.job_suffix, *identity),
         paused=paused is not None and read_boolean(paused, context),
         priority=priority,
@@ -136,11 +140,11 @@ def _read_job(element: Element, context: Context) -> JobSpec:
         autoeat=autoeat is not None and read_boolean(autoeat, context),
         os=_text_or_none(element, "os", "os_name_characters", limits),
         env=read_environment(element, context),
-        layers=_read_layers(element, context),
+        layers=_read_layers(element, name, context),
     )
 
 
-def _read_layers(job: Element, context: Context) -> tuple[LayerSpec, ...]:
+def _read_layers(job: Element, job_name: str, context: Context) -> tuple[LayerSpec, ...]:
     """Read the layers of a job, whose names must differ and whose frames are counted."""
     limits = context.limits
     layers: dict[str, LayerSpec] = {}
@@ -148,6 +152,7 @@ def _read_layers(job: Element, context: Context) -> tuple[LayerSpec, ...]:
         context.warn_unknown(section, ("layer",), (), repeated=("layer",))
         for element in section.all("layer"):
             layer = read_layer(element, context)
+            _check_frames(element, job_name, layer, context)
             if layer.name in layers:
                 raise SpecError(element.path, f'a second layer with the name "{layer.name}". Accepted: each name once.')
             layers[layer.name] = layer
@@ -172,12 +177,39 @@ def _read_layers(job: Element, context: Context) -> tuple[LayerSpec, ...]:
     return tuple(layers.values())
 
 
+def _check_frames(element: Element, job_name: str, layer: LayerSpec, context: Context) -> None:
+    """Refuse a layer whose frames could have no logs, or whose command could not be started."""
+    if layer.type == "POST":
+        job_name = names.post_job_name(context.show, context.shot, context.user, job_name, _STAMP_MAX_MS)
+        located(element, names.check_job_name, job_name, context.limits)
+    number = context.longest_number(layer.range_text, layer.chunk)
+    located(element, names.check_log_name, job_name, layer.name, len(str(number)), context.limits)
+
+    given = expanded_bytes_max(
+        layer.command,
+        frame_number=number,
+        layer=layer.name,
+        job=job_name,
+        chunk=layer.chunk,
+        range_text=layer.range_text,
+        limits=context.limits,
+    )
+    if given > context.limits.argument_bytes:
+        raise LimitExceeded(
+            f"job spec, {element.path} / cmd",
+            "bytes with its tokens replaced",
+            given=given,
+            limit="argument_bytes",
+            allowed=context.limits.argument_bytes,
+        )
+
+
 def _max_retries(job: Element, context: Context) -> int:
     """Read how often a frame is tried again; a number outside the bounds is moved to the nearest, with a warning."""
     element = job.first("maxretries")
     if element is None or not element.text:
         return _DEFAULT_RETRIES
-    given = values.integer(element, element.text, -values.INT32_MAX)
+    given = values.integer(element, element.text, -INT32_MAX)
     retries = min(max(given, 0), context.limits.job_retries)
     if retries != given:
         context.warn(element, f"{given} is taken as {retries}. Accepted: 0 to {context.limits.job_retries}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
 from cuebot.domain.errors import LimitExceeded, shown
-from cuebot.domain.limits import Limits
+from cuebot.domain.limits import INT32_MAX, Limits
 
 from .model import SpecError
 from .xml_tree import Element
@@ -20,7 +20,6 @@ Warn = Callable[[Element, str], None]
 
 TRUE_WORDS = frozenset({"true", "yes", "1", "on"})
 FALSE_WORDS = frozenset({"false", "no", "0", "off", ""})
-INT32_MAX = 2**31 - 1
 
 MEMORY_KIB_MIN = 256 * 1024
 CENTICORES_MIN = 10
@@ -45,6 +44,14 @@ def check_length(element: Element, text: str, limit: str, limits: Limits) -> Non
     allowed: int = getattr(limits, limit)
     if len(text) > allowed:
         raise LimitExceeded(f"job spec, {element.path}", "characters", given=len(text), limit=limit, allowed=allowed)
+
+
+def check_bytes(element: Element, text: str, limit: str, limits: Limits) -> None:
+    """Refuse a text of more bytes, in UTF-8, than the limit of that name."""
+    allowed: int = getattr(limits, limit)
+    given = len(text.encode())
+    if given > allowed:
+        raise LimitExceeded(f"job spec, {element.path}", "bytes", given=given, limit=limit, allowed=allowed)
 
 
 def is_true(text: str) -> bool:

@@ -39,7 +39,12 @@ class Element:
     @property
     def text(self) -> str:
         """The element's own text without blanks around it."""
-        return "".join(self.pieces).strip()
+        return self.exact_text.strip()
+
+    @property
+    def exact_text(self) -> str:
+        """The element's own text as it was given, blanks and line ends around it included."""
+        return "".join(self.pieces)
 
     @property
     def label(self) -> str:

@@ -15,6 +15,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
+from cuebot.decide.counts import COUNTED
 from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, shown
 from cuebot.domain.farm import Farm
@@ -24,6 +25,8 @@ log = structlog.get_logger("wire")
 
 REQUEST_ID_KEY: Final = "cuefarm-request-id"
 USER_KEY: Final = "cuefarm-user"
+CHANGED_KEY: Final = "cuefarm-changed"
+"""In the trailing metadata of an answer: how many things the call changed. The published responses have no field."""
 REQUEST_ID_CHARACTERS: Final = 128
 REASON_CHARACTERS: Final = 1_000
 WARNING_KEY: Final = "cuefarm-warning"
@@ -40,13 +43,15 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "context", "engine", "rpc", "warnings")
+    __slots__ = ("_metadata", "changed", "context", "engine", "rpc", "warnings")
 
     def __init__(self, engine: Engine, context: Any, rpc: str) -> None:
         self.engine = engine
         self.context = context
         self.rpc = rpc
         """Service and method, `JobInterface.Kill`."""
+        self.changed: int | None = None
+        """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self.warnings: list[str] = []
         """What the caller is told beside the answer: what was asked for and changes nothing."""
         self._metadata: dict[str, str] | None = None
@@ -83,8 +88,13 @@ class Call:
             request_id=f"{self.rpc}:{request_id}{part and ':' + part}" if request_id else "",
         )
 
-    def warnings_metadata(self) -> tuple[tuple[str, str], ...]:
-        """The warnings as trailing metadata; where they are many, the first of them and how many more there are."""
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """What goes with the answer as trailing metadata, set in one piece because each piece replaces the last."""
+        changed = () if self.changed is None else ((CHANGED_KEY, str(self.changed)),)
+        return (*changed, *self._warnings_metadata())
+
+    def _warnings_metadata(self) -> tuple[tuple[str, str], ...]:
+        """The warnings; where they are many, the first of them and how many more there are."""
         encoded = [quote(words[:WARNING_CHARACTERS], safe=_READABLE) for words in self.warnings]
         sizes = accumulate(len(words) for words in encoded)
         kept = [words for words, size in zip(encoded, sizes, strict=True) if size <= WARNINGS_BYTES]
@@ -93,12 +103,20 @@ class Call:
 
     async def submit(self, command: Command, *, actor: str = "", reason: str = "", part: str = "") -> Any:
         """Have a command carried out; returns its reply once that is durable. Raises FarmError."""
-        return await self.engine.submit(command, self.envelope(actor, reason, part))
+        reply = await self.engine.submit(command, self.envelope(actor, reason, part))
+        if type(command) in COUNTED and isinstance(reply, int):  # a stored reply may be older than counts are
+            self.count(reply)
+        return reply
+
+    def count(self, changed: int) -> None:
+        """Add to the number of things that the call changed; 0 tells that it changed none."""
+        self.changed = (self.changed or 0) + changed
 
     async def submit_all(self, commands: list[Command], *, actor: str = "", reason: str = "") -> None:
         """Have several commands carried out that share a commit. The first refusal is raised, the others are done."""
         if len(commands) > COMMANDS_PER_CALL:
             raise Invalid(f"{self.rpc}: at most {COMMANDS_PER_CALL} things at a time, not {len(commands)}")
+        self.count(0)
         waiting = [
             self.submit(command, actor=actor, reason=reason, part=str(n) if len(commands) > 1 else "")
             for n, command in enumerate(commands)
@@ -144,8 +162,9 @@ def behaviour(
                 response = await response
             if warning:
                 call.warnings.append(warning)
-            if call.warnings:
-                context.set_trailing_metadata(call.warnings_metadata())
+            trailers = call.trailers()
+            if trailers:
+                context.set_trailing_metadata(trailers)
             return b"" if response is None else bytes(response.SerializeToString())
         except Exception as error:  # noqa: BLE001
             code, words = refusal(rpc, error)

@@ -15,11 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from cuebot.domain.limits import DEFAULT_LIMITS
+from cuebot.domain.names import LATER_SUFFIX_BYTES, LOG_SUFFIX, log_file_name
+
 HEADER_BYTES: Final = 256 << 10
 """The row with the run's id stands among the first of a log, behind a command of at most 32,000 characters."""
-NAME_BYTES_MAX: Final = 255 - len(".65535")
+NAME_BYTES_MAX: Final = DEFAULT_LIMITS.file_name_bytes - LATER_SUFFIX_BYTES
 """What a file's name may have, and room for the attempt of a log that is moved aside."""
-_END: Final = ".rqlog"
+_END: Final = LOG_SUFFIX
 _JOB_BYTES_MIN: Final = 16
 
 EARLIER_LOGS_MAX: Final = 15
@@ -76,7 +79,7 @@ def log_name(job_name: str, frame_name: str) -> str:
 
     An agent tells of a shortened name when the run is over; this is for one that is under way.
     """
-    whole = _one_component(f"{job_name}.{frame_name}{_END}")
+    whole = _one_component(log_file_name(job_name, frame_name))
     if len(whole.encode()) <= NAME_BYTES_MAX:
         return whole
     mark = f"~{hashlib.sha256(whole.encode()).hexdigest()[:8]}"

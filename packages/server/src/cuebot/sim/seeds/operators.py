@@ -58,7 +58,9 @@ class Operators:
 
     def _answered(self, request_id: str, reply: Any) -> None:
         known = self._replies.setdefault(request_id, reply)
-        if known != reply:
+        if known == 0:  # nothing was changed, and so nothing is kept: a copy that comes later may find something to do
+            self._replies[request_id] = reply
+        elif known != reply:
             raise Violation(f"{request_id} was answered {known!r} and then {reply!r}")
 
     def _refused(self, request_id: str) -> Callable[[FarmError], None]:

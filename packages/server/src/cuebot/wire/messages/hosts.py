@@ -8,6 +8,7 @@ from opencue_proto import host_pb2
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host
+from cuebot.domain.tags import split_tags
 from cuebot.wire.values import cores, int32, time_s
 
 
@@ -45,7 +46,7 @@ def host_fields(farm: Farm, host: Host, commented: set[str]) -> dict[str, Any]:
         "boot_time": time_s(host.boot_us),
         "ping_time": time_s(host.ping_us),
         "os": ",".join(host.os),
-        "tags": list(dict.fromkeys((*host.manual_tags, allocation.tag, *host.hardware_tags, host.name))),
+        "tags": split_tags((*host.manual_tags, allocation.tag, *host.hardware_tags, host.name)),
         "state": int(host.state),
         "lock_state": int(host.lock),
         "thread_mode": int(host.thread_mode),

@@ -17,6 +17,7 @@ from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.states import DependType
 from cuebot.wire.call import Call
 from cuebot.wire.messages.depends import depend_message
+from cuebot.wire.rpc.held_again import before_depend
 
 LAYER_TYPES: Final = frozenset(
     {
@@ -69,7 +70,9 @@ async def add_depend(call: Call, type: DependType, er: Side, on: Side, *, any_fr
         on_frame=on.frame_index,
         any_frame=any_frame,
     )
+    held = before_depend(call.farm, er.job_id, er.layer_id)
     depend_id = await call.submit(command)
+    held.warn(call)
     return depend_message(call.farm, call.farm.get("depend", depend_id))
 
 
@@ -83,6 +86,7 @@ async def drop(call: Call, depends: Iterable[Depend], target: int) -> None:
     if target not in wanted:
         raise Invalid(f"target {target} is not known; there are INTERNAL 0, EXTERNAL 1, ANY_TARGET 2")
     ids = tuple(d.id for d in depends if d.active and d.internal in wanted[target])
+    call.count(0)
     if ids:
         await call.submit(SatisfyDepends(ids))
 

@@ -9,6 +9,7 @@ from opencue_proto import depend_pb2
 from cuebot.domain import commands as c
 from cuebot.wire.call import Call
 from cuebot.wire.messages.depends import depend_message
+from cuebot.wire.rpc.held_again import before_unsatisfy
 
 
 class DependInterface:
@@ -25,4 +26,6 @@ class DependInterface:
 
     async def Unsatisfy(self, request: Any, call: Call) -> None:
         """Let a depend hold again."""
+        held = before_unsatisfy(call.farm, request.depend.id)
         await call.submit(c.UnsatisfyDepend(request.depend.id))
+        held.warn(call)

@@ -12,9 +12,10 @@ from cuebot.domain.nouns import Layer
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import frame_id
 from cuebot.scheduling.cures import Step
-from cuebot.scheduling.explain import Explanation, Reason, explain_job, explain_layer
+from cuebot.scheduling.explain import Explanation, explain_job, explain_layer
 from cuebot.scheduling.explain_frame import FrameExplanation, explain_frame
 from cuebot.scheduling.outlook import Outlook
+from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy
 from cuebot.wire.call import Call
 from cuebot.wire.lookup import frame_of, job_of, layer_of

@@ -7,10 +7,11 @@ from typing import Any
 from opencue_proto import comment_pb2, host_pb2
 
 from cuebot.domain import commands as c
-from cuebot.domain.errors import NotFound
+from cuebot.domain.errors import Invalid, NotFound, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import HostState, LockState, ThreadMode
+from cuebot.domain.tags import read_tags
 from cuebot.wire.call import Call, fill
 from cuebot.wire.messages.comments import comment_message, commented, comments_of
 from cuebot.wire.messages.hosts import host_fields, host_message
@@ -84,8 +85,11 @@ class HostInterface:
         host = _host(request, call)
         if request.old_tag not in (*host.manual_tags, *host.hardware_tags):
             raise NotFound(f"host {host.name!r} has no tag {request.old_tag!r} that can be renamed")
+        if len(read_tags(request.new_tag)) != 1:
+            raise Invalid(f"a tag is renamed to one tag, not to {shown(request.new_tag)!r}")
         fresh = c.AddHostTags(host.id, (request.new_tag,))
         await call.submit_all([fresh, c.RemoveHostTags(host.id, (request.old_tag,))])
+        call.changed = 1  # one host, by two commands
 
     async def SetAllocation(self, request: Any, call: Call) -> None:
         """Put a host into another allocation."""

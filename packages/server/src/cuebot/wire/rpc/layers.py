@@ -12,7 +12,7 @@ from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import DependType
-from cuebot.domain.units import SECOND
+from cuebot.domain.units import SECOND, split_frame_id
 from cuebot.wire.call import Call
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.limits import limit_message
@@ -35,8 +35,11 @@ class LayerInterface:
         return job_pb2.LayerFindLayerResponse(layer=layer_message(farm, layer))
 
     def GetLayer(self, request: Any, call: Call) -> Any:
-        """The layer with that id."""
-        return job_pb2.LayerGetLayerResponse(layer=layer_message(call.farm, call.farm.get("layer", request.id)))
+        """The layer with that id, or the one of the frame with that id: a frame's message does not name its job."""
+        farm = call.farm
+        known = request.id in farm.layers or split_frame_id(request.id) is None
+        layer = farm.get("layer", request.id) if known else farm.frame(request.id)[0]
+        return job_pb2.LayerGetLayerResponse(layer=layer_message(farm, layer))
 
     async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of a layer's frames by criteria."""

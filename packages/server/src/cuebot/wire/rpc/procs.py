@@ -59,6 +59,7 @@ class ProcInterface:
     async def Unbook(self, request: Any, call: Call) -> None:
         """Give a proc's cores back when its frame has ended, or at once."""
         proc = _proc(request, call)
+        call.count(0)
         if request.kill:
             await call.submit(c.KillProcs((proc.id,), "proc unbooked"))
         else:
@@ -67,6 +68,7 @@ class ProcInterface:
     async def UnbookProcs(self, request: Any, call: Call) -> Any:
         """The same for procs by criteria; returns how many they are."""
         found = find_procs(call.farm, request.r, call.engine.now_us())
+        call.count(0)
         if request.kill and found:
             await call.submit(c.KillProcs(tuple(proc.id for proc in found), "procs unbooked"))
         elif not request.kill:

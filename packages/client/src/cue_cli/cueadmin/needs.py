@@ -1,0 +1,111 @@
+"""Commands on what frames of a layer ask for, and on what a job, a group and a limit may have."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
+from cue_cli.cueadmin.output import POINTS_PER_CORE
+from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from opencue import api
+from opencue.exception import EntityNotFoundException
+
+KB_PER_GB = 1_048_576
+
+
+def layer_memory(session: Session, values: list[str]) -> None:
+    """Set the memory that a frame of a layer needs."""
+    kilobytes = toKilobytes(values[2])
+    _change(session, values, "memory", values[2], lambda layer: layer.setMinMemory(kilobytes))
+
+
+def layer_gpu_memory(session: Session, values: list[str]) -> None:
+    """Set the GPU memory that a frame of a layer needs."""
+    kilobytes = toKilobytes(values[2])
+    _change(session, values, "GPU memory", values[2], lambda layer: layer.setMinGpuMemory(kilobytes))
+
+
+def layer_cores(session: Session, values: list[str]) -> None:
+    """Set the cores that a frame of a layer needs."""
+    cores = toCores(values[2])
+    _change(session, values, "cores", f"{cores:g}", lambda layer: layer.setMinCores(cores * POINTS_PER_CORE))
+
+
+def layer_gpus(session: Session, values: list[str]) -> None:
+    """Set the GPUs that a frame of a layer needs."""
+    gpus = toInteger(values[2], "number of GPUs")
+    _change(session, values, "GPUs", str(gpus), lambda layer: layer.setMinGpus(gpus))
+
+
+def layer_tags(session: Session, values: list[str]) -> None:
+    """Set the tags of which a host needs one to run frames of a layer."""
+    tags = [tag for text in values[2:] for tag in text.split(",") if tag]
+    _change(session, values, "tags", " | ".join(tags), lambda layer: layer.setTags(tags))
+
+
+def layer_timeout(session: Session, values: list[str]) -> None:
+    """Set how many minutes a frame of a layer may run."""
+    minutes = toInteger(values[2], "number of minutes")
+    _change(session, values, "timeout in minutes", str(minutes), lambda layer: layer.setTimeout(minutes))
+
+
+def start_now(session: Session, values: list[str]) -> None:
+    """Let a layer start that was to start at a later time."""
+    _change(session, values, "start", "now", lambda layer: layer.clearStartAfter())
+
+
+def set_max_gpus(session: Session, values: list[str]) -> None:
+    """Set how many GPUs a job may have at most."""
+    name, gpus = values[0], toInteger(values[1], "number of GPUs")
+    session.confirm(f"Set the maximum of GPUs of {name} to {gpus}", named=True)
+    session.set(name, f"maximum GPUs {gpus}", findJob(name).setMaxGpus(gpus))
+
+
+def group_max_cores(session: Session, values: list[str]) -> None:
+    """Set how many cores the jobs of a group may have together."""
+    cores = toCores(values[2])
+    session.confirm(f"Set the maximum cores of group {values[1]} of {values[0]} to {cores:g}", named=True)
+    session.set(f"{values[0]}/{values[1]}", f"maximum cores {cores:g}", _group(values).setMaxCores(cores))
+
+
+def group_max_gpus(session: Session, values: list[str]) -> None:
+    """Set how many GPUs the jobs of a group may have together."""
+    gpus = toInteger(values[2], "number of GPUs")
+    session.confirm(f"Set the maximum of GPUs of group {values[1]} of {values[0]} to {gpus}", named=True)
+    session.set(f"{values[0]}/{values[1]}", f"maximum GPUs {gpus}", _group(values).setMaxGpus(gpus))
+
+
+def limit_max(session: Session, values: list[str]) -> None:
+    """Set how many frames, or hosts, a limit lets run at once."""
+    name, most = values[0], toInteger(values[1], "maximum")
+    session.confirm(f"Set the maximum of limit {name} to {most}", named=True)
+    try:
+        number = api.findLimit(name).setMaxValue(most)
+    except EntityNotFoundException:
+        known = ", ".join(sorted(limit.name() for limit in api.getLimits())) or "none"
+        raise CommandError(f"limit {name!r} does not exist; there are: {known}") from None
+    session.set(name, f"maximum {most}", number)
+
+
+def toKilobytes(text: str) -> int:
+    """Return an amount of memory, in GB unless it ends in `m` or `k`, in whole KB, rounded up."""
+    number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in ("g", "m", "k") else (text, "g")
+    try:
+        return math.ceil(float(number) * {"g": KB_PER_GB, "m": 1_024, "k": 1}[unit])
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no amount of memory, such as 4 or 2.5 (GB), 512m or 2097152k") from None
+
+
+def _change(session: Session, values: list[str], what: str, shown: str, act: Any) -> None:
+    """Do something to the layer that the first two values name."""
+    session.confirm(f"Set {what} of {values[0]}/{values[1]}: {shown}", named=True)
+    job, layer = jobAndLayer(values)
+    session.set(f"{job.name()}/{layer.name()}", f"{what} {shown}", act(layer))
+
+
+def _group(values: list[str]) -> Any:
+    try:
+        return api.findGroup(values[0], values[1])
+    except EntityNotFoundException as error:
+        raise CommandError(error.details()) from None

@@ -1,0 +1,299 @@
+"""Every action of cueadmin says how much it changed, and nothing changed is no success."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from builders import a_depend, a_host, a_job, a_layer, a_show, a_subscription, an_allocation
+
+from cue_cli.cueadmin import main
+from cue_cli.cueadmin.commands import SECTIONS
+
+JOB = "demo-sh010-ann_comp"
+
+# flags -> (arguments, the call, what is said when the server changes 2 things, and when it changes nothing)
+ACTIONS = {
+    "-pause": ([JOB], "JobInterface.Pause", f"{JOB}: paused", "it was paused already"),
+    "-unpause": ([JOB], "JobInterface.Resume", f"{JOB}: unpaused", "it was not paused"),
+    "-kill": ([JOB], "JobInterface.Kill", f"{JOB}: killed", "it was over already"),
+    "-kill-all": ([], "JobInterface.Kill", f"{JOB}: killed", "it was over already"),
+    "-retry": ([JOB], "JobInterface.RetryFrames", f"{JOB}: 2 frames retried", "it has no dead frame"),
+    "-retry-all": ([], "JobInterface.RetryFrames", f"{JOB}: 2 frames retried", "it has no dead frame"),
+    "-drop-depends": ([JOB], "JobInterface.DropDepends", f"{JOB}: 2 dependencies dropped", "it depends on nothing"),
+    "-set-min-cores": ([JOB, "2"], "JobInterface.SetMinCores", f"{JOB}: minimum cores 2", "minimum cores 2 already"),
+    "-set-max-cores": ([JOB, "2"], "JobInterface.SetMaxCores", f"{JOB}: maximum cores 2", "maximum cores 2 already"),
+    "-priority": ([JOB, "7"], "JobInterface.SetPriority", f"{JOB}: priority 7", "priority 7 already"),
+    "-setpriority": ([JOB, "7"], "JobInterface.SetPriority", f"{JOB}: priority 7", "priority 7 already"),
+    "-retry-frames": (
+        [JOB, "beauty", "1-2"],
+        "JobInterface.RetryFrames",
+        f"{JOB}/beauty: 2 frames retried",
+        "no frame was retried: frames 1-2 are waiting already",
+    ),
+    "-eat-frames": (
+        [JOB, "beauty", "1-2"],
+        "JobInterface.EatFrames",
+        f"{JOB}/beauty: 2 frames eaten; what depends on them goes on waiting",
+        "no frame was eaten: frames 1-2 are done or eaten already",
+    ),
+    "-markdone-frames": (
+        [JOB, "beauty", "1"],
+        "JobInterface.MarkDoneFrames",
+        f"{JOB}/beauty: 2 dependencies let go",
+        "no frame was marked done: frame 1 is waited for by nothing",
+    ),
+    "-kill-frames": (
+        [JOB, "beauty", "1-2"],
+        "JobInterface.KillFrames",
+        f"{JOB}/beauty: 2 frames killed",
+        "no frame was killed: frames 1-2 are not running",
+    ),
+    "-kill-dependency": (
+        [JOB, "beauty"],
+        "LayerInterface.DropDepends",
+        f"{JOB}/beauty: 2 dependencies dropped",
+        "it depends on nothing that is not done",
+    ),
+    "-lock": (["render01"], "HostInterface.Lock", "render01: locked", "it was locked already"),
+    "-unlock": (["render01"], "HostInterface.Unlock", "render01: unlocked", "it was not locked"),
+    "-move": (
+        ["desktop", "-host", "render01"],
+        "HostInterface.SetAllocation",
+        "render01: moved to local.desktop",
+        "it was in local.desktop already",
+    ),
+    "-delete-host": (["render01"], "HostInterface.Delete", "render01: deleted", "it was deleted already"),
+    "-safe-reboot": (["render01"], "HostInterface.RebootWhenIdle", "will reboot when idle", "it is to reboot already"),
+    "-repair": (["render01"], "HostInterface.SetHardwareState", "render01: in repair", "it was in repair already"),
+    "-fixed": (["render01"], "HostInterface.SetHardwareState", "render01: up", "it was up already"),
+    "-thread": (
+        ["all", "-host", "render01"],
+        "HostInterface.SetThreadMode",
+        "render01: thread mode ALL",
+        "thread mode ALL already",
+    ),
+    "-delete-show": (["demo"], "ShowInterface.Delete", "demo: deleted", "it was deleted already"),
+    "-disable-show": (["demo"], "ShowInterface.SetActive", "demo: disabled", "it was disabled already"),
+    "-enable-show": (["demo"], "ShowInterface.SetActive", "demo: enabled", "it was enabled already"),
+    "-dispatching": (
+        ["demo", "on"],
+        "ShowInterface.EnableDispatching",
+        "demo: dispatching on",
+        "dispatching on already",
+    ),
+    "-booking": (["demo", "off"], "ShowInterface.EnableBooking", "demo: booking off", "booking off already"),
+    "-default-min-cores": (
+        ["demo", "1"],
+        "ShowInterface.SetDefaultMinCores",
+        "demo: default minimum cores 1",
+        "default minimum cores 1 already",
+    ),
+    "-default-max-cores": (
+        ["demo", "9"],
+        "ShowInterface.SetDefaultMaxCores",
+        "demo: default maximum cores 9",
+        "default maximum cores 9 already",
+    ),
+    "-delete-alloc": (["general"], "AllocationInterface.Delete", "local.general: deleted", "it was deleted already"),
+    "-rename-alloc": (
+        ["general", "fast"],
+        "AllocationInterface.SetName",
+        "local.general: renamed to local.fast",
+        "it is called local.fast already",
+    ),
+    "-transfer": (
+        ["general", "desktop"],
+        "AllocationInterface.ReparentHosts",
+        "local.general: 2 hosts moved to local.desktop",
+        "its hosts are in local.desktop already",
+    ),
+    "-tag-alloc": (
+        ["general", "a"],
+        "AllocationInterface.SetTag",
+        "local.general: tagged a",
+        "it was tagged a already",
+    ),
+    "-set-max-gpus": ([JOB, "2"], "JobInterface.SetMaxGpus", f"{JOB}: maximum GPUs 2", "maximum GPUs 2 already"),
+    "-layer-memory": (
+        [JOB, "beauty", "2"],
+        "LayerInterface.SetMinMemory",
+        f"{JOB}/beauty: memory 2",
+        "memory 2 already",
+    ),
+    "-layer-cores": ([JOB, "beauty", "2"], "LayerInterface.SetMinCores", f"{JOB}/beauty: cores 2", "cores 2 already"),
+    "-layer-gpus": ([JOB, "beauty", "1"], "LayerInterface.SetMinGpus", f"{JOB}/beauty: GPUs 1", "GPUs 1 already"),
+    "-layer-gpu-memory": (
+        [JOB, "beauty", "1"],
+        "LayerInterface.SetMinGpuMemory",
+        "GPU memory 1",
+        "GPU memory 1 already",
+    ),
+    "-layer-tags": ([JOB, "beauty", "a"], "LayerInterface.SetTags", f"{JOB}/beauty: tags a", "tags a already"),
+    "-layer-timeout": (
+        [JOB, "beauty", "9"],
+        "LayerInterface.SetTimeout",
+        f"{JOB}/beauty: timeout in minutes 9",
+        "timeout in minutes 9 already",
+    ),
+    "-start-now": ([JOB, "beauty"], "LayerInterface.SetStartAfter", f"{JOB}/beauty: start now", "start now already"),
+    "-tag-host": (["render01", "new"], "HostInterface.AddTags", "render01: tagged new", "it was tagged new already"),
+    "-group-max-cores": (["demo", "g", "4"], "GroupInterface.SetMaxCores", "demo/g: maximum cores 4", "4 already"),
+    "-group-max-gpus": (["demo", "g", "4"], "GroupInterface.SetMaxGpus", "demo/g: maximum GPUs 4", "4 already"),
+    "-limit-max": (["nuke", "4"], "LimitInterface.SetMaxValue", "nuke: maximum 4", "maximum 4 already"),
+    "-delete-sub": (["demo", "general"], "SubscriptionInterface.Delete", "deleted", "it was deleted already"),
+    "-size": (["demo", "general", "1"], "SubscriptionInterface.SetSize", "size 1 core\n", "size 1 core already"),
+    "-burst": (["demo", "general", "3"], "SubscriptionInterface.SetBurst", "burst 3 cores", "burst 3 cores already"),
+}
+
+COUNTED_HERE = {"-satisfy-dependency"}
+"""What counts what it finds by itself; it has a test of its own."""
+
+MAKES = {"-create-show", "-create-alloc", "-create-sub"}
+"""What makes a thing makes it or is refused."""
+
+
+@pytest.fixture(autouse=True)
+def _small_farm(farm):
+    """Fill the farm with one of each."""
+    farm.jobs[JOB] = a_job()
+    farm.layers[JOB] = [a_layer("beauty", range="1-10")]
+    farm.shows["demo"] = a_show()
+    farm.allocations = {"local.general": an_allocation(), "local.desktop": an_allocation("local.desktop")}
+    farm.subscriptions["local.general.demo"] = a_subscription()
+    farm.hosts = {"render01": a_host(), "render02": a_host("render02")}
+    farm.changed["JobInterface.MarkAsWaiting"] = 0
+
+
+def test_every_action_has_a_row():
+    """A new action has to say what it changed, and what it says when that is nothing."""
+    flags = {command.flags[0] for title, commands in SECTIONS.items() if title != "Lists" for command in commands}
+    assert flags == set(ACTIONS) | COUNTED_HERE | MAKES
+
+
+@pytest.mark.parametrize("flag", ACTIONS)
+def test_something_done_is_counted_and_success(farm, capsys, flag):
+    """Status 0, with what was changed on stdout."""
+    arguments, call, done, _ = ACTIONS[flag]
+    farm.changed[call] = 2
+    assert main(["-force", flag, *arguments]) == 0
+    assert done in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flag", ACTIONS)
+def test_nothing_to_do_is_status_1_with_words(farm, capsys, flag):
+    """The reason stands on stderr, and nothing is claimed on stdout."""
+    arguments, call, _, nothing = ACTIONS[flag]
+    farm.changed[call] = 0
+    assert main(["-force", flag, *arguments]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert nothing in said.err
+
+
+@pytest.mark.parametrize("flag", ACTIONS)
+def test_a_server_that_does_not_count_is_believed(farm, capsys, flag):
+    """OpenCue's server says no numbers: what it accepts is done, and no number is made up."""
+    farm.says_what_changed = False
+    assert main(["-force", flag, *ACTIONS[flag][0]]) == 0
+    assert "None" not in capsys.readouterr().out
+
+
+def test_one_is_one(farm, capsys):
+    """One frame is not one frames."""
+    assert main(["-retry", JOB, "-force"]) == 0
+    assert capsys.readouterr().out == f"{JOB}: 1 frame retried\n"
+
+
+def test_frames_that_are_not_there_are_named(farm, capsys):
+    """A range beside the layer's names what is missing, as a range."""
+    farm.changed["JobInterface.RetryFrames"] = 0
+    assert main(["-retry-frames", JOB, "beauty", "5000-5010"]) == 1
+    expected = f"{JOB}/beauty: no frame was retried: it has no frames 5000-5010, only 1-10\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_part_of_a_range_is_done_and_the_rest_named(farm, capsys):
+    """Some were killed, some do not run, some are not there: that is success, and all of it is said."""
+    farm.changed["JobInterface.KillFrames"] = 3
+    assert main(["-force", "-kill-frames", JOB, "beauty", "1-12"]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{JOB}/beauty: 3 frames killed\n"
+    assert "it has no frames 11-12, only 1-10" in said.err
+    assert "7 other frames of this range: not running" in said.err
+
+
+def test_frames_inside_a_chunk_are_not_missing(farm, capsys):
+    """Of a layer in chunks of five, 1-10 are two frames of the farm, and none is missing."""
+    farm.layers[JOB] = [a_layer("beauty", range="1-10", chunk_size=5)]
+    farm.changed["JobInterface.RetryFrames"] = 2
+    assert main(["-retry-frames", JOB, "beauty", "1-10"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_eating_with_markdone_counts_both(farm, capsys):
+    """-eat-frames -markdone says how many frames were given up and how many dependencies let go."""
+    farm.changed.update({"JobInterface.EatFrames": 1, "JobInterface.MarkDoneFrames": 4})
+    assert main(["-force", "-eat-frames", JOB, "beauty", "3", "-markdone"]) == 0
+    assert capsys.readouterr().out == f"{JOB}/beauty: 1 frame eaten, 4 dependencies let go\n"
+
+
+def test_of_several_jobs_one_with_nothing_to_do_is_no_failure(farm, capsys):
+    """The status is 1 only where nothing at all was changed; what was not is said in any case."""
+    farm.jobs["other"] = a_job("other")
+    farm.JobInterface_RetryFrames = lambda request, context: _dead_frames_of(request, context, {JOB: 2, "other": 0})
+    assert main(["-retry", JOB, "other", "-force"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (f"{JOB}: 2 frames retried\n", "other: it has no dead frame\n")
+
+
+def _dead_frames_of(request, context, dead):
+    """Answer for a job with so many dead frames."""
+    from opencue_proto import job_pb2
+
+    context.set_trailing_metadata([("cuefarm-changed", str(dead[request.job.name]))])
+    return job_pb2.JobRetryFramesResponse()
+
+
+def test_satisfy_dependency_counts_what_it_satisfied(farm, capsys):
+    """One is found and satisfied; where none is active there is nothing to do."""
+    farm.depends[JOB] = [a_depend(id="one", depend_er_layer="beauty")]
+    assert main(["-satisfy-dependency", JOB, "beauty"]) == 0
+    assert capsys.readouterr().out == f"{JOB}/beauty: 1 dependency satisfied\n"
+    farm.depends[JOB] = []
+    assert main(["-satisfy-dependency", JOB, "beauty"]) == 1
+    assert "it depends on nothing that is not done" in capsys.readouterr().err
+
+
+def test_a_host_that_is_not_there_is_an_error_beside_one_that_is(farm, capsys):
+    """The one that exists is locked; the other is named once, and makes the status 1."""
+    assert main(["-lock", "render01", "render09"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "render01: locked\n"
+    assert said.err.count("render09") == 1
+
+
+def test_deleting_a_host_that_reports_says_that_it_will_be_back(farm, capsys):
+    """And how to keep it away; a host that is gone is deleted without a word of that."""
+    farm.hosts["render01"] = a_host(ping_time=int(time.time()) - 3)
+    assert main(["-force", "-delete-host", "render01"]) == 0
+    warning = capsys.readouterr().err
+    assert "back with its agent's next report" in warning
+    assert "cueadmin -lock render01" in warning
+    assert main(["-force", "-delete-host", "render02"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_not_offered_is_not_in_the_help(capsys):
+    """-safe-reboot is taken, for servers that can do it, and shown to nobody."""
+    with pytest.raises(SystemExit):
+        main(["-h"])
+    assert "-safe-reboot" not in capsys.readouterr().out
+
+
+def test_without_a_pending_job_there_is_nothing_to_kill(farm, capsys):
+    """-kill-all and -retry-all on an empty farm do not ask, and say so."""
+    farm.jobs.clear()
+    for flag in ("-kill-all", "-retry-all"):
+        assert main([flag]) == 1
+        assert capsys.readouterr().err == "Error: there is no pending job.\n"

@@ -1,0 +1,158 @@
+"""What `cuefarm doctor` finds out about a farm that runs, in this folder or anywhere: by asking its server."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from cuebot.app.data_folder import DataFolder
+from cuebot.app.finding import Finding
+from opencue import config, running_farms
+
+SILENT_SECONDS = 35
+"""Agents report every ten seconds: three reports are missing."""
+HOSTS_LISTED_MAX = 20
+TIMEOUT_MS = 5_000
+
+
+def client_addresses() -> tuple[list[str], str]:
+    """Where programs on this machine look for the farm, and who says so. No address: they cannot tell."""
+    if hosts := config.hosts_from_environment():
+        variable = "CUEBOT_HOSTS" if os.environ.get("CUEBOT_HOSTS") else "OPENCUE_HOSTS"
+        return hosts, f"the environment says so ({variable})"
+    loaded = config.load_config_from_file()
+    if config.names_a_server(loaded):
+        facility = config.facility_from_environment() or str(loaded["cuebot.facility_default"])
+        hosts = [str(host) for host in loaded["cuebot.facility"].get(facility, [])]
+        path = config.file_in_use()
+        who = f"the configuration file {path}" if path else "the environment (CUEBOT_FACILITY)"
+        return hosts, f"facility {facility} of {who}"
+    if running_farms.something_listens(running_farms.DEFAULT_ADDRESS):
+        return [running_farms.DEFAULT_ADDRESS], "the default, since nothing else is said"
+    farms = running_farms.found()
+    if len(farms) == 1:
+        return [farms[0].address], f"the one farm of yours that runs on this machine ({farms[0].place})"
+    if farms:
+        return [], "; ".join(f"{farm.address} ({farm.place})" for farm in farms)
+    return [running_farms.DEFAULT_ADDRESS], "the default, since nothing else is said; nothing listens there"
+
+
+def clients(address: str | None) -> Iterator[Finding]:
+    """Whether programs on this machine find the farm at `address`, or any."""
+    try:
+        addresses, why = client_addresses()
+    except ValueError as error:
+        yield Finding("clients", False, str(error), "mend that file, or name the server with CUEBOT_HOSTS=HOST:PORT")
+        return
+    if not addresses:
+        remedy = "choose one of them: export CUEBOT_HOSTS=HOST:PORT"
+        yield Finding("clients", False, f"find several farms of yours: {why}", remedy)
+        return
+    found = f"use {', '.join(addresses)}: {why}"
+    if os.environ.get("CUEBOT_HOSTS") and config.file_in_use():
+        found += f"; it wins over the configuration file {config.file_in_use()}"
+    if address is None or any(_same(address, one) for one in addresses):
+        yield Finding("clients", True, found)
+        return
+    remedy = f"to use {address}: export CUEBOT_HOSTS={address}"
+    yield Finding("clients", False, f"{found}; that is not the farm at {address}", remedy)
+
+
+def farm(address: str) -> Iterator[Finding]:
+    """Whether a server answers, and which of its hosts cannot work."""
+    import opencue
+    from opencue.cuebot import Cuebot
+
+    started = time.perf_counter()
+    try:
+        Cuebot.Timeout = TIMEOUT_MS
+        Cuebot.setHosts([address])
+        hosts = opencue.api.getHosts()
+    except opencue.CueException as error:
+        found = f"{address} does not: {_first_sentence(error)}"
+        yield Finding("farm answers", False, found, "look whether a server runs there, and what its log says")
+        return
+    yield Finding("farm answers", True, f"{address} in {1000 * (time.perf_counter() - started):.0f} ms")
+    yield from _hosts(hosts)
+
+
+def _hosts(hosts: list[Any]) -> Iterator[Finding]:
+    troubled = [finding for host in sorted(hosts, key=lambda host: str(host.name())) for finding in _host(host)]
+    well = len({host.name() for host in hosts}) - len({finding.what for finding in troubled if not finding.ok})
+    if hosts:
+        yield Finding("hosts", well > 0, f"{well} of {len(hosts)} can work", "see the hosts below")
+    else:
+        remedy = "start an agent on each host: rqd --server HOST:PORT --token-file FILE"
+        yield Finding("hosts", False, "none has reported to this farm yet", remedy)
+    yield from troubled[:HOSTS_LISTED_MAX]
+    if len(troubled) > HOSTS_LISTED_MAX:
+        yield Finding("more hosts", True, f"{len(troubled) - HOSTS_LISTED_MAX} lines more; see cueadmin -lh")
+
+
+def _host(host: Any) -> Iterator[Finding]:
+    name = f"host {host.name()}"
+    silent_s = host.pingLast()
+    heard = f"last report {_ago(silent_s)}"
+    delete = f"if it is gone for good: cueadmin -delete-host {host.name()}"
+    if not host.isUp():
+        state = host.HardwareState(host.state()).name
+        yield Finding(name, False, f"{state}, {heard}", f"start `rqd` there and read what it says; {delete}")
+    elif silent_s > SILENT_SECONDS:
+        yield Finding(name, False, f"silent, {heard}", f"look at its network and at what its `rqd` says; {delete}")
+    if host.isLocked():
+        yield Finding(name, True, f"locked by a person; cueadmin -unlock {host.name()} opens it")
+    if host.isCommented():
+        for comment in host.getComments():
+            yield Finding(name, True, f"comment of {comment.user()}: {comment.subject()}")
+
+
+def local_agents(folder: DataFolder, facts: dict[str, Any]) -> Iterator[Finding]:
+    """Whether the agents that `up` keeps on this machine run."""
+    running = folder.running_agents()
+    for name in sorted({*facts.get("agents", ()), *running}):
+        if name in running:
+            yield Finding("agent", True, f"{name} runs (pid {running[name].pid})")
+            continue
+        log = folder.run / f"agent-{name}.log"
+        words = _last_line(log)
+        yield Finding(
+            "agent",
+            False,
+            f"{name} does not run" + (f"; it said last: {words}" if words else ""),
+            f"mend what {log} says; `cuefarm up` starts the agent again by itself, within a minute",
+        )
+
+
+def _last_line(path: Any) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:300] if lines else ""
+
+
+def _same(one: str, other: str) -> bool:
+    """Two ways to write one address of this machine."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(address: str) -> str:
+    host, _, port = (address if ":" in address else f"{address}:8443").rpartition(":")
+    return f"{'localhost' if host in ('127.0.0.1', '[::1]') else host}:{port}"
+
+
+def _first_sentence(error: Exception) -> str:
+    words = str(error).removeprefix("Unable to contact grpc server. ")
+    return words.partition(". ")[0]
+
+
+def _ago(seconds: int) -> str:
+    if seconds < 120:
+        return f"{max(0, seconds)} s ago"
+    if seconds < 7200:
+        return f"{seconds // 60} min ago"
+    return f"{seconds // 3600} h ago" if seconds < 172_800 else f"{seconds // 86_400} days ago"

@@ -1,0 +1,129 @@
+"""How many things a command changes. Whoever asked is told, because "nothing" must not pass for success.
+
+A command's number counts what it is about: frames for a retry, hosts for a move, depends for a release. What merely
+follows from it, such as the jobs that take on a group's new default, is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.farm import Farm
+from cuebot.domain.states import FrameState
+
+Events = list[ev.Event]
+Count = Callable[[Farm, Any, Events], int]
+"""Takes the farm as it is before the events, the command, and the events that carry it out."""
+
+
+def count_of(farm: Farm, command: c.Command, events: Events) -> int | None:
+    """How many things the events change; None for a command that answers with something else. 0 means: none."""
+    count = COUNTED.get(type(command))
+    return None if count is None else count(farm, command, events)
+
+
+def _frames(*kinds: type[ev.Event]) -> Count:
+    """Frames, by the events that speak of them."""
+
+    def count(farm: Farm, command: Any, events: Events) -> int:
+        return sum(_in_event(farm, event) for event in events if isinstance(event, kinds))
+
+    return count
+
+
+def _retried(farm: Farm, command: c.RetryFrames, events: Events) -> int:
+    """Frames that run again, and those that waited in a killed job and may run now that it is open again."""
+    count = _frames(ev.FramesRetried, ev.KillRequested)(farm, command, events)
+    reopened = {event.job_id for event in events if isinstance(event, ev.JobReopened)}
+    for layer_id, indices in command.frames.items():
+        layer = farm.get("layer", layer_id)
+        if layer.job_id in reopened:
+            count += int(np.isin(layer.frames.state[indices], (FrameState.WAITING, FrameState.DEPEND)).sum())
+    return count
+
+
+def _in_event(farm: Farm, event: Any) -> int:
+    if isinstance(event, ev.KillRequested):
+        return len(event.run_ids)
+    if isinstance(event, ev.FramesEaten):  # one that was eaten while it ran may be told to end once more
+        states = farm.get("layer", event.layer_id).frames.state[event.indices]
+        return int(np.count_nonzero(states != FrameState.EATEN))
+    return len(event.indices)
+
+
+def _depends(farm: Farm, command: Any, events: Events) -> int:
+    """Depends; of one between frames of two layers, each pair."""
+    count = 0
+    for event in events:
+        if isinstance(event, ev.DependPairsSatisfied):
+            count += len(event.pairs)
+        elif isinstance(event, ev.DependUnsatisfied):
+            count += 1 if event.pairs is None else len(event.pairs)
+        elif isinstance(event, ev.DependSatisfied):
+            count += 1
+    return count
+
+
+def _things(kind: str) -> Count:
+    """Things of a kind, each once, that get another value or are gone."""
+
+    def count(farm: Farm, command: Any, events: Events) -> int:
+        acted = (event for event in events if isinstance(event, (ev.Changed, ev.Removed)))
+        return len({event.id for event in acted if event.kind == kind and _differs(farm, event)})
+
+    return count
+
+
+def _things_of_its_kind(farm: Farm, command: Any, events: Events) -> int:
+    return _things(command.kind)(farm, command, events)
+
+
+def _differs(farm: Farm, event: ev.Changed | ev.Removed) -> bool:
+    if isinstance(event, ev.Removed):
+        return True
+    thing = farm.get(event.kind, event.id)
+    return any(getattr(thing, field) != value for field, value in event.changes.items())
+
+
+def _jobs(farm: Farm, command: Any, events: Events) -> int:
+    return sum(isinstance(event, ev.JobFinished) for event in events)
+
+
+def _one(farm: Farm, command: Any, events: Events) -> int:
+    return int(bool(events))
+
+
+COUNTED: Final[dict[type[c.Command], Count]] = {
+    c.KillJob: _jobs,
+    c.FinishIfComplete: _jobs,
+    c.MoveJob: _things("job"),
+    c.AddOutput: _things("layer"),
+    c.Change: _things_of_its_kind,
+    c.Delete: _things_of_its_kind,
+    c.RetryFrames: _retried,
+    c.EatFrames: _frames(ev.FramesEaten),
+    c.KillFrames: _frames(ev.KillRequested),
+    c.KillProcs: _frames(ev.KillRequested),
+    c.ReleaseFrames: _frames(ev.FramesReleased),
+    c.ReorderFrames: _frames(ev.FramesReordered),
+    c.MarkDone: _depends,
+    c.SatisfyDepends: _depends,
+    c.UnsatisfyDepend: _depends,
+    c.AddHostTags: _things("host"),
+    c.RemoveHostTags: _things("host"),
+    c.LockHost: _things("host"),
+    c.SetHostState: _things("host"),
+    c.MoveHosts: _things("host"),
+    c.DropHost: _things("host"),
+    c.MoveGroups: _things("group"),
+    c.RenameLimit: _things("limit"),
+    c.AddLayerLimit: _things("layer"),
+    c.DropLayerLimit: _things("layer"),
+    c.SetDefaultAllocation: _one,
+}
+"""The commands whose reply is such a number, and how each counts."""

@@ -1,0 +1,41 @@
+"""Tags: one word each, separated alike wherever they are taken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .errors import Invalid, LimitExceeded, shown
+from .limits import DEFAULT_LIMITS, Limits
+
+SEPARATORS = "'|', ',' and blanks"
+TAG_RULE = "printable characters without '|', ',' and blanks"
+
+_BETWEEN = re.compile(r"[|,\s]+")
+
+
+def split_tags(tags: str | Iterable[str]) -> tuple[str, ...]:
+    """Return each tag once, in order, of a text or of several; `|`, `,` and blanks separate them in any number."""
+    texts = (tags,) if isinstance(tags, str) else tags
+    return tuple(dict.fromkeys(word for text in texts for word in _BETWEEN.split(text) if word))
+
+
+def read_tags(tags: str | Iterable[str], limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
+    """Return the tags that somebody gives, split.
+
+    Raises:
+        Invalid: one has a character that no tag has, or is too long.
+        LimitExceeded: there are too many.
+    """
+    found = split_tags(tags)
+    for tag in found:
+        if not tag.isprintable():
+            raise Invalid(f'tag "{shown(tag)}" is not allowed. Accepted: {TAG_RULE}.')
+        if len(tag) > limits.tag_characters:
+            raise Invalid(
+                f'tag "{shown(tag)}" has {len(tag)} characters. Accepted: at most {limits.tag_characters} '
+                f"(tag_characters); {SEPARATORS} separate tags."
+            )
+    if len(found) > limits.names_per_list:
+        raise LimitExceeded("tags", "tags", given=len(found), limit="names_per_list", allowed=limits.names_per_list)
+    return found

@@ -1,0 +1,93 @@
+"""Why frames of a layer are dead, as far as the books tell, and what makes them run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from cuebot.domain.farm import Farm
+from cuebot.domain.frames import IndexArray
+from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.states import Exit, FrameState
+from cuebot.domain.units import MINUTE
+from cuebot.scheduling.reasons import Reason
+from cuebot.scheduling.words import command, counted, exact_memory, gib, plural, range_of, tenths_of_gib
+
+CODES: Final = ("FRAMES_NOT_STARTED", "FRAMES_OUT_OF_TIME", "FRAMES_OUT_OF_MEMORY", "FRAMES_DEAD")
+"""One for each kind of death."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Dead frames of one kind."""
+
+    code: str
+    indices: IndexArray
+    text: str
+    """What goes after "3 frames"."""
+    first: str
+    """What is to be done before they run again, as it begins a sentence; empty where nothing is known to be."""
+
+
+def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
+    """A layer's dead frames by kind."""
+    frames = layer.frames
+    dead = frames.in_state(FrameState.DEAD)
+    status, ran_us = frames.exit_status[dead], frames.stop_us[dead] - frames.start_us[dead]
+    not_started = (status == Exit.FAILED_LAUNCH) | (frames.start_us[dead] <= 0)
+    memory = ~not_started & np.isin(status, (Exit.MEMORY, Exit.CONTAINER_MEMORY))
+    limit_us = layer.timeout_minutes * MINUTE
+    late = ~not_started & ~memory & (limit_us > 0) & (ran_us >= limit_us)
+    job = farm.jobs[layer.job_id]
+    if not_started.any():
+        one = int(not_started.sum())
+        text = f"could not be started and {plural(one, 'is', 'are')} dead; there is no log"
+        yield Death("FRAMES_NOT_STARTED", dead[not_started], text, "")
+    if late.any():
+        longest = int(-(-ran_us[late].max() // MINUTE))
+        minutes = 2 * max(layer.timeout_minutes, longest)
+        text = f"ran longer than the {counted(layer.timeout_minutes, 'minute')} that the layer allows"
+        first = f"{command('-layer-timeout', job.name, layer.name, minutes)} gives more time, then "
+        yield Death("FRAMES_OUT_OF_TIME", dead[late], text, first)
+    if memory.any():
+        yield Death("FRAMES_OUT_OF_MEMORY", dead[memory], *_out_of_memory(farm, job, layer))
+    other = ~not_started & ~memory & ~late
+    if other.any():
+        one = int(other.sum())
+        text = f"failed too often and {plural(one, 'is', 'are')} dead"
+        first = f"{command('-ll', '-job', job.name)} names {plural(one, 'its log', 'their logs')},"
+        first += " and when that is mended, "
+        yield Death("FRAMES_DEAD", dead[other], text, first)
+
+
+def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
+    """Twice of what did not suffice, as far as some host has that."""
+    table, n = farm.hosts_table, farm.hosts_table.size
+    most = int(table.memory[:n][table.present[:n]].max(initial=0))
+    held = max(layer.min_memory, layer.max_rss)
+    tenths = min(2 * held, most) * 10 // tenths_of_gib(10)
+    text = f"needed more memory than {gib(layer.min_memory)}"
+    more = tenths_of_gib(tenths)
+    if more <= layer.min_memory:
+        return f"{text}, and no host has more than {gib(most)}", "when they need less, "
+    return text, f"{command('-layer-memory', job.name, layer.name, exact_memory(more))} gives more, then "
+
+
+def again(job: Job, layer: Layer, indices: IndexArray) -> str:
+    """The command that lets dead frames run again."""
+    frames = range_of(layer, indices)
+    return command("-retry", job.name) if frames is None else command("-retry-frames", job.name, layer.name, frames)
+
+
+def dead_reasons(farm: Farm, layer: Layer) -> list[Reason]:
+    """What is said of a layer's dead frames."""
+    job = farm.jobs[layer.job_id]
+    found = []
+    for death in deaths(farm, layer):
+        count = len(death.indices)
+        remedy = f"{death.first}{again(job, layer, death.indices)} runs {plural(count, 'it', 'them')} again"
+        found.append(Reason(death.code, count, "frames", f"{counted(count, 'frame')} {death.text}", remedy))
+    return found

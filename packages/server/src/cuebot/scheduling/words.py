@@ -1,0 +1,62 @@
+"""Numbers, frames and commands as people read them, and as a shell takes them."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Final
+
+from cuebot.domain.frame_set import compact
+from cuebot.domain.frames import IndexArray
+from cuebot.domain.nouns import Layer
+from cuebot.domain.units import ONE_CORE, KiB, cores_from_units
+
+GIB: Final = 1_048_576
+RANGE_CHARACTERS: Final = 1_000
+"""A longer range of frames is no help to anybody who reads it."""
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things: `1 frame`, `2 frames`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """The word that goes with a number."""
+    return one if count == 1 else many
+
+
+def command(*words: object) -> str:
+    """A command of `cueadmin` as it is typed, names quoted where a shell needs that."""
+    return f"`cueadmin {' '.join(quote(str(word)) for word in words)}`"
+
+
+def range_of(layer: Layer, indices: IndexArray) -> str | None:
+    """Frames of a layer as commands take them; None where that would be too long."""
+    text = compact(sorted(layer.frames.number[indices].tolist()))
+    return text if len(text) <= RANGE_CHARACTERS else None
+
+
+def duration(seconds: int) -> str:
+    """A length of time for people."""
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+
+
+def gib(kib: KiB | int) -> str:
+    """An amount of memory for people."""
+    return f"{kib / GIB:.1f} GB" if kib >= GIB // 2 else f"{kib / 1024:.0f} MB"
+
+
+def in_cores(units: int) -> str:
+    """Cores for people."""
+    return f"{cores_from_units(units):g} cores" if units != ONE_CORE else "1 core"
+
+
+def exact_memory(kib: KiB | int) -> str:
+    """An amount of memory as `cueadmin` takes it: tenths of a GB where that is what is meant, otherwise KB."""
+    tenths = kib * 10 // GIB
+    return f"{tenths / 10:g}" if kib == tenths_of_gib(tenths) else f"{kib}k"
+
+
+def tenths_of_gib(tenths: int) -> int:
+    """So many tenths of a GiB in whole KiB, rounded up as a request for memory is."""
+    return -(-tenths * GIB // 10)

@@ -1,0 +1,133 @@
+"""A small farm behind the real methods of the server, for `opencue` and `cueadmin` in the same process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+import pytest
+
+from cuebot.domain import commands as c
+from cuebot.sim.run_history import MemoryRunHistory
+from cuebot.sim.small_farm import SmallFarm
+from cuebot.wire.agent_token import AgentToken
+from cuebot.wire.call import behaviour
+from cuebot.wire.server import offered_services, service_descriptors
+from opencue.changed import ChangedInterceptor
+from opencue.cuebot import INTERFACES, Cuebot
+from opencue.warning import WarningInterceptor
+
+
+class Ended(grpc.RpcError):  # type: ignore[misc]  # grpc comes without types
+    """A call that was refused."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(details)
+        self._code, self._details = code, details
+
+    def code(self) -> grpc.StatusCode:
+        """The status."""
+        return self._code
+
+    def details(self) -> str:
+        """The server's words."""
+        return self._details
+
+
+class Context:
+    """What a method of the server knows of its caller, and where its metadata goes."""
+
+    def __init__(self) -> None:
+        self.trailing: tuple[tuple[str, str], ...] = ()
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        """Who calls."""
+        return (("cuefarm-user", "ann"),)
+
+    def peer(self) -> str:
+        """Where from."""
+        return "test"
+
+    def set_trailing_metadata(self, metadata: Any) -> None:
+        """What goes along with the answer."""
+        self.trailing = tuple(metadata)
+
+    def trailing_metadata(self) -> tuple[tuple[str, str], ...]:
+        """What is to go along with the answer so far."""
+        return self.trailing
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        """End the call with a status."""
+        raise Ended(code, details)
+
+
+class Served:
+    """What the server's methods take for the engine, over a farm driven by hand."""
+
+    def __init__(self, farm: SmallFarm) -> None:
+        self.small, self.core = farm, SimpleNamespace(limits=farm.core.limits, policies=(), settings=farm.core.settings)
+
+    @property
+    def farm(self) -> Any:
+        """The books."""
+        return self.small.farm
+
+    def now_us(self) -> int:
+        """The farm's clock."""
+        return self.small.now_us
+
+    async def submit(self, command: c.Command, envelope: c.Envelope) -> Any:
+        """Carry a command out."""
+        return self.small.do(command, envelope)
+
+    async def durable(self) -> None:
+        """A farm driven by hand commits every step at once."""
+
+
+class Stub:
+    """The methods of one interface, as a script calls them."""
+
+    def __init__(self, served: Served, service: Any, implementation: Any) -> None:
+        self._served, self._service, self._implementation = served, service, implementation
+
+    def __getattr__(self, rpc: str) -> Any:
+        def call(request: Any, timeout: float) -> Any:
+            message, context = self._answer(rpc, request)
+            for interceptor in (ChangedInterceptor(), WarningInterceptor()):
+                interceptor.intercept_unary_unary(lambda *_: context, None, request)
+            return message
+
+        return call
+
+    def _answer(self, rpc: str, request: Any) -> tuple[Any, Context]:
+        method = self._service.methods_by_name[rpc]
+        name, context = f"{self._service.name}.{rpc}", Context()
+        served: Any = self._served
+        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc))
+        raw = asyncio.run(answer(request.SerializeToString(), context))  # type: ignore[arg-type]  # a coroutine
+        return method.output_type._concrete_class.FromString(raw), context
+
+
+@contextmanager
+def served(farm: SmallFarm) -> Iterator[Served]:
+    """While this lasts, `opencue` and `cueadmin` in this process talk to the farm."""
+    one = Served(farm)
+    streams: Any = None
+    history = MemoryRunHistory(lambda: [recorded for batch in farm.batches for recorded in batch.events])
+    token = AgentToken(None, allow_none=True)
+    offered = offered_services(streams=streams, token=token, allow_root=False, history=history)
+    services = {service.full_name: service for service in service_descriptors()}
+
+    def stub(name: str) -> Stub:
+        module, interface = INTERFACES[name]
+        package = "cuefarm.v1" if module.startswith("cuefarm_proto") else None
+        full = next(n for n in offered if n.split(".")[-1] == interface and (not package or n.startswith(package)))
+        return Stub(one, services[full], offered[full])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cuebot, "getStub", staticmethod(stub))
+        yield one
