@@ -345,3 +345,15 @@ def test_what_the_agent_cannot_do_says_so(shared_agent: AgentProcess, method: st
         shared_agent.call(method, getattr(rqd_pb2, request_type)())
     assert refusal.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert "this agent does not" in refusal.value.details()
+
+
+def test_an_order_for_another_agent_is_refused(shared_agent: AgentProcess) -> None:
+    """Two agents may answer under one host's name: one takes no launch and no kill that names the other's spool."""
+    metadata = (("cuefarm-token", TOKEN), ("cuefarm-instance", "another-spool"))
+    kill = rqd_pb2.RqdStaticKillRunningFrameRequest(frame_id="frame-7", message="killed")
+    launch = rqd_pb2.RqdStaticLaunchFrameRequest()
+    for method, request in (("LaunchFrame", launch), ("KillRunningFrame", kill)):
+        with pytest.raises(grpc.RpcError) as caught:
+            getattr(shared_agent.stub, method)(request, metadata=metadata, timeout=10)
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert "two share a name" in caught.value.details()

@@ -241,8 +241,8 @@ def pass_time(small: world.World, seconds: float) -> None:
 
 
 def test_an_outcome_says_how_often_frames_ran_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    """Among a few dozen seeds some frames run twice on hosts of upstream's, and the command says how many and why."""
-    assert main(["--seeds", "30"]) == 0
+    """In some seeds frames run twice on hosts of upstream's, and the command says how many and why."""
+    assert main(["--seeds", "10", "--first", "1010"]) == 0
     assert "frames ran twice" in capsys.readouterr().out
 
 

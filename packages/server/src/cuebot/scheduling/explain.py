@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import ENDED_FRAME_STATES, FrameState, JobState
+from cuebot.domain.units import MINUTE
 from cuebot.scheduling.dead_frames import again, dead_reasons
 from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.learned_words import learned_words
@@ -29,6 +31,9 @@ from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import holding, roots
 from cuebot.scheduling.words import command, counted, duration, plural
+
+REFUSED_LATELY_US: Final = MINUTE
+"""For so long after its last report a machine is told of that is refused under another's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +213,19 @@ def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
     broken = [f"{policy.name}: {why}" for policy in view.policies for why in policy.failures.values()]
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
+    notes += _name_conflicts(view)
     return notes + [Reason(code, 0, "", text) for code, text in learned_words(layer, needs)]
+
+
+def _name_conflicts(view: View) -> list[Reason]:
+    """Machines that could take frames and are refused, because another agent has their name."""
+    lately_us = view.now_us - REFUSED_LATELY_US
+    names = [host.name for host in view.farm.hosts.values() if host.rival and host.rival_us > lately_us]
+    if not names:
+        return []
+    shown = ", ".join(sorted(names)[:5])
+    text = f"other agents are refused under the {plural(len(names), 'name', 'names')} of {shown}"
+    return [Reason("NAME_TAKEN", len(names), "hosts", text, "`cueadmin -lh` says which; give each a name of its own")]
 
 
 def _turn(job: Job, ahead: Outlook) -> list[Reason]:
