@@ -180,7 +180,7 @@ BY_COMMAND: dict[str, Row] = {
     "TOO_SMALL": Row(one(memory_kib=99 * GIB)),
     "AHEAD": Row(one(behind), step=None),
     "FRAMES_DEAD": Row(all_failed(1)),
-    "FRAMES_NOT_STARTED": Row(all_failed(int(Exit.FAILED_LAUNCH)), unlike=("-ll", "names its log")),
+    "FRAMES_NOT_STARTED": Row(all_failed(int(Exit.FAILED_LAUNCH)), unlike=("-log", "shows")),
     "FRAMES_OUT_OF_TIME": Row(all_failed(1, run_s=130, timeout_minutes=2)),
     "DEAD": Row(all_failed(1), frame=0),
     "EATEN": Row(one(eaten), frame=0),

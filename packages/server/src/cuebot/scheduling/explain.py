@@ -7,7 +7,7 @@ asks about many layers of one moment shares a `View` between them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -30,7 +30,7 @@ from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import holding, roots
-from cuebot.scheduling.words import command, counted, duration, plural
+from cuebot.scheduling.words import agreeing, command, counted, duration, plural
 
 REFUSED_LATELY_US: Final = MINUTE
 """For so long after its last report a machine is told of that is refused under another's name."""
@@ -168,9 +168,7 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
         told_all = (*shown[:1], *turn, *shown[1:]) if reasons or turn or notes else ()
         return Explanation(layer.id, "", told_all, (), ahead, usable, ahead.wait_s if ahead.jobs else 0)
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    told = [
-        Reason(r.code, r.count, r.counts, f"{r.count} of {counted(hosts, 'host')} {r.text}", r.remedy) for r in heaviest
-    ]
+    told = [replace(r, text=f"{r.count} of {counted(hosts, 'host')} {agreeing(r.count, r.text)}") for r in heaviest]
     starts_in_s = None
     if heaviest and heaviest[0].code == "BUSY":
         told += _turn(job, ahead)
