@@ -92,7 +92,7 @@ async def measure(folder: Path) -> list[Figure]:
         return found
     finally:
         agent.send_signal(signal.SIGTERM)
-        agent.wait(20)
+        await asyncio.to_thread(agent.wait, 20)
         await server.stop(0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import urllib.request
@@ -133,6 +134,37 @@ def test_frame_environment_and_log(farm: FarmProcess) -> None:
     assert "RenderQ JobSpec" in log
     assert "RenderQ Job Complete" in log
     assert (farm.data / "token").read_text().strip() not in log
+
+
+def test_frames_work_where_the_job_was_launched(
+    farm: FarmProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program on the shell's PATH and a file beside the outline are found by frames as by the shell."""
+    monkeypatch.setenv("OUTLINE_OUTLINE_SESSION_DIR", str(tmp_path / "sessions"))
+    project = tmp_path / "project"
+    (project / "bin").mkdir(parents=True)
+    tool = project / "bin" / "house-render"
+    tool.write_text('#!/bin/sh\ncp "$1" "out.$2"\n')
+    tool.chmod(0o755)
+    (project / "scene.pov").write_text("sphere")
+    command = '["house-render", "scene.pov", "#IFRAME#"]'
+    lines = ("from outline.modules.shell import Shell", f'Shell("render", command={command}, range="1-2")', "")
+    (project / "scene.outline").write_text("\n".join(lines))
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PATH", f"{project / 'bin'}:{os.environ['PATH']}")
+    submitted = farm.run("pycuerun", "scene.outline", "1-2")
+    assert submitted.returncode == 0, submitted.stderr
+    made = [project / "out.1", project / "out.2"]
+    wait_for(lambda: all(path.exists() and path.read_text() == "sphere" for path in made), 60, "both frames to render")
+
+
+def test_each_attempt_keeps_its_log(farm: FarmProcess) -> None:
+    """A frame that fails once has the log of its first attempt under that number."""
+    once = "test $CUE_ATTEMPT -gt 1 || { echo Error: first time; exit 1; }; echo well"
+    job = farm.wait_job(farm.launch("attempts", layer("work", once, "1"), job="<maxretries>1</maxretries>"))
+    (latest,) = Path(job.logDir()).glob("*.rqlog")
+    assert "\nwell\n" in latest.read_text()
+    assert "\nError: first time\n" in Path(f"{latest}.1").read_text()
 
 
 def test_killed_frame_has_its_signal(farm: FarmProcess) -> None:

@@ -43,6 +43,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self.tokens: set[Optional[str]] = set()
         self.runs_to_end: set[str] = set()
         self.refuse_reports = False
+        self.report_delay_seconds = 0.0
         self.refuse_completions_with: Optional[grpc.StatusCode] = None
         self.port = 0
         self._server: Optional[grpc.Server] = None
@@ -72,6 +73,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self._note_token(context)
         if self.refuse_reports:
             context.abort(grpc.StatusCode.UNAVAILABLE, "told to refuse")
+        time.sleep(self.report_delay_seconds)
         if self.runs_to_end:
             context.set_trailing_metadata((("cuefarm-end-runs", ",".join(sorted(self.runs_to_end))),))
         self.reports.append(request.host_report)
@@ -101,8 +103,12 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
 
     def state_of(self, run_id: str) -> str:
         """The state of a run in the last report, empty where it is not listed."""
+        return self.said_of(run_id, "cuefarm.state")
+
+    def said_of(self, run_id: str, key: str) -> str:
+        """What the last report says of a run, empty where it says nothing or does not list it."""
         frames = self.reports[-1].frames if self.reports else ()
-        return next((f.attributes["cuefarm.state"] for f in frames if f.resource_id == run_id), "")
+        return next((f.attributes.get(key, "") for f in frames if f.resource_id == run_id), "")
 
     def _note_token(self, context: Any) -> None:
         self.tokens.add(dict(context.invocation_metadata()).get("cuefarm-token"))

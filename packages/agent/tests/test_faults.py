@@ -108,7 +108,11 @@ def test_without_a_server_frames_are_suspended_and_go_on_with_it(server: FakeSer
     server.stop()
     eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
     assert agent.launch_refused("true") == grpc.StatusCode.FAILED_PRECONDITION
+    time.sleep(3)
     server.start()
+    eventually(lambda: server.said_of(run_id, "cuefarm.ran_ms"), "it says how long it ran")
+    stood = time.time() - process.create_time() - int(server.said_of(run_id, "cuefarm.ran_ms")) / 1000
+    assert stood > 2.5, "time for which it was suspended does not count"
     (agent.folder / "go").touch()
     assert server.outcome(run_id).exit_status == 8
 

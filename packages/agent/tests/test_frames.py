@@ -119,11 +119,11 @@ def test_the_log_has_a_header_and_a_footer(shared_server: FakeServer, shared_age
 
 
 def test_earlier_logs_are_kept_up_to_fifteen(shared_server: FakeServer, shared_agent: AgentProcess) -> None:
-    """Each new run moves the last log to the first free number, and from then on overwrites the fifteenth."""
+    """Without a word about attempts each new run moves the last log to the first free number; the oldest goes."""
     for number in range(18):
         shared_server.outcome(shared_agent.launch(f"echo take {number}", frame_name="0004-rotate"))
     assert "\ntake 17\n" in shared_agent.log_of("0004-rotate")
-    assert "\ntake 0\n" in shared_agent.log_of("0004-rotate", suffix=".1")
+    assert "\ntake 2\n" in shared_agent.log_of("0004-rotate", suffix=".1")
     assert "\ntake 16\n" in shared_agent.log_of("0004-rotate", suffix=".15")
     assert not (shared_agent.logs / "job.0004-rotate.rqlog.16").exists()
 
@@ -131,11 +131,11 @@ def test_earlier_logs_are_kept_up_to_fifteen(shared_server: FakeServer, shared_a
 def test_a_log_folder_that_cannot_be_made_fails_the_launch(
     shared_server: FakeServer, shared_agent: AgentProcess
 ) -> None:
-    """The outcome is launch_failed with 256, and its words name the log."""
+    """The outcome is log_unwritable with 256, which charges no frame, and its words name the log."""
     blocked = shared_agent.folder / "a-file"
     blocked.write_text("")
     report = shared_server.outcome(shared_agent.launch("true", log_dir=str(blocked / "logs")))
-    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (256, "launch_failed")
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (256, "log_unwritable")
     assert str(blocked) in report.frame.attributes["cuefarm.message"]
 
 
@@ -345,3 +345,15 @@ def test_what_the_agent_cannot_do_says_so(shared_agent: AgentProcess, method: st
         shared_agent.call(method, getattr(rqd_pb2, request_type)())
     assert refusal.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert "this agent does not" in refusal.value.details()
+
+
+def test_an_order_for_another_agent_is_refused(shared_agent: AgentProcess) -> None:
+    """Two agents may answer under one host's name: one takes no launch and no kill that names the other's spool."""
+    metadata = (("cuefarm-token", TOKEN), ("cuefarm-instance", "another-spool"))
+    kill = rqd_pb2.RqdStaticKillRunningFrameRequest(frame_id="frame-7", message="killed")
+    launch = rqd_pb2.RqdStaticLaunchFrameRequest()
+    for method, request in (("LaunchFrame", launch), ("KillRunningFrame", kill)):
+        with pytest.raises(grpc.RpcError) as caught:
+            getattr(shared_agent.stub, method)(request, metadata=metadata, timeout=10)
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert "two share a name" in caught.value.details()

@@ -6,9 +6,9 @@ It is two processes. The *runner* (standard library only) is the command itself 
 1.  The server calls `LaunchFrame`; `link.servicer` turns the message into a plain dict and hands it to the runner.
 2.  `runner.runs` checks it (known already? lease, cores, memory), writes it to the spool, and accepts it.
 3.  It opens the log, writes the header, spawns the process as leader of a session of its own, notes pid and start time.
-4.  While it runs, the runner samples the session's memory every few seconds; the link asks for all before a report.
-5.  A kill, a lapsed lease or a shutdown sends SIGTERM to the session, and SIGKILL five seconds later.
-6.  When the leader ends it stays a zombie until nothing of its session is left: so its pid cannot become another's.
+4.  While it runs, the runner samples its memory every few seconds; the link asks for all before a report.
+5.  A kill, a lapsed lease or a shutdown sends SIGTERM to everything that came from it, and SIGKILL five seconds later.
+6.  When the leader ends it stays a zombie until nothing of the run is left: so its pid cannot become another's.
 7.  It is reaped, its log gets a footer, and the outcome is appended to the spool's file and told to the link.
 8.  `link.outbox` delivers the outcome until the server says OK; the runner then keeps only the id, for an hour.
 9.  If the link dies, the runner starts another, which is told all outcomes again. No frame notices.

@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         "--temp",
         metavar="DIR",
         default=os.environ.get("TMPDIR") or "/tmp",
-        help="working folder of frames, and the disk that is reported (default: %(default)s)",
+        help="the disk that is reported, and working folder of frames whose own is not here (default: %(default)s)",
     )
     frames.add_argument(
         "--become-job-user", action="store_true", help="run frames as the user of their job (the agent must be root)"

@@ -9,15 +9,16 @@ from typing import Any
 _CATEGORY = "FarmWarning"
 """By its name: the `opencue` that is installed may be another one, which has none."""
 
+_show = warnings.showwarning
+
 
 def showPlainly() -> None:
     """Print farm warnings without the place in the code where they arose: whoever typed a line has no use for it."""
-    show = warnings.showwarning
+    warnings.showwarning = _showWarning
 
-    def showWarning(message: Any, category: Any, *place: Any, **more: Any) -> None:
-        if category.__name__ == _CATEGORY:
-            sys.stderr.write(f"warning: {message}\n")
-        else:
-            show(message, category, *place, **more)
 
-    warnings.showwarning = showWarning
+def _showWarning(message: Any, category: Any, *place: Any, **more: Any) -> None:
+    if category.__name__ == _CATEGORY:
+        sys.stderr.write(f"warning: {message}\n")
+    else:
+        _show(message, category, *place, **more)

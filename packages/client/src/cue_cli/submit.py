@@ -16,8 +16,6 @@ from cue_cli.words import counted
 
 FRAME_TOKENS = ("#IFRAME#", "#ZFRAME#", "#FRAME#", "#FRAMESPEC#", "#FRAME_START#")
 CHUNK_TOKENS = ("#FRAMESPEC#", "#FRAME_END#", "#FRAME_CHUNK#")
-FOLDER_VARIABLE = "CUE_LAUNCH_FOLDER"
-"""Frames run in the folder that this names, wherever it exists on their host."""
 SAME_NAMES_MAX = 100
 """Jobs of one command at a time whose names are told apart by a number at the end."""
 
@@ -188,7 +186,6 @@ def _launcher(options: Any, command: List[str], name: str) -> Any:
     outline = Outline(name, frame_range=options.frames)
     # One quoted text is a line for a shell; several words are kept apart as they were.
     outline.add_layer(Shell(_name_of(command), command=command[0] if len(command) == 1 else command, **arguments))
-    outline.set_env(FOLDER_VARIABLE, os.getcwd())
     for job in options.depend_on:
         outline.depend_on_job(job)
     return OutlineLauncher(

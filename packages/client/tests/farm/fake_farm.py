@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 import grpc
 from opencue_proto import (
+    comment_pb2,
     depend_pb2,
     facility_pb2,
     host_pb2,
@@ -77,6 +78,7 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.subscriptions: dict[str, subscription_pb2.Subscription] = {}
         self.services: dict[str, service_pb2.Service] = {}
         self.explanation = farm_pb2.ExplainResponse()
+        self.remarks: list[comment_pb2.Comment] = []  # on every host that has some
         self.runs: list[farm_pb2.Run] = []  # newest first
         self.failed: list[farm_pb2.Failure] = []
         self.log_pieces: list[bytes] = []  # what each call of ReadLog finds written, the last one when the run is over
@@ -228,6 +230,13 @@ class FakeFarm(grpc.GenericRpcHandler):
         if request.r.states.state:
             found = [host for host in found if host.state in request.r.states.state]
         return host_pb2.HostGetHostsResponse(hosts=host_pb2.HostSeq(hosts=found))
+
+    def HostInterface_GetComments(self, request: Any, context: Any) -> Any:
+        return host_pb2.HostGetCommentsResponse(comments=comment_pb2.CommentSeq(comments=self.remarks))
+
+    def AllocationInterface_SetBillable(self, request: Any, context: Any) -> Any:
+        context.set_trailing_metadata((("cuefarm-warning", "nothing is charged, f%C3%BCr niemanden"),))
+        return facility_pb2.AllocSetBillableResponse()
 
     def HostInterface_FindHost(self, request: Any, context: Any) -> Any:
         return host_pb2.HostFindHostResponse(host=_find(self.hosts, request.name, "host", context))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 
 import grpc
 import pytest
-from builders import a_job
+from builders import a_job, an_allocation
 from fake_farm import FakeFarm
 
 import opencue
+from cue_cli.farm_warnings import showPlainly
 from opencue import config
 from opencue.cuebot import Cuebot
+from opencue.warning import FarmWarning
 
 
 def test_the_environment_names_the_server(farm):
@@ -156,3 +159,18 @@ def test_an_unknown_interface_is_refused_by_name():
     """A stub for an interface that does not exist raises ValueError."""
     with pytest.raises(ValueError, match="nonsense"):
         Cuebot.getStub("nonsense")
+
+
+def test_what_the_server_warns_of_is_a_python_warning(farm):
+    """A request that was taken and changes nothing is told as FarmWarning, in any language."""
+    with pytest.warns(FarmWarning, match="nothing is charged, für niemanden"):
+        opencue.api.allocSetBillable(an_allocation(), False)
+
+
+def test_a_command_prints_a_warning_as_one_line(capsys):
+    """Whoever typed a line has no use for the place in the code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        showPlainly()
+        warnings.warn("nothing is charged", FarmWarning, stacklevel=1)
+    assert capsys.readouterr().err == "warning: nothing is charged\n"

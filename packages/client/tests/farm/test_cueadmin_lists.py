@@ -20,7 +20,7 @@ from builders import (
     an_allocation,
 )
 from fake_farm import NOW
-from opencue_proto import depend_pb2, host_pb2, job_pb2, service_pb2
+from opencue_proto import comment_pb2, depend_pb2, host_pb2, job_pb2, service_pb2
 
 from cue_cli.cueadmin import format as cueadmin_format
 from cue_cli.cueadmin import main
@@ -194,6 +194,17 @@ def test_lh_grep_minus_v_up_leaves_what_is_not_up(farm, show):
     farm.hosts = {f"r{state}": a_host(f"r{state}", state=state) for state in states}
     left = [line.split()[0] for line in show("-lh") if "Up" not in line]
     assert left == ["r1", "r3", "r4"]
+
+
+def test_lh_tells_what_the_farm_says_of_a_host(farm, capsys):
+    """What the farm itself remarks on a host stands beside the table, on standard error; people's remarks do not."""
+    farm.hosts["a"] = a_host(has_comment=True)
+    for user in ("system", "ann"):
+        farm.remarks.append(comment_pb2.Comment(user=user, subject=f"Of {user}", message="Another agent"))
+    assert main(["-lh"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "render01: Of system. Another agent\n"
+    assert len(printed.out.splitlines()) == 2
 
 
 def test_lh_upstream_spells_states_as_the_wire_does(farm, show):

@@ -42,6 +42,8 @@ def job(*layers: Layer, **args: Any) -> outline.Outline:
 def test_the_specification_of_a_small_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """All elements stand in the order that upstream's grammar asks for."""
     monkeypatch.setattr(os, "getuid", lambda: 501)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.chdir("/")
     render = Shell("render", command=["render", "#IFRAME#"], cores=2, memory="2g", tags=["general", "desktop"])
     render.set_limits(["arnold"])
     render.set_env("KEY", "a&b")
@@ -57,7 +59,7 @@ def test_the_specification_of_a_small_job(monkeypatch: pytest.MonkeyPatch) -> No
         "<email>artist@example.com</email><uid>501</uid>"
         '<job name="test"><paused>True</paused><priority>1</priority><maxretries>2</maxretries>'
         "<maxcores>50</maxcores><autoeat>False</autoeat><os>linux</os>"
-        '<env><key name="PRE">1</key></env><layers>'
+        '<env><key name="CUE_LAUNCH_FOLDER">/</key><key name="PRE">1</key></env><layers>'
         '<layer name="render" type="Render"><cmd>render #IFRAME#</cmd><range>1-10</range><chunk>1</chunk>'
         "<cores>2.0</cores><memory>2g</memory><tags>general | desktop</tags><limits><limit>arnold</limit></limits>"
         '<env><key name="KEY">a&amp;b</key></env><services><service>shell</service></services>'
@@ -68,6 +70,36 @@ def test_the_specification_of_a_small_job(monkeypatch: pytest.MonkeyPatch) -> No
         '</layers></job><depends><depend type="FRAME_BY_FRAME" anyframe="False"><depjob>test</depjob>'
         "<deplayer>comp</deplayer><onjob>test</onjob><onlayer>render</onlayer></depend></depends></spec>"
     )
+
+
+def test_a_job_says_where_it_was_launched(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its frames get the folder, by the name that led there, and what the PATH has beyond that of every host."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    monkeypatch.chdir(link)
+    monkeypatch.setenv("PWD", str(link))
+    monkeypatch.setenv("PATH", "/studio/bin:/usr/bin:.:bin:/bin:/opt/tool/bin:/studio/bin")
+    assert launched_with(job(Shell("shell", command="true"))) == {
+        "CUE_LAUNCH_FOLDER": str(link),
+        "PATH": "/studio/bin:/opt/tool/bin",
+    }
+    monkeypatch.setenv("PWD", "/elsewhere")
+    assert launched_with(job(Shell("shell", command="true")))["CUE_LAUNCH_FOLDER"] == str(real)
+
+
+def test_an_outline_may_say_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables of its own win over those of the launch."""
+    monkeypatch.setenv("PATH", "/studio/bin:/usr/bin")
+    ol = job(Shell("shell", command="true"))
+    ol.set_env("PATH", "/its/own/bin", pre=True)
+    ol.set_env("CUE_LAUNCH_FOLDER", "/its/own/folder", pre=True)
+    assert launched_with(ol) == {"CUE_LAUNCH_FOLDER": "/its/own/folder", "PATH": "/its/own/bin"}
+
+
+def launched_with(ol: outline.Outline) -> Dict[str, str]:
+    """Return the variables of the job that an outline becomes."""
+    return {key.get("name", ""): key.text or "" for key in specification(ol).findall("job/env/key")}
 
 
 def test_the_superuser_has_no_number_in_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +289,7 @@ def test_flags_of_a_launch() -> None:
     root = specification(ol, range="5-6", env=["A=b=c"], nomail=True, autoeat=True, maxretries=0)
     assert root.find("job").get("name") == "scene"
     assert root.findtext("job/layers/layer/range") == "5-6"
-    assert [(key.get("name"), key.text) for key in root.findall("job/env/key")] == [("A", "b=c")]
+    assert [key.text for key in root.findall("job/env/key") if key.get("name") == "A"] == ["b=c"]
     assert (root.find("email"), root.findtext("job/autoeat"), root.findtext("job/maxretries")) == (None, "True", "0")
     assert specification(job(Shell("a", command="x")), basename="other").find("job").get("name") == "other"
     ranged = job(Shell("shell", command="true", range="2-3"))

@@ -103,7 +103,7 @@ def test_a_killed_job_is_reopened_by_a_retry_of_frames_that_never_ran() -> None:
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1-3")))
     farm.do(c.KillJob(farm.job("one").id))
-    farm.do(c.RetryFrames(farm.frames("one/render", 0)))
+    assert farm.do(c.RetryFrames(farm.frames("one/render", 0))) == 1
     assert farm.job("one").state is JobState.PENDING
     assert len(farm.plan()) == 3
 

@@ -12,6 +12,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import HostConflict
 from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import MINUTE, Micros
+from cuebot.scheduling.explain import explain_layer
 from cuebot.sim.clock import START_US
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
@@ -76,6 +77,16 @@ def test_both_agents_of_a_conflict_live_then_the_host_says_so_until_it_is_over()
     assert remarks(farm) == []
 
 
+def test_explain_names_machines_that_are_refused_for_their_name() -> None:
+    """Whoever waits for hosts hears that there would be more."""
+    farm = farm_with()
+    with pytest.raises(HostConflict):
+        farm.report("host0", **SECOND)
+    farm.launch(job_spec("two", layer_spec(cores=900)))
+    reasons = explain_layer(farm.farm, farm.layer("two/render"), farm.now_us).reasons
+    assert "other agents are refused under the name of host0" in [reason.text for reason in reasons]
+
+
 def test_an_agent_that_took_anothers_place_is_no_conflict() -> None:
     """After a kill, an agent with another spool waits until the first one's silence says that it is gone."""
     farm = farm_with(runs=False)
@@ -131,6 +142,21 @@ def test_a_machine_that_got_another_address_is_the_same_while_it_has_its_runs() 
         farm.report("host0", **moved)
     farm.report("host0", runs, **moved)
     assert farm.farm.host_named("host0").peer == "192.0.2.9"
+
+
+def test_after_a_restart_a_machine_that_was_booted_meanwhile_is_believed_after_a_minute() -> None:
+    """It may be the copy of the one that has the runs, which would speak up within that time; nobody else does."""
+    farm = farm_with()
+    host = farm.farm.host_named("host0")
+    host.ping_us, host.peer = Micros(0), ""  # as a restart leaves it
+    booted = {**FIRST, "boot_us": Micros(START_US + 5 * MINUTE)}
+    farm.wait(59)
+    with pytest.raises(HostConflict, match="booted while this server was down"):
+        farm.report("host0", boot=True, **booted)
+    assert farm.states("one/render") == "RR"
+    farm.wait(1)
+    farm.report("host0", boot=True, **booted)
+    assert [event.message for event in farm.events(ev.RunEnded)] == ["the host was rebooted"] * 2
 
 
 def test_the_copy_of_a_disk_does_not_end_the_runs_that_are_in_its_spool() -> None:

@@ -71,6 +71,19 @@ def test_a_host_that_speaks_again_is_up_again() -> None:
     assert host.state is HostState.REPAIR
 
 
+def test_a_host_that_says_goodbye_is_down_however_often_it_says_so() -> None:
+    """Only a report that says otherwise brings it back; one that nobody knew begins as what it says."""
+    farm = SmallFarm()
+    host = farm.host()
+    for _ in range(2):
+        farm.report(state=HostState.DOWN)
+        assert host.state is HostState.DOWN
+    farm.report()
+    assert host.state is HostState.UP
+    farm.report("leaving", state=HostState.DOWN)
+    assert farm.farm.host_named("leaving").state is HostState.DOWN
+
+
 def test_what_a_host_has_is_what_it_says() -> None:
     """Cores and memory follow every report, also while runs are there: a host that has less than is reserved drains."""
     farm = running()

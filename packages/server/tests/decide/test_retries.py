@@ -8,6 +8,7 @@ import pytest
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.limits import Limits
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit
 from cuebot.domain.units import HOUR, SECOND
 from cuebot.sim.small_farm import SmallFarm
@@ -61,12 +62,48 @@ def test_a_layer_may_have_retries_of_its_own() -> None:
     assert fail(farm) == "X"
 
 
-@pytest.mark.parametrize("status", [Exit.SKIP_RETRY])
-def test_a_frame_may_ask_for_a_start_that_costs_nothing(status: int) -> None:
-    """Exit status 286 lets a frame wait again, as often as it likes, and is never charged."""
-    farm = one_frame(max_retries=0)
+def one_frame_with_three_free_retries() -> SmallFarm:
+    """The same farm, on which a frame may ask for three starts that cost nothing."""
+    farm = SmallFarm(limits=Limits(free_retries=3))
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=1))
+    farm.plan()
+    return farm
+
+
+ASKING: list[dict[str, Any]] = [
+    {"exit_status": Exit.SKIP_RETRY},
+    {"exit_signal": 119},
+    {"exit_status": Exit.CLEARED},
+    {"exit_status": Exit.ORPHAN},
+]
+"""Ways to end after which the next start is not charged."""
+
+
+@pytest.mark.parametrize("asking", ASKING)
+def test_a_frame_may_ask_for_starts_that_cost_nothing_a_number_of_times(asking: dict[str, Any]) -> None:
+    """Exit status 286 and its like are never charged, and the fourth is the end where three are allowed."""
+    farm = one_frame_with_three_free_retries()
     for _ in range(3):
-        assert (fail(farm, status), retries(farm)) == ("W", 0)
+        assert (fail(farm, **asking), retries(farm)) == ("W", 0)
+    assert fail(farm, **asking) == "X"
+    assert "free_retries" in farm.events(ev.RunEnded)[-1].message
+
+
+def test_a_person_who_retries_a_frame_lets_it_ask_again() -> None:
+    """What a frame asked for is counted since somebody retried it last."""
+    farm = one_frame_with_three_free_retries()
+    for _ in range(4):
+        fail(farm, Exit.SKIP_RETRY)
+    farm.do(c.RetryFrames(farm.frames("one/render")))
+    farm.plan()
+    assert [fail(farm, Exit.SKIP_RETRY) for _ in range(4)] == ["W", "W", "W", "X"]
+
+
+def test_what_the_owner_of_a_desk_takes_back_is_not_asked_for() -> None:
+    """A frame that ends again and again because its host's owner returns is never dead of it."""
+    farm = one_frame_with_three_free_retries()
+    assert [fail(farm, Exit.SKIP_RETRY, nimby_locked=True) for _ in range(5)] == ["W"] * 5
 
 
 def test_signal_119_asks_for_another_start_where_there_are_retries() -> None:
@@ -82,12 +119,27 @@ def test_a_frame_that_cannot_be_launched_dies_in_the_end() -> None:
     assert fail(farm, Exit.FAILED_LAUNCH, cause=Cause.LAUNCH_FAILED) == "X"
 
 
-@pytest.mark.parametrize("cause", [Cause.RUNNER_LOST, Cause.SHUTDOWN, Cause.LEASE])
+FARMS_FAULTS = {
+    Cause.RUNNER_LOST: Exit.ORPHAN,
+    Cause.SHUTDOWN: Exit.SKIP_RETRY,
+    Cause.LEASE: Exit.SKIP_RETRY,
+    Cause.LOG_UNWRITABLE: Exit.FAILED_LAUNCH,
+    Cause.HOST_FAULT: Exit.FAILED_LAUNCH,
+}
+
+
+@pytest.mark.parametrize("cause", FARMS_FAULTS)
 def test_the_farms_own_fault_is_never_charged(cause: Cause) -> None:
-    """A run that the farm lost leaves the frame waiting, and the next start is free."""
-    farm = one_frame(max_retries=0)
-    status = int(Exit.ORPHAN) if cause is Cause.RUNNER_LOST else int(Exit.SKIP_RETRY)
-    assert (fail(farm, status, cause=cause), retries(farm)) == ("W", 0)
+    """A run that the farm lost, or could not start, leaves the frame waiting however often; the next start is free."""
+    farm = SmallFarm(limits=Limits(free_retries=3))
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=0))
+    farm.plan()
+    for _ in range(6):
+        assert (fail(farm, FARMS_FAULTS[cause], cause=cause), retries(farm)) == ("W", 0)
+        farm.wait(61)
+        farm.report()
+        farm.plan()
     assert farm.layer("one/render").frames.exit_status[0] in UNCHARGED_EXITS
 
 
@@ -96,18 +148,6 @@ def test_a_signal_is_the_exit_status() -> None:
     farm = one_frame()
     fail(farm, 1, exit_signal=9)
     assert farm.layer("one/render").frames.exit_status[0] == 9
-
-
-@pytest.mark.parametrize("status", [Exit.MEMORY, Exit.CONTAINER_MEMORY])
-def test_a_memory_failure_raises_the_layer_and_does_not_kill_the_frame(status: int) -> None:
-    """After exit status 33 or 137 a layer asks for what the run had and its service's increase."""
-    farm = one_frame(max_retries=0)
-    had = farm.run_of("one/render").memory
-    assert fail(farm, status) == "W"
-    layer = farm.layer("one/render")
-    assert layer.min_memory == had + 2_097_152
-    assert not layer.memory_optimizer
-    assert farm.run_of("one/render").memory == layer.min_memory
 
 
 def test_a_run_of_more_than_twelve_hours_is_not_tried_again() -> None:

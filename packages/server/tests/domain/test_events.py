@@ -27,6 +27,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "job": values,
     "layers": st.lists(values, max_size=3),
     "killed": st.booleans(),
+    "free": st.booleans(),
     "indices": indices,
     "satisfied_pairs": indices,
     "run_ids": st.lists(texts, max_size=3),

@@ -175,6 +175,25 @@ def test_an_agent_that_starts_is_asked_at_once() -> None:
     assert len(farm.plan()) == 2
 
 
+def test_a_kill_that_found_nothing_kills_nothing_and_the_reports_decide() -> None:
+    """A retried run that its agent does not know goes on in the books until its host was without it for a minute."""
+    farm = two_frames()
+    farm.plan()
+    run, other = farm.run_of("one/render"), farm.run_of("one/render", 1)
+    farm.report("host0", [run, other])
+    farm.do(c.RetryFrames(farm.frames("one/render", 0)))
+    farm.core.kill_answered(run.id, Answer.NOT_FOUND, farm.now_us)
+    assert farm.states("one/render") == "RR"
+    farm.wait(61)
+    farm.report("host0", [other])
+    (ended,) = farm.events(ev.RunEnded)
+    assert (farm.states("one/render"), ended.cause, ended.message) == (
+        "WR",
+        Cause.NEVER_RECEIVED,
+        "the host does not have it",
+    )
+
+
 def test_a_refusal_of_a_run_that_the_host_has_is_not_believed() -> None:
     """A host that has named a run cannot refuse it any more."""
     farm = two_frames()

@@ -9,10 +9,10 @@ import ast
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from advice import Build, Row, Step, alternatives, finish_what_runs, follow, goes_on, printed, reasons_of
 from scheduling_farm import launch
 from served import served
 
@@ -23,28 +23,8 @@ from cuebot.domain.states import DependType, Exit, FrameState, HostState, JobSta
 from cuebot.domain.units import HOUR, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain import explain_layer
-from cuebot.scheduling.explain_frame import explain_frame
 from cuebot.sim.small_farm import GIB, SmallFarm
-from cuebot.sim.specs import depend_spec, job_spec, layer_spec
-
-Build = Callable[[], SmallFarm]
-Step = Callable[[SmallFarm], object]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A situation in which a reason is given, and what is to be seen go on."""
-
-    build: Build
-    path: str = "one/render"
-    frame: int | None = None
-    """Of a reason that one frame is told: its index."""
-    step: Step | None = None
-    """What makes the work go on where no command does: time, a report, another submission."""
-    says: str = ""
-    """Words of the advice where there is no command."""
-    unlike: tuple[str, ...] = field(default=())
-    """What the advice must not have."""
+from cuebot.sim.specs import job_spec, layer_spec
 
 
 def one(*steps: Step, planned: bool = False, **fields: object) -> Build:
@@ -158,12 +138,6 @@ def report(**facts: object) -> Step:
     return lambda farm: farm.report(**facts)
 
 
-def finish_what_runs(farm: SmallFarm) -> None:
-    """Everything that runs is done."""
-    for run in list(farm.farm.procs.values()):
-        farm.end(run)
-
-
 def no_host() -> SmallFarm:
     """A job on a farm without hosts."""
     farm = SmallFarm()
@@ -185,6 +159,7 @@ def eaten(farm: SmallFarm) -> None:
 NOT_HOSTS = ("64bit", "rqdv-", "6.8.0", "host0")
 ASKS_TOO_MUCH = {"cores": 4_000, "memory_kib": 99 * GIB}
 BY_COMMAND: dict[str, Row] = {
+    "JOB_FINISHED": Row(one(killed)),
     "JOB_PAUSED": Row(one(change("job", paused=True))),
     "SHOW_INACTIVE": Row(one(change("show", active=False))),
     "SHOW_BOOKING_OFF": Row(one(change("show", booking_enabled=False))),
@@ -205,7 +180,7 @@ BY_COMMAND: dict[str, Row] = {
     "TOO_SMALL": Row(one(memory_kib=99 * GIB)),
     "AHEAD": Row(one(behind), step=None),
     "FRAMES_DEAD": Row(all_failed(1)),
-    "FRAMES_NOT_STARTED": Row(all_failed(int(Exit.FAILED_LAUNCH)), unlike=("-ll", "names its log")),
+    "FRAMES_NOT_STARTED": Row(all_failed(int(Exit.FAILED_LAUNCH)), unlike=("-log", "shows")),
     "FRAMES_OUT_OF_TIME": Row(all_failed(1, run_s=130, timeout_minutes=2)),
     "DEAD": Row(all_failed(1), frame=0),
     "EATEN": Row(one(eaten), frame=0),
@@ -217,7 +192,6 @@ BY_TIME: dict[str, Row] = {
 }
 """What passes by itself."""
 BY_ELSE: dict[str, Row] = {
-    "JOB_FINISHED": Row(one(killed), step=submit(), says="submit it again"),
     "FACILITY": Row(
         one(
             lambda farm: farm.do(c.CreateFacility("cloud")),
@@ -251,6 +225,8 @@ ELSEWHERE: dict[str, str] = {
     "HOST_NOT_HEARD": "after a restart only: the next report ends it",
     "QUARANTINED": "test_bad_hosts: time ends it",
     "PROBATION": "test_bad_hosts: the frame that runs there ends it",
+    "JOB_HELD": "test_holds: the frame that is tried ends it, once what its words name is mended",
+    "HOST_HELD": "test_holds: the same on a host",
     "FAILED_THERE": "test_bad_hosts: time ends it",
     "RESERVED": "test_reservations: the wide frame's start ends it",
     "KEPT_FOR_GPUS": "test_gpus: the frame with the GPU ends it",
@@ -269,7 +245,7 @@ WITH_DEPENDS = frozenset(
     {"WAITS_FOR_DEAD", "WAITS_FOR_EATEN", "WAITS_FOR_DONE", "WAITS_FOR_ENDED", "WAITS_FOR_STOPPED"}
     | {f"DEPEND_{type.name}" for type in DependType}
 )
-"""Tested below for every type of depend."""
+"""Tested in test_advice_on_depends, for every type of depend."""
 MEMORY = frozenset({"FRAMES_OUT_OF_MEMORY"})
 """Tested below."""
 STEPS = frozenset({
@@ -303,70 +279,30 @@ def test_every_code_has_a_row() -> None:
     assert {f"JOB_{state.name}" for state in JobState if state not in wire_only} <= named
 
 
-def reasons_of(farm: SmallFarm, path: str, frame: int | None) -> dict[str, str]:
-    """What is told of a layer or frame: remedies by code."""
-    layer = farm.layer(path)
-    if frame is None:
-        found = explain_layer(farm.farm, layer, farm.now_us).reasons
-    else:
-        found = explain_frame(farm.farm, layer, frame, farm.now_us).reasons
-    return {reason.code: reason.remedy for reason in found}
-
-
-def printed(farm: SmallFarm, path: str, frame: int | None, capsys: pytest.CaptureFixture[str]) -> str:
-    """What `cueadmin -explain` prints of it."""
-    job, _, layer = path.partition("/")
-    number = [] if frame is None else [str(int(farm.layer(path).frames.number[frame]))]
-    capsys.readouterr()
-    assert main(["-explain", farm.job(job).id, layer, *number]) == 0
-    return capsys.readouterr().out
-
-
-def alternatives(remedy: str, out: str) -> list[list[list[str]]]:
-    """Ways out, each of some commands as a shell would take them: of the reason itself, else each printed remedy."""
-    texts = [text for text in remedy.split("; ") if "`cueadmin " in text]
-    if not texts:
-        lines = [line.strip() for line in out.splitlines()]
-        texts = [line for line in lines if line.startswith(("cheapest remedy: ", "or: "))]
-    return [[shlex.split(one) for one in re.findall(r"`cueadmin ([^`]*)`", text)] for text in texts]
-
-
-def goes_on(farm: SmallFarm, path: str, ran_before: int) -> bool:
-    """Frames of the layer are booked, at once or when what is before them has been done."""
-    for _ in range(6):
-        farm.plan()
-        if int(farm.layer(path).frames.attempts.sum()) > ran_before or farm.layer(path).counts[FrameState.RUNNING]:
-            return True
-        finish_what_runs(farm)
-    return False
-
-
-def follow(row: Row, code: str, capsys: pytest.CaptureFixture[str]) -> int:
-    """Follow each way out on a farm of its own, and see the work go on. Returns how many there were."""
-    number, most = 0, 1
-    while number < most:
-        farm = row.build()
-        assert farm.plan() == [], "the work goes on without anybody's doing"
-        with served(farm):
-            remedies = reasons_of(farm, row.path, row.frame)
-            assert code in remedies
-            out = printed(farm, row.path, row.frame, capsys)
-            ways = alternatives(remedies[code], out)
-            most = len(ways)
-            assert ways, out
-            assert not [word for word in row.unlike for way in ways for command in way if word in " ".join(command)]
-            ran = int(farm.layer(row.path).frames.attempts.sum())
-            for words in ways[number]:
-                assert main(["-force", *words]) == 0, (words, capsys.readouterr())
-        assert goes_on(farm, row.path, ran), (ways[number], out)
-        number += 1
-    return number
-
-
 @pytest.mark.parametrize("code", sorted(set(BY_COMMAND) - {"AHEAD", "EATEN"}))
 def test_whoever_types_what_is_printed_sees_the_work_go_on(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each way out that `cueadmin -explain` prints for a reason, typed as it is printed, lets the plan book frames."""
     assert follow(BY_COMMAND[code], code, capsys) >= 1
+
+
+GPU_HOST = report(boot=True, gpus=2, gpu_memory=KiB(8 * GIB), free_gpu_memory=KiB(8 * GIB))
+ASKED_TOO_MUCH: dict[str, dict[str, int]] = {
+    "-layer-memory": {"memory_kib": 99 * GIB},
+    "-layer-cores": {"cores": 4_000},
+    "-layer-gpus": {"gpus": 9},
+    "-layer-gpu-memory": {"gpus": 1, "gpu_memory_kib": 99 * GIB},
+}
+
+
+@pytest.mark.parametrize("flag", ASKED_TOO_MUCH)
+def test_each_thing_that_is_asked_for_too_much_has_its_command(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """TOO_SMALL for memory, cores, GPUs or GPU memory: one command, which asks for what the host has."""
+    row = Row(one(GPU_HOST, **ASKED_TOO_MUCH[flag]))
+    farm = row.build()
+    with served(farm):
+        out = printed(farm, row.path, None, capsys)
+        assert [[words[0] for words in way] for way in alternatives("", out)] == [[flag]]
+    assert follow(row, "TOO_SMALL", capsys) == 1
 
 
 def test_the_priority_that_is_printed_puts_the_job_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -453,140 +389,6 @@ def test_frames_that_ran_out_of_memory_are_given_more_as_far_as_a_host_has_it(
             assert main(["-force", *words]) == 0
     assert 6 * GIB < farm.layer("one/render").min_memory <= 16 * GIB
     assert farm.plan()
-
-
-# --- depends ------------------------------------------------------------------------------------------------------
-
-PER_FRAME = {
-    DependType.JOB_ON_FRAME,
-    DependType.LAYER_ON_FRAME,
-    DependType.FRAME_ON_FRAME,
-    DependType.LAYER_ON_SIM_FRAME,
-}
-EATEN_AND_OVER = "eaten, and the job over"
-CAUSES = {
-    "WAITS_FOR_DEAD": "WAITS_FOR_DEAD",
-    "WAITS_FOR_EATEN": "WAITS_FOR_EATEN",
-    "WAITS_FOR_ENDED": "WAITS_FOR_ENDED",
-    "WAITS_FOR_STOPPED": "WAITS_FOR_STOPPED",
-    EATEN_AND_OVER: "WAITS_FOR_ENDED",
-}
-"""The code of what is told, by what has happened."""
-
-
-def depending(type: DependType, cause: str) -> SmallFarm:
-    """Layer `er/comp` waits by a type of depend for `on/sim`, of which frame 2 will not come of itself."""
-    farm = SmallFarm()
-    farm.host(cores=1_000)
-    layers = [layer_spec("sim", "1-3")]
-    if cause == "WAITS_FOR_EATEN" and not type.name.endswith("_ON_JOB"):
-        layers.append(layer_spec("other", "1", tags=("nosuch",)))  # keeps the job from being over
-    farm.launch(job_spec("on", *layers, max_retries=0, paused=cause == "WAITS_FOR_STOPPED"))
-    words = type.name.split("_ON_")
-    er = "er" if words[0] == "JOB" else "er/comp"
-    on = "on" if words[-1] == "JOB" else "on/sim"
-    er_frame = 2 if words[0] == "FRAME" else None
-    on_frame = 2 if type in PER_FRAME else None
-    depend = depend_spec(type.name, er, on, er_frame=er_frame, on_frame=on_frame)
-    farm.launch(job_spec("er", layer_spec("comp", "2-3")), depends=[depend])
-    if cause == "WAITS_FOR_STOPPED":
-        farm.plan()
-        finish_what_runs(farm)  # what does not wait is done
-        return farm
-    farm.plan()
-    farm.finish("on/sim", 0, 2)
-    if cause == "WAITS_FOR_ENDED":
-        farm.do(c.KillJob(farm.job("on").id))
-        for run in list(farm.layer("on/sim").runs.values()):
-            farm.end(farm.farm.procs[run], 1)
-    else:
-        farm.finish("on/sim", 1, exit_status=1)
-    if cause in ("WAITS_FOR_EATEN", EATEN_AND_OVER):
-        farm.do(c.EatFrames(farm.frames("on/sim", 1)))
-    farm.plan()
-    finish_what_runs(farm)  # what does not wait is done
-    return farm
-
-
-def in_vain(type: DependType, cause: str) -> bool:
-    """Whether a depend of that type waits in vain then: a job's end satisfies what waits for the job."""
-    return not (type.name.endswith("_ON_JOB") and cause in ("WAITS_FOR_EATEN", "WAITS_FOR_ENDED", EATEN_AND_OVER))
-
-
-@pytest.mark.parametrize("cause", CAUSES)
-@pytest.mark.parametrize("type", [t for t in DependType if t is not DependType.PREVIOUS_FRAME])
-def test_what_waits_in_vain_is_told_the_way_out(
-    type: DependType, cause: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """By every type of depend: what is dead, eaten, over or paused on the other side is named, with what lets go."""
-    if in_vain(type, cause):
-        assert follow(Row(lambda: depending(type, cause), "er/comp"), CAUSES[cause], capsys) >= 1
-    else:
-        assert "D" not in depending(type, cause).states("er/comp")
-
-
-@pytest.mark.parametrize("type", [t for t in DependType if t is not DependType.PREVIOUS_FRAME])
-def test_a_depend_on_what_is_under_way_needs_only_time(type: DependType) -> None:
-    """Nothing is advised where the other side runs, and its end lets go."""
-    farm = depending(type, "WAITS_FOR_STOPPED")
-    farm.do(c.Change("job", farm.job("on").id, {"paused": False}))
-    farm.plan()
-    held = reasons_of(farm, "er/comp", None)
-    assert held == {f"DEPEND_{type.name}": ""}
-    finish_what_runs(farm)
-    assert goes_on(farm, "er/comp", 0)
-
-
-def test_frames_that_wait_one_for_the_other_name_the_one_that_died(capsys: pytest.CaptureFixture[str]) -> None:
-    """PREVIOUS_FRAME: the last frame of a long chain is told of the first, which is dead, and what is printed helps."""
-
-    def build() -> SmallFarm:
-        farm = SmallFarm()
-        farm.host()
-        depend = depend_spec("PREVIOUS_FRAME", "one/sim", "one/sim")
-        farm.launch(job_spec("one", layer_spec("sim", "1-50"), max_retries=0), depends=[depend])
-        farm.plan()
-        farm.finish("one/sim", exit_status=1)
-        return farm
-
-    assert follow(Row(build, "one/sim", frame=49), "WAITS_FOR_DEAD", capsys) == 2
-
-
-def test_a_depend_that_was_made_to_hold_again_names_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
-    """WAITS_FOR_DONE: all that is waited for is finished, and only a command lets go."""
-
-    def build() -> SmallFarm:
-        farm = SmallFarm()
-        farm.host()
-        depend = depend_spec("LAYER_ON_LAYER", "one/comp", "one/sim")
-        farm.launch(job_spec("one", layer_spec("sim", "1-2"), layer_spec("comp", "1-2")), depends=[depend])
-        farm.plan()
-        farm.finish("one/sim")
-        farm.do(c.UnsatisfyDepend(next(iter(farm.farm.depends))))
-        return farm
-
-    assert follow(Row(build, "one/comp"), "WAITS_FOR_DONE", capsys) == 1
-
-
-def test_the_root_of_a_chain_is_told_and_each_thing_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """A layer that waits for a layer that waits for dead frames is told of these, by whichever way it waits."""
-
-    def build() -> SmallFarm:
-        farm = SmallFarm()
-        farm.host()
-        layers = [layer_spec(name, "1-2") for name in ("sim", "ren", "comp")]
-        pairs = (("ren", "sim"), ("comp", "ren"), ("comp", "sim"))
-        depends = [depend_spec("LAYER_ON_LAYER", f"one/{er}", f"one/{on}") for er, on in pairs]
-        farm.launch(job_spec("one", *layers, max_retries=0), depends=depends)
-        farm.plan()
-        farm.finish("one/sim", exit_status=1)
-        return farm
-
-    farm = build()
-    texts = [r.text for r in explain_layer(farm.farm, farm.layer("one/comp"), farm.now_us).reasons]
-    assert texts[0].startswith("waits for 2 dead frames of layer sim")
-    assert len(texts) == len(set(texts))
-    assert follow(Row(build, "one/comp"), "WAITS_FOR_DEAD", capsys) == 2
 
 
 def test_no_sentence_is_printed_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,6 +99,13 @@ def test_never_more_is_reserved_than_the_hosts_have_that_did_it() -> None:
     assert len(farm.plan()) == 1
 
 
+def test_nothing_is_learned_from_more_than_a_machine_has() -> None:
+    """Frames that are said to have used 40 GiB or 99 cores of a machine with 16 change nothing of what is reserved."""
+    farm = learnt(40, cores=400, threadable=True, busy=99.0)
+    assert {(run.memory, run.cores) for run in farm.plan()} == {(GIB, 400)}
+    assert farm.layer("one/render").max_rss == 16 * GIB
+
+
 def test_it_is_learned_anew_after_a_restart() -> None:
     """Nothing of it is stored, and the farm that is loaded has learned the same."""
     farm = learnt(3)
@@ -156,7 +163,7 @@ def test_a_memory_failure_brings_back_what_was_asked_and_more() -> None:
     farm.plan()
     succeed(farm, "one/render", 0.5)
     (run, *_) = farm.plan()
-    farm.end(run, exit_status=33)
+    farm.end(run, exit_status=33, max_rss=run.memory)
     assert farm.layer("one/render").reserved_memory == 4 * GIB
 
 
@@ -194,7 +201,7 @@ def test_fewer_cores_are_reserved_only_where_the_service_allows_it() -> None:
 def test_never_more_cores_are_learned_than_the_layer_the_job_and_the_host_have() -> None:
     """The layer's maximum, its job's, its group's and its show's burst bound what is learned, and so does the host."""
     assert {run.cores for run in threaded(9.0, max_cores=700).plan()} == {700}
-    assert {run.cores for run in threaded(99.0).plan()} == {1_600}
+    assert {run.cores for run in threaded(16.0).plan()} == {1_600}
     farm = threaded(9.0)
     farm.do(c.Change("job", farm.job("one").id, {"max_cores": 500}))
     assert {run.cores for run in farm.plan()} == {500}

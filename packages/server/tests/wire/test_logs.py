@@ -13,6 +13,7 @@ from wire_scene import write_log
 
 from cuebot.wire.log_files import log_name
 from cuefarm_proto import farm_pb2
+from rqd.runner.log_name import file_name
 
 
 async def test_a_log_is_read_in_pieces(make_scene: Any, logs: Path) -> None:
@@ -141,3 +142,10 @@ async def test_a_frame_that_never_ran_has_no_log(site: Any) -> None:
     request = farm_pb2.ReadLogRequest(job=job.name, layer="beauty", frame="3")
     code, words = await site.refused(site.farm_interface.ReadLog(request))
     assert (code, "has not run" in words) == ("NOT_FOUND", True)
+
+
+@pytest.mark.parametrize("job", ["job", "j" * 16, "j" * 300, "\u0436" * 140, "a/b\n"])
+@pytest.mark.parametrize("frame", ["0001-c", "0001-" + "c" * 300, "0001-" + "\u00fc" * 120, "x/\t"])
+def test_server_and_agent_call_a_log_alike(job: str, frame: str) -> None:
+    """Whatever the names are: a log is found before the agent has told what it is called."""
+    assert log_name(job, frame) == file_name(job, frame)

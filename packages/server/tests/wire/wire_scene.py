@@ -22,8 +22,8 @@ class Scene:
         return next(iter(self.site.farm.layers_of(self.site.farm.jobs[self.job.id])))
 
     async def launched(self, count: int = 1) -> list[Any]:
-        """Wait until so many runs are on the host, and return them."""
-        await self.tools.until(lambda: len(self.agent.runs) >= count)
+        """Wait until so many runs are on the host, and return them: after a fault of the farm there is a pause."""
+        await self.tools.until(lambda: len(self.agent.runs) >= count, 20.0)
         return list(self.agent.runs.values())
 
     async def fail(self, run: Any, **told: Any) -> None:

@@ -38,6 +38,8 @@ def frame_info(run: Description) -> Any:
     """A run as reports list it."""
     attributes = {"cuefarm.state": run["state"]}
     outcome = run["outcome"]
+    if run["ran_ms"]:
+        attributes["cuefarm.ran_ms"] = str(run["ran_ms"])
     if outcome is not None:
         attributes["cuefarm.cause"] = outcome["cause"]
         attributes["cuefarm.run_ms"] = str(outcome["run_ms"])
@@ -46,6 +48,10 @@ def frame_info(run: Description) -> Any:
             attributes["cuefarm.message"] = outcome["message"]
         if outcome["kill_message"]:
             attributes["cuefarm.kill_message"] = outcome["kill_message"]
+        if outcome.get("error_line"):
+            attributes["cuefarm.error_line"] = outcome["error_line"]
+        if run["log_name"]:
+            attributes["cuefarm.log_name"] = run["log_name"]
     return report_pb2.RunningFrameInfo(
         resource_id=run["run_id"],
         job_id=run["job_id"],

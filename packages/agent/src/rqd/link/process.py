@@ -25,6 +25,7 @@ STOPPED = 0
 RUNNER_LOST = 3
 CANNOT_START = 78
 MESSAGE_BYTES_MAX = 16 << 20
+GOODBYE_SECONDS = 3.0
 
 _ANY_ADDRESS = ("0.0.0.0", "::", "[::]", "")
 
@@ -118,6 +119,8 @@ class _Link:
         ]
         done, _ = await asyncio.wait([*tasks, line.lost], return_when=asyncio.FIRST_COMPLETED)
         if self._stop.is_set() or line.lost.done():
+            if self._stop.is_set() and not line.lost.done():
+                await self._say_goodbye()
             await grpc_server.stop(grace=0.5)  # callers that still wait get an answer
             for task in tasks:
                 task.cancel()
@@ -128,6 +131,22 @@ class _Link:
                 await task  # a fault of the link: let it be seen, and the runner start another
         raise AssertionError("reporting and delivery never end by themselves")
 
+    async def _say_goodbye(self) -> None:
+        """End only when the server knows that this host is down, so that nothing is booked here."""
+        self._stopping()
+        goodbye = asyncio.ensure_future(self._reporting.say_goodbye())
+        _, unheard = await asyncio.wait([goodbye], timeout=GOODBYE_SECONDS)
+        if unheard:
+            goodbye.cancel()
+            log.warning("no server heard the goodbye", seconds=f"{GOODBYE_SECONDS:g}")
+
+    def _stopping(self) -> None:
+        if self._host.is_stopping:
+            return
+        self._host.is_stopping = True
+        self._outbox.host_measured(self._host.message())  # outcomes on their way say no more that the host is up
+        self._reporting.report_soon()
+
     def _news(self, message: Message) -> None:
         if "stop" in message:
             self._stop.set()
@@ -136,8 +155,7 @@ class _Link:
         elif "outcome" in message:
             self._outbox.add(message["outcome"])
         elif "stopping" in message:
-            self._host.is_stopping = True
-            self._reporting.report_soon()
+            self._stopping()
 
 
 def _write_address(spool: str, address: str) -> None:

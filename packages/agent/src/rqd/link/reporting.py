@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable
 
 import grpc
-from opencue_proto import report_pb2
+from opencue_proto import host_pb2, report_pb2
 
 from rqd import log
 from rqd.link.host import Host
@@ -48,10 +48,16 @@ class Reporting:
         self._has_contact = False
         self._failed_since = time.monotonic()
         self._wake = asyncio.Event()
+        self._goodbye_answered = asyncio.Event()
 
     def report_soon(self) -> None:
         """Send a report now instead of when it is due."""
         self._wake.set()
+
+    async def say_goodbye(self) -> None:
+        """Return when a report that says DOWN was answered; after it none says anything else."""
+        assert self._host.is_stopping, "the host says that it is stopping first"
+        await self._goodbye_answered.wait()
 
     def suspect(self) -> None:
         """An outcome did not get through: find out at once whether the server is there."""
@@ -82,6 +88,8 @@ class Reporting:
                 failures += 1
                 self._lost(problem)
                 seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(failures, 10)) * random.uniform(0.8, 1.2)
+                if self._host.is_stopping:
+                    seconds = min(seconds, 2 * RETRY_SECONDS_MIN)  # there is not much time left
             else:
                 failures = 0
                 self._regained()
@@ -102,6 +110,8 @@ class Reporting:
         named = {
             run_id.strip() for key, value in trailing or () if key == END_RUNS_KEY for run_id in str(value).split(",")
         }
+        if report.host.state == host_pb2.DOWN:
+            self._goodbye_answered.set()
         reported = [frame.resource_id for frame in report.frames]
         self._line.tell(
             "contact",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Optional, Protocol
 
 RUN_ID_VARIABLE = "CUEFARM_RUN_ID"
@@ -43,10 +44,12 @@ class Ending(NamedTuple):
     user_seconds: float
     system_seconds: float
     max_rss_kb: int
+    is_max_rss_own: bool
+    """Whether that is the run's own; otherwise it may be no more than the runner's size at the moment of the fork."""
 
 
 class Memory(NamedTuple):
-    """What all processes of one session hold at one moment, in KiB."""
+    """What all processes of one run hold at one moment, in KiB; what they share counts once."""
 
     rss_kb: int
     vsize_kb: int
@@ -62,12 +65,15 @@ class HostSize(NamedTuple):
 
 
 class Platform(Protocol):
-    """Processes as the runner sees them. A frame is the session whose leader was spawned; `leader` is its pid."""
+    """Processes as the runner sees them.
+
+    A run is the process that was spawned, its `leader`, and everything that comes from it; `leader` is the pid.
+    """
 
     def spawn(
         self, arguments: list[str], environment: Mapping[str, str], log_fd: int, user: Optional[JobUser]
     ) -> Process:
-        """Start a session of its own, output to the descriptor; raises OSError or ValueError where it cannot."""
+        """Start a leader in the current folder, output to the descriptor; raises OSError or ValueError if it cannot."""
 
     def has_exited(self, leader: int) -> bool:
         """Say whether a spawned leader has ended, without reaping it."""
@@ -76,28 +82,34 @@ class Platform(Protocol):
         """Collect an ended leader. Its pid may belong to somebody else from here on."""
 
     def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
-        """List the processes that each leader would leave behind if it were gone; none for most."""
+        """List the processes that each leader, which has ended, would leave behind; none for most.
+
+        To be called too when no leader has ended but some child has: it collects what nobody else would.
+        """
 
     def terminate(self, leader: int) -> int:
-        """Ask everything of the session to end, suspended or not; returns the signal's number."""
+        """Ask everything of the run to end, suspended or not; returns the signal's number."""
 
     def kill(self, leader: int) -> int:
-        """End everything of the session, without appeal; returns the signal's number."""
+        """End everything of the run, without appeal; returns the signal's number."""
 
     def suspend(self, leader: int) -> None:
-        """Stop everything of the session where it stands."""
+        """Stop everything of the run where it stands."""
 
     def resume(self, leader: int) -> None:
-        """Let everything of the session go on."""
+        """Let everything of the run go on."""
 
     def adopt(self, run_ids: Mapping[str, Optional[Process]]) -> dict[str, list[Process]]:
-        """Find what is left of runs whose watcher died, by their leader and by their id in the environment."""
+        """Find what is left of runs whose watcher died."""
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
         """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
 
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
-        """Measure each session."""
+        """Measure each run."""
+
+    def rights_of(self, user: Optional[JobUser]) -> AbstractContextManager[None]:
+        """Have this process act on files as that user for a moment; without one nothing changes."""
 
     def lookup_user(self, uid: int, gid: int, name: str) -> JobUser:
         """Make out whose rights a frame gets."""

@@ -1,4 +1,4 @@
-"""Linux: sessions, signals and /proc."""
+"""Linux: processes, signals and /proc. Whose a process is stands in `families`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Optional
 
-from rqd.platform import RUN_ID_VARIABLE, Ending, HostSize, JobUser, Memory, Process
+from rqd.platform import RUN_ID_VARIABLE, Ending, HostSize, JobUser, Memory, Process, proc
+from rqd.platform.families import Families, Member
+from rqd.platform.memory import MemoryMeter, peak_of_own_kb
+
+SHARED_WALK_SECONDS = 0.015
+"""Signals to several runs at once share one walk through /proc. What it missed is signalled at the next look."""
 
 # A frame starts with default signals, whatever the agent or its parent ignores (nohup, a shell's `&`, Python itself).
 _DEFAULTED_SIGNALS = (
@@ -23,16 +28,22 @@ _DEFAULTED_SIGNALS = (
     signal.SIGTTIN,
     signal.SIGTTOU,
 )
-_PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+_OWN_GROWTH_KB = 2048  # what the runner may have grown by since that was last looked up
 
 
 class Linux:
-    """The port's implementation. It holds no state: the kernel does."""
+    """The port's implementation. What it remembers of runs is in `Families` and `MemoryMeter`."""
+
+    def __init__(self) -> None:
+        self._families = Families()
+        self._meter = MemoryMeter(_machine_kb())
+        self._own_peak_kb = peak_of_own_kb()
 
     def spawn(
         self, arguments: list[str], environment: Mapping[str, str], log_fd: int, user: Optional[JobUser]
     ) -> Process:
-        """Start a session of its own, output to the descriptor; raises OSError or ValueError where it cannot."""
+        """Start a session of its own in the current folder; raises OSError or ValueError where it cannot."""
+        self._families.expect()
         if user is not None:
             pid = _spawn_as(user, arguments, environment, log_fd)
         else:
@@ -49,89 +60,129 @@ class Linux:
                 setsigmask=(),
                 setsigdef=_DEFAULTED_SIGNALS,
             )
-        return Process(pid, _start_ticks(pid) or 0)  # it is our child and not reaped, so /proc has it even if it ended
+        self._families.born(pid, environment[RUN_ID_VARIABLE], log_fd)
+        # It is our child and not reaped, so /proc has it even if it ended.
+        return Process(pid, proc.start_ticks(pid) or 0)
 
     def has_exited(self, leader: int) -> bool:
         """Say whether a spawned leader has ended, without reaping it."""
         return os.waitid(os.P_PID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def reap(self, leader: int) -> Ending:
-        """Collect an ended leader. Its pid may belong to somebody else from here on.
-
-        The peak is that of the largest single process, and never under the runner's own size: the kernel counts the
-        moment between fork and exec.
-        """
+        """Collect an ended leader. Its pid may belong to somebody else from here on."""
         _, status, used = os.wait4(leader, 0)
+        orphans = self._families.gone(leader)
         signal_number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         exit_status = 1 if signal_number else os.WEXITSTATUS(status)
-        return Ending(exit_status, signal_number, used.ru_utime, used.ru_stime, used.ru_maxrss)
+        return Ending(
+            exit_status,
+            signal_number,
+            used.ru_utime + orphans.user_seconds,
+            used.ru_stime + orphans.system_seconds,
+            used.ru_maxrss,
+            # The kernel counts the moment between fork and exec, in which a process is as large as the runner.
+            used.ru_maxrss > self._own_peak_kb + _OWN_GROWTH_KB,
+        )
 
     def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
-        """List the processes that each leader would leave behind if it were gone; none for most."""
-        found: dict[int, list[int]] = {}
-        for pid, session in _members(leaders):
-            if pid != session and not _is_dead(pid):
-                found.setdefault(session, []).append(pid)
-        return found
+        """List the processes that each ended leader would leave behind; none for most."""
+        return self._families.left_behind(leaders)
 
     def terminate(self, leader: int) -> int:
-        """Ask everything of the session to end; returns the signal's number."""
-        _signal_session(leader, signal.SIGTERM, signal.SIGCONT)
+        """Ask everything of the run to end; returns the signal's number."""
+        self._signal(leader, signal.SIGTERM, signal.SIGCONT)
         return int(signal.SIGTERM)
 
     def kill(self, leader: int) -> int:
-        """End everything of the session, without appeal; returns the signal's number."""
-        _signal_session(leader, signal.SIGKILL)
+        """End everything of the run, without appeal; returns the signal's number."""
+        self._signal(leader, signal.SIGKILL)
         return int(signal.SIGKILL)
 
     def suspend(self, leader: int) -> None:
-        """Stop everything of the session where it stands."""
-        _signal_session(leader, signal.SIGSTOP)
+        """Stop everything of the run where it stands, what already does not go on excepted."""
+        _signal_group(leader, (signal.SIGSTOP,))
+        for member in self._members_of(leader):
+            if member.group != leader and not member.is_stopped:
+                _signal_process(member.process, (signal.SIGSTOP,))
 
     def resume(self, leader: int) -> None:
-        """Let everything of the session go on."""
-        _signal_session(leader, signal.SIGCONT)
+        """Let everything of the run go on."""
+        _signal_group(leader, (signal.SIGCONT,))
+        for member in self._members_of(leader):
+            _signal_process(member.process, (signal.SIGCONT,))
 
     def adopt(self, run_ids: Mapping[str, Optional[Process]]) -> dict[str, list[Process]]:
-        """Find what is left of runs whose watcher died, by their leader and by their id in the environment.
+        """Find what is left of runs whose watcher died: by their leader, by their id in the environment, by ancestry.
 
         A session's number is a pid, and pids are used again. So a session counts only while its leader is the process
-        that was recorded; anything else must carry the run's id in its environment.
+        that was recorded; anything else must carry the run's id in its environment, or come from what does.
         """
         sessions = {
             process.pid: run_id
             for run_id, process in run_ids.items()
-            if process is not None and _start_ticks(process.pid) == process.start_ticks
+            if process is not None and proc.start_ticks(process.pid) == process.start_ticks
         }
+        stats = {pid: stat for pid in proc.all_pids() if (stat := proc.stat(pid)) is not None}
+        own_pid = os.getpid()
+        owners: dict[int, str] = {}
+        for pid, stat in stats.items():
+            run_id = sessions.get(stat.session) or proc.run_id(pid)
+            if run_id in run_ids and pid != own_pid:
+                owners[pid] = run_id
         found: dict[str, list[Process]] = {}
-        for pid in _pids():
-            run_id = sessions.get(_session_of(pid) or 0) or _run_id_of(pid)
-            if run_id not in run_ids or pid == os.getpid() or _is_dead(pid):
-                continue
-            start_ticks = _start_ticks(pid)
-            if start_ticks is not None:
-                found.setdefault(run_id, []).append(Process(pid, start_ticks))
+        for pid, stat in stats.items():
+            run_id = _nearest(pid, stats, owners)
+            if run_id and not stat.is_dead and pid != own_pid:
+                found.setdefault(run_id, []).append(Process(pid, stat.start_ticks))
         return found
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
         """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
-        alive = [p for p in processes if _start_ticks(p.pid) == p.start_ticks and not _is_dead(p.pid)]
-        for process in alive:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process.pid, signal.SIGKILL)
+        alive = []
+        for process in processes:
+            stat = proc.stat(process.pid)
+            if stat is not None and stat.start_ticks == process.start_ticks and not stat.is_dead:
+                alive.append(process)
+                _signal_process(process, (signal.SIGKILL,))
         return alive
 
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
-        """Measure each session."""
-        found: dict[int, Memory] = {}
-        for pid, session in _members(leaders):
-            pages = _read(f"/proc/{pid}/statm").split()
-            if len(pages) < 2:
-                continue
-            sum_so_far = found.get(session, Memory(0, 0))
-            rss_kb = sum_so_far.rss_kb + int(pages[1]) * _PAGE_KB
-            found[session] = Memory(rss_kb, sum_so_far.vsize_kb + int(pages[0]) * _PAGE_KB)
-        return found
+        """Measure each run."""
+        self._own_peak_kb = peak_of_own_kb()
+        wanted = set(leaders)
+
+        def processes() -> dict[int, list[int]]:
+            members = self._families.members()
+            return {leader: [member.process.pid for member in members.get(leader, ())] for leader in wanted}
+
+        return self._meter.measure(processes(), processes)
+
+    def _members_of(self, leader: int) -> list[Member]:
+        return self._families.members(SHARED_WALK_SECONDS).get(leader, [])
+
+    def _signal(self, leader: int, *numbers: signal.Signals) -> None:
+        """Signal the leader's group, which reaches what it forks at this moment, and each process outside of it."""
+        _signal_group(leader, numbers)
+        for member in self._members_of(leader):
+            if member.group != leader:
+                _signal_process(member.process, numbers)
+
+    @contextlib.contextmanager
+    def rights_of(self, user: Optional[JobUser]) -> Iterator[None]:
+        """Act on files as that user for a moment: a network disk may hide a folder from root."""
+        if user is None:
+            yield
+            return
+        own_gid, own_groups = os.getegid(), os.getgroups()
+        try:
+            os.setgroups(user.groups)
+            os.setegid(user.gid)
+            os.seteuid(user.uid)
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(own_gid)
+            os.setgroups(own_groups)
 
     def lookup_user(self, uid: int, gid: int, name: str) -> JobUser:
         """Make out whose rights a frame gets; a uid without an account gets no groups and no home."""
@@ -148,7 +199,7 @@ class Linux:
         """Measure the machine: physical cores that this process may use, and all its memory."""
         sockets: set[str] = set()
         siblings = cores_per_socket = 1
-        for line in _read("/proc/cpuinfo").splitlines():
+        for line in proc.read("/proc/cpuinfo").decode("utf-8", "replace").splitlines():
             key, _, value = line.partition(":")
             key = key.strip()
             if key == "physical id":
@@ -159,13 +210,12 @@ class Linux:
                 cores_per_socket = int(value)
         threads_per_core = max(1, siblings // max(1, cores_per_socket))
         usable_threads = len(os.sched_getaffinity(0))
-        memory = next((n for n in _read("/proc/meminfo").splitlines() if n.startswith("MemTotal:")), "MemTotal: 0 kB")
         cores = max(1, usable_threads // threads_per_core)
-        return HostSize(max(1, len(sockets)), cores, threads_per_core, int(memory.split()[1]))
+        return HostSize(max(1, len(sockets)), cores, threads_per_core, _machine_kb())
 
     def boot_id(self) -> str:
         """Name this boot of the machine: pids and start times mean nothing in another."""
-        return _read("/proc/sys/kernel/random/boot_id").strip()
+        return proc.read("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
 
     def boot_seconds(self) -> float:
         """Read a clock that goes on while the machine sleeps and that nobody can set."""
@@ -191,77 +241,52 @@ def _spawn_as(user: JobUser, arguments: list[str], environment: Mapping[str, str
     return process.pid
 
 
-def _signal_session(leader: int, *numbers: signal.Signals) -> None:
-    """Send signals to the leader's group and to every other group of its session.
+def _signal_group(leader: int, numbers: Iterable[signal.Signals]) -> None:
+    """Signal the leader's own group.
 
     Safe only while the leader is an unreaped child of ours: until then the kernel gives its number to nobody else.
     """
-    groups = {leader}
-    for pid, _ in _members((leader,)):
-        with contextlib.suppress(ProcessLookupError):
-            groups.add(os.getpgid(pid))
-    for group in groups:
-        for number in numbers:
-            # PermissionError: all that is left of the group has changed its user and is not ours to signal.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, number)
+    for number in numbers:
+        # PermissionError: all that is left of the group has changed its user and is not ours to signal.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, number)
 
 
-def _members(leaders: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Walk the processes of these sessions, dead ones too. One getsid a process: 90 µs for a hundred of them."""
-    wanted = set(leaders)
-    for pid in _pids():
-        session = _session_of(pid)
-        if session in wanted:
-            yield pid, session
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _session_of(pid: int) -> Optional[int]:
+def _signal_process(process: Process, numbers: Iterable[signal.Signals]) -> None:
+    """Signal a process, and nobody who got its pid after it: a descriptor of a process stays with that process."""
     try:
-        return os.getsid(pid)
-    except OSError:
-        return None
+        fd = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    except (OSError, AttributeError):  # a kernel before 5.3, a Python built on one, or a sandbox that does not know it
+        fd = None
+    try:
+        if proc.start_ticks(process.pid) != process.start_ticks:
+            return
+        for number in numbers:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if fd is None:
+                    os.kill(process.pid, number)
+                else:
+                    signal.pidfd_send_signal(fd, number)
+    finally:
+        if fd is not None:
+            os.close(fd)
 
 
-def _stat_fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; a command's name may hold blanks and brackets."""
-    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-
-
-def _is_dead(pid: int) -> bool:
-    fields = _stat_fields(pid)
-    return not fields or fields[0] in "ZX"
-
-
-def _start_ticks(pid: int) -> Optional[int]:
-    fields = _stat_fields(pid)
-    return int(fields[19]) if len(fields) > 19 else None
-
-
-def _run_id_of(pid: int) -> str:
-    marker = RUN_ID_VARIABLE + "="
-    for entry in _read(f"/proc/{pid}/environ").split("\0"):
-        if entry.startswith(marker):
-            return entry[len(marker) :]
+def _nearest(pid: int, stats: Mapping[int, proc.Stat], owners: Mapping[int, str]) -> str:
+    """The run of the nearest ancestor that has one."""
+    for _ in range(len(stats)):
+        if pid in owners:
+            return owners[pid]
+        stat = stats.get(pid)
+        if stat is None:
+            break
+        pid = stat.parent
     return ""
 
 
-def _read(path: str) -> str:
-    """Read a file of /proc; empty where the process is gone or is none of ours."""
-    chunks = []
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a third of the cost of a file object, and this runs per frame
-    except OSError:
-        return ""
-    try:
-        while chunk := os.read(fd, 65536):
-            chunks.append(chunk)
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
-    return b"".join(chunks).decode("utf-8", "replace")
+def _machine_kb() -> int:
+    """All memory of this machine."""
+    line = next((n for n in proc.read("/proc/meminfo").splitlines() if n.startswith(b"MemTotal:")), b"MemTotal: 0 kB")
+    return int(line.split()[1])

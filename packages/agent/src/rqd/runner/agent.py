@@ -22,7 +22,8 @@ from rqd.runner.spool import Spool, SpoolInUse
 
 STARTS_PER_TURN = 8
 DELIVERY_SECONDS = 3.0
-LINK_STOP_SECONDS = 2.0
+LINK_STOP_SECONDS = 6.0  # it says goodbye first, if need be to a server that does not answer
+LINK_HURRIED_STOP_SECONDS = 0.5
 IDLE_LOOK_SECONDS = 1.0
 
 
@@ -64,9 +65,9 @@ class Agent:
         self._link = LinkProcess(
             self._loop, options.arguments, self._answer, self._tell_everything, lambda: self._give_up(78)
         )
-        os.chdir(options.temp)  # frames inherit it: the fast way to spawn has no other way to set a folder
         self._is_stopping = False
         self._is_hurried = False
+        self._is_second_try = False
         self._stops_when_idle = False
         self._is_done = False
         self._exit_status = 0
@@ -136,11 +137,19 @@ class Agent:
             self._loop.call_later(0.02, lambda: self._await_delivery(give_up_at))
             return
         self._link.stop()
-        self._await_link(time.monotonic() + LINK_STOP_SECONDS)
+        self._await_link(time.monotonic())
 
-    def _await_link(self, kill_at: float) -> None:
-        if self._link.is_running and time.monotonic() < kill_at:
-            self._loop.call_later(0.02, lambda: self._await_link(kill_at))
+    def _await_link(self, told_at: float) -> None:
+        patience = LINK_HURRIED_STOP_SECONDS if self._is_hurried else LINK_STOP_SECONDS
+        if self._link.is_running and time.monotonic() < told_at + patience:
+            self._loop.call_later(0.02, lambda: self._await_link(told_at))
+            return
+        if not (self._link.has_stopped or self._is_hurried or self._exit_status or self._is_second_try):
+            self._is_second_try = True  # it died or hung before it could say goodbye, and nobody else can
+            self._link.kill()
+            self._link.start()
+            self._link.stop()
+            self._await_link(time.monotonic())
             return
         self._link.kill()
         self._is_done = True

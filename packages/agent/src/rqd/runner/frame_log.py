@@ -1,4 +1,4 @@
-"""A frame's log file: `JOB.FRAME.rqlog`, earlier ones kept as `.1` to `.15`, a header before and a footer after."""
+"""A frame's log file: a header before its output and a footer after it. Its name is the subject of `log_name`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Optional
 
-EARLIER_LOGS_MAX = 15
+from rqd.runner.log_name import file_name, move_aside
+
+ATTEMPT_VARIABLE = "CUE_ATTEMPT"
 
 _RULE = "=" * 59 + "\n"
 
 
 def log_path(log_dir: str, job_name: str, frame_name: str) -> str:
-    """Where a frame's log goes. Names are strangers' input: whatever they hold, the file is inside of the folder."""
-    return os.path.join(log_dir, _one_component(f"{job_name}.{frame_name}.rqlog"))
+    """Where a frame's log goes. Whatever the names hold, the file is inside of the folder."""
+    return os.path.join(log_dir, file_name(job_name, frame_name))
 
 
 def open_new(path: str) -> int:
@@ -31,7 +33,7 @@ def open_new(path: str) -> int:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         fd = os.open(path, flags, 0o644)
     except FileExistsError:
-        os.replace(path, _free_name(path))
+        move_aside(path)
         fd = os.open(path, flags, 0o644)
     with contextlib.suppress(PermissionError):  # some network disks refuse; the mode is theirs then
         os.fchmod(fd, 0o644)
@@ -43,15 +45,24 @@ def reopen(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
-def write_all(fd: int, text: str) -> None:
-    """Write a header or footer; raises OSError (a full disk, above all)."""
+def write_all(fd: int, text: str) -> int:
+    """Write a header or footer, and return its size; raises OSError (a full disk, above all)."""
     data = text.encode("utf-8", "replace")
+    size = len(data)
     while data:
         data = data[os.write(fd, data) :]
+    return size
 
 
-def header(launch: Mapping[str, Any], environment: Mapping[str, str], host_name: str, path: str, cwd: str) -> str:
-    """What stands above a frame's own output."""
+def header(
+    launch: Mapping[str, Any],
+    environment: Mapping[str, str],
+    host_name: str,
+    path: str,
+    cwd: str,
+    cwd_note: Optional[str] = None,
+) -> str:
+    """What stands above a frame's own output. `cwd_note` says why it works in another folder than was asked."""
     rows = [
         ("proxy", launch["frame_id"]),
         ("command", launch["command"]),
@@ -59,11 +70,14 @@ def header(launch: Mapping[str, Any], environment: Mapping[str, str], host_name:
         ("gid", launch["gid"]),
         ("logDestination", path),
         ("cwd", cwd),
+        *([("cwdNote", cwd_note)] if cwd_note else ()),
         ("renderHost", host_name),
         ("jobId", launch["job_id"]),
         ("frameId", launch["frame_id"]),
         ("runId", launch["run_id"]),
     ]
+    if environment.get(ATTEMPT_VARIABLE):
+        rows.append(("attempt", environment[ATTEMPT_VARIABLE]))
     rows.extend(("env", f"{name}={environment[name]}") for name in sorted(environment))
     return f"{_RULE}RenderQ JobSpec      {time.ctime()}\n{_table(rows, 21)}{_RULE}"
 
@@ -94,14 +108,3 @@ def _table(rows: Iterable[tuple[str, object]], width: int) -> str:
 
 def _one_line(value: object) -> str:
     return str(value).replace("\n", "\\n")
-
-
-def _one_component(name: str) -> str:
-    return "".join("_" if character == "/" or not character.isprintable() else character for character in name)
-
-
-def _free_name(path: str) -> str:
-    for number in range(1, EARLIER_LOGS_MAX):
-        if not os.path.lexists(f"{path}.{number}"):
-            return f"{path}.{number}"
-    return f"{path}.{EARLIER_LOGS_MAX}"

@@ -53,6 +53,8 @@ class LinkProcess:
         self._restart_timer: Optional[Timer] = None
         self._is_wanted = False
         self._was_up = False
+        self.has_stopped = False
+        """It was told to stop, and did so in good order."""
 
     @property
     def is_running(self) -> bool:
@@ -114,6 +116,7 @@ class LinkProcess:
         self._process = None
         self._drop_socket()
         if not self._is_wanted:
+            self.has_stopped = status == 0
             return
         log.warning("link ended", status=status)
         if status == CANNOT_START and not self._was_up:

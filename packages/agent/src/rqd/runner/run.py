@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from rqd.platform import Memory, Process
+from rqd.runner.log_name import shortened
 
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
@@ -43,6 +44,8 @@ class Run:
         self.frame_id: str = identity["frame_id"]
         self.log_path = log_path
         self.log_fd: Optional[int] = None
+        self.output_begins_at = 0
+        self.shortened_log_name = shortened(log_path, identity["job_name"], identity["frame_name"])
         self.start_ms = start_ms
         self.started_monotonic = time.monotonic()
         self.launch: Optional[Mapping[str, Any]] = None  # until it is started
@@ -50,11 +53,30 @@ class Run:
         self.is_lost = False  # its runner died: its processes are nobody's children
         self.remains: list[Process] = []  # and these are they
         self.leader_has_exited = False
-        self.is_suspended = False
+        self._suspended_at: Optional[float] = None  # monotonic
+        self._suspended_before = 0.0  # seconds
         self.termination: Optional[Termination] = None
         self.memory = Memory(0, 0)
         self.max_memory = Memory(0, 0)
         self.outcome: Optional[dict[str, Any]] = None
+
+    @property
+    def is_suspended(self) -> bool:
+        """It stands still until a server confirms it."""
+        return self._suspended_at is not None
+
+    @is_suspended.setter
+    def is_suspended(self, suspended: bool) -> None:
+        if self._suspended_at is not None:
+            self._suspended_before += time.monotonic() - self._suspended_at
+        self._suspended_at = time.monotonic() if suspended else None
+
+    def _ran_ms(self) -> int:
+        """How long it has run, without the time for which it was suspended: time-outs count by this."""
+        if self.process is None:
+            return 0
+        until = time.monotonic() if self._suspended_at is None else self._suspended_at
+        return int((until - self.started_monotonic - self._suspended_before) * 1000)
 
     @property
     def state(self) -> str:
@@ -85,7 +107,9 @@ class Run:
             "max_rss_kb": self.outcome["max_rss_kb"] if self.outcome else self.max_memory.rss_kb,
             "max_vsize_kb": self.max_memory.vsize_kb,
             "log_written_s": self._log_written_seconds(),
+            "ran_ms": self._ran_ms(),
             "outcome": self.outcome,
+            "log_name": self.shortened_log_name,
         }
 
     def _log_written_seconds(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from collections import deque
@@ -15,15 +14,13 @@ from rqd.options import Options
 from rqd.platform import Ending, Platform, Process
 from rqd.runner import frame_log
 from rqd.runner.capacity import Capacity
+from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
+from rqd.runner.outcome import FAILED_LAUNCH, RUNNER_LOST, SKIP_RETRY, close_log, outcome_of, status_of
 from rqd.runner.run import Refusal, Run, Termination, check_launch
 from rqd.runner.spool import Spool, StoredRun
 from rqd.runner.start import LaunchFailed, ProcessStart
-
-FAILED_LAUNCH = 256
-SKIP_RETRY = 286
-RUNNER_LOST = 301
 
 UNDELIVERED_MAX = 5000
 SAMPLE_SECONDS = 5.0
@@ -141,8 +138,8 @@ class Runs:
         try:
             self._start_process(run, launch)
         except LaunchFailed as problem:
-            log.warning("launch failed", run=run.run_id, frame=run.identity["frame_name"], why=problem)
-            self._finish(run, "launch_failed", FAILED_LAUNCH, 0, message=str(problem))
+            log.warning("no start", run=run.run_id, frame=run.identity["frame_name"], cause=problem.cause, why=problem)
+            self._finish(run, problem.cause, FAILED_LAUNCH, 0, message=str(problem))
             return
         assert run.process is not None
         self._note(run, {"pid": run.process.pid, "start_ticks": run.process.start_ticks, "start_ms": run.start_ms})
@@ -185,7 +182,7 @@ class Runs:
 
     def _sample(self) -> None:
         self._sampled_at = time.monotonic()
-        runs = {run.process.pid: run for run in self._live.values() if run.process and not run.leader_has_exited}
+        runs = {run.process.pid: run for run in self._live.values() if run.process is not None}
         if not runs:
             return
         for pid, memory in self._platform.usage(runs).items():
@@ -196,7 +193,10 @@ class Runs:
         if policy == "continue" or not self._lease.has_lapsed(self._platform.boot_seconds()):
             return
         for run in list(self._live.values()):
-            if run.termination is not None or run.process is None or run.leader_has_exited or run.is_suspended:
+            if run.termination is not None or run.process is None or run.leader_has_exited:
+                continue
+            if run.is_suspended:
+                self._platform.suspend(run.process.pid)  # what it was just starting when it was stopped
                 continue
             if policy == "kill":
                 self.end(run, "lease", f"no server answered for {self._lease.seconds:g} s")
@@ -213,7 +213,7 @@ class Runs:
         if run.is_lost:
             return
         if run.process is None:
-            self._finish(run, cause, *_status_of(cause, 1, 15), kill_message=words)
+            self._finish(run, cause, *status_of(cause, 1, 15), kill_message=words)
             return
         if run.termination is not None:
             run.termination.kill_at = min(run.termination.kill_at, time.monotonic() + grace)
@@ -242,8 +242,6 @@ class Runs:
             for run in self._live.values()
             if run.process is not None and not run.leader_has_exited and self._platform.has_exited(run.process.pid)
         ]
-        if not exited:
-            return
         survivors = self._platform.survivors(pid for pid, _ in exited)
         for pid, run in exited:
             run.leader_has_exited = True
@@ -283,54 +281,31 @@ class Runs:
             self._finish(run, "shutdown", SKIP_RETRY, 0, ending, kill_message="the agent was told to stop")
             return
         if termination is None or termination.cause == "exited":
-            self._finish(run, "exited", ending.exit_status, ending.exit_signal, ending)
+            self._finish_itself(run, ending)
             return
         number = ending.exit_signal or termination.last_signal
-        exit_status, exit_signal = _status_of(termination.cause, 1, number)
+        exit_status, exit_signal = status_of(termination.cause, 1, number)
         self._finish(run, termination.cause, exit_status, exit_signal, ending, kill_message=termination.words)
 
+    def _finish_itself(self, run: Run, ending: Ending) -> None:
+        """The end of a run that nobody ended: where it failed, its log says why."""
+        error_line = ""
+        if ending.exit_status != 0 and run.log_fd is not None:
+            error_line = read_error_line(run.log_path, run.log_fd, run.output_begins_at)
+        self._finish(run, "exited", ending.exit_status, ending.exit_signal, ending, error_line=error_line)
+
     def _finish(
-        self,
-        run: Run,
-        cause: str,
-        exit_status: int,
-        exit_signal: int,
-        ending: Optional[Ending] = None,
-        message: str = "",
-        kill_message: str = "",
+        self, run: Run, cause: str, exit_status: int, exit_signal: int, ending: Optional[Ending] = None, **words: str
     ) -> None:
-        outcome = {
-            "cause": cause,
-            "exit_status": exit_status,
-            "exit_signal": exit_signal,
-            "start_ms": run.start_ms,
-            "end_ms": int(time.time() * 1000),
-            "run_ms": int((time.monotonic() - run.started_monotonic) * 1000),
-            "user_ms": int(ending.user_seconds * 1000) if ending else 0,
-            "system_ms": int(ending.system_seconds * 1000) if ending else 0,
-            "max_rss_kb": max(run.max_memory.rss_kb, ending.max_rss_kb if ending else 0),
-            "message": message,
-            "kill_message": kill_message,
-        }
-        run.outcome = outcome
+        """A run has ended: nothing of it is left. `words` are those of `outcome_of`."""
+        run.outcome = outcome = outcome_of(run, cause, exit_status, exit_signal, ending, **words)
         run.is_suspended = False
-        self._close_log(run, outcome)
+        close_log(run, outcome, self._options.name)
         self._note(run, outcome)
         self._capacity.release(run.run_id)
         self._live.pop(run.run_id, None)
-        log.debug("run ended", run=run.run_id, cause=cause, exit_status=exit_status, exit_signal=exit_signal)
+        log.debug("run ended", run=run.run_id, cause=outcome["cause"], exit_status=outcome["exit_status"])
         self._on_outcome(run)
-
-    def _close_log(self, run: Run, outcome: Mapping[str, Any]) -> None:
-        if run.log_fd is None:
-            return
-        try:
-            frame_log.write_all(run.log_fd, frame_log.footer(outcome, self._options.name))
-        except OSError as problem:
-            log.warning("log has no footer", run=run.run_id, path=run.log_path, why=problem.strerror)
-        with contextlib.suppress(OSError):  # a network disk may report here that it is full
-            os.close(run.log_fd)
-        run.log_fd = None
 
     def _note(self, run: Run, record: Mapping[str, Any]) -> None:
         """Add to the run's file in the spool. A failure is survivable: as long as this runner lives it knows."""
@@ -393,11 +368,6 @@ class Runs:
             self._loop.call_later(waited, lambda: self._bury(run, waited))
             return
         self._finish(run, "runner_lost", RUNNER_LOST, 0, message="the process that watched this run died")
-
-
-def _status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int]:
-    """Exit status and signal of a run that the agent ended: those of the process only where the server asked."""
-    return (exit_status, exit_signal) if cause == "killed" else (SKIP_RETRY, 0)
 
 
 def _run_from(stored: StoredRun) -> Run:

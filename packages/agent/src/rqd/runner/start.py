@@ -1,11 +1,12 @@
-"""From an accepted launch to a process with a log and an environment."""
+"""From an accepted launch to a process with a log, an environment and a working folder."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from rqd.options import Options
 from rqd.platform import JobUser, Platform
@@ -14,9 +15,25 @@ from rqd.runner.command import direct_arguments, shell_arguments
 from rqd.runner.environment import frame_environment, own_home
 from rqd.runner.run import Run
 
+FOLDER_VARIABLE = "CUE_LAUNCH_FOLDER"
+
+# What opening a file can meet that has nothing to do with the file.
+_HOST_IS_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
 
 class LaunchFailed(Exception):
-    """There is no process. The words are for whoever reads why the frame failed."""
+    """There is no process. `cause` says whose fault that is; the words are for whoever reads why."""
+
+    def __init__(self, cause: str, words: str) -> None:
+        super().__init__(words)
+        self.cause = cause
+
+
+class _Folder(NamedTuple):
+    """Where a frame works, and why it is not where it was launched from."""
+
+    path: str
+    note: Optional[str]
 
 
 class ProcessStart:
@@ -28,35 +45,90 @@ class ProcessStart:
         self._own_home = own_home()
 
     def __call__(self, run: Run, launch: Mapping[str, Any]) -> None:
-        """Give the run its log and its process; raises LaunchFailed. A log that was opened stays with the run."""
-        options = self._options
-        user = None
-        if options.become_job_user and launch["uid"] is not None:
-            user = self._platform.lookup_user(launch["uid"], launch["gid"], launch["user_name"])
+        """Give the run its log and its process; raises LaunchFailed. A log that was begun stays with the run."""
+        user = self._user(launch)
         home = user.home if user else self._own_home
-        environment = frame_environment(launch, options.name, run.log_path, home)
+        environment = frame_environment(launch, self._options.name, run.log_path, home)
+        # A process inherits its folder: the fast way to start one has no other way to set it.
+        folder = self._enter(environment.get(FOLDER_VARIABLE, ""), user)
+        try:
+            self._open_log(run, launch, environment, folder, user)
+            self._spawn(run, launch["command"], environment, user)
+        finally:
+            os.chdir("/")  # the runner itself keeps no disk from being unmounted
+
+    def _user(self, launch: Mapping[str, Any]) -> Optional[JobUser]:
+        if not self._options.become_job_user or launch["uid"] is None:
+            return None
+        try:
+            return self._platform.lookup_user(launch["uid"], launch["gid"], launch["user_name"])
+        except OSError as problem:
+            words = f"the user with the number {launch['uid']} cannot be looked up: {problem.strerror or problem}"
+            raise LaunchFailed("host_fault", f"{words}; mend the accounts of this host") from None
+
+    def _enter(self, wanted: str, user: Optional[JobUser]) -> _Folder:
+        """Go to the folder of launch where this host has it and the user may enter it, else to the agent's own."""
+        note = None
+        if wanted.startswith("/"):
+            try:
+                with self._platform.rights_of(user):
+                    os.chdir(wanted)
+                return _Folder(wanted, None)
+            except (OSError, ValueError) as problem:
+                why = getattr(problem, "strerror", None) or problem
+                note = f"the folder of launch, {wanted}, cannot be entered on this host: {why}"
+        try:
+            os.chdir(self._options.temp)
+        except OSError as problem:
+            words = f"the agent's working folder {self._options.temp} cannot be entered: {problem.strerror}"
+            raise LaunchFailed("host_fault", f"{words}; make it again, or give rqd another --temp") from None
+        return _Folder(self._options.temp, note)
+
+    def _open_log(
+        self,
+        run: Run,
+        launch: Mapping[str, Any],
+        environment: Mapping[str, str],
+        folder: _Folder,
+        user: Optional[JobUser],
+    ) -> None:
         try:
             run.log_fd = frame_log.open_new(run.log_path)
             if user is not None:
                 with contextlib.suppress(PermissionError):  # some network disks refuse; the open file still serves
                     os.fchown(run.log_fd, user.uid, user.gid)
-            text = frame_log.header(launch, environment, options.name, run.log_path, options.temp)
-            frame_log.write_all(run.log_fd, text)
+            text = frame_log.header(launch, environment, self._options.name, run.log_path, folder.path, folder.note)
+            run.output_begins_at = frame_log.write_all(run.log_fd, text)
         except OSError as problem:
-            raise LaunchFailed(f"the log {run.log_path} cannot be written: {problem.strerror or problem}") from None
-        try:
-            self._spawn(run, launch["command"], environment, run.log_fd, user)
-        except (OSError, ValueError) as problem:
-            raise LaunchFailed(f"no process could be started for the command: {problem}") from None
+            _drop_log(run)
+            words = f"the log {run.log_path} cannot be written: {problem.strerror or problem}"
+            if problem.errno in _HOST_IS_SHORT:
+                raise LaunchFailed("host_fault", f"{words}; the agent has no more of that") from None
+            raise LaunchFailed("log_unwritable", words) from None
 
-    def _spawn(
-        self, run: Run, command: str, environment: Mapping[str, str], log_fd: int, user: Optional[JobUser]
-    ) -> None:
+    def _spawn(self, run: Run, command: str, environment: Mapping[str, str], user: Optional[JobUser]) -> None:
+        assert run.log_fd is not None, "the log was opened"
         direct = direct_arguments(command)
         if direct:
-            try:
-                run.process = self._platform.spawn(direct, environment, log_fd, user)
+            # The shell knows how to run scripts without a first line, and has the words for what is missing.
+            with contextlib.suppress(OSError):
+                run.process = self._platform.spawn(direct, environment, run.log_fd, user)
                 return
-            except OSError:
-                pass  # the shell knows how to run scripts without a first line, and has the words for what is missing
-        run.process = self._platform.spawn(shell_arguments(command), environment, log_fd, user)
+        try:
+            run.process = self._platform.spawn(shell_arguments(command), environment, run.log_fd, user)
+        except (OSError, ValueError) as problem:
+            words = f"no process could be started for the command: {problem}"
+            # Too long a command or environment, or a zero byte in it, is the frame's own; anything else is not.
+            is_own = isinstance(problem, ValueError) or problem.errno == errno.E2BIG
+            raise LaunchFailed("launch_failed" if is_own else "host_fault", words) from None
+
+
+def _drop_log(run: Run) -> None:
+    """Leave no log without a header: each try of a launch that is repeated would leave another."""
+    if run.log_fd is None:
+        return
+    with contextlib.suppress(OSError):
+        os.unlink(run.log_path)
+    with contextlib.suppress(OSError):
+        os.close(run.log_fd)
+    run.log_fd = None

@@ -41,9 +41,10 @@ def explain(session: Session, values: list[str]) -> None:
         if entry.summary not in {reason.text for reason in entry.reasons}:
             print(f"  {entry.summary}")
         mine = [failure for failure in failures if failure.layer_id == entry.layer_id]
+        of_dead = [reason.code for reason in entry.reasons if reason.code.startswith("FRAMES_")]
         for reason in entry.reasons:
             _print_reasons([reason], entry.remedies)
-            if reason.code == "FRAMES_DEAD":
+            if reason.code in of_dead[-1:]:
                 printFailures([failure for failure in mine if failure.state == "DEAD"], "    ")
         printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
         _print_outlook(entry)

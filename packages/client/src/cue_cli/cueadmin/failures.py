@@ -6,6 +6,7 @@ from typing import Any
 
 from cue_cli.cueadmin.causes import causeText, fullText
 from cue_cli.cueadmin.records import runRecord
+from cue_cli.words import counted
 from opencue import api
 from opencue.exception import CueException
 
@@ -51,12 +52,9 @@ def failureText(failure: Any) -> str:
     """Return a failure as one line: how many frames, what became of them, why, which, and where."""
     where = f" on {failure.host_name}" if failure.hosts == 1 and failure.host_name else ""
     where = f" on {failure.hosts} hosts" if failure.hosts > 1 else where
-    return f"{framesText(failure.frames)} {_state_text(failure)}: {fullText(failure)} ({failure.frame_range}{where})"
-
-
-def framesText(count: int) -> str:
-    """Return a number of frames."""
-    return "1 frame" if count == 1 else f"{count} frames"
+    return (
+        f"{counted(failure.frames, 'frame')} {_state_text(failure)}: {fullText(failure)} ({failure.frame_range}{where})"
+    )
 
 
 def failureRecord(failure: Any) -> dict[str, Any]:

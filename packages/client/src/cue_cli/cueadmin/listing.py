@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from cue_cli.cueadmin import output, records
@@ -17,6 +18,7 @@ from opencue.search import UNBOUNDED, parseRange
 
 KB_PER_GB = 1024 * 1024
 DEAD_LOGS_MAX = 100  # -ll names the logs of the frames that died last, not of every failure there ever was
+HOSTS_TOLD_OF = 20
 FINISHED_MAX = 100  # finished jobs that a list shows without -limit
 RETRIES_FRAMES_MAX = 2_000  # -lji JOB asks for every frame of a job up to this size
 DEPEND_LINES_MAX = 5  # so that `grep -A5 Dependencies` sees them all
@@ -119,6 +121,16 @@ def list_hosts(session: Session, parts: list[str]) -> None:
         records.printRecords(chosen, records.hostRecord)
     else:
         output.displayHosts(hosts, options.lock_state, options.sort_idle, session.style)
+    if session.style != UPSTREAM:
+        _tell_what_the_farm_says(hosts)
+
+
+def _tell_what_the_farm_says(hosts: list[Any]) -> None:
+    """Print what the farm itself remarks on hosts, beside the table: `cueadmin -lh | grep` sees hosts alone."""
+    for host in [host for host in hosts if host.isCommented()][:HOSTS_TOLD_OF]:
+        for comment in host.getComments():
+            if comment.user() == "system":
+                sys.stderr.write(f"{host.name()}: {comment.subject()}. {comment.message()}\n")
 
 
 def list_procs(session: Session, shows: list[str]) -> None:

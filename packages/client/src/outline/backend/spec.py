@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from FileSequence import FrameSet
 from outline import util
+from outline.backend.launch_place import launch_place
 from outline.config import config
 from outline.constants import LayerType
 from outline.depend import DependType
@@ -139,7 +140,8 @@ class SpecWriter:
             ElementTree.SubElement(job, "localbook", {key: str(value) for key, value in localbook.items()})
         if flag("os"):
             sub_element(job, "os", flag("os"))
-        env = {key: value for key, (value, pre) in outline.get_env().items() if pre or self.__env_in_job}
+        env = launch_place()
+        env.update({key: value for key, (value, pre) in outline.get_env().items() if pre or self.__env_in_job})
         _write_keys(ElementTree.SubElement(job, "env"), env)
         layers = ElementTree.SubElement(job, "layers")
         for layer in self.__layers:

@@ -36,6 +36,17 @@ def _frames(*kinds: type[ev.Event]) -> Count:
     return count
 
 
+def _retried(farm: Farm, command: c.RetryFrames, events: Events) -> int:
+    """Frames that run again, and those that waited in a killed job and may run now that it is open again."""
+    count = _frames(ev.FramesRetried, ev.KillRequested)(farm, command, events)
+    reopened = {event.job_id for event in events if isinstance(event, ev.JobReopened)}
+    for layer_id, indices in command.frames.items():
+        layer = farm.get("layer", layer_id)
+        if layer.job_id in reopened:
+            count += int(np.isin(layer.frames.state[indices], (FrameState.WAITING, FrameState.DEPEND)).sum())
+    return count
+
+
 def _in_event(farm: Farm, event: Any) -> int:
     if isinstance(event, ev.KillRequested):
         return len(event.run_ids)
@@ -94,7 +105,7 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.AddOutput: _things("layer"),
     c.Change: _things_of_its_kind,
     c.Delete: _things_of_its_kind,
-    c.RetryFrames: _frames(ev.FramesRetried, ev.KillRequested),
+    c.RetryFrames: _retried,
     c.EatFrames: _frames(ev.FramesEaten),
     c.KillFrames: _frames(ev.KillRequested),
     c.KillProcs: _frames(ev.KillRequested),

@@ -11,13 +11,11 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Host, Proc, stored_values
+from cuebot.domain.nouns import SYSTEM_MEMORY, Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import CoreUnits, KiB
 
-SYSTEM_MEMORY: Final = KiB(524_288)
-"""What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
 GIB: Final = KiB(1_048_576)
 
 

@@ -7,15 +7,16 @@ from typing import Final
 
 from cuebot.decide.context import Context
 from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
+from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
+from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
-from cuebot.domain.learning import service_of
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.states import Cause, Exit, FrameState, HostState, OnEnd
+from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState, OnEnd
+from cuebot.domain.telemetry import possible_memory
 from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
 
-MEMORY_EXITS: Final = frozenset({Exit.MEMORY, Exit.CONTAINER_MEMORY})
 SIGTERM: Final = 15
 KILL_SIGNALS: Final = frozenset({9, SIGTERM})
 RETRY_SIGNAL: Final = 119
@@ -34,6 +35,9 @@ UNCHARGED_CAUSES: Final = frozenset(
     }
 )
 """The farm's fault, not the frame's: the frame waits again and no retry is charged."""
+
+TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
+"""It took longer than its layer allows: it would do so again, so the frame is dead."""
 
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
@@ -58,8 +62,15 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     status = command.exit_signal if command.exit_signal > 0 else command.exit_status
     # Some agents measure by a clock that may be set: a run cannot have taken longer than it was booked.
     run_us = Micros(max(min(command.run_us, context.now_us - proc.booked_us), 0))
-    command = replace(command, run_us=run_us, cause=_cause_of(command, proc))
-    state, status = _frame_after(farm, proc, command, status)
+    max_rss = KiB(max(possible_memory(farm.hosts[proc.host_id], command.max_rss), proc.max_rss))
+    command = replace(command, run_us=run_us, max_rss=max_rss, cause=_cause_of(command, proc))
+    memory = memory_after(farm, proc, status, max_rss) if command.cause is Cause.EXITED else None
+    state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None)
+    free = state is FrameState.WAITING and status in UNCHARGED_EXITS and _own_doing(command)
+    if free and int(farm.layers[proc.layer_id].frames.free_retries[proc.frame_index]) >= context.limits.free_retries:
+        state, free = _given_up_as(farm, proc), False
+        asked = f"it asked for another start {context.limits.free_retries} times (limit free_retries)"
+        command = replace(command, message=f"{command.message}; {asked}" if command.message else asked)
     return [
         _ended(
             farm,
@@ -69,23 +80,39 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
             exit_signal=command.exit_signal,
             cause=command.cause,
             run_us=command.run_us,
-            max_rss=command.max_rss,
+            max_rss=max_rss,
             message=command.message or proc.kill_message,
-            used_cores=_used_cores(command),
+            used_cores=_used_cores(farm.hosts[proc.host_id], command),
             error_line=command.error_line,
             log_name=command.log_name,
+            free=free,
         ),
-        *_memory_raised(farm, proc, status),
+        *memory_raised(farm, proc, memory),
     ]
 
 
-def _used_cores(command: c.ReportOutcome) -> CoreUnits:
-    """Core units that a run kept busy on average; 0 where nobody told, or it was too short to say anything."""
-    return CoreUnits(command.cpu_us * ONE_CORE // command.run_us if command.run_us >= SECOND else 0)
+def _used_cores(host: Host, command: c.ReportOutcome) -> CoreUnits:
+    """Core units that a run kept busy on average; 0 where nobody told, it was too short, or it is more than there is.
+
+    A little more is how processor time is counted, and is cut.
+    """
+    used = command.cpu_us * ONE_CORE // command.run_us if command.run_us >= SECOND else 0
+    return CoreUnits(min(used, host.cores) if used * 20 <= host.cores * 21 else 0)
+
+
+def _own_doing(command: c.ReportOutcome) -> bool:
+    """The frame itself ended so, and not because of the farm or of the host's owner."""
+    return command.cause not in UNCHARGED_CAUSES and not command.nimby_locked
 
 
 def _cause_of(command: c.ReportOutcome, proc: Proc) -> Cause:
-    """Agents of upstream's give no cause: what was to be killed and ended by such a signal was killed."""
+    """Agents of upstream's give no cause: what was to be killed and ended by such a signal was killed.
+
+    What was to be ended for its time may also end by itself when it is told to, with a status of its own.
+    """
+    told_to_end = proc.kill_message and command.cause in (Cause.EXITED, Cause.KILLED)
+    if told_to_end and proc.kill_cause in TIME_CAUSES and (command.exit_status or command.exit_signal):
+        return proc.kill_cause
     if command.cause is Cause.KILLED and proc.kill_message:
         return proc.kill_cause
     if command.cause is Cause.EXITED and proc.kill_message and command.exit_signal in KILL_SIGNALS:
@@ -126,7 +153,7 @@ def given_up(farm: Farm, proc: Proc, cause: Cause, message: str, context: Contex
 
 
 def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
-    """Mark hosts that fell silent DOWN, and give up runs whose lease is certainly over.
+    """Mark hosts that fell silent DOWN, give up runs whose lease is certainly over, end those that are over time.
 
     Silence counts from the last report and from this server's start, whichever is later. Our agent suspends a run when
     its lease is over, and a margin later it is given up; any other agent's run is given up when its host is DOWN
@@ -134,6 +161,7 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
     """
     events: list[ev.Event] = []
     settings = context.settings
+    over: set[str] = set()
     for host in sorted(_silent_hosts(farm, context), key=lambda h: h.row):
         silent_us = context.now_us - max(host.ping_us, context.started_us)
         # DOWN as soon as its lease is over, a margin before its runs are given up: a launch on the way there by then
@@ -143,10 +171,11 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
         if silent_us >= min(lease_us, settings.host_silent_us) and host.state is HostState.UP:
             events.append(ev.Changed("host", host.id, {"state": HostState.DOWN}))
         if silent_us >= patience_us:
+            over.update(host.proc_ids)
             for run_id in sorted(host.proc_ids):
                 message = _no_word_of(host, silent_us)
                 events.append(given_up(farm, farm.procs[run_id], Cause.HOST_LOST, message, context))
-    return [*events, *conflicts_over(farm, context)]
+    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over)]
 
 
 def _no_word_of(host: Host, silent_us: int) -> str:
@@ -178,8 +207,13 @@ def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Even
     return [*events, ev.Removed("host", host.id)]
 
 
-def _frame_after(farm: Farm, proc: Proc, command: c.ReportOutcome, status: int) -> tuple[FrameState | None, int]:
-    """The frame's next state and the exit status to keep: the table of behaviour_jobs 2.5, first match wins."""
+def _frame_after(
+    farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool
+) -> tuple[FrameState | None, int]:
+    """The frame's next state and the exit status to keep: the table of behaviour_jobs 2.5, first match wins.
+
+    `more_memory` says that it ended for want of memory, and that its next run gets more.
+    """
     layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
     if proc.on_end is OnEnd.RETRY:
         return FrameState.WAITING, int(Exit.RETRIED_BY_USER)
@@ -187,11 +221,12 @@ def _frame_after(farm: Farm, proc: Proc, command: c.ReportOutcome, status: int) 
         return None, status
     retries = int(layer.frames.retries[proc.frame_index])
     most = job.max_retries if layer.max_retries is None else layer.max_retries
-    memory_failure = status in MEMORY_EXITS
     if status == Exit.SUCCESS:
         return FrameState.SUCCEEDED, status
     if command.cause in UNCHARGED_CAUSES:
         return FrameState.WAITING, int(Exit.SKIP_RETRY) if status not in _KEPT_EXITS else status
+    if command.cause in TIME_CAUSES:
+        return _given_up_as(farm, proc), status
     if status == Exit.SKIP_RETRY or (most and command.exit_signal == RETRY_SIGNAL):
         return FrameState.WAITING, int(Exit.SKIP_RETRY)
     if status == Exit.FAILED_LAUNCH and retries < most:
@@ -204,26 +239,20 @@ def _frame_after(farm: Farm, proc: Proc, command: c.ReportOutcome, status: int) 
         return FrameState.DEAD, status
     if command.run_us > LONG_RUN_US:
         return FrameState.DEAD, status
-    if retries >= most and not memory_failure:
+    if retries >= most + (MEMORY_RETRIES if more_memory else 0):
         return FrameState.DEAD, status
     return FrameState.WAITING, status
+
+
+def _given_up_as(farm: Farm, proc: Proc) -> FrameState:
+    """What a frame becomes that is not tried again."""
+    return FrameState.EATEN if farm.jobs[proc.job_id].auto_eat else FrameState.DEAD
 
 
 LONG_RUN_US: Final = Micros(12 * 60 * MINUTE)
 """A frame that fails after so long is not tried again by itself (behaviour_jobs 2.5, row 11)."""
 
 _KEPT_EXITS: Final = frozenset({Exit.ORPHAN, Exit.HOST_DOWN, Exit.CLEARED, Exit.SKIP_RETRY})
-
-
-def _memory_raised(farm: Farm, proc: Proc, status: int) -> list[ev.Event]:
-    """After a memory failure the layer asks for more (behaviour_jobs 2.9)."""
-    if status not in MEMORY_EXITS:
-        return []
-    layer = farm.layers[proc.layer_id]
-    service = service_of(farm, layer.services)
-    increase = service.min_memory_increase if service else KiB(2_097_152)
-    wanted = max(layer.min_memory, proc.memory + increase)
-    return [ev.Changed("layer", layer.id, {"min_memory": wanted, "memory_optimizer": False})]
 
 
 _NOT_TOLD: Final = CoreUnits(0)
@@ -243,6 +272,7 @@ def _ended(
     used_cores: CoreUnits = _NOT_TOLD,
     error_line: str = "",
     log_name: str = "",
+    free: bool = False,
 ) -> ev.RunEnded:
     layer = farm.layers[proc.layer_id]
     return ev.RunEnded(
@@ -260,10 +290,11 @@ def _ended(
         exit_signal=exit_signal,
         cause=cause,
         run_us=run_us,
-        max_rss=KiB(max(max_rss, proc.max_rss)),
+        max_rss=max_rss,
         message=message,
         used_cores=used_cores,
         attempt=int(layer.frames.attempts[proc.frame_index]),
         error_line=error_line,
         log_name=log_name,
+        free=free,
     )

@@ -144,6 +144,8 @@ def _frames_eaten(farm: Farm, event: ev.FramesEaten, at_us: Micros) -> None:
 
 def _frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
+    layer.frames.own()
+    layer.frames.free_retries[event.indices] = 0
     move(farm, layer, event.indices, FrameState.WAITING, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
 
@@ -260,6 +262,10 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
         layer.runs_failed += 1
         layer.core_us_failed += core_us
         show.runs_failed += 1
+    if event.free:
+        frames.free_retries[index] = min(int(frames.free_retries[index]), 65_534) + 1
+    elif event.exit_status == Exit.RETRIED_BY_USER:
+        frames.free_retries[index] = 0
     if event.state is not None:
         frames.exit_status[index] = event.exit_status
         move(farm, layer, as_indices([index]), event.state, at_us)

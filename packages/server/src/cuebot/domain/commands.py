@@ -225,6 +225,8 @@ class RunFacts:
     llu_s: int = 0
     ended: bool = False
     """It is over and its outcome is on the way."""
+    ran_us: Micros = Micros(0)
+    """How long it has run, without the time for which it was suspended; 0 where the agent does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

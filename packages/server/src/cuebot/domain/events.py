@@ -121,6 +121,8 @@ class RunEnded(Event):
     """The line of its log that says best what went wrong, at most 200 bytes; empty where none does."""
     log_name: str = ""
     """Name of its log file, as the agent gave it; empty where that is `JOB.FRAME.rqlog`."""
+    free: bool = False
+    """It ended by the frame's own doing, and the next start costs no retry, because the frame asked for that."""
 
 
 @dataclass(frozen=True, slots=True)

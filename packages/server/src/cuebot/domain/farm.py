@@ -13,6 +13,7 @@ import msgspec
 
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
+from cuebot.domain.holds import Holds
 from cuebot.domain.host_table import Held, HostTable
 from cuebot.domain.limit_use import LimitUse
 from cuebot.domain.nouns import (
@@ -98,6 +99,8 @@ class Farm:
         self.ready = Ready()
         self.limit_use = LimitUse()
         self.hosts_table = HostTable()
+        self.holds = Holds()
+        """Telemetry: what is tried one launch at a time after a fault of the farm."""
         self.host_names: list[str] = []
         self.next_layer_key = 1
         self.dirty = Dirty()

@@ -101,7 +101,12 @@ def _less_allowed(farm: Farm, layer: Layer) -> bool:
 
 def _memory(farm: Farm, layer: Layer, done: Places) -> tuple[KiB, KiB, int]:
     """What to reserve, what 95 % of the frames used at most, and how many frames say so; zeros where too few do."""
-    done = done[layer.frames.max_rss_kib[done] > 0]
+    done = done[(layer.frames.max_rss_kib[done] > 0) & (layer.frames.last_host[done] >= 0)]
+    rows = layer.frames.last_host[done]
+    machines = {row: farm.hosts[farm.hosts_table.ids[row]].machine_memory for row in np.unique(rows).tolist()}
+    # Where more was told than there is, it was cut to all of the machine, which no frame can have.
+    possible = [rss < machines[row] for rss, row in zip(layer.frames.max_rss_kib[done], rows.tolist(), strict=True)]
+    done = done[np.array(possible, dtype=np.bool_)]
     if len(done) < FRAMES_TO_LEARN:
         return KiB(0), KiB(0), 0
     used = float(np.percentile(layer.frames.max_rss_kib[done], PERCENTILE))

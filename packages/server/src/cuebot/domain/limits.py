@@ -66,6 +66,8 @@ class Limits:
     # Numbers that a job or layer may ask for.
     job_retries: int = 16
     """OpenCue's number."""
+    free_retries: int = 100
+    """Starts that a frame gets by asking for them, at no cost, until it is dead."""
     layer_cores_centicores: int = 100_000
     """1,000 cores for one frame."""
     layer_memory_kib: int = 16 * 1024**3

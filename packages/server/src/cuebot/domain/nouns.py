@@ -30,6 +30,8 @@ from cuebot.domain.states import (
 )
 from cuebot.domain.units import MINUTE, CoreUnits, KiB, Micros
 
+SYSTEM_MEMORY = KiB(524_288)
+"""What a host keeps for itself: 512 MiB is never reserved (mem_reserved_system)."""
 SHARE_HALF_LIFE_US = 30 * MINUTE
 """How long it takes until what a show held counts half for its share."""
 
@@ -448,6 +450,11 @@ class Host:
     quarantined_until_us: Micros = volatile(Micros(0))
     """No booking before this: frames of several jobs failed here in a row."""
 
+    @property
+    def machine_memory(self) -> KiB:
+        """What the machine has: as reported, or before its first report since the start from what may be reserved."""
+        return self.total_memory or KiB(self.memory + SYSTEM_MEMORY)
+
 
 @dataclass(slots=True)
 class Proc:
@@ -482,6 +489,11 @@ class Proc:
     rss: KiB = volatile(KiB(0))
     max_rss: KiB = volatile(KiB(0))
     llu_s: int = volatile(0)
+    """When its log last grew, by its host's clock, in seconds; 0 where its agent does not tell."""
+    ran_us: Micros = volatile(Micros(0))
+    """How long it had run when its host last named it, without the time for which it was suspended."""
+    grew_us: Micros | None = volatile(None)
+    """How long it had run when a report last told another `llu_s`; None before the first that tells any."""
 
 
 @dataclass(slots=True)

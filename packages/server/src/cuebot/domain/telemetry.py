@@ -14,10 +14,12 @@ from cuebot.domain.host_table import JOBS_TO_QUARANTINE, Reservation
 from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState
-from cuebot.domain.units import MINUTE, Micros
+from cuebot.domain.units import MINUTE, KiB, Micros
 
 REFUSAL_PAUSE_US = 5_000_000
-REFUSAL_PAUSE_MAX_US = 300_000_000
+REFUSAL_PAUSE_MAX_US = MINUTE
+UNSTARTED_AVOIDED_US = MINUTE
+"""How long a layer avoids a host that could not start a frame of it, while there is another."""
 AVOIDED_US = 30 * MINUTE
 """How long a layer avoids a host where a frame of it failed, while there is another."""
 QUARANTINE_US = 5 * MINUTE
@@ -56,10 +58,14 @@ def observe_rival(host: Host, rival: str, now_us: int) -> None:
     host.rival, host.rival_us = rival, Micros(now_us)
 
 
-def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
-    """Keep what a report says of a run."""
+def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> bool:
+    """Keep what a report says of a run. Returns whether a hold ended: its log and its process exist."""
     proc.launched = True
     proc.seen_us = Micros(now_us)
+    # An agent that does not tell how long does not suspend runs. An older report may come later.
+    proc.ran_us = max(facts.ran_us or Micros(now_us - max(proc.booked_us, proc.sent_us)), proc.ran_us)
+    if facts.llu_s and facts.llu_s != proc.llu_s:  # clocks are not compared: what counts is a change
+        proc.grew_us = proc.ran_us
     frames = farm.layers[proc.layer_id].frames
     if frames.used_rss_kib is None or frames.llu_s is None:
         frames.used_rss_kib = np.zeros(len(frames), dtype=np.int64)
@@ -70,12 +76,15 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> None:
     # A column is written where this run's last value was another: that spares most of the time that this takes. Where
     # it is 0 the column may still show what an earlier run had.
     if facts.rss != proc.rss or not facts.rss:
-        proc.rss = frames.used_rss_kib[index] = facts.rss
+        proc.rss = frames.used_rss_kib[index] = possible_memory(farm.hosts[proc.host_id], facts.rss)
     if facts.llu_s != proc.llu_s or not facts.llu_s:
         proc.llu_s = frames.llu_s[index] = facts.llu_s
     if facts.max_rss > proc.max_rss:
-        proc.max_rss = facts.max_rss
-        frames.max_rss_kib[index] = max(int(frames.max_rss_kib[index]), facts.max_rss)
+        proc.max_rss = possible_memory(farm.hosts[proc.host_id], facts.max_rss)
+        frames.max_rss_kib[index] = max(int(frames.max_rss_kib[index]), proc.max_rss)
+    if not facts.llu_s or facts.ended or not (farm.holds.hosts or farm.holds.jobs):
+        return False
+    return farm.holds.started(proc.job_id, proc.host_id, proc.booked_us)
 
 
 def observe_launch(farm: Farm, run_id: str, now_us: int) -> bool:
@@ -109,6 +118,7 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
     hosts would be in quarantine, the fault is elsewhere and none is added.
     """
     host, layer = farm.hosts[event.host_id], farm.layers[event.layer_id]
+    _hold_or_go_on(farm, host, event, now_us)
     if event.exit_status == 0:
         layer.avoided_until_us.pop(host.row, None)
         if worth_learning(layer) and learn(farm, layer):
@@ -134,6 +144,27 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
         host.quarantined_until_us = Micros(now_us + pause)
     host.failed_jobs = jobs[-FAILURES_KEPT:]
     _refresh(farm, host)
+
+
+def _hold_or_go_on(farm: Farm, host: Host, event: RunEnded, now_us: int) -> None:
+    """What could not be started for a fault of the farm is tried more rarely; what was started ends that."""
+    job, layer = farm.jobs[event.job_id], farm.layers[event.layer_id]
+    if host.removed:
+        return
+    if event.cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT):
+        words = "logs cannot be written" if event.cause is Cause.LOG_UNWRITABLE else "no frame could be started"
+        farm.holds.job_failed(job, host, event.message or words, event.booked_us, now_us)
+        layer.avoided_until_us[host.row] = now_us + UNSTARTED_AVOIDED_US
+    elif event.cause is Cause.LAUNCH_FAILED and not host.agent:
+        # The agents that are not ours do not say whose fault it is, so the frame is charged and the host is paced.
+        farm.holds.host_failed(host, event.message or "no frame could be started", event.booked_us, now_us)
+    elif event.cause in (Cause.EXITED, Cause.TIMEOUT, Cause.SILENT):
+        farm.holds.started(event.job_id, event.host_id, event.booked_us)
+
+
+def possible_memory(host: Host, told: KiB) -> KiB:
+    """What a run is said to use, cut to what its host has: pages that processes share may be counted for each."""
+    return min(told, host.machine_memory)
 
 
 def _refresh(farm: Farm, host: Host) -> None:

@@ -164,7 +164,7 @@ class Core:
         self.sound = False
         events = apply_all(self.farm, events, now_us)
         self.sound = True
-        if envelope.request_id and events:
+        if envelope.request_id and (events or reply is not None):  # "nothing to do" is an answer to be kept, too
             answered = ev.RequestAnswered(envelope.request_id, reply)
             apply(self.farm, answered, now_us)
             events.append(answered)
@@ -208,7 +208,8 @@ class Core:
         reported = {run.run_id: run for run in command.runs}
         for run_id, run in reported.items():
             if run_id in host.proc_ids:
-                observe_run(farm, farm.procs[run_id], run, now_us)
+                if observe_run(farm, farm.procs[run_id], run, now_us):
+                    self.plan_wanted = True
                 self._launch_is_over(run_id)
         missing = [
             proc
@@ -218,6 +219,8 @@ class Core:
         orders = Orders()
         if missing and not self.draining:
             self.launching.update(proc.id for proc in missing)
+            for proc in missing:
+                proc.sent_us = Micros(now_us)
             orders.launches.append((address_of(host), run_orders(farm, missing)))
         if stale and not host.agent:
             message = "this run is no longer current"

@@ -58,8 +58,9 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
     if other.any():
         one = int(other.sum())
         text = f"failed too often and {plural(one, 'is', 'are')} dead"
-        first = f"{command('-ll', '-job', job.name)} names {plural(one, 'its log', 'their logs')},"
-        first += " and when that is mended, "
+        number = int(layer.frames.number[dead[other][0]])
+        which = plural(one, "its log", "the log of the first")
+        first = f"{command('-log', job.name, layer.name, number)} shows {which}; when that is mended, "
         yield Death("FRAMES_DEAD", dead[other], text, first)
 
 

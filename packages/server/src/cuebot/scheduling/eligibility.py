@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from cuebot.domain.farm import Farm
+from cuebot.domain.holds import host_shut, job_shut
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Allocation, Group, Job, Layer, Show
 from cuebot.domain.ready import Demand
@@ -86,10 +87,32 @@ def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
     return subscription.burst - subscription.reserved_cores
 
 
+def may_start(farm: Farm, layer: Layer, now_us: int) -> bool:
+    """A layer's frames may start by the time of day, and their job is not held."""
+    return layer.start_after_us <= now_us and not job_shut(farm, farm.jobs[layer.job_id], now_us)
+
+
 def usable(farm: Farm, now_us: int) -> Mask:
     """Hosts that take anything at all."""
     table, n = farm.hosts_table, farm.hosts_table.size
-    return table.bookable[:n] & (table.refused_until_us[:n] <= now_us) & (table.quarantined_until_us[:n] <= now_us)
+    hosts = table.bookable[:n] & (table.refused_until_us[:n] <= now_us) & (table.quarantined_until_us[:n] <= now_us)
+    return hosts & ~held_hosts(farm, now_us) if farm.holds.hosts else hosts
+
+
+def held_hosts(farm: Farm, now_us: int) -> Mask:
+    """Hosts that take nothing now because the last launches there failed by their fault."""
+    mask = np.zeros(farm.hosts_table.size, dtype=np.bool_)
+    shut = (farm.hosts[id] for id in farm.holds.hosts if id in farm.hosts)
+    mask[[host.row for host in shut if host_shut(farm, host, now_us)]] = True
+    return mask
+
+
+def tried_hosts(farm: Farm) -> Mask:
+    """Hosts that take one frame at a time until one was started there."""
+    mask = np.zeros(farm.hosts_table.size, dtype=np.bool_)
+    held = (farm.hosts[id] for id in farm.holds.hosts if id in farm.hosts)
+    mask[[host.row for host in held if farm.holds.of_host(host)]] = True
+    return mask
 
 
 def avoided_rows(farm: Farm, layer: Layer, demand: Demand, now_us: int, policies: Allowing) -> frozenset[int]:
@@ -98,6 +121,8 @@ def avoided_rows(farm: Farm, layer: Layer, demand: Demand, now_us: int, policies
     if not rows:
         return frozenset()
     others = usable(farm, now_us) & open_mask(farm, demand) & fits_when_idle(farm, demand)
+    if farm.holds.hosts:  # one that may start nothing is not worth waiting for
+        others &= ~tried_hosts(farm)
     allowed = policies.allowed(demand)
     if allowed is not None:
         others = others & allowed

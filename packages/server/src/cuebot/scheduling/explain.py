@@ -7,17 +7,20 @@ asks about many layers of one moment shares a `View` between them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
-from cuebot.domain.states import FrameState, JobState
-from cuebot.scheduling.dead_frames import dead_reasons
+from cuebot.domain.states import ENDED_FRAME_STATES, FrameState, JobState
+from cuebot.domain.units import MINUTE
+from cuebot.scheduling.dead_frames import again, dead_reasons
 from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.learned_words import learned_words
 from cuebot.scheduling.obstacles import Obstacle, blocked_job, obstacles
@@ -26,8 +29,11 @@ from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.view import View
-from cuebot.scheduling.waits import roots
-from cuebot.scheduling.words import command, counted, duration, plural
+from cuebot.scheduling.waits import holding, roots
+from cuebot.scheduling.words import agreeing, command, counted, duration, plural
+
+REFUSED_LATELY_US: Final = MINUTE
+"""For so long after its last report a machine is told of that is refused under another's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def explain_layer(
     if job.state is JobState.FINISHED:
         return _finished(view, job, layer)
     reasons = dead_reasons(farm, layer)
-    reasons += _depend_reasons(farm, job, layer)
+    reasons += _depend_reasons(view, job, layer)
     if not layer.counts[FrameState.WAITING]:
         return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))
     waiting = _explain_waiting(view, job, layer)
@@ -87,8 +93,15 @@ def _finished(view: View, job: Job, layer: Layer) -> Explanation:
     """Of a job that is over there is nothing to say but that, and what of the layer was never done."""
     if layer.complete:
         return Explanation(layer.id, "done", ())
+    reason = killed_job(view, job, layer)
+    return Explanation(layer.id, reason.text, (reason,))
+
+
+def killed_job(view: View, job: Job, layer: Layer, index: int | None = None) -> Reason:
+    """That a job was killed, and what has frames of a layer, or the one that is named, done after all."""
     over = blocked_job(view, job, "JOB_FINISHED")
-    return Explanation(layer.id, over.text, (Reason(over.code, 0, "", over.text, over.hint),))
+    left = np.flatnonzero(~np.isin(layer.frames.state, sorted(ENDED_FRAME_STATES))) if index is None else [index]
+    return Reason(over.code, 0, "", over.text, f"{again(job, layer, as_indices(left))} opens it again")
 
 
 def _summary(layer: Layer, reasons: list[Reason]) -> str:
@@ -106,12 +119,11 @@ def _summary(layer: Layer, reasons: list[Reason]) -> str:
     return f"{counted(ready, 'frame')} {are} ready; the next booking takes {them}"
 
 
-def _depend_reasons(farm: Farm, job: Job, layer: Layer) -> list[Reason]:
+def _depend_reasons(view: View, job: Job, layer: Layer) -> list[Reason]:
     if not layer.counts[FrameState.DEPEND]:
         return []
-    depends = [farm.depends[id] for id in sorted(farm.depends_of_job.get(job.id, ())) if farm.depends[id].active]
-    holding = [d for d in depends if SHAPES[d.type].er == "job" or d.er_layer == layer.id]
-    return roots(farm, layer) + [_depend_reason(farm, depend, layer) for depend in holding]
+    farm, found = view.farm, roots(view.farm, layer, known=view.holding)
+    return found + [_depend_reason(farm, depend, layer) for depend in holding(farm, layer, view.holding)]
 
 
 def _depend_reason(farm: Farm, depend: Depend, layer: Layer) -> Reason:
@@ -156,9 +168,7 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
         told_all = (*shown[:1], *turn, *shown[1:]) if reasons or turn or notes else ()
         return Explanation(layer.id, "", told_all, (), ahead, usable, ahead.wait_s if ahead.jobs else 0)
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    told = [
-        Reason(r.code, r.count, r.counts, f"{r.count} of {counted(hosts, 'host')} {r.text}", r.remedy) for r in heaviest
-    ]
+    told = [replace(r, text=f"{r.count} of {counted(hosts, 'host')} {agreeing(r.count, r.text)}") for r in heaviest]
     starts_in_s = None
     if heaviest and heaviest[0].code == "BUSY":
         told += _turn(job, ahead)
@@ -201,7 +211,19 @@ def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
     broken = [f"{policy.name}: {why}" for policy in view.policies for why in policy.failures.values()]
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
+    notes += _name_conflicts(view)
     return notes + [Reason(code, 0, "", text) for code, text in learned_words(layer, needs)]
+
+
+def _name_conflicts(view: View) -> list[Reason]:
+    """Machines that could take frames and are refused, because another agent has their name."""
+    lately_us = view.now_us - REFUSED_LATELY_US
+    names = [host.name for host in view.farm.hosts.values() if host.rival and host.rival_us > lately_us]
+    if not names:
+        return []
+    shown = ", ".join(sorted(names)[:5])
+    text = f"other agents are refused under the {plural(len(names), 'name', 'names')} of {shown}"
+    return [Reason("NAME_TAKEN", len(names), "hosts", text, "`cueadmin -lh` says which; give each a name of its own")]
 
 
 def _turn(job: Job, ahead: Outlook) -> list[Reason]:

@@ -13,8 +13,7 @@ from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.states import Exit, FrameState, JobState
 from cuebot.domain.units import SECOND
 from cuebot.scheduling.dead_frames import again, deaths
-from cuebot.scheduling.explain import Explanation, explain_layer, waited_for
-from cuebot.scheduling.obstacles import blocked_job
+from cuebot.scheduling.explain import Explanation, explain_layer, killed_job, waited_for
 from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.view import View
@@ -51,8 +50,8 @@ def explain_frame(
     state = FrameState(int(layer.frames.state[index]))
     job = farm.jobs[layer.job_id]
     if state in (FrameState.WAITING, FrameState.DEPEND) and job.state is JobState.FINISHED:
-        over = blocked_job(View(farm, now_us, policies), job, "JOB_FINISHED")
-        return FrameExplanation(layer.id, index, state, over.text, (Reason(over.code, 0, "", over.text, over.hint),))
+        killed = killed_job(View(farm, now_us, policies), job, layer, index)
+        return FrameExplanation(layer.id, index, state, killed.text, (killed,))
     if state is FrameState.WAITING:
         return _waiting(farm, layer, index, now_us, policies)
     if state is FrameState.DEPEND:

@@ -14,6 +14,7 @@ from cuebot.scheduling.eligibility import (
     fits_when_idle,
     gpu_room_under_cap,
     may_book,
+    may_start,
     open_mask,
     room_under_cap,
     within_room,
@@ -46,7 +47,7 @@ def _hosts_for(farm: Farm, queue: Queue, now_us: int, licences: Licences, polici
         farm.layers[id]
         for entry in queue.entries
         for _, id in farm.ready.layers(entry.job_id, demand)
-        if farm.layers[id].start_after_us <= now_us
+        if may_start(farm, farm.layers[id], now_us)
     ]
     if not layers or demand.gpus > gpu_room_under_cap(farm.groups[queue.group_id]):
         return None

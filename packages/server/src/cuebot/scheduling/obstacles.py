@@ -13,11 +13,12 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain.holds import Hold
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
-from cuebot.domain.units import cores_from_units
+from cuebot.domain.units import SECOND, cores_from_units
 from cuebot.scheduling import cures
 from cuebot.scheduling.cures import FOR_SHOW, SWITCH, Cure, Units, change, everywhere
 from cuebot.scheduling.eligibility import (
@@ -28,6 +29,7 @@ from cuebot.scheduling.eligibility import (
     fits_now,
     fits_when_idle,
     gpu_room_under_cap,
+    held_hosts,
     job_reasons,
     os_mask,
     room_under_cap,
@@ -36,6 +38,9 @@ from cuebot.scheduling.eligibility import (
 from cuebot.scheduling.outlook import comes_before
 from cuebot.scheduling.view import View
 from cuebot.scheduling.words import command, counted, duration, gib, in_cores, plural
+
+WORDS_TOLD: Final = 3
+"""Different words of held hosts that are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,22 @@ def takes(view: View, needs: Demand) -> Units:
 def _of_job(view: View, job: Job, layer: Layer) -> Iterator[Obstacle]:
     for blocked in job_reasons(view.farm, job):
         yield blocked_job(view, job, blocked)
+    hold = view.farm.holds.of_job(job)
+    if hold is not None:
+        text = f"{hold.words}; {_tried(hold, view.now_us)}, and all go on when it is started"
+        yield Obstacle("JOB_HELD", None, text, "mend what is named there; no frame is charged for it")
     if layer.start_after_us > view.now_us:
         text = f"it may not start for another {duration((layer.start_after_us - view.now_us) // 1_000_000)}"
         text += f" ({layer.start_after_reason})" if layer.start_after_reason else ""
         hint = command("-start-now", job.name, layer.name)
         step = change("START_NOW", hint, "layer", layer.id, start_after_us=0)
         yield Obstacle("START_AFTER", None, text, hint, partial(everywhere, view, SWITCH, step))
+
+
+def _tried(hold: Hold, now_us: int) -> str:
+    """When it is asked again whether a hold is over."""
+    left_s = -((now_us - hold.until_us) // SECOND)
+    return f"one frame is tried in {left_s} s" if left_s > 0 else "one frame is tried now"
 
 
 def blocked_job(view: View, job: Job, code: str) -> Obstacle:
@@ -113,7 +128,7 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
         text, hint = f"dispatching is off for show {show.name}", command("-dispatching", show.name, "ON")
         cure = partial(everywhere, view, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True))
     elif code == "JOB_FINISHED":
-        text, hint = _finished(job)
+        text, hint = _finished(job), ""
     else:
         parent = view.farm.jobs.get(job.parent_id or "")
         name = f"job {parent.name}" if parent else "its parent job"
@@ -123,15 +138,12 @@ def blocked_job(view: View, job: Job, code: str) -> Obstacle:
     return Obstacle(code, None, text, hint, cure)
 
 
-def _finished(job: Job) -> tuple[str, str]:
-    """A job that was killed has frames that are not done; it is submitted again."""
+def _finished(job: Job) -> str:
+    """A job that was killed has frames that are not done."""
     left = sum(job.counts) - job.counts[FrameState.SUCCEEDED] - job.counts[FrameState.EATEN]
     if not left:
-        return "the job is finished", ""
-    return (
-        f"the job is over: it was killed with {counted(left, 'frame')} not done",
-        "to have them done, submit it again",
-    )
+        return "the job is finished"
+    return f"the job is over: it was killed with {counted(left, 'frame')} not done"
 
 
 def _maximums(view: View, job: Job, needs: Demand, taken: Units) -> Iterator[Obstacle]:
@@ -220,6 +232,11 @@ def _closed(view: View) -> Iterator[Obstacle]:
     yield Obstacle("QUARANTINED", table.quarantined_until_us[:n] <= view.now_us, text, hint)
     text = "are on probation, and run the one frame that they may have"
     yield Obstacle("PROBATION", ~(table.probing[:n] & (table.idle_cores[:n] < table.cores[:n])), text)
+    held = held_hosts(view.farm, view.now_us)
+    if held.any():
+        words = dict.fromkeys(view.farm.holds.hosts[table.ids[row]].words for row in np.flatnonzero(held).tolist())
+        text = f"could not start frames and are tried one frame at a time: {'; '.join(list(words)[:WORDS_TOLD])}"
+        yield Obstacle("HOST_HELD", ~held, text, "mend the host; no frame is charged for it")
     text = "refused a launch and are left alone for a while"
     yield Obstacle("HOST_REFUSES", table.refused_until_us[:n] <= view.now_us, text)
 

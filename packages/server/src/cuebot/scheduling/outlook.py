@@ -21,6 +21,7 @@ from cuebot.scheduling.eligibility import (
     allocation_mask,
     below_minimum,
     gpu_room_under_cap,
+    may_start,
     open_mask,
     room_under_cap,
     usable,
@@ -176,7 +177,7 @@ def _count_ready(view: View, queue: Queue, entry: Entry) -> tuple[int, float | N
     frames, core_us, known = 0, 0.0, True
     for _, layer_id in view.farm.ready.layers(entry.job_id, queue.demand):
         layer = view.farm.layers[layer_id]
-        if layer.start_after_us <= view.now_us:
+        if may_start(view.farm, layer, view.now_us):
             each = _core_us_each(layer)
             frames += layer.counts[FrameState.WAITING]
             core_us += layer.counts[FrameState.WAITING] * (each or 0.0)
@@ -200,7 +201,7 @@ def _own_frames(view: View, job: Job, layer: Layer) -> tuple[int, float, bool]:
     for other in layers[:JOBS_LOOKED_AT]:
         if other.id == layer.id:
             earlier = False
-        elif other.counts[FrameState.WAITING] and other.start_after_us <= view.now_us:
+        elif other.counts[FrameState.WAITING] and may_start(view.farm, other, view.now_us):
             waiting = other.frames.state == FrameState.WAITING
             orders = other.frames.dispatch_order[waiting]
             count = int((orders <= order).sum() if earlier else (orders < order).sum())

@@ -12,7 +12,7 @@ from cuebot.domain.host_table import Mask, Reservation
 from cuebot.domain.nouns import Allocation, Job
 from cuebot.domain.ready import Demand, Queue, QueueKey
 from cuebot.domain.units import CoreUnits
-from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, usable
+from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask, tried_hosts, usable
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.policy import Policies
 from cuebot.scheduling.reservations import (
@@ -43,15 +43,16 @@ class Idle:
         self.has_gpus = table.gpus[:n] > 0
         self.bookable = usable(farm, now_us)
         """Hosts that may be used."""
-        self._probing = table.probing[:n]
-        self.open = self.bookable & (self.cores > 0) & ~(self._probing & (self.cores < self.hosts))
+        probing = table.probing[:n]
+        self._one_frame = probing | tried_hosts(farm) if farm.holds.hosts else probing
+        self.open = self.bookable & (self.cores > 0) & ~(probing & (self.cores < self.hosts))
         """Hosts that take something, as the pass begins: one on probation takes one frame at a time."""
 
     def take(self, row: int, demand: Demand) -> CoreUnits:
         """A frame gets its place. Returns the core units that it takes."""
         cores = self.cores_of(row, demand)
         self.cores[row] -= cores
-        if self._probing[row]:
+        if self._one_frame[row]:
             self.cores[row] = 0
         self.memory[row] -= demand.memory
         if demand.gpus or demand.gpu_memory:

@@ -19,6 +19,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Reservation
 from cuebot.domain.nouns import Allocation, Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue, QueueKey
+from cuebot.domain.states import FrameState
 from cuebot.scheduling.eligibility import (
     allocation_mask,
     avoided_rows,
@@ -26,6 +27,7 @@ from cuebot.scheduling.eligibility import (
     fits_when_idle,
     gpu_room_under_cap,
     may_book,
+    may_start,
     open_mask,
     room_under_cap,
 )
@@ -80,6 +82,8 @@ class _Pass:
         self.group_booked: dict[str, int] = {}
         self.gpus_booked: dict[str, int] = {}
         """By job and by group."""
+        self.tried: set[str] = set()
+        """Jobs that are held, and of which this pass tries one frame."""
         self.taken: dict[str, int] = {}
         """Frames of a layer that this pass has booked: the first so many in its order."""
 
@@ -267,11 +271,12 @@ class _Pass:
         layers = [
             (layer, demand)
             for layer, demand in work.layers
-            if demand.cores <= room and layer.start_after_us <= self.now_us
+            if demand.cores <= room and may_start(self.farm, layer, self.now_us)
         ]
-        if not layers:
+        if not layers or job.id in self.tried:
             return
         layers.sort(key=_place_in_job)
+        hold = self.farm.holds.of_job(job)
         most = min(self.budget - len(self.bookings), room // max(min(d.cores for _, d in layers), 1))
         avoided = {
             layer.id: avoided_rows(self.farm, layer, demand, self.now_us, self.policies)
@@ -279,7 +284,8 @@ class _Pass:
             if layer.avoided_until_us
         }
         closed: set[str] = set()
-        for layer, demand, index in _frames_in_order(layers, self.taken, most):
+        frames = _frames_in_order(layers, self.taken, most) if hold is None else _frames_to_try(layers, hold.failures)
+        for layer, demand, index in frames:
             if layer.id in closed:
                 continue
             if work.for_minimum and not self._below_minimum(job.group_id):
@@ -301,7 +307,11 @@ class _Pass:
                 self.gpus_booked[holder_id] = self.gpus_booked.get(holder_id, 0) + demand.gpus
             self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
             host_id = self.farm.hosts_table.ids[row]
+            if hold is not None:
+                self.tried.add(job.id)
             yield Booking(layer.id, index, host_id, cores, demand.memory, demand.gpus, demand.gpu_memory)
+            if hold is not None:
+                return
 
     def _place(
         self, layer: Layer, demand: Demand, standing: Standing, places: Places, avoided: frozenset[int]
@@ -370,6 +380,15 @@ def _place_in_job(entry: tuple[Layer, Demand]) -> tuple[int, int]:
 
 
 _NONE: Final[frozenset[int]] = frozenset()
+
+
+def _frames_to_try(layers: list[tuple[Layer, Demand]], turn: int) -> Iterator[tuple[Layer, Demand, int]]:
+    """A waiting frame of each layer, others at each turn: one that never can be started keeps no others from it."""
+    for place in range(len(layers)):
+        layer, demand = layers[(turn + place) % len(layers)]
+        waiting = layer.frames.in_state(FrameState.WAITING)
+        if len(waiting):
+            yield layer, demand, int(waiting[turn % len(waiting)])
 
 
 def _frames_in_order(

@@ -24,6 +24,7 @@ from cuebot.domain.nouns import Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR, MINUTE
+from cuebot.scheduling.eligibility import may_start
 
 if TYPE_CHECKING:
     from cuebot.scheduling.places import Idle
@@ -47,14 +48,14 @@ UNKNOWN_RUN_US: Final = HOUR
 def waits_long(farm: Farm, job_id: str, demand: Demand, now_us: int) -> Layer | None:
     """A layer of a job with this demand whose next frame has waited long enough, or None."""
     for _, id in farm.ready.layers(job_id, demand):
-        if _has_waited(farm.layers[id], now_us):
+        if _has_waited(farm, farm.layers[id], now_us):
             return farm.layers[id]
     return None
 
 
-def _has_waited(layer: Layer, now_us: int) -> bool:
+def _has_waited(farm: Farm, layer: Layer, now_us: int) -> bool:
     first = layer.frames.first_waiting(1)
-    return layer.start_after_us <= now_us and now_us - int(layer.frames.eligible_us[first[0]]) >= PATIENCE_US
+    return may_start(farm, layer, now_us) and now_us - int(layer.frames.eligible_us[first[0]]) >= PATIENCE_US
 
 
 def may_ever(holder: Job | Group, demand: Demand, cores: int) -> bool:
@@ -73,7 +74,7 @@ def long_waiting(farm: Farm, queue: Queue, most: int, cores: int, now_us: int) -
             continue
         for _, id in farm.ready.layers(entry.job_id, queue.demand):
             layer = farm.layers[id]
-            if _has_waited(layer, now_us):
+            if _has_waited(farm, layer, now_us):
                 first = first or layer
                 frames += layer.counts[FrameState.WAITING]
         if frames >= most:

@@ -14,6 +14,7 @@ from cuebot.scheduling.gpus import kept_for_gpus
 from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import Ranks, in_order
 from cuebot.scheduling.policy import Policies, Policy
+from cuebot.scheduling.waits import Holding
 
 
 class View:
@@ -27,6 +28,8 @@ class View:
         self.licences = Licences(farm)
         self.ready: dict[tuple[int, str], tuple[int, float | None]] = {}
         """By a queue's identity and job: frames that may start, and core-microseconds that each takes."""
+        self.holding: Holding = {}
+        """Active depends of the jobs that were asked about."""
         self._queues: dict[int, list[Entry]] = {}
 
     @cached_property

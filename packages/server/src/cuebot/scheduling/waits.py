@@ -14,6 +14,7 @@ import numpy as np
 from cuebot.domain.depends import SHAPES, WHOLE_LAYER, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
+from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.states import FrameState, JobState
 from cuebot.scheduling.dead_frames import again, deaths
@@ -22,36 +23,54 @@ from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.words import command, counted, plural, range_of
 
 STEPS_MOST: Final = 200
-"""Layers and frames of a chain that are followed; a longer one is told without its root."""
+"""Links of a chain that are followed for one frame; a longer one is told without its root."""
+LAYER_STEPS_MOST: Final = 20
+"""The same for a whole layer: a job may have thousands of them."""
+_NONE: Final = as_indices([])
 ROOTS_MOST: Final = 5
 """Roots that are told."""
 CODES: Final = ("WAITS_FOR_DEAD", "WAITS_FOR_EATEN", "WAITS_FOR_DONE", "WAITS_FOR_ENDED", "WAITS_FOR_STOPPED")
 
 
-def roots(farm: Farm, layer: Layer, indices: IndexArray | None = None) -> list[Reason]:
-    """What DEPEND frames of a layer, or those of them that are named, wait for in vain, each thing once."""
+Holding = dict[str, dict[str, list[Depend]]]
+"""Active depends by job and by the layer that waits; those of whole jobs under no name."""
+
+
+def roots(farm: Farm, layer: Layer, indices: IndexArray | None = None, known: Holding | None = None) -> list[Reason]:
+    """What DEPEND frames of a layer, or those of them that are named, wait for in vain, each thing once.
+
+    `known` is kept between questions about one moment.
+    """
+    known = {} if known is None else known
     found: dict[tuple[str, str], Reason] = {}
     wanted = layer.frames.in_state(FrameState.DEPEND) if indices is None else indices
-    seen: dict[str, set[int]] = {layer.id: set(wanted.tolist())}
+    seen: dict[str, Mask] = {layer.id: np.zeros(len(layer.frames), dtype=np.bool_)}
+    seen[layer.id][wanted] = True
     queue: deque[tuple[Layer, IndexArray, str]] = deque([(layer, wanted, "")])
-    for _ in range(STEPS_MOST):
+    for _ in range(LAYER_STEPS_MOST if indices is None else STEPS_MOST):
         if not queue or len(found) >= ROOTS_MOST:
             break
         waiting, held, via = queue.popleft()
-        for depend in _holding(farm, waiting):
+        for depend in holding(farm, waiting, known):
             for on, frames in _awaited(farm, depend, waiting, held):
                 for reason in _in_vain(farm, depend, on, frames, waiting, via):
                     found.setdefault((reason.code, reason.text), reason)
-                new = _unseen(on, frames, seen)
+                new = _unseen(on, frames, seen) if on.counts[FrameState.DEPEND] else _NONE
                 if len(new) and not _is_over(farm, depend):
                     queue.append((on, new, via or f" (by way of {_named(farm, waiting, on)})"))
     return list(found.values())[:ROOTS_MOST]
 
 
-def _holding(farm: Farm, layer: Layer) -> list[Depend]:
+def holding(farm: Farm, layer: Layer, known: Holding) -> list[Depend]:
     """Active depends of a layer, its frames and its job."""
-    depends = (farm.depends[id] for id in sorted(farm.depends_of_job.get(layer.job_id, ())))
-    return [d for d in depends if d.active and (SHAPES[d.type].er == "job" or d.er_layer == layer.id)]
+    if layer.job_id not in known:
+        of_job: dict[str, list[Depend]] = known.setdefault(layer.job_id, {})
+        for depend in (farm.depends[id] for id in sorted(farm.depends_of_job.get(layer.job_id, ()))):
+            if depend.active:
+                whole = SHAPES[depend.type].er == "job"
+                of_job.setdefault("" if whole else depend.er_layer or "", []).append(depend)
+    found = known[layer.job_id]
+    return found.get("", []) + found.get(layer.id, [])
 
 
 def _awaited(farm: Farm, depend: Depend, layer: Layer, held: IndexArray) -> Iterator[tuple[Layer, IndexArray | None]]:
@@ -94,6 +113,8 @@ def _in_vain(
         text = f"waits for {what}, which is over: {how}{via}"
         yield Reason("WAITS_FOR_ENDED", 1, "jobs", text, f"to satisfy what waits for it: {release}")
         return
+    if sum(on.counts) == on.counts[FrameState.DEPEND]:
+        return  # the rest of the chain says it
     states = on.frames.state if frames is None else on.frames.state[frames]
     of = f"of layer {on.name}" + ("" if on_job is er_job else f" of job {on_job.name}")
     stuck_whole = frames is None and on.complete and bool(depend.on_layer)
@@ -120,7 +141,7 @@ def _in_vain(
 
 def _dead(farm: Farm, job: Job, layer: Layer, frames: IndexArray | None, of: str, via: str) -> Iterator[Reason]:
     """Dead frames among the awaited, by the kind of their death."""
-    for death in deaths(farm, layer):
+    for death in deaths(farm, layer) if layer.counts[FrameState.DEAD] else ():
         indices = death.indices if frames is None else death.indices[np.isin(death.indices, frames)]
         if not len(indices):
             continue
@@ -142,15 +163,16 @@ def _release(farm: Farm, depend: Depend, er_job: Job, waiting: Layer) -> str:
     return command("-satisfy-dependency", er_job.name, waiting.name)
 
 
-def _unseen(on: Layer, frames: IndexArray | None, seen: dict[str, set[int]]) -> IndexArray:
+def _unseen(on: Layer, frames: IndexArray | None, seen: dict[str, Mask]) -> IndexArray:
     """DEPEND frames among the awaited that were not followed yet."""
     held = on.frames.in_state(FrameState.DEPEND)
     if frames is not None:
         held = frames[on.frames.state[frames] == FrameState.DEPEND]
-    known = seen.setdefault(on.id, set())
-    new = [index for index in held.tolist() if index not in known]
-    known.update(new)
-    return as_indices(new)
+    if on.id not in seen:
+        seen[on.id] = np.zeros(len(on.frames), dtype=np.bool_)
+    new: IndexArray = held[~seen[on.id][held]]
+    seen[on.id][new] = True
+    return new
 
 
 def _named(farm: Farm, waiting: Layer, on: Layer) -> str:

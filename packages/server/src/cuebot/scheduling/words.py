@@ -25,6 +25,15 @@ def plural(count: int, one: str, many: str) -> str:
     return one if count == 1 else many
 
 
+_OF_ONE: Final = {"have": "has", "are": "is", "do": "does"}
+
+
+def agreeing(count: int, text: str) -> str:
+    """What is said of several things, said of so many: `have no room` becomes `has no room` for one."""
+    verb, blank, rest = text.partition(" ")
+    return f"{_OF_ONE.get(verb, verb)}{blank}{rest}" if count == 1 else text
+
+
 def command(*words: object) -> str:
     """A command of `cueadmin` as it is typed, names quoted where a shell needs that."""
     return f"`cueadmin {' '.join(quote(str(word)) for word in words)}`"

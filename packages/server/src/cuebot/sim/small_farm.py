@@ -117,7 +117,9 @@ class SmallFarm:
         )
         return replace(facts, **fields)
 
-    def report(self, name: str = "host0", runs: Iterable[Proc | str] = (), *, boot: bool = False, **fields: Any) -> Any:
+    def report(
+        self, name: str = "host0", runs: Iterable[Proc | str | c.RunFacts] = (), *, boot: bool = False, **fields: Any
+    ) -> Any:
         """A host reports. Returns the runs that it is to end; orders are kept."""
         told: list[Any] = []
         named = tuple(self._run_facts(run) for run in runs)
@@ -129,7 +131,9 @@ class SmallFarm:
         check(self.farm)
         return told[0]
 
-    def _run_facts(self, run: Proc | str) -> c.RunFacts:
+    def _run_facts(self, run: Proc | str | c.RunFacts) -> c.RunFacts:
+        if isinstance(run, c.RunFacts):
+            return run
         if isinstance(run, str):
             return c.RunFacts(run, run)
         return c.RunFacts(run.id, frame_id(run.layer_id, run.frame_index))
@@ -189,6 +193,8 @@ class SmallFarm:
         cause: Cause = Cause.EXITED,
         run_s: float = 1,
         nimby_locked: bool = False,
+        max_rss: int = 100_000,
+        message: str = "",
     ) -> None:
         """A run's host reports its outcome."""
         self.do(
@@ -200,7 +206,8 @@ class SmallFarm:
                 exit_signal=exit_signal,
                 cause=cause,
                 run_us=Micros(int(run_s * SECOND)),
-                max_rss=KiB(100_000),
+                max_rss=KiB(max_rss),
+                message=message,
                 nimby_locked=nimby_locked,
             )
         )

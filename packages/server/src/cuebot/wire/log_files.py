@@ -84,8 +84,9 @@ def log_name(job_name: str, frame_name: str) -> str:
         return whole
     mark = f"~{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
     room = NAME_BYTES_MAX - len(mark) - len("." + _END)
-    frame = _cut(_one_component(frame_name), room - _JOB_BYTES_MIN)
-    return f"{_cut(_one_component(job_name), room - len(frame.encode()))}{mark}.{frame}{_END}"
+    job = _one_component(job_name)
+    frame = _cut(_one_component(frame_name), room - min(_JOB_BYTES_MIN, len(job.encode())))
+    return f"{_cut(job, room - len(frame.encode()))}{mark}.{frame}{_END}"
 
 
 def read_log(wanted: WantedLog, offset: int, most: int) -> LogPiece:

@@ -6,10 +6,11 @@ A seed draws another world with every fault that is added to the simulator; a st
 from __future__ import annotations
 
 from cuebot.domain import commands as c
+from cuebot.domain.commands import RunFacts
 from cuebot.domain.events import RunEnded
 from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause
-from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, Micros
+from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, Micros, frame_id
 from cuebot.engine.ports import Answer
 from cuebot.sim.clock import START_US
 from cuebot.sim.small_farm import SmallFarm
@@ -185,3 +186,43 @@ def test_a_launch_without_an_answer_outlives_the_boot_of_its_host() -> None:
     farm.wait(2)
     farm.report(boot=True, boot_us=BOOTED_LATER)
     assert farm.states("one/render") == "R"
+
+
+def test_a_run_that_was_launched_late_has_all_of_its_time_also_after_a_restart() -> None:
+    """Two minutes between booking and launch, then a new server: the run is not ended two minutes too early."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec("render", "1", timeout_minutes=3)))
+    (run,) = farm.plan()
+    farm.wait(120)
+    farm.report(runs=[_that_ran(run, 0)])
+    for proc in farm.farm.procs.values():  # a restart forgets when it was launched
+        proc.sent_us = Micros(0)
+    farm.wait(90)
+    farm.report(runs=[_that_ran(run, 90)])
+    farm.keep(farm.core.sweep(farm.now_us))
+    assert not farm.take_kills()
+    farm.wait(100)
+    farm.report(runs=[_that_ran(run, 190)])
+    farm.core.sweep(farm.now_us)
+    farm.commit()
+    assert farm.take_kills() == [run.id]
+
+
+def _that_ran(run: Proc, seconds: int) -> RunFacts:
+    """What a host with our agent says of a run that has run for so long."""
+    return RunFacts(run.id, frame_id(run.layer_id, run.frame_index), ran_us=Micros(max(seconds * SECOND, 1)))
+
+
+def test_an_older_report_that_comes_later_takes_no_time_back() -> None:
+    """Reports arrive in any order; a run has run as long as the one said that told the most."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec("render", "1", timeout_minutes=3)))
+    (run,) = farm.plan()
+    for seconds in (200, 170):
+        farm.wait(10)
+        farm.report(runs=[_that_ran(run, seconds)])
+    farm.core.sweep(farm.now_us)
+    farm.commit()
+    assert farm.take_kills() == [run.id]

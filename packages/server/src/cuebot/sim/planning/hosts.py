@@ -97,4 +97,6 @@ def _facts(name: str, kind: HostKind, boot_us: int) -> c.HostFacts:
         agent="1",
         instance=f"{name}-{boot_us}",
         lease_us=LEASE_US,
+        full_name=name,
+        peer=name,
     )

@@ -18,8 +18,13 @@ QUARANTINES_US: Final = tuple(minutes * MINUTE for minutes in (5, 10, 20, 40, 60
 """How long a host may be left alone after a failure."""
 JOBS_IN_A_ROW: Final = 3
 """A host is suspicious when frames of so many different jobs failed there, and none went well in between."""
-REFUSALS_US: Final = tuple(seconds * SECOND for seconds in (5, 10, 20, 40, 80, 160, 300))
+REFUSALS_US: Final = tuple(seconds * SECOND for seconds in (5, 10, 20, 40, 60))
 """How long a host may be left alone after it refused a launch."""
+
+UNSTARTED_AVOIDED_US: Final = MINUTE
+"""A layer keeps off a host for so long that could not start a frame of it."""
+HOLDS_US: Final = REFUSALS_US
+"""How long nothing may be started after the farm's fault kept something from it."""
 
 _NOT_THE_FRAMES_FAULT: Final = frozenset({Exit.NEVER_RAN, Exit.SKIP_RETRY, Exit.CLEARED, Exit.ORPHAN, Exit.HOST_DOWN})
 
@@ -32,11 +37,22 @@ class Failures:
         self._of_host_us: defaultdict[str, set[int]] = defaultdict(set)
         self._jobs_in_a_row: defaultdict[str, set[str]] = defaultdict(set)
         self._refused_us: defaultdict[str, set[int]] = defaultdict(set)
+        self._job_not_started_us: defaultdict[str, set[int]] = defaultdict(set)
+        """By job."""
+        self._job_not_started_there_us: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        """By host name and layer."""
+        self._not_started_us: defaultdict[str, set[int]] = defaultdict(set)
+        """By host name."""
 
     def ended(
         self, host_name: str, layer_id: str, job_id: str, exit_status: int, cause: Cause, *, retried: bool, at_us: int
     ) -> None:
         """The server learned how a current run ended; `retried`: somebody wanted the frame to run again anyway."""
+        if cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT):
+            self._job_not_started_us[job_id].add(at_us)
+            self._job_not_started_there_us[host_name, layer_id].add(at_us)
+        if cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT, Cause.LAUNCH_FAILED):
+            self._not_started_us[host_name].add(at_us)
         if exit_status == 0:
             if not retried:
                 self._jobs_in_a_row[host_name].clear()
@@ -51,7 +67,16 @@ class Failures:
 
     def excuse_avoiding(self, host_name: str, layer_id: str, until_us: int) -> bool:
         """A frame of the layer failed there so long before that moment as a layer may avoid a host."""
-        return until_us - AVOIDED_US in self._of_layer_us[host_name, layer_id]
+        unstarted = until_us - UNSTARTED_AVOIDED_US in self._job_not_started_there_us[host_name, layer_id]
+        return unstarted or until_us - AVOIDED_US in self._of_layer_us[host_name, layer_id]
+
+    def excuse_holding_job(self, job_id: str, failed_us: int, until_us: int) -> bool:
+        """A frame of the job could not be started then, and the job is tried again in time after that."""
+        return failed_us in self._job_not_started_us[job_id] and until_us - failed_us in HOLDS_US
+
+    def excuse_holding_host(self, host_name: str, failed_us: int, until_us: int) -> bool:
+        """The host could not start a run then, and is tried again in time after that."""
+        return failed_us in self._not_started_us[host_name] and until_us - failed_us in HOLDS_US
 
     def excuse_quarantine(self, host_name: str, until_us: int) -> bool:
         """Frames of several jobs failed there in a row, and the quarantine ends in time after one of them."""

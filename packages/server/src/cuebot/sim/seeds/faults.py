@@ -34,6 +34,18 @@ class Faults:
     partition_every_s: float = 0.0
     clock_set_every_s: float = 0.0
     owner_every_s: float = 0.0
+    logs_lost_every_s: float = 0.0
+    """How often logs cannot be written for a while, on some hosts or of one job everywhere."""
+    spawning_lost_every_s: float = 0.0
+    """How often a host can start no process for a while."""
+    always_out_of_memory: float = 0.0
+    """How many frames end with a memory status each time, whatever they get."""
+    asks_for_ever: float = 0.0
+    """How many frames ask for another start each time."""
+    never_ends: float = 0.0
+    """How many frames go on for hours, in layers with a time-out."""
+    falls_silent: float = 0.0
+    """How many frames write no line more and go on for hours, in layers with a time-out for that."""
     operator_every_s: float = 0.0
 
     @property
@@ -72,6 +84,12 @@ _RANGES: dict[str, tuple[float, float]] = {
     "partition_every_s": (60, 500),
     "clock_set_every_s": (30, 400),
     "owner_every_s": (60, 600),
+    "logs_lost_every_s": (60, 500),
+    "spawning_lost_every_s": (60, 500),
+    "always_out_of_memory": (0.02, 0.2),
+    "asks_for_ever": (0.02, 0.2),
+    "never_ends": (0.05, 0.4),
+    "falls_silent": (0.05, 0.4),
     "operator_every_s": (3, 30),
 }
 

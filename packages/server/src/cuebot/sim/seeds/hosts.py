@@ -194,7 +194,15 @@ class SimHost(Machine):
 
     def _run_facts(self, process: Process) -> c.RunFacts:
         order, ended = process.order, process.state is ProcessState.ENDED
-        return c.RunFacts(order.run_id, order.frame_id, KiB(process.memory // 2), KiB(process.memory), 0, ended)
+        return c.RunFacts(
+            order.run_id,
+            order.frame_id,
+            KiB(process.memory // 2),
+            KiB(process.memory),
+            self.log_written_s(process),
+            ended,
+            Micros(process.ran_us(self.now_us)),
+        )
 
     # --- runs -----------------------------------------------------------------------------------------------------
 

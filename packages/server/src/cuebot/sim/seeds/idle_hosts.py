@@ -8,8 +8,10 @@ from a frame that truly waits for that host.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
-from cuebot.domain.nouns import Host, Layer
+from cuebot.domain.holds import Hold
+from cuebot.domain.nouns import Host, Layer, Proc
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.sim.seeds.failures import Failures
@@ -42,11 +44,34 @@ class _IdleHosts:
 
     def excuse(self, layer: Layer, host: Host) -> str:
         """Why a layer may be kept off a host where it fits. Raises Violation for an excuse that nothing speaks for."""
-        return self._put_off(host) or self._kept(layer, host) or self._avoided(layer, host)
+        return self._held(layer) or self._put_off(host) or self._kept(layer, host) or self._avoided(layer, host)
+
+    def _held(self, layer: Layer) -> str:
+        """A frame of the job could not be started: one is tried at a time, with pauses."""
+        hold = self.farm.holds.jobs.get(layer.job_id)
+        if hold is None or not hold.active:
+            return ""
+        job = self.farm.jobs[layer.job_id]
+        if not self.failures.excuse_holding_job(job.id, hold.failed_us, hold.until_us):
+            raise Violation(f"{job.name} is held, and its frames could be started")
+        runs = (run for run in self.farm.procs.values() if run.job_id == job.id)
+        return self._tried(hold, runs)
+
+    def _tried(self, hold: Hold, runs: Iterable[Proc]) -> str:
+        if self.fitting.now_us < hold.until_us:
+            return "nothing is tried for a while"
+        return "one frame is tried" if any(run.booked_us > hold.failed_us for run in runs) else ""
 
     def _put_off(self, host: Host) -> str:
         """Excuses against all layers."""
         now_us = self.fitting.now_us
+        hold = self.farm.holds.hosts.get(host.id)
+        if hold is not None and hold.active:
+            if not self.failures.excuse_holding_host(host.name, hold.failed_us, hold.until_us):
+                raise Violation(f"host {host.name} is held, and it could start frames")
+            tried = self._tried(hold, self.fitting.runs_on(host))
+            if tried:
+                return tried
         if host.refused_until_us > now_us:
             if not self.failures.excuse_refusal(host.name, host.refused_until_us):
                 raise Violation(f"host {host.name} is left alone as if it had refused a launch, and it has not")
@@ -77,6 +102,9 @@ class _IdleHosts:
         if layer.avoided_until_us.get(host.row, 0) > now_us or self.fitting.why_not_bookable(host):
             return False
         if max(host.refused_until_us, host.quarantined_until_us) > now_us:
+            return False
+        hold = self.farm.holds.hosts.get(host.id)
+        if hold is not None and hold.active:
             return False
         return not self.fitting.why_never_there(layer, host)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from cuebot.domain import commands as c
 from cuebot.domain.states import Cause, Exit
-from cuebot.domain.units import MINUTE, SECOND, CoreUnits, KiB, Micros
+from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, KiB, Micros
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
 from cuebot.sim.seeds.truth import Process, ProcessState
@@ -28,6 +29,20 @@ LONG_WORK_S: Final = 700
 """How long others take: they outlast a lease, and the patience with a silent host."""
 KILL_US: Final = 6 * SECOND
 """A killed process is gone at the latest after this."""
+
+
+FOR_EVER_US: Final = 10 * HOUR
+"""How long a frame takes that never ends."""
+
+
+class Habit(Enum):
+    """What a frame does each time it runs."""
+
+    NONE = ""
+    OUT_OF_MEMORY = "ends with a memory status"
+    ASKS_AGAIN = "asks for another start"
+    NEVER_ENDS = "never ends"
+    SILENT = "falls silent and never ends"
 
 
 class Machine(ABC):
@@ -54,6 +69,8 @@ class Machine(ABC):
         """Whoever sits at this machine wants it for himself."""
         self.runs: dict[str, Process] = {}
         """What the agent knows: what runs, and what has ended and the server has not acknowledged."""
+        self.logs_lost = self.spawning_lost = 0
+        """How many faults go on for which no log can be written here, or no process started."""
         self._resized = False
         """The server may not know yet how large this machine is."""
 
@@ -179,6 +196,34 @@ class Machine(ABC):
     # --- processes ------------------------------------------------------------------------------------------------
 
     def _start(self, order: RunOrder) -> None:
+        fault = self._farms_fault(order)
+        if fault is not None:
+            process = Process(order, int(self.luck.uniform(1_000, 100_000)), int(Exit.FAILED_LAUNCH), 0, fault)
+            process.farms_fault = True
+        else:
+            process = self._begun(order)
+        process.upstream = not self.ours
+        process.started_us, process.started_wall_us = self.now_us, self.wall.now_us
+        process.log_s = 0 if process.farms_fault else self.wall.now_us // SECOND
+        self.runs[order.run_id] = process
+        self.world.truth.started += 1
+        self._go(process)
+
+    def _farms_fault(self, order: RunOrder) -> Cause | None:
+        """Why a process cannot be started here now; None where it can. An agent of upstream's does not say why."""
+        if self.logs_lost or order.job_id in self.world.jobs_without_logs:
+            return Cause.LOG_UNWRITABLE if self.ours else Cause.LAUNCH_FAILED
+        if self.spawning_lost:
+            return Cause.HOST_FAULT if self.ours else Cause.LAUNCH_FAILED
+        return None
+
+    def log_written_s(self, process: Process) -> int:
+        """When a log last grew, as this machine tells the time."""
+        if process.state is ProcessState.RUNNING and not process.silent and not process.farms_fault:
+            process.log_s = self.wall.now_us // SECOND
+        return process.log_s
+
+    def _begun(self, order: RunOrder) -> Process:
         work_s = LONG_WORK_S if self.luck.random() < self.world.long_frames else self.luck.choice(WORK_S)
         work_us = int(work_s * self.luck.uniform(0.5, 1.5) * SECOND)
         needed = self.world.memory_needed(order)
@@ -188,11 +233,15 @@ class Machine(ABC):
         else:
             status, signal, cause = self._fate()
         process = Process(order, work_us, status, signal, cause)
-        process.memory, process.upstream = min(needed, order.memory), not self.ours
-        process.started_us, process.started_wall_us = self.now_us, self.wall.now_us
-        self.runs[order.run_id] = process
-        self.world.truth.started += 1
-        self._go(process)
+        process.memory = min(needed, order.memory)
+        habit = self.world.habit(order)
+        if habit is Habit.OUT_OF_MEMORY:
+            process.exit_status, process.exit_signal, process.cause = self._out_of_memory()
+        elif habit is Habit.ASKS_AGAIN:
+            process.exit_status, process.exit_signal, process.cause = int(Exit.SKIP_RETRY), 0, Cause.EXITED
+        elif habit in (Habit.NEVER_ENDS, Habit.SILENT):
+            process.left_us, process.silent = FOR_EVER_US, habit is Habit.SILENT
+        return process
 
     def _fate(self) -> tuple[int, int, Cause]:
         if self.luck.random() >= max(self.world.faults.frame_fails, self.frame_fails):

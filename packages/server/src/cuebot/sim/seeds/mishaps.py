@@ -45,6 +45,8 @@ class Mishaps:
             (faults.partition_every_s, self.partition),
             (faults.clock_set_every_s, self.clock_set),
             (faults.owner_every_s, self.owner),
+            (faults.logs_lost_every_s, self.logs_lost),
+            (faults.spawning_lost_every_s, self.spawning_lost),
         ]
 
     def _some_machine(self) -> Machine:
@@ -158,13 +160,48 @@ class Mishaps:
             machine.owner_returns()
             self._after(self.luck.uniform(20, 300), machine.owner_leaves)
 
+    def logs_lost(self) -> None:
+        """A disk for logs is full or gone, for one host, several or all of them; or the folder of one job is."""
+        length_s = self.luck.choice((10, 60, 300)) * self.luck.uniform(0.7, 1.3)
+        machines, jobs = list(self.world.hosts.values()), sorted(self.world.witness.jobs)
+        if jobs and self.luck.random() < 0.3:
+            job_id = self.luck.choice(jobs)
+            self.world.tell(f"logs of job {job_id} cannot be written for {length_s:.0f} s")
+            self.world.jobs_without_logs.add(job_id)
+            self._after(length_s, lambda: self.world.jobs_without_logs.discard(job_id))
+            return
+        some = self.luck.sample(machines, self.luck.choice((1, 1, len(machines) // 2, len(machines))))
+        self.world.tell(f"{', '.join(one.name for one in some)}: no log can be written for {length_s:.0f} s")
+        for one in some:
+            one.logs_lost += 1
+
+        def mend() -> None:
+            for one in some:
+                one.logs_lost = max(one.logs_lost - 1, 0)
+
+        self._after(length_s, mend)
+
+    def spawning_lost(self) -> None:
+        """A machine has no room for another process for a while."""
+        machine = self._some_machine()
+        length_s = self.luck.choice((10, 60, 300)) * self.luck.uniform(0.7, 1.3)
+        self.world.tell(f"{machine.name} can start no process for {length_s:.0f} s")
+        machine.spawning_lost += 1
+
+        def mend() -> None:
+            machine.spawning_lost = max(machine.spawning_lost - 1, 0)
+
+        self._after(length_s, mend)
+
     def mend(self) -> None:
-        """Everything is whole again: lines, people, and machines that were off."""
+        """Everything is whole again: lines, disks, people, and machines that were off."""
+        self.world.jobs_without_logs.clear()
         for twin in list(self.world.twins.values()):
             self._take_away(twin)
         for machine in self.world.hosts.values():
             machine.cut_up = machine.cut_down = False
             machine.frame_fails = 0.0
+            machine.logs_lost = machine.spawning_lost = 0
             machine.owner_leaves()
             if not machine.alive:
                 machine.boot()

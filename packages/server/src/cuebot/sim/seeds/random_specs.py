@@ -67,6 +67,9 @@ def _fancy(luck: random.Random) -> dict[str, Any]:
         asked["services"] = luck.choice(((), ("nuke",), ("night",), ("shell", "night")))
     if luck.random() < 0.15:
         asked["memory_kib"] = luck.choice((7 * GIB, 14 * GIB, 30 * GIB, 60 * GIB))
+    if luck.random() < 0.5:
+        asked["timeout_minutes"] = luck.choice((None, 3, 5, 20))
+        asked["timeout_llu_minutes"] = luck.choice((None, 3, 3))
     if luck.random() < 0.05:
         asked["cores"] = luck.choice((800, 1_600, -300))
     return asked

@@ -58,6 +58,16 @@ class Process:
     """Its agent was restarted, and the one that is there now knows nothing of it."""
     excuse: str = ""
     """Not empty: why its frame may run again although it goes on."""
+    farms_fault: bool = False
+    """It was not started, because its log could not be made or its host could start nothing."""
+    silent: bool = False
+    """It wrote no line after the first."""
+    log_s: int = 0
+    """When its log last grew, in seconds by its machine's own clock."""
+
+    def ran_us(self, now_us: int) -> int:
+        """How long it has run so far, without the time for which it was suspended."""
+        return self.run_us + (now_us - self.since_us if self.state is ProcessState.RUNNING else 0)
 
 
 class Truth:
@@ -66,6 +76,8 @@ class Truth:
     def __init__(self) -> None:
         self.running: dict[str, Process] = {}
         """Run id to the process that renders now; a suspended one does not."""
+        self.processes: dict[str, Process] = {}
+        """Run id to its process, also when that is over."""
         self.exits: dict[str, int] = {}
         """Run id to the exit status with which it really ended."""
         self.started = 0
@@ -89,7 +101,7 @@ class Truth:
                 )
             self.twice[other.excuse] += 1
         self._by_frame[order.frame_id].append(process)
-        self.running[order.run_id] = process
+        self.running[order.run_id] = self.processes[order.run_id] = process
         process.host, process.state = host, ProcessState.RUNNING
         used = self._used.setdefault(host, [0, 0, 0])
         used[0] += order.cores

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cuebot.domain import commands as c
 from cuebot.domain.states import Cause, Exit
-from cuebot.domain.units import SECOND, KiB, Micros
+from cuebot.domain.units import HOUR, SECOND, KiB, Micros
 from cuebot.engine.orders import AGENT_PORT, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
 from cuebot.sim.seeds.machine import KILL_US, Machine
@@ -78,7 +78,7 @@ class UpstreamHost(Machine):
         self._life += 1
         survive = self.luck.random() < 0.3
         for process in self.processes(ProcessState.RUNNING):
-            if survive:
+            if survive and process.left_us < HOUR:  # nobody would ever end one that never ends
                 process.forgotten = True
                 self._forgotten.append(process)
             else:
@@ -129,7 +129,7 @@ class UpstreamHost(Machine):
         if go_on:
             self._next_report(life, self.luck.uniform(*REPORT_US))
         running = self.processes(ProcessState.RUNNING)
-        command = c.ReportHost(self.facts(), tuple(_run_facts(process) for process in running))
+        command = c.ReportHost(self.facts(), tuple(self._run_facts(process) for process in running))
         self.world.network.call(
             self,
             upwards=True,
@@ -143,6 +143,10 @@ class UpstreamHost(Machine):
         return replace(
             self._facts(self._boot_us), address=self.address, nimby_enabled=self._desk, nimby_locked=self.locked
         )
+
+    def _run_facts(self, process: Process) -> c.RunFacts:
+        order, used = process.order, process.memory
+        return c.RunFacts(order.run_id, order.frame_id, KiB(used // 2), KiB(used), self.log_written_s(process))
 
     # --- the owner ------------------------------------------------------------------------------------------------
 
@@ -245,8 +249,3 @@ class UpstreamHost(Machine):
             answered=answered,
             failed=failed,
         )
-
-
-def _run_facts(process: Process) -> c.RunFacts:
-    order = process.order
-    return c.RunFacts(order.run_id, order.frame_id, KiB(process.memory // 2), KiB(process.memory))

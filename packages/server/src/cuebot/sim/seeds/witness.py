@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
-from cuebot.domain.states import DependType, FrameState, JobState
+from cuebot.domain.states import Cause, DependType, Exit, FrameState, JobState
+from cuebot.domain.units import MINUTE, SECOND
 from cuebot.engine.ports import Recorded
 from cuebot.sim.seeds.farm_rules import Run, check_caps, check_host, check_limits, check_room
 from cuebot.sim.seeds.truth import Truth, Violation
@@ -16,6 +17,15 @@ from cuebot.sim.seeds.waits import FrameKey, LayerShape, Need, Wait, needs_of
 
 OPERATOR = "operator"
 """The actor of commands that may do what the rules alone would not."""
+
+
+NOT_CHARGED: Final = frozenset({286, 299, 301, 399, 500})
+"""Exit statuses after which the next start costs no retry; after 500 a person wanted it."""
+RETRIED: Final = 500
+TOO_SOON_US: Final = MINUTE
+"""A message may be late by half a minute, so the server cannot know better when a run began."""
+OWN_DOING_MOST: Final = 5 + 3 + 3 + 1
+"""Free starts, retries, and those for the sake of more memory; and a person may have raised the retries meanwhile."""
 
 
 @dataclass(slots=True)
@@ -45,6 +55,8 @@ class Witness:
     done: set[FrameKey] = field(default_factory=set)
     """Frames that succeeded and that nobody gave a reason to run again."""
     bookings: int = 0
+    _own_doing: Counter[FrameKey] = field(default_factory=Counter)
+    """How often a frame has failed, or asked for another start, since a person last retried it."""
     _seq: int = 0
     _at_us: int = 0
     _by_er: dict[FrameKey, list[tuple[Wait, int]]] = field(default_factory=lambda: defaultdict(list))
@@ -157,6 +169,8 @@ class Witness:
 
     def _run_ended(self, event: ev.RunEnded) -> None:
         key = self.runs.pop(event.run_id).key
+        self._check_fault(event)
+        self._count_own_doing(key, event)
         if event.run_us > self._at_us - event.booked_us:
             raise Violation(f"run {event.run_id} is said to have taken longer than there was time since it was booked")
         if event.state is FrameState.SUCCEEDED:
@@ -170,8 +184,42 @@ class Witness:
         elif event.state is not None:
             self.eaten.discard(key)
 
+    def _check_fault(self, event: ev.RunEnded) -> None:
+        """A run that the farm could not start is never held against its frame; one over time was really over it."""
+        process = self.truth.processes.get(event.run_id)
+        if process is None:
+            return
+        paid = event.state is not FrameState.WAITING or event.exit_status not in NOT_CHARGED
+        paid = paid and event.state is not None
+        if process.farms_fault and not process.upstream and paid:
+            raise Violation(f"run {event.run_id} was not started by the farm's fault, and its frame pays for it")
+        if event.cause in (Cause.TIMEOUT, Cause.SILENT):
+            layer = self.layer_values[event.layer_id]
+            silent = event.cause is Cause.SILENT
+            minutes = layer["timeout_llu_minutes" if silent else "timeout_minutes"]
+            ran_us = process.ran_us(self._at_us)
+            if not minutes or ran_us < minutes * MINUTE - TOO_SOON_US or (silent and not process.silent):
+                raise Violation(f"run {event.run_id} is over by {event.cause.name} after {ran_us // SECOND} s")
+            if event.state not in (None, FrameState.DEAD, FrameState.EATEN) and event.exit_status != RETRIED:
+                raise Violation(f"run {event.run_id} took too long, and its frame is tried again")
+
+    def _count_own_doing(self, key: FrameKey, event: ev.RunEnded) -> None:
+        """What a frame does by itself, charged or not, it does a bounded number of times until a person helps it."""
+        if event.exit_status == RETRIED:
+            self._own_doing[key] = 0
+        elif event.state is FrameState.WAITING and event.cause in (Cause.EXITED, Cause.LAUNCH_FAILED):
+            process = self.truth.processes.get(event.run_id)
+            if process is None or process.exit_signal in (9, 15):
+                return  # somebody ended it
+            if process.upstream and event.exit_status == Exit.SKIP_RETRY:
+                return  # perhaps its host's owner has returned
+            self._own_doing[key] += 1
+            if self._own_doing[key] > OWN_DOING_MOST:
+                raise Violation(f"frame {key} has failed {self._own_doing[key]} times and is tried again")
+
     def _frames_retried(self, keys: list[FrameKey]) -> None:
         for key in keys:
+            self._own_doing[key] = 0
             self.succeeded.discard(key)
             self.eaten.discard(key)
             self.done.discard(key)

@@ -27,7 +27,7 @@ from cuebot.sim.seeds.faults import CALM, Faults
 from cuebot.sim.seeds.fitting import Fitting
 from cuebot.sim.seeds.house_policy import HousePolicy
 from cuebot.sim.seeds.idle_hosts import check_nothing_idle
-from cuebot.sim.seeds.machine import Machine
+from cuebot.sim.seeds.machine import Habit, Machine
 from cuebot.sim.seeds.mishaps import Mishaps, machine
 from cuebot.sim.seeds.network import Network, Reply
 from cuebot.sim.seeds.operators import Operators
@@ -42,6 +42,14 @@ HEALED_AT_MOST_US: Final = 6 * HOUR
 COMPARE_EVERY_COMMITS: Final = 40
 LOOK_US: Final = Micros(9_700_000)
 """How often it is asked whether the farm is at rest; not in step with anything that the farm does."""
+
+
+HEALED_AFTER_US: Final = 8 * MINUTE
+"""So long after healing there is a server, in contact with every host."""
+ENDED_AFTER_US: Final = 2 * MINUTE
+"""A run whose time is up is over within this."""
+FREE_RETRIES: Final = 5
+"""So often a frame may ask for another start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,10 @@ class World:
         self.faults = Faults.draw(self.luck)
         self.settings = Settings()
         self.limits = Limits(
-            unlaunched_bookings=self.luck.choice((4, 20, 2_000)), bookings_per_slice=5, launches_per_slice=2
+            unlaunched_bookings=self.luck.choice((4, 20, 2_000)),
+            bookings_per_slice=5,
+            launches_per_slice=2,
+            free_retries=FREE_RETRIES,
         )
         self.truth = Truth()
         self.witness = Witness(self.truth)
@@ -108,7 +119,11 @@ class World:
         self.twins: dict[str, Machine] = {}
         """Machines that have the name of another one, by a name of their own."""
         self.mishaps = Mishaps(self)
+        self.jobs_without_logs: set[str] = set()
+        """Jobs whose logs can be written nowhere."""
         self._memory_needed: dict[str, int] = {}
+        self._habits: dict[str, Habit] = {}
+        self._healed_us = 0
 
     def called(self, name: str) -> list[Machine]:
         """The machines that say that they are called so."""
@@ -130,6 +145,23 @@ class World:
             share = luck.choice((1.2, 1.5, 2, 3)) if short else luck.uniform(0.2, 1)
             self._memory_needed[order.frame_id] = int(share * order.memory)
         return self._memory_needed[order.frame_id]
+
+    def habit(self, order: RunOrder) -> Habit:
+        """What a frame does each time it runs; it never ends only where its layer has a time-out that ends it."""
+        if order.frame_id not in self._habits:
+            layer, faults = self.witness.layer_values[order.layer_id], self.faults
+            found = [
+                habit
+                for habit, share, possible in (
+                    (Habit.OUT_OF_MEMORY, faults.always_out_of_memory, True),
+                    (Habit.ASKS_AGAIN, faults.asks_for_ever, True),
+                    (Habit.NEVER_ENDS, faults.never_ends, layer["timeout_minutes"]),
+                    (Habit.SILENT, faults.falls_silent, layer["timeout_llu_minutes"]),
+                )
+                if share and self.luck.random() < share and possible
+            ]
+            self._habits[order.frame_id] = found[0] if found else Habit.NONE
+        return self._habits[order.frame_id]
 
     def tell(self, text: str) -> None:
         """Add a line to the story that a failure is told with."""
@@ -165,9 +197,20 @@ class World:
                 self.disk.load(self.clock.now_us)
             if self.clock.now_us >= look_us:
                 look_us = self.clock.now_us + LOOK_US
+                self._check_times()
                 if done():
                     return True
         return False
+
+    def _check_times(self) -> None:
+        """After healing no process goes on long after its time."""
+        if self.clock.now_us < self._healed_us + HEALED_AFTER_US or not self._healed_us:
+            return
+        for process in self.truth.running.values():
+            layer, order = self.witness.layer_values[process.order.layer_id], process.order
+            over_us = process.ran_us(self.clock.now_us) - layer["timeout_minutes"] * MINUTE
+            if layer["timeout_minutes"] and not process.forgotten and over_us > ENDED_AFTER_US:
+                raise Violation(f"{order.frame_name} of {order.job_name} runs {over_us // SECOND} s beyond its time")
 
     def _every(self, mean_s: float, mishap: Callable[[], None]) -> None:
         def happen() -> None:
@@ -239,7 +282,7 @@ class World:
 
     def _heal(self) -> None:
         self.tell("healing")
-        self._healed = True
+        self._healed, self._healed_us = True, self.clock.now_us
         self.faults = self.network.faults = CALM
         if self.policy is not None:
             self.policy.mend()

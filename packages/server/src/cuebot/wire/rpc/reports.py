@@ -176,6 +176,7 @@ def _run_facts(run: Any) -> c.RunFacts:
         max_rss=kib(run.max_rss),
         llu_s=max(int32(run.llu_time), 0),
         ended=run.attributes.get("cuefarm.state", "") == "ended",
+        ran_us=_milliseconds(run.attributes, "cuefarm.ran_ms"),
     )
 
 

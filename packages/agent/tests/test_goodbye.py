@@ -1,0 +1,90 @@
+"""An agent that is stopped says so, every time, and the server has heard it before the agent ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Callable
+
+import pytest
+from opencue_proto import host_pb2
+
+from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually
+
+MakeAgent = Callable[..., AgentProcess]
+
+
+def states(server: FakeServer) -> list[int]:
+    """The states of the host in all reports, in their order."""
+    return [report.host.state for report in list(server.reports)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_agent_says_goodbye(server: FakeServer, make_agent: MakeAgent, number: signal.Signals) -> None:
+    """Also when its next report is not due for long; nothing that comes later says that it is up."""
+    agent = make_agent("--report-seconds", "60")
+    eventually(lambda: server.reports, "a first report")
+    os.kill(agent.runner_pid, number)
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    found = states(server)
+    assert found[-1] == host_pb2.DOWN
+    assert found == sorted(found), "a report after the goodbye said UP"
+
+
+def test_a_goodbye_follows_a_report_that_is_under_way(server: FakeServer, make_agent: MakeAgent) -> None:
+    """What was about to say UP is answered first."""
+    agent = make_agent()
+    server.report_delay_seconds = 0.5
+    server.next_report()
+    assert agent.stop() == 0
+    found = states(server)
+    assert found[-1] == host_pb2.DOWN
+    assert found == sorted(found)
+
+
+def test_an_outcome_of_a_stopping_agent_does_not_say_that_it_is_up(server: FakeServer, make_agent: MakeAgent) -> None:
+    """What is delivered while the agent ends carries its state too."""
+    agent = make_agent("--report-seconds", "60")
+    run_id = agent.launch("sleep 60")
+    eventually(lambda: agent.stub is not None and server.reports, "it runs")
+    assert agent.stop() == 0
+    assert server.completions_of(run_id)[0].host.state == host_pb2.DOWN
+
+
+def test_a_goodbye_that_nobody_hears_is_bounded(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Without a server the agent ends within seconds; a second signal hurries it."""
+    agent = make_agent()
+    server.stop()
+    began = time.monotonic()
+    assert agent.stop() == 0
+    assert time.monotonic() - began < 8
+    server.start()
+    agent.start()
+    server.stop()
+    began = time.monotonic()
+    os.kill(agent.runner_pid, signal.SIGTERM)
+    time.sleep(0.2)
+    assert agent.stop() == 0
+    assert time.monotonic() - began < 3
+
+
+def test_a_server_that_comes_back_hears_the_goodbye(server: FakeServer, make_agent: MakeAgent) -> None:
+    """It is tried again while there is time."""
+    agent = make_agent()
+    server.refuse_reports = True
+    server_count = len(server.reports)
+    os.kill(agent.runner_pid, signal.SIGTERM)
+    time.sleep(0.7)
+    server.refuse_reports = False
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    assert len(server.reports) > server_count
+    assert states(server)[-1] == host_pb2.DOWN
+
+
+def test_an_agent_whose_link_just_died_says_goodbye(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Another link is started for it."""
+    agent = make_agent("--report-seconds", "60")
+    os.kill(agent.link_pid, signal.SIGKILL)
+    assert agent.stop() == 0
+    assert states(server)[-1] == host_pb2.DOWN

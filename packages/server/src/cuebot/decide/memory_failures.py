@@ -1,0 +1,62 @@
+"""A frame that ended for want of memory gets more, up to what a host of its job's has (behaviour_jobs 2.9, D19)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from cuebot.domain import events as ev
+from cuebot.domain.farm import Farm
+from cuebot.domain.learning import service_of
+from cuebot.domain.nouns import Layer, Proc
+from cuebot.domain.ready import Demand
+from cuebot.domain.states import Exit
+from cuebot.domain.units import KiB
+from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask
+
+MEMORY_EXITS: Final = frozenset({Exit.MEMORY, Exit.CONTAINER_MEMORY})
+MEMORY_RETRIES: Final = 3
+"""A frame that gets more memory is tried so often beyond its job's retries."""
+BELIEVABLE_PERCENT: Final = 80
+"""A run that used less of what was reserved for it did not lack memory, whatever it says."""
+_INCREASE: Final = KiB(2_097_152)
+
+
+def memory_after(farm: Farm, proc: Proc, status: int, max_rss: KiB) -> KiB | None:
+    """What the layer's frames get after this run; None where it is no more, or the run did not lack memory.
+
+    A peak that nobody measured is believed: the kernel may end a process before its agent looks at it. The first time a
+    frame gets what its service adds, the next times at least twice what it had, so that few tries are enough.
+    """
+    if status not in MEMORY_EXITS:
+        return None
+    if max_rss and max_rss * 100 < proc.memory * BELIEVABLE_PERCENT:
+        return None
+    layer = farm.layers[proc.layer_id]
+    service = service_of(farm, layer.services)
+    wanted = proc.memory + (service.min_memory_increase if service else _INCREASE)
+    if int(layer.frames.exit_status[proc.frame_index]) in MEMORY_EXITS:
+        wanted = max(wanted, proc.memory * 2)
+    memory = KiB(max(min(wanted, _most_memory(farm, layer)), layer.min_memory))
+    return memory if memory > proc.memory else None
+
+
+def memory_raised(farm: Farm, proc: Proc, memory: KiB | None) -> list[ev.Event]:
+    """The layer asks for more from now on, and no more memory is learned for it."""
+    if memory is None:
+        return []
+    return [ev.Changed("layer", proc.layer_id, {"min_memory": memory, "memory_optimizer": False})]
+
+
+def _most_memory(farm: Farm, layer: Layer) -> KiB:
+    """The most that one frame could get on a host that the job may use, if nothing else ran there."""
+    job, table = farm.jobs[layer.job_id], farm.hosts_table
+    demand = replace(Demand.of(job, layer), memory=KiB(0))
+    hosts = open_mask(farm, demand) & fits_when_idle(farm, demand)
+    subscribed = np.zeros(table.size, dtype=np.bool_)
+    for show_id, allocation_id in farm.subscription_of:
+        if show_id == job.show_id:
+            subscribed |= allocation_mask(farm, allocation_id)
+    return KiB(int(table.memory[: table.size][hosts & subscribed].max(initial=0)))
