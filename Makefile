@@ -8,7 +8,7 @@ SEEDS  ?= 50
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up test check bench sim wheels proto clean
+.PHONY: help venv upstream demo up test proof check bench sim wheels proto clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,12 @@ demo: venv ## start a farm, render a real animation on it, print where the movie
 up: venv ## start a farm on this machine and stay (Ctrl-C stops it)
 	@$(BIN)/cuefarm up
 
-test: venv upstream ## run every test
-	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest
+test: venv upstream ## run every test that does not take minutes (ten minutes in all)
+	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m "not proof"
+
+proof: venv upstream ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults
+	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof
+	$(BIN)/cuefarm sim --seeds 300 --first 1
 
 upstream: $(UPSTREAM)/.installed ## install OpenCue's published clients and agent into .venv-upstream, as peers for tests
 

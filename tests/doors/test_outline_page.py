@@ -33,6 +33,7 @@ def test_each_example_becomes_a_job_that_the_farm_takes(
     monkeypatch.setenv("USER", "ann")
     monkeypatch.setenv("OUTLINE_OUTLINE_SESSION_DIR", str(tmp_path))
     monkeypatch.setitem(outline.config["outline"], "session_dir", str(tmp_path / "sessions"))
+    monkeypatch.setattr(outline.Outline, "current", None)
     (tmp_path / "example.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "example", raising=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
+import pytest
 from farm_process import FarmProcess, layer, wait_for
 
 NewFarm = Callable[..., FarmProcess]
@@ -19,6 +20,8 @@ def runs(words: str) -> bool:
     return any(words in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
 
 
+@pytest.mark.proof
+@pytest.mark.timeout(300)
 def test_frames_beyond_their_time_are_ended_and_others_go_on(new_farm: NewFarm) -> None:
     """One that hangs and one that falls silent are dead within a minute after their minute, their processes gone."""
     farm, mark = new_farm(), str(time.time_ns())

@@ -157,6 +157,8 @@ class Families:
         if leader is None:
             seen = self._seen.get(Process(pid, stat.start_ticks))
             leader = seen if seen in self._families else None
+        if leader is None and stat.is_dead and len(self._families) == 1:
+            leader = next(iter(self._families))  # the dead have no marks, but here nobody else can have started it
         return leader
 
     def _walk(self) -> None:

@@ -60,7 +60,7 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
         text = f"failed too often and {plural(one, 'is', 'are')} dead"
         number = int(layer.frames.number[dead[other][0]])
         which = plural(one, "its log", "the log of the first")
-        first = f"{command('-log', job.name, layer.name, number)} shows {which}; when that is mended, "
+        first = f"{command('-log', job.name, layer.name, number)} shows {which}, and when that is mended, "
         yield Death("FRAMES_DEAD", dead[other], text, first)
 
 
