@@ -61,7 +61,7 @@ async def _serve(options: ServeOptions, token: str) -> int:
     await server.start()
     _greet(options, server)
     failed = False
-    with running_farms.announced(server.client_address, server.database_name):
+    with running_farms.announced(server.client_address, server.database_name, str(options.token_file.absolute())):
         try:
             await server.wait(stop)
         except Exception as error:  # noqa: BLE001 - the outermost border: say it, and let the next start load the farm

@@ -92,7 +92,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))
     failed = False
-    with running_farms.announced(server.client_address, str(folder.path)):
+    with running_farms.announced(server.client_address, str(folder.path), str(folder.token_file)):
         greeting = asyncio.create_task(_greet_when_ready(folder, server, agents, stop))
         try:
             await server.wait(stop)
