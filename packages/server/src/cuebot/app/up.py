@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -173,6 +174,10 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
     if not agents.shares:
         start = f"rqd --server {server.client_address} --token-file {folder.token_file}"
         lines += [f"  no agent runs here; to start one: {start}"]
+    if agents.shares and os.geteuid() == 0:
+        lines += [
+            "  frames run as root, as this farm was started by root; `rqd --become-job-user` runs them as their users"
+        ]
     lines += [f"  logs of frames: {folder.logs}", f"  health: http://{server.http_address}/healthz", ""]
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):
