@@ -1,4 +1,4 @@
-"""An agent does not start where strangers could give it orders, or frames would be root without anybody having said so."""
+"""An agent does not start where strangers could give it orders, or frames would be root unasked."""
 
 from __future__ import annotations
 

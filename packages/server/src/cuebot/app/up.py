@@ -176,7 +176,7 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
         lines += [f"  no agent runs here; to start one: {start}"]
     if agents.shares and os.geteuid() == 0:
         lines += [
-            "  frames run as root, as this farm was started by root; `rqd --become-job-user` runs them as their users"
+            "  frames run as root, because root started this farm; `rqd --become-job-user` makes them their users'"
         ]
     lines += [f"  logs of frames: {folder.logs}", f"  health: http://{server.http_address}/healthz", ""]
     lines += ["In another terminal:"]
