@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
+from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
@@ -37,7 +38,9 @@ from cuebot.wire.rpc.subscriptions import SubscriptionInterface
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
 
-MESSAGE_BYTES_MAX: Final = 100 * 1024 * 1024
+SENT_BYTES_MAX: Final = 100 * 1024 * 1024
+RECEIVED_BYTES_MAX: Final = DEFAULT_LIMITS.spec_bytes + 1024 * 1024
+"""A specification is the largest thing that anybody sends. A message is in memory whole before anybody looks at it."""
 CONCURRENT_RPCS_MAX: Final = 20_000
 """Calls under way at once, the streams of agents among them; more are refused with RESOURCE_EXHAUSTED."""
 
@@ -105,7 +108,7 @@ async def serve(
     doors: Doors,
     allow_root: bool,
     history: RunHistory | None = None,
-    max_message_bytes: int = MESSAGE_BYTES_MAX,
+    max_message_bytes: int = RECEIVED_BYTES_MAX,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
@@ -116,7 +119,7 @@ async def serve(
     server = grpc.aio.server(
         options=(
             ("grpc.max_receive_message_length", max_message_bytes),
-            ("grpc.max_send_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", SENT_BYTES_MAX),
             ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
