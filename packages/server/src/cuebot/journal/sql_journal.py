@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +14,7 @@ from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
 from cuebot.engine.rows import Rows
 from cuebot.journal import months
 from cuebot.journal.backup import BackupFailed, copy_before_migration
+from cuebot.journal.daemon_thread import DaemonThread
 from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_of, shown
 from cuebot.journal.flush import Flush
 from cuebot.journal.load import load_rows
@@ -21,6 +22,9 @@ from cuebot.journal.migrate import REVISIONS, stored_revision, upgrade
 from cuebot.journal.sole_writer import LOCK_PATIENCE_S, FileLock, begin_epoch, current_epoch, lock_server
 
 Result = TypeVar("Result")
+
+CLOSE_PATIENCE_S: Final = 5.0
+"""How long a server that ends waits for what its database is doing."""
 
 
 class SqlJournal:
@@ -42,7 +46,7 @@ class SqlJournal:
         self._epoch = 0
         self._month = ""
         self._closed = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._thread = DaemonThread("journal")
         try:
             self._in_thread(self._open)
         except BaseException:
@@ -72,11 +76,15 @@ class SqlJournal:
         )
 
     def close(self) -> None:
-        """Finish what is being written, and let another server have the database. A second call does nothing."""
+        """Finish what is being written, and let another server have the database. A second call does nothing.
+
+        A database that hangs is not waited for: its lock goes with the process.
+        """
         if self._closed:
             return
         self._closed = True
-        self._thread.submit(self._disconnect).result()
+        with contextlib.suppress(TimeoutError):
+            self._thread.submit(self._disconnect).result(CLOSE_PATIENCE_S)
         self._thread.shutdown()
         self._engine.dispose()
         if self._file_lock is not None:
