@@ -222,8 +222,7 @@ class _Watch:
             return lines
         first = min(dead, key=lambda frame: frame.number())
         failures = self._failures(layer)
-        for failure in failures[:FAILURES_TOLD]:
-            lines.append(f"    {failureText(failure)}")
+        lines.extend(f"    {failureText(failure)}" for failure in failures[:FAILURES_TOLD])
         if len(failures) > FAILURES_TOLD:
             lines.append(f"    and {len(failures) - FAILURES_TOLD} more kinds of failure")
         if not failures:

@@ -192,14 +192,7 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
         told_all = (*shown[:1], *turn, *shown[1:]) if reasons or turn or notes else ()
         return Explanation(layer.id, "", told_all, (), ahead, usable, ahead.wait_s if ahead.jobs else 0)
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    told = [
-        replace(
-            r,
-            text=f"{r.count} of {counted(hosts, 'host')} {agreeing(r.count, r.text)}",
-            remedy=agreeing(r.count, r.remedy),
-        )
-        for r in heaviest
-    ]
+    told = [_of_hosts(r, hosts) for r in heaviest]
     starts_in_s = None
     if heaviest and heaviest[0].code == "BUSY":
         told += _turn(job, ahead)
@@ -211,6 +204,12 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
         if soonest is not None and (ahead.wait_s is not None or not (ahead.jobs or ahead.own_frames)):
             starts_in_s = max(soonest, ahead.wait_s or 0)
     return Explanation(layer.id, "", (*told, *notes), found, ahead, 0, starts_in_s)
+
+
+def _of_hosts(reason: Reason, hosts: int) -> Reason:
+    """What is said of some of the hosts."""
+    text = f"{reason.count} of {counted(hosts, 'host')} {agreeing(reason.count, reason.text)}"
+    return replace(reason, text=text, remedy=agreeing(reason.count, reason.remedy))
 
 
 def _when_it_may(view: View, layer: Layer, gates: list[Obstacle]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -231,17 +232,15 @@ def _exit_words(status: int) -> str:
 
 
 def _signal_of_shell(status: int) -> str:
-    number = status - SHELL_SIGNAL
-    if not 0 < number < MAX_SIGNAL:
+    try:
+        number = signal.Signals(status - SHELL_SIGNAL)
+    except ValueError:
         return ""
-    name = _SIGNALS.get(number)
-    return f"signal {number}, {name}" if name else f"signal {number}"
+    return f"signal {number.value}, {number.name}"
 
 
 SHELL_SIGNAL: Final = 128
 """A shell whose command was ended by a signal ends with this and the signal's number."""
-MAX_SIGNAL: Final = 65
-_SIGNALS: Final = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV", 15: "SIGTERM"}
 _EXITS: Final[dict[int, str]] = {
     126: "the command cannot be executed",
     127: "command not found",
