@@ -232,7 +232,7 @@ def test_explain_tells_what_went_wrong(farm, show):
     lines = show("-explain", JOB)
     place = next(place for place, line in enumerate(lines) if line.startswith("  - 36 frames are dead"))
     assert lines[place + 1 : place + 3] == [
-        "    36 frames dead: exit status 1: Error: no texture wood.tx (1-36 on 2 hosts)",
+        "    exit status 1: Error: no texture wood.tx (1-36 on 2 hosts)",
         f"      the log of one of them: `cueadmin -log {JOB} beauty 1`",
     ]
     assert lines[-1] == (

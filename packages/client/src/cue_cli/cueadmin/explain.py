@@ -47,7 +47,8 @@ def explain(session: Session, values: list[str]) -> None:
             _print_reasons([reason], entry.remedies)
             if reason.code in of_dead[-1:]:
                 of_these = [failure for failure in mine if failure.state == "DEAD"]
-                printFailures(of_these, "    ", with_log=len(of_these) > 1 or "cueadmin -log " not in reason.remedy)
+                with_log = len(of_these) > 1 or "cueadmin -log " not in reason.remedy
+                printFailures(of_these, "    ", with_log, told=reason.count)
         printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
         _print_outlook(entry)
 

@@ -222,14 +222,17 @@ class _Watch:
             return lines
         first = min(dead, key=lambda frame: frame.number())
         failures = self._failures(layer)
-        lines.extend(f"    {failureText(failure)}" for failure in failures[:FAILURES_TOLD])
-        if len(failures) > FAILURES_TOLD:
-            lines.append(f"    and {len(failures) - FAILURES_TOLD} more kinds of failure")
         if not failures:
             lines.append(f"    exit status {first.exitStatus()} on {first.lastResource() or 'no host'}")
             lines.append(f"    {_log_of(numbers)}: {opencue.util.logPath(self.job, first)}")
             return lines
-        if any(hasLog(failure) for failure in failures):
+        with_log = any(hasLog(failure) for failure in failures)
+        if len(failures) == 1 and failures[0].frames == layer.deadFrames():
+            lines = [f"  {layer.name()}: {failureText(failures.pop())}"]
+        lines.extend(f"    {failureText(failure)}" for failure in failures[:FAILURES_TOLD])
+        if len(failures) > FAILURES_TOLD:
+            lines.append(f"    and {len(failures) - FAILURES_TOLD} more kinds of failure")
+        if with_log:
             lines.append(f"    {_log_of(numbers)}: cueadmin -log {self.name} {layer.name()} {first.number()}")
         again = f"{self.name} {layer.name()} {_range(numbers)}"
         if layer.deadFrames() <= len(numbers):
