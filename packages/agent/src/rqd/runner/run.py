@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from rqd.platform import Memory, Process
+from rqd.platform import Memory, Process, Traces
 from rqd.runner.log_name import shortened
 
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
@@ -52,6 +52,7 @@ class Run:
         self.process: Optional[Process] = None
         self.is_lost = False  # its runner died: its processes are nobody's children
         self.remains: list[Process] = []  # and these are they
+        self.traces: Optional[Traces] = None  # by which they are known; none after another boot
         self.leader_has_exited = False
         self._suspended_at: Optional[float] = None  # monotonic
         self._suspended_before = 0.0  # seconds
@@ -111,6 +112,13 @@ class Run:
             "outcome": self.outcome,
             "log_name": self.shortened_log_name,
         }
+
+    def log_file(self) -> Optional[tuple[int, int]]:
+        """The device and inode of its log, if that is open."""
+        if self.log_fd is None:
+            return None
+        status = os.fstat(self.log_fd)
+        return status.st_dev, status.st_ino
 
     def _log_written_seconds(self) -> int:
         """When the log last grew, in seconds since 1970; 0 where that cannot be told. Time-outs on silence use it."""

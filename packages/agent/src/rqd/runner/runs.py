@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 
 from rqd import log
 from rqd.options import Options
-from rqd.platform import Ending, Platform, Process
+from rqd.platform import Ending, Platform, Process, Traces
 from rqd.runner import frame_log
 from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
@@ -56,6 +56,7 @@ class Runs:
         self._live: dict[str, Run] = {}
         self._to_start: deque[Run] = deque()
         self._boot_id = platform.boot_id()
+        self._pids_given_then = spool.pids_given(self._boot_id)
         self._is_sampling = False
         self._sampled_at = 0.0
         self._is_closed = False
@@ -145,6 +146,7 @@ class Runs:
         self._note(run, {"pid": run.process.pid, "start_ticks": run.process.start_ticks, "start_ms": run.start_ms})
         if not self._is_sampling:
             self._is_sampling = True
+            self._note_pids_given()
             self._loop.call_later(self._tick_seconds(), self._tick)
 
     # --- a run goes on -----------------------------------------------------------------------------------------------
@@ -187,6 +189,15 @@ class Runs:
             return
         for pid, memory in self._platform.usage(runs).items():
             runs[pid].measured(memory)
+        self._note_pids_given()
+
+    def _note_pids_given(self) -> None:
+        """Note that the pids of all leaders are theirs until now, for the runner after us."""
+        count = self._platform.pids_given()
+        if count is None or any(run.is_lost for run in self._live.values()):
+            return
+        with contextlib.suppress(OSError):  # an older count is a safe one
+            self._spool.note_pids_given(self._boot_id, count)
 
     def _apply_lease(self) -> None:
         policy = self._options.on_lost_contact
@@ -343,18 +354,16 @@ class Runs:
             self._known[run_id] = run
             if run.outcome is None:
                 orphans[run_id] = self._live[run_id] = run
-        this_boot = {
-            run_id: run.process
-            for run_id, run in orphans.items()
-            if stored_runs[run_id].accepted.get("boot_id") == self._boot_id
-        }
-        found = self._platform.adopt(this_boot) if this_boot else {}
+        this_boot = {}
+        for run_id, run in orphans.items():
+            run.log_fd = frame_log.reopen(run.log_path, run_id)
+            if stored_runs[run_id].accepted.get("boot_id") == self._boot_id:
+                this_boot[run_id] = run.traces = Traces(run.process, run.log_file())
+        found = self._platform.adopt(this_boot, self._pids_given_then) if this_boot else {}
         for run_id, run in orphans.items():
             self._capacity.book(run_id, run.identity["core_units"], 0)
             run.is_lost, run.process, run.remains = True, None, found.get(run_id, [])
             log.warning("run lost its runner", run=run_id, pids=[process.pid for process in run.remains])
-            with contextlib.suppress(OSError):
-                run.log_fd = frame_log.reopen(run.log_path)
             self._bury(run, LOOK_AGAIN_SECONDS_MIN)
 
     def _bury(self, run: Run, waited: float) -> None:
@@ -362,7 +371,8 @@ class Runs:
         if run.remains:
             self._loop.call_later(waited, lambda: self._bury(run, min(waited * 2, LOOK_AGAIN_SECONDS_MAX)))
             return
-        again = self._platform.adopt({run.run_id: None})  # what it forked while it was being ended
+        # What it forked while it was being ended.
+        again = run.traces and self._platform.adopt({run.run_id: run.traces}, self._pids_given_then)
         if again:
             run.remains = again[run.run_id]
             self._loop.call_later(waited, lambda: self._bury(run, waited))
