@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -183,3 +184,39 @@ def test_a_log_is_known_by_its_header(tmp_path: Path) -> None:
     assert fd is not None
     assert os.path.samestat(os.fstat(fd), (tmp_path / "job.frame.rqlog.1").stat())
     os.close(fd)
+
+
+def test_a_worker_without_any_mark_is_ended_if_it_was_seen_before(server: FakeServer, make_agent: MakeAgent) -> None:
+    """In a session of its own, without environment, output or parent, it is known by what the spool says was seen."""
+    agent = make_agent()
+    marker = f"unmarked-{uuid.uuid4()}"
+    go = agent.folder / "go"
+    worker = f"setsid {WORKER.format(marker=marker)} >/dev/null 2>&1"
+    run_id = agent.launch(f"( {worker} & while [ ! -e {go} ]; do sleep 0.05; done ) & wait; : {marker}; sleep 60")
+
+    def workers() -> set[int]:
+        return {process.pid for process in processes_with(f": {marker}") if "setsid" not in " ".join(process.cmdline())}
+
+    pids = eventually(workers, "it runs")
+
+    def noted() -> bool:
+        strays = json.loads((agent.spool / "watched").read_text())["strays"].get(run_id, [])
+        return any(pid in pids for pid, _ in strays)
+
+    eventually(noted, "the spool names it")
+    go.touch()
+    agent.kill_runner()
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
+    assert processes_with(f": {marker}") == []
+
+
+@pytest.mark.parametrize("text", ["", "{torn", '{"boot_id":"another","pids_given":5}\n', "[]\n"])
+def test_a_note_of_nothing_is_no_hindrance(server: FakeServer, make_agent: MakeAgent, text: str) -> None:
+    """A note that a power cut tore, or of another boot, only means that less is known."""
+    agent = make_agent()
+    run_id = agent.launch("sleep 60")
+    eventually(lambda: server.state_of(run_id) == "running", "it runs")
+    kill_whole_agent(agent)
+    (agent.spool / "watched").write_text(text)
+    agent.start()
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"

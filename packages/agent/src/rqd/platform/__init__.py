@@ -32,6 +32,8 @@ class Traces(NamedTuple):
     leader: Optional[Process]
     log: Optional[tuple[int, int]]
     """The device and inode of its log, which somebody holds open."""
+    strays: frozenset[Process] = frozenset()
+    """What was seen of it outside of its leader's session."""
 
 
 class JobUser(NamedTuple):
@@ -118,6 +120,9 @@ class Platform(Protocol):
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
         """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
+
+    def strays(self) -> dict[int, frozenset[Process]]:
+        """List what each run was last seen to have outside of its leader's session, by leader; none for most."""
 
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
         """Measure each run."""

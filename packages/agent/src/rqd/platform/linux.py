@@ -147,6 +147,10 @@ class Linux:
                 _signal_process(process, (signal.SIGKILL,))
         return alive
 
+    def strays(self) -> dict[int, frozenset[Process]]:
+        """List what each run was last seen to have outside of its leader's session, by leader; none for most."""
+        return self._families.strays()
+
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
         """Measure each run."""
         self._own_peak_kb = peak_of_own_kb()

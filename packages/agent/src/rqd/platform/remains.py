@@ -4,6 +4,7 @@ A process is a run's by any of these marks, or if it comes from a process that i
 
 - the run's id in its environment;
 - the run's log as its output, whose file the caller holds open, so that its inode is no other file's;
+- it was seen below the run, outside of its session, while the runner lived;
 - the session of the run's leader. A session's number is a pid, and pids are used again, though not before the last
   process of the session has ended. So where the leader is gone too, the session is the run's only if the kernel cannot
   have given that pid away since the run was last watched.
@@ -28,7 +29,9 @@ def remains_of(runs: Mapping[str, Traces], pids_given_then: Optional[int]) -> di
     stats.pop(own_pid, None)
     are_pids_fresh = _are_pids_fresh(pids_given_then)
     sessions: dict[int, tuple[str, int]] = {}
-    for run_id, (leader, _) in runs.items():
+    run_of_stray: dict[Process, str] = {}
+    for run_id, (leader, _, strays) in runs.items():
+        run_of_stray.update(dict.fromkeys(strays, run_id))
         if leader is not None and _is_session_own(leader, are_pids_fresh):
             sessions[leader.pid] = (run_id, leader.start_ticks)
     run_of_log = {traces.log: run_id for run_id, traces in runs.items() if traces.log is not None}
@@ -39,6 +42,7 @@ def remains_of(runs: Mapping[str, Traces], pids_given_then: Optional[int]) -> di
             run_id = proc.run_id(pid)
         if run_id not in runs:
             run_id = next((run_of_log[file] for file in proc.outputs(pid) if file in run_of_log), "")
+        run_id = run_id or run_of_stray.get(Process(pid, stat.start_ticks), "")
         if run_id:
             owners[pid] = run_id
     found: dict[str, list[Process]] = {}

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from rqd.platform import Memory, Process, Traces
 from rqd.runner.log_name import shortened
+from rqd.runner.spool import StoredRun
 
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
@@ -126,6 +127,17 @@ class Run:
             return int((os.stat(self.log_path) if self.log_fd is None else os.fstat(self.log_fd)).st_mtime)
         except OSError:
             return 0
+
+
+def run_from(stored: StoredRun) -> Run:
+    """A run that an earlier runner stored; raises KeyError or TypeError where it is none."""
+    accepted, started = stored.accepted, stored.started
+    run = Run(accepted, accepted["log_path"], (started or accepted)["start_ms"])
+    run.started_monotonic -= max(0.0, time.time() - run.start_ms / 1000)
+    if started is not None:
+        run.process = Process(started["pid"], started["start_ticks"])
+    run.outcome = stored.outcome
+    return run
 
 
 def check_launch(launch: Mapping[str, Any]) -> None:

@@ -138,21 +138,20 @@ class Spool:
             file.write(f"{boot_id} {booted_at}\n")
         return booted_at
 
-    def note_pids_given(self, boot_id: str, count: int) -> None:
-        """Note this count at a moment at which all runs are watched; raises OSError where it cannot be written."""
-        path = os.path.join(self.folder, "pids")
-        with open(path + ".new", "w", encoding="ascii") as file:
-            file.write(f"{boot_id} {count}\n")
+    def note_watched(self, record: Record) -> None:
+        """Keep what is known at a moment at which all runs are watched; raises OSError where it cannot be written."""
+        path = os.path.join(self.folder, "watched")
+        with open(path + ".new", "wb") as file:
+            file.write(_line(record))
         os.replace(path + ".new", path)
 
-    def pids_given(self, boot_id: str) -> Optional[int]:
-        """The count that was noted last, if it was in this boot."""
+    def watched(self) -> Record:
+        """What was kept last; empty where nothing was."""
         try:
-            with open(os.path.join(self.folder, "pids"), encoding="ascii") as file:
-                known_id, _, count = file.read().strip().partition(" ")
-        except (FileNotFoundError, ValueError):
-            return None
-        return int(count) if known_id == boot_id and count.isdecimal() else None
+            with open(os.path.join(self.folder, "watched"), encoding="utf-8") as file:
+                return next(iter(_whole_lines(file.read())), {})
+        except (OSError, ValueError):
+            return {}
 
     def load(self) -> dict[str, StoredRun]:
         """Read the files that an earlier runner left behind."""
