@@ -148,6 +148,21 @@ class Spool:
             file.write(f"{boot_id} {booted_at}\n")
         return booted_at
 
+    def note_watched(self, record: Record) -> None:
+        """Keep what is known at a moment at which all runs are watched; raises OSError where it cannot be written."""
+        path = os.path.join(self.folder, "watched")
+        with open(path + ".new", "wb") as file:
+            file.write(_line(record))
+        os.replace(path + ".new", path)
+
+    def watched(self) -> Record:
+        """What was kept last; empty where nothing was."""
+        try:
+            with open(os.path.join(self.folder, "watched"), encoding="utf-8") as file:
+                return next(iter(_whole_lines(file.read())), {})
+        except (OSError, ValueError):
+            return {}
+
     def load(self) -> dict[str, StoredRun]:
         """Read the files that an earlier runner left behind."""
         found = {}
