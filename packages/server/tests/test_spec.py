@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cuebot.domain.limits import Limits
-from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, parse_spec
+from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, SpecError, parse_spec
 
 DOCTYPE = '<!DOCTYPE spec PUBLIC "SPI Cue  Specification Language" "http://localhost:8080/spcue/dtd/cjsl-{}.dtd">'
 HEAD = "<show>testing</show><shot>default</shot><user>testuser</user>"
@@ -319,6 +319,13 @@ def test_retries_of_a_job(text: str, retries: int) -> None:
 def test_tags(text: str, tags: tuple[str, ...] | None) -> None:
     """Tags are split at bars and commas, kept as written, each once; none is the service's choice."""
     assert layer_of(f"<tags>{text}</tags>").tags == tags
+
+
+@pytest.mark.parametrize("text", ["|||", ",", " | , "])
+def test_separators_alone_are_no_tags(text: str) -> None:
+    """They are refused, as setters refuse them, and do not become the service's choice."""
+    with pytest.raises(SpecError, match="no tag"):
+        layer_of(f"<tags>{text}</tags>")
 
 
 def test_all_environments_of_a_layer_count() -> None:
