@@ -294,9 +294,9 @@ def test_gpu_memory_may_be_little_and_has_an_old_name() -> None:
     assert layer_of("<gpu>1m</gpu><gpu_memory>2m</gpu_memory>").gpu_memory_kib == 2048
 
 
-@pytest.mark.parametrize(("text", "centicores"), [("8", 800), ("2.9", 200), ("2.994", 200), ("2.995", 300), ("-1", -1)])
-def test_a_jobs_maximum_is_in_whole_cores(text: str, centicores: int) -> None:
-    """Parts of a core are dropped, noise just under a whole number is not, and -1 stays."""
+@pytest.mark.parametrize(("text", "centicores"), [("8", 800), ("2.9", 290), ("0.5", 50), ("2.995", 300), ("-1", -1)])
+def test_a_jobs_maximum_is_kept_to_a_hundredth(text: str, centicores: int) -> None:
+    """Parts of a core stay, and so does -1."""
     assert job_of(f"<maxcores>{text}</maxcores>").max_cores == centicores
 
 

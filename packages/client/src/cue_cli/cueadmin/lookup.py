@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any, Sequence
 
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
@@ -15,6 +16,7 @@ from opencue.wrappers.layer import Layer
 from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
 
+CORES_MIN = 0.01
 ON_WORDS = ("on", "yes", "true", "enabled", "1")
 ALIKE_MAX = 3
 OFF_WORDS = ("off", "no", "false", "disabled", "0")
@@ -111,11 +113,16 @@ def chosenHosts(session: Session, positional: Sequence[str] = ()) -> list[Host]:
 
 
 def toCores(text: str) -> float:
-    """Return a number of cores."""
+    """Return a number of cores; one so small that it would become 0, which means something else, is none."""
     try:
-        return float(text)
+        cores = float(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not a number of cores, such as 4 or 1.5") from None
+        cores = math.nan
+    if not math.isfinite(cores):
+        raise UsageError(f"{text!r} is not a number of cores, such as 4 or 1.5")
+    if cores and abs(cores) < CORES_MIN:
+        raise UsageError(f"{text!r} cores are too few: the least is {CORES_MIN}, a hundredth of a core")
+    return cores
 
 
 def toInteger(text: str, what: str) -> int:
