@@ -210,7 +210,7 @@ def test_cores_that_would_become_something_else_are_no_cores(farm, capsys, flag,
     with pytest.raises(SystemExit) as ended:
         main(["-force", flag, ACTIONS[flag][0][0], text])
     assert ended.value.code == 2
-    assert "hundredth" in (said := capsys.readouterr().err) or "is not a number" in said
+    assert "the least is 0.01" in (said := capsys.readouterr().err) or "is not a number" in said
     assert farm.changes() == []
 
 

@@ -15,6 +15,7 @@ from opencue.exception import EntityNotFoundException
 from opencue.wrappers.layer import Layer
 
 KB_PER_GB = 1_048_576
+KB_MAX = 2**63 - 1
 
 
 def layer_memory(session: Session, values: list[str]) -> None:
@@ -121,9 +122,12 @@ def toKilobytes(text: str) -> int:
     """Return an amount of memory, in GB unless it ends in `m` or `k`, in whole KB, rounded up."""
     number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in ("g", "m", "k") else (text, "g")
     try:
-        return math.ceil(float(number) * {"g": KB_PER_GB, "m": 1_024, "k": 1}[unit])
+        kilobytes = math.ceil(float(number) * {"g": KB_PER_GB, "m": 1_024, "k": 1}[unit])
     except (ValueError, OverflowError):
         raise UsageError(f"{text!r} is no amount of memory, such as 4 or 2.5 (GB), 512m or 2097152k") from None
+    if abs(kilobytes) > KB_MAX:
+        raise UsageError(f"{text} is more memory than a farm can count: at most {KB_MAX // KB_PER_GB} GB")
+    return kilobytes
 
 
 def _memory(typed: str, field: str) -> Callable[[Layer], str]:

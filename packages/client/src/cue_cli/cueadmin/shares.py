@@ -9,6 +9,7 @@ from cue_cli.cueadmin.lookup import (
     toCores,
     toInteger,
     toSwitch,
+    withinBounds,
 )
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.output_styles import UPSTREAM
@@ -172,7 +173,7 @@ def burst(session: Session, values: list[str]) -> None:
     points = 0 if share is not None else _points(session, text)
     subscription = findSubscription(values[0], values[1])
     if share is not None:
-        points = int(subscription.size() + subscription.size() * share / 100)
+        points = withinBounds(int(subscription.size() + subscription.size() * share / 100), "burst in points")
     session.set(subscription.name(), f"burst {_cores(points)}", subscription.setBurst(points))
 
 
