@@ -267,8 +267,8 @@ def _not_negative(text: str) -> int:
 
 def _cores(text: str) -> float:
     number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("a number above 0, such as 4 or 0.5")
+    if not 0.01 <= number < float("inf"):
+        raise argparse.ArgumentTypeError("a number from 0.01 on, such as 4 or 0.5")
     return number
 
 

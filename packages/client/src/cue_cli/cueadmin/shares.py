@@ -122,14 +122,24 @@ def default_min_cores(session: Session, values: list[str]) -> None:
     """Set the minimum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default minimum cores of {show.name()} to {cores:g}")
-    session.set(show.name(), f"default minimum cores {cores:g}", show.setDefaultMinCores(cores))
+    session.set(
+        show.name(),
+        f"default minimum cores {cores:g}",
+        show.setDefaultMinCores(cores),
+        lambda: f"default minimum cores {findShow(values[0]).defaultMinCores():g}",
+    )
 
 
 def default_max_cores(session: Session, values: list[str]) -> None:
     """Set the maximum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default maximum cores of {show.name()} to {cores:g}")
-    session.set(show.name(), f"default maximum cores {cores:g}", show.setDefaultMaxCores(cores))
+    session.set(
+        show.name(),
+        f"default maximum cores {cores:g}",
+        show.setDefaultMaxCores(cores),
+        lambda: f"default maximum cores {findShow(values[0]).defaultMaxCores():g}",
+    )
 
 
 def create_sub(session: Session, values: list[str]) -> None:
