@@ -125,7 +125,7 @@ def test_runs_say_what_became_of_the_run(farm, show, changes, word):
         (126, "exit status 126 (the command cannot be executed)"),
         (127, "exit status 127 (command not found)"),
         (134, "exit status 134 (signal 6, SIGABRT)"),
-        (137, "exit status 137 (signal 9, SIGKILL; often out of memory)"),
+        (137, "exit status 137 (signal 9, SIGKILL; out of memory)"),
         (139, "exit status 139 (signal 11, SIGSEGV)"),
         (143, "exit status 143 (signal 15, SIGTERM)"),
         (3, "exit status 3"),
@@ -209,6 +209,13 @@ def test_each_cause_has_words():
         assert "_" not in causeText(farm_pb2.Run(cause=cause)).replace("timeout_llu", "")
     assert causeText(farm_pb2.Run(cause="TOO_TIRED")) == "too tired"
     assert causeText(farm_pb2.Run(cause="EXITED", exit_status=33)) == "exit status 33 (out of memory)"
+    little, enough = ({"max_rss_kib": part * 1024, "memory_kib": 256 * 1024} for part in (3, 250))
+    for status in (33, 137):
+        words = causeText(farm_pb2.Run(cause="EXITED", exit_status=status, **little))
+        assert words.endswith("stands for out of memory, but it used 3M of 256M)")
+        assert causeText(farm_pb2.Run(cause="EXITED", exit_status=status, **enough)).endswith("out of memory)")
+        failure = farm_pb2.Failure(cause="EXITED", exit_status=status, example=farm_pb2.Run(**little))
+        assert "used 3M of 256M" in causeText(failure)
     assert "signal 11" in causeText(farm_pb2.Run(cause="EXITED", exit_status=139))
     assert fullText(farm_pb2.Run(cause="EXITED", exit_status=3, message="exit status 3")) == "exit status 3"
 

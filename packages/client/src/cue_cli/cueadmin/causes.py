@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from cue_cli.cueadmin.format import formatMem
+
 WORDS = {
     "KILLED": "it was killed",
     "LAUNCH_FAILED": "its command could not be started",
@@ -31,10 +33,11 @@ OUTCOMES = {
     "SHUTDOWN": "STOPPED",
 }
 """What a run that ended for these causes became; others are called by their cause, or FAILED."""
-MEMORY_STATUS = 33
 SAID_BY_MESSAGE = {"TIMEOUT": "(timeout)", "SILENT": "(timeout_llu)", "SHUTDOWN": "the agent was told to stop"}
 """What stands in the words that came with an end where those say the cause, too."""
 STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}
+MEMORY_STATUSES = (33, 137)
+BELIEVABLE_PERCENT = 80  # of what was reserved, as the server has it
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
 
 
@@ -45,9 +48,10 @@ def causeText(run: Any) -> str:
     if run.exit_signal:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
     status = run.exit_status
-    if run.cause and status == MEMORY_STATUS:
-        return f"exit status {status} (out of memory)"
-    return f"exit status {status}{_status_words(status)}"
+    words = _status_words(status)
+    if run.cause and status in MEMORY_STATUSES:
+        words = [*words, _memory_words(run)]
+    return f"exit status {status}" + (f" ({'; '.join(words)})" if words else "")
 
 
 def outcome(run: Any) -> str:
@@ -66,15 +70,23 @@ def fullText(run: Any) -> str:
     return cause if not said or said in cause else f"{cause}: {said}"
 
 
-def _status_words(status: int) -> str:
+def _status_words(status: int) -> list[str]:
     if status in STATUS_WORDS:
-        return f" ({STATUS_WORDS[status]})"
+        return [STATUS_WORDS[status]]
     if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
         number = status - SHELL_SIGNAL
         name = _signal_name(number).strip(" ()")
-        often = "; often out of memory" if number == signal.SIGKILL else ""
-        return f" (signal {number}{', ' + name if name else ''}{often})"
-    return ""
+        return [f"signal {number}{', ' + name if name else ''}"]
+    return []
+
+
+def _memory_words(run: Any) -> str:
+    """Return what a memory status means: the server takes it for lack of memory only where nearly all was used."""
+    run = getattr(run, "example", run)  # the latest run of a Failure
+    used, reserved = run.max_rss_kib, run.memory_kib
+    if not used or used * 100 >= reserved * BELIEVABLE_PERCENT:
+        return "out of memory"
+    return f"stands for out of memory, but it used {formatMem(used)} of {formatMem(reserved)}"
 
 
 def _signal_name(number: int) -> str:
