@@ -174,6 +174,7 @@ def test_a_layer_that_can_run_now_says_that_it_is_next() -> None:
     assert explain_layer(farm.farm, farm.layer("one/render"), farm.now_us).summary.startswith("10 frames are ready")
     farm.do(c.LockHost(farm.farm.host_named("b").id, LockState.LOCKED))
     assert list(reasons(farm)) == ["NEXT", "HOST_LOCKED"]
+    assert reasons(farm)["HOST_LOCKED"].text == "1 of 2 hosts is locked"
 
 
 def test_a_layer_that_is_done_says_done() -> None:

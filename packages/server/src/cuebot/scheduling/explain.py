@@ -187,7 +187,8 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
     notes = _notes(view, layer, needs)
     usable = int(left.sum())
     if usable:
-        shown = (Reason("NEXT", usable, "hosts", f"{counted(usable, 'host')} can take it now"), *reasons, *notes)
+        closed = [_of_hosts(r, hosts) for r in reasons]
+        shown = (Reason("NEXT", usable, "hosts", f"{counted(usable, 'host')} can take it now"), *closed, *notes)
         turn = tuple(_turn(job, ahead))
         told_all = (*shown[:1], *turn, *shown[1:]) if reasons or turn or notes else ()
         return Explanation(layer.id, "", told_all, (), ahead, usable, ahead.wait_s if ahead.jobs else 0)

@@ -36,7 +36,9 @@ _THEIRS_OF_ONE: Final = {
     "of them for": "of it for",
     "they come": "it comes",
     "they are": "it is",
-    "their allocation": "its allocation",
+    "by themselves, with one frame each": "by itself, with one frame",
+    "in allocations that": "in an allocation that",
+    "in allocations where": "in an allocation where",
     "and run the one frame that they may": "and runs the one frame that it may",
 }
 
