@@ -214,7 +214,7 @@ BY_ELSE: dict[str, Row] = {
         step=report(boot=True),
         says="agent reports",
     ),
-    "HOST_NIMBY_LOCKED": Row(one(report(nimby_locked=True)), step=report(), says="owners leave"),
+    "HOST_NIMBY_LOCKED": Row(one(report(nimby_locked=True)), step=report(), says="owner leaves"),
     "HOST_MEMORY_LOW": Row(one(report(free_memory=KiB(1_000))), step=report(), says="use less"),
     "HOST_DISK_LOW": Row(one(report(free_temp=KiB(1_000))), step=report(), says="removed"),
 }
@@ -380,7 +380,7 @@ def test_frames_that_ran_out_of_memory_are_given_more_as_far_as_a_host_has_it(
     farm.launch(job_spec("one", layer_spec(range_text="1", memory_kib=6 * GIB), max_retries=0))
     farm.plan()
     farm.wait(30)
-    farm.finish("one/render", 0, exit_status=1)
+    farm.end(farm.run_of("one/render"), 1, max_rss=6 * GIB)
     farm.layer("one/render").frames.exit_status[0] = Exit.MEMORY  # after however many runs that is bounded to
     with served(farm):
         out = printed(farm, "one/render", None, capsys)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from cue_cli.cueadmin.format import formatMem
+
 WORDS = {
     "KILLED": "it was killed",
     "LAUNCH_FAILED": "its command could not be started",
@@ -19,7 +21,23 @@ WORDS = {
     "LOG_UNWRITABLE": "its log could not be written",
     "HOST_FAULT": "the host could not start a process",
 }
+OUTCOMES = {
+    "LAUNCH_FAILED": "UNSTARTED",
+    "REFUSED": "UNSTARTED",
+    "NEVER_RECEIVED": "UNSTARTED",
+    "LOG_UNWRITABLE": "NO_LOG",
+    "HOST_FAULT": "UNSTARTED",
+    "RUNNER_LOST": "LOST",
+    "HOST_LOST": "LOST",
+    "LEASE": "LOST",
+    "SHUTDOWN": "STOPPED",
+}
+"""What a run that ended for these causes became; others are called by their cause, or FAILED."""
+SAID_BY_MESSAGE = {"TIMEOUT": "(timeout)", "SILENT": "(timeout_llu)", "SHUTDOWN": "the agent was told to stop"}
+"""What stands in the words that came with an end where those say the cause, too."""
+STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}
 MEMORY_STATUSES = (33, 137)
+BELIEVABLE_PERCENT = 80  # of what was reserved, as the server has it
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
 
 
@@ -30,18 +48,45 @@ def causeText(run: Any) -> str:
     if run.exit_signal:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
     status = run.exit_status
+    words = _status_words(status)
     if run.cause and status in MEMORY_STATUSES:
-        return f"exit status {status} (out of memory)"
-    if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
-        return f"exit status {status} (128 + signal {status - SHELL_SIGNAL})"
-    return f"exit status {status}"
+        words = [*words, _memory_words(run)]
+    return f"exit status {status}" + (f" ({'; '.join(words)})" if words else "")
+
+
+def outcome(run: Any) -> str:
+    """Return what became of a Run, in a word: RUNNING, SUCCEEDED, FAILED, or why else it ended."""
+    if run.state in ("RUNNING", "SUCCEEDED") or not (run.state or run.cause):
+        return str(run.state)
+    return OUTCOMES.get(run.cause, "FAILED" if run.cause in ("", "EXITED") else str(run.cause))
 
 
 def fullText(run: Any) -> str:
     """Return why it ended, with the line of its log that says most, or else the words that came with it."""
     cause = causeText(run)
     said = run.error_line or run.message
+    if said and SAID_BY_MESSAGE.get(run.cause, "\n") in said:
+        return str(said).removeprefix("timed out: ")
     return cause if not said or said in cause else f"{cause}: {said}"
+
+
+def _status_words(status: int) -> list[str]:
+    if status in STATUS_WORDS:
+        return [STATUS_WORDS[status]]
+    if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
+        number = status - SHELL_SIGNAL
+        name = _signal_name(number).strip(" ()")
+        return [f"signal {number}{', ' + name if name else ''}"]
+    return []
+
+
+def _memory_words(run: Any) -> str:
+    """Return what a memory status means: the server takes it for lack of memory only where nearly all was used."""
+    run = getattr(run, "example", run)  # the latest run of a Failure
+    used, reserved = run.max_rss_kib, run.memory_kib
+    if not used or used * 100 >= reserved * BELIEVABLE_PERCENT:
+        return "out of memory"
+    return f"stands for out of memory, but it used {formatMem(used)} of {formatMem(reserved)}"
 
 
 def _signal_name(number: int) -> str:
