@@ -176,7 +176,7 @@ def test_token_is_never_overwritten(machines: Machines) -> None:
         ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc 127.0.0.1:99999", ["HOST:PORT"]),
         ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc no.such.name:0", ["--grpc"]),
         ("cuefarm up --data T", ["T", "--data"]),
-        ("cuefarm up --data D --grpc TAKEN", ["TAKEN", "--grpc"]),
+        ("cuefarm up --data D --grpc TAKEN", ["TAKEN is in use by another program;", "--grpc"]),
         ("cuefarm up --data /proc/none", ["/proc/none", "--data"]),
         ("cuefarm token /proc/none/token", ["cannot be written"]),
         ("cuefarm demo --data /proc/none", ["/proc/none", "--data"]),

@@ -12,8 +12,10 @@ import structlog
 
 from cuebot.app import token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.terminal import say
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
+from cue_cli.words import counted
 from opencue import running_farms
 
 log = structlog.get_logger("serve")
@@ -69,7 +71,10 @@ async def _serve(options: ServeOptions, token: str) -> int:
     await server.drain()
     if failed:
         return 1
+    runs = await server.runs_ended(0)
+    say(f"stopping: {counted(runs, 'frame')} and all agents go on" if runs else "stopping: agents go on")
     await server.stop()
+    say("stopped")
     return 0
 
 
@@ -80,7 +85,6 @@ def _greet(options: ServeOptions, server: FarmServer) -> None:
     if token_file.others_can_read(options.token_file):
         log.warning("others can read the token; chmod 600 it", file=str(options.token_file))
     if not options.log_root.is_dir():
-        log.warning(
-            "the log root is no folder on this machine; it must be one on every host, for the user of its agent",
-            log_root=str(options.log_root),
-        )
+        root = options.log_root
+        say(f"  warning: the log root {root} is no folder on this machine; logs are read here, so: mkdir -p {root}")
+        say("  Every host needs it too, the same folder, writable for the user of its agent.")

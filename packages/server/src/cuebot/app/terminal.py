@@ -1,0 +1,23 @@
+"""Lines for whoever started a server, and system errors in their words."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+
+
+def say(line: str) -> None:
+    """Print a line at once. A terminal that has gone away is no reason to stop halfway."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
+
+
+def address_problem(error: OSError) -> str:
+    """Why an address cannot be listened on. Python's own text repeats the address as it holds it."""
+    if error.errno == errno.EADDRINUSE:
+        return "is in use by another program"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "is none of this machine"
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return f"cannot be used ({why})"
