@@ -76,7 +76,9 @@ def farm(address: str, start_again: str | None = None) -> Iterator[Finding]:
         hosts = opencue.api.getHosts()
     except opencue.CueException as error:
         found = f"{address} does not: {_first_sentence(error)}"
-        yield Finding("farm answers", False, found, start_again or "look whether a server runs there, and what its log says")
+        yield Finding(
+            "farm answers", False, found, start_again or "look whether a server runs there, and what its log says"
+        )
         return
     yield Finding("farm answers", True, f"{address} in {1000 * (time.perf_counter() - started):.0f} ms")
     yield from _hosts(hosts, address)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import structlog
 
+from cue_cli.words import counted
 from cuebot.app import token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 from cuebot.app.terminal import say
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
-from cue_cli.words import counted
 from opencue import running_farms
 
 log = structlog.get_logger("serve")
