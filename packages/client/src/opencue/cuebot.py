@@ -38,7 +38,7 @@ def how_to_reach_a_server() -> str:
     if not named or Cuebot.Hosts != named:
         return HOW_TO_NAME_A_SERVER
     variable = "CUEBOT_HOSTS" if os.environ.get("CUEBOT_HOSTS") else "OPENCUE_HOSTS"
-    return f"{variable} says so; let it name a server that runs, or start one there with `cuefarm up`."
+    return f"The address is from {variable}; let that name a server that runs, or start one there with `cuefarm up`."
 
 
 # Where each interface of the wire is defined: short name -> (module stem, name of the gRPC service).

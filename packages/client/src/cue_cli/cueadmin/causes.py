@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from cue_cli.cueadmin.format import formatMem
+
 WORDS = {
     "KILLED": "it was killed",
     "LAUNCH_FAILED": "its command could not be started",
@@ -20,6 +22,7 @@ WORDS = {
     "HOST_FAULT": "the host could not start a process",
 }
 MEMORY_STATUSES = (33, 137)
+BELIEVABLE_PERCENT = 80  # of what was reserved, as the server has it
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
 
 
@@ -31,7 +34,7 @@ def causeText(run: Any) -> str:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
     status = run.exit_status
     if run.cause and status in MEMORY_STATUSES:
-        return f"exit status {status} (out of memory)"
+        return f"exit status {status} ({_memory_words(run)})"
     if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
         return f"exit status {status} (128 + signal {status - SHELL_SIGNAL})"
     return f"exit status {status}"
@@ -44,6 +47,15 @@ def fullText(run: Any) -> str:
     if run.cause == "KILLED" and said.startswith("by "):  # who did it goes on with the sentence
         return f"{cause} {said}"
     return cause if not said or said in cause else f"{cause}: {said}"
+
+
+def _memory_words(run: Any) -> str:
+    """Return what a memory status means: the server takes it for lack of memory only where nearly all was used."""
+    run = getattr(run, "example", run)  # the latest run of a Failure
+    used, reserved = run.max_rss_kib, run.memory_kib
+    if not used or used * 100 >= reserved * BELIEVABLE_PERCENT:
+        return "out of memory"
+    return f"stands for out of memory, but it used {formatMem(used)} of {formatMem(reserved)}"
 
 
 def _signal_name(number: int) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cuebot.app import demo_extra, doctor_farm, token_file
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
-from cuebot.app.terminal import address_problem
+from cuebot.app.listening import address_problem
 from opencue import running_farms
 
 FREE_DISK_MIN_BYTES = 2 * 10**9

@@ -17,8 +17,8 @@ import uvicorn
 
 from cuebot.app.clock import Clock
 from cuebot.app.garbage import freeze_survivors
+from cuebot.app.listening import address_problem
 from cuebot.app.policies import PolicyUnusable, installed_policies
-from cuebot.app.terminal import address_problem
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core

@@ -13,7 +13,6 @@ import structlog
 from cue_cli.words import counted
 from cuebot.app import token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
-from cuebot.app.terminal import say
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
 from opencue import running_farms
@@ -72,9 +71,9 @@ async def _serve(options: ServeOptions, token: str) -> int:
     if failed:
         return 1
     runs = await server.runs_ended(0)
-    say(f"stopping: {counted(runs, 'frame')} and all agents go on" if runs else "stopping: agents go on")
+    print(f"stopping: {counted(runs, 'frame')} and all agents go on" if runs else "stopping: agents go on", flush=True)
     await server.stop()
-    say("stopped")
+    print("stopped", flush=True)
     return 0
 
 
@@ -86,5 +85,8 @@ def _greet(options: ServeOptions, server: FarmServer) -> None:
         log.warning("others can read the token; chmod 600 it", file=str(options.token_file))
     if not options.log_root.is_dir():
         root = options.log_root
-        say(f"  warning: the log root {root} is no folder on this machine; logs are read here, so: mkdir -p {root}")
-        say("  Every host needs it too, the same folder, writable for the user of its agent.")
+        print(
+            f"  warning: the log root {root} is no folder on this machine; logs are read here, so: mkdir -p {root}",
+            flush=True,
+        )
+        print("  Every host needs it too, the same folder, writable for the user of its agent.", flush=True)

@@ -17,7 +17,6 @@ from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 from cuebot.app.local_agents import LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
-from cuebot.app.terminal import say
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
 from opencue import running_farms
@@ -107,13 +106,13 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
         return 1
-    say(_stopping(await server.runs_ended(0)))
+    print(_stopping(await server.runs_ended(0)), flush=True)
     left = await _end_agents(server, agents)
     runs = await server.runs_ended(0.5)
     if left or runs:
         log.warning("stopped with frames left; the next start takes them over", agents=len(left), frames=runs)
     await server.stop()
-    say("stopped")
+    print("stopped", flush=True)
     return 0
 
 

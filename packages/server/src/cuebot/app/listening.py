@@ -1,16 +1,9 @@
-"""Lines for whoever started a server, and system errors in their words."""
+"""Why a server cannot listen where it was told to."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-
-
-def say(line: str) -> None:
-    """Print a line at once. A terminal that has gone away is no reason to stop halfway."""
-    with contextlib.suppress(OSError):
-        print(line, flush=True)
 
 
 def address_problem(error: OSError) -> str:
