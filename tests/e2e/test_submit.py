@@ -37,10 +37,9 @@ def test_dead_frames_are_named_with_their_cause(farm: FarmProcess) -> None:
     words = ["--name", "badly", "--frames", "1-3", "--cores", "0.1", "--retries", "0", "--wait"]
     done = farm.run("cuefarm", "submit", *words, line)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "1 frame dead" in done.stderr
-    assert "1 frame dead (2)" in done.stderr
-    assert "7" in done.stderr
-    assert "cueadmin -retry testing-default-" in done.stderr
+    assert "1 frame dead: exit status 7" in done.stderr
+    assert "(2 on " in done.stderr
+    assert "cueadmin -retry-frames testing-default-" in done.stderr
     assert "Traceback" not in done.stderr
 
 

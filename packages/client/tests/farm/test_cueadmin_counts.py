@@ -40,7 +40,7 @@ ACTIONS = {
     "-markdone-frames": (
         [JOB, "beauty", "1"],
         "JobInterface.MarkDoneFrames",
-        f"{JOB}/beauty: 2 dependencies let go",
+        f"{JOB}/beauty: 2 dependencies satisfied",
         "no frame was marked done: frame 1 is waited for by nothing",
     ),
     "-kill-frames": (
@@ -133,8 +133,8 @@ ACTIONS = {
     "-layer-timeout": (
         [JOB, "beauty", "9"],
         "LayerInterface.SetTimeout",
-        f"{JOB}/beauty: timeout in minutes 9",
-        "timeout in minutes 9 already",
+        f"{JOB}/beauty: timeout 9 minutes",
+        "timeout 9 minutes already",
     ),
     "-start-now": ([JOB, "beauty"], "LayerInterface.SetStartAfter", f"{JOB}/beauty: start now", "start now already"),
     "-tag-host": (["render01", "new"], "HostInterface.AddTags", "render01: tagged new", "it was tagged new already"),
@@ -266,10 +266,10 @@ def test_frames_inside_a_chunk_are_not_missing(farm, capsys):
 
 
 def test_eating_with_markdone_counts_both(farm, capsys):
-    """-eat-frames -markdone says how many frames were given up and how many dependencies let go."""
+    """-eat-frames -markdone says how many frames were given up and how many dependencies satisfied."""
     farm.changed.update({"JobInterface.EatFrames": 1, "JobInterface.MarkDoneFrames": 4})
     assert main(["-force", "-eat-frames", JOB, "beauty", "3", "-markdone"]) == 0
-    assert capsys.readouterr().out == f"{JOB}/beauty: 1 frame eaten, 4 dependencies let go\n"
+    assert capsys.readouterr().out == f"{JOB}/beauty: 1 frame eaten, 4 dependencies satisfied\n"
 
 
 def test_of_several_jobs_one_with_nothing_to_do_is_no_failure(farm, capsys):

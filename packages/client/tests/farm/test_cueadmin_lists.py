@@ -175,15 +175,15 @@ def test_ll_adds_the_logs_of_dead_frames(farm, show):
 
 
 def test_lh_table(farm, show):
-    """-lh: one line a host, with its state as a word, its uptime as days and hours, and its last report."""
+    """-lh: one line a host, with its state as a word, its load average, its uptime, and its last report."""
     down = a_host("render02", state=host_pb2.DOWN, lock_state=host_pb2.LOCKED, ping_time=NOW + 3597)
     farm.hosts = {"a": a_host("render01"), "b": down}
     assert show("-lh") == [
         "Host            Load NIMBY freeMem  freeSwap freeMcp   Cores Mem   Idle             Os       Uptime   State"
         "  Locked    Alloc      Thread  Report",
-        "render01        410  False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    00:01    Up   "
+        "render01        4.10 False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    61 min   Up   "
         "  OPEN      local.general AUTO    61 min ago",
-        "render02        410  False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    00:01    Down "
+        "render02        4.10 False 20.0G    2.0G     100.0G    8.0   32.0G [ 4.00 / 16.0G ] linux    61 min   Down "
         "  LOCKED    local.general AUTO    64 s ago",
     ]
 

@@ -49,8 +49,8 @@ def test_runs_are_a_table_with_the_reason_of_each_failure(farm, show):
         a_run(1, state="WAITING", cause="LOG_UNWRITABLE", message="/logs: No space left on device", charged=False),
     ]
     lines = show("-runs", JOB, "beauty", "1")
-    assert lines[0].split() == ["Frame", "Try", "State", "Host", "Cores", "Memory", "Start", "Runtime"]
-    assert lines[3].split()[:5] == ["0001-beauty", "2", "DEAD", "render01", "2.00"]
+    assert lines[0].split() == ["Frame", "Try", "Result", "Host", "Cores", "Memory", "Start", "Runtime"]
+    assert lines[3].split()[:5] == ["0001-beauty", "2", "FAILED", "render01", "2.00"]
     assert lines[3].endswith("3.0G of 4.0G       11/14 22:13  00:01:30")
     assert lines[4] == "    exit status 1: Error: no texture wood.tx"
     assert lines[5].strip().endswith("0001-beauty.rqlog")
@@ -97,6 +97,109 @@ def test_a_frame_knows_its_runs(farm):
     assert farm.only("FarmInterface.GetRuns").frame == "id-beauty-1"
 
 
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"state": "WAITING"}, "FAILED"),
+        ({"state": "WAITING", "cause": "KILLED"}, "KILLED"),
+        ({"state": "EATEN", "cause": "KILLED"}, "KILLED"),
+        ({"state": "DEAD", "cause": "TIMEOUT"}, "TIMEOUT"),
+        ({"state": "WAITING", "cause": "HOST_LOST"}, "LOST"),
+        ({"state": "WAITING", "cause": "SHUTDOWN"}, "STOPPED"),
+        ({"state": "WAITING", "cause": "LAUNCH_FAILED"}, "UNSTARTED"),
+        ({"state": "SUCCEEDED", "exit_status": 0}, "SUCCEEDED"),
+        ({"state": "RUNNING", "cause": ""}, "RUNNING"),
+        ({"state": "", "cause": ""}, "-"),
+    ],
+)
+def test_runs_say_what_became_of_the_run(farm, show, changes, word):
+    """A run that is over never waits: its frame does."""
+    farm.jobs[JOB] = a_job()
+    farm.runs = [a_run(1, **changes)]
+    assert show("-runs", JOB)[1].split()[2] == word
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (126, "exit status 126 (the command cannot be executed)"),
+        (127, "exit status 127 (command not found)"),
+        (134, "exit status 134 (signal 6, SIGABRT)"),
+        (137, "exit status 137 (signal 9, SIGKILL; out of memory)"),
+        (139, "exit status 139 (signal 11, SIGSEGV)"),
+        (143, "exit status 143 (signal 15, SIGTERM)"),
+        (3, "exit status 3"),
+    ],
+)
+def test_what_a_shell_says_by_its_status(status, words):
+    """The statuses with a meaning of their own are told with it."""
+    assert causeText(farm_pb2.Run(cause="EXITED", exit_status=status)) == words
+
+
+def test_words_that_say_the_cause_say_it_once():
+    """A timeout is told with its minutes, an agent's stop without its echo."""
+    told = "timed out: it ran longer than the 1 min that layer a allows (timeout)"
+    assert fullText(farm_pb2.Run(cause="TIMEOUT", message=told)) == told.removeprefix("timed out: ")
+    stopped = farm_pb2.Run(cause="SHUTDOWN", message="the agent was told to stop")
+    assert fullText(stopped) == "the agent was told to stop"
+
+
+# --- what may be left out
+
+
+def test_the_only_layer_and_frame_need_no_name(farm, capsysbinary):
+    """-log JOB: of a job of one layer and one frame there is nothing to choose."""
+    farm.jobs[JOB] = a_job()
+    farm.layers[JOB] = [a_layer(range="7", layer_stats=job_pb2.LayerStats(total_frames=1))]
+    farm.log_pieces = [b"one\n"]
+    assert main(["-log", JOB]) == 0
+    request = farm.only("FarmInterface.ReadLog")
+    assert (request.job, request.layer, request.frame) == (JOB, "beauty", "7")
+
+
+def test_a_number_behind_a_job_is_a_frame_of_its_only_layer(farm, show):
+    """-runs JOB 1 and -explain JOB 1 ask for the frame, -log JOB 1 too."""
+    farm.jobs[JOB] = a_job()
+    farm.layers[JOB] = [a_layer()]
+    farm.runs, farm.log_pieces = [a_run()], [b"one\n"]
+    show("-runs", JOB, "1")
+    request = farm.only("FarmInterface.GetRuns")
+    assert (request.layer, request.frame) == ("beauty", "1")
+
+
+def test_what_cannot_be_left_out_is_listed(farm, capsys):
+    """Of several layers, or frames, the choices are named."""
+    farm.jobs[JOB] = a_job()
+    farm.layers[JOB] = [a_layer()]
+    assert main(["-log", JOB]) == 1
+    assert f"layer 'beauty' of job '{JOB}' has several frames, name one: 1-10" in capsys.readouterr().err
+    farm.layers[JOB] = [a_layer(), a_layer("comp")]
+    for arguments in (["-log", JOB], ["-eat-frames", JOB, "1-3", "-force"], ["-runs", JOB, "1"]):
+        assert main(arguments) == 1
+        assert f"job '{JOB}' has several layers, name one: beauty, comp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-retry-frames", "-eat-frames", "-kill-frames", "-markdone-frames"])
+def test_commands_on_frames_take_the_only_layer(farm, capsys, flag):
+    """-eat-frames JOB 1-3: the job's only layer is meant."""
+    farm.jobs[JOB] = a_job()
+    farm.layers[JOB] = [a_layer()]
+    assert main([flag, JOB, "1-3", "-force"]) == 0
+    assert capsys.readouterr().out.startswith(f"{JOB}/beauty: ")
+
+
+def test_a_part_of_a_name_is_enough_to_look(farm, show, capsys):
+    """-explain, -runs and -log take what fits one job alone; of several they name some."""
+    farm.jobs[JOB] = a_job()
+    farm.explanation = farm_pb2.ExplainResponse(job_name=JOB, summary="it waits")
+    farm.runs = [a_run()]
+    assert show("-explain", "ann_com") == [f"{JOB}: it waits"]
+    assert len(show("-runs", "ann_com")) == 4
+    farm.jobs["demo-sh010-ann_comp2"] = a_job("demo-sh010-ann_comp2")
+    assert main(["-explain", "ann_com"]) == 1
+    assert "here is no job 'ann_com'" in capsys.readouterr().err
+
+
 # --- causes
 
 
@@ -109,8 +212,8 @@ def test_each_cause_has_words():
     little, enough = ({"max_rss_kib": part * 1024, "memory_kib": 256 * 1024} for part in (3, 250))
     for status in (33, 137):
         words = causeText(farm_pb2.Run(cause="EXITED", exit_status=status, **little))
-        assert words.endswith("(stands for out of memory, but it used 3M of 256M)")
-        assert causeText(farm_pb2.Run(cause="EXITED", exit_status=status, **enough)).endswith("(out of memory)")
+        assert words.endswith("stands for out of memory, but it used 3M of 256M)")
+        assert causeText(farm_pb2.Run(cause="EXITED", exit_status=status, **enough)).endswith("out of memory)")
         failure = farm_pb2.Failure(cause="EXITED", exit_status=status, example=farm_pb2.Run(**little))
         assert "used 3M of 256M" in causeText(failure)
     assert "signal 11" in causeText(farm_pb2.Run(cause="EXITED", exit_status=139))
@@ -138,8 +241,8 @@ def test_explain_tells_what_went_wrong(farm, show):
     lines = show("-explain", JOB)
     place = next(place for place, line in enumerate(lines) if line.startswith("  - 36 frames are dead"))
     assert lines[place + 1 : place + 3] == [
-        "    36 frames dead: exit status 1: Error: no texture wood.tx (1-36 on 2 hosts)",
-        f"      its log: `cueadmin -log {JOB} beauty 1`",
+        "    exit status 1: Error: no texture wood.tx (1-36 on 2 hosts)",
+        f"      the log of one of them: `cueadmin -log {JOB} beauty 1`",
     ]
     assert lines[-1] == (
         "  - 1 frame waits again, through no fault of its own: its log could not be written:"
@@ -218,10 +321,10 @@ def test_finished_jobs_are_listed_the_last_first(farm, show):
         "c": a_finished_job("demo-sh010-ann_new", stop_time=NOW + 9000),
     }
     assert show("-lj", "-finished") == [
-        "demo-sh010-ann_new FINISHED 10/10 done, ended 11/15 00:43",
-        "demo-sh010-ann_old FINISHED 10/10 done, ended 11/14 22:28",
+        "demo-sh010-ann_new FINISHED 9/10 done, 1 eaten, ended 11/15 00:43",
+        "demo-sh010-ann_old FINISHED 9/10 done, 1 eaten, ended 11/14 22:28",
     ]
-    assert show("-lj", "-finished", "_old") == ["demo-sh010-ann_old FINISHED 10/10 done, ended 11/14 22:28"]
+    assert show("-lj", "-finished", "_old") == ["demo-sh010-ann_old FINISHED 9/10 done, 1 eaten, ended 11/14 22:28"]
     assert len(json.loads("\n".join(show("-lj", "-finished", "--json")))) == 2
 
 
@@ -250,7 +353,45 @@ def test_lj_points_at_finished_jobs(farm, capsys):
     """-lj with a part that only finished jobs have says how to see them."""
     farm.jobs[JOB] = a_finished_job()
     assert main(["-lj", "sh010"]) == 0
-    assert "a finished job does: add -finished" in capsys.readouterr().err
+    said = "no pending job contains sh010; 1 finished job does: cueadmin -lj -finished sh010\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("flag", ["-lj", "-lji"])
+def test_an_empty_list_says_where_the_jobs_are(farm, capsys, flag):
+    """Nothing pending: stderr says how many have finished and how to see them; --format upstream stays silent."""
+    assert main([flag]) == 0
+    assert capsys.readouterr() == ("", "no pending jobs\n")
+    farm.jobs[JOB] = a_finished_job()
+    assert main([flag]) == 0
+    assert capsys.readouterr() == ("", "no pending jobs; 1 finished lately: cueadmin -lj -finished\n")
+    assert main([flag, "--format", "upstream"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_killed_job_is_called_killed(farm, show):
+    """A job that is over with frames not done was killed, and nothing of it waits any more."""
+    stats = job_pb2.JobStats(
+        total_frames=6, succeeded_frames=1, eaten_frames=1, waiting_frames=1, depend_frames=1, dead_frames=2
+    )
+    farm.jobs[JOB] = a_finished_job(job_stats=stats)
+    ended = "ended 11/14 22:28"
+    assert show("-lj", "-finished") == [f"{JOB} KILLED 1/6 done, 1 eaten, 2 dead, 2 not run, {ended}"]
+    heading, line = show("-lji", "-finished")
+    assert heading.split() == [
+        "Job", "Group", "State", "Submitted", "Ended", "Took", "Frames", "Done", "Eaten", "Dead",
+    ]  # fmt: skip
+    assert line.split() == [
+        JOB, "demo", "KILLED", "11/14", "22:13", "11/14", "22:28", "00:15:00", "6", "1", "1", "2",
+    ]  # fmt: skip
+    assert any(line.startswith(f"{JOB}: KILLED, ann") for line in show("-lji", JOB))
+    assert json.loads("\n".join(show("-lj", "-finished", "--json")))[0]["killed"] is True
+
+
+def test_finished_jobs_keep_upstreams_table(farm, show):
+    """--format upstream prints the columns that its scripts know."""
+    farm.jobs[JOB] = a_finished_job()
+    assert show("-lji", "-finished", "--format", "upstream")[0].split()[2:4] == ["Booked", "Cores"]
 
 
 @pytest.mark.parametrize(

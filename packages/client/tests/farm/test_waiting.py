@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import grpc
 import pytest
-from builders import a_dead_frame, a_depend, a_job, a_layer
+from builders import a_dead_frame, a_depend, a_failure, a_job, a_layer
 from opencue_proto import job_pb2
 
 from cue_cli.pycuerun.command import main as pycuerun
@@ -56,7 +56,7 @@ def test_a_job_that_goes_well(watch):
     )
     assert lines == [
         f"{JOB}: 1 of 6 frames done, 2 running, 3 waiting, 0 dead, about 90 s left (0:00)",
-        f"{JOB} is done: 6 frames, 1 of them eaten in 0:00",
+        f"{JOB} is over: 5 of 6 frames done, 1 eaten, in 0:00",
     ]
 
 
@@ -79,18 +79,20 @@ def test_dead_frames_end_the_wait_once_nothing_else_runs(farm, watch):
     """While others run it goes on; then the failure names layers, frames, causes, logs and what to do."""
     farm.layers[JOB] = [a_layer("beauty", layer_stats=job_pb2.LayerStats(total_frames=10, dead_frames=3))]
     farm.frames[JOB] = [a_dead_frame(number) for number in (1, 2, 7)]
-    reason = farm_pb2.Reason(code="DEAD", text="it ended 3 times with status 1", remedy="cueadmin -retry-frames …")
-    frame = farm_pb2.FrameExplanation(state="DEAD", reasons=[reason])
-    farm.FarmInterface_Explain = lambda request, context: farm_pb2.ExplainResponse(frame=frame)
+    farm.failed = [
+        a_failure(frames=2, frame_range="1-2"),
+        a_failure(frames=1, frame_range="7", hosts=1, exit_status=127, error_line="sh: blenderr: not found"),
+        a_failure(state="WAITING"),
+    ]
     with pytest.raises(JobFailedException) as caught:
         watch(at(dead=3, running=1, succeeded=6), at(dead=3, succeeded=7))
     assert str(caught.value).splitlines() == [
         f"{JOB} cannot go on: 3 frames dead; 7 of 10 frames done",
         "  beauty: 3 frames dead (1-2,7)",
-        "    it ended 3 times with status 1",
-        "    cueadmin -retry-frames …",
-        f"    its log: cueadmin -log {JOB} beauty 1",
-        f"To run all dead frames again: cueadmin -retry {JOB}",
+        "    2 frames dead: exit status 1: Error: no texture wood.tx (1-2 on 2 hosts)",
+        "    1 frame dead: exit status 127 (command not found): sh: blenderr: not found (7 on render01)",
+        f"    the log of the first: cueadmin -log {JOB} beauty 1",
+        f"    to run them again: cueadmin -retry-frames {JOB} beauty 1-2,7",
         f"Why: cueadmin -explain {JOB}",
         f"To end the job: cueadmin -kill {JOB}",
     ]
@@ -113,7 +115,7 @@ def test_frames_that_wait_in_vain_end_the_wait(farm, watch, code):
     with pytest.raises(JobFailedException) as caught:
         watch(at(depend=2, eaten=1))
     assert str(caught.value).splitlines()[:4] == [
-        f"{JOB} cannot go on: 2 frames wait in vain; 1 of 3 frames done",
+        f"{JOB} cannot go on: 2 frames wait in vain; 0 of 3 frames done, 1 eaten",
         "  comp:",
         "    they wait for it",
         "    cueadmin -satisfy-dependency …",

@@ -11,6 +11,7 @@ from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import SECOND, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain import Reason, explain_job, explain_layer
+from cuebot.scheduling.words import agreeing
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
@@ -173,6 +174,7 @@ def test_a_layer_that_can_run_now_says_that_it_is_next() -> None:
     assert explain_layer(farm.farm, farm.layer("one/render"), farm.now_us).summary.startswith("10 frames are ready")
     farm.do(c.LockHost(farm.farm.host_named("b").id, LockState.LOCKED))
     assert list(reasons(farm)) == ["NEXT", "HOST_LOCKED"]
+    assert reasons(farm)["HOST_LOCKED"].text == "1 of 2 hosts is locked"
 
 
 def test_a_layer_that_is_done_says_done() -> None:
@@ -183,3 +185,51 @@ def test_a_layer_that_is_done_says_done() -> None:
     farm.plan()
     farm.finish("one/render")
     assert explain_layer(farm.farm, farm.layer("one/render"), farm.now_us).summary == "done"
+
+
+def test_of_a_killed_job_the_dead_are_told_of() -> None:
+    """A killed job says that it was killed, and of its dead frames what they died of."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", max_retries=0))
+    farm.plan()
+    farm.finish("one/render", 0, exit_status=1)
+    farm.do(c.KillJob(farm.job("one").id))
+    assert list(reasons(farm)) == ["JOB_FINISHED", "FRAMES_DEAD"]
+
+
+def test_eaten_frames_are_counted_apart_from_done_ones() -> None:
+    """A picture that was given up is not done."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec("render", "1-2"), layer_spec("comp", "1")))
+    farm.do(c.EatFrames(farm.frames("one/render", 0)))
+    assert explain_job(farm.farm, farm.job("one"), farm.now_us)[0].startswith("0 of 3 frames done, 1 eaten, 0 running")
+
+
+@pytest.mark.parametrize(
+    ("several", "one"),
+    [
+        ("never have 8 cores", "never has 8 cores"),
+        ("are down: their agents were stopped", "is down: its agent was stopped"),
+        ("are down: nothing was heard of them for minutes", "is down: nothing was heard of it for minutes"),
+        ("they come back when their owners leave them", "it comes back when its owner leaves it"),
+        ("report less than 512 MB of free memory", "reports less than 512 MB of free memory"),
+        ("reboot when idle", "reboots when idle"),
+    ],
+)
+def test_what_is_said_of_one_host_agrees(several: str, one: str) -> None:
+    """One host has an agent, two have agents."""
+    assert agreeing(1, several) == one
+    assert agreeing(2, several) == several
+
+
+def test_a_frame_that_waits_for_a_dead_one_is_told_once() -> None:
+    """What is known to wait in vain for a layer is not said to wait for it again."""
+    farm = SmallFarm()
+    farm.host()
+    layers = (layer_spec("sim", "1-2"), layer_spec("ren", "1-2"))
+    farm.launch(job_spec("one", *layers, max_retries=0), depends=[depend_spec("LAYER_ON_LAYER", "one/ren", "one/sim")])
+    farm.plan()
+    farm.finish("one/sim", 0, exit_status=1)
+    assert list(reasons(farm, "one/ren")) == ["WAITS_FOR_DEAD"]

@@ -164,6 +164,19 @@ async def test_the_farms_fault_is_told_of_frames_that_wait_again(make_scene: Any
     assert failures[0].message == "/logs/x: No space left on device"
 
 
+async def test_a_frame_of_a_killed_job_waits_for_no_try(make_scene: Any) -> None:
+    """What waited for another try waits no more once its job is killed."""
+    scene = await make_scene("1-2")
+    runs = await scene.launched(2)
+    scene.site.engine.core.draining = True
+    await scene.fail(runs[0])
+    await scene.tools.until(lambda: scene.layer.counts[FrameState.WAITING] == 1)
+    assert [f.state for f in (await scene.failures()).failures] == ["WAITING"]
+    await scene.site.job.Kill(job_pb2.JobKillRequest(job=scene.job))
+    await scene.tools.until(lambda: not scene.agent.runs)
+    assert not (await scene.failures()).failures
+
+
 async def test_a_frame_that_runs_again_has_no_failure(make_scene: Any) -> None:
     """What went wrong before is history once a frame runs again or has succeeded."""
     scene = await make_scene("1")

@@ -21,6 +21,21 @@ WORDS = {
     "LOG_UNWRITABLE": "its log could not be written",
     "HOST_FAULT": "the host could not start a process",
 }
+OUTCOMES = {
+    "LAUNCH_FAILED": "UNSTARTED",
+    "REFUSED": "UNSTARTED",
+    "NEVER_RECEIVED": "UNSTARTED",
+    "LOG_UNWRITABLE": "NO_LOG",
+    "HOST_FAULT": "UNSTARTED",
+    "RUNNER_LOST": "LOST",
+    "HOST_LOST": "LOST",
+    "LEASE": "LOST",
+    "SHUTDOWN": "STOPPED",
+}
+"""What a run that ended for these causes became; others are called by their cause, or FAILED."""
+SAID_BY_MESSAGE = {"TIMEOUT": "(timeout)", "SILENT": "(timeout_llu)", "SHUTDOWN": "the agent was told to stop"}
+"""What stands in the words that came with an end where those say the cause, too."""
+STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}
 MEMORY_STATUSES = (33, 137)
 BELIEVABLE_PERCENT = 80  # of what was reserved, as the server has it
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
@@ -33,11 +48,17 @@ def causeText(run: Any) -> str:
     if run.exit_signal:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
     status = run.exit_status
+    words = _status_words(status)
     if run.cause and status in MEMORY_STATUSES:
-        return f"exit status {status} ({_memory_words(run)})"
-    if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
-        return f"exit status {status} (128 + signal {status - SHELL_SIGNAL})"
-    return f"exit status {status}"
+        words = [*words, _memory_words(run)]
+    return f"exit status {status}" + (f" ({'; '.join(words)})" if words else "")
+
+
+def outcome(run: Any) -> str:
+    """Return what became of a Run, in a word: RUNNING, SUCCEEDED, FAILED, or why else it ended."""
+    if run.state in ("RUNNING", "SUCCEEDED") or not (run.state or run.cause):
+        return str(run.state)
+    return OUTCOMES.get(run.cause, "FAILED" if run.cause in ("", "EXITED") else str(run.cause))
 
 
 def fullText(run: Any) -> str:
@@ -46,7 +67,19 @@ def fullText(run: Any) -> str:
     said = run.error_line or run.message
     if run.cause == "KILLED" and said.startswith("by "):  # who did it goes on with the sentence
         return f"{cause} {said}"
+    if said and SAID_BY_MESSAGE.get(run.cause, "\n") in said:
+        return str(said).removeprefix("timed out: ")
     return cause if not said or said in cause else f"{cause}: {said}"
+
+
+def _status_words(status: int) -> list[str]:
+    if status in STATUS_WORDS:
+        return [STATUS_WORDS[status]]
+    if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
+        number = status - SHELL_SIGNAL
+        name = _signal_name(number).strip(" ()")
+        return [f"signal {number}{', ' + name if name else ''}"]
+    return []
 
 
 def _memory_words(run: Any) -> str:

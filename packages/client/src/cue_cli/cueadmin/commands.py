@@ -68,7 +68,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             ("-log",),
-            "JOB LAYER FRAME",
+            "JOB [LAYER] [FRAME]",
             "a frame's log, read through the server (-f follows it)",
             "runs.print_log",
         ),
@@ -93,23 +93,23 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-setpriority",), "JOB PRIORITY", "the same without asking", "jobs.set_priority"),
         Command(
             ("-retry-frames",),
-            "JOB LAYER RANGE",
+            "JOB [LAYER] RANGE",
             "retry frames, whatever their state (`1-10x2,20`)",
             "jobs.retry_frames",
         ),
         Command(
             ("-eat-frames",),
-            "JOB LAYER RANGE",
+            "JOB [LAYER] RANGE",
             "give frames up; what depends on them goes on waiting, unless -markdone is added",
             "jobs.eat_frames",
         ),
         Command(
             ("-markdone-frames",),
-            "JOB LAYER RANGE",
+            "JOB [LAYER] RANGE",
             "let go what depends on frames; they themselves stay as they are",
             "jobs.markdone_frames",
         ),
-        Command(("-kill-frames",), "JOB LAYER RANGE", "kill running frames", "jobs.kill_frames"),
+        Command(("-kill-frames",), "JOB [LAYER] RANGE", "kill running frames", "jobs.kill_frames"),
         Command(
             ("-satisfy-dependency",),
             "JOB [LAYER]",

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 from cue_cli.cueadmin.failures import failureRecord, failuresOf, lastRunsOf, printFailures, printLastRuns
+from cue_cli.cueadmin.lookup import jobLayerFrame, ofJob
 from cue_cli.cueadmin.records import printJson
-from cue_cli.cueadmin.session import CommandError, Session
+from cue_cli.cueadmin.session import Session
 from cue_cli.words import counted, duration
 from opencue import api
 from opencue.exception import EntityNotFoundException
@@ -23,8 +24,8 @@ COUNTED = (
 
 def explain(session: Session, values: list[str]) -> None:
     """Say why a job, one of its layers or one frame waits, with what would change it."""
-    job, layer, frame = (*values, None, None)[:3]
-    answer = _ask(job, layer, frame)
+    job, layer, frame = jobLayerFrame(values)
+    answer = ofJob(job, lambda name: _ask(name, layer or None, frame or None))
     failures = failuresOf(answer.job_id, answer.layers[0].layer_id if layer and answer.layers else "")
     if session.options.json:
         printJson({**explanationRecord(answer), "failures": [failureRecord(failure) for failure in failures]})
@@ -45,7 +46,9 @@ def explain(session: Session, values: list[str]) -> None:
         for reason in entry.reasons:
             _print_reasons([reason], entry.remedies)
             if reason.code in of_dead[-1:]:
-                printFailures([failure for failure in mine if failure.state == "DEAD"], "    ")
+                of_these = [failure for failure in mine if failure.state == "DEAD"]
+                with_log = len(of_these) > 1 or "cueadmin -log " not in reason.remedy
+                printFailures(of_these, "    ", with_log, told=reason.count)
         printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
         _print_outlook(entry)
 
@@ -53,11 +56,11 @@ def explain(session: Session, values: list[str]) -> None:
 def _ask(job: Any, layer: Any, frame: Any) -> Any:
     try:
         return api.explain(job, layer, frame)
-    except EntityNotFoundException as error:
+    except EntityNotFoundException:
         kept = layer.lower().replace("-", "_") if layer else layer
         if kept != layer:
             return _ask(job, kept, frame)
-        raise CommandError(error.details()) from None
+        raise
 
 
 def _print_frame(answer: Any) -> None:
@@ -160,7 +163,7 @@ def _given(message: Any, field: str) -> Any:
 
 def _frame_counts(entry: Any) -> str:
     counts = [f"{getattr(entry, field)} {word}" for field, word in COUNTED if getattr(entry, field)]
-    return ", ".join(counts) or "nothing to do"
+    return ", ".join(counts) or "nothing waits"
 
 
 def _amount(reason: Any) -> str:

@@ -29,13 +29,15 @@ def lastRunsOf(frame_id: str) -> list[Any]:
         return []
 
 
-def printFailures(failures: list[Any], before: str) -> None:
-    """Print failures of one layer, each line behind `before`, and how to see the log of one of each kind."""
+def printFailures(failures: list[Any], before: str, with_log: bool = True, told: int = 0) -> None:
+    """Print failures of one layer, each line behind `before`; `with_log`: and how to see a log of each kind.
+
+    `told` frames are spoken of already: a failure of just these is told without their number.
+    """
     for failure in failures[:SHOWN_MAX]:
-        print(f"{before}{failureText(failure)}")
-        if _has_log(failure):
-            run = failure.example
-            print(f"{' ' * len(before)}  its log: `cueadmin -log {run.job_name} {run.layer_name} {run.number}`")
+        print(f"{before}{whyText(failure) if failure.frames == told else failureText(failure)}")
+        if with_log and hasLog(failure):
+            print(f"{' ' * len(before)}  {logHint(failure)}")
     if len(failures) > SHOWN_MAX:
         print(f"{before}{len(failures) - SHOWN_MAX} more kinds of failure (--json has them)")
 
@@ -48,13 +50,22 @@ def printLastRuns(runs: list[Any]) -> None:
             print(f"  - attempt {run.attempt}{where}: {'succeeded' if run.state == 'SUCCEEDED' else fullText(run)}")
 
 
-def failureText(failure: Any) -> str:
-    """Return a failure as one line: how many frames, what became of them, why, which, and where."""
+def whyText(failure: Any) -> str:
+    """Return why the frames of a failure failed, which they are, and where they ran."""
     where = f" on {failure.host_name}" if failure.hosts == 1 and failure.host_name else ""
     where = f" on {failure.hosts} hosts" if failure.hosts > 1 else where
-    return (
-        f"{counted(failure.frames, 'frame')} {_state_text(failure)}: {fullText(failure)} ({failure.frame_range}{where})"
-    )
+    return f"{fullText(failure)} ({failure.frame_range}{where})"
+
+
+def failureText(failure: Any) -> str:
+    """Return a failure as one line: how many frames, what became of them, why, which, and where."""
+    return f"{counted(failure.frames, 'frame')} {_state_text(failure)}: {whyText(failure)}"
+
+
+def logHint(failure: Any) -> str:
+    """Return how to see the log of the latest of these runs."""
+    run, whose = failure.example, "its log" if failure.frames == 1 else "the log of one of them"
+    return f"{whose}: `cueadmin -log {run.job_name} {run.layer_name} {run.number}`"
 
 
 def failureRecord(failure: Any) -> dict[str, Any]:
@@ -84,6 +95,7 @@ def _state_text(failure: Any) -> str:
     return f"{word} for another try" if failure.charged else f"{word} again, through no fault of its own"
 
 
-def _has_log(failure: Any) -> bool:
+def hasLog(failure: Any) -> bool:
+    """Say whether the command of these frames was started, so that there is a log of it."""
     started = failure.cause not in ("LOG_UNWRITABLE", "HOST_FAULT", "REFUSED", "NEVER_RECEIVED")
     return started and failure.HasField("example")

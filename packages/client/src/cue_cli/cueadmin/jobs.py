@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
+from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger, withLayer
 from cue_cli.cueadmin.selection import Selection
 from cue_cli.cueadmin.session import CommandError, Session
 from cue_cli.words import counted
@@ -105,12 +105,13 @@ def set_priority(session: Session, values: list[str]) -> None:
 
 def retry_frames(session: Session, values: list[str]) -> None:
     """Run frames of a layer again, whatever their state."""
-    frames = _selection(values)
+    frames = _selection(withLayer(values))
     frames.tell(session, frames.job.retryFrames(**frames.options), "retried", "waiting already")
 
 
 def eat_frames(session: Session, values: list[str]) -> None:
     """Give frames of a layer up; with -markdone let go what depends on them, too."""
+    values = withLayer(values)
     markdone = session.options.markdone
     also = " and mark them done" if markdone else ""
     session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}{also}", named=True)
@@ -118,26 +119,30 @@ def eat_frames(session: Session, values: list[str]) -> None:
     released = frames.job.markdoneFrames(**frames.options) if markdone else 0
     eaten = frames.job.eatFrames(**frames.options)
     if released:  # some may have been eaten before, and only held others up
-        done = f"{counted(eaten or 0, 'frame')} eaten, {counted(released, *DEPENDENCIES)} let go"
+        done = f"{counted(eaten or 0, 'frame')} eaten, {counted(released, *DEPENDENCIES)} satisfied"
         session.changed(frames.where, total(eaten, released), done)
         return
-    left = "eaten and marked done" if markdone else "eaten; what depends on them goes on waiting (-markdone lets it go)"
+    them = "it" if eaten == 1 else "them"
+    waits = f"eaten; what depends on {them} goes on waiting (-markdone lets it go)"
+    left = "eaten and marked done" if markdone else waits
     frames.tell(session, eaten, left if eaten else "eaten", "done or eaten already")
 
 
 def markdone_frames(session: Session, values: list[str]) -> None:
     """Let go what depends on frames of a layer; the frames themselves stay as they are."""
+    values = withLayer(values)
     session.confirm(f"Let go what depends on frames {values[2]} of {values[0]}/{values[1]}", named=True)
     frames = _selection(values)
     released = frames.job.markdoneFrames(**frames.options)
     if released:
-        session.changed(frames.where, released, f"{counted(released, *DEPENDENCIES)} let go")
+        session.changed(frames.where, released, f"{counted(released, *DEPENDENCIES)} satisfied")
     else:
         frames.tell(session, released, "marked done", "waited for by nothing")
 
 
 def kill_frames(session: Session, values: list[str]) -> None:
     """Kill running frames of a layer."""
+    values = withLayer(values)
     session.confirm(f"Kill frames {values[2]} of {values[0]}/{values[1]}", named=True)
     frames = _selection(values)
     killed = frames.job.killFrames(reason="cueadmin -kill-frames", **frames.options)

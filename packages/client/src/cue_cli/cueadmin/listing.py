@@ -32,8 +32,8 @@ def list_jobs(session: Session, parts: list[str]) -> None:
         records.printRecords(jobs, records.jobRecord)
     else:
         output.displayJobNames(jobs, session.style)
-        if not jobs and parts and session.options.finished is None:
-            _hint_at_finished(session, parts)
+        if not jobs:
+            _tell_of_nothing(session, parts)
 
 
 def list_job_table(session: Session, parts: list[str]) -> None:
@@ -52,7 +52,11 @@ def list_job_table(session: Session, parts: list[str]) -> None:
             found[jobs.index(single)]["layers"] = [records.layerRecord(layer) for layer in single.getLayers()]
         records.printJson(found)
         return
-    output.displayJobs(jobs)
+    if not jobs:
+        _tell_of_nothing(session, parts)
+        if session.style == CUEFARM:
+            return
+    output.displayJobs(jobs, session.style)
     if single is not None and session.style == CUEFARM:
         output.displayJobDetails(single, single.getLayers(), _retries(single))
         _display_depends(single)
@@ -178,7 +182,7 @@ def _jobs(session: Session, parts: list[str]) -> list[Any]:
     return sorted(api.getJobs(**search), key=lambda job: job.name())
 
 
-def _finished(session: Session, parts: list[str]) -> list[Any]:
+def _finished(session: Session, parts: list[str], *, told: bool = True) -> list[Any]:
     """Return finished jobs in the same way, the one that ended last first; says so where there are more."""
     limit = session.options.limit or FINISHED_MAX
     parts = [*parts, *(session.options.query or [])]
@@ -186,16 +190,30 @@ def _finished(session: Session, parts: list[str]) -> list[Any]:
         found = api.getFinishedJobs(parts, name=session.options.job or [], limit=limit + 1)
     except NotOfferedException:
         return []
-    if len(found) > limit:
+    if len(found) > limit and told:
         session.warn(f"these are the {limit} jobs that ended last; -limit N shows more, a part of a name fewer")
     return found[:limit]
 
 
-def _hint_at_finished(session: Session, parts: list[str]) -> None:
-    found = _finished(session, parts)
+def _tell_of_nothing(session: Session, parts: list[str]) -> None:
+    """Say on stderr that a list of jobs is empty, and how to see finished ones; upstream's scripts expect silence."""
+    if session.style == UPSTREAM:
+        return
+    options = session.options
+    parts = [*parts, *(options.query or []), *(options.job or [])]
+    whose = f" contains {' or '.join(parts)}" if parts else ""
+    if options.finished is not None:
+        print(f"no finished job{whose}" if parts else "no finished jobs", file=sys.stderr)
+        return
+    found = _finished(session, parts, told=False)
+    hint = ""
     if found:
-        jobs = "a finished job does" if len(found) == 1 else f"{len(found)} finished ones do"
-        session.warn(f"no pending job contains {' or '.join(parts)}; {jobs}: add -finished")
+        number = f"{FINISHED_MAX} or more" if len(found) >= FINISHED_MAX else str(len(found))
+        words = "finished job does" if len(found) == 1 else "finished jobs do"
+        if not parts:
+            words = "finished lately"
+        hint = f"; {number} {words}: cueadmin -lj -finished {' '.join(parts)}".rstrip()
+    print(f"no pending job{whose}{hint}" if parts else f"no pending jobs{hint}", file=sys.stderr)
 
 
 def _retries(job: Any) -> dict[str, int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Any, Sequence
+from typing import Any, Callable, Optional, Sequence, TypeVar
 
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from FileSequence import FrameSet
 from opencue import api
-from opencue.exception import EntityNotFoundException, NotOfferedException
+from opencue.exception import CueException, EntityNotFoundException, NotOfferedException
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job
@@ -16,6 +17,7 @@ from opencue.wrappers.layer import Layer
 from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
 
+T = TypeVar("T")
 ON_WORDS = ("on", "yes", "true", "enabled", "1")
 OFF_WORDS = ("off", "no", "false", "disabled", "0")
 ALIKE_MAX = 3
@@ -47,6 +49,85 @@ def _alike(name: str) -> str:
     if not names:
         return "; `cueadmin -lj` lists pending jobs, `cueadmin -lj -finished` finished ones"
     return f"; there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
+
+
+def readJob(text: str) -> Job:
+    """Return the job to look at: the one of a name or an id, or the only one whose name contains the text.
+
+    Pending jobs come before finished ones, as in `-lji PART`.
+    """
+    try:
+        return findJob(text, finished=True)
+    except CommandError:
+        found = api.getJobs(substr=[text]) if text else []
+        if not found:
+            with contextlib.suppress(NotOfferedException):
+                found = api.getFinishedJobs([text], limit=2) if text else []
+        if len(found) == 1:
+            return found[0]
+        with contextlib.suppress(CueException):
+            return api.getJob(text)
+        raise
+
+
+def ofJob(text: str, ask: Callable[[str], T]) -> T:
+    """Return what `ask` returns of a job to look at; where none has the name, of the only one that contains it."""
+    try:
+        return ask(text)
+    except EntityNotFoundException as error:
+        try:
+            job = readJob(text)
+        except CommandError:
+            job = None
+        if job is None or text.lower() == job.name() or text == job.id():  # what is missing is something else
+            raise CommandError(error.details()) from None
+        return ofJob(job.name(), ask)
+
+
+def withLayer(values: Sequence[str], job: Optional[Job] = None) -> list[str]:
+    """Return `JOB RANGE` as `JOB LAYER RANGE`, where the job has only one layer; what is complete stays as it is."""
+    if len(values) != 2:
+        return list(values)
+    return [values[0], onlyLayer(job or findJob(values[0], finished=True)).name(), values[1]]
+
+
+def onlyLayer(job: Job) -> Layer:
+    """Return the layer of a job that has just one."""
+    layers = job.getLayers()
+    if len(layers) != 1:
+        raise CommandError(
+            f"job {job.name()!r} has several layers, name one: {', '.join(one.name() for one in layers)}"
+        )
+    return layers[0]
+
+
+def jobLayerFrame(values: Sequence[str], *, complete: bool = False) -> tuple[str, str, str]:
+    """Return a job to look at, a layer and a frame, as `JOB [LAYER] [FRAME]` names them.
+
+    A number behind the job is a frame of its only layer. With `complete` what is left out is filled in where there is
+    only one to choose.
+    """
+    job_text, layer, frame = (*values, "", "")[:3]
+    if not complete and not frame and not layer.isdigit():
+        return job_text, layer, frame
+    if layer and frame:
+        return job_text, layer, frame
+    job = readJob(job_text)
+    layers = job.getLayers()
+    if layer.isdigit() and layer not in {one.name() for one in layers}:
+        layer, frame = onlyLayer(job).name(), layer
+    if complete and not layer:
+        layer = onlyLayer(job).name()
+    if complete and not frame:
+        if "-" in layer and layer[:1].isdigit():  # a frame's name
+            return job.name(), "", layer
+        chosen = jobAndLayer([job.name(), layer])[1]
+        if chosen.totalFrames() != 1:
+            raise CommandError(
+                f"layer {chosen.name()!r} of job {job.name()!r} has several frames, name one: {chosen.range()}"
+            )
+        layer, frame = chosen.name(), str(next(iter(FrameSet(chosen.range()))))
+    return job.name(), layer, frame
 
 
 def jobAndLayer(values: Sequence[str]) -> tuple[Job, Layer]:

@@ -9,6 +9,7 @@ from cue_cli.cueadmin.format import formatMem
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from cue_cli.words import counted
 from opencue import api
 from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
@@ -72,7 +73,13 @@ def layer_tags(session: Session, values: list[str]) -> None:
 def layer_timeout(session: Session, values: list[str]) -> None:
     """Set how many minutes a frame of a layer may run."""
     minutes = toInteger(values[2], "number of minutes")
-    _change(session, values, "timeout in minutes", str(minutes), lambda layer: layer.setTimeout(minutes))
+    _change(
+        session,
+        values,
+        "timeout",
+        counted(minutes, "minute") if minutes else "none",
+        lambda layer: layer.setTimeout(minutes),
+    )
 
 
 def start_now(session: Session, values: list[str]) -> None:

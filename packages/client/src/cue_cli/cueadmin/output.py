@@ -1,8 +1,8 @@
 """The tables, in one of two styles: `cuefarm`, the default, and `upstream`, letter for letter for scripts.
 
-They differ in five places: whether reserved cores stand in a proc's eighth field, how a host's state is spelt and
-whether its last report is shown, what follows a job's name in the short list, and in which unit a service's memory is
-labelled.
+They differ in six places: whether reserved cores stand in a proc's eighth field, how a host's state, load and uptime
+are written and whether its last report is shown, in which columns finished jobs stand, what follows a job's name in the
+short list, and in which unit a service's memory is labelled.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cue_cli.words import duration
 from opencue.enums import HardwareState, JobState, LockState, ThreadMode
 
 POINTS_PER_CORE = 100
+PERCENT = 100
 KB_PER_MB = 1024
 
 
@@ -71,11 +72,12 @@ def displayHosts(
     )
     for host in chosenHosts(hosts, lock_state, sort_idle):
         data = host.data
+        up_s = findDuration(data.boot_time, 0)
         print(
             (f"{layout} {reportAge(data.ping_time)}" if ours else layout)
             % (
                 data.name,
-                data.load,
+                f"{data.load / PERCENT:.2f}" if ours else data.load,
                 data.nimby_enabled,
                 formatMem(data.free_memory),
                 formatMem(data.free_swap),
@@ -84,7 +86,7 @@ def displayHosts(
                 formatMem(data.memory),
                 f"[ {data.idle_cores:0.2f} / {formatMem(data.idle_memory)} ]",
                 data.os,
-                formatLongDuration(findDuration(data.boot_time, 0)),
+                (duration(up_s) if data.boot_time else "-") if ours else formatLongDuration(up_s),
                 stateWord(data.state, style),
                 LockState(data.lock_state).name,
                 data.alloc_name,
@@ -184,8 +186,12 @@ def displaySubscriptions(subscriptions: Iterable[Any], show: str) -> None:
         )
 
 
-def displayJobs(jobs: Iterable[Any]) -> None:
-    """Print jobs with what they hold and wait for."""
+def displayJobs(jobs: Iterable[Any], style: str = UPSTREAM) -> None:
+    """Print jobs with what they hold and wait for; the style `cuefarm` shows what is over in columns of its own."""
+    jobs = list(jobs)
+    if style != UPSTREAM and jobs and all(job.data.state == JobState.FINISHED for job in jobs):
+        _displayFinishedJobs(jobs)
+        return
     layout = "%-56s %-15s %5s %7s %8s %5s %8s %8s"
     print(layout % ("Job", "Group", "Booked", "Cores", "Wait", "Pri", "MinCores", "MaxCores"))
     for job in jobs:
@@ -206,6 +212,37 @@ def displayJobs(jobs: Iterable[Any]) -> None:
         )
 
 
+def _displayFinishedJobs(jobs: Iterable[Any]) -> None:
+    layout = "%-56s %-15s %-8s %-11s %-11s %9s %6s %6s %6s %6s"
+    print(layout % ("Job", "Group", "State", "Submitted", "Ended", "Took", "Frames", "Done", "Eaten", "Dead"))
+    for job in jobs:
+        data, stats = job.data, job.data.job_stats
+        print(
+            layout
+            % (
+                cutoff(data.name, 52),
+                cutoff(data.group, 15),
+                jobState(job),
+                formatTime(data.start_time),
+                formatTime(data.stop_time),
+                formatDuration(findDuration(data.start_time, data.stop_time)),
+                stats.total_frames,
+                stats.succeeded_frames,
+                stats.eaten_frames,
+                stats.dead_frames,
+            )
+        )
+
+
+def jobState(job: Any) -> str:
+    """Return a job's state; one that is over with frames neither done nor eaten was killed."""
+    stats = job.data.job_stats
+    over = job.data.state == JobState.FINISHED
+    if over and stats.succeeded_frames + stats.eaten_frames < stats.total_frames:
+        return "KILLED"
+    return str(JobState(job.data.state).name)
+
+
 def displayJobNames(jobs: Iterable[Any], style: str = UPSTREAM) -> None:
     """Print a line for each job: its name, and in the style `cuefarm` its state and progress behind it."""
     for job in jobs:
@@ -218,9 +255,7 @@ def displayJobDetails(job: Any, layers: Iterable[Any], retries: dict[str, int]) 
     ended = f", ended {formatTime(data.stop_time)}" if data.stop_time else ""
     took = formatDuration(findDuration(data.start_time, data.stop_time))
     print()
-    print(
-        f"{data.name}: {JobState(data.state).name}, {data.user}, submitted {formatTime(data.start_time)}{ended}, {took}"
-    )
+    print(f"{data.name}: {jobState(job)}, {data.user}, submitted {formatTime(data.start_time)}{ended}, {took}")
     layout = "  %-30s %7s %7s %7s %7s %7s %7s %7s %10s"
     print(layout % ("Layer", "Frames", "Done", "Run", "Wait", "Dead", "Eaten", "Retries", "Average"))
     for layer in layers:
@@ -244,17 +279,21 @@ def displayJobDetails(job: Any, layers: Iterable[Any], retries: dict[str, int]) 
 def jobLine(job: Any) -> str:
     """Return a job's name, state and progress, each part only where there is something to say."""
     stats = job.data.job_stats
-    parts = [f"{stats.succeeded_frames + stats.eaten_frames}/{stats.total_frames} done"]
+    parts = [f"{stats.succeeded_frames}/{stats.total_frames} done"]
+    over = job.data.state == JobState.FINISHED  # nothing of it waits any more
+    never = stats.waiting_frames + stats.depend_frames if over else 0
     for count, word in (
+        (stats.eaten_frames, "eaten"),
         (stats.running_frames, "running"),
-        (stats.waiting_frames, "waiting"),
-        (stats.depend_frames, "depend"),
+        (0 if over else stats.waiting_frames, "waiting"),
+        (0 if over else stats.depend_frames, "depend"),
         (stats.dead_frames, "dead"),
+        (never, "not run"),
     ):
         if count:
             parts.append(f"{count} {word}")
     if job.data.is_paused:
         parts.append("paused")
-    if job.data.state == JobState.FINISHED and job.data.stop_time:
+    if over and job.data.stop_time:
         parts.append(f"ended {formatTime(job.data.stop_time)}")
-    return f"{job.data.name} {JobState(job.data.state).name} {', '.join(parts)}"
+    return f"{job.data.name} {jobState(job)} {', '.join(parts)}"

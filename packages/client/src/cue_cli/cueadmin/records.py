@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Iterable
 
-from cue_cli.cueadmin.causes import causeText
+from cue_cli.cueadmin.causes import causeText, outcome
+from cue_cli.cueadmin.output import jobState
 from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
 
 POINTS_PER_CORE = 100
@@ -34,6 +35,7 @@ def jobRecord(job: Any) -> dict[str, Any]:
         "group": data.group,
         "facility": data.facility,
         "state": JobState(data.state).name,
+        "killed": jobState(job) == "KILLED",
         "paused": data.is_paused,
         "priority": data.priority,
         "min_cores": data.min_cores,
@@ -86,6 +88,7 @@ def runRecord(run: Any) -> dict[str, Any]:
         "attempt": run.attempt,
         "host": run.host_name,
         "state": run.state,
+        "outcome": outcome(run),
         "cause": run.cause,
         "text": "" if run.state in ("RUNNING", "SUCCEEDED") else causeText(run),
         "message": run.message,

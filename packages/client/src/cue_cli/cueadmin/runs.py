@@ -6,11 +6,11 @@ import sys
 from typing import Any
 
 from cue_cli.cueadmin import records
-from cue_cli.cueadmin.causes import fullText
+from cue_cli.cueadmin.causes import fullText, outcome
 from cue_cli.cueadmin.format import formatDuration, formatMem, formatTime
-from cue_cli.cueadmin.session import CommandError, Session
+from cue_cli.cueadmin.lookup import jobLayerFrame, ofJob
+from cue_cli.cueadmin.session import Session
 from opencue import api
-from opencue.exception import EntityNotFoundException
 
 RUNS_MAX = 100  # lines of -runs without -limit
 MICROS = 1_000_000
@@ -18,12 +18,13 @@ MICROS = 1_000_000
 
 def list_runs(session: Session, values: list[str]) -> None:
     """-runs: the attempts of a frame, or the latest runs of a layer or job, the newest first."""
-    job, layer, frame = (*values, "", "")[:3]
+    job, layer, frame = jobLayerFrame(values)
     limit = session.options.limit or RUNS_MAX
-    try:
-        runs = api.getRuns(job, layer, frame or None, attempt=session.options.attempt, limit=limit)
-    except EntityNotFoundException as error:
-        raise CommandError(error.details()) from None
+
+    def ask(name: str) -> list[Any]:
+        return api.getRuns(name, layer, frame or None, attempt=session.options.attempt, limit=limit)
+
+    runs = ofJob(job, ask)
     if session.options.json:
         records.printRecords(runs, records.runRecord)
         return
@@ -34,21 +35,22 @@ def list_runs(session: Session, values: list[str]) -> None:
 
 def print_log(session: Session, values: list[str]) -> None:
     """-log: a frame's log as it stands, or with -f as it grows until its run is over."""
-    job, layer, frame = values
+    job, layer, frame = jobLayerFrame(values, complete=True)
     out = sys.stdout.buffer
     sys.stdout.flush()
-    pieces = api.followLog(job, layer, frame, attempt=session.options.attempt, follow=session.options.follow)
-    try:
-        for piece in pieces:
+
+    def copy(name: str) -> None:
+        follow = session.options.follow
+        for piece in api.followLog(name, layer, frame, attempt=session.options.attempt, follow=follow):
             out.write(piece)
             out.flush()
-    except EntityNotFoundException as error:
-        raise CommandError(error.details()) from None
+
+    ofJob(job, copy)
 
 
 def _print_table(runs: list[Any]) -> None:
     layout = "%-24s %-4s %-10s %-20s %-6s %-18s %-12s %-10s"
-    print(layout % ("Frame", "Try", "State", "Host", "Cores", "Memory", "Start", "Runtime"))
+    print(layout % ("Frame", "Try", "Result", "Host", "Cores", "Memory", "Start", "Runtime"))
     for run in runs:
         print(
             (
@@ -56,7 +58,7 @@ def _print_table(runs: list[Any]) -> None:
                 % (
                     run.frame_name,
                     run.attempt or "?",
-                    run.state or "-",
+                    outcome(run) or "-",
                     run.host_name or "-",
                     f"{run.cores:0.2f}",
                     f"{formatMem(run.max_rss_kib)} of {formatMem(run.memory_kib)}",

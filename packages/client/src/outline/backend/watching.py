@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, List, Optional
 
+from cue_cli.cueadmin.failures import failureText, hasLog
 from cue_cli.words import counted, duration
 from outline.exception import JobFailedException, JobKilledException, OutlineException
 
@@ -23,6 +24,8 @@ SERVER_AWAY_SECONDS = 300.0
 """A server that is away for longer ends the wait; the job goes on without it."""
 
 LAYERS_TOLD = 5
+FAILURES_TOLD = 5
+DEAD_FRAMES_MAX = 1000
 IN_VAIN = ("WAITS_FOR_DEAD", "WAITS_FOR_EATEN", "WAITS_FOR_DONE", "WAITS_FOR_ENDED")
 """The farm's reasons for which a frame waits that do not pass by themselves."""
 
@@ -51,7 +54,7 @@ class Counts:
         stats = job.data.job_stats
         return cls(
             stats.total_frames,
-            stats.succeeded_frames + stats.eaten_frames,
+            stats.succeeded_frames,
             stats.running_frames,
             stats.waiting_frames,
             stats.depend_frames,
@@ -62,11 +65,22 @@ class Counts:
     @property
     def moving(self) -> int:
         """Frames that run, or run as soon as there is room."""
-        return self.total - self.done - self.depend - self.dead
+        return self.left - self.depend - self.dead
+
+    @property
+    def left(self) -> int:
+        """Frames that are neither done nor given up."""
+        return self.total - self.done - self.eaten
+
+    @property
+    def progress(self) -> str:
+        """How many are done, and apart from them how many were given up."""
+        eaten = f", {self.eaten} eaten" if self.eaten else ""
+        return f"{self.done} of {frames(self.total)} done{eaten}"
 
     def __str__(self) -> str:
         held = self.waiting + self.depend
-        return f"{self.done} of {frames(self.total)} done, {self.running} running, {held} waiting, {self.dead} dead"
+        return f"{self.progress}, {self.running} running, {held} waiting, {self.dead} dead"
 
 
 def frames(number: int) -> str:
@@ -134,12 +148,12 @@ class _Watch:
 
         counts = Counts.of(self.job)
         if self.job.state() == opencue.enums.JobState.FINISHED:
-            if counts.done < counts.total:
-                raise JobKilledException(f"{self.name} was killed: {counts.done} of {frames(counts.total)} done")
-            eaten = f", {counts.eaten} of them eaten" if counts.eaten else ""
-            self._tell(f"{self.name} is done: {frames(counts.total)}{eaten} in {clock(self._elapsed())}")
+            if counts.left:
+                raise JobKilledException(f"{self.name} was killed: {counts.progress}")
+            what = f"over: {counts.progress}," if counts.eaten else f"done: {frames(counts.total)}"
+            self._tell(f"{self.name} is {what} in {clock(self._elapsed())}")
             return True
-        if not counts.moving and counts.done < counts.total and self._is_stuck(counts):
+        if not counts.moving and counts.left and self._is_stuck(counts):
             raise JobFailedException(self._failure(counts))
         return False
 
@@ -169,12 +183,12 @@ class _Watch:
                 continue
         return False
 
-    def _explain(self, layer: Optional[str] = None, frame: Optional[int] = None) -> Any:
+    def _explain(self) -> Any:
         """Return the farm's own words; None from a server that has none."""
         import opencue
 
         try:
-            return opencue.api.explain(self.job.id(), layer, frame)
+            return opencue.api.explain(self.job.id())
         except opencue.exception.CueException:
             return None
 
@@ -185,33 +199,55 @@ class _Watch:
         left = [f"{frames(counts.dead)} dead"] if counts.dead else []
         if counts.depend:
             left.append(f"{frames(counts.depend)} {'waits' if counts.depend == 1 else 'wait'} in vain")
-        lines = [f"{self.name} cannot go on: {' and '.join(left)}; {counts.done} of {frames(counts.total)} done"]
+        lines = [f"{self.name} cannot go on: {' and '.join(left)}; {counts.progress}"]
         layers = [layer for layer in self.job.getLayers() if layer.deadFrames()]
         for layer in layers[:LAYERS_TOLD]:
             lines.extend(self._dead(layer))
         if len(layers) > LAYERS_TOLD:
-            lines.append(f"  and {counted(len(layers) - LAYERS_TOLD, 'more layer', 'frame')}")
+            lines.append(f"  and {counted(len(layers) - LAYERS_TOLD, 'more layer')}")
         if not layers:
             lines.extend(self._held())
-        if counts.dead:
+        if len(layers) > 1:
             lines.append(f"To run all dead frames again: cueadmin -retry {self.name}")
         return "\n".join([*lines, f"Why: cueadmin -explain {self.name}", f"To end the job: cueadmin -kill {self.name}"])
 
     def _dead(self, layer: Any) -> List[str]:
-        """Return which frames of a layer are dead, and why the first of them died."""
+        """Return which frames of a layer are dead, why, and what shows more of it and runs them again."""
         import opencue
 
-        dead = layer.getFrames(state=[opencue.enums.FrameState.DEAD], page=1, limit=1000)
-        lines = [f"  {layer.name()}: {_numbered(sorted(frame.number() for frame in dead), layer.deadFrames())}"]
+        dead = layer.getFrames(state=[opencue.enums.FrameState.DEAD], page=1, limit=DEAD_FRAMES_MAX)
+        numbers = sorted(frame.number() for frame in dead)
+        lines = [f"  {layer.name()}: {_numbered(numbers, layer.deadFrames())}"]
         if not dead:
             return lines
         first = min(dead, key=lambda frame: frame.number())
-        answer = self._explain(layer.name(), first.number())
-        if answer is not None and answer.frame.reasons:
-            lines.extend(_words(answer.frame.reasons[:1]))
-            return [*lines, f"    its log: cueadmin -log {self.name} {layer.name()} {first.number()}"]
-        lines.append(f"    exit status {first.exitStatus()} on {first.lastResource() or 'no host'}")
-        return [*lines, f"    its log: {opencue.util.logPath(self.job, first)}"]
+        failures = self._failures(layer)
+        if not failures:
+            lines.append(f"    exit status {first.exitStatus()} on {first.lastResource() or 'no host'}")
+            lines.append(f"    {_log_of(numbers)}: {opencue.util.logPath(self.job, first)}")
+            return lines
+        with_log = any(hasLog(failure) for failure in failures)
+        if len(failures) == 1 and failures[0].frames == layer.deadFrames():
+            lines = [f"  {layer.name()}: {failureText(failures.pop())}"]
+        lines.extend(f"    {failureText(failure)}" for failure in failures[:FAILURES_TOLD])
+        if len(failures) > FAILURES_TOLD:
+            lines.append(f"    and {len(failures) - FAILURES_TOLD} more kinds of failure")
+        if with_log:
+            lines.append(f"    {_log_of(numbers)}: cueadmin -log {self.name} {layer.name()} {first.number()}")
+        again = f"{self.name} {layer.name()} {_range(numbers)}"
+        if layer.deadFrames() <= len(numbers):
+            lines.append(f"    to run {'it' if len(numbers) == 1 else 'them'} again: cueadmin -retry-frames {again}")
+        return lines
+
+    def _failures(self, layer: Any) -> List[Any]:
+        """Return what dead frames of a layer died of; none from a server that cannot tell."""
+        import opencue
+
+        try:
+            failures = opencue.api.getFailures(self.job.id(), layer.id())
+        except opencue.exception.CueException:
+            return []
+        return [failure for failure in failures if failure.state == "DEAD"]
 
     def _held(self) -> List[str]:
         """Return what frames wait for in vain, where none is dead."""
@@ -286,8 +322,16 @@ def _words(reasons: Any) -> List[str]:
     return [f"    {text}" for reason in reasons for text in (reason.text, reason.remedy) if text]
 
 
-def _numbered(numbers: List[int], total: int) -> str:
+def _range(numbers: List[int]) -> str:
     from outline.util import compact_frame_range
 
-    shown = compact_frame_range(numbers[:20]) + (", ..." if total > 20 else "")
+    return compact_frame_range(numbers)
+
+
+def _log_of(numbers: List[int]) -> str:
+    return "its log" if len(numbers) == 1 else "the log of the first"
+
+
+def _numbered(numbers: List[int], total: int) -> str:
+    shown = _range(numbers[:20]) + (", ..." if total > 20 else "")
     return f"{frames(total)} dead ({shown})"

@@ -80,21 +80,31 @@ def explain_job(farm: Farm, job: Job, now_us: int, policies: Sequence[Policy] = 
     blocked = job_reasons(farm, job)
     if blocked:
         return blocked_job(view, job, blocked[0]).text, explanations
-    done = job.counts[FrameState.SUCCEEDED] + job.counts[FrameState.EATEN]
     return (
-        f"{done} of {counted(sum(job.counts), 'frame')} done, {job.counts[FrameState.RUNNING]} running,"
+        f"{_progress(job.counts)}, {job.counts[FrameState.RUNNING]} running,"
         f" {job.counts[FrameState.WAITING]} ready, {job.counts[FrameState.DEPEND]} held by depends,"
         f" {job.counts[FrameState.DEAD]} dead",
         explanations,
     )
 
 
+def _progress(counts: Sequence[int]) -> str:
+    """How many frames are done, and apart from them how many were given up."""
+    eaten = counts[FrameState.EATEN]
+    done = f"{counts[FrameState.SUCCEEDED]} of {counted(sum(counts), 'frame')} done"
+    return f"{done}, {eaten} eaten" if eaten else done
+
+
+def _complete(layer: Layer) -> str:
+    return _progress(layer.counts) if layer.counts[FrameState.EATEN] else "done"
+
+
 def _finished(view: View, job: Job, layer: Layer) -> Explanation:
-    """Of a job that is over there is nothing to say but that, and what of the layer was never done."""
+    """Of a job that is over: that, what of the layer was never done, and of what frames died before."""
     if layer.complete:
-        return Explanation(layer.id, "done", ())
+        return Explanation(layer.id, _complete(layer), ())
     reason = killed_job(view, job, layer)
-    return Explanation(layer.id, reason.text, (reason,))
+    return Explanation(layer.id, reason.text, (reason, *dead_reasons(view.farm, layer)))
 
 
 def killed_job(view: View, job: Job, layer: Layer, index: int | None = None) -> Reason:
@@ -107,7 +117,7 @@ def killed_job(view: View, job: Job, layer: Layer, index: int | None = None) -> 
 def _summary(layer: Layer, reasons: list[Reason]) -> str:
     counts = layer.counts
     if layer.complete:
-        return "done"
+        return _complete(layer)
     if reasons:
         return reasons[0].text
     if counts[FrameState.RUNNING]:
@@ -123,7 +133,21 @@ def _depend_reasons(view: View, job: Job, layer: Layer) -> list[Reason]:
     if not layer.counts[FrameState.DEPEND]:
         return []
     farm, found = view.farm, roots(view.farm, layer, known=view.holding)
-    return found + [_depend_reason(farm, depend, layer) for depend in holding(farm, layer, view.holding)]
+    for depend in holding(farm, layer, view.holding):
+        reason = _depend_reason(farm, depend, layer)
+        if not _is_told(farm, depend, reason.count, found):
+            found.append(reason)
+    return found
+
+
+def _is_told(farm: Farm, depend: Depend, held: int, told: Sequence[Reason]) -> bool:
+    """Whether reasons say already, of all frames that a depend holds, what they wait for."""
+    if not depend.on_layer:
+        return False
+    of = f" of layer {farm.layers[depend.on_layer].name}"
+    of += "" if depend.internal else f" of job {farm.jobs[depend.on_job].name}"
+    count = sum(r.count for r in told if r.code.startswith("WAITS_FOR_") and r.text.endswith(of))
+    return count > 0 and (not SHAPES[depend.type].pairs or count >= held)
 
 
 def _depend_reason(farm: Farm, depend: Depend, layer: Layer) -> Reason:
@@ -163,12 +187,13 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
     notes = _notes(view, layer, needs)
     usable = int(left.sum())
     if usable:
-        shown = (Reason("NEXT", usable, "hosts", f"{counted(usable, 'host')} can take it now"), *reasons, *notes)
+        closed = [_of_hosts(r, hosts) for r in reasons]
+        shown = (Reason("NEXT", usable, "hosts", f"{counted(usable, 'host')} can take it now"), *closed, *notes)
         turn = tuple(_turn(job, ahead))
         told_all = (*shown[:1], *turn, *shown[1:]) if reasons or turn or notes else ()
         return Explanation(layer.id, "", told_all, (), ahead, usable, ahead.wait_s if ahead.jobs else 0)
     heaviest = sorted(reasons, key=lambda r: (r.code != "BUSY", -r.count))
-    told = [replace(r, text=f"{r.count} of {counted(hosts, 'host')} {agreeing(r.count, r.text)}") for r in heaviest]
+    told = [_of_hosts(r, hosts) for r in heaviest]
     starts_in_s = None
     if heaviest and heaviest[0].code == "BUSY":
         told += _turn(job, ahead)
@@ -180,6 +205,12 @@ def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
         if soonest is not None and (ahead.wait_s is not None or not (ahead.jobs or ahead.own_frames)):
             starts_in_s = max(soonest, ahead.wait_s or 0)
     return Explanation(layer.id, "", (*told, *notes), found, ahead, 0, starts_in_s)
+
+
+def _of_hosts(reason: Reason, hosts: int) -> Reason:
+    """What is said of some of the hosts."""
+    text = f"{reason.count} of {counted(hosts, 'host')} {agreeing(reason.count, reason.text)}"
+    return replace(reason, text=text, remedy=agreeing(reason.count, reason.remedy))
 
 
 def _when_it_may(view: View, layer: Layer, gates: list[Obstacle]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -182,12 +183,13 @@ def _on_many(farm: Farm, depend: Depend, code: str) -> Reason:
         state = _state_of(farm, on_layer, depend.on_frame)
         return Reason(code, 1, "frames", f"it waits for {waited_for(farm, depend)} ({state})")
     total = sum(on.counts)
-    done = on.counts[FrameState.SUCCEEDED] + on.counts[FrameState.EATEN]
+    done, eaten = on.counts[FrameState.SUCCEEDED], on.counts[FrameState.EATEN]
     running, dead = on.counts[FrameState.RUNNING], on.counts[FrameState.DEAD]
     any_frame = "any frame of " if depend.any_frame else ""
     of_all = f"{done} of {counted(total, 'frame')} done, {running} running"
     text = f"it waits for {any_frame}{waited_for(farm, depend)}: {of_all}"
-    return Reason(code, total - done, "frames", text + (f", {dead} dead" if dead else ""))
+    text += (f", {dead} dead" if dead else "") + (f", {eaten} eaten" if eaten else "")
+    return Reason(code, total - done - eaten, "frames", text)
 
 
 def _state_of(farm: Farm, layer: Layer, index: int) -> str:
@@ -226,7 +228,7 @@ def _last_host(farm: Farm, layer: Layer, index: int) -> str:
 
 
 def _exit_words(layer: Layer, index: int, status: int) -> str:
-    meaning = _EXITS.get(status)
+    meaning = _EXITS.get(status) or _signal_of_shell(status)
     used = int(layer.frames.max_rss_kib[index])
     if status in MEMORY_EXITS and not is_believable(used, layer.reserved_memory):
         meaning = f"which stands for want of memory, but it used at most {gib(used)}, and its layer asks for "
@@ -234,7 +236,19 @@ def _exit_words(layer: Layer, index: int, status: int) -> str:
     return f"exit status {status}" + (f" ({meaning})" if meaning else "")
 
 
+def _signal_of_shell(status: int) -> str:
+    try:
+        number = signal.Signals(status - SHELL_SIGNAL)
+    except ValueError:
+        return ""
+    return f"signal {number.value}, {number.name}"
+
+
+SHELL_SIGNAL: Final = 128
+"""A shell whose command was ended by a signal ends with this and the signal's number."""
 _EXITS: Final[dict[int, str]] = {
+    126: "the command cannot be executed",
+    127: "command not found",
     Exit.MEMORY: "it needed more memory than its host had",
     Exit.CONTAINER_MEMORY: "it needed more memory than its host had",
     Exit.FAILED_LAUNCH: "it could not be launched",

@@ -25,13 +25,34 @@ def plural(count: int, one: str, many: str) -> str:
     return one if count == 1 else many
 
 
-_OF_ONE: Final = {"have": "has", "are": "is", "do": "does"}
+_OF_ONE: Final = {"have": "has", "are": "is", "do": "does", "report": "reports", "reboot": "reboots"}
+_THEIRS_OF_ONE: Final = {
+    "their agents were": "its agent was",
+    "their agents are": "its agent is",
+    "their agent reports": "its agent reports",
+    "their owners leave them": "its owner leaves it",
+    "their owners": "its owner",
+    "their temporary": "its temporary",
+    "of them for": "of it for",
+    "they come": "it comes",
+    "they are": "it is",
+    "by themselves, with one frame each": "by itself, with one frame",
+    "in allocations that": "in an allocation that",
+    "in allocations where": "in an allocation where",
+    "and run the one frame that they may": "and runs the one frame that it may",
+}
 
 
 def agreeing(count: int, text: str) -> str:
     """What is said of several things, said of so many: `have no room` becomes `has no room` for one."""
+    if count != 1:
+        return text
+    adverb, text = ("never ", text.removeprefix("never ")) if text.startswith("never ") else ("", text)
     verb, blank, rest = text.partition(" ")
-    return f"{_OF_ONE.get(verb, verb)}{blank}{rest}" if count == 1 else text
+    text = f"{adverb}{_OF_ONE.get(verb, verb)}{blank}{rest}"
+    for several, one in _THEIRS_OF_ONE.items():
+        text = text.replace(several, one)
+    return text
 
 
 def command(*words: object) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import compact
 from cuebot.domain.nouns import Layer
-from cuebot.domain.states import Cause, Exit, FrameState
+from cuebot.domain.states import Cause, Exit, FrameState, JobState
 from cuebot.domain.units import HOUR
 from cuebot.engine.ports import EndedRun, RunHistory
 from cuebot.wire.lookup import Scope
@@ -72,7 +72,8 @@ def troubled(farm: Farm, scope: Scope, now_us: int) -> Troubled:
         frames = layer.frames
         if layer.counts[FrameState.DEAD] or layer.counts[FrameState.WAITING]:
             found.dead[layer.id] = frames.state == FrameState.DEAD
-            found.waiting[layer.id] = (frames.state == FrameState.WAITING) & (frames.stop_us >= found.since_us)
+            waits = (frames.state == FrameState.WAITING) & (frames.stop_us >= found.since_us)
+            found.waiting[layer.id] = waits & (scope.job.state is not JobState.FINISHED)  # a killed job waits no more
             found.attempts[layer.id] = frames.attempts.copy()
     return found
 

@@ -58,7 +58,7 @@ def job_of(farm: Farm, text: str) -> Job:
             return farm.jobs[farm.active_job_by_name[name]]
     finished = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
     if not finished:
-        raise NotFound(f"there is no job {text!r}, active or finished; {_instead(farm, text)}")
+        raise NotFound(f"there is no job {text!r}, pending or finished; {_instead(farm, text)}")
     return max(finished, key=lambda job: (job.submitted_us, job.id))
 
 
@@ -68,7 +68,7 @@ def _instead(farm: Farm, part: str) -> str:
     alike.sort(key=lambda job: (job.state is JobState.FINISHED, -job.submitted_us, job.id))
     names = list(dict.fromkeys(job.name for job in alike))
     if not names:
-        return "`cueadmin -lj` lists active ones, `cueadmin -lj -finished` finished ones"
+        return "`cueadmin -lj` lists pending ones, `cueadmin -lj -finished` finished ones"
     return f"there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
 
 
