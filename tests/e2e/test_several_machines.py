@@ -44,7 +44,7 @@ class Machines:
         binaries = Path(sys.executable).parent
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("CUEBOT_", "OPENCUE_"))}
         self.environment = {**kept, "PATH": f"{binaries}:{os.environ['PATH']}"}
-        (folder / "shots" / "logs").mkdir(parents=True)
+        (folder / "shots").mkdir()
 
     def here(self, command: str) -> list[str]:
         """The words of a command with this machine's addresses and paths."""
@@ -97,9 +97,10 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 
 def begin(machines: Machines, lines: list[str]) -> None:
     """Run the page's lines: the token, the server, two hosts, the address."""
-    made = machines.run(lines[0])
-    assert made.returncode == 0, made.stderr
-    serve, rqd, export = lines[1:4]
+    for line in lines[:2]:
+        made = machines.run(line)
+        assert made.returncode == 0, made.stderr
+    serve, rqd, export = lines[2:5]
     assert serve.startswith("cuefarm serve")
     machines.start("serve", serve, "--http", "127.0.0.1:0")
     wait_for(lambda: "cuefarm serves" in machines.words("serve"), 40, "the server to start")
@@ -117,7 +118,7 @@ def test_readme_from_an_empty_folder(machines: Machines) -> None:
     assert token.stat().st_mode & 0o777 == 0o600
 
     def both_report() -> bool:
-        listed = machines.run(lines[4]).stdout
+        listed = machines.run(lines[5]).stdout
         return "left" in listed and "right" in listed
 
     wait_for(both_report, 40, "both hosts to report")
@@ -132,7 +133,7 @@ def test_doctor_knows_a_farm_that_serves(machines: Machines) -> None:
     """The doctor finds a `serve` farm by --grpc and by CUEBOT_HOSTS, and names a host that went silent or down."""
     lines = commands_of(ROOT / "README.md", HEADING)
     begin(machines, lines)
-    wait_for(lambda: "right" in machines.run(lines[4]).stdout, 40, "the hosts to report")
+    wait_for(lambda: "right" in machines.run(lines[5]).stdout, 40, "the hosts to report")
     by_variable = machines.run("cuefarm doctor")
     assert f"use {machines.grpc}: the environment says so (CUEBOT_HOSTS)" in by_variable.stdout
     assert f"farm answers       {machines.grpc}" in by_variable.stdout
@@ -176,7 +177,7 @@ def test_token_is_never_overwritten(machines: Machines) -> None:
         ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc 127.0.0.1:99999", ["HOST:PORT"]),
         ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc no.such.name:0", ["--grpc"]),
         ("cuefarm up --data T", ["T", "--data"]),
-        ("cuefarm up --data D --grpc TAKEN", ["TAKEN", "--grpc"]),
+        ("cuefarm up --data D --grpc TAKEN", ["TAKEN is in use by another program;", "--grpc"]),
         ("cuefarm up --data /proc/none", ["/proc/none", "--data"]),
         ("cuefarm token /proc/none/token", ["cannot be written"]),
         ("cuefarm demo --data /proc/none", ["/proc/none", "--data"]),

@@ -22,12 +22,13 @@ SAME_NAMES_MAX = 100
 
 EPILOG = """\
 examples:
-  cuefarm submit --frames 1-20 --cores 2 -- povray +Iscene.pov +K#IFRAME# +Oout#ZFRAME#.png
+  cuefarm submit --frames 1-20 -- povray +Iscene.pov +K#IFRAME# +Oout#ZFRAME#.png -D
   cuefarm submit --frames 1-100 --chunk 10 --wait -- render --from #FRAME_START# --to #FRAME_END#
   cuefarm submit --name sim --memory 8g -- 'python sim.py > sim.txt'
 
-In the command, #IFRAME# becomes the frame's number, #ZFRAME# the same in four digits. A single quoted text is given to
-a shell as it is. Frames run in the current folder where their host has it, else in its folder for temporary files.
+In the command, #IFRAME# becomes the frame's number, #ZFRAME# the same in four digits: what a frame writes needs it in
+its name. A program that opens a window must be told not to (povray's -D). A single quoted text is given to a shell as
+it is. Frames run in the current folder where their host has it, else in its folder for temporary files.
 
 exit status: 0 submitted (with --wait: done), 1 not submitted, 2 the line makes no sense; with --wait also 3 the job
 cannot go on, 4 it was killed, 130 interrupted (the job goes on)."""
@@ -41,13 +42,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _main(words: List[str]) -> int:
     parser = _parser()
     options, command = _read(parser, words)
-    _check(parser, options, command)
+    slips = _check(parser, options, command)
     showPlainly()
     from opencue.exception import CueException
     from outline.exception import JobFailedException, JobKilledException, OutlineException
 
     try:
-        return _submit(options, command)
+        return _submit(options, command, slips)
     except (JobFailedException, JobKilledException) as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--frames", metavar="RANGE", default="1", help="such as 1-20 or 1-100x5,200 (default 1)")
+    add("--frames", metavar="RANGE", default="1", help="such as 1-20, 1-100x5,200, or 5-1 for 5 down to 1 (default 1)")
     add(
         "--chunk",
         type=_at_least_one,
@@ -85,11 +86,23 @@ def _parser() -> argparse.ArgumentParser:
     add("--shot", metavar="SHOT", help="(default: $SHOT, else default)")
     add("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for all frames; may be repeated")
     add("--retries", type=_not_negative, metavar="N", help="how often a failed frame is run again (default 2)")
+    add(
+        "--timeout",
+        type=_minutes,
+        metavar="MINUTES",
+        help="minutes that a frame may run (default: no limit)",
+    )
+    add(
+        "--timeout-llu",
+        type=_minutes,
+        metavar="MINUTES",
+        help="minutes that it may write nothing to its log",
+    )
     add("--priority", type=_not_negative, metavar="N", help="the higher number goes first (default 1)")
     add("--depend-on", action="append", default=[], metavar="JOB", help="wait until a job is done; may be repeated")
     add("--pause", action="store_true", help="submit the job paused")
     add("--wait", action="store_true", help="wait until the job is over, or nothing in it can go on")
-    add("--server", metavar="HOST[:PORT]", help="the server (default: $CUEBOT_HOSTS, else localhost:8443)")
+    add("--server", metavar="HOST[:PORT]", help="the server (default: $CUEBOT_HOSTS, else the one farm of yours here)")
     add("--dry-run", action="store_true", help="show what would be submitted; needs no server")
     add("--json", action="store_true", help="for programs: the job as JSON on stdout")
     add("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -112,8 +125,8 @@ def _read(parser: argparse.ArgumentParser, words: List[str]) -> Tuple[Any, List[
     return options, [*options.command, *behind]
 
 
-def _check(parser: argparse.ArgumentParser, options: Any, command: List[str]) -> None:
-    """End with status 2 for what makes no sense; warn of what is likely a slip."""
+def _check(parser: argparse.ArgumentParser, options: Any, command: List[str]) -> List[str]:
+    """End with status 2 for what makes no sense; return warnings of what is likely a slip."""
     from FileSequence import FrameSet
 
     if not command or not command[0].strip():
@@ -125,38 +138,44 @@ def _check(parser: argparse.ArgumentParser, options: Any, command: List[str]) ->
     for assignment in options.env:
         if not re.match(r"[^=]+=", assignment):
             parser.error(f"--env {assignment}: write NAME=VALUE")
+    slips = []
     text = " ".join(command)
     if frames > 1 and not any(token in text for token in FRAME_TOKENS):
-        _warn(
+        slips.append(
             f"the command is the same for all {frames} frames; put #IFRAME# (or #ZFRAME#, four digits) where the"
             " frame's number belongs"
         )
     elif options.chunk > 1 and not any(token in text for token in CHUNK_TOKENS):
-        _warn(
+        slips.append(
             f"a run of the command is to do {options.chunk} frames and is told only the first; give it #FRAME_START#"
             " and #FRAME_END#, or #FRAMESPEC#"
         )
     program = command[0]
     if not shutil.which(program) and not re.search(r"[\s$#=;&|(]", program):  # with these it is a line for a shell
-        _warn(f"there is no program {program!r} on this machine; the hosts need it")
+        slips.append(f"there is no program {program!r} on this machine; the hosts need it")
+    return slips
 
 
-def _submit(options: Any, command: List[str]) -> int:
+def _submit(options: Any, command: List[str], slips: List[str]) -> int:
     name = options.name or _name_of(command)
     if options.dry_run:
+        _warn(slips)
         return _show(options, command, name)
     job = _launch(options, command, name)
+    _warn(slips)  # only now: of a job that was refused there is nothing to warn
+    layer = _name_of(command)
     # Progress goes to stderr where stdout is for a program.
     tell = _to_stderr if options.json else print
     if not options.json or options.wait:
-        tell(f"{job.name()} is submitted: {counted(job.totalFrames(), 'frame')}")
+        tell(f"{job.name()} is submitted: {counted(job.totalFrames(), 'frame')} in layer {layer}")
     if options.wait:
         from outline.backend.cue import wait
 
         wait(job, lambda line: tell(line, flush=True))
     elif not options.json:
         print(f"  how it goes:      cueadmin -lji {job.name()}")
-        print(f"  why it waits:     cueadmin -explain {job.name()}")
+        print(f"  why it waits:     cueadmin -explain {job.name()}   # or why it failed")
+        print(f"  what it wrote:    cueadmin -log {job.name()} {layer} {_first_frame(options)}")
         print(f"  to end it:        cueadmin -kill {job.name()}")
         print(f"  logs of frames:   {job.logDir()}")
     if options.json:
@@ -185,7 +204,7 @@ def _launcher(options: Any, command: List[str], name: str) -> Any:
     from outline.modules.shell import Shell
 
     arguments: Dict[str, Any] = {"range": options.frames, "chunk": options.chunk}
-    for key in ("cores", "memory", "tags"):
+    for key in ("cores", "memory", "tags", "timeout", "timeout_llu"):
         if getattr(options, key) is not None:
             arguments[key] = getattr(options, key)
     outline = Outline(name, frame_range=options.frames)
@@ -237,14 +256,22 @@ def _name_of(command: List[str]) -> str:
     return name if len(name) >= 3 else f"{name}_job".lstrip("_")
 
 
+def _first_frame(options: Any) -> int:
+    """Return the frame of which there is a log first: a chunk's frame is its first one."""
+    from FileSequence import FrameSet
+
+    return int(FrameSet(options.frames)[0])
+
+
 def _words(error: Any) -> str:
     from cue_cli.cueadmin.session import said
 
     return said(error)
 
 
-def _warn(text: str) -> None:
-    sys.stderr.write(f"cuefarm submit: warning: {text}\n")
+def _warn(slips: List[str]) -> None:
+    for slip in slips:
+        sys.stderr.write(f"cuefarm submit: warning: {slip}\n")
 
 
 def _to_stderr(line: str, **_: Any) -> None:
@@ -263,6 +290,12 @@ def _not_negative(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError("0 or more")
     return number
+
+
+def _minutes(text: str) -> int:
+    if not re.fullmatch(r"\d+", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError("whole minutes, at least 1")
+    return int(text)
 
 
 def _cores(text: str) -> float:

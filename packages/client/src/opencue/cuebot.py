@@ -7,6 +7,7 @@ import atexit
 import collections
 import importlib
 import logging
+import os
 import random
 import time
 import uuid
@@ -31,6 +32,16 @@ DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 * 10
 DEFAULT_GRPC_PORT = 8443
 DEFAULT_TIMEOUT_MS = 10_000
 HOW_TO_NAME_A_SERVER = "Name the server with CUEBOT_HOSTS=HOST[:PORT], or start one with `cuefarm up`."
+
+
+def how_to_reach_a_server() -> str:
+    """What to do where no server answers; a variable that is set already is said to be, and where it counts."""
+    named = configuration.hosts_from_environment()
+    if not named or Cuebot.Hosts != named:
+        return HOW_TO_NAME_A_SERVER
+    variable = "CUEBOT_HOSTS" if os.environ.get("CUEBOT_HOSTS") else "OPENCUE_HOSTS"
+    return f"The address is from {variable}; let that name a server that runs, or start one there with `cuefarm up`."
+
 
 # Where each interface of the wire is defined: short name -> (module stem, name of the gRPC service).
 INTERFACES = {
@@ -120,7 +131,7 @@ class Cuebot:
             )
             atexit.register(Cuebot.closeChannel)
             return
-        tried = f"No server answers at {', '.join(failures)}. {HOW_TO_NAME_A_SERVER}"
+        tried = f"No server answers at {', '.join(failures)}. {how_to_reach_a_server()}"
         raise ConnectionException(tried, code=grpc.StatusCode.UNAVAILABLE, details=tried)
 
     @staticmethod

@@ -8,7 +8,7 @@ import grpc
 
 from opencue import exception
 from opencue.changed import Changed, forget, last
-from opencue.cuebot import HOW_TO_NAME_A_SERVER, INTERFACES, Cuebot
+from opencue.cuebot import INTERFACES, Cuebot, how_to_reach_a_server
 
 
 def call(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Any:
@@ -52,7 +52,7 @@ def requestClass(service: str, method: str) -> type:
 
 def _remark(error: grpc.RpcError, seconds: float) -> str:
     if not exception.reached(error):
-        return HOW_TO_NAME_A_SERVER
+        return how_to_reach_a_server()
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"The call was given {seconds * 1000:.0f} ms (cuebot.timeout)."
     return ""

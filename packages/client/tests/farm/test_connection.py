@@ -62,6 +62,8 @@ def test_no_server_says_which_address_was_tried_and_what_to_do(monkeypatch):
     with pytest.raises(opencue.exception.ConnectionException) as caught:
         opencue.api.getJobs()
     assert "127.0.0.1:1 (connection refused)" in str(caught.value)
+    assert "The address is from CUEBOT_HOSTS" in str(caught.value)
+    assert "Name the server with" not in str(caught.value)  # it is named already
     assert "cuefarm up" in str(caught.value)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 

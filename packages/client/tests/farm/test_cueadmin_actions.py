@@ -400,3 +400,15 @@ def test_explain_of_an_unknown_job(farm, capsys):
     """-explain of a job that is not there says so and returns 1."""
     assert main(["-explain", "nothing"]) == 1
     assert "There is no job 'nothing'." in capsys.readouterr().err
+
+
+def test_a_question_that_nobody_answers_keeps_its_line(monkeypatch, capsys):
+    """The error stands on a line of its own, and says that nothing is done and what to add."""
+    answer(monkeypatch, "")
+    assert main(["-delete-host", "render01"]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("Delete render01? [y/n] \n")
+    assert err == 'Error: nothing is done: nobody answered "Delete render01?"; add -force to do it.\n'
+    answer(monkeypatch, "", terminal=False)
+    assert main(["-kill-all"]) == 1
+    assert capsys.readouterr().err.startswith('Error: nothing is done: there is no terminal to ask "Kill ALL 1 ')

@@ -38,16 +38,17 @@ def sent(farm: Any) -> Any:
 
 def test_a_command_becomes_a_job_of_one_layer(farm, capsys):
     """The line of the README: words as they were, frames, cores; what next is said."""
-    command = ["povray", "+Iscene.pov", "+K#IFRAME#"]
+    command = ["povray", "+Iscene.pov", "+K#IFRAME#", "+Oout#ZFRAME#.png", "-D"]
     assert main(["--frames", "1-20", "--cores", "2", "--name", "turn", "--", *command]) == 0
     spec = sent(farm)
     layer = spec.find("job/layers/layer")
     assert (spec.find("job").get("name"), layer.get("name"), layer.findtext("range")) == ("turn", "povray", "1-20")
-    assert (layer.findtext("cmd"), layer.findtext("cores")) == ("povray +Iscene.pov +K#IFRAME#", "2.0")
+    assert (layer.findtext("cmd"), layer.findtext("cores")) == (" ".join(command), "2.0")
     assert (spec.findtext("show"), spec.findtext("shot")) == ("testing", "default")
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == f"{JOB} is submitted: 10 frames"
+    assert said[0] == f"{JOB} is submitted: 10 frames in layer povray"
     assert f"cueadmin -explain {JOB}" in "".join(said)
+    assert f"cueadmin -log {JOB} povray 1" in "".join(said)
     assert said[-1].endswith("/logs/here")
 
 
@@ -64,6 +65,21 @@ def test_every_option_arrives(farm):
     assert (spec.findtext("show"), spec.findtext("shot")) == ("demo", "sh010")
     assert {key.get("name"): key.text for key in job.find("env")}["A"] == "b=c"
     assert spec.findtext("depends/depend/onjob") == "demo-sh010-ann_sim"
+
+
+def test_timeouts_arrive(farm):
+    """Both limits are the layer's, in whole minutes."""
+    assert main(["--timeout", "90", "--timeout-llu", "5", "--", "true"]) == 0
+    layer = sent(farm).find("job/layers/layer")
+    assert [layer.findtext(tag) for tag in ("timeout", "timeout_llu")] == ["90", "5"]
+
+
+def test_a_range_may_run_downwards(farm, capsys):
+    """5-1 is the frames from 5 down to 1: the order in which they are given, nothing to warn of."""
+    assert main(["--frames", "5-1", "--", "true", "#IFRAME#"]) == 0
+    assert sent(farm).findtext("job/layers/layer/range") == "5-1"
+    out, err = capsys.readouterr()
+    assert (err, " true 5\n" in out) == ("", True)
 
 
 def test_every_option_is_documented():
@@ -133,6 +149,8 @@ def test_likely_slips_are_warned_of(capsys, arguments, words):
         (["--env", "A", "--", "true"], "write NAME=VALUE"),
         (["--cores", "0", "--", "true"], "a number from 0.01 on"),
         (["--cores", "0.004", "--", "true"], "a number from 0.01 on"),
+        (["--timeout", "0", "--", "true"], "whole minutes, at least 1"),
+        (["--timeout-llu", "1.5", "--", "true"], "whole minutes, at least 1"),
     ],
 )
 def test_a_senseless_line_ends_with_2(farm, capsys, arguments, words):
@@ -191,7 +209,7 @@ def test_a_refusal_is_told_in_one_line(farm, capsys):
         context.abort(grpc.StatusCode.NOT_FOUND, "there is no show 'testing'")
 
     farm.JobInterface_LaunchSpecAndWait = launch
-    assert main(["--", "true"]) == 1
+    assert main(["--frames", "1-5", "--", "true"]) == 1  # and no warning that the frames are alike
     assert capsys.readouterr().err == "cuefarm submit: there is no show 'testing'\n"
 
 

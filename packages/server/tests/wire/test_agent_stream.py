@@ -241,7 +241,7 @@ async def test_kills_go_over_the_stream(site: Any, start_agent: Any, stream_of: 
     await tools.until(lambda: bool(stream.kills))
     [kill] = stream.kills
     assert kill.run_id == stream.launches[0][1].resource_id
-    assert "User: ada" in kill.message
+    assert "by ada" in kill.message
     assert agent.killed == []
 
 

@@ -91,7 +91,7 @@ async def test_a_killed_job_ends_its_runs_with_the_words_given(site: Any, start_
     await tools.until(lambda: len(agent.launched) == 2)
     await site.job.Kill(job_pb2.JobKillRequest(job=job, username="ada", pid="7", host_kill="desk"))
     await tools.until(lambda: len(agent.killed) == 2)
-    assert agent.killed[0] == "User: ada, Pid: 7, Hostname: desk, Reason: job killed"
+    assert agent.killed[0] == "by ada on desk (pid 7): job killed"
     await tools.until(lambda: not site.farm.procs)
     assert site.farm.jobs[job.id].state is JobState.FINISHED
 

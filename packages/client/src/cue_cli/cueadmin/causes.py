@@ -65,6 +65,8 @@ def fullText(run: Any) -> str:
     """Return why it ended, with the line of its log that says most, or else the words that came with it."""
     cause = causeText(run)
     said = run.error_line or run.message
+    if run.cause == "KILLED" and said.startswith("by "):  # who did it goes on with the sentence
+        return f"{cause} {said}"
     if said and SAID_BY_MESSAGE.get(run.cause, "\n") in said:
         return str(said).removeprefix("timed out: ")
     return cause if not said or said in cause else f"{cause}: {said}"

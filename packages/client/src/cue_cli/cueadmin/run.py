@@ -77,7 +77,7 @@ def _check_installation() -> None:
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: Command) -> int:
     # Loaded only now, so that help and usage errors come at once.
     from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
-    from opencue.cuebot import HOW_TO_NAME_A_SERVER, Cuebot
+    from opencue.cuebot import Cuebot, how_to_reach_a_server
     from opencue.exception import ConnectionException, CueException
 
     session = Session(options)
@@ -98,7 +98,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
     except UsageError as error:
         parser.error(str(error))
     except ConnectionException as error:
-        hint = " With cueadmin: -server HOST[:PORT]." if HOW_TO_NAME_A_SERVER in str(error) else ""
+        hint = " With cueadmin: -server HOST[:PORT]." if how_to_reach_a_server() in str(error) else ""
         return _failed(options, f"{error}{hint}")
     except (CueException, CommandError) as error:
         return _failed(options, said(error))

@@ -60,11 +60,12 @@ class Session:
             if named:
                 return
             if force_required:
-                raise CommandError(f"{question} concerns everything and nobody can be asked; add -force to do it")
+                raise CommandError(f'nothing is done: there is no terminal to ask "{question}?"; add -force to do it')
         try:
             answer = input(f"Please confirm. {question}? [y/n] ")
         except EOFError:
-            raise CommandError(f"{question} needs a yes and nobody answers; add -force to do it") from None
+            print(flush=True)  # the question has no line end of its own
+            raise CommandError(f'nothing is done: nobody answered "{question}?"; add -force to do it') from None
         if answer.strip() not in ("y", "Y"):
             print("Canceled")
             raise Canceled

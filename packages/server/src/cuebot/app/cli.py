@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="run the server alone, on any database")
     serve.add_argument(
-        "--db", required=True, metavar="URL", help="e.g. postgresql+psycopg://user@host/farm or sqlite:///farm.sqlite"
+        "--db", required=True, metavar="URL", help="e.g. postgresql://USER@DBHOST/DATABASE or sqlite:///farm.sqlite"
     )
     serve.add_argument("--token-file", required=True, type=Path, metavar="FILE", help="the token that agents carry too")
     serve.add_argument("--log-root", required=True, type=Path, metavar="DIR", help="frame logs; every host must see it")

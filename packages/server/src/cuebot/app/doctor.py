@@ -16,6 +16,7 @@ from pathlib import Path
 from cuebot.app import demo_extra, doctor_farm, token_file
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
+from cuebot.app.listening import address_problem
 from opencue import running_farms
 
 FREE_DISK_MIN_BYTES = 2 * 10**9
@@ -45,19 +46,37 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     here = folder.announced()
     address = grpc or (here["grpc"] if here else None)
     is_elsewhere = grpc is not None and (here is None or here["grpc"] != grpc)
-    if not is_elsewhere:
+    used = _used_by_clients()
+    if not is_elsewhere and (folder.path.exists() or not used):
         yield from _folder(folder)
     if here and not is_elsewhere:
         yield Finding("farm", True, f"runs on {folder.path} (pid {here['pid']}, gRPC {here['grpc']})")
         yield from doctor_farm.local_agents(folder, here)
-    yield from doctor_farm.clients(address)
-    address = address or _used_by_clients()
+    yield from doctor_farm.clients(address, asked_for=grpc is not None)
+    address = address or used
     if address:
-        yield from doctor_farm.farm(address)
+        yield from doctor_farm.farm(address, None if here or is_elsewhere else _start_again(folder, address))
         return
-    yield Finding("farm", True, "none runs here; `cuefarm up` starts one, or name one with --grpc HOST:PORT")
+    if running_farms.found():  # the clients' line has named them
+        yield Finding("farm", True, "none is looked at; choose one with --grpc HOST:PORT")
+        return
+    if folder.last_addresses():
+        yield Finding("farm", True, f"does not run; `cuefarm up --data {folder.path}` starts it")
+    else:
+        yield Finding("farm", True, "none runs here; `cuefarm up` starts one, or name one with --grpc HOST:PORT")
     yield _port("gRPC port", "127.0.0.1:8443", "--grpc")
     yield _port("HTTP port", "127.0.0.1:8448", "--http")
+
+
+def _start_again(folder: DataFolder, address: str) -> str | None:
+    """How to start the farm of a folder that has had one, where that is the one that does not answer."""
+    last = folder.last_addresses()
+    if last is None:
+        return None
+    if doctor_farm.same(last[0], address):
+        where = "" if running_farms.is_default(last[0]) else f" --grpc {last[0]}"
+        return f"the farm in {folder.path} was there; to start it: cuefarm up --data {folder.path}{where}"
+    return f"the farm in {folder.path} does not run either; to start that: cuefarm up --data {folder.path}"
 
 
 def _used_by_clients() -> str | None:
@@ -134,5 +153,5 @@ def _port(what: str, address: str, option: str) -> Finding:
         socket.create_server((host, int(port))).close()
     except OSError as error:
         remedy = f"start the farm on another port: cuefarm up {option} {host}:0 takes a free one"
-        return Finding(what, False, f"{address} is taken by another program ({error.strerror})", remedy)
+        return Finding(what, False, f"{address} {address_problem(error)}", remedy)
     return Finding(what, True, f"{address} is free")

@@ -39,29 +39,33 @@ def client_addresses() -> tuple[list[str], str]:
     return [running_farms.DEFAULT_ADDRESS], "the default, since nothing else is said; nothing listens there"
 
 
-def clients(address: str | None) -> Iterator[Finding]:
-    """Whether programs on this machine find the farm at `address`, or any."""
+def clients(address: str | None, *, asked_for: bool = False) -> Iterator[Finding]:
+    """Whether programs on this machine find the farm at `address`, or any.
+
+    A farm that was asked for by its address may be another than that of the clients: that is then a note, no fault.
+    """
     try:
         addresses, why = client_addresses()
     except ValueError as error:
         yield Finding("clients", False, str(error), "mend that file, or name the server with CUEBOT_HOSTS=HOST:PORT")
         return
     if not addresses:
-        remedy = "choose one of them: export CUEBOT_HOSTS=HOST:PORT"
-        yield Finding("clients", False, f"find several farms of yours: {why}", remedy)
+        remedy = f"choose one of them: export CUEBOT_HOSTS={address or 'HOST:PORT'}"
+        yield Finding("clients", asked_for, f"find several farms of yours: {why}", remedy)
         return
     found = f"use {', '.join(addresses)}: {why}"
     if os.environ.get("CUEBOT_HOSTS") and config.file_in_use():
         found += f"; it wins over the configuration file {config.file_in_use()}"
-    if address is None or any(_same(address, one) for one in addresses):
+    if address is None or any(same(address, one) for one in addresses):
         yield Finding("clients", True, found)
         return
     remedy = f"to use {address}: export CUEBOT_HOSTS={address}"
-    yield Finding("clients", False, f"{found}; that is not the farm at {address}", remedy)
+    found += f"; that is not the farm at {address}"
+    yield Finding("clients", asked_for, f"{found}; {remedy}" if asked_for else found, remedy)
 
 
-def farm(address: str) -> Iterator[Finding]:
-    """Whether a server answers, and which of its hosts cannot work."""
+def farm(address: str, start_again: str | None = None) -> Iterator[Finding]:
+    """Whether a server answers, and which of its hosts cannot work; `start_again` is the remedy where none does."""
     import opencue
     from opencue.cuebot import Cuebot
 
@@ -72,19 +76,22 @@ def farm(address: str) -> Iterator[Finding]:
         hosts = opencue.api.getHosts()
     except opencue.CueException as error:
         found = f"{address} does not: {_first_sentence(error)}"
-        yield Finding("farm answers", False, found, "look whether a server runs there, and what its log says")
+        yield Finding(
+            "farm answers", False, found, start_again or "look whether a server runs there, and what its log says"
+        )
         return
     yield Finding("farm answers", True, f"{address} in {1000 * (time.perf_counter() - started):.0f} ms")
-    yield from _hosts(hosts)
+    yield from _hosts(hosts, address)
 
 
-def _hosts(hosts: list[Any]) -> Iterator[Finding]:
+def _hosts(hosts: list[Any], address: str) -> Iterator[Finding]:
     troubled = [finding for host in sorted(hosts, key=lambda host: str(host.name())) for finding in _host(host)]
     well = len({host.name() for host in hosts}) - len({finding.what for finding in troubled if not finding.ok})
+    start = f"start an agent on each host: rqd --server {address} --token-file FILE"
     if hosts:
-        yield Finding("hosts", well > 0, f"{well} of {len(hosts)} can work", "see the hosts below")
+        yield Finding("hosts", well > 0, f"{well} of {len(hosts)} can work", f"{start}, or mend those below")
     else:
-        remedy = "start an agent on each host: rqd --server HOST:PORT --token-file FILE"
+        remedy = start
         yield Finding("hosts", False, "none has reported to this farm yet", remedy)
     yield from troubled[:HOSTS_LISTED_MAX]
     if len(troubled) > HOSTS_LISTED_MAX:
@@ -135,7 +142,7 @@ def _last_line(path: Any) -> str:
     return lines[-1][:300] if lines else ""
 
 
-def _same(one: str, other: str) -> bool:
+def same(one: str, other: str) -> bool:
     """Two ways to write one address of this machine."""
     return _plain(one) == _plain(other)
 

@@ -17,6 +17,7 @@ import uvicorn
 
 from cuebot.app.clock import Clock
 from cuebot.app.garbage import freeze_survivors
+from cuebot.app.listening import address_problem
 from cuebot.app.policies import PolicyUnusable, installed_policies
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
@@ -209,7 +210,7 @@ def _check_free(address: str, what: str, option: str) -> None:
         socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
         raise CannotStart(
-            f"the {what} address {address} cannot be used ({error.strerror}); choose another: {option}"
+            f"the {what} address {address} {address_problem(error)}; choose another: {option}"
             f" {address.rpartition(':')[0]}:0 picks a free port"
         ) from error
 

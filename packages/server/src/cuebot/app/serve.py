@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from cue_cli.words import counted
 from cuebot.app import token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 from cuebot.app.token_file import TokenUnusable
@@ -70,7 +71,10 @@ async def _serve(options: ServeOptions, token: str) -> int:
     await server.drain()
     if failed:
         return 1
+    runs = await server.runs_ended(0)
+    print(f"stopping: {counted(runs, 'frame')} and all agents go on" if runs else "stopping: agents go on", flush=True)
     await server.stop()
+    print("stopped", flush=True)
     return 0
 
 
@@ -81,7 +85,9 @@ def _greet(options: ServeOptions, server: FarmServer) -> None:
     if token_file.others_can_read(options.token_file):
         log.warning("others can read the token; chmod 600 it", file=str(options.token_file))
     if not options.log_root.is_dir():
-        log.warning(
-            "the log root is no folder on this machine; it must be one on every host, for the user of its agent",
-            log_root=str(options.log_root),
+        root = options.log_root
+        print(
+            f"  warning: the log root {root} is no folder on this machine; logs are read here, so: mkdir -p {root}",
+            flush=True,
         )
+        print("  Every host needs it too, the same folder, writable for the user of its agent.", flush=True)

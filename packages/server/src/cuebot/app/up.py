@@ -31,6 +31,8 @@ AGENT_READY_SECONDS = 20.0
 """How long `up` waits for its agents before it says which did not come up."""
 RECOVERY_SECONDS = 8.0
 """How long an agent that died just before the end may take to end what it had run."""
+EXAMPLE = Path("examples/turntable.outline")
+"""It is there in a checkout's folder."""
 LOOK_SECONDS = 1.0
 """Time between two looks whether the agents still live."""
 
@@ -106,11 +108,13 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
         return 1
+    print(_stopping(await server.runs_ended(0)), flush=True)
     left = await _end_agents(server, agents)
     runs = await server.runs_ended(0.5)
     if left or runs:
         log.warning("stopped with frames left; the next start takes them over", agents=len(left), frames=runs)
     await server.stop()
+    print("stopped", flush=True)
     return 0
 
 
@@ -182,9 +186,18 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):
         lines += [f"  export CUEBOT_HOSTS={server.client_address}"]
-    lines += ["  pycuerun examples/turntable.outline 1-24", "  cueadmin -lji", "  cueadmin -lh", ""]
+    lines += ["  cuefarm submit --frames 1-10 'echo frame #IFRAME#'"]
+    if EXAMPLE.exists():
+        lines += [f"  pycuerun {EXAMPLE} 1-24"]
+    lines += ["  cueadmin -lji", "  cueadmin -lh", ""]
     lines += ["Ctrl-C stops the farm; running frames wait again."]
     return "\n".join(lines)
+
+
+def _stopping(frames: int) -> str:
+    if not frames:
+        return "stopping"
+    return f"stopping: {frames} {'frame goes' if frames == 1 else 'frames go'} back to waiting"
 
 
 def _size(share: Share) -> str:

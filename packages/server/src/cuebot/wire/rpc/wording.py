@@ -8,11 +8,16 @@ from cuebot.domain.errors import shown
 
 
 def kill_message(request: Any, deed: str) -> str:
-    """Who kills and why, from the fields that kill requests have; `deed` stands for a reason that is not given."""
-    parts = [
-        f"{name}: {shown(value)}"
-        for name, value in (("User", request.username), ("Pid", request.pid), ("Hostname", request.host_kill))
-        if value
-    ]
-    reason = " ".join(request.reason.split())[:400]
-    return ", ".join([*parts, f"Reason: {reason or deed}"])
+    """Who kills and why, from the fields that kill requests have: `by ann on desk (pid 7): cueadmin -kill`.
+
+    `deed` stands for a reason that is not given; of what is not known nothing is said.
+    """
+    who = []
+    if request.username:
+        who.append(f"by {shown(request.username)}")
+    if request.host_kill:
+        who.append(f"on {shown(request.host_kill)}")
+    if request.pid:
+        who.append(f"(pid {shown(request.pid)})")
+    reason = " ".join(request.reason.split())[:400] or deed
+    return f"{' '.join(who)}: {reason}" if who else reason
