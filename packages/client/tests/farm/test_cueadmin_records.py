@@ -110,6 +110,17 @@ def test_each_cause_has_words():
     assert fullText(farm_pb2.Run(cause="EXITED", exit_status=3, message="exit status 3")) == "exit status 3"
 
 
+def test_a_reason_is_told_once():
+    """Where the message says what our words would, it stands alone; without one our words do."""
+    late = "timed out: it ran longer than the 1 min that layer beauty allows (timeout)"
+    assert fullText(farm_pb2.Run(cause="TIMEOUT", message=late)) == late
+    assert fullText(farm_pb2.Run(cause="TIMEOUT")) == "it ran longer than its layer allows (timeout)"
+    stopped = farm_pb2.Run(cause="SHUTDOWN", message="the agent was told to stop")
+    assert fullText(stopped) == "the agent was told to stop"
+    lost = farm_pb2.Run(cause="HOST_LOST", message="vm has been silent for 60 s")
+    assert fullText(lost) == "the host was lost: vm has been silent for 60 s"
+
+
 # --- failures
 
 
@@ -145,9 +156,9 @@ def test_explain_of_a_frame_tells_its_last_run(farm, show):
     farm.jobs[JOB] = a_job()
     frame = farm_pb2.FrameExplanation(frame_id="id-beauty-1", frame_name="0001-beauty", number=1, state="DEAD")
     farm.explanation = farm_pb2.ExplainResponse(job_id="id-j", job_name=JOB, summary="x", frame=frame)
-    farm.runs = [a_run(2, cause="TIMEOUT", message="after 60 min")]
+    farm.runs = [a_run(2, cause="TIMEOUT", message="timed out: it ran longer than the 60 min that its layer allows")]
     assert show("-explain", JOB, "beauty", "1")[-1] == (
-        "  - attempt 2 on render01: it ran longer than its layer allows (timeout): after 60 min"
+        "  - attempt 2 on render01: timed out: it ran longer than the 60 min that its layer allows"
     )
 
 

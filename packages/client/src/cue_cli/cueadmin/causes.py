@@ -19,6 +19,8 @@ WORDS = {
     "LOG_UNWRITABLE": "its log could not be written",
     "HOST_FAULT": "the host could not start a process",
 }
+MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST")
+"""Causes whose message, where there is one, says the same as our words, and more."""
 MEMORY_STATUSES = (33, 137)
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
 
@@ -37,11 +39,22 @@ def causeText(run: Any) -> str:
     return f"exit status {status}"
 
 
-def fullText(run: Any) -> str:
-    """Return why it ended, with the line of its log that says most, or else the words that came with it."""
+def causeParts(run: Any) -> tuple[str, str]:
+    """Return why it ended, and the line of its log that says most or else the words that came with it.
+
+    The second is empty where it would only repeat the first.
+    """
+    if run.cause in MESSAGE_TELLS and run.message:
+        return run.message, run.error_line
     cause = causeText(run)
     said = run.error_line or run.message
-    return cause if not said or said in cause else f"{cause}: {said}"
+    return cause, "" if said in cause else said
+
+
+def fullText(run: Any) -> str:
+    """Return why it ended, with what was said about it."""
+    cause, said = causeParts(run)
+    return f"{cause}: {said}" if said else cause
 
 
 def _signal_name(number: int) -> str:

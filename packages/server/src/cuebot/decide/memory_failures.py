@@ -24,15 +24,16 @@ BELIEVABLE_PERCENT: Final = 80
 _INCREASE: Final = KiB(2_097_152)
 
 
-def memory_after(farm: Farm, proc: Proc, status: int, max_rss: KiB) -> KiB | None:
+def memory_after(farm: Farm, proc: Proc, status: int, held: KiB) -> KiB | None:
     """What the layer's frames get after this run; None where it is no more, or the run did not lack memory.
 
-    A peak that nobody measured is believed: the kernel may end a process before its agent looks at it. The first time a
-    frame gets what its service adds, the next times at least twice what it had, so that few tries are enough.
+    `held` is what the run held at most. Where nobody knows (0), the status is believed: the kernel may end a process
+    before its agent looks at it. The first time a frame gets what its service adds, the next times at least twice what
+    it had, so that few tries are enough.
     """
     if status not in MEMORY_EXITS:
         return None
-    if max_rss and max_rss * 100 < proc.memory * BELIEVABLE_PERCENT:
+    if held and held * 100 < proc.memory * BELIEVABLE_PERCENT:
         return None
     layer = farm.layers[proc.layer_id]
     service = service_of(farm, layer.services)

@@ -64,7 +64,8 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     run_us = Micros(max(min(command.run_us, context.now_us - proc.booked_us), 0))
     max_rss = KiB(max(possible_memory(farm.hosts[proc.host_id], command.max_rss), proc.max_rss))
     command = replace(command, run_us=run_us, max_rss=max_rss, cause=_cause_of(command, proc))
-    memory = memory_after(farm, proc, status, max_rss) if command.cause is Cause.EXITED else None
+    held = max_rss or command.max_rss_below
+    memory = memory_after(farm, proc, status, held) if command.cause is Cause.EXITED else None
     state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None)
     free = state is FrameState.WAITING and status in UNCHARGED_EXITS and _own_doing(command)
     if free and int(farm.layers[proc.layer_id].frames.free_retries[proc.frame_index]) >= context.limits.free_retries:
