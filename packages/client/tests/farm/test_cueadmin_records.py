@@ -46,7 +46,13 @@ def test_runs_are_a_table_with_the_reason_of_each_failure(farm, show):
     farm.runs = [
         a_run(3, seq=0, state="RUNNING", cause="", exit_status=0, stop_us=0),
         a_run(2, error_line="Error: no texture wood.tx"),
-        a_run(1, state="WAITING", cause="LOG_UNWRITABLE", message="/logs: No space left on device", charged=False),
+        a_run(
+            1,
+            state="WAITING",
+            cause="LOG_UNWRITABLE",
+            message="the log /logs cannot be written: No space left on device",
+            charged=False,
+        ),
     ]
     lines = show("-runs", JOB, "beauty", "1")
     assert lines[0].split() == ["Frame", "Try", "State", "Host", "Cores", "Memory", "Start", "Runtime"]
@@ -54,7 +60,7 @@ def test_runs_are_a_table_with_the_reason_of_each_failure(farm, show):
     assert lines[3].endswith("3.0G of 4.0G       11/14 22:13  00:01:30")
     assert lines[4] == "    exit status 1: Error: no texture wood.tx"
     assert lines[5].strip().endswith("0001-beauty.rqlog")
-    assert lines[7] == "    its log could not be written: /logs: No space left on device (not charged)"
+    assert lines[7] == "    the log /logs cannot be written: No space left on device (not charged)"
 
 
 def test_runs_as_json(farm, show):
@@ -133,8 +139,8 @@ def test_explain_tells_what_went_wrong(farm, show):
     farm.failed = [
         a_failure(),
         a_failure(
-            state="WAITING", cause="LOG_UNWRITABLE", message="/logs: No space left on device", error_line="", frames=1,
-            frame_range="40", hosts=1, charged=False,
+            state="WAITING", cause="LOG_UNWRITABLE", error_line="", frames=1,
+            message="the log /logs cannot be written: No space left on device", frame_range="40", hosts=1, charged=False,
         ),
     ]  # fmt: skip
     lines = show("-explain", JOB)
@@ -144,8 +150,8 @@ def test_explain_tells_what_went_wrong(farm, show):
         f"      its log: `cueadmin -log {JOB} beauty 1`",
     ]
     assert lines[-1] == (
-        "  - 1 frame waits again, through no fault of its own: its log could not be written:"
-        " /logs: No space left on device (40 on render01)"
+        "  - 1 frame waits again, through no fault of its own: the log /logs cannot be written:"
+        " No space left on device (40 on render01)"
     )
     record = json.loads("\n".join(show("-explain", JOB, "--json")))["failures"][0]
     assert (record["frames"], record["range"], record["example"]["attempt"]) == (36, "1-36", 1)

@@ -19,7 +19,7 @@ WORDS = {
     "LOG_UNWRITABLE": "its log could not be written",
     "HOST_FAULT": "the host could not start a process",
 }
-MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST")
+MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST", "LOG_UNWRITABLE")
 """Causes whose message, where there is one, says the same as our words, and more."""
 MEMORY_STATUSES = (33, 137)
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
