@@ -140,7 +140,8 @@ def test_explain_tells_what_went_wrong(farm, show):
         a_failure(),
         a_failure(
             state="WAITING", cause="LOG_UNWRITABLE", error_line="", frames=1,
-            message="the log /logs cannot be written: No space left on device", frame_range="40", hosts=1, charged=False,
+            message="the log /logs cannot be written: No space left on device",
+            frame_range="40", hosts=1, charged=False,
         ),
     ]  # fmt: skip
     lines = show("-explain", JOB)
