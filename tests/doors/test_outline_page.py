@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import outline
+from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.spec import parse_spec
 from outline import cuerun
 from outline.command_line import TOKENS, token_values
@@ -62,3 +63,10 @@ def test_the_table_has_every_token() -> None:
 def test_the_longest_names_are_told() -> None:
     """The page has the numbers that the check has."""
     assert f"more than {JOB_NAME_BYTES} bytes" in PAGE
+
+
+def test_the_most_frames_are_told() -> None:
+    """The page has the numbers that the server has."""
+    assert DEFAULT_LIMITS.frames_per_range == 1_000_000
+    assert "at most a\nmillion frames" in PAGE
+    assert f"a specification has {DEFAULT_LIMITS.frames_per_spec:,} at most" in PAGE

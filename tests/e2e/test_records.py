@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 from farm_process import FarmProcess, layer, wait_for
@@ -35,6 +38,47 @@ def test_why_a_frame_failed_outlives_its_job_and_the_server(new_farm: Callable[.
     assert retried.returncode == 0, retried.stderr
     wait_for(lambda: farm.connect().api.findJob(name).deadFrames() == 1, 30, "the frame to run again and die")
     assert _attempts(farm, name)[0] >= 3
+
+
+def test_runs_and_logs_where_nobody_reads_or_nothing_can_be_stored(new_farm: Callable[..., FarmProcess]) -> None:
+    """Runs, a log that is followed, and a new job: no failure for a reader that goes, a line for a full disk."""
+    farm = new_farm()
+    job = farm.launch("words", layer("work", "sh -c 'while :; do echo a line; sleep 0.01; done'", "1"))
+    name = job.name()
+    wait_for(lambda: "a line" in farm.run("cueadmin", "-log", name, "work", "1").stdout, 30, "the frame to write")
+    for words in (["-runs", name], ["-log", name, "work", "1", "-f"], ["-explain", name], ["-lp"], ["-lh", "--json"]):
+        assert _into(farm, "/dev/full", "cueadmin", *words) == (
+            1,
+            "cueadmin: the output could not be written: No space left on device\n",
+        )
+        assert _into(farm, None, "cueadmin", *words) == (0, "")
+    assert _into(farm, None, "cuefarm", "submit", "--name", "unread", "--", "true") == (0, "")
+    assert farm.connect().api.getJobs(substr=["unread"], include_finished=True)
+    assert _into(farm, None, "cuefarm", "token", str(farm.data / "one")) == (0, "")
+    assert (farm.data / "one").exists()
+
+
+def _into(farm: FarmProcess, path: str | None, command: str, *words: str) -> tuple[int, str]:
+    """Status and stderr of a command whose stdout is a file, or None: a pipe of which nobody has the other end."""
+    if path is None:
+        reading, out = os.pipe()
+        os.close(reading)
+    else:
+        out = os.open(path, os.O_WRONLY)
+    try:
+        done = subprocess.run(
+            [os.path.join(os.path.dirname(sys.executable), command), *words],
+            env={**os.environ, "CUEBOT_HOSTS": farm.grpc},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(out)
+    return done.returncode, done.stderr
 
 
 def _tells_all(farm: FarmProcess, name: str) -> None:

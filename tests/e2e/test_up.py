@@ -169,6 +169,44 @@ def test_agents_share_the_machine(new_farm: NewFarm) -> None:
     wait_for(lambda: len(farm.agents()) == 1, 30, "one agent with the whole machine")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "dead"), [(("--agents", "1"), 1), (("--agents", "1"), 2), (("--no-agent",), 2)], ids=str
+)
+def test_unwanted_agent_that_died_is_recovered(
+    new_farm: NewFarm, marker: str, wanted: tuple[str, ...], dead: int
+) -> None:
+    """Whatever agents `up` is to run, it ends and delivers what dead ones of an earlier start left, and no more."""
+    from rqd.platform import this_system
+
+    if this_system().host_size().cores < 2:
+        pytest.skip("a machine of one core takes one agent")
+    farm = new_farm("--agents", "2")
+    wait_for(lambda: sum(h.isUp() for h in farm.connect().api.getHosts()) == 2, 40, "two hosts")
+    job = farm.launch("orphans", layer("work", f"sleep {marker}", "1-2", cores="1.0"), job=NO_RETRIES)
+    wait_for(lambda: states(farm, job) == [(2, 0)] * 2, 30, "both frames to run")
+    orphans = wait_for(lambda: frames(marker), 30, "the frames' processes")
+    farm.kill_server()
+    for runner in farm.agents()[:dead]:
+        links = runner.children()
+        send(runner, signal.SIGSTOP)  # it must not start another link between the two
+        for link in links:
+            if "rqd.link" in link.cmdline():
+                send(link, signal.SIGKILL)
+        send(runner, signal.SIGKILL)
+    assert all(process.is_running() for process in orphans)
+    farm.extra = wanted
+    farm.start()
+    wait_for(lambda: not any(p.is_running() for p in orphans), 30, "the lost runs to be ended")
+    agents = 0 if wanted == ("--no-agent",) else 1
+    again = [(2, 0)] * 2 if agents else [(0, 0)] * 2
+    wait_for(lambda: states(farm, job) == again, 40, "the frames to wait, or to run on the agent that is wanted")
+    wait_for(lambda: len(farm.agents()) == agents, 30, "the agents that nobody wants to end")
+    assert sum(host.isUp() for host in farm.connect().api.getHosts()) == agents
+    farm._remember()
+    assert farm.stop() == 0
+    assert not frames(marker)
+
+
 def test_clients_find_the_only_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that was told nothing finds the one farm of its user; with two it lists them."""
     from opencue import running_farms

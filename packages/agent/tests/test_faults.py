@@ -15,7 +15,9 @@ from typing import Callable
 import grpc
 import psutil
 import pytest
-from opencue_proto import rqd_pb2
+from opencue_proto import host_pb2, rqd_pb2
+
+from rqd.runner.spool import has_unsettled_runs
 
 from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
 
@@ -220,6 +222,36 @@ def test_what_a_shutdown_could_not_deliver_waits_for_the_next_start(server: Fake
     agent.start()
     assert server.outcome(run_id).exit_status == 4
     assert len({boot.host.attributes["cuefarm.instance"] for boot in server.boots}) == 1
+
+
+def test_an_agent_that_only_recovers_delivers_and_ends(server: FakeServer, make_agent: MakeAgent) -> None:
+    """It ends what a dead agent left, waits for the server to take the outcome, is never up, and leaves nothing."""
+    agent = make_agent()
+    run_id = agent.launch("sleep 4321")
+    eventually(lambda: server.state_of(run_id), "the run in a report")
+    (frame,) = eventually(lambda: processes_with("sleep 4321"), "the frame")[-1:]
+    runner, link = psutil.Process(agent.runner_pid), psutil.Process(agent.link_pid)
+    runner.suspend()  # it must not start another link between the two
+    link.kill()
+    runner.kill()
+    agent.process.wait(PATIENCE_SECONDS)
+    assert frame.is_running()
+    assert has_unsettled_runs(str(agent.spool))
+
+    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
+    before = len(server.reports)
+    agent.words.append("--only-recover")
+    agent.start()
+    eventually(lambda: not frame.is_running(), "the frame to end")
+    time.sleep(4)  # longer than an agent that is told to stop tries to deliver
+    assert agent.process.poll() is None
+    assert agent.launch_refused("true") == grpc.StatusCode.FAILED_PRECONDITION
+    server.refuse_completions_with = None
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    assert not has_unsettled_runs(str(agent.spool))
+    assert server.boots[-1].host.state == host_pb2.DOWN
+    assert {report.host.state for report in server.reports[before:]} == {host_pb2.DOWN}
 
 
 def test_the_server_can_shut_an_agent_down(make_agent: MakeAgent) -> None:

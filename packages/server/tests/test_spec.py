@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cuebot.domain.limits import Limits
-from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, parse_spec
+from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, SpecError, parse_spec
 
 DOCTYPE = '<!DOCTYPE spec PUBLIC "SPI Cue  Specification Language" "http://localhost:8080/spcue/dtd/cjsl-{}.dtd">'
 HEAD = "<show>testing</show><shot>default</shot><user>testuser</user>"
@@ -294,9 +294,9 @@ def test_gpu_memory_may_be_little_and_has_an_old_name() -> None:
     assert layer_of("<gpu>1m</gpu><gpu_memory>2m</gpu_memory>").gpu_memory_kib == 2048
 
 
-@pytest.mark.parametrize(("text", "centicores"), [("8", 800), ("2.9", 200), ("2.994", 200), ("2.995", 300), ("-1", -1)])
-def test_a_jobs_maximum_is_in_whole_cores(text: str, centicores: int) -> None:
-    """Parts of a core are dropped, noise just under a whole number is not, and -1 stays."""
+@pytest.mark.parametrize(("text", "centicores"), [("8", 800), ("2.9", 290), ("0.5", 50), ("2.995", 300), ("-1", -1)])
+def test_a_jobs_maximum_is_kept_to_a_hundredth(text: str, centicores: int) -> None:
+    """Parts of a core stay, and so does -1."""
     assert job_of(f"<maxcores>{text}</maxcores>").max_cores == centicores
 
 
@@ -319,6 +319,13 @@ def test_retries_of_a_job(text: str, retries: int) -> None:
 def test_tags(text: str, tags: tuple[str, ...] | None) -> None:
     """Tags are split at bars and commas, kept as written, each once; none is the service's choice."""
     assert layer_of(f"<tags>{text}</tags>").tags == tags
+
+
+@pytest.mark.parametrize("text", ["|||", ",", " | , "])
+def test_separators_alone_are_no_tags(text: str) -> None:
+    """They are refused, as setters refuse them, and do not become the service's choice."""
+    with pytest.raises(SpecError, match="no tag"):
+        layer_of(f"<tags>{text}</tags>")
 
 
 def test_all_environments_of_a_layer_count() -> None:

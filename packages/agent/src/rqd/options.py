@@ -39,6 +39,8 @@ class Options:
     report_seconds: float
     kill_grace_seconds: float
     log_level: str
+    only_recover: bool = False
+    """End and report what an earlier agent left in the spool, take no work, and end."""
 
 
 def parse(arguments: list[str]) -> Options:
@@ -75,6 +77,7 @@ def parse(arguments: list[str]) -> Options:
         report_seconds=given.report_seconds,
         kill_grace_seconds=given.kill_grace_seconds,
         log_level=given.log_level,
+        only_recover=given.only_recover,
     )
 
 
@@ -147,6 +150,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         default=default_spool(),
         help="folder for the agent's own books; one agent a folder (default: %(default)s)",
+    )
+    frames.add_argument(
+        "--only-recover",
+        action="store_true",
+        help="end and report what an agent that died left in the spool, take no work, and end once that is delivered",
     )
     frames.add_argument(
         "--temp",

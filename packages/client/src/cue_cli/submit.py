@@ -12,6 +12,7 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from cue_cli.farm_warnings import showPlainly
+from cue_cli.standard_output import run_command
 from cue_cli.words import counted
 
 FRAME_TOKENS = ("#IFRAME#", "#ZFRAME#", "#FRAME#", "#FRAMESPEC#", "#FRAME_START#")
@@ -34,8 +35,12 @@ cannot go on, 4 it was killed, 130 interrupted (the job goes on)."""
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Submit a command and return the exit status."""
+    return run_command("cuefarm submit", lambda: _main(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _main(words: List[str]) -> int:
     parser = _parser()
-    options, command = _read(parser, list(sys.argv[1:] if argv is None else argv))
+    options, command = _read(parser, words)
     _check(parser, options, command)
     showPlainly()
     from opencue.exception import CueException
@@ -262,8 +267,8 @@ def _not_negative(text: str) -> int:
 
 def _cores(text: str) -> float:
     number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("a number above 0, such as 4 or 0.5")
+    if not 0.01 <= number < float("inf"):
+        raise argparse.ArgumentTypeError("a number from 0.01 on, such as 4 or 0.5")
     return number
 
 

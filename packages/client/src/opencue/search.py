@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable, Mapping, Union
 
 from opencue_proto import host_pb2, job_pb2
@@ -48,9 +49,13 @@ def _range(field: str, factor: int = 1) -> Setter:
     def fill(criteria: Any, value: Any) -> None:
         if value:
             low, high = parseRange(value)
-            getattr(criteria, field).add(min=int(low * factor), max=int(min(high * factor, UNBOUNDED)))
+            getattr(criteria, field).add(min=_within(low * factor), max=_within(high * factor))
 
     return fill
+
+
+def _within(bound: float) -> int:
+    return int(max(-UNBOUNDED, min(bound, UNBOUNDED)))
 
 
 def _number(field: str) -> Setter:
@@ -74,15 +79,22 @@ def parseRange(value: Union[str, float]) -> tuple[float, float]:
     text = str(value).strip()
     try:
         if text.lower().startswith("gt"):
-            return float(text[2:]), UNBOUNDED
+            return _bound(text[2:]), UNBOUNDED
         if text.lower().startswith("lt"):
-            return 0, float(text[2:])
+            return 0, _bound(text[2:])
         if "-" in text:
             low, high = text.split("-")
-            return float(low), float(high)
-        return float(text), UNBOUNDED
+            return _bound(low), _bound(high)
+        return _bound(text), UNBOUNDED
     except ValueError:
         raise ValueError(f"{value!r} is not a range: use A-B, gtN, ltN, or N for at least N") from None
+
+
+def _bound(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 class BaseSearch:

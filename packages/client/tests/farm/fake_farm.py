@@ -44,6 +44,17 @@ OFFERED = {
     "ShowInterface",
     "SubscriptionInterface",
 }
+KEPT = {
+    "GroupInterface.SetMaxCores": ("max_cores", "max_cores"),
+    "JobInterface.SetMaxCores": ("val", "max_cores"),
+    "JobInterface.SetMinCores": ("val", "min_cores"),
+    "LayerInterface.SetMinCores": ("cores", "min_cores"),
+    "LayerInterface.SetMinGpuMemory": ("gpu_memory", "min_gpu_memory"),
+    "LayerInterface.SetMinMemory": ("memory", "min_memory"),
+    "ShowInterface.SetDefaultMaxCores": ("max_cores", "default_max_cores"),
+    "ShowInterface.SetDefaultMinCores": ("min_cores", "default_min_cores"),
+}
+"""Setters whose values are kept: the field of the request, and that of the thing."""
 READS = ("Get", "Find", "IsJobPending", "Explain", "Read")
 NOW = 1_700_000_000
 
@@ -66,6 +77,8 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.failures: list[grpc.StatusCode] = []  # statuses to answer with next, one a call
         self.not_offered: set[str] = set()
         self.changed: dict[str, int] = {}  # what calls say that they changed, by their name; 1 where it is not given
+        self.groups: dict[str, job_pb2.Group] = {}  # made when they are asked for
+        self.stores: dict[str, float] = {}  # what setters keep instead of what they are given, by their name
         self.says_what_changed = True  # OpenCue's server does not
         self.jobs: dict[str, job_pb2.Job] = {}
         self.layers: dict[str, list[job_pb2.Layer]] = {}  # by job name
@@ -130,12 +143,32 @@ class FakeFarm(grpc.GenericRpcHandler):
                 context.abort(self.failures.pop(0), "told to fail")
             if self.says_what_changed and not method.startswith(READS):
                 context.set_trailing_metadata([("cuefarm-changed", str(self.changed.get(name, 1)))])
+            self._keep(name, request)
             known = getattr(self, f"{interface}_{method}", None)
             return known(request, context) if known else response_class()
 
         return grpc.unary_unary_rpc_method_handler(
             answer, request_class.FromString, lambda response: response.SerializeToString()
         )
+
+    def _keep(self, name: str, request: Any) -> None:
+        if name not in KEPT:
+            return
+        kind, (given, kept) = name.partition("Interface")[0].lower(), KEPT[name]
+        named = getattr(request, kind)
+        layers = {layer.id: layer for layers in self.layers.values() for layer in layers}
+        things: dict[str, Any] = {
+            "job": self.jobs.get(named.name),
+            "layer": layers.get(named.id),
+            "show": self.shows.get(named.name),
+            "group": self.groups.get(named.name),
+        }
+        if things[kind] is not None:
+            setattr(things[kind], kept, self.stores.get(name, getattr(request, given)))
+
+    def GroupInterface_FindGroup(self, request: Any, context: Any) -> Any:
+        made = job_pb2.Group(id=f"id-{request.name}", name=request.name)
+        return job_pb2.GroupFindGroupResponse(group=self.groups.setdefault(request.name, made))
 
     # --- Jobs
 

@@ -180,6 +180,40 @@ def test_something_done_is_counted_and_success(farm, capsys, flag):
     assert done in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("flag", "stored", "said"),
+    [
+        ("-set-min-cores", 0.5, "minimum cores 0.5"),
+        ("-set-max-cores", -1, "maximum cores -1"),
+        ("-default-min-cores", 0.5, "default minimum cores 0.5"),
+        ("-default-max-cores", 0, "default maximum cores 0"),
+        ("-layer-cores", 1, "cores 1"),
+        ("-layer-memory", 262_144, "memory 256M"),
+        ("-layer-gpu-memory", 262_144, "GPU memory 256M"),
+        ("-group-max-cores", 3, "maximum cores 3"),
+    ],
+)
+@pytest.mark.parametrize("changed", [0, 1])
+def test_what_the_server_stored_is_told(farm, capsys, flag, stored, said, changed):
+    """A server may keep another value than was typed: its own is printed, done now or there already."""
+    arguments, call, _, _ = ACTIONS[flag]
+    farm.stores[call], farm.changed[call] = stored, changed
+    assert main(["-force", flag, *arguments]) == 1 - changed
+    out, err = capsys.readouterr()
+    assert (out or err).endswith(f": {said}\n" if changed else f": {said} already\n")
+
+
+@pytest.mark.parametrize("flag", ["-set-min-cores", "-set-max-cores", "-default-max-cores"])
+@pytest.mark.parametrize("text", ["0.004", "-0.001", "nan", "inf"])
+def test_cores_that_would_become_something_else_are_no_cores(farm, capsys, flag, text):
+    """Too few to be a hundredth would be 0, which is no core or no maximum: the line is refused."""
+    with pytest.raises(SystemExit) as ended:
+        main(["-force", flag, ACTIONS[flag][0][0], text])
+    assert ended.value.code == 2
+    assert "the least is 0.01" in (said := capsys.readouterr().err) or "is not a number" in said
+    assert farm.changes() == []
+
+
 @pytest.mark.parametrize("flag", ACTIONS)
 def test_nothing_to_do_is_status_1_with_words(farm, capsys, flag):
     """The reason stands on stderr, and nothing is claimed on stdout."""

@@ -112,6 +112,13 @@ def test_each_cause_has_words():
         assert "_" not in causeText(farm_pb2.Run(cause=cause)).replace("timeout_llu", "")
     assert causeText(farm_pb2.Run(cause="TOO_TIRED")) == "too tired"
     assert causeText(farm_pb2.Run(cause="EXITED", exit_status=33)) == "exit status 33 (out of memory)"
+    little, enough = ({"max_rss_kib": part * 1024, "memory_kib": 256 * 1024} for part in (3, 250))
+    for status in (33, 137):
+        words = causeText(farm_pb2.Run(cause="EXITED", exit_status=status, **little))
+        assert words.endswith("(stands for out of memory, but it used 3M of 256M)")
+        assert causeText(farm_pb2.Run(cause="EXITED", exit_status=status, **enough)).endswith("(out of memory)")
+        failure = farm_pb2.Failure(cause="EXITED", exit_status=status, example=farm_pb2.Run(**little))
+        assert "used 3M of 256M" in causeText(failure)
     assert "signal 11" in causeText(farm_pb2.Run(cause="EXITED", exit_status=139))
     assert fullText(farm_pb2.Run(cause="EXITED", exit_status=3, message="exit status 3")) == "exit status 3"
 

@@ -131,7 +131,8 @@ def test_likely_slips_are_warned_of(capsys, arguments, words):
         ([], "what is to be run?"),
         (["--frames", "x-y", "--", "true"], "--frames x-y"),
         (["--env", "A", "--", "true"], "write NAME=VALUE"),
-        (["--cores", "0", "--", "true"], "a number above 0"),
+        (["--cores", "0", "--", "true"], "a number from 0.01 on"),
+        (["--cores", "0.004", "--", "true"], "a number from 0.01 on"),
     ],
 )
 def test_a_senseless_line_ends_with_2(farm, capsys, arguments, words):

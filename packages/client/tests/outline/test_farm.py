@@ -453,6 +453,8 @@ def test_gpus_are_whole(given: Any, written: str) -> None:
         ({"timeout": 0.5}, "'timeout' of layer shell has to be a whole number"),
         ({"cores": float("inf")}, "cores of layer shell have to be a number"),
         ({"cores": "many"}, "cores of layer shell have to be a number"),
+        ({"cores": 0.004}, "cores of layer shell are at least 0.01"),
+        ({"tags": ["", "|"]}, "are separators alone"),
     ],
 )
 def test_a_number_that_the_farm_cannot_read_is_refused_in_words(args: Dict[str, Any], words: str) -> None:

@@ -292,3 +292,12 @@ def test_five_minutes_of_silence_are_measured_from_the_last_report() -> None:
     farm.wait(2 * MINUTE // SECOND)
     farm.do(c.Sweep())
     assert farm.farm.host_named("host0").state is HostState.UP
+
+
+@pytest.mark.parametrize("tags", [("",), ("|||",), (" , ", "|")])
+def test_separators_alone_are_no_tags_of_a_host(tags: tuple[str, ...]) -> None:
+    """They are refused, as those of a layer are."""
+    farm = SmallFarm()
+    host = farm.host("a")
+    with pytest.raises(Invalid, match="holds no tag"):
+        farm.do(c.AddHostTags(host.id, tags))

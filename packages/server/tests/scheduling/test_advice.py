@@ -380,7 +380,7 @@ def test_frames_that_ran_out_of_memory_are_given_more_as_far_as_a_host_has_it(
     farm.launch(job_spec("one", layer_spec(range_text="1", memory_kib=6 * GIB), max_retries=0))
     farm.plan()
     farm.wait(30)
-    farm.finish("one/render", 0, exit_status=1)
+    farm.end(farm.run_of("one/render"), 1, max_rss=6 * GIB)
     farm.layer("one/render").frames.exit_status[0] = Exit.MEMORY  # after however many runs that is bounded to
     with served(farm):
         out = printed(farm, "one/render", None, capsys)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cuebot.domain import commands as c
 from cuebot.domain.states import FrameState
+from cuebot.domain.units import KiB
+from cuebot.scheduling.dead_frames import deaths
 from cuebot.scheduling.explain_frame import FrameExplanation, explain_frame
-from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 
@@ -104,13 +108,44 @@ def test_a_frame_that_failed_says_how_and_where_before_it_runs_again() -> None:
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=2))
     farm.plan()
-    farm.finish("one/render", exit_status=33)
+    farm.end(farm.run_of("one/render"), 33, max_rss=GIB)
+    farm.layer("one/render").min_memory = KiB(GIB)  # as it was, before it got more
     retrying = next(reason for reason in explain(farm, "one/render", 0).reasons if reason.code == "RETRYING")
     assert (retrying.count, retrying.counts) == (1, "runs")
     assert retrying.text == (
         "it waits for another run (2 retries are allowed): its last run, on host0, ended with exit status 33 (it needed"
         " more memory than its host had)"
     )
+
+
+@pytest.mark.parametrize("status", [33, 137])
+def test_a_memory_status_of_a_frame_that_had_enough_is_not_taken_for_a_want_of_memory(status: int) -> None:
+    """What it used and what is asked for stand in the text, and the way is to its log, not to more memory."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1", memory_kib=GIB // 4), max_retries=0))
+    farm.plan()
+    farm.end(farm.run_of("one/render"), status, max_rss=KiB(3 * 1024))
+    reason = explain(farm, "one/render", 0).reasons[0]
+    assert "used at most 3 MB, and its layer asks for 256 MB" in reason.text
+    assert "-log" in reason.remedy
+    assert "-layer-memory" not in reason.remedy
+    (death,) = deaths(farm.farm, farm.layer("one/render"))
+    assert (death.code, "-layer-memory" in death.first) == ("FRAMES_DEAD", False)
+    assert "used at most 3 MB" in death.text
+
+
+@pytest.mark.parametrize("used", [0, GIB // 4 * 81 // 100])
+def test_a_memory_status_is_believed_where_nearly_all_was_used_or_nothing_measured(used: int) -> None:
+    """Then the way is to more memory."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1", memory_kib=GIB // 4), max_retries=0))
+    farm.plan()
+    farm.end(farm.run_of("one/render"), 1, max_rss=KiB(used))
+    farm.layer("one/render").frames.exit_status[0] = 137
+    (death,) = deaths(farm.farm, farm.layer("one/render"))
+    assert (death.code, "-layer-memory" in death.first) == ("FRAMES_OUT_OF_MEMORY", True)
 
 
 def test_a_dead_frame_says_how_it_died_and_how_to_retry_it() -> None:

@@ -79,6 +79,19 @@ async def test_each_attempt_has_its_log(make_scene: Any, logs: Path) -> None:
     assert (code, "attempt 7" in words) == ("NOT_FOUND", True)
 
 
+async def test_a_file_without_a_header_is_no_log_of_our_agent(make_scene: Any, logs: Path) -> None:
+    """Ours begins every log with the run's id; only another agent's latest log is taken without one."""
+    scene = await make_scene("1")
+    run = (await scene.launched())[0]
+    write_log(run, "").write_text("something else\n")
+    await scene.agent.complete(run)
+    code, words = await scene.site.refused(scene.log())
+    assert (code, "no log of this run" in words) == ("NOT_FOUND", True)
+    (host,) = scene.site.farm.hosts.values()
+    host.agent = ""
+    assert (await scene.log()).data == b"something else\n"
+
+
 async def test_a_log_under_another_name_is_found(make_scene: Any, logs: Path) -> None:
     """An agent that had to choose another name for a log tells it, and the log is read there."""
     scene = await make_scene("1")

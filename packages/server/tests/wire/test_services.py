@@ -80,8 +80,8 @@ async def test_a_new_job_says_what_it_is(site: Any, tools: Any) -> None:
     assert not job.HasField("uid")
 
 
-async def test_a_job_is_changed_in_cores_rounded_to_whole_ones(site: Any) -> None:
-    """Fractions of cores are dropped, noise below an integer is not; -1 stays "no limit"."""
+async def test_a_job_is_changed_in_cores_to_a_hundredth(site: Any) -> None:
+    """Fractions of cores stay; so does -1, which is "no limit"."""
     job = await site.launch()
     await site.job.SetMinCores(job_pb2.JobSetMinCoresRequest(job=job, val=2.9))
     await site.job.SetMaxCores(job_pb2.JobSetMaxCoresRequest(job=job, val=7.9999))
@@ -89,7 +89,10 @@ async def test_a_job_is_changed_in_cores_rounded_to_whole_ones(site: Any) -> Non
     await site.job.Pause(job_pb2.JobPauseRequest(job=job))
     await site.job.SetAutoEat(job_pb2.JobSetAutoEatRequest(job=job, value=True))
     now = await current(site, job)
-    assert (now.min_cores, now.max_cores, now.priority, now.is_paused, now.auto_eat) == (2.0, 8.0, 120, True, True)
+    assert (now.max_cores, now.priority, now.is_paused, now.auto_eat) == (8.0, 120, True, True)
+    assert now.min_cores == pytest.approx(2.9)
+    code, words = await site.refused(site.job.SetMaxCores(job_pb2.JobSetMaxCoresRequest(job=job, val=-5)))
+    assert (code, "-1 for no limit, not -5" in words) == ("INVALID_ARGUMENT", True)
     await site.job.SetMaxCores(job_pb2.JobSetMaxCoresRequest(job=job, val=-1))
     await site.job.Resume(job_pb2.JobResumeRequest(job=job))
     now = await current(site, job)
@@ -196,7 +199,7 @@ async def test_root_may_launch_only_where_that_is_allowed(start_site: Any, tools
 
 
 async def test_a_layer_is_changed_in_its_own_units(site: Any) -> None:
-    """Minimum cores to a hundredth, maximum in whole cores, memory in KiB, timeouts in minutes."""
+    """Minimum cores to a hundredth, maximum, too, memory in KiB, timeouts in minutes."""
     [layer] = await site.layers_of(await site.launch())
     await site.layer.SetMinCores(job_pb2.LayerSetMinCoresRequest(layer=layer, cores=2.35))
     await site.layer.SetMaxCores(job_pb2.LayerSetMaxCoresRequest(layer=layer, cores=4.7))
@@ -206,7 +209,8 @@ async def test_a_layer_is_changed_in_its_own_units(site: Any) -> None:
     await site.layer.RegisterOutputPath(job_pb2.LayerRegisterOutputPathRequest(layer=layer, spec="/a/b.#.exr"))
     now = (await site.layer.GetLayer(job_pb2.LayerGetLayerRequest(id=layer.id))).layer
     assert now.min_cores == pytest.approx(2.35)
-    assert (now.max_cores, now.min_memory, now.timeout, list(now.tags)) == (4.0, 262_144, 90, ["desktop", "gpu"])
+    assert (now.min_memory, now.timeout, list(now.tags)) == (262_144, 90, ["desktop", "gpu"])
+    assert now.max_cores == pytest.approx(4.7)
     paths = await site.layer.GetOutputPaths(job_pb2.LayerGetOutputPathsRequest(layer=layer))
     assert list(paths.output_paths) == ["/a/b.#.exr"]
     await site.layer.SetMinCores(job_pb2.LayerSetMinCoresRequest(layer=layer, cores=0.05))
@@ -337,7 +341,7 @@ async def test_groups_nest_and_give_their_jobs_defaults(site: Any) -> None:
     await site.group.SetDefaultJobPriority(job_pb2.GroupSetDefJobPriorityRequest(group=lighting, priority=80))
     await site.group.SetDefaultJobMaxCores(job_pb2.GroupSetDefJobMaxCoresRequest(group=lighting, max_cores=5.5))
     now = await current(site, job)
-    assert (now.priority, now.max_cores, now.group) == (80, 5.0, "light")
+    assert (now.priority, now.max_cores, now.group) == (80, 5.5, "light")
     await site.group.SetDefaultJobPriority(job_pb2.GroupSetDefJobPriorityRequest(group=lighting, priority=-9))
     assert (await current(site, job)).priority == 80
     board = (await site.show.GetJobWhiteboard(show_pb2.ShowGetJobWhiteboardRequest(show=show))).whiteboard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from opencue_proto import facility_pb2, host_pb2, job_pb2, show_pb2
+from opencue_proto import facility_pb2, host_pb2, job_pb2, service_pb2, show_pb2
 
 from cuebot.wire.call import WARNINGS_BYTES
 
@@ -60,3 +60,28 @@ async def test_a_proc_that_is_unbooked_without_a_kill_is_no_silent_success(
     (id,) = site.farm.procs
     words = await warnings_of(site.proc.Unbook(host_pb2.ProcUnbookRequest(proc=host_pb2.Proc(id=id), kill=False)))
     assert "nothing was changed" in words[0]
+
+
+async def test_what_a_setter_makes_of_too_little_is_warned_of(site: Any) -> None:
+    """Less than a tenth of a core is one core, little memory is the least of a frame; 0 and -1 mean what specs mean."""
+    [layer] = await site.layers_of(await site.launch())
+    stored = site.farm.layers[layer.id]
+    for cores, units in ((0.05, 100), (0.001, 100)):
+        (words,) = await warnings_of(site.layer.SetMinCores(job_pb2.LayerSetMinCoresRequest(layer=layer, cores=cores)))
+        assert "less than a tenth of a core, so one core is used" in words
+        assert stored.min_cores == units
+    for cores, units in ((0, 0), (-1, -100), (0.5, 50)):
+        assert (
+            await warnings_of(site.layer.SetMinCores(job_pb2.LayerSetMinCoresRequest(layer=layer, cores=cores))) == []
+        )
+        assert stored.min_cores == units
+    (words,) = await warnings_of(site.layer.SetMinMemory(job_pb2.LayerSetMinMemoryRequest(layer=layer, memory=1)))
+    assert "256 MB is used" in words
+
+
+async def test_a_service_with_less_than_a_tenth_of_a_core_gets_one_core_and_a_warning(site: Any) -> None:
+    """As a layer does: its layers would get one core, too."""
+    data = service_pb2.Service(name="tiny", min_cores=5)
+    (words,) = await warnings_of(site.service.CreateService(service_pb2.ServiceCreateServiceRequest(data=data)))
+    assert "one core is used" in words
+    assert site.farm.services[site.farm.service_by_name["tiny"]].min_cores == 100

@@ -26,6 +26,16 @@ class Process(NamedTuple):
     start_ticks: int
 
 
+class Traces(NamedTuple):
+    """What is known of a run whose watcher died, within one boot."""
+
+    leader: Optional[Process]
+    log: Optional[tuple[int, int]]
+    """The device and inode of its log, which somebody holds open."""
+    strays: frozenset[Process] = frozenset()
+    """What was seen of it outside of its leader's session."""
+
+
 class JobUser(NamedTuple):
     """Whose rights a frame gets."""
 
@@ -99,11 +109,20 @@ class Platform(Protocol):
     def resume(self, leader: int) -> None:
         """Let everything of the run go on."""
 
-    def adopt(self, run_ids: Mapping[str, Optional[Process]]) -> dict[str, list[Process]]:
-        """Find what is left of runs whose watcher died."""
+    def adopt(self, runs: Mapping[str, Traces], pids_given_then: Optional[int]) -> dict[str, list[Process]]:
+        """Find what is left of runs whose watcher died, and suspend it.
+
+        `pids_given` said that count when the runs were last watched.
+        """
+
+    def pids_given(self) -> Optional[int]:
+        """Count what pids were given since the boot; None where that cannot be told. A pid comes again after many."""
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
         """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
+
+    def strays(self) -> dict[int, frozenset[Process]]:
+        """List what each run was last seen to have outside of its leader's session, by leader; none for most."""
 
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
         """Measure each run."""

@@ -31,6 +31,7 @@ class Member(NamedTuple):
 
     process: Process
     group: int
+    session: int
     is_stopped: bool
 
 
@@ -112,6 +113,14 @@ class Families:
             self._walk()
         return self._members
 
+    def strays(self) -> dict[int, frozenset[Process]]:
+        """What was outside of its leader's session at the last walk, by leader; none for most."""
+        found = {
+            leader: frozenset(member.process for member in members if member.session != leader)
+            for leader, members in self._members.items()
+        }
+        return {leader: processes for leader, processes in found.items() if processes}
+
     def _living_orphans(self) -> dict[int, Optional[int]]:
         living: dict[int, Optional[int]] = {}
         no_frames: set[int] = set()
@@ -175,7 +184,7 @@ class Families:
                 owner = self._seen[process] if process in self._seen else self._owner_by_marks(pid, stat)
                 seen[process] = owner
             if owner in members and owner is not None and not stat.is_dead:
-                members[owner].append(Member(process, stat.group, stat.is_stopped))
+                members[owner].append(Member(process, stat.group, stat.session, stat.is_stopped))
                 seen[process] = owner
         self._members, self._seen, self._walked_at = members, seen, time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Linux: processes, signals and /proc. Whose a process is stands in `families`."""
+"""Linux: processes, signals and /proc. Whose a process is stands in `families`, and of a dead runner's in `remains`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Optional
 
-from rqd.platform import RUN_ID_VARIABLE, Ending, HostSize, JobUser, Memory, Process, proc
+from rqd.platform import RUN_ID_VARIABLE, Ending, HostSize, JobUser, Memory, Process, Traces, proc
 from rqd.platform.families import Families, Member
 from rqd.platform.memory import MemoryMeter, peak_of_own_kb
+from rqd.platform.remains import remains_of
 
 SHARED_WALK_SECONDS = 0.015
 """Signals to several runs at once share one walk through /proc. What it missed is signalled at the next look."""
+
+LOOKS_MAX = 20
+"""What is not ours to signal may go on and start more: so often it is looked for, and no more at once."""
 
 # A frame starts with default signals, whatever the agent or its parent ignores (nohup, a shell's `&`, Python itself).
 _DEFAULTED_SIGNALS = (
@@ -112,30 +116,27 @@ class Linux:
         for member in self._members_of(leader):
             _signal_process(member.process, (signal.SIGCONT,))
 
-    def adopt(self, run_ids: Mapping[str, Optional[Process]]) -> dict[str, list[Process]]:
-        """Find what is left of runs whose watcher died: by their leader, by their id in the environment, by ancestry.
+    def adopt(self, runs: Mapping[str, Traces], pids_given_then: Optional[int]) -> dict[str, list[Process]]:
+        """Find what is left of runs whose watcher died, and stop it where it stands.
 
-        A session's number is a pid, and pids are used again. So a session counts only while its leader is the process
-        that was recorded; anything else must carry the run's id in its environment, or come from what does.
+        What is stopped starts nothing, so we look until there is nothing new: what a process leaves behind in the
+        moment of its end may have no mark of its own.
         """
-        sessions = {
-            process.pid: run_id
-            for run_id, process in run_ids.items()
-            if process is not None and proc.start_ticks(process.pid) == process.start_ticks
-        }
-        stats = {pid: stat for pid in proc.all_pids() if (stat := proc.stat(pid)) is not None}
-        own_pid = os.getpid()
-        owners: dict[int, str] = {}
-        for pid, stat in stats.items():
-            run_id = sessions.get(stat.session) or proc.run_id(pid)
-            if run_id in run_ids and pid != own_pid:
-                owners[pid] = run_id
         found: dict[str, list[Process]] = {}
-        for pid, stat in stats.items():
-            run_id = _nearest(pid, stats, owners)
-            if run_id and not stat.is_dead and pid != own_pid:
-                found.setdefault(run_id, []).append(Process(pid, stat.start_ticks))
+        stopped: set[Process] = set()
+        for _ in range(LOOKS_MAX):
+            found = remains_of(runs, pids_given_then)
+            running = {process for processes in found.values() for process in processes} - stopped
+            if not running:
+                break
+            for process in running:
+                _signal_process(process, (signal.SIGSTOP,))
+            stopped |= running
         return found
+
+    def pids_given(self) -> Optional[int]:
+        """Count the pids that the kernel has given since the boot; None where it does not tell."""
+        return proc.pids_given()
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
         """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
@@ -146,6 +147,10 @@ class Linux:
                 alive.append(process)
                 _signal_process(process, (signal.SIGKILL,))
         return alive
+
+    def strays(self) -> dict[int, frozenset[Process]]:
+        """List what each run was last seen to have outside of its leader's session, by leader; none for most."""
+        return self._families.strays()
 
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
         """Measure each run."""
@@ -272,18 +277,6 @@ def _signal_process(process: Process, numbers: Iterable[signal.Signals]) -> None
     finally:
         if fd is not None:
             os.close(fd)
-
-
-def _nearest(pid: int, stats: Mapping[int, proc.Stat], owners: Mapping[int, str]) -> str:
-    """The run of the nearest ancestor that has one."""
-    for _ in range(len(stats)):
-        if pid in owners:
-            return owners[pid]
-        stat = stats.get(pid)
-        if stat is None:
-            break
-        pid = stat.parent
-    return ""
 
 
 def _machine_kb() -> int:

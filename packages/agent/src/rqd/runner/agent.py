@@ -25,6 +25,7 @@ DELIVERY_SECONDS = 3.0
 LINK_STOP_SECONDS = 6.0  # it says goodbye first, if need be to a server that does not answer
 LINK_HURRIED_STOP_SECONDS = 0.5
 IDLE_LOOK_SECONDS = 1.0
+RECOVERY_LOOK_SECONDS = 0.05
 
 
 def run_agent(options: Options, platform: Platform) -> int:
@@ -101,6 +102,9 @@ class Agent:
             instance=self._spool.instance,
         )
         self._runs.recover()
+        if self._options.only_recover:
+            self._runs.end_all("shutdown", "the agent takes no work")
+            self._end_when_recovered()
         self._link.start()
         self._watch_idleness()
         more_to_start = False
@@ -123,6 +127,15 @@ class Agent:
         self._link.send({"stopping": True})
         self._runs.end_all("shutdown", "the agent was told to stop")
         self._await_runs()
+
+    def _end_when_recovered(self) -> None:
+        """End once nothing is left to end or to deliver. The server knows this host as down from the first report."""
+        if self._is_stopping:
+            return
+        if self._runs.live_count or self._runs.undelivered:
+            self._loop.call_later(RECOVERY_LOOK_SECONDS, self._end_when_recovered)
+            return
+        self.stop()
 
     def _await_runs(self) -> None:
         if self._runs.live_count:
@@ -187,7 +200,7 @@ class Agent:
     def _tell_everything(self) -> None:
         for run in self._runs.undelivered:
             self._tell_outcome(run)
-        if self._is_stopping:
+        if self._is_stopping or self._options.only_recover:
             self._link.send({"stopping": True})
 
     def _cores(self) -> dict[str, int]:

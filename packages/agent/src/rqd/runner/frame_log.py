@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from rqd.runner.log_name import file_name, move_aside
+from rqd.runner.log_name import earlier_names, file_name, header_of, move_aside
 
 ATTEMPT_VARIABLE = "CUE_ATTEMPT"
 
 _RULE = "=" * 59 + "\n"
+_RUN_ID = re.compile(rb"^runId +(\S+)$", re.MULTILINE)
 
 
 def log_path(log_dir: str, job_name: str, frame_name: str) -> str:
@@ -40,9 +42,22 @@ def open_new(path: str) -> int:
     return fd
 
 
-def reopen(path: str) -> int:
-    """Open the log of a run whose runner died, to add the footer; raises OSError where it is gone."""
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+def reopen(path: str, run_id: str) -> Optional[int]:
+    """Open the log of a run whose runner died, to add the footer; None where it is gone.
+
+    Its name may be that of a later run's log by now, and its own have become another; its header tells.
+    """
+    for name in (path, *earlier_names(path)):
+        try:
+            fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue
+        with contextlib.suppress(OSError):
+            found = _RUN_ID.search(header_of(fd))
+            if found and found[1].decode("ascii", "replace") == run_id:
+                return fd
+        os.close(fd)
+    return None
 
 
 def write_all(fd: int, text: str) -> int:

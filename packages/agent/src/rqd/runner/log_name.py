@@ -56,6 +56,22 @@ def move_aside(path: str) -> None:
             os.unlink(f"{path}.{attempt - EARLIER_LOGS_MAX}")
 
 
+def earlier_names(path: str) -> list[str]:
+    """What logs that were moved aside from this path are called now, the latest first."""
+    folder, prefix = os.path.dirname(path), os.path.basename(path) + "."
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(prefix)]
+    except OSError:
+        return []
+    numbers = sorted((int(end) for name in names if (end := name[len(prefix) :]).isdecimal()), reverse=True)
+    return [f"{path}.{number}" for number in numbers]
+
+
+def header_of(fd: int) -> bytes:
+    """What stands in a log above its frame's environment; raises OSError where it cannot be read."""
+    return os.pread(fd, _HEADER_BYTES_MAX, 0).partition(b"\nenv ")[0]
+
+
 def _attempt_of(path: str) -> Optional[int]:
     """The attempt in a log's header; nothing where there is none, or what stands there is no log."""
     try:
@@ -63,12 +79,11 @@ def _attempt_of(path: str) -> Optional[int]:
     except OSError:
         return None
     try:
-        header = os.pread(fd, _HEADER_BYTES_MAX, 0)
+        found = _ATTEMPT.search(header_of(fd))
     except OSError:
         return None
     finally:
         os.close(fd)
-    found = _ATTEMPT.search(header.partition(b"\nenv ")[0])
     return int(found[1]) if found and int(found[1]) > 0 else None
 
 

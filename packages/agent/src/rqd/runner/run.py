@@ -8,8 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from rqd.platform import Memory, Process
+from rqd.platform import Memory, Process, Traces
 from rqd.runner.log_name import shortened
+from rqd.runner.spool import StoredRun
 
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
@@ -52,6 +53,7 @@ class Run:
         self.process: Optional[Process] = None
         self.is_lost = False  # its runner died: its processes are nobody's children
         self.remains: list[Process] = []  # and these are they
+        self.traces: Optional[Traces] = None  # by which they are known; none after another boot
         self.leader_has_exited = False
         self._suspended_at: Optional[float] = None  # monotonic
         self._suspended_before = 0.0  # seconds
@@ -112,12 +114,30 @@ class Run:
             "log_name": self.shortened_log_name,
         }
 
+    def log_file(self) -> Optional[tuple[int, int]]:
+        """The device and inode of its log, if that is open."""
+        if self.log_fd is None:
+            return None
+        status = os.fstat(self.log_fd)
+        return status.st_dev, status.st_ino
+
     def _log_written_seconds(self) -> int:
         """When the log last grew, in seconds since 1970; 0 where that cannot be told. Time-outs on silence use it."""
         try:
             return int((os.stat(self.log_path) if self.log_fd is None else os.fstat(self.log_fd)).st_mtime)
         except OSError:
             return 0
+
+
+def run_from(stored: StoredRun) -> Run:
+    """A run that an earlier runner stored; raises KeyError or TypeError where it is none."""
+    accepted, started = stored.accepted, stored.started
+    run = Run(accepted, accepted["log_path"], (started or accepted)["start_ms"])
+    run.started_monotonic -= max(0.0, time.time() - run.start_ms / 1000)
+    if started is not None:
+        run.process = Process(started["pid"], started["start_ticks"])
+    run.outcome = stored.outcome
+    return run
 
 
 def check_launch(launch: Mapping[str, Any]) -> None:

@@ -11,15 +11,15 @@ from typing import Any, Callable, Optional
 
 from rqd import log
 from rqd.options import Options
-from rqd.platform import Ending, Platform, Process
+from rqd.platform import Ending, Platform, Process, Traces
 from rqd.runner import frame_log
 from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
 from rqd.runner.outcome import FAILED_LAUNCH, RUNNER_LOST, SKIP_RETRY, close_log, outcome_of, status_of
-from rqd.runner.run import Refusal, Run, Termination, check_launch
-from rqd.runner.spool import Spool, StoredRun
+from rqd.runner.run import Refusal, Run, Termination, check_launch, run_from
+from rqd.runner.spool import Spool
 from rqd.runner.start import LaunchFailed, ProcessStart
 
 UNDELIVERED_MAX = 5000
@@ -56,6 +56,7 @@ class Runs:
         self._live: dict[str, Run] = {}
         self._to_start: deque[Run] = deque()
         self._boot_id = platform.boot_id()
+        self._pids_given_then: Optional[int] = None
         self._is_sampling = False
         self._sampled_at = 0.0
         self._is_closed = False
@@ -145,6 +146,7 @@ class Runs:
         self._note(run, {"pid": run.process.pid, "start_ticks": run.process.start_ticks, "start_ms": run.start_ms})
         if not self._is_sampling:
             self._is_sampling = True
+            self._note_watched()
             self._loop.call_later(self._tick_seconds(), self._tick)
 
     # --- a run goes on -----------------------------------------------------------------------------------------------
@@ -187,6 +189,24 @@ class Runs:
             return
         for pid, memory in self._platform.usage(runs).items():
             runs[pid].measured(memory)
+        self._note_watched()
+
+    def _note_watched(self) -> None:
+        """Note for the runner after us that all leaders' pids are theirs until now, and what left their sessions."""
+        if any(run.is_lost for run in self._live.values()):
+            return  # what an earlier runner noted of them is still needed
+        strays = self._platform.strays()
+        record = {
+            "boot_id": self._boot_id,
+            "pids_given": self._platform.pids_given(),
+            "strays": {
+                run.run_id: sorted(strays[run.process.pid])
+                for run in self._live.values()
+                if run.process is not None and run.process.pid in strays
+            },
+        }
+        with contextlib.suppress(OSError):  # an older note is a safe one
+            self._spool.note_watched(record)
 
     def _apply_lease(self) -> None:
         policy = self._options.on_lost_contact
@@ -336,25 +356,28 @@ class Runs:
         stored_runs = self._spool.load()
         for run_id, stored in stored_runs.items():
             try:
-                run = _run_from(stored)
+                run = run_from(stored)
             except (KeyError, TypeError) as problem:
                 log.error("spool has a file that is no run", run=run_id, folder=self._spool.folder, why=repr(problem))
                 continue
             self._known[run_id] = run
             if run.outcome is None:
                 orphans[run_id] = self._live[run_id] = run
-        this_boot = {
-            run_id: run.process
-            for run_id, run in orphans.items()
-            if stored_runs[run_id].accepted.get("boot_id") == self._boot_id
-        }
-        found = self._platform.adopt(this_boot) if this_boot else {}
+        watched = self._spool.watched()
+        if watched.get("boot_id") != self._boot_id:
+            watched = {}
+        self._pids_given_then = watched.get("pids_given")
+        this_boot = {}
+        for run_id, run in orphans.items():
+            run.log_fd = frame_log.reopen(run.log_path, run_id)
+            if stored_runs[run_id].accepted.get("boot_id") == self._boot_id:
+                strays = frozenset(Process(*stray) for stray in watched.get("strays", {}).get(run_id, ()))
+                this_boot[run_id] = run.traces = Traces(run.process, run.log_file(), strays)
+        found = self._platform.adopt(this_boot, self._pids_given_then) if this_boot else {}
         for run_id, run in orphans.items():
             self._capacity.book(run_id, run.identity["core_units"], 0)
             run.is_lost, run.process, run.remains = True, None, found.get(run_id, [])
             log.warning("run lost its runner", run=run_id, pids=[process.pid for process in run.remains])
-            with contextlib.suppress(OSError):
-                run.log_fd = frame_log.reopen(run.log_path)
             self._bury(run, LOOK_AGAIN_SECONDS_MIN)
 
     def _bury(self, run: Run, waited: float) -> None:
@@ -362,19 +385,10 @@ class Runs:
         if run.remains:
             self._loop.call_later(waited, lambda: self._bury(run, min(waited * 2, LOOK_AGAIN_SECONDS_MAX)))
             return
-        again = self._platform.adopt({run.run_id: None})  # what it forked while it was being ended
+        # What it forked while it was being ended.
+        again = run.traces and self._platform.adopt({run.run_id: run.traces}, self._pids_given_then)
         if again:
             run.remains = again[run.run_id]
             self._loop.call_later(waited, lambda: self._bury(run, waited))
             return
         self._finish(run, "runner_lost", RUNNER_LOST, 0, message="the process that watched this run died")
-
-
-def _run_from(stored: StoredRun) -> Run:
-    accepted, started = stored.accepted, stored.started
-    run = Run(accepted, accepted["log_path"], (started or accepted)["start_ms"])
-    run.started_monotonic -= max(0.0, time.time() - run.start_ms / 1000)
-    if started is not None:
-        run.process = Process(started["pid"], started["start_ticks"])
-    run.outcome = stored.outcome
-    return run

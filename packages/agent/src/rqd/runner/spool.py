@@ -47,6 +47,16 @@ class StoredRun:
         self.outcome: Optional[Record] = next((line for line in lines if "cause" in line), None)
 
 
+def has_unsettled_runs(folder: str) -> bool:
+    """Say whether a spool has runs that have not ended, or whose outcome the server does not have; locks nothing."""
+    runs = os.path.join(folder, "runs")
+    try:
+        names = os.listdir(runs)
+    except OSError:
+        return False
+    return any(_is_unsettled(_lines_of(os.path.join(runs, name))) for name in names)
+
+
 class Spool:
     """A folder that one runner owns."""
 
@@ -138,17 +148,31 @@ class Spool:
             file.write(f"{boot_id} {booted_at}\n")
         return booted_at
 
+    def note_watched(self, record: Record) -> None:
+        """Keep what is known at a moment at which all runs are watched; raises OSError where it cannot be written."""
+        path = os.path.join(self.folder, "watched")
+        with open(path + ".new", "wb") as file:
+            file.write(_line(record))
+        os.replace(path + ".new", path)
+
+    def watched(self) -> Record:
+        """What was kept last; empty where nothing was."""
+        try:
+            with open(os.path.join(self.folder, "watched"), encoding="utf-8") as file:
+                return next(iter(_whole_lines(file.read())), {})
+        except (OSError, ValueError):
+            return {}
+
     def load(self) -> dict[str, StoredRun]:
         """Read the files that an earlier runner left behind."""
         found = {}
         for name in os.listdir(self._runs):
             path = os.path.join(self._runs, name)
-            with open(path, encoding="utf-8", errors="replace") as file:
-                lines = _whole_lines(file.read())
-            run_id = lines[0].get("run_id") if lines else None
-            if run_id is None or "forgotten" in lines[-1]:
-                os.unlink(path)  # without a whole line the runner died before it could have answered the launch
+            lines = _lines_of(path)
+            if not _is_unsettled(lines):
+                os.unlink(path)
                 continue
+            run_id = lines[0]["run_id"]
             self._paths[run_id] = path
             found[run_id] = StoredRun(lines)
         return found
@@ -221,6 +245,18 @@ class Spool:
 
 def _line(record: Record) -> bytes:
     return _encode(record).encode() + b"\n"
+
+
+def _lines_of(path: str) -> list[Record]:
+    """Parse a run's file; a file that is gone has none."""
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
+        return _whole_lines(file.read())
+    return []
+
+
+def _is_unsettled(lines: list[Record]) -> bool:
+    """Without a whole line the runner died before it could have answered the launch; else the last line decides."""
+    return bool(lines) and lines[0].get("run_id") is not None and "forgotten" not in lines[-1]
 
 
 def _whole_lines(text: str) -> list[Record]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from cue_cli.cueadmin.format import formatMem
+
 WORDS = {
     "KILLED": "it was killed",
     "LAUNCH_FAILED": "its command could not be started",
@@ -22,6 +24,7 @@ WORDS = {
 MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST", "LOG_UNWRITABLE")
 """Causes whose message, where there is one, says the same as our words, and more."""
 MEMORY_STATUSES = (33, 137)
+BELIEVABLE_PERCENT = 80  # of what was reserved, as the server has it
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
 
 
@@ -33,7 +36,7 @@ def causeText(run: Any) -> str:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
     status = run.exit_status
     if run.cause and status in MEMORY_STATUSES:
-        return f"exit status {status} (out of memory)"
+        return f"exit status {status} ({_memory_words(run)})"
     if SHELL_SIGNAL < status < SHELL_SIGNAL + signal.NSIG:
         return f"exit status {status} (128 + signal {status - SHELL_SIGNAL})"
     return f"exit status {status}"
@@ -55,6 +58,15 @@ def fullText(run: Any) -> str:
     """Return why it ended, with what was said about it."""
     cause, said = causeParts(run)
     return f"{cause}: {said}" if said else cause
+
+
+def _memory_words(run: Any) -> str:
+    """Return what a memory status means: the server takes it for lack of memory only where nearly all was used."""
+    run = getattr(run, "example", run)  # the latest run of a Failure
+    used, reserved = run.max_rss_kib, run.memory_kib
+    if not used or used * 100 >= reserved * BELIEVABLE_PERCENT:
+        return "out of memory"
+    return f"stands for out of memory, but it used {formatMem(used)} of {formatMem(reserved)}"
 
 
 def _signal_name(number: int) -> str:

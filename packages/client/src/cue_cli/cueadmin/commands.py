@@ -212,4 +212,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
     ),
 }
 
+LISTS = SECTIONS["Lists"]
+"""The commands that change nothing."""
+
 COMMANDS = tuple(command for commands in SECTIONS.values() for command in commands)

@@ -69,14 +69,26 @@ def set_min_cores(session: Session, values: list[str]) -> None:
     """Set how many cores a job should have at least."""
     name, cores = values[0], toCores(values[1])
     session.confirm(f"Set the minimum cores of {name} to {cores:g}", named=True)
-    session.set(name, f"minimum cores {cores:g}", findJob(name).setMinCores(cores))
+    job = findJob(name)
+    session.set(
+        name,
+        f"minimum cores {cores:g}",
+        job.setMinCores(cores),
+        lambda: f"minimum cores {api.getJob(job.id()).minCores():g}",
+    )
 
 
 def set_max_cores(session: Session, values: list[str]) -> None:
     """Set how many cores a job may have at most."""
     name, cores = values[0], toCores(values[1])
     session.confirm(f"Set the maximum cores of {name} to {cores:g}", named=True)
-    session.set(name, f"maximum cores {cores:g}", findJob(name).setMaxCores(cores))
+    job = findJob(name)
+    session.set(
+        name,
+        f"maximum cores {cores:g}",
+        job.setMaxCores(cores),
+        lambda: f"maximum cores {api.getJob(job.id()).maxCores():g}",
+    )
 
 
 def priority(session: Session, values: list[str]) -> None:

@@ -218,9 +218,9 @@ def _proc_search(session: Session, shows: list[str]) -> dict[str, Any]:
     if options.job:
         search["job"] = options.job
     try:
-        if options.memory:
+        if options.memory is not None:
             search["memory"] = _kilobytes(options.memory)
-        if options.duration:
+        if options.duration is not None:
             parseRange(options.duration)
             search["duration"] = options.duration
     except ValueError as error:

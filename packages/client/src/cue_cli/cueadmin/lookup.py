@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any, Sequence
 
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
@@ -16,8 +17,13 @@ from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
 
 ON_WORDS = ("on", "yes", "true", "enabled", "1")
-ALIKE_MAX = 3
 OFF_WORDS = ("off", "no", "false", "disabled", "0")
+ALIKE_MAX = 3
+INTEGER_MAX = 2**31 - 1
+"""The largest number that most fields of a message hold."""
+CORES_MIN = 0.01
+CORES_MAX = INTEGER_MAX // 100
+DIGITS_MAX = 20
 
 
 def findJob(name: str, *, finished: bool = False) -> Job:
@@ -111,19 +117,38 @@ def chosenHosts(session: Session, positional: Sequence[str] = ()) -> list[Host]:
 
 
 def toCores(text: str) -> float:
-    """Return a number of cores."""
+    """Return a number of cores, which the farm counts in hundredths: none that is not 0 may become 0."""
     try:
-        return float(text)
+        cores = float(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not a number of cores, such as 4 or 1.5") from None
+        cores = float("nan")
+    if not math.isfinite(cores):
+        raise UsageError(f"{text!r} is not a number of cores, such as 4 or 1.5")
+    if abs(cores) > CORES_MAX:
+        raise UsageError(f"{text} cores are too many: a farm counts at most {CORES_MAX}")
+    if cores and abs(cores) < CORES_MIN:
+        raise UsageError(f"{text} cores would become 0: the least is {CORES_MIN} cores; write 0 for none")
+    return cores
 
 
 def toInteger(text: str, what: str) -> int:
     """Return a whole number; `what` names it in the error."""
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not a {what}, which is a whole number") from None
+        raise UsageError(f"{_shortened(text)!r} is not a {what}, which is a whole number") from None
+    return withinBounds(number, what)
+
+
+def withinBounds(number: int, what: str) -> int:
+    """Return a number that a message to the server can carry."""
+    if not -INTEGER_MAX <= number <= INTEGER_MAX:
+        raise UsageError(f"{_shortened(str(number))} is too large for a {what}: at most {INTEGER_MAX}")
+    return number
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= DIGITS_MAX else f"{text[:DIGITS_MAX]}..."
 
 
 def toSwitch(text: str) -> bool:

@@ -3,33 +3,58 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Callable, Optional
 
+from cue_cli.cueadmin.format import formatMem
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
+from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
+from opencue.wrappers.layer import Layer
 
 KB_PER_GB = 1_048_576
+KB_MAX = 2**63 - 1
 
 
 def layer_memory(session: Session, values: list[str]) -> None:
     """Set the memory that a frame of a layer needs."""
     kilobytes = toKilobytes(values[2])
-    _change(session, values, "memory", values[2], lambda layer: layer.setMinMemory(kilobytes))
+    _change(
+        session,
+        values,
+        "memory",
+        values[2],
+        lambda layer: layer.setMinMemory(kilobytes),
+        _memory(values[2], "min_memory"),
+    )
 
 
 def layer_gpu_memory(session: Session, values: list[str]) -> None:
     """Set the GPU memory that a frame of a layer needs."""
     kilobytes = toKilobytes(values[2])
-    _change(session, values, "GPU memory", values[2], lambda layer: layer.setMinGpuMemory(kilobytes))
+    _change(
+        session,
+        values,
+        "GPU memory",
+        values[2],
+        lambda layer: layer.setMinGpuMemory(kilobytes),
+        _memory(values[2], "min_gpu_memory"),
+    )
 
 
 def layer_cores(session: Session, values: list[str]) -> None:
     """Set the cores that a frame of a layer needs."""
     cores = toCores(values[2])
-    _change(session, values, "cores", f"{cores:g}", lambda layer: layer.setMinCores(cores * POINTS_PER_CORE))
+    _change(
+        session,
+        values,
+        "cores",
+        f"{cores:g}",
+        lambda layer: layer.setMinCores(cores * POINTS_PER_CORE),
+        lambda layer: f"{layer.minCores():g}",
+    )
 
 
 def layer_gpus(session: Session, values: list[str]) -> None:
@@ -66,7 +91,12 @@ def group_max_cores(session: Session, values: list[str]) -> None:
     """Set how many cores the jobs of a group may have together."""
     cores = toCores(values[2])
     session.confirm(f"Set the maximum cores of group {values[1]} of {values[0]} to {cores:g}", named=True)
-    session.set(f"{values[0]}/{values[1]}", f"maximum cores {cores:g}", _group(values).setMaxCores(cores))
+    session.set(
+        f"{values[0]}/{values[1]}",
+        f"maximum cores {cores:g}",
+        _group(values).setMaxCores(cores),
+        lambda: f"maximum cores {_group(values).maxCores():g}",
+    )
 
 
 def group_max_gpus(session: Session, values: list[str]) -> None:
@@ -92,16 +122,38 @@ def toKilobytes(text: str) -> int:
     """Return an amount of memory, in GB unless it ends in `m` or `k`, in whole KB, rounded up."""
     number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in ("g", "m", "k") else (text, "g")
     try:
-        return math.ceil(float(number) * {"g": KB_PER_GB, "m": 1_024, "k": 1}[unit])
+        kilobytes = math.ceil(float(number) * {"g": KB_PER_GB, "m": 1_024, "k": 1}[unit])
     except (ValueError, OverflowError):
         raise UsageError(f"{text!r} is no amount of memory, such as 4 or 2.5 (GB), 512m or 2097152k") from None
+    if abs(kilobytes) > KB_MAX:
+        raise UsageError(f"{text} is more memory than a farm can count: at most {KB_MAX // KB_PER_GB} GB")
+    return kilobytes
 
 
-def _change(session: Session, values: list[str], what: str, shown: str, act: Any) -> None:
-    """Do something to the layer that the first two values name."""
+def _memory(typed: str, field: str) -> Callable[[Layer], str]:
+    """Return what tells the memory of a layer as it was typed, or as it is where the server keeps another amount."""
+    kilobytes = toKilobytes(typed)
+
+    def told(layer: Layer) -> str:
+        stored = getattr(layer.data, field)
+        return typed if stored == kilobytes else formatMem(stored)
+
+    return told
+
+
+def _change(
+    session: Session,
+    values: list[str],
+    what: str,
+    shown: str,
+    act: Callable[[Layer], Changed],
+    stored: Optional[Callable[[Layer], str]] = None,
+) -> None:
+    """Do something to the layer that the first two values name; `stored` tells of the layer what came of it."""
     session.confirm(f"Set {what} of {values[0]}/{values[1]}: {shown}", named=True)
     job, layer = jobAndLayer(values)
-    session.set(f"{job.name()}/{layer.name()}", f"{what} {shown}", act(layer))
+    ask = None if stored is None else lambda: f"{what} {stored(jobAndLayer(values)[1])}"
+    session.set(f"{job.name()}/{layer.name()}", f"{what} {shown}", act(layer), ask)
 
 
 def _group(values: list[str]) -> Any:

@@ -11,9 +11,10 @@ from cue_cli.cueadmin.commands import SECTIONS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 
 EPILOG = (
-    "One command at a time. Exit status: 0 done, 1 it could not be done or there was nothing to do, 2 the command line "
-    "makes no sense."
+    "One command at a time. Exit status: 0 done, 1 it could not be done, there was nothing to do, or the output could "
+    "not be written, 2 the command line makes no sense. Without a reader (`| head`) a list ends, an action goes on."
 )
+COUNT_DIGITS_MAX = 9  # every such number fits into a message
 FORMAT_VARIABLE = "CUEADMIN_FORMAT"
 
 
@@ -69,13 +70,13 @@ def _add_filters(group: Any) -> None:
     )
     group.add_argument(
         "-limit",
-        type=int,
+        type=_count,
         default=0,
         metavar="N",
         help="at most N lines, for -lp -ll (0 for all), -finished and -runs (0 for 100)",
     )
     group.add_argument("-finished", nargs="*", metavar="PART", help="finished jobs, the last first, for -lj -lji")
-    group.add_argument("-attempt", type=int, default=0, metavar="N", help="that run of the frame, for -runs -log")
+    group.add_argument("-attempt", type=_count, default=0, metavar="N", help="that run of the frame, for -runs -log")
     group.add_argument("-f", dest="follow", action="store_true", help="go on until the run is over, for -log")
     group.add_argument("-state", nargs="+", metavar="STATE", help="up down rebooting reboot_when_idle repair, for -lh")
     group.add_argument(
@@ -99,6 +100,12 @@ def _add_command(group: Any, command: Command) -> None:
         nargs = "+" if least else "*"
         metavar = names if nargs == "*" and len(names) == 1 else (names[0], names[-1])
     group.add_argument(*command.flags, dest=command.name, nargs=nargs, metavar=metavar, help=_help(command))
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal() or len(text) > COUNT_DIGITS_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {'9' * COUNT_DIGITS_MAX}")
+    return int(text)
 
 
 def _help(command: Command) -> str:

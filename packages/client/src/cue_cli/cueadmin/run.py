@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import traceback
 from typing import Optional, Sequence
 
-from cue_cli.cueadmin.commands import COMMANDS, Command
+from cue_cli.cueadmin.commands import COMMANDS, LISTS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.parser import FORMAT_VARIABLE, getParser
 from cue_cli.farm_warnings import showPlainly
+from cue_cli.standard_output import ends_with_reader, run_command
 
 SHORT_HELP = """\
 cueadmin: look at the farm and run it.
@@ -31,7 +31,10 @@ INTERRUPTED = 130
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command and return the exit status: 0 done, 1 not or nothing to do, 2 the line makes no sense."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_command("cueadmin", lambda: _main(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _main(arguments: list[str]) -> int:
     if not arguments:
         print(SHORT_HELP)
         return 0
@@ -42,11 +45,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     _check_installation()
     showPlainly()
+    if chosen in LISTS:
+        ends_with_reader()  # `cueadmin -lj | head` has seen enough
     try:
         return _run(parser, options, chosen)
-    except BrokenPipeError:  # `cueadmin -lj | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from argparse import Namespace
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Optional
 
 from cue_cli.cueadmin.output_styles import CUEFARM
 from opencue.changed import Changed
@@ -82,8 +83,14 @@ class Session:
             self.acted = True
             self.report(f"{what}: {done}")
 
-    def set(self, what: str, value: str, number: Changed) -> None:
-        """Report that something has a value now, or had it already."""
+    def set(self, what: str, value: str, number: Changed, stored: Optional[Callable[[], str]] = None) -> None:
+        """Report that something has a value now, or had it already.
+
+        `stored` asks the server, which may have kept another value than was typed; its words are reported then.
+        """
+        if stored is not None and self.style == CUEFARM:
+            with contextlib.suppress(EntityNotFoundException):  # it may be gone by now
+                value = stored()
         self.changed(what, number, value, f"{value} already")
 
     def warn(self, text: str) -> None:

@@ -9,6 +9,7 @@ from cue_cli.cueadmin.lookup import (
     toCores,
     toInteger,
     toSwitch,
+    withinBounds,
 )
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.output_styles import UPSTREAM
@@ -121,14 +122,24 @@ def default_min_cores(session: Session, values: list[str]) -> None:
     """Set the minimum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default minimum cores of {show.name()} to {cores:g}")
-    session.set(show.name(), f"default minimum cores {cores:g}", show.setDefaultMinCores(cores))
+    session.set(
+        show.name(),
+        f"default minimum cores {cores:g}",
+        show.setDefaultMinCores(cores),
+        lambda: f"default minimum cores {findShow(values[0]).defaultMinCores():g}",
+    )
 
 
 def default_max_cores(session: Session, values: list[str]) -> None:
     """Set the maximum cores of a show's new jobs."""
     cores, show = toCores(values[1]), findShow(values[0])
     session.confirm(f"Set the default maximum cores of {show.name()} to {cores:g}")
-    session.set(show.name(), f"default maximum cores {cores:g}", show.setDefaultMaxCores(cores))
+    session.set(
+        show.name(),
+        f"default maximum cores {cores:g}",
+        show.setDefaultMaxCores(cores),
+        lambda: f"default maximum cores {findShow(values[0]).defaultMaxCores():g}",
+    )
 
 
 def create_sub(session: Session, values: list[str]) -> None:
@@ -162,7 +173,7 @@ def burst(session: Session, values: list[str]) -> None:
     points = 0 if share is not None else _points(session, text)
     subscription = findSubscription(values[0], values[1])
     if share is not None:
-        points = int(subscription.size() + subscription.size() * share / 100)
+        points = withinBounds(int(subscription.size() + subscription.size() * share / 100), "burst in points")
     session.set(subscription.name(), f"burst {_cores(points)}", subscription.setBurst(points))
 
 

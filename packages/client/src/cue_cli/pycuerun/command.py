@@ -7,6 +7,7 @@ import sys
 from typing import Any, List, Optional, Sequence
 
 from cue_cli.pycuerun.base import AbstractCuerun
+from cue_cli.standard_output import as_it_is, run_command
 from outline.backend.local import LocalJob
 from outline.cuerun import CuerunOptionParser
 from outline.loader import load_json, load_outline
@@ -50,6 +51,7 @@ class PyCuerun(AbstractCuerun):
         if options.execute:
             from outline.run import execute, exit_like
 
+            as_it_is()
             exit_like(execute(args[0], options.execute))
         outline = _load(args[0])
         if options.user:
@@ -106,6 +108,10 @@ def _modern(argv: Sequence[str]) -> List[str]:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command and return its exit status."""
     words = _modern(sys.argv[1:] if argv is None else argv)
+    return run_command("pycuerun", lambda: _main(words))
+
+
+def _main(words: List[str]) -> int:
     try:
         return PyCuerun().go(words)
     except KeyboardInterrupt as interrupt:

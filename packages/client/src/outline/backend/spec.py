@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Callable, Dict, List, Optional
 from xml.etree import ElementTree
 
@@ -172,7 +173,7 @@ class SpecWriter:
         self.__write_new(element, "timeout_llu", _whole(layer, "timeout_llu"))
         tags = os.environ.get("OL_TAG_OVERRIDE") or layer.get_arg("tags")
         if tags:
-            sub_element(element, "tags", scrub_tags(tags))
+            sub_element(element, "tags", _tags(layer, tags))
         if layer.get_limits():
             limits = ElementTree.SubElement(element, "limits")
             for limit in layer.get_limits():
@@ -315,7 +316,18 @@ def _cores(layer: Any) -> Optional[float]:
         number = math.nan
     if not math.isfinite(number):
         raise LayerException(f"the cores of layer {layer.get_name()} have to be a number, not {wanted!r}")
+    if number and not round(number, 2):  # written as 0, it would be a whole host
+        raise LayerException(f"the cores of layer {layer.get_name()} are at least 0.01, or 0, not {wanted!r}")
     return number
+
+
+def _tags(layer: Any, tags: Any) -> str:
+    text = scrub_tags(tags)
+    if not text:
+        raise LayerException(
+            f"the tags of layer {layer.get_name()}, {tags!r}, are separators alone; name a tag or none"
+        )
+    return text
 
 
 def _whole(layer: Any, key: str) -> Optional[int]:
@@ -334,7 +346,7 @@ def _whole(layer: Any, key: str) -> Optional[int]:
 
 def _number_with_point(value: float) -> str:
     """Return a number of cores with a decimal point: without one the server takes it for hundredths."""
-    text = f"{value:.2f}"
+    text = str(Decimal(repr(value)).quantize(Decimal("0.01"), ROUND_HALF_UP))
     return text[:-1] if text.endswith("0") else text
 
 

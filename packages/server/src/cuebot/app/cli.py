@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from cue_cli.standard_output import run_command
 from cuebot import __version__
 
 DEFAULT_DATA = Path(os.environ.get("CUEFARM_DATA", "cuefarm-data"))
@@ -14,8 +15,12 @@ DEFAULT_DATA = Path(os.environ.get("CUEFARM_DATA", "cuefarm-data"))
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `cuefarm`. Returns the exit status."""
-    if arguments is None:
-        arguments = sys.argv[1:]
+    words = sys.argv[1:] if arguments is None else arguments
+    name = " ".join(["cuefarm", *(word for word in words[:1] if not word.startswith("-"))])
+    return int(run_command(name, lambda: _main(words)))
+
+
+def _main(arguments: list[str]) -> int:
     if arguments[:1] == ["sim"]:  # has a parser of its own
         from cuebot.sim import main as simulate
 

@@ -2,7 +2,8 @@
 
 An agent is two processes, runner and link, and each replaces the other when it dies. Only when both are gone is it for
 the farm to start the agent again, on the same spool: the new runner finds there what the dead one ran, ends it and
-reports it as lost.
+reports it as lost. The spool of an agent that is no longer wanted, because an earlier `up` had other shares, gets one
+that does this alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import structlog
 
 from cuebot.app.data_folder import DataFolder, ProcessFacts
 from cuebot.app.shares import Share
+from rqd.runner.spool import has_unsettled_runs
 
 log = structlog.get_logger("up")
 
@@ -52,6 +54,8 @@ class _Agent:
     not_before_s: float = 0.0
     reviving_since_s: float | None = None
     ended_count: int = 0
+    only_recovers: bool = False
+    """It is of an earlier start, and runs only to end and report what it left."""
 
 
 class LocalAgents:
@@ -61,6 +65,10 @@ class LocalAgents:
         self._folder = folder
         self._log_level = log_level
         self._agents = {share.name: _Agent(share) for share in shares}
+        self._former: dict[str, _Agent] = {}
+        """Agents of an earlier start that nobody wants, and that died and left something."""
+        self._told: set[ProcessFacts] = set()
+        """Agents of an earlier start that were told to end."""
 
     @property
     def shares(self) -> list[Share]:
@@ -78,14 +86,16 @@ class LocalAgents:
             ]
             if stale:
                 log.info("agents of an earlier start are ended: other shares are wanted", agents=len(stale))
+                self._told.update(stale)
                 _tell_to_end(stale)
                 _wait_ended(stale, REPLACE_SECONDS)
         self.look()
 
     def look(self) -> None:
         """See which agents have died whole, and start those again whose pause is over."""
+        self._find_former()
         running: dict[str, ProcessFacts] | None = None
-        for name, agent in self._agents.items():
+        for name, agent in [*self._agents.items(), *self._former.items()]:
             if agent.child is not None:
                 agent.child.poll()  # an ended child must not stay a zombie
             if agent.process is not None and agent.process.alive():
@@ -98,10 +108,12 @@ class LocalAgents:
 
     def start_dead(self, names: Iterable[str]) -> list[str]:
         """Start those of the named agents of which nothing runs, without a pause. Returns their names."""
+        self._find_former()
+        agents = {**self._agents, **self._former}
         running = self._folder.running_agents()
-        dead = [name for name in names if name in self._agents and name not in running and not self._processes(name)]
+        dead = [name for name in names if name in agents and name not in running and not self._processes(name)]
         for name in dead:
-            self._start(self._agents[name])
+            self._start(agents[name])
         return dead
 
     def ended_count(self, name: str) -> int:
@@ -128,7 +140,7 @@ class LocalAgents:
         deadline = time.monotonic() + patience_s
         told: set[ProcessFacts] = set()
         while True:
-            for agent in self._agents.values():
+            for agent in [*self._agents.values(), *self._former.values()]:
                 if agent.child is not None:
                     agent.child.poll()
             running = set(self._folder.running_agents().values())
@@ -138,6 +150,34 @@ class LocalAgents:
             if not left or time.monotonic() >= deadline:
                 return left
             time.sleep(0.02)
+
+    def _find_former(self) -> None:
+        """See which spools of agents that nobody wants have runs to end or outcomes to deliver, and which no more."""
+        names = {path.name.removeprefix("agent-") for path in self._folder.run.glob("agent-*") if path.is_dir()}
+        names -= self._agents.keys()
+        running = self._folder.running_agents() if names else {}
+        for name in sorted(names):
+            if name in running:
+                self._tell_former_to_end(running[name])
+            elif not self._has_unsettled_runs(name):
+                if self._former.pop(name, None):
+                    log.info("what an agent of an earlier start had left is settled", agent=name)
+            elif name not in self._former:
+                log.warning("an agent of an earlier start died with frames; it is started once to end them", agent=name)
+                self._former[name] = _Agent(Share(name, 0, 0, is_whole=True), only_recovers=True)
+
+    def _tell_former_to_end(self, process: ProcessFacts) -> None:
+        """An unwanted agent that runs, maybe because its link has become the runner, must take no more work.
+
+        Without agents of its own, `up` leaves those of an earlier start alone.
+        """
+        if not self._agents or process in self._told or _only_recovers(process):
+            return
+        self._told.add(process)
+        _tell_to_end([process])
+
+    def _has_unsettled_runs(self, name: str) -> bool:
+        return has_unsettled_runs(str(self._folder.agent_spool(name)))
 
     # --- one agent ------------------------------------------------------------------------------------------------
 
@@ -165,6 +205,8 @@ class LocalAgents:
 
     def _bring_back(self, agent: _Agent) -> None:
         now = time.monotonic()
+        if agent.only_recovers and not self._has_unsettled_runs(agent.share.name):
+            return  # it has done what it was started for
         if agent.process is not None:
             self._note_end(agent, now)
         if now >= agent.not_before_s:
@@ -193,7 +235,7 @@ class LocalAgents:
             with path.open("ab") as output:
                 agent.log_bytes = output.tell()
                 agent.child = subprocess.Popen(
-                    self._command(agent.share),
+                    self._command(agent),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -210,12 +252,12 @@ class LocalAgents:
         if agent.ended_count:
             log.info("agent started again", agent=name, pid=agent.process.pid)
 
-    def _command(self, share: Share) -> list[str]:
-        folder = self._folder
+    def _command(self, agent: _Agent) -> list[str]:
+        folder, share = self._folder, agent.share
         words = [sys.executable, "-m", "rqd", "--name", share.name, "--server-file", str(folder.server_file)]
         words += ["--token-file", str(folder.token_file), "--spool", str(folder.agent_spool(share.name))]
         words += ["--port", "0", "--orphan-exit-after", str(ORPHAN_EXIT_SECONDS), "--log-level", self._log_level]
-        return words + share.options
+        return words + (["--only-recover"] if agent.only_recovers else share.options)
 
     def _processes(self, name: str | None = None) -> list[ProcessFacts]:
         """Runners and links of this folder's agents, or of one of them, also while one is becoming the other."""
@@ -240,6 +282,14 @@ def _offers(process: ProcessFacts, share: Share) -> bool:
         return False
     given = [word for option in ("--cores", "--memory-gb") if option in words for word in _option(words, option)]
     return given == share.options
+
+
+def _only_recovers(process: ProcessFacts) -> bool:
+    """This agent takes no work and ends by itself."""
+    try:
+        return "--only-recover" in psutil.Process(process.pid).cmdline()
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _option(words: list[str], option: str) -> list[str]:

@@ -50,10 +50,16 @@ def _units_or_unlimited(value: Any) -> int:
 
 
 def _layer_cores(value: Any) -> int:
-    """Below a tenth of a core a layer gets a whole one (behaviour_jobs 5.2)."""
-    if value > DEFAULT_LIMITS.layer_cores_centicores:
-        raise ValueError(f"at most {DEFAULT_LIMITS.layer_cores_centicores} core units")
-    return int(value) if value >= MIN_CORE_UNITS else ONE_CORE
+    """0 is a whole host, below that all of it but so much; less than a tenth of a core becomes a whole one."""
+    most = DEFAULT_LIMITS.layer_cores_centicores
+    if abs(value) > most:
+        raise ValueError(f"from -{most} to {most} hundredths of a core")
+    return ONE_CORE if 0 < value < MIN_CORE_UNITS else int(value)
+
+
+def _service_cores(value: Any) -> int:
+    """As a layer's, whose value it becomes; but a service asks for no part of a host that nobody knows yet."""
+    return _layer_cores(_FRAME_CORES(value))
 
 
 def _memory(value: Any) -> int:
@@ -152,7 +158,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
     "service": {
         "name": _text(1, DEFAULT_LIMITS.listed_name_characters),
         "threadable": _flag,
-        "min_cores": _FRAME_CORES,
+        "min_cores": _service_cores,
         "max_cores": _FRAME_CORES,
         "min_memory": _memory,
         "min_gpus": _COUNT,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import LimitExceeded, Refused
+from cuebot.domain.errors import Invalid, LimitExceeded, Refused, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host
 from cuebot.domain.states import HOST_TRANSITIONS
-from cuebot.domain.tags import read_tags, split_tags
+from cuebot.domain.tags import TAG_RULE, read_tags, split_tags
 from cuebot.scheduling.words import counted
 
 
@@ -17,6 +17,8 @@ def add_tags(farm: Farm, command: c.AddHostTags, context: Context) -> list[ev.Ev
     """Give a host manual tags; a tag that it has is no change."""
     host: Host = farm.get("host", command.host_id)
     fresh = read_tags(command.tags, context.limits)
+    if command.tags and not fresh:
+        raise Invalid(f"host {host.name!r}: {shown(' '.join(command.tags))!r} holds no tag. Accepted: {TAG_RULE}.")
     tags = tuple(dict.fromkeys((*host.manual_tags, *fresh)))
     if len(tags) > context.limits.names_per_list:
         raise LimitExceeded(

@@ -10,30 +10,24 @@ import numpy as np
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.learning import service_of
+from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.ready import Demand
-from cuebot.domain.states import Exit
 from cuebot.domain.units import KiB
 from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask
 
-MEMORY_EXITS: Final = frozenset({Exit.MEMORY, Exit.CONTAINER_MEMORY})
 MEMORY_RETRIES: Final = 3
 """A frame that gets more memory is tried so often beyond its job's retries."""
-BELIEVABLE_PERCENT: Final = 80
-"""A run that used less of what was reserved for it did not lack memory, whatever it says."""
 _INCREASE: Final = KiB(2_097_152)
 
 
-def memory_after(farm: Farm, proc: Proc, status: int, held: KiB) -> KiB | None:
+def memory_after(farm: Farm, proc: Proc, status: int, max_rss: KiB) -> KiB | None:
     """What the layer's frames get after this run; None where it is no more, or the run did not lack memory.
 
-    `held` is what the run held at most. Where nobody knows (0), the status is believed: the kernel may end a process
-    before its agent looks at it. The first time a frame gets what its service adds, the next times at least twice what
-    it had, so that few tries are enough.
+    The first time a frame gets what its service adds, the next times at least twice what it had, so that few tries are
+    enough.
     """
-    if status not in MEMORY_EXITS:
-        return None
-    if held and held * 100 < proc.memory * BELIEVABLE_PERCENT:
+    if status not in MEMORY_EXITS or not is_believable(max_rss, proc.memory):
         return None
     layer = farm.layers[proc.layer_id]
     service = service_of(farm, layer.services)

@@ -29,18 +29,6 @@ def cores_from_units(units: int) -> float:
     return -1.0 if units == UNLIMITED else round(units / 100, 2)
 
 
-def whole_core_units(cores: float) -> CoreUnits:
-    """Whole cores as units: a fraction is dropped, noise just below an integer is not (behaviour_jobs 0.1)."""
-    if cores == UNLIMITED:
-        return CoreUnits(UNLIMITED)
-    return CoreUnits(int((cores * 100 + 0.5) / 100) * 100)
-
-
-def core_units(cores: float) -> CoreUnits:
-    """Cores as units, truncated to a hundredth (2.999 is 299)."""
-    return CoreUnits(UNLIMITED) if cores == UNLIMITED else CoreUnits(int(cores * 100 + 1e-6))
-
-
 def seconds(micros: int) -> int:
     """Whole seconds, rounded down: what the wire carries."""
     return micros // SECOND

@@ -10,6 +10,7 @@ import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray
+from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import Exit, FrameState
 from cuebot.domain.units import MINUTE
@@ -38,9 +39,11 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
     dead = frames.in_state(FrameState.DEAD)
     status, ran_us = frames.exit_status[dead], frames.stop_us[dead] - frames.start_us[dead]
     not_started = (status == Exit.FAILED_LAUNCH) | (frames.start_us[dead] <= 0)
-    memory = ~not_started & np.isin(status, (Exit.MEMORY, Exit.CONTAINER_MEMORY))
+    says_memory = ~not_started & np.isin(status, tuple(MEMORY_EXITS))
+    memory = says_memory & is_believable(frames.max_rss_kib[dead], layer.reserved_memory)
+    had_memory = says_memory & ~memory
     limit_us = layer.timeout_minutes * MINUTE
-    late = ~not_started & ~memory & (limit_us > 0) & (ran_us >= limit_us)
+    late = ~not_started & ~says_memory & (limit_us > 0) & (ran_us >= limit_us)
     job = farm.jobs[layer.job_id]
     if not_started.any():
         one = int(not_started.sum())
@@ -54,14 +57,22 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
         yield Death("FRAMES_OUT_OF_TIME", dead[late], text, first)
     if memory.any():
         yield Death("FRAMES_OUT_OF_MEMORY", dead[memory], *_out_of_memory(farm, job, layer))
-    other = ~not_started & ~memory & ~late
+    if had_memory.any():
+        used, asked = gib(int(frames.max_rss_kib[dead[had_memory]].max())), gib(layer.reserved_memory)
+        text = f"ended with a status that stands for want of memory, but used at most {used} of {asked}"
+        yield Death("FRAMES_DEAD", dead[had_memory], text, _look_first(job, layer, dead[had_memory]))
+    other = ~not_started & ~says_memory & ~late
     if other.any():
         one = int(other.sum())
         text = f"failed too often and {plural(one, 'is', 'are')} dead"
-        number = int(layer.frames.number[dead[other][0]])
-        which = plural(one, "its log", "the log of the first")
-        first = f"{command('-log', job.name, layer.name, number)} shows {which}, and when that is mended, "
-        yield Death("FRAMES_DEAD", dead[other], text, first)
+        yield Death("FRAMES_DEAD", dead[other], text, _look_first(job, layer, dead[other]))
+
+
+def _look_first(job: Job, layer: Layer, indices: IndexArray) -> str:
+    """The way to the log of the first of some frames."""
+    number = int(layer.frames.number[indices[0]])
+    which = plural(len(indices), "its log", "the log of the first")
+    return f"{command('-log', job.name, layer.name, number)} shows {which}, and when that is mended, "
 
 
 def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Final
 from cuebot.domain.depends import SHAPES, WHOLE_LAYER, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
+from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.states import Exit, FrameState, JobState
 from cuebot.domain.units import SECOND
@@ -216,7 +217,7 @@ def _running(farm: Farm, layer: Layer, index: int, now_us: int) -> Reason:
 
 def _last_run(farm: Farm, layer: Layer, index: int) -> str:
     status = int(layer.frames.exit_status[index])
-    return f"its last run, on {_last_host(farm, layer, index)}, ended with {_exit_words(status)}"
+    return f"its last run, on {_last_host(farm, layer, index)}, ended with {_exit_words(layer, index, status)}"
 
 
 def _last_host(farm: Farm, layer: Layer, index: int) -> str:
@@ -224,8 +225,12 @@ def _last_host(farm: Farm, layer: Layer, index: int) -> str:
     return farm.host_names[row] if row >= 0 else "no host"
 
 
-def _exit_words(status: int) -> str:
+def _exit_words(layer: Layer, index: int, status: int) -> str:
     meaning = _EXITS.get(status)
+    used = int(layer.frames.max_rss_kib[index])
+    if status in MEMORY_EXITS and not is_believable(used, layer.reserved_memory):
+        meaning = f"which stands for want of memory, but it used at most {gib(used)}, and its layer asks for "
+        meaning += gib(layer.reserved_memory)
     return f"exit status {status}" + (f" ({meaning})" if meaning else "")
 
 

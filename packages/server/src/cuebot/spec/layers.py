@@ -174,7 +174,12 @@ def _tags(layer: Element, context: Context) -> tuple[str, ...] | None:
     element = layer.first("tags")
     if element is None or not element.text:
         return None
-    return located(element, read_tags, element.text, context.limits) or None
+    tags = located(element, read_tags, element.text, context.limits)
+    if not tags:
+        raise SpecError(
+            element.path, f'"{shown(element.text)}" has separators and no tag. Accepted: tags, or nothing at all.'
+        )
+    return tags
 
 
 def _listed(layer: Element, tag: str, item_tag: str, length_limit: str, context: Context) -> tuple[str, ...]:

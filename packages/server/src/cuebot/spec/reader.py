@@ -135,7 +135,7 @@ def _read_job(element: Element, context: Context) -> JobSpec:
         paused=paused is not None and read_boolean(paused, context),
         priority=priority,
         max_retries=_max_retries(element, context),
-        max_cores=values.whole_cores(max_cores) if max_cores and max_cores.text else None,
+        max_cores=values.maximum_cores(max_cores) if max_cores and max_cores.text else None,
         max_gpus=values.optional_integer(element, "maxgpus", minimum=-1),
         autoeat=autoeat is not None and read_boolean(autoeat, context),
         os=_text_or_none(element, "os", "os_name_characters", limits),

@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
-from cuebot.domain.errors import LimitExceeded, shown
+from cuebot.domain.cores import read_cores, read_frame_cores
+from cuebot.domain.errors import Invalid, LimitExceeded, shown
 from cuebot.domain.limits import INT32_MAX, Limits
 
+from .context import located
 from .model import SpecError
 from .xml_tree import Element
 
@@ -22,7 +24,6 @@ TRUE_WORDS = frozenset({"true", "yes", "1", "on"})
 FALSE_WORDS = frozenset({"false", "no", "0", "off", ""})
 
 MEMORY_KIB_MIN = 256 * 1024
-CENTICORES_MIN = 10
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
@@ -77,7 +78,7 @@ def optional_integer(parent: Element, tag: str, minimum: int) -> int | None:
 def layer_cores(element: Element, limits: Limits, warn: Warn) -> int:
     """Return the centicores of `<cores>`: with a decimal point the text is cores, without it is centicores.
 
-    Numbers from 1 to 9 centicores become one core.
+    Less than a tenth of a core becomes one core.
     """
     text = element.text
     if not _DECIMAL.fullmatch(text):
@@ -86,7 +87,8 @@ def layer_cores(element: Element, limits: Limits, warn: Warn) -> int:
             f'"{shown(text)}" is not accepted. Accepted: cores with a decimal point (4.0), or hundredths of a core '
             "without (400); 0 is a whole host, a negative number all of it but that much.",
         )
-    centicores = _centicores(text) if "." in text else int(text)
+    cores = Decimal(text) if "." in text else Decimal(text) / 100
+    centicores, warning = located(element, read_frame_cores, cores, "the number of cores")
     if abs(centicores) > limits.layer_cores_centicores:
         raise LimitExceeded(
             f"job spec, {element.path}",
@@ -95,28 +97,21 @@ def layer_cores(element: Element, limits: Limits, warn: Warn) -> int:
             limit="layer_cores_centicores",
             allowed=limits.layer_cores_centicores,
         )
-    if 0 < centicores < CENTICORES_MIN:
-        warn(
-            element,
-            f'"{text}" is {centicores} hundredths of a core, less than {CENTICORES_MIN}, '
-            "so one core is used; cores are written with a decimal point, such as 4.0",
-        )
-        return 100
+    if warning:
+        warn(element, f'"{text}": {warning}; cores are written with a decimal point, such as 4.0')
     return centicores
 
 
-def whole_cores(element: Element) -> int:
-    """Return the centicores of a job's `<maxcores>`, fractions of a core dropped; -1 is no maximum."""
+def maximum_cores(element: Element) -> int:
+    """Return the centicores of a job's `<maxcores>`, which is in cores; -1 is no maximum."""
     text = element.text
     if _DECIMAL.fullmatch(text):
-        if Decimal(text) == -1:
-            return -1
-        # A number that misses a whole one by less than a half hundredth is that whole one.
-        centicores = int((Decimal(text) * 100 + Decimal("0.5")) / 100) * 100
-        if 100 <= centicores <= INT32_MAX:
+        centicores = located(element, read_cores, Decimal(text), "the maximum of cores", unlimited=True)
+        if centicores:
             return centicores
     raise SpecError(
-        element.path, f'"{shown(text)}" is not accepted. Accepted: whole cores, at least 1, or -1 for no maximum.'
+        element.path,
+        f'"{shown(text)}" is not accepted. Accepted: cores above 0, such as 8 or 1.5, or -1 for no maximum.',
     )
 
 
@@ -143,7 +138,10 @@ def memory_kib(element: Element, minimum_kib: int, limits: Limits, warn: Warn) -
 def decimal_centicores(path: str, text: str, limits: Limits) -> int:
     """Return the centicores of an attribute that is always in cores, with or without a decimal point."""
     if _DECIMAL.fullmatch(text):
-        centicores = _centicores(text)
+        try:
+            centicores = read_cores(Decimal(text), "the number of cores")
+        except Invalid as error:
+            raise SpecError(path, str(error)) from error
         if 0 < centicores <= limits.layer_cores_centicores:
             return centicores
     raise SpecError(
@@ -156,8 +154,3 @@ def decimal_centicores(path: str, text: str, limits: Limits) -> int:
 def distinct(texts: list[str]) -> tuple[str, ...]:
     """Return the texts that are not empty, each once, in order."""
     return tuple(dict.fromkeys(text for text in texts if text))
-
-
-def _centicores(cores_text: str) -> int:
-    """Return cores as centicores, a half rounded away from zero."""
-    return int((Decimal(cores_text) * 100).to_integral_value(ROUND_HALF_UP))

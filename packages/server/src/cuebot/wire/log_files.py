@@ -49,6 +49,8 @@ class WantedLog:
     """Which run of its frame it is; 0 where nobody knows."""
     latest: bool
     """No later run of the frame was started."""
+    names_run: bool
+    """The agent that wrote it begins every log with its run's id, as ours do: a file that does not is another's."""
 
     @property
     def path(self) -> str:
@@ -113,14 +115,15 @@ def read_log(wanted: WantedLog, offset: int, most: int) -> LogPiece:
 
 @contextlib.contextmanager
 def _opened(folder: int, wanted: WantedLog) -> Iterator[tuple[str, int]]:
-    """The file whose header names the run; where it names none, as other agents' do, the latest run's is the latest."""
+    """The file whose header names the run; of an agent that names none, the latest file is the latest run's."""
+    may_be_unnamed = wanted.latest and not wanted.names_run
     for name in _names(wanted):
         file = _open_regular(folder, name)
         if file is None:
             continue
         try:
             run_id = _run_id(file)
-            if run_id == wanted.run_id or (not run_id and wanted.latest and name == wanted.name):
+            if run_id == wanted.run_id or (not run_id and may_be_unnamed and name == wanted.name):
                 yield name, file
                 return
         finally:

@@ -144,14 +144,21 @@ def log_of_ended(farm: Farm, run: EndedRun) -> WantedLog:
     job = farm.jobs[run.job_id]
     name = run.log_name or log_name(job.name, farm.frame_name(layer, run.frame_index))
     newest = run.attempt in (0, attempts(layer, run.frame_index))
-    return WantedLog(run.run_id, job.log_dir, name, run.attempt, newest)
+    return WantedLog(run.run_id, job.log_dir, name, run.attempt, newest, _names_run(farm, run.host_id))
 
 
 def log_of_current(farm: Farm, proc: Proc) -> WantedLog:
     """The log of a run that is under way."""
     layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
     name = log_name(job.name, farm.frame_name(layer, proc.frame_index))
-    return WantedLog(proc.id, job.log_dir, name, attempts(layer, proc.frame_index), latest=True)
+    attempt, names_run = attempts(layer, proc.frame_index), _names_run(farm, proc.host_id)
+    return WantedLog(proc.id, job.log_dir, name, attempt, True, names_run)
+
+
+def _names_run(farm: Farm, host_id: str) -> bool:
+    """Whether logs of a host begin with their run's id; of a host that is not known any more, they have to."""
+    host = farm.hosts.get(host_id)
+    return host is None or bool(host.agent)
 
 
 def attempts(layer: Layer, index: int) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from decimal import Decimal
 from enum import IntEnum
 from typing import Final, TypeVar
 
+from cuebot.domain.cores import exact, read_cores, read_frame_cores
 from cuebot.domain.errors import Invalid
-from cuebot.domain.units import SECOND, UNLIMITED, CoreUnits, KiB, Micros, core_units, whole_core_units
+from cuebot.domain.units import SECOND, UNLIMITED, CoreUnits, KiB, Micros
 
 INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
@@ -24,20 +25,28 @@ Enum = TypeVar("Enum", bound=IntEnum)
 # --- in -----------------------------------------------------------------------------------------------------------
 
 
-def units(cores: float, what: str) -> CoreUnits:
-    """Cores from the wire as core units, truncated to a hundredth; -1 stays -1. Raises Invalid for the absurd."""
-    return _checked(cores, what, core_units)
+def units(cores: float, what: str, *, unlimited: bool = False) -> CoreUnits:
+    """Cores from the wire as core units, to the nearest hundredth; with `unlimited` -1 stays -1. Raises Invalid."""
+    return read_cores(_exact(cores, what), what, unlimited=unlimited)
 
 
-def whole_units(cores: float, what: str) -> CoreUnits:
-    """Cores from the wire as core units, fractions dropped (behaviour_jobs 0.1); -1 stays -1. Raises Invalid."""
-    return _checked(cores, what, whole_core_units)
+def units_or_unlimited(cores: float, what: str) -> CoreUnits:
+    """The same, where any negative number stands for "no limit"."""
+    return units(UNLIMITED if cores < 0 else cores, what, unlimited=True)
 
 
-def _checked(cores: float, what: str, convert: Callable[[float], CoreUnits]) -> CoreUnits:
-    if not math.isfinite(cores) or abs(cores) * 100 > INT32_MAX:
-        raise Invalid(f"{what} is a number of cores up to {INT32_MAX // 100}, not {cores}")
-    return convert(round(cores, 4))  # 2.35 arrives as 2.3499999, because the field has 32 bits
+def frame_units(cores: float, what: str, warnings: list[str]) -> CoreUnits:
+    """The cores of a frame from the wire as core units; what they became instead goes to the warnings."""
+    read, warning = read_frame_cores(_exact(cores, what), what)
+    if warning:
+        warnings.append(f"{what}: {warning}")
+    return read
+
+
+def _exact(cores: float, what: str) -> Decimal:
+    if not math.isfinite(cores):
+        raise Invalid(f"{what} is a number of cores, not {cores}")
+    return exact(cores)
 
 
 def unlimited_if_negative(value: int) -> int:

@@ -14,7 +14,7 @@ from cuebot.wire.call import Call, fill
 from cuebot.wire.messages.comments import commented
 from cuebot.wire.messages.groups import children, group_message, pending_jobs
 from cuebot.wire.messages.jobs import job_message
-from cuebot.wire.values import unlimited_if_negative, whole_units
+from cuebot.wire.values import units_or_unlimited, unlimited_if_negative
 
 
 class GroupInterface:
@@ -79,12 +79,12 @@ class GroupInterface:
     # --- limits and defaults: a negative number is "no limit" or "no default" -------------------------------------
 
     async def SetMinCores(self, request: Any, call: Call) -> None:
-        """Set the cores that a group should have; whole cores."""
-        await _change(request, call, min_cores=max(whole_units(request.min_cores, "the minimum of cores"), 0))
+        """Set the cores that a group should have, to a hundredth."""
+        await _change(request, call, min_cores=max(units_or_unlimited(request.min_cores, "the minimum of cores"), 0))
 
     async def SetMaxCores(self, request: Any, call: Call) -> None:
-        """Set the cores that a group may have; whole cores, at least one."""
-        most = unlimited_if_negative(whole_units(request.max_cores, "the maximum of cores"))
+        """Set the cores that a group may have, to a hundredth, at least one."""
+        most = units_or_unlimited(request.max_cores, "the maximum of cores")
         if most != UNLIMITED and most < ONE_CORE:
             raise Invalid("the maximum of a group is at least one core, or -1 for no limit")
         await _change(request, call, max_cores=most)
@@ -103,11 +103,15 @@ class GroupInterface:
 
     async def SetDefaultJobMinCores(self, request: Any, call: Call) -> None:
         """Set the minimum of cores of the group's jobs, now and later."""
-        await _change(request, call, default_job_min_cores=_or_off(whole_units(request.min_cores, "the minimum")))
+        await _change(
+            request, call, default_job_min_cores=_or_off(units_or_unlimited(request.min_cores, "the minimum"))
+        )
 
     async def SetDefaultJobMaxCores(self, request: Any, call: Call) -> None:
         """Set the maximum of cores of the group's jobs, now and later."""
-        await _change(request, call, default_job_max_cores=_or_off(whole_units(request.max_cores, "the maximum")))
+        await _change(
+            request, call, default_job_max_cores=_or_off(units_or_unlimited(request.max_cores, "the maximum"))
+        )
 
     async def SetDefaultJobMinGpus(self, request: Any, call: Call) -> None:
         """Set the minimum of GPUs of the group's jobs, now and later."""

@@ -24,7 +24,7 @@ from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.rpc.dependencies import Side, add_depend, depend_seq, drop, waiting_for, waiting_in
 from cuebot.wire.rpc.wording import kill_message
 from cuebot.wire.search import find_jobs
-from cuebot.wire.values import int32, whole_units
+from cuebot.wire.values import int32, units
 from cuebot.wire.without_effect import spec_warnings
 
 ORDERS: Final = {job_pb2.FIRST: "FIRST", job_pb2.LAST: "LAST", job_pb2.REVERSE: "REVERSE"}
@@ -193,12 +193,12 @@ class JobInterface:
         await _change(request, call, priority=request.val)
 
     async def SetMinCores(self, request: Any, call: Call) -> None:
-        """Set the cores that a job should have; whole cores."""
-        await _change(request, call, min_cores=whole_units(request.val, "the minimum of cores"))
+        """Set the cores that a job should have, to a hundredth."""
+        await _change(request, call, min_cores=units(request.val, "the minimum of cores"))
 
     async def SetMaxCores(self, request: Any, call: Call) -> None:
-        """Set the cores that a job may have; whole cores, -1 is no limit."""
-        await _change(request, call, max_cores=whole_units(request.val, "the maximum of cores"))
+        """Set the cores that a job may have, to a hundredth; -1 is no limit."""
+        await _change(request, call, max_cores=units(request.val, "the maximum of cores", unlimited=True))
 
     async def SetMinGpus(self, request: Any, call: Call) -> None:
         """Set the GPUs that a job should have."""

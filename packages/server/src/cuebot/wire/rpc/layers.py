@@ -12,14 +12,14 @@ from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import DependType
-from cuebot.domain.units import SECOND, split_frame_id
+from cuebot.domain.units import MIN_MEMORY, SECOND, split_frame_id
 from cuebot.wire.call import Call
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.limits import limit_message
 from cuebot.wire.rpc.dependencies import LAYER_TYPES, Side, add_depend, depend_seq, drop, layer_waits_by
 from cuebot.wire.rpc.jobs import ORDERS, fill_frames
 from cuebot.wire.rpc.wording import kill_message
-from cuebot.wire.values import units, whole_units
+from cuebot.wire.values import frame_units, units
 
 START_AFTER_MAX_S: Final = 5 * 365 * 86_400
 """How far ahead a layer's earliest start may lie."""
@@ -103,12 +103,12 @@ class LayerInterface:
         await _change(request, call, tags=tuple(request.tags))
 
     async def SetMinCores(self, request: Any, call: Call) -> None:
-        """Set the cores that a frame gets, to a hundredth; below a tenth it gets a whole one."""
-        await _change(request, call, min_cores=units(request.cores, "the minimum of cores"))
+        """Set the cores that a frame gets, to a hundredth; 0 is a whole host, below that all but so much."""
+        await _change(request, call, min_cores=frame_units(request.cores, "the cores of a frame", call.warnings))
 
     async def SetMaxCores(self, request: Any, call: Call) -> None:
-        """Set the cores that a frame may get; whole cores, 0 is no limit."""
-        await _change(request, call, max_cores=whole_units(request.cores, "the maximum of cores"))
+        """Set the cores that a frame may get, to a hundredth; 0 is no limit."""
+        await _change(request, call, max_cores=units(request.cores, "the maximum of cores"))
 
     async def SetMinGpus(self, request: Any, call: Call) -> None:
         """Set the GPUs that a frame gets."""
@@ -119,7 +119,9 @@ class LayerInterface:
         await _change(request, call, max_gpus=request.max_gpus)
 
     async def SetMinMemory(self, request: Any, call: Call) -> None:
-        """Set the memory that a frame gets, in KiB."""
+        """Set the memory that a frame gets, in KiB, at least 256 MiB."""
+        if request.memory < MIN_MEMORY:
+            call.warnings.append(f"{request.memory} KB is less than the least memory of a frame, so 256 MB is used")
         await _change(request, call, min_memory=request.memory)
 
     async def SetMinGpuMemory(self, request: Any, call: Call) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from opencue_proto import service_pb2
 
 from cuebot.domain import commands as c
+from cuebot.domain.cores import read_frame_cores
 from cuebot.domain.errors import NotFound
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Service
+from cuebot.domain.units import ONE_CORE
 from cuebot.wire.call import Call
 from cuebot.wire.messages.services import service_message, service_values
 from cuebot.wire.without_effect import MAX_GPUS
@@ -48,6 +51,9 @@ class ServiceInterface:
 def _warn(message: Any, call: Call) -> None:
     if message.max_gpus:
         call.warnings.append(MAX_GPUS)
+    warning = read_frame_cores(Decimal(message.min_cores) / ONE_CORE, "the cores of a frame")[1]
+    if warning:
+        call.warnings.append(f"the cores of a frame: {warning}")
 
 
 def _service(farm: Farm, name_or_id: str) -> Service:

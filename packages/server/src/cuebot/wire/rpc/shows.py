@@ -15,7 +15,7 @@ from cuebot.wire.messages.comments import commented
 from cuebot.wire.messages.groups import group_message, level, nested_group_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.messages.shows import show_message, show_messages
-from cuebot.wire.values import units, whole_units
+from cuebot.wire.values import units
 
 
 class ShowInterface:
@@ -114,12 +114,12 @@ class ShowInterface:
         await _change(request, call, comment_email=request.email)
 
     async def SetDefaultMinCores(self, request: Any, call: Call) -> None:
-        """Set a show's default minimum; whole cores."""
-        await _change(request, call, default_min_cores=whole_units(request.min_cores, "the minimum of cores"))
+        """Set a show's default minimum, to a hundredth."""
+        await _change(request, call, default_min_cores=units(request.min_cores, "the minimum of cores"))
 
     async def SetDefaultMaxCores(self, request: Any, call: Call) -> None:
-        """Set a show's default maximum; whole cores."""
-        await _change(request, call, default_max_cores=whole_units(request.max_cores, "the maximum of cores"))
+        """Set a show's default maximum, to a hundredth."""
+        await _change(request, call, default_max_cores=units(request.max_cores, "the maximum of cores"))
 
     async def SetDefaultMinGpus(self, request: Any, call: Call) -> None:
         """Set a show's default minimum of GPUs."""
