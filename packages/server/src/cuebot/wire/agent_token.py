@@ -24,7 +24,18 @@ class AgentToken:
         if not given and self._allow_none:
             return
         if self._token is None or not hmac.compare_digest(given.encode(), self._token):
-            raise Unauthenticated(
-                f"the {TOKEN_KEY} of this agent is {'wrong' if given else 'missing'}; start it with the token file of"
-                " this installation, or the server with --allow-agents-without-token for agents that have none"
-            )
+            raise Unauthenticated(_refusal(given, server_has_one=self._token is not None))
+
+
+def _refusal(given: str, *, server_has_one: bool) -> str:
+    if not server_has_one:
+        return f"this agent sends a {TOKEN_KEY} and the server has none; start the server with --token-file"
+    if given:
+        return (
+            f"the {TOKEN_KEY} of this agent is not the server's;"
+            " give rqd --token-file a copy of the token file that the server was started with"
+        )
+    return (
+        f"this agent sends no {TOKEN_KEY}; give rqd --token-file a copy of the token file that the server was started"
+        " with, or start the server with --allow-agents-without-token to let agents in that have none"
+    )
