@@ -43,6 +43,8 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self.tokens: set[Optional[str]] = set()
         self.runs_to_end: set[str] = set()
         self.refuse_reports = False
+        self.refuse_reports_with = grpc.StatusCode.UNAVAILABLE
+        self.refused_reports = 0
         self.report_delay_seconds = 0.0
         self.refuse_completions_with: Optional[grpc.StatusCode] = None
         self.port = 0
@@ -72,7 +74,8 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         """Take a report, and name the runs that are no longer current."""
         self._note_token(context)
         if self.refuse_reports:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "told to refuse")
+            self.refused_reports += 1
+            context.abort(self.refuse_reports_with, "told to refuse")
         time.sleep(self.report_delay_seconds)
         if self.runs_to_end:
             context.set_trailing_metadata((("cuefarm-end-runs", ",".join(sorted(self.runs_to_end))),))

@@ -90,8 +90,186 @@ cleaning up
     ],
 )
 def test_the_line_that_tells(text: str, expected: str) -> None:
-    """An uncaught exception of Python, else the first line that speaks of a fault, else the last that says anything."""
+    """An uncaught exception of Python, else the first of the last errors, else the last line that says anything."""
     assert error_line(text) == expected
+
+
+POVRAY_BEGIN = """povray: cannot open the user configuration file /r/.povray/3.7/povray.conf: No such file or directory
+Persistence of Vision(tm) Ray Tracer Version 3.7.0.10.unofficial (g++ @
+ x86_64-pc-linux-gnu)
+Render Options
+  Quality:  9
+  Bounding boxes.......On   Bounding threshold: 3
+  Antialiasing.........Off
+Information Output Options
+  All Streams to console..........On
+  Debug Stream to console.........On
+  Fatal Stream to console.........On
+  Warning Stream to console.......On
+==== [Parsing...] ==========================================================
+"""
+POVRAY_END = "Fatal error in parser: Cannot parse input.\nRender failed\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "File 'scene2.pov' line 2: Possible Parse Error: Cannot find file 'sparks.inc', even\n"
+            " after trying to append file type extension.\n"
+            f"File 'scene2.pov' line 2: Parse Error: Cannot open include file sparks.inc.\n{POVRAY_END}",
+            "File 'scene2.pov' line 2: Parse Error: Cannot open include file sparks.inc.",
+        ),
+        (
+            "Possible Parse Error: Cannot find file 'sceen.pov', even after trying to append\n"
+            f" file type extension.\nParse Error: Cannot open input file.\n{POVRAY_END}",
+            "Possible Parse Error: Cannot find file 'sceen.pov', even after trying to append file type extension.",
+        ),
+        (
+            "File 'tex.pov' line 2: Possible Parse Error: Cannot find file 'wood.png', even\n"
+            " after trying to append file type extension.\n"
+            "File 'tex.pov' line 2: Possible Parse Error: Cannot find image file.\n"
+            "Fatal error in parser: Cannot open file.\nRender failed\n",
+            "File 'tex.pov' line 2: Possible Parse Error: Cannot find file 'wood.png', even"
+            " after trying to append file type extension.",
+        ),
+        (
+            "File 'syn.pov' line 1: Parse Error: No matching } in 'sphere', undeclared\n"
+            f" identifier 'pigmen' found instead\n{POVRAY_END}",
+            "File 'syn.pov' line 1: Parse Error: No matching } in 'sphere', undeclared"
+            " identifier 'pigmen' found instead",
+        ),
+        ("Error opening terminal: unknown.\n", "Error opening terminal: unknown."),
+        (
+            "Cannot create render state output file.\nCannot create render state output file.\nRender failed\n",
+            "Cannot create render state output file.",
+        ),
+    ],
+)
+def test_povray_tells_at_its_end(text: str, expected: str) -> None:
+    """Its first line, about a file that nobody made, is a notice, and its last says only that it failed."""
+    assert error_line(POVRAY_BEGIN + text) == expected
+
+
+QUIET = "".join(f"progress {percent}%\n" for percent in range(0, 100, 10))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # blender
+        (
+            "AL lib: (EE) UpdateDeviceParams: Failed to set 44100hz, got 48000hz instead\n"
+            "Warning: region type 4 missing in space type 'Info'\n"
+            f'{QUIET}Error: No camera found in scene "Scene"\n\nBlender quit\n',
+            'Error: No camera found in scene "Scene"',
+        ),
+        (
+            "Error: Python: Traceback (most recent call last):\n"
+            '  File "/jobs/setup.py", line 3, in <module>\n'
+            "KeyError: 'bpy_prop_collection[key]: key \"Hero\" not found'\n"
+            "Error: script failed, file: '/jobs/setup.py', exiting.\n",
+            "KeyError: 'bpy_prop_collection[key]: key \"Hero\" not found'",
+        ),
+        # arnold
+        (
+            "00:00:01   96MB WARNING | [kick] could not find a display driver\n"
+            f"{QUIET}00:00:02  640MB ERROR   | [ass] line 7: unknown node 'standard_surfaze'\n"
+            "00:00:02  640MB ERROR   | [ass] could not read /jobs/a.ass\n"
+            "00:00:02  640MB         | render aborted\n"
+            "00:00:02  640MB         | Arnold shutdown: 2 errors, 1 warning\n",
+            "00:00:02 640MB ERROR | [ass] line 7: unknown node 'standard_surfaze'",
+        ),
+        # mantra
+        (
+            f"mantra: Unable to load texture '/tex/old.rat'\n{QUIET}"
+            "mantra: Fatal error: No licenses could be found to run this application.\n",
+            "mantra: Fatal error: No licenses could be found to run this application.",
+        ),
+        # nuke
+        (
+            "Nuke 15.0v4\nRead1: /luts/none.cube: No such file or directory\n"
+            f"{QUIET}[10:11.12] ERROR: Write1: /out/a.0001.exr: disk quota exceeded\nWrite failed\n",
+            "[10:11.12] ERROR: Write1: /out/a.0001.exr: disk quota exceeded",
+        ),
+        # ffmpeg
+        (
+            "[in#0 @ 0x55d] Error opening input: No such file or directory\n"
+            "Error opening input file plates.mov.\n"
+            "Error opening input files: No such file or directory\n",
+            "Error opening input file plates.mov.",
+        ),
+        (
+            "[vost#0:0 @ 0x2] Error while opening encoder - maybe incorrect parameters such as 'width'\n"
+            "Conversion failed!\n",
+            "[vost#0:0 @ 0x2] Error while opening encoder - maybe incorrect parameters such as 'width'",
+        ),
+        # bash
+        (
+            f"setup.sh: line 2: module: command not found\n{QUIET}"
+            "cp: cannot stat '/plates/a.exr': No such file or directory\nrm: cannot remove 'tmp': No such file\n",
+            "cp: cannot stat '/plates/a.exr': No such file or directory",
+        ),
+        ("line.sh: line 4: 17 Killed    render -f 3\nexit code 137\n", "line.sh: line 4: 17 Killed render -f 3"),
+        ("cp: cannot stat 'a.exr'\nmake: *** [Makefile:3: out.exr] Error 2\n", "cp: cannot stat 'a.exr'"),
+        ("gather\nmake: *** [Makefile:3: out.exr] Error 2\n", "make: *** [Makefile:3: out.exr] Error 2"),
+        # python
+        (
+            "usage: comp [-h]\ncomp: error: unrecognized arguments: --fps\n",
+            "comp: error: unrecognized arguments: --fps",
+        ),
+        ("/usr/bin/python3: No module named nuke\n", "/usr/bin/python3: No module named nuke"),
+        (
+            f"Traceback (most recent call last):\n  File 'a', line 1\nOSError: no cache\ngo on without\n{QUIET}"
+            "FATAL: the scene has no renderable output\n",
+            "FATAL: the scene has no renderable output",
+        ),
+        (
+            "Error: plug-in '/opt/hair.so' has the wrong version\nTraceback (most recent call last):\n"
+            '  File "wrap.py", line 9, in <module>\n    subprocess.run(line, check=True)\n'
+            "subprocess.CalledProcessError: Command 'render' returned non-zero exit status 1.\n",
+            "Error: plug-in '/opt/hair.so' has the wrong version",
+        ),
+        (
+            'Traceback (most recent call last):\n  File "wrap.py", line 9, in <module>\n'
+            "subprocess.CalledProcessError: Command 'render' returned non-zero exit status 1.\n",
+            "subprocess.CalledProcessError: Command 'render' returned non-zero exit status 1.",
+        ),
+        # what starts other programs
+        (
+            "2026-01-02 10:11:12 INFO run: ERROR: texture '/tex/wood.tx' is damaged\n"
+            "2026-01-02 10:11:13 ERROR run: render failed with exit code 1\n",
+            "2026-01-02 10:11:12 INFO run: ERROR: texture '/tex/wood.tx' is damaged",
+        ),
+        ("could not read the camera of shot 010\nERROR: render failed\n", "could not read the camera of shot 010"),
+    ],
+)
+def test_what_ended_a_program_goes_before_what_it_outlived(text: str, expected: str) -> None:
+    """Strong words before weak ones, the last block before earlier ones, its first line before what came of it."""
+    assert error_line(text) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "warning: texture '/tex/a.tx' not found, using grey",
+        "00:00:01  96MB WARNING | [image] could not open /tex/a.tx",
+        "File 'a.pov' line 3: Parse Warning: Expected 'version', undefined behaviour",
+        "[info] no such file yet, waiting",
+        "DEBUG cache: key not found",
+        "noise error: 0.02",
+        "error threshold 0.01",
+        "Fatal Stream to console.........On",
+        "render: cannot open the user preferences /root/.render: No such file or directory",
+        "errors: none",
+        "abort on error: no",
+        "12 passed, 0 failed",
+    ],
+)
+def test_a_notice_is_no_error(line: str) -> None:
+    """What goes wrong after it is told, and where nothing does, the last line."""
+    assert error_line(f"{line}\nwrote a.exr\n") == "wrote a.exr"
+    assert error_line(f"{line}\nplates.exr: not found\nbye\n") == "plates.exr: not found"
 
 
 def test_a_line_is_short_and_printable() -> None:

@@ -7,6 +7,7 @@ import signal
 import time
 from typing import Callable
 
+import grpc
 import pytest
 from opencue_proto import host_pb2
 
@@ -88,3 +89,30 @@ def test_an_agent_whose_link_just_died_says_goodbye(server: FakeServer, make_age
     os.kill(agent.link_pid, signal.SIGKILL)
     assert agent.stop() == 0
     assert states(server)[-1] == host_pb2.DOWN
+
+
+def test_a_refusal_is_said_once_and_gets_one_goodbye(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A server that refuses the agent (a wrong token) is told of the end once, and the log has one line on it."""
+    agent = make_agent()
+    server.refuse_reports_with = grpc.StatusCode.UNAUTHENTICATED
+    server.refuse_reports = True
+    eventually(lambda: server.refused_reports >= 3, "it tries again")
+    tries, began = server.refused_reports, time.monotonic()
+    assert agent.stop() == 0
+    assert time.monotonic() - began < 2
+    assert server.refused_reports - tries <= 2, "the goodbye, and perhaps a report that was under way"
+    said = agent.stderr_path.read_text()
+    assert said.count("report refused") == 1
+    assert "report not answered" not in said
+    assert "no goodbye: the server refuses this agent" in said
+
+
+def test_silence_is_said_once_until_it_is_over(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A server that does not answer is one line, and one more the next time."""
+    agent = make_agent()
+    for count in (1, 2):
+        server.refused_reports, server.refuse_reports = 0, True
+        eventually(lambda: server.refused_reports >= 2, "it tries again")
+        assert agent.stderr_path.read_text().count("report not answered") == count
+        server.refuse_reports = False
+        server.next_report()

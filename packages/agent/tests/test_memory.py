@@ -119,3 +119,21 @@ def test_the_runners_own_size_is_not_a_frames_peak(server: FakeServer, make_agen
     report = server.outcome(run_id)
     assert report.exit_signal == signal.SIGTERM
     assert 0 < report.frame.max_rss < 8_000
+
+
+def test_of_a_frame_that_nobody_measured_no_size_is_told(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Not the runner's own, which the kernel counts for the moment before the frame is a program of its own."""
+    agent = make_agent("--report-seconds", "60")
+    for command in ("exit 3", "no-such-program", "kill -9 $$"):
+        report = server.outcome(agent.launch(command))
+        assert report.frame.max_rss == 0
+        assert 0 < int(report.frame.attributes["cuefarm.max_rss_below_kb"]) < 100_000
+    assert "maxrss              0\n" in agent.log_of()
+
+
+def test_what_the_kernel_saw_of_a_short_frame_is_told(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A frame larger than the runner that ended between two measurements."""
+    agent = make_agent("--report-seconds", "60")
+    report = server.outcome(agent.launch(f"{sys.executable} -c \"x = b'x' * (200 << 20)\""))
+    assert 200_000 < report.frame.max_rss < 300_000
+    assert "cuefarm.max_rss_below_kb" not in report.frame.attributes

@@ -46,7 +46,13 @@ def test_runs_are_a_table_with_the_reason_of_each_failure(farm, show):
     farm.runs = [
         a_run(3, seq=0, state="RUNNING", cause="", exit_status=0, stop_us=0),
         a_run(2, error_line="Error: no texture wood.tx"),
-        a_run(1, state="WAITING", cause="LOG_UNWRITABLE", message="/logs: No space left on device", charged=False),
+        a_run(
+            1,
+            state="WAITING",
+            cause="LOG_UNWRITABLE",
+            message="the log /logs cannot be written: No space left on device",
+            charged=False,
+        ),
     ]
     lines = show("-runs", JOB, "beauty", "1")
     assert lines[0].split() == ["Frame", "Try", "Result", "Host", "Cores", "Memory", "Start", "Runtime"]
@@ -54,7 +60,7 @@ def test_runs_are_a_table_with_the_reason_of_each_failure(farm, show):
     assert lines[3].endswith("3.0G of 4.0G       11/14 22:13  00:01:30")
     assert lines[4] == "    exit status 1: Error: no texture wood.tx"
     assert lines[5].strip().endswith("0001-beauty.rqlog")
-    assert lines[7] == "    its log could not be written: /logs: No space left on device (not charged)"
+    assert lines[7] == "    the log /logs cannot be written: No space left on device (not charged)"
 
 
 def test_runs_as_json(farm, show):
@@ -222,6 +228,17 @@ def test_each_cause_has_words():
     assert fullText(killed) == "it was killed by ann on desk (pid 7): cueadmin -kill"
 
 
+def test_a_reason_is_told_once():
+    """Where the message says what our words would, it stands alone; without one our words do."""
+    late = "timed out: it ran longer than the 1 min that layer beauty allows (timeout)"
+    assert fullText(farm_pb2.Run(cause="TIMEOUT", message=late)) == late
+    assert fullText(farm_pb2.Run(cause="TIMEOUT")) == "it ran longer than its layer allows (timeout)"
+    stopped = farm_pb2.Run(cause="SHUTDOWN", message="the agent was told to stop")
+    assert fullText(stopped) == "the agent was told to stop"
+    lost = farm_pb2.Run(cause="HOST_LOST", message="vm has been silent for 60 s")
+    assert fullText(lost) == "the host was lost: vm has been silent for 60 s"
+
+
 # --- failures
 
 
@@ -234,7 +251,8 @@ def test_explain_tells_what_went_wrong(farm, show):
     farm.failed = [
         a_failure(),
         a_failure(
-            state="WAITING", cause="LOG_UNWRITABLE", message="/logs: No space left on device", error_line="", frames=1,
+            state="WAITING", cause="LOG_UNWRITABLE", error_line="", frames=1,
+            message="the log /logs cannot be written: No space left on device",
             frame_range="40", hosts=1, charged=False,
         ),
     ]  # fmt: skip
@@ -245,8 +263,8 @@ def test_explain_tells_what_went_wrong(farm, show):
         f"      the log of one of them: `cueadmin -log {JOB} beauty 1`",
     ]
     assert lines[-1] == (
-        "  - 1 frame waits again, through no fault of its own: its log could not be written:"
-        " /logs: No space left on device (40 on render01)"
+        "  - 1 frame waits again, through no fault of its own: the log /logs cannot be written:"
+        " No space left on device (40 on render01)"
     )
     record = json.loads("\n".join(show("-explain", JOB, "--json")))["failures"][0]
     assert (record["frames"], record["range"], record["example"]["attempt"]) == (36, "1-36", 1)
@@ -257,9 +275,9 @@ def test_explain_of_a_frame_tells_its_last_run(farm, show):
     farm.jobs[JOB] = a_job()
     frame = farm_pb2.FrameExplanation(frame_id="id-beauty-1", frame_name="0001-beauty", number=1, state="DEAD")
     farm.explanation = farm_pb2.ExplainResponse(job_id="id-j", job_name=JOB, summary="x", frame=frame)
-    farm.runs = [a_run(2, cause="TIMEOUT", message="after 60 min")]
+    farm.runs = [a_run(2, cause="TIMEOUT", message="timed out: it ran longer than the 60 min that its layer allows")]
     assert show("-explain", JOB, "beauty", "1")[-1] == (
-        "  - attempt 2 on render01: it ran longer than its layer allows (timeout): after 60 min"
+        "  - attempt 2 on render01: timed out: it ran longer than the 60 min that its layer allows"
     )
 
 

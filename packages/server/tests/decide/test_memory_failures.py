@@ -8,6 +8,7 @@ import pytest
 
 from cuebot.decide.memory_failures import MEMORY_RETRIES
 from cuebot.domain import commands as c
+from cuebot.domain import events as ev
 from cuebot.domain.states import Exit
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
@@ -61,6 +62,24 @@ def test_a_peak_that_nobody_measured_is_believed() -> None:
     farm = one_frame()
     assert end(farm, Exit.CONTAINER_MEMORY, 0) == "W"
     assert farm.run_of("one/render").memory == 3 * GIB
+
+
+def test_a_run_that_was_too_small_to_be_measured_lacked_no_memory() -> None:
+    """Its agent knows that it held less than the agent itself: it gets no more, and its record says why."""
+    farm = one_frame()
+    farm.wait(1)
+    farm.end(farm.run_of("one/render"), Exit.CONTAINER_MEMORY, max_rss=0, max_rss_below=20_000)
+    assert farm.states("one/render") == "X"
+    assert farm.layer("one/render").min_memory == GIB
+    assert [event.max_rss for event in farm.events(ev.RunEnded)] == [20_000]
+
+
+def test_of_any_other_end_no_memory_is_told_that_nobody_measured() -> None:
+    """A bound is no peak."""
+    farm = one_frame()
+    farm.wait(1)
+    farm.end(farm.run_of("one/render"), 1, max_rss=0, max_rss_below=20_000)
+    assert [event.max_rss for event in farm.events(ev.RunEnded)] == [0]
 
 
 @pytest.mark.parametrize("status", MEMORY_EXITS)

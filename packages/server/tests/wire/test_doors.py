@@ -68,7 +68,7 @@ def test_the_token_opens_both_doors_and_the_kernel_is_not_asked(door: Door) -> N
 @pytest.mark.parametrize("token", ["", "the toke", "ünknown"])
 def test_a_wrong_token_is_refused_whoever_calls(door: Door, token: str) -> None:
     """It is refused for the server's own user too, and where the doors are open: somebody means another farm."""
-    with pytest.raises(Unauthenticated, match="is wrong"):
+    with pytest.raises(Unauthenticated, match="is not the server's"):
         doors(Kernel(os.geteuid()), *Door).check(door, Caller(token=token))
 
 

@@ -541,15 +541,18 @@ async def test_the_server_counts_what_it_does(site: Any, start_agent: Any, tools
 
 
 @pytest.mark.parametrize(
-    ("metadata", "status"),
-    [((), "UNAUTHENTICATED"), ((("cuefarm-token", "wrong"),), "UNAUTHENTICATED")],
+    ("metadata", "words"),
+    [((), "or start the server with --allow-agents-without-token"), ((("cuefarm-token", "wrong"),), "a copy of the")],
     ids=["none", "wrong"],
 )
-async def test_reports_need_the_token(site: Any, tools: Any, metadata: Any, status: str) -> None:
-    """Neither a host without the token nor one with another becomes part of the farm."""
+async def test_reports_need_the_token(site: Any, tools: Any, metadata: Any, words: str) -> None:
+    """Neither a host without the token nor one with another becomes part of the farm, and each is told what helps."""
     report = report_pb2.HostReport(host=tools.render_host("thief"))
     call = site.report.ReportStatus(report_pb2.RqdReportStatusRequest(host_report=report), metadata=metadata)
-    assert (await site.refused(call))[0] == status
+    status, told = await site.refused(call)
+    assert status == "UNAUTHENTICATED"
+    assert words in told
+    assert ("--allow-agents-without-token" in told) == (not metadata), "an agent with a wrong token does not need that"
     assert not site.farm.hosts
 
 

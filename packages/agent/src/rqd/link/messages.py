@@ -44,6 +44,8 @@ def frame_info(run: Description) -> Any:
         attributes["cuefarm.cause"] = outcome["cause"]
         attributes["cuefarm.run_ms"] = str(outcome["run_ms"])
         attributes["cuefarm.cpu_ms"] = str(outcome["user_ms"] + outcome["system_ms"])
+        if outcome.get("max_rss_below_kb"):  # a spool of an earlier version has none
+            attributes["cuefarm.max_rss_below_kb"] = str(outcome["max_rss_below_kb"])
         if outcome["message"]:
             attributes["cuefarm.message"] = outcome["message"]
         if outcome["kill_message"]:

@@ -139,6 +139,8 @@ class _Link:
         if unheard:
             goodbye.cancel()
             log.warning("no server heard the goodbye", seconds=f"{GOODBYE_SECONDS:g}")
+        elif not goodbye.result():
+            log.info("no goodbye: the server refuses this agent")
 
     def _stopping(self) -> None:
         if self._host.is_stopping:

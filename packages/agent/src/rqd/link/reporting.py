@@ -19,7 +19,17 @@ from rqd.link.server import Server
 
 RETRY_SECONDS_MIN = 0.25
 RETRY_SECONDS_MAX = 5.0
+SAID_AGAIN_SECONDS = 60.0
 END_RUNS_KEY = "cuefarm-end-runs"
+
+_REFUSALS = (
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.UNIMPLEMENTED,
+)
+"""The server is there and wants nothing of this agent, until somebody mends something."""
 
 
 class Reporting:
@@ -48,16 +58,23 @@ class Reporting:
         self._has_contact = False
         self._failed_since = time.monotonic()
         self._wake = asyncio.Event()
-        self._goodbye_answered = asyncio.Event()
+        self._said: dict[str, tuple[tuple[str, str], float]] = {}  # by server: what was logged of it, and when
+        self._refused_goodbye: set[str] = set()
+        self._goodbye_over = asyncio.Event()
+        self._goodbye_was_heard = False
 
     def report_soon(self) -> None:
         """Send a report now instead of when it is due."""
         self._wake.set()
 
-    async def say_goodbye(self) -> None:
-        """Return when a report that says DOWN was answered; after it none says anything else."""
+    async def say_goodbye(self) -> bool:
+        """Return when a report that says DOWN was answered (True), or all servers refuse this agent (False).
+
+        After it no report says anything else.
+        """
         assert self._host.is_stopping, "the host says that it is stopping first"
-        await self._goodbye_answered.wait()
+        await self._goodbye_over.wait()
+        return self._goodbye_was_heard
 
     def suspect(self) -> None:
         """An outcome did not get through: find out at once whether the server is there."""
@@ -111,7 +128,8 @@ class Reporting:
             run_id.strip() for key, value in trailing or () if key == END_RUNS_KEY for run_id in str(value).split(",")
         }
         if report.host.state == host_pb2.DOWN:
-            self._goodbye_answered.set()
+            self._goodbye_was_heard = True
+            self._goodbye_over.set()
         reported = [frame.resource_id for frame in report.frames]
         self._line.tell(
             "contact",
@@ -124,17 +142,27 @@ class Reporting:
         if self._has_contact:
             self._failed_since = time.monotonic()
         self._has_contact = False
-        log.warning(
-            "report not answered",
-            server=self._server.address,
-            code=problem.code().name,
-            why=problem.details(),
-            for_seconds=f"{time.monotonic() - self._failed_since:.0f}",
-        )
+        is_refused = problem.code() in _REFUSALS
+        self._say_lost("report refused" if is_refused else "report not answered", problem)
+        if is_refused and self._host.is_stopping:
+            self._refused_goodbye.add(self._server.address)
+            if self._refused_goodbye.issuperset(self._server.addresses()):
+                self._goodbye_over.set()
         self._on_contact_lost()
         self._server.contact_lost()
 
+    def _say_lost(self, event: str, problem: grpc.RpcError) -> None:
+        """Log it once for each server, and again when it is something else, or after a while."""
+        now = time.monotonic()
+        address, what = self._server.address, (problem.code().name, problem.details() or "")
+        said, said_at = self._said.get(address, (None, 0.0))
+        if said == what and now - said_at < SAID_AGAIN_SECONDS:
+            return
+        self._said[address] = (what, now)
+        log.warning(event, server=address, code=what[0], why=what[1], for_seconds=f"{now - self._failed_since:.0f}")
+
     def _regained(self) -> None:
+        self._said.clear()
         if not self._has_contact:
             log.info("in contact with the server", server=self._server.address)
             self._has_contact = True

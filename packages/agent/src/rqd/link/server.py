@@ -61,7 +61,7 @@ class Server:
         self._connect()
 
     def _connect(self) -> None:
-        addresses = self._addresses()
+        addresses = self.addresses()
         self.address = addresses[self._choice % len(addresses)] if addresses else ""
         target = self.address or NOBODY  # no address is known yet: fail like a server that does not answer
         old, self._channel = self._channel, grpc.aio.insecure_channel(target, _CHANNEL_OPTIONS)
@@ -73,7 +73,8 @@ class Server:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
-    def _addresses(self) -> Sequence[str]:
+    def addresses(self) -> Sequence[str]:
+        """Where the servers are, as far as that is known now."""
         path = self._options.server_file
         if path is None:
             return self._options.servers

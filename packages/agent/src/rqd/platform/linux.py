@@ -32,7 +32,7 @@ _DEFAULTED_SIGNALS = (
     signal.SIGTTIN,
     signal.SIGTTOU,
 )
-_OWN_GROWTH_KB = 2048  # what the runner may have grown by since that was last looked up
+_OWN_TOLERANCE_KB = 2048  # the kernel counts pages on each processor apart, and sums them up only now and then
 
 
 class Linux:
@@ -64,6 +64,7 @@ class Linux:
                 setsigmask=(),
                 setsigdef=_DEFAULTED_SIGNALS,
             )
+        self._own_peak_kb = peak_of_own_kb()
         self._families.born(pid, environment[RUN_ID_VARIABLE], log_fd)
         # It is our child and not reaped, so /proc has it even if it ended.
         return Process(pid, proc.start_ticks(pid) or 0)
@@ -85,7 +86,7 @@ class Linux:
             used.ru_stime + orphans.system_seconds,
             used.ru_maxrss,
             # The kernel counts the moment between fork and exec, in which a process is as large as the runner.
-            used.ru_maxrss > self._own_peak_kb + _OWN_GROWTH_KB,
+            used.ru_maxrss > self._own_peak_kb + _OWN_TOLERANCE_KB,
         )
 
     def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
@@ -153,7 +154,6 @@ class Linux:
 
     def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
         """Measure each run."""
-        self._own_peak_kb = peak_of_own_kb()
         wanted = set(leaders)
 
         def processes() -> dict[int, list[int]]:

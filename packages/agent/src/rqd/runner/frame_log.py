@@ -107,7 +107,7 @@ def footer(outcome: Mapping[str, Any], host_name: str) -> str:
     rows += [
         ("startTime", time.ctime(outcome["start_ms"] / 1000)),
         ("endTime", time.ctime(outcome["end_ms"] / 1000)),
-        ("maxrss", outcome["max_rss_kb"]),
+        ("maxrss", outcome["max_rss_kb"]),  # OpenCue's logs have it twice, and readers look for one or the other
         ("maxUsedGpuMemory", 0),
         ("utime", f"{outcome['user_ms'] / 1000:.2f}"),
         ("stime", f"{outcome['system_ms'] / 1000:.2f}"),

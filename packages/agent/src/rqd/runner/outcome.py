@@ -44,6 +44,7 @@ def outcome_of(
         "user_ms": int(ending.user_seconds * 1000) if ending else 0,
         "system_ms": int(ending.system_seconds * 1000) if ending else 0,
         "max_rss_kb": _peak_kb(run, ending),
+        "max_rss_below_kb": _bound_kb(run, ending),
         "message": message,
         "kill_message": kill_message,
         "error_line": error_line,
@@ -98,8 +99,11 @@ def _has_no_room(log_fd: int) -> bool:
 
 
 def _peak_kb(run: Run, ending: Optional[Ending]) -> int:
-    """The most that a run was seen to hold. Of its end only what is its own counts, unless nothing else is known."""
+    """The most that a run was seen to hold. Of its end only what is its own counts; 0 where nobody saw anything."""
     seen_kb = run.max_memory.rss_kb
-    if ending is None or (seen_kb and not ending.is_max_rss_own):
-        return seen_kb
-    return max(seen_kb, ending.max_rss_kb)
+    return max(seen_kb, ending.max_rss_kb) if ending is not None and ending.is_max_rss_own else seen_kb
+
+
+def _bound_kb(run: Run, ending: Optional[Ending]) -> int:
+    """What a run held at most of which nobody saw how much it held; 0 where that is not known or not needed."""
+    return ending.max_rss_kb if ending is not None and not _peak_kb(run, ending) else 0

@@ -33,8 +33,8 @@ OUTCOMES = {
     "SHUTDOWN": "STOPPED",
 }
 """What a run that ended for these causes became; others are called by their cause, or FAILED."""
-SAID_BY_MESSAGE = {"TIMEOUT": "(timeout)", "SILENT": "(timeout_llu)", "SHUTDOWN": "the agent was told to stop"}
-"""What stands in the words that came with an end where those say the cause, too."""
+MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST", "LOG_UNWRITABLE")
+"""Causes whose message, where there is one, says the same as our words, and more."""
 STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}
 MEMORY_STATUSES = (33, 137)
 BELIEVABLE_PERCENT = 80  # of what was reserved, as the server has it
@@ -61,15 +61,24 @@ def outcome(run: Any) -> str:
     return OUTCOMES.get(run.cause, "FAILED" if run.cause in ("", "EXITED") else str(run.cause))
 
 
-def fullText(run: Any) -> str:
-    """Return why it ended, with the line of its log that says most, or else the words that came with it."""
+def causeParts(run: Any) -> tuple[str, str]:
+    """Return why it ended, and the line of its log that says most or else the words that came with it.
+
+    The second is empty where it would only repeat the first.
+    """
+    if run.cause in MESSAGE_TELLS and run.message:
+        return run.message, run.error_line
     cause = causeText(run)
     said = run.error_line or run.message
     if run.cause == "KILLED" and said.startswith("by "):  # who did it goes on with the sentence
-        return f"{cause} {said}"
-    if said and SAID_BY_MESSAGE.get(run.cause, "\n") in said:
-        return str(said).removeprefix("timed out: ")
-    return cause if not said or said in cause else f"{cause}: {said}"
+        return f"{cause} {said}", ""
+    return cause, "" if said in cause else said
+
+
+def fullText(run: Any) -> str:
+    """Return why it ended, with what was said about it."""
+    cause, said = causeParts(run)
+    return f"{cause}: {said}" if said else cause
 
 
 def _status_words(status: int) -> list[str]:

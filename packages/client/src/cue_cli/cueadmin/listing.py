@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from cue_cli.cueadmin import output, records
-from cue_cli.cueadmin.causes import causeText
+from cue_cli.cueadmin.causes import causeParts
 from cue_cli.cueadmin.format import formatTime
 from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
@@ -288,8 +288,7 @@ def _last_runs(job_ids: set[str]) -> dict[str, Any]:
 
 def _dead_frame(stopped: int, job: Any, frame: Any, run: Any) -> tuple[str, str]:
     path = run.log_path if run else util.logPath(job, frame)
-    cause = causeText(run) if run else f"exit status {frame.exitStatus()}"
-    said = run and (run.error_line or run.message)
+    cause, said = causeParts(run) if run else (f"exit status {frame.exitStatus()}", "")
     where = f"on {frame.lastResource() or 'no host'} at {formatTime(stopped)}"
     return path, f"{cause} {where}{': ' + said if said else ''}"
 

@@ -61,7 +61,7 @@ def _print_table(runs: list[Any]) -> None:
                     outcome(run) or "-",
                     run.host_name or "-",
                     f"{run.cores:0.2f}",
-                    f"{formatMem(run.max_rss_kib)} of {formatMem(run.memory_kib)}",
+                    f"{formatMem(run.max_rss_kib) if run.max_rss_kib else '?'} of {formatMem(run.memory_kib)}",
                     formatTime(run.start_us // MICROS),
                     formatDuration(run.run_us // MICROS),
                 )

@@ -194,6 +194,7 @@ class SmallFarm:
         run_s: float = 1,
         nimby_locked: bool = False,
         max_rss: int = 100_000,
+        max_rss_below: int = 0,
         message: str = "",
     ) -> None:
         """A run's host reports its outcome."""
@@ -207,6 +208,7 @@ class SmallFarm:
                 cause=cause,
                 run_us=Micros(int(run_s * SECOND)),
                 max_rss=KiB(max_rss),
+                max_rss_below=KiB(max_rss_below),
                 message=message,
                 nimby_locked=nimby_locked,
             )

@@ -65,7 +65,8 @@ class Doors:
             self._check_without_token(door, context.peer())
         elif self._token and not hmac.compare_digest(_as_bytes(given), self._token):
             raise Unauthenticated(
-                f"the {TOKEN_KEY} of this call is wrong: it is not this installation's; use its token file"
+                f"the {TOKEN_KEY} of this call is not the server's; use a copy of the token file that the server was"
+                " started with (rqd --token-file, CUEFARM_TOKEN_FILE for clients)"
             )
 
     def _check_without_token(self, door: Door, peer: str) -> None:
@@ -73,8 +74,8 @@ class Doors:
             return
         if door is Door.AGENTS:
             raise Unauthenticated(
-                f"the {TOKEN_KEY} of this agent is missing; start it with the token file of this installation, or the"
-                " server with --open agents for agents that have none"
+                f"this agent sends no {TOKEN_KEY}; give rqd --token-file a copy of the token file that the server was"
+                " started with, or start the server with --open agents to let agents in that have none"
             )
         if not self._is_ours(peer):
             raise Unauthenticated(
