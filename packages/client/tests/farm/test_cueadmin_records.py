@@ -142,14 +142,6 @@ def test_what_a_shell_says_by_its_status(status, words):
     assert causeText(farm_pb2.Run(cause="EXITED", exit_status=status)) == words
 
 
-def test_words_that_say_the_cause_say_it_once():
-    """A timeout is told with its minutes, an agent's stop without its echo."""
-    told = "timed out: it ran longer than the 1 min that layer a allows (timeout)"
-    assert fullText(farm_pb2.Run(cause="TIMEOUT", message=told)) == told.removeprefix("timed out: ")
-    stopped = farm_pb2.Run(cause="SHUTDOWN", message="the agent was told to stop")
-    assert fullText(stopped) == "the agent was told to stop"
-
-
 # --- what may be left out
 
 
