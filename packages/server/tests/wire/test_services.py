@@ -542,7 +542,7 @@ async def test_the_server_counts_what_it_does(site: Any, start_agent: Any, tools
 
 @pytest.mark.parametrize(
     ("metadata", "words"),
-    [((), "or start the server with --allow-agents-without-token"), ((("cuefarm-token", "wrong"),), "a copy of the")],
+    [((), "or start the server with --open agents"), ((("cuefarm-token", "wrong"),), "a copy of the")],
     ids=["none", "wrong"],
 )
 async def test_reports_need_the_token(site: Any, tools: Any, metadata: Any, words: str) -> None:
@@ -552,7 +552,7 @@ async def test_reports_need_the_token(site: Any, tools: Any, metadata: Any, word
     status, told = await site.refused(call)
     assert status == "UNAUTHENTICATED"
     assert words in told
-    assert ("--allow-agents-without-token" in told) == (not metadata), "an agent with a wrong token does not need that"
+    assert ("--open agents" in told) == (not metadata), "an agent with a wrong token does not need that"
     assert not site.farm.hosts
 
 
