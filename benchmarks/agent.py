@@ -24,6 +24,7 @@ from opencue_proto import report_pb2, report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
 
 from benchmarks.table import Figure
 
+TOKEN = "a token of this benchmark"
 FRAMES = 2_000
 IN_FLIGHT = 64
 
@@ -70,8 +71,9 @@ async def measure(folder: Path) -> list[Figure]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     words = ["--server", f"127.0.0.1:{port}", "--port", "0", "--spool", str(folder / "spool")]
-    words += ["--cores", str(IN_FLIGHT), "--log-level", "warning"]
-    agent = subprocess.Popen([sys.executable, "-m", "rqd", *words])
+    words += ["--cores", str(IN_FLIGHT), "--log-level", "warning", "--token-file", str(folder / "token")]
+    (folder / "token").write_text(TOKEN)
+    agent = subprocess.Popen([sys.executable, "-m", "rqd", *words], env={**os.environ, "RQD_RUN_AS_ROOT": "1"})
     try:
         started = time.perf_counter()
         address = await asyncio.wait_for(servicer.address, 20)
@@ -114,7 +116,8 @@ async def run_frames(servicer: ReportServer, stub: rqd_pb2_grpc.RqdInterfaceStub
                 log_dir=str(folder / "logs"),
                 num_cores=100,
             )
-            await stub.LaunchFrame(rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=frame))
+            request = rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=frame)
+            await stub.LaunchFrame(request, metadata=(("cuefarm-token", TOKEN),))
             assert await outcome == 0
 
     await asyncio.gather(*(keep_running() for _ in range(IN_FLIGHT)))

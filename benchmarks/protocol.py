@@ -29,6 +29,7 @@ from cuebot.engine.engine import Engine
 from cuebot.journal import SqlJournal
 from cuebot.spec import parse_spec
 from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 
 AGENTS = 200
@@ -56,8 +57,7 @@ async def _measured(way: str, goal: float | None) -> list[Figure]:
             engine,
             address="127.0.0.1:0",
             streams=agents.streams,
-            token=None,
-            allow_agents_without_token=True,
+            doors=Doors(None),
             allow_root=False,
         )
         try:

@@ -30,6 +30,7 @@ from cuebot.engine.ports import Answer, Batch
 from cuebot.engine.rows import Rows
 from cuebot.spec import parse_spec
 from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 
 CALLS = 5_000
@@ -139,8 +140,7 @@ async def _with_server(case: Callable[[Engine, int], Awaitable[list[Figure]]]) -
         engine,
         address="127.0.0.1:0",
         streams=agents.streams,
-        token=None,
-        allow_agents_without_token=True,
+        doors=Doors(None),
         allow_root=False,
     )
     try:

@@ -20,7 +20,7 @@ def test_upstream_rqd_runs_a_job(tmp_path: Path, upstream_bin: Path) -> None:
         socket.create_server(("127.0.0.1", RQD_PORT)).close()
     except OSError:
         pytest.skip(f"port {RQD_PORT} is in use")
-    farm = FarmProcess(tmp_path / "farm", "--no-agent", "--allow-agents-without-token").start()
+    farm = FarmProcess(tmp_path / "farm", "--no-agent", "--open", "agents").start()
     config = tmp_path / "rqd.conf"
     config.write_text(
         "[Override]\nOVERRIDE_HOSTNAME = localhost\nRQD_USE_IP_AS_HOSTNAME = False\nDEFAULT_FACILITY = local\n"

@@ -190,5 +190,5 @@ def test_another_operating_system_gets_a_clear_answer(
 ) -> None:
     """The agent says that it runs on Linux only, and what can stand there instead."""
     monkeypatch.setattr(sys, "platform", "win32")
-    assert main([]) == 1
+    assert main(["--token-file", "/t", "--run-as-root"]) == 1
     assert "does not run frames on win32 yet" in capsys.readouterr().err

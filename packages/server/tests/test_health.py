@@ -52,9 +52,9 @@ async def test_a_server_is_ready_when_it_is_bound_and_commits() -> None:
     assert "gRPC" in body["reasons"][0]
     state.grpc_bound = True
     assert (await get(state, "/readyz"))[0] == 200
-    state.engine.stalled_since = 1.0
+    state.engine.stalled_since, state.engine.stall_reason = 1.0, "the disk is full"
     status, body = await get(state, "/readyz")
-    assert (status, body["reasons"]) == (503, ["the journal cannot be written"])
+    assert (status, body["reasons"]) == (503, ["the journal cannot be written: the disk is full"])
     state.engine.stalled_since = None
     state.engine.core.draining = True
     assert (await get(state, "/readyz"))[0] == 503

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import socket
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Optional
 
 from rqd import __version__, log
 
+ROOT_VARIABLE = "RQD_RUN_AS_ROOT"
 DEFAULT_SERVER = "localhost:8443"
 DEFAULT_PORT = 8444
 CONTACT_POLICIES = ("suspend", "continue", "kill")
@@ -54,8 +56,9 @@ def parse(arguments: list[str]) -> Options:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit():
             parser.error(f"--server: {address!r} is not HOST:PORT")
-    if given.become_job_user and os.geteuid() != 0:
-        parser.error("--become-job-user needs an agent that runs as root")
+    wrong = _wrong_about_rights(given)
+    if wrong is not None:
+        parser.error(wrong)
     return Options(
         arguments=tuple(arguments),
         spool=os.path.abspath(os.path.expanduser(given.spool)),
@@ -79,6 +82,38 @@ def parse(arguments: list[str]) -> Options:
         log_level=given.log_level,
         only_recover=given.only_recover,
     )
+
+
+def _wrong_about_rights(given: argparse.Namespace) -> Optional[str]:
+    """What would let strangers run commands here, or frames be root, without anybody having said so."""
+    is_root = os.name == "posix" and os.geteuid() == 0
+    if given.token_file and given.no_token:
+        return "give --token-file or --no-token, not both"
+    if not given.token_file and not given.no_token:
+        return (
+            "whoever may call this agent may run commands as its user, so it wants the installation's token:"
+            " --token-file FILE, a copy of the server's (`cuefarm token` makes one);"
+            " --no-token does without, on loopback"
+        )
+    if given.no_token and not _is_loopback(given.bind):
+        return f"--no-token is for loopback only, and --bind is {given.bind}; give --token-file FILE"
+    if given.no_token and is_root:
+        return "an agent that runs as root needs a token: any user of this machine would be root by it"
+    if given.become_job_user and not is_root:
+        return "--become-job-user needs an agent that runs as root"
+    if is_root and not given.become_job_user and not given.run_as_root and os.environ.get(ROOT_VARIABLE) != "1":
+        return (
+            "frames of this agent would run as root; say --become-job-user to run them as the users of their jobs,"
+            f" or --run-as-root ({ROOT_VARIABLE}=1 in a container) if that is meant"
+        )
+    return None
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 def default_spool() -> str:
@@ -107,7 +142,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help='a JSON file whose key "grpc" is the server\'s HOST:PORT, read again whenever contact is lost',
     )
-    server.add_argument("--token-file", metavar="FILE", help="the installation's token; without, callers need none")
+    server.add_argument("--token-file", metavar="FILE", help="the installation's token, which its callers need too")
+    server.add_argument(
+        "--no-token", action="store_true", help="let any user of this machine give orders; on loopback, not as root"
+    )
     server.add_argument("--report-seconds", metavar="S", type=_positive, default=10.0, help="seconds between reports")
     server.add_argument(
         "--lease-seconds",
@@ -164,6 +202,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     frames.add_argument(
         "--become-job-user", action="store_true", help="run frames as the user of their job (the agent must be root)"
+    )
+    frames.add_argument(
+        "--run-as-root",
+        action="store_true",
+        help="an agent that is root runs frames as root, too (else it refuses)",
     )
     frames.add_argument(
         "--kill-grace-seconds",

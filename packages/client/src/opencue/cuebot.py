@@ -22,6 +22,8 @@ from opencue import running_farms
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
 from opencue.exception import ConnectionException, CueException, reached, transportReason
+from opencue.token import KEY as TOKEN
+from opencue.token import token_for
 from opencue.warning import WarningInterceptor
 
 logger = logging.getLogger("opencue")
@@ -110,17 +112,20 @@ class Cuebot:
         addresses = Cuebot._addresses()
         for address in random.sample(addresses, len(addresses)):
             channel = Cuebot._openChannel(address)
+            token = token_for(address, Cuebot.Config)
             try:
-                Cuebot._probe(channel)
+                Cuebot._probe(channel, token)
             except grpc.RpcError as error:
                 channel.close()
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                    raise CueException(f"The server at {address} refuses this client: {error.details()}") from None
                 failures.append(f"{address} ({transportReason(error)})")
                 logger.info("no server answers at %s: %s", address, error.details())  # if none does, it is raised
                 continue
             Cuebot.RpcChannel = grpc.intercept_channel(
                 channel,
                 ChangedInterceptor(),
-                RequestIdentityInterceptor(),
+                RequestIdentityInterceptor(token),
                 WarningInterceptor(),
                 RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
             )
@@ -215,9 +220,10 @@ class Cuebot:
         )
 
     @staticmethod
-    def _probe(channel: grpc.Channel) -> None:
+    def _probe(channel: grpc.Channel, token: Optional[str]) -> None:
         request = Cuebot.getProto("cue").CueGetSystemStatsRequest()
-        Cuebot.getService("cue")(channel).GetSystemStats(request, timeout=Cuebot.Timeout / 1000)
+        metadata = ((TOKEN, token),) if token else ()
+        Cuebot.getService("cue")(channel).GetSystemStats(request, timeout=Cuebot.Timeout / 1000, metadata=metadata)
 
 
 def _only_farm_here() -> list[str]:
@@ -271,12 +277,16 @@ USER = "cuefarm-user"
 
 
 class RequestIdentityInterceptor(grpc.UnaryUnaryClientInterceptor):
-    """Names every request and who asks, so that the server knows a repeated request for the same one."""
+    """Names every request and who asks, so that the server knows a repeated request for the same one; has the token."""
+
+    def __init__(self, token: Optional[str] = None) -> None:
+        self._token = ((TOKEN, token),) if token else ()
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Add the metadata and go on."""
         metadata = [
             *(client_call_details.metadata or ()),
+            *self._token,
             (REQUEST_ID, str(uuid.uuid4())),
             (USER, quote(userName())),
         ]

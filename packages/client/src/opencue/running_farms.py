@@ -30,6 +30,8 @@ class RunningFarm(NamedTuple):
     place: str
     """Its folder, or its database: what a person knows it by."""
     pid: int
+    token_file: str = ""
+    """Where its token lies; empty where it does not say."""
 
 
 def found() -> list[RunningFarm]:
@@ -46,11 +48,11 @@ def found() -> list[RunningFarm]:
 
 
 @contextlib.contextmanager
-def announced(address: str, place: str) -> Iterator[None]:
+def announced(address: str, place: str, token_file: str = "") -> Iterator[None]:
     """Let this process be found as a farm, as long as the block runs. Where no file can be written it is not found."""
     path = None
     with contextlib.suppress(OSError):
-        path = _write(address, place)
+        path = _write(address, place, token_file)
     try:
         yield
     finally:
@@ -87,10 +89,10 @@ def _folders() -> list[Path]:
     return [Path(base) / "cuefarm" / "farms" for base in (runtime, cache) if base and os.path.isabs(base)]
 
 
-def _write(address: str, place: str) -> Optional[Path]:
+def _write(address: str, place: str, token_file: str) -> Optional[Path]:
     pid = os.getpid()
     host = socket.gethostname()
-    facts = {"grpc": address, "place": place, "pid": pid, "started": _started(pid)}
+    facts = {"grpc": address, "place": place, "pid": pid, "started": _started(pid), "token_file": token_file}
     for folder in _folders():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -120,9 +122,10 @@ def _read(path: Path) -> Optional[RunningFarm]:
             return None
         try:
             content = json.loads(file.read(_FILE_BYTES_MAX))
-            farm = RunningFarm(str(content["grpc"]), str(content["place"]), int(content["pid"]))
+            token_file = str(content.get("token_file", ""))
+            farm = RunningFarm(str(content["grpc"]), str(content["place"]), int(content["pid"]), token_file)
             started = content["started"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
     now = _started(farm.pid)
     return farm if now is not None and started == now else None

@@ -12,7 +12,7 @@ from cuebot import decide as decide_module
 from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound, Unavailable
 from cuebot.engine import engine as engine_module
-from cuebot.engine.engine import Engine, FarmUnsound, JournalLost
+from cuebot.engine.engine import Engine, FarmUnsound, JournalHung, JournalLost
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered, Batch, JournalError, Recorded
 from cuebot.engine.rows import Rows
@@ -29,11 +29,14 @@ class FakeJournal:
         self.batches: list[Batch] = []
         self.fails = False
         self.tries = 0
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
 
     async def commit(self, batch: Batch) -> None:
         """Keep a batch, or fail."""
         self.tries += 1
         await asyncio.sleep(0)
+        await self.goes_on.wait()
         if self.fails:
             raise JournalError("the disk is full")
         self.batches.append(batch)
@@ -145,6 +148,35 @@ async def test_new_intents_are_refused_while_commits_fail_and_accepted_afterward
         assert await asyncio.wait_for(waiting, 5) == found.farm.farm.show_by_name["film"]
         assert len(found.journal.batches) == 1
         await found.engine.submit(c.CreateShow("other"), ENVELOPE)
+
+
+async def test_a_commit_that_hangs_is_a_stall_and_ends_when_it_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are refused with the reason while a commit hangs; it is not tried twice, and what waited is answered."""
+    monkeypatch.setattr(engine_module, "COMMIT_STALL_SECONDS", 0.05)
+    async with running() as found:
+        found.journal.goes_on.clear()
+        waiting = asyncio.create_task(found.engine.submit(c.CreateShow("film"), ENVELOPE))
+        while found.engine.stalled_since is None:
+            await asyncio.sleep(0.005)
+        with pytest.raises(Unavailable, match="has not returned for"):
+            await found.engine.submit(c.CreateShow("other"), ENVELOPE)
+        found.journal.goes_on.set()
+        await asyncio.wait_for(waiting, 5)
+        assert found.engine.stalled_since is None
+        assert found.journal.tries == 1
+
+
+async def test_a_commit_that_hangs_for_too_long_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Giving up on a commit that never returns is told apart from one that fails: nobody may wait for its thread."""
+    monkeypatch.setattr(engine_module, "COMMIT_STALL_SECONDS", 0.02)
+    monkeypatch.setattr(engine_module, "COMMIT_GIVE_UP_SECONDS", 0.05)
+    found = Running()
+    found.journal.goes_on.clear()
+    task = asyncio.create_task(found.engine.run())
+    waiting = asyncio.create_task(found.engine.submit(c.CreateShow("film"), ENVELOPE))
+    with pytest.raises(JournalHung, match="look at the database server"):
+        await asyncio.wait_for(task, 5)
+    waiting.cancel()
 
 
 async def test_nothing_is_booked_while_commits_fail() -> None:

@@ -99,3 +99,20 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JournalUnusable, match="is no SQLite database"):
         SqlJournal(f"sqlite:///{path}")
     assert path.read_text().startswith("my shopping list")
+
+
+def test_the_file_and_its_companions_are_their_owners_alone(
+    new_database: Callable[[str], str], open_journal: Open
+) -> None:
+    """Whatever the process's mask is, nobody else on the machine reads what a farm knows."""
+    before = os.umask(0)
+    try:
+        url = new_database("sqlite")
+        journal, mix = open_journal(url), Mix(1)
+        commit(journal, mix.batch())
+    finally:
+        os.umask(before)
+    path = Path(url.removeprefix("sqlite:///"))
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.glob("farm.sqlite*")}
+    assert set(modes.values()) == {0o600}
+    assert {"farm.sqlite", "farm.sqlite-wal", "farm.sqlite.writer"} <= modes.keys()

@@ -14,7 +14,6 @@ import pytest
 from cuebot.domain import commands as c
 from cuebot.sim.run_history import MemoryRunHistory
 from cuebot.sim.small_farm import SmallFarm
-from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import behaviour
 from cuebot.wire.server import offered_services, service_descriptors
 from opencue.changed import ChangedInterceptor
@@ -107,7 +106,7 @@ class Stub:
         method = self._service.methods_by_name[rpc]
         name, context = f"{self._service.name}.{rpc}", Context()
         served: Any = self._served
-        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc))
+        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc), lambda _: None)
         raw = asyncio.run(answer(request.SerializeToString(), context))  # type: ignore[arg-type]  # a coroutine
         return method.output_type._concrete_class.FromString(raw), context
 
@@ -118,8 +117,7 @@ def served(farm: SmallFarm) -> Iterator[Served]:
     one = Served(farm)
     streams: Any = None
     history = MemoryRunHistory(lambda: [recorded for batch in farm.batches for recorded in batch.events])
-    token = AgentToken(None, allow_none=True)
-    offered = offered_services(streams=streams, token=token, allow_root=False, history=history)
+    offered = offered_services(streams=streams, allow_root=False, history=history)
     services = {service.full_name: service for service in service_descriptors()}
 
     def stub(name: str) -> Stub:

@@ -15,12 +15,11 @@ from cuebot.domain.units import HOUR, CoreUnits, KiB
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 from cuebot.wire.agent_streams import AgentStreams
-from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.server import offered_services, service_descriptors
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 
 SETTER = re.compile(r"Set|Enable|Add|Remove|Rename|Register|Lock|Unlock|Pause|Resume|Update|DropLimit")
-OFFERED = offered_services(streams=AgentStreams(), token=AgentToken(None, allow_none=False), allow_root=False)
+OFFERED = offered_services(streams=AgentStreams(), allow_root=False)
 
 Commands = Callable[[SmallFarm], Iterable[c.Command]]
 Look = Callable[[SmallFarm], object]

@@ -38,6 +38,7 @@ from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
 from cuebot.sim.run_history import MemoryRunHistory
 from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 from cuefarm_proto import farm_pb2_grpc
 
@@ -325,8 +326,7 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
         await engine.submit(c.Seed(), SYSTEM)
         history = MemoryRunHistory(lambda: [journal.events[seq] for seq in sorted(journal.events)])
         chosen = {
-            "token": TOKEN,
-            "allow_agents_without_token": False,
+            "doors": Doors(TOKEN),
             "allow_root": False,
             "history": history,
             **options,

@@ -9,11 +9,10 @@ import grpc.aio
 from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
 
 from cuebot.wire.agent_streams import AgentStreams
-from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.server import offered_services, service_descriptors
 
-OFFERED = offered_services(streams=AgentStreams(), token=AgentToken(None, allow_none=False), allow_root=False)
+OFFERED = offered_services(streams=AgentStreams(), allow_root=False)
 
 
 def rpcs(implementation: Any) -> set[str]:

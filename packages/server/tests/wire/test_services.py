@@ -22,6 +22,7 @@ from opencue_proto import (
 )
 
 from cuebot.domain.states import FrameState, JobState
+from cuebot.wire.doors import Door, Doors
 from cuebot.wire.server import serve
 from cuefarm_proto import farm_pb2
 
@@ -541,7 +542,7 @@ async def test_the_server_counts_what_it_does(site: Any, start_agent: Any, tools
 
 @pytest.mark.parametrize(
     ("metadata", "words"),
-    [((), "or start the server with --allow-agents-without-token"), ((("cuefarm-token", "wrong"),), "a copy of the")],
+    [((), "or start the server with --open agents"), ((("cuefarm-token", "wrong"),), "a copy of the")],
     ids=["none", "wrong"],
 )
 async def test_reports_need_the_token(site: Any, tools: Any, metadata: Any, words: str) -> None:
@@ -551,13 +552,13 @@ async def test_reports_need_the_token(site: Any, tools: Any, metadata: Any, word
     status, told = await site.refused(call)
     assert status == "UNAUTHENTICATED"
     assert words in told
-    assert ("--allow-agents-without-token" in told) == (not metadata), "an agent with a wrong token does not need that"
+    assert ("--open agents" in told) == (not metadata), "an agent with a wrong token does not need that"
     assert not site.farm.hosts
 
 
 async def test_agents_without_a_token_are_let_in_where_that_is_allowed(start_site: Any, tools: Any) -> None:
     """With the option none is needed, and a wrong one is still refused."""
-    site = await start_site(allow_agents_without_token=True)
+    site = await start_site(doors=Doors(tools.token, opened=frozenset({Door.AGENTS})))
     report = report_pb2.RqdReportStatusRequest(host_report=report_pb2.HostReport(host=tools.render_host("old")))
     await site.report.ReportStatus(report)
     assert site.farm.host_named("old").agent == ""
@@ -574,7 +575,6 @@ async def test_a_second_server_on_the_port_is_refused(start_site: Any) -> None:
             site.engine,
             address=f"127.0.0.1:{site.port}",
             streams=site.agents.streams,
-            token=None,
-            allow_agents_without_token=True,
+            doors=Doors(None),
             allow_root=False,
         )

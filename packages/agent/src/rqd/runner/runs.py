@@ -110,6 +110,12 @@ class Runs:
     def _refuse_if_unable(self, launch: Mapping[str, Any]) -> None:
         if self._is_closed:
             raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} is stopping")
+        if self._options.become_job_user and launch["uid"] is None:
+            words = (
+                f"frame {launch['frame_name']} has no uid, and agent {self._options.name} runs frames as the users of"
+            )
+            words += " their jobs, never as root; submit the job with the number of its user (<uid>)"
+            raise Refusal("INVALID_ARGUMENT", words)
         if self._options.on_lost_contact != "continue" and self._lease.has_lapsed(self._platform.boot_seconds()):
             words = f"agent {self._options.name} had no answer to its reports for {self._lease.seconds:g} s"
             raise Refusal("FAILED_PRECONDITION", words)

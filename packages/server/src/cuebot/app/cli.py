@@ -6,9 +6,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cue_cli.standard_output import run_command
 from cuebot import __version__
+
+if TYPE_CHECKING:
+    from cuebot.wire.doors import Door
 
 DEFAULT_DATA = Path(os.environ.get("CUEFARM_DATA", "cuefarm-data"))
 
@@ -50,7 +54,7 @@ def _up(options: argparse.Namespace) -> int:
             http=options.http,
             agents=0 if options.no_agent else options.agents,
             log_level=options.log_level,
-            allow_agents_without_token=options.allow_agents_without_token,
+            opened=_opened(options),
         )
     )
 
@@ -65,7 +69,7 @@ def _serve(options: argparse.Namespace) -> int:
             log_root=options.log_root,
             grpc=options.grpc,
             http=options.http,
-            allow_agents_without_token=options.allow_agents_without_token,
+            opened=_opened(options),
         )
     )
 
@@ -96,7 +100,27 @@ def _token(options: argparse.Namespace) -> int:
     return token_file.run(options.file, show=options.show)
 
 
-_COMMANDS = {"up": _up, "serve": _serve, "token": _token, "demo": _demo, "doctor": _doctor}
+def _backup(options: argparse.Namespace) -> int:
+    from cuebot.app.backup import run_backup
+
+    return run_backup(options.file, data=options.data, database=options.db, force=options.force)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from cuebot.app.backup import run_restore
+
+    return run_restore(options.file, data=options.data, database=options.db, force=options.force)
+
+
+_COMMANDS = {
+    "backup": _backup,
+    "restore": _restore,
+    "up": _up,
+    "serve": _serve,
+    "token": _token,
+    "demo": _demo,
+    "doctor": _doctor,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -147,6 +171,16 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="for programs")
 
     commands.add_parser("submit", help="run a command once for each frame (cuefarm submit --help)", add_help=False)
+    backup = commands.add_parser("backup", help="copy a farm's database into a file, beside the running farm")
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy; its folder must exist")
+    _database(backup)
+    backup.add_argument("--force", action="store_true", help="replace FILE")
+
+    restore = commands.add_parser("restore", help="put a copy in the place of a farm's database")
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `cuefarm backup` made")
+    _database(restore)
+    restore.add_argument("--force", action="store_true", help="replace the farm that is there (SQLite: it is kept)")
+
     commands.add_parser("sim", help="run simulated farms with faults (cuefarm sim --help)", add_help=False)
     return parser
 
@@ -169,6 +203,11 @@ def _data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _database(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--db", metavar="URL", help="the database of `cuefarm serve`, instead of a farm's folder")
+
+
 def _addresses(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grpc", default="127.0.0.1:8443", metavar="HOST:PORT", help="gRPC address (default %(default)s)"
@@ -180,10 +219,19 @@ def _addresses(parser: argparse.ArgumentParser) -> None:
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default info"
     )
     parser.add_argument(
-        "--allow-agents-without-token",
-        action="store_true",
-        help="let upstream's agents report, which know no token; only on a network you trust",
+        "--open",
+        action="append",
+        default=[],
+        choices=["clients", "agents"],
+        help="let them in without the token, from wherever they can reach this server: clients, or agents of"
+        " OpenCue's own; may be given twice; only on a network that you trust",
     )
+
+
+def _opened(options: argparse.Namespace) -> frozenset[Door]:
+    from cuebot.wire.doors import Door
+
+    return frozenset(Door(who) for who in options.open)
 
 
 def _positive(text: str) -> int:

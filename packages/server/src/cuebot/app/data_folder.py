@@ -54,10 +54,11 @@ class DataFolder:
         self.server_file = self.run / "server.json"
 
     def create(self) -> None:
-        """Make the folder where it is missing; only its owner may enter `run`."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Make the folder where it is missing, closed for others; only its owner may enter `run`."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o750, exist_ok=True)
         self.run.mkdir(mode=0o700, exist_ok=True)
-        self.logs.mkdir(exist_ok=True)
+        self.logs.mkdir(mode=0o750, exist_ok=True)
 
     def problem(self, error: OSError) -> str:
         """What it means that this folder could not be used, and what to do."""

@@ -257,6 +257,8 @@ class LocalAgents:
         words = [sys.executable, "-m", "rqd", "--name", share.name, "--server-file", str(folder.server_file)]
         words += ["--token-file", str(folder.token_file), "--spool", str(folder.agent_spool(share.name))]
         words += ["--port", "0", "--orphan-exit-after", str(ORPHAN_EXIT_SECONDS), "--log-level", self._log_level]
+        if os.geteuid() == 0:
+            words.append("--run-as-root")  # whoever starts a farm as root has its frames run so; `up` prints it
         return words + (["--only-recover"] if agent.only_recovers else share.options)
 
     def _processes(self, name: str | None = None) -> list[ProcessFacts]:

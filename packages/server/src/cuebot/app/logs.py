@@ -1,17 +1,57 @@
-"""Structured logs on standard error: for people on a terminal, JSON lines elsewhere."""
+"""Structured logs on standard error: for people on a terminal, JSON lines elsewhere.
+
+Logging never raises: a full disk or a reader that has gone behind standard error must stop neither server nor farm.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class Unfailing:
+    """Writes whole lines to a file without a buffer, so that nothing of a failure is left over for later.
+
+    Lines that could not be written are counted, and the count is told by the first one that can be.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.lost = 0
+
+    def write(self, text: str) -> int:
+        """Write a text, or count it as lost."""
+        try:
+            if self.lost:
+                self._put(f"{self.lost} lines of this log could not be written\n")
+                self.lost = 0
+            self._put(text)
+        except (OSError, ValueError):
+            self.lost += 1
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def isatty(self) -> bool:
+        """Whether people are reading."""
+        return self._file.isatty()
+
+    def _put(self, text: str) -> None:
+        data = text.encode("utf-8", "backslashreplace")
+        while data:
+            data = data[os.write(self._file.fileno(), data) :]
 
 
 def configure(level: str) -> None:
     """Set up logging for this process; `level` is a name such as INFO."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    terminal = sys.stderr.isatty()
+    stream = Unfailing(sys.stderr)
+    terminal = stream.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal)
     structlog.configure(
@@ -23,7 +63,7 @@ def configure(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, stream)),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    logging.basicConfig(level=max(number, logging.WARNING), stream=stream)

@@ -15,6 +15,7 @@ from cuebot.app import token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
+from cuebot.wire.doors import Door
 from opencue import running_farms
 
 log = structlog.get_logger("serve")
@@ -29,7 +30,7 @@ class ServeOptions:
     log_root: Path
     grpc: str
     http: str
-    allow_agents_without_token: bool
+    opened: frozenset[Door]
 
 
 def run_server(options: ServeOptions) -> int:
@@ -55,13 +56,13 @@ async def _serve(options: ServeOptions, token: str) -> int:
             log_root=options.log_root.expanduser().absolute(),
             grpc=options.grpc,
             http=options.http,
-            allow_agents_without_token=options.allow_agents_without_token,
+            opened=options.opened,
         )
     )
     await server.start()
     _greet(options, server)
     failed = False
-    with running_farms.announced(server.client_address, server.database_name):
+    with running_farms.announced(server.client_address, server.database_name, str(options.token_file.absolute())):
         try:
             await server.wait(stop)
         except Exception as error:  # noqa: BLE001 - the outermost border: say it, and let the next start load the farm

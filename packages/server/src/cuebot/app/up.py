@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from cuebot.app.local_agents import LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
+from cuebot.wire.doors import Door
 from opencue import running_farms
 from rqd.platform import UnsupportedSystem, this_system
 
@@ -44,7 +46,7 @@ class UpOptions:
     http: str
     agents: int
     log_level: str
-    allow_agents_without_token: bool = False
+    opened: frozenset[Door] = frozenset()
 
 
 def up(options: UpOptions) -> int:
@@ -83,7 +85,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
             log_root=folder.logs,
             grpc=options.grpc,
             http=options.http,
-            allow_agents_without_token=options.allow_agents_without_token,
+            opened=options.opened,
         )
     )
     await server.start()
@@ -93,7 +95,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))
     failed = False
-    with running_farms.announced(server.client_address, str(folder.path)):
+    with running_farms.announced(server.client_address, str(folder.path), str(folder.token_file)):
         greeting = asyncio.create_task(_greet_when_ready(folder, server, agents, stop))
         try:
             await server.wait(stop)
@@ -176,6 +178,10 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
     if not agents.shares:
         start = f"rqd --server {server.client_address} --token-file {folder.token_file}"
         lines += [f"  no agent runs here; to start one: {start}"]
+    if agents.shares and os.geteuid() == 0:
+        lines += [
+            "  frames run as root, because root started this farm; `rqd --become-job-user` makes them their users'"
+        ]
     lines += [f"  logs of frames: {folder.logs}", f"  health: http://{server.http_address}/healthz", ""]
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):

@@ -24,8 +24,10 @@ GATHER_SECONDS: Final = 0.003
 """After a commit that several commands shared, others are given so long to join the next one. A plan and a commit cost
 the same for one completion as for ten, so a busy farm would otherwise spend most of its time on them."""
 COMMIT_RETRY_SECONDS: Final = 0.5
+COMMIT_STALL_SECONDS: Final = 4.0
+"""A commit that takes so long is a stall like one that fails: who asks meanwhile is refused, not kept waiting."""
 COMMIT_GIVE_UP_SECONDS: Final = 60.0
-"""A journal that fails for so long ends the server: it must not pretend to know what it cannot keep."""
+"""A journal that fails or hangs for so long ends the server: it must not pretend to know what it cannot keep."""
 
 
 DURABLE_SECONDS: Final = 2.0
@@ -34,6 +36,10 @@ DURABLE_SECONDS: Final = 2.0
 
 class JournalLost(RuntimeError):
     """The journal has failed for too long, or belongs to another server now; memory holds what the disk does not."""
+
+
+class JournalHung(JournalLost):
+    """A commit has not returned for too long, and its thread may never end: the process must not wait for it."""
 
 
 class FarmUnsound(RuntimeError):
@@ -48,7 +54,9 @@ class Engine:
         self.now_us = now_us
         self.watchers: list[Watch] = []
         self.stalled_since: float | None = None
-        """Loop time since when commits fail; None while they succeed."""
+        """Loop time since when commits fail or hang; None while they succeed."""
+        self.stall_reason = ""
+        """What the journal said then."""
         self._journal = journal
         self._agents = agents
         self._work = asyncio.Event()
@@ -102,7 +110,9 @@ class Engine:
         if not self.core.sound:
             raise Unavailable("the server found a contradiction in its memory and is about to end; start it again")
         if self.stalled_since is not None:
-            raise Unavailable("the journal cannot be written now; nothing was done; try again")
+            raise Unavailable(
+                f"the journal cannot be written now ({self.stall_reason}); nothing was done; try again later"
+            )
 
     # --- running --------------------------------------------------------------------------------------------------
 
@@ -165,25 +175,48 @@ class Engine:
         """The same batch is tried again until it is durable; memory is never rolled back."""
         if not batch.rows and not batch.events:
             return
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                await self._journal.commit(batch)
+                await self._commit_watched(batch)
             except JournalSuperseded as error:
                 raise JournalLost(f"this server is no longer the journal's writer: {error}") from error
             except JournalError as error:
-                if self.stalled_since is None:
-                    self.stalled_since = loop.time()
-                stalled_s = loop.time() - self.stalled_since
-                log.error("commit failed", error=str(error), stalled_s=round(stalled_s, 1))
+                stalled_s = self._stall(str(error))
                 if stalled_s > COMMIT_GIVE_UP_SECONDS:
                     raise JournalLost(f"the journal has failed for {stalled_s:.0f} s: {error}") from error
                 await asyncio.sleep(COMMIT_RETRY_SECONDS)
             else:
-                if self.stalled_since is not None:
-                    log.info("commits succeed again", stalled_s=round(loop.time() - self.stalled_since, 1))
-                    self.stalled_since = None
+                self._goes_on()
                 return
+
+    async def _commit_watched(self, batch: Batch) -> None:
+        """One try. While it hangs the engine is stalled. Raises JournalHung when that lasts for too long."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        commit = asyncio.ensure_future(self._journal.commit(batch))
+        done, _ = await asyncio.wait({commit}, timeout=COMMIT_STALL_SECONDS)
+        if not done:
+            self._stall(f"a commit has not returned for {COMMIT_STALL_SECONDS:g} s", since=began)
+            done, _ = await asyncio.wait({commit}, timeout=COMMIT_GIVE_UP_SECONDS - COMMIT_STALL_SECONDS)
+        if not done:
+            raise JournalHung(f"a commit has not returned for {loop.time() - began:.0f} s; look at the database server")
+        commit.result()
+
+    def _stall(self, reason: str, since: float | None = None) -> float:
+        """Commits do not succeed at the moment. Returns for how many seconds that has been so."""
+        now = asyncio.get_running_loop().time()
+        if self.stalled_since is None:
+            self.stalled_since = now if since is None else since
+        self.stall_reason = reason
+        stalled_s = now - self.stalled_since
+        log.error("commits stall", reason=reason, stalled_s=round(stalled_s, 1))
+        return stalled_s
+
+    def _goes_on(self) -> None:
+        if self.stalled_since is not None:
+            stalled_s = asyncio.get_running_loop().time() - self.stalled_since
+            log.info("commits succeed again", stalled_s=round(stalled_s, 1))
+            self.stalled_since, self.stall_reason = None, ""
 
     def _end_if_unsound(self) -> None:
         if not self.core.sound:

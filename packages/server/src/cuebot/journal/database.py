@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any, Final
@@ -62,6 +64,7 @@ def shown(url: URL) -> str:
 def engine_for(url: URL) -> Engine:
     """An engine whose connections are set up for a journal. Connects to nothing yet."""
     if url.get_backend_name() == "sqlite":
+        keep_to_owner(Path(str(url.database)))
         engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -69,6 +72,15 @@ def engine_for(url: URL) -> Engine:
     engine = create_engine(url, poolclass=NullPool, connect_args=_POSTGRESQL_OPTIONS)
     event.listen(engine, "connect", _set_up_postgresql)
     return engine
+
+
+def keep_to_owner(path: Path) -> None:
+    """Make a file that is not there yet, readable by its owner only; SQLite gives its companions the same mode.
+
+    Where that cannot be done, opening it will say why.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:

@@ -11,11 +11,12 @@ import os
 import socket
 import sqlite3
 import time
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, Connection, insert, select, text, update
 
-from cuebot.journal.database import JournalUnusable, shown
+from cuebot.journal.database import JournalUnusable, keep_to_owner, shown
 from cuebot.journal.tables import JOURNAL
 
 _ADVISORY_KEY: Final = 0x63756566_61726D
@@ -30,6 +31,7 @@ class FileLock:
 
     def __init__(self, url: URL) -> None:
         path = f"{url.database}.writer"
+        keep_to_owner(Path(path))
         try:
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,13 +13,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
 from cuebot.engine.rows import Rows
 from cuebot.journal import months
+from cuebot.journal.backup import BackupFailed, copy_before_migration
+from cuebot.journal.daemon_thread import DaemonThread
 from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_of, shown
 from cuebot.journal.flush import Flush
 from cuebot.journal.load import load_rows
-from cuebot.journal.migrate import upgrade
+from cuebot.journal.migrate import REVISIONS, stored_revision, upgrade
 from cuebot.journal.sole_writer import LOCK_PATIENCE_S, FileLock, begin_epoch, current_epoch, lock_server
 
 Result = TypeVar("Result")
+
+CLOSE_PATIENCE_S: Final = 5.0
+"""How long a server that ends waits for what its database is doing."""
 
 
 class SqlJournal:
@@ -41,7 +46,7 @@ class SqlJournal:
         self._epoch = 0
         self._month = ""
         self._closed = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._thread = DaemonThread("journal")
         try:
             self._in_thread(self._open)
         except BaseException:
@@ -71,11 +76,15 @@ class SqlJournal:
         )
 
     def close(self) -> None:
-        """Finish what is being written, and let another server have the database. A second call does nothing."""
+        """Finish what is being written, and let another server have the database. A second call does nothing.
+
+        A database that hangs is not waited for: its lock goes with the process.
+        """
         if self._closed:
             return
         self._closed = True
-        self._thread.submit(self._disconnect).result()
+        with contextlib.suppress(TimeoutError):
+            self._thread.submit(self._disconnect).result(CLOSE_PATIENCE_S)
         self._thread.shutdown()
         self._engine.dispose()
         if self._file_lock is not None:
@@ -94,11 +103,21 @@ class SqlJournal:
                 raise JournalUnusable(
                     f"another server writes {self.name} already; stop that one, or give this one another database"
                 )
+            self._keep_before_migration(connection)
             upgrade(connection, self.name)
             self._epoch = begin_epoch(connection)
             self._month = _newest_month(connection)
         except (SQLAlchemyError, self._driver_error) as error:
             raise JournalUnusable(f"{self.name} cannot be opened as the journal: {reason_of(error)}") from error
+
+    def _keep_before_migration(self, connection: Connection) -> None:
+        with connection.begin():
+            stored = stored_revision(connection, self.name)
+        if stored in REVISIONS[:-1]:
+            try:
+                copy_before_migration(self._engine.url, stored)
+            except BackupFailed as error:
+                raise JournalUnusable(f"{self.name} is not brought up to date without a copy of it: {error}") from error
 
     def _commit(self, batch: Batch) -> None:
         def write(connection: Connection) -> str:

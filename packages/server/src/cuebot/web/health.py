@@ -25,7 +25,7 @@ class Health:
         if not self.grpc_bound:
             reasons.append("the gRPC port is not bound yet")
         if self.engine.stalled_since is not None:
-            reasons.append("the journal cannot be written")
+            reasons.append(f"the journal cannot be written: {self.engine.stall_reason}")
         if self.engine.core.draining:
             reasons.append("the server is stopping")
         return reasons

@@ -22,7 +22,7 @@ from cuebot.domain.errors import FarmError
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered
 from cuebot.wire.agent_streams import NOT_SENT, AgentStreams, Over
-from cuebot.wire.agent_token import TOKEN_KEY
+from cuebot.wire.doors import TOKEN_KEY
 
 log = structlog.get_logger("agents")
 

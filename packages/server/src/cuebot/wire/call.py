@@ -141,9 +141,12 @@ def _address(peer: str) -> str:
 Method = Callable[[Any, Call], Any]
 """A method of a service: takes its request and the call, returns its response or awaits it."""
 
+Admit = Callable[[Any], None]
+"""Takes a call's context and raises Unauthenticated where the caller is not let in."""
+
 
 def behaviour(
-    engine: Engine, rpc: str, request_type: Any, method: Method, warning: str = ""
+    engine: Engine, rpc: str, request_type: Any, method: Method, admit: Admit, warning: str = ""
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """What gRPC calls: bytes in, bytes out, and a status for whatever goes wrong.
 
@@ -155,6 +158,7 @@ def behaviour(
 
     async def answer(raw: bytes, context: Any) -> bytes:
         try:
+            admit(context)
             request = request_type.FromString(raw)
             call = Call(engine, context, rpc)
             response = method(request, call)
@@ -175,12 +179,13 @@ def behaviour(
 
 
 def stream_behaviour(
-    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]]
+    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]], admit: Admit
 ) -> Callable[[Any, Any], Awaitable[None]]:
     """The same for a method with a stream each way. It reads and writes bytes by the call's context."""
 
     async def serve(requests: Any, context: Any) -> None:
         try:
+            admit(context)
             await method(Call(engine, context, rpc))
         except Exception as error:  # noqa: BLE001
             await context.abort(*refusal(rpc, error))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
+from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
-from cuebot.wire.agent_token import AgentToken
-from cuebot.wire.call import Method, behaviour, stream_behaviour
+from cuebot.wire.call import Admit, Method, behaviour, stream_behaviour
+from cuebot.wire.doors import Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.rpc.agent_work import AgentInterface
 from cuebot.wire.rpc.comments import CommentInterface
@@ -36,7 +38,9 @@ from cuebot.wire.rpc.subscriptions import SubscriptionInterface
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
 
-MESSAGE_BYTES_MAX: Final = 100 * 1024 * 1024
+SENT_BYTES_MAX: Final = 100 * 1024 * 1024
+RECEIVED_BYTES_MAX: Final = DEFAULT_LIMITS.spec_bytes + 1024 * 1024
+"""A specification is the largest thing that anybody sends. A message is in memory whole before anybody looks at it."""
 CONCURRENT_RPCS_MAX: Final = 20_000
 """Calls under way at once, the streams of agents among them; more are refused with RESOURCE_EXHAUSTED."""
 
@@ -72,9 +76,7 @@ def service_descriptors() -> list[Any]:
     ]
 
 
-def offered_services(
-    *, streams: AgentStreams, token: AgentToken, allow_root: bool, history: RunHistory | None = None
-) -> dict[str, Any]:
+def offered_services(*, streams: AgentStreams, allow_root: bool, history: RunHistory | None = None) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
     return {
         "comment.CommentInterface": CommentInterface(),
@@ -89,11 +91,11 @@ def offered_services(
         "job.JobInterface": JobInterface(allow_root=allow_root),
         "job.LayerInterface": LayerInterface(),
         "limit.LimitInterface": LimitInterface(),
-        "report.RqdReportInterface": RqdReportInterface(token),
+        "report.RqdReportInterface": RqdReportInterface(),
         "service.ServiceInterface": ServiceInterface(),
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
-        "cuefarm.v1.AgentInterface": AgentInterface(streams, token),
+        "cuefarm.v1.AgentInterface": AgentInterface(streams),
         "cuefarm.v1.FarmInterface": FarmInterface(history),
     }
 
@@ -103,38 +105,39 @@ async def serve(
     *,
     address: str,
     streams: AgentStreams,
-    token: str | None,
-    allow_agents_without_token: bool,
+    doors: Doors,
     allow_root: bool,
     history: RunHistory | None = None,
-    max_message_bytes: int = MESSAGE_BYTES_MAX,
+    max_message_bytes: int = RECEIVED_BYTES_MAX,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
-    It runs on the engine's loop; `streams` are those that the engine's orders go through. Without a token, agents are
-    not asked for one. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known.
+    It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
+    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known.
     Raises OSError when the address cannot be bound.
     """
     server = grpc.aio.server(
         options=(
             ("grpc.max_receive_message_length", max_message_bytes),
-            ("grpc.max_send_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", SENT_BYTES_MAX),
             ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
-    agent_token = AgentToken(token, allow_none=allow_agents_without_token)
-    offered = offered_services(streams=streams, token=agent_token, allow_root=allow_root, history=history)
+    offered = offered_services(streams=streams, allow_root=allow_root, history=history)
     handlers = {
-        f"/{service.full_name}/{rpc.name}": _handler(engine, service, rpc, offered.get(service.full_name))
+        f"/{service.full_name}/{rpc.name}": _handler(
+            engine, service, rpc, offered.get(service.full_name), partial(doors.check, door_of(service.full_name))
+        )
         for service in service_descriptors()
         for rpc in service.methods
     }
     server.add_generic_rpc_handlers((_Handlers(handlers),))
     try:
         port = server.add_insecure_port(address)
+        doors.address = f"{address.rpartition(':')[0]}:{port}"
     except RuntimeError as error:
         raise OSError(f"cannot listen on {address}: {error}; is another server running there?") from error
     await server.start()
@@ -152,18 +155,19 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
         return self._handlers.get(handler_call_details.method)
 
 
-def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any) -> grpc.RpcMethodHandler:
+def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any, admit: Admit) -> grpc.RpcMethodHandler:
     """The handler of one RPC. It takes and gives bytes; `behaviour` knows the messages."""
+    name = f"{service.name}.{rpc.name}"
     reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)
     if reason is not None:
-        return grpc.unary_unary_rpc_method_handler(_refusal(f"{service.name}.{rpc.name}: {reason}"))
+        return grpc.unary_unary_rpc_method_handler(_refusal(f"{name}: {reason}"))
     if rpc.client_streaming:
         work = getattr(implementation, rpc.name)
-        return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, f"{service.name}.{rpc.name}", work))
+        return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, name, work, admit))
     method: Method = getattr(implementation, rpc.name)
     request_type = GetMessageClass(rpc.input_type)
     warning = SETTERS_WITHOUT_EFFECT.get(service.full_name, {}).get(rpc.name, "")
-    answer = behaviour(engine, f"{service.name}.{rpc.name}", request_type, method, warning)
+    answer = behaviour(engine, name, request_type, method, admit, warning)
     return grpc.unary_unary_rpc_method_handler(answer)
 
 

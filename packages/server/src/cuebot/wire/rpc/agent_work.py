@@ -12,7 +12,6 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, Refused, shown
 from cuebot.domain.nouns import Host
 from cuebot.wire.agent_streams import AgentStream, AgentStreams
-from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import Call, refusal
 from cuebot.wire.rpc.reports import outcome, short_name
 from cuefarm_proto import agent_pb2
@@ -24,13 +23,11 @@ OUTCOMES_PER_MESSAGE: Final = 256
 class AgentInterface:
     """Orders to agents and outcomes from them."""
 
-    def __init__(self, streams: AgentStreams, token: AgentToken) -> None:
+    def __init__(self, streams: AgentStreams) -> None:
         self._streams = streams
-        self._token = token
 
     async def Work(self, call: Call) -> None:
         """Serve one agent until either side has enough."""
-        self._token.check(call)
         first = await call.context.read()
         hello = agent_pb2.FromAgent.FromString(b"" if first is grpc.aio.EOF else first).hello
         host = _known_host(hello, call)

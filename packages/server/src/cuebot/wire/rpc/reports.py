@@ -15,7 +15,6 @@ from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, shown
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import CoreUnits, KiB, Micros
 from cuebot.engine.orders import AGENT_PORT
-from cuebot.wire.agent_token import AgentToken
 from cuebot.wire.call import Call
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
 
@@ -50,20 +49,17 @@ CONFLICT_TOLD_SECONDS: Final = 60.0
 class RqdReportInterface:
     """Reports of hosts."""
 
-    def __init__(self, token: AgentToken) -> None:
-        self._token = token
+    def __init__(self) -> None:
         self._told_s: dict[str, float] = {}
         """When the log last said that another agent has the name of a host."""
 
     async def ReportRqdStartup(self, request: Any, call: Call) -> None:
         """A host has started its agent."""
-        self._token.check(call)
         facts = host_facts(request.boot_report.host, call.peer_address())
         await self._report(c.ReportHost(facts, (), boot=True), call)
 
     async def ReportStatus(self, request: Any, call: Call) -> None:
         """A host says how it is and what it runs. Trailing metadata names the runs that it should end."""
-        self._token.check(call)
         report = request.host_report
         most = call.engine.core.limits.unacknowledged_outcomes
         if len(report.frames) > most:
@@ -79,7 +75,6 @@ class RqdReportInterface:
 
     async def ReportRunningFrameCompletion(self, request: Any, call: Call) -> None:
         """A host says how a run ended. OK means that it is on disk."""
-        self._token.check(call)
         report = request.frame_complete_report
         command = outcome(report, short_name(report.host.name), _speaker(report.host, call.peer_address()))
         await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))

@@ -1,0 +1,45 @@
+"""`cuefarm backup` and `cuefarm restore`: a farm's database into a file, and back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cuebot.app.data_folder import DataFolder
+from cuebot.journal.backup import BackupFailed, Standing, back_up, restore
+
+
+def run_backup(target: Path, *, data: Path, database: str | None, force: bool) -> int:
+    """Copy a farm's database into a file; the farm may run. Returns the exit status."""
+    try:
+        standing = back_up(_url(data, database), target, replace=force)
+    except BackupFailed as error:
+        print(f"cuefarm backup: {error}", file=sys.stderr)
+        return 1
+    print(f"{target}: {_told(standing)}, {target.stat().st_size / 1e6:.1f} MB. Frame logs and the token are not in it.")
+    return 0
+
+
+def run_restore(source: Path, *, data: Path, database: str | None, force: bool) -> int:
+    """Put a copy in the place of a farm's database; no server may run on it. Returns the exit status."""
+    try:
+        if database is None:
+            DataFolder(data).create()
+        standing = restore(source, _url(data, database), replace=force)
+    except BackupFailed as error:
+        print(f"cuefarm restore: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"restored {_told(standing)}. Frames that run by launches after the copy was made are ended when their agents"
+        " report, and run again; what finished since then runs again too."
+    )
+    return 0
+
+
+def _url(data: Path, database: str | None) -> str:
+    return database or f"sqlite:///{DataFolder(data).database}"
+
+
+def _told(standing: Standing) -> str:
+    jobs = "1 job" if standing.jobs == 1 else f"{standing.jobs} jobs"
+    return f"{jobs}, {standing.last_seq} events, tables of revision {standing.revision}"

