@@ -17,4 +17,4 @@ def test_words_and_rule_agree(used_kib: int) -> None:
     assert set(MEMORY_STATUSES) == set(MEMORY_EXITS)
     for status in MEMORY_STATUSES:
         run = farm_pb2.Run(cause="EXITED", exit_status=status, max_rss_kib=used_kib, memory_kib=RESERVED_KIB)
-        assert causeText(run).endswith("(out of memory)") == is_believable(used_kib, RESERVED_KIB)
+        assert causeText(run).endswith("out of memory)") == is_believable(used_kib, RESERVED_KIB)
