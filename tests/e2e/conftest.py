@@ -29,3 +29,10 @@ def new_farm(tmp_path: Path) -> Iterator[Callable[..., FarmProcess]]:
     yield make
     for process in made:
         process.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_by_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an outline launched in this process has set does not name the jobs of the next test."""
+    for variable in ("SHOW", "SHOT"):
+        monkeypatch.delenv(variable, raising=False)
