@@ -80,6 +80,7 @@ def test_a_second_agent_under_a_name_is_told_and_orders_reach_the_first(
     wait_for(lambda: not psutil.pid_exists(int(marks.read_text().split()[1])), 30, "the second run to end")
 
 
+@pytest.mark.proof
 def test_an_agent_in_the_place_of_one_that_was_killed_is_taken(farm: FarmProcess, start_agent: StartAgent) -> None:
     """The name passes to the next agent once the first one's silence says that it is gone; nobody calls it a clone."""
     first = start_agent("one")

@@ -45,6 +45,7 @@ def test_killed_server(new_farm: NewFarm, tmp_path: Path, moment: str) -> None:
     assert_each_ran_once(out)
 
 
+@pytest.mark.proof
 def test_killed_again_and_again(new_farm: NewFarm, tmp_path: Path) -> None:
     """A server that is killed five times in one job still runs every frame exactly once."""
     farm, out = new_farm(), tmp_path / "out"

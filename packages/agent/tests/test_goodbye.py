@@ -8,6 +8,7 @@ import time
 from typing import Callable
 
 import grpc
+import psutil
 import pytest
 from opencue_proto import host_pb2
 
@@ -116,3 +117,20 @@ def test_silence_is_said_once_until_it_is_over(server: FakeServer, make_agent: M
         assert agent.stderr_path.read_text().count("report not answered") == count
         server.refuse_reports = False
         server.next_report()
+
+
+def test_a_link_that_becomes_the_runner_hears_the_stop_that_comes_meanwhile(
+    server: FakeServer, make_agent: MakeAgent
+) -> None:
+    """Links ignore signals to stop, runners obey them: the one that is on the way from the one to the other obeys."""
+    agent = make_agent("--report-seconds", "60")
+    eventually(lambda: server.reports, "a first report")
+    link, runner = agent.link_pid, agent.runner_pid
+    os.kill(runner, signal.SIGKILL)
+    agent.process.wait(PATIENCE_SECONDS)
+    lock = agent.spool / "lock"
+    end = time.monotonic() + PATIENCE_SECONDS
+    while lock.read_text().strip() != str(link) and time.monotonic() < end:
+        pass  # at once, before it has set itself up
+    os.kill(link, signal.SIGTERM)
+    eventually(lambda: not psutil.pid_exists(link) or psutil.Process(link).status() == psutil.STATUS_ZOMBIE, "its end")

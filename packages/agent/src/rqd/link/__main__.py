@@ -12,12 +12,13 @@ from rqd import log, options
 
 RUNNER_LOST = 3
 REVIVAL_SECONDS = 0.5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
     """Serve until the runner says stop; where the runner dies instead, become a new one."""
     # Whoever stops an agent signals all of it. The runner decides; the link has outcomes to deliver until it is told.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     parser = argparse.ArgumentParser(prog="rqd.link")
     parser.add_argument("--runner-fd", type=int, required=True)
@@ -31,6 +32,8 @@ def main() -> int:
     if status == RUNNER_LOST:
         log.error("runner died; starting another in its place")
         time.sleep(REVIVAL_SECONDS)  # a runner that dies at once must not keep a core busy
+        # It ignores them as a link. What comes before it can act on it as a runner is kept for then.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         os.execv(sys.executable, [sys.executable, "-m", "rqd", *given.arguments])
     return status
 

@@ -42,6 +42,9 @@ def run_agent(options: Options, platform: Platform) -> int:
     return Agent(options, platform, spool).run()
 
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 class Agent:
     """The runner. One thread; every call below is made from its loop."""
 
@@ -87,8 +90,9 @@ class Agent:
 
     def run(self) -> int:
         """Serve until stopped; returns the exit status."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             self._loop.on_signal(number, self.stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         # Last: a service manager signals frames as well, and their deaths must be seen as part of the shutdown.
         self._loop.on_signal(signal.SIGCHLD, self._children_changed)
         log.info(
