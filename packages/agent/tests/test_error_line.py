@@ -260,7 +260,7 @@ def test_what_ended_a_program_goes_before_what_it_outlived(text: str, expected: 
         "noise error: 0.02",
         "error threshold 0.01",
         "Fatal Stream to console.........On",
-        "render: cannot open the user preferences /root/.render: No such file or directory",
+        "render: cannot open the user preferences /home/ann/.render: No such file or directory",
         "errors: none",
         "abort on error: no",
         "12 passed, 0 failed",
