@@ -177,6 +177,7 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
             lines += [f"  agent {share.name}: {_size(share)}; log {agents.log_file(share.name)}"]
     if not agents.shares:
         start = f"rqd --server {server.client_address} --token-file {folder.token_file}"
+        start += " --run-as-root" if os.geteuid() == 0 else ""
         lines += [f"  no agent runs here; to start one: {start}"]
     if agents.shares and os.geteuid() == 0:
         lines += [
