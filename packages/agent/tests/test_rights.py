@@ -54,11 +54,13 @@ def test_root_needs_a_token_also_on_loopback(
     assert "would be root" in refusal(capsys, "--no-token", "--run-as-root")
 
 
-def test_root_says_whose_rights_frames_get(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Frames are root only where that is said: by an option, or by a variable in a container."""
+def test_root_is_warned_unless_it_says_whose_rights_frames_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That frames are root is meant where an option says so, or a variable in a container."""
+    given = options.parse(["--token-file", "/t"])
+    assert not options.root_unsaid(given)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert "--become-job-user" in refusal(capsys, "--token-file", "/t")
-    assert options.parse(["--token-file", "/t", "--become-job-user"]).become_job_user
-    options.parse(["--token-file", "/t", "--run-as-root"])
+    assert options.root_unsaid(given)
+    for words in (["--become-job-user"], ["--run-as-root"]):
+        assert not options.root_unsaid(options.parse(["--token-file", "/t", *words]))
     monkeypatch.setenv("RQD_RUN_AS_ROOT", "1")
-    options.parse(["--token-file", "/t"])
+    assert not options.root_unsaid(given)

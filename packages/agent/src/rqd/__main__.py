@@ -18,6 +18,10 @@ def main(arguments: Optional[list[str]] = None) -> int:
     except UnsupportedSystem as problem:
         log.error(str(problem))
         return 1
+    if options.root_unsaid(given):
+        log.warning(
+            "frames run as root; --become-job-user runs them as the users of their jobs, --run-as-root says that it is meant"
+        )
     from rqd.runner.agent import run_agent  # only here: elsewhere it cannot even be imported
 
     return run_agent(given, platform)

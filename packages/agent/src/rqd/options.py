@@ -38,6 +38,7 @@ class Options:
     on_lost_contact: str
     orphan_exit_after_seconds: Optional[float]
     become_job_user: bool
+    run_as_root: bool
     report_seconds: float
     kill_grace_seconds: float
     log_level: str
@@ -77,6 +78,7 @@ def parse(arguments: list[str]) -> Options:
         on_lost_contact=given.on_lost_contact,
         orphan_exit_after_seconds=given.orphan_exit_after,
         become_job_user=given.become_job_user,
+        run_as_root=given.run_as_root,
         report_seconds=given.report_seconds,
         kill_grace_seconds=given.kill_grace_seconds,
         log_level=given.log_level,
@@ -101,12 +103,14 @@ def _wrong_about_rights(given: argparse.Namespace) -> Optional[str]:
         return "an agent that runs as root needs a token: any user of this machine would be root by it"
     if given.become_job_user and not is_root:
         return "--become-job-user needs an agent that runs as root"
-    if is_root and not given.become_job_user and not given.run_as_root and os.environ.get(ROOT_VARIABLE) != "1":
-        return (
-            "frames of this agent would run as root; say --become-job-user to run them as the users of their jobs,"
-            f" or --run-as-root ({ROOT_VARIABLE}=1 in a container) if that is meant"
-        )
     return None
+
+
+def root_unsaid(options: Options) -> bool:
+    """Whether frames would be root although nobody has said so."""
+    is_root = os.name == "posix" and os.geteuid() == 0
+    said = options.become_job_user or options.run_as_root or os.environ.get(ROOT_VARIABLE) == "1"
+    return is_root and not said
 
 
 def _is_loopback(address: str) -> bool:
@@ -206,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     frames.add_argument(
         "--run-as-root",
         action="store_true",
-        help="an agent that is root runs frames as root, too (else it refuses)",
+        help="an agent that is root runs frames as root, and does not warn of it",
     )
     frames.add_argument(
         "--kill-grace-seconds",
