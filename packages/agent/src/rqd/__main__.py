@@ -20,7 +20,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
         return 1
     if options.root_unsaid(given):
         log.warning(
-            "frames run as root; --become-job-user runs them as the users of their jobs, --run-as-root says that it is meant"
+            "frames run as root; --become-job-user makes them their users', --run-as-root says that it is meant"
         )
     from rqd.runner.agent import run_agent  # only here: elsewhere it cannot even be imported
 
