@@ -13,6 +13,7 @@ from cue_cli.words import counted
 from opencue import api
 from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
+from opencue.tags import splitTags
 from opencue.wrappers.layer import Layer
 
 KB_PER_GB = 1_048_576
@@ -66,7 +67,7 @@ def layer_gpus(session: Session, values: list[str]) -> None:
 
 def layer_tags(session: Session, values: list[str]) -> None:
     """Set the tags of which a host needs one to run frames of a layer."""
-    tags = [tag for text in values[2:] for tag in text.split(",") if tag]
+    tags = splitTags(values[2:])
     _change(session, values, "tags", " | ".join(tags), lambda layer: layer.setTags(tags))
 
 
