@@ -69,6 +69,8 @@ class LocalAgents:
         """Agents of an earlier start that nobody wants, and that died and left something."""
         self._told: set[ProcessFacts] = set()
         """Agents of an earlier start that were told to end."""
+        self._known: dict[ProcessFacts, str] = {}
+        """Processes of agents that were seen, and the spool of each."""
 
     @property
     def shares(self) -> list[Share]:
@@ -146,7 +148,7 @@ class LocalAgents:
             running = set(self._folder.running_agents().values())
             _tell_to_end(running - told)
             told |= running
-            left = list(running) or self._processes()
+            left = self._processes()
             if not left or time.monotonic() >= deadline:
                 return left
             time.sleep(0.02)
@@ -262,18 +264,22 @@ class LocalAgents:
         return words + (["--only-recover"] if agent.only_recovers else share.options)
 
     def _processes(self, name: str | None = None) -> list[ProcessFacts]:
-        """Runners and links of this folder's agents, or of one of them, also while one is becoming the other."""
+        """Runners and links of this folder's agents, or of one of them, also while one is becoming the other.
+
+        In that moment a process has no words that tell what it is, so one that was known before still is.
+        """
         if name is None:
             spools = {str(path) for path in self._folder.run.glob("agent-*") if path.is_dir()}
         else:
             spools = {str(self._folder.agent_spool(name))}
-        found = []
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            if words[1:2] == ["-m"] and words[2:3] in (["rqd"], ["rqd.link"]) and spools.intersection(words):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    found.append(ProcessFacts.of(process.pid))
-        return [process for process in found if process.alive()]
+            if words[1:2] == ["-m"] and words[2:3] in (["rqd"], ["rqd.link"]):
+                for spool in spools.intersection(words):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        self._known[ProcessFacts.of(process.pid)] = spool
+        self._known = {process: spool for process, spool in self._known.items() if process.alive()}
+        return [process for process, spool in self._known.items() if spool in spools]
 
 
 def _offers(process: ProcessFacts, share: Share) -> bool:
