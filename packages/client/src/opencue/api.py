@@ -163,7 +163,11 @@ def __getattr__(name: str) -> Any:
 
 
 def findJob(name: str) -> Job:
-    """Return the pending job of a full name; raise EntityNotFoundException if there is none."""
+    """Return the pending job of a full name, or the job of an id; raise EntityNotFoundException if there is none.
+
+    Where a job is named, in this call and others, an id finds finished jobs too. The first 8 characters or more of it
+    will do where no other id begins so.
+    """
     return Job(call("job", "FindJob", name=name).job)
 
 
@@ -202,7 +206,7 @@ def getFinishedJobs(
 def findLastJob(name: str) -> Optional[Job]:
     """Return the job of a full name that was submitted last, finished or not; None if there never was one."""
     found = getJobs(job=sorted({name, name.lower()}), include_finished=True)
-    return max(found, key=lambda job: job.data.start_time) if found else None
+    return max(reversed(found), key=lambda job: job.data.start_time) if found else None
 
 
 def getJobNames(**options: Any) -> Any:
@@ -211,7 +215,7 @@ def getJobNames(**options: Any) -> Any:
 
 
 def isJobPending(name: str) -> bool:
-    """Return whether a job of this full name is pending."""
+    """Return whether a job of this full name, or with this id, is pending."""
     return call("job", "IsJobPending", name=name).value
 
 
@@ -237,7 +241,7 @@ def explain(job: str, layer: Optional[str] = None, frame: Union[int, str, None] 
 
 
 def findLayer(job: str, layer: str) -> Layer:
-    """Return a layer by the names of its job and itself; the spelling that was submitted is found too."""
+    """Return a layer by its job's name or id and its own name; the spelling that was submitted is found too."""
     return Layer(findLayerMessage(job, layer))
 
 
@@ -247,7 +251,7 @@ def getLayer(uniq: str) -> Layer:
 
 
 def findFrame(job: str, layer: str, number: int) -> Frame:
-    """Return a frame by the names of its job and layer and its number."""
+    """Return a frame by its job's name or id, its layer's name and its number."""
     return Frame(call("frame", "FindFrame", job=job, layer=layer, frame=number).frame)
 
 
@@ -257,7 +261,7 @@ def getFrame(uniq: str) -> Frame:
 
 
 def getFrames(job: str, **options: Any) -> list[Frame]:
-    """Return the frames of a job, named in full, that match FrameSearch options.
+    """Return the frames of a job, named in full or by its id, that match FrameSearch options.
 
     All of them, however many; or one page of them with `page` and `limit`.
     """

@@ -427,3 +427,33 @@ def test_a_job_that_is_over_is_not_paused(farm, capsys):
     assert "has finished" in capsys.readouterr().err
     assert main(["-pause", "ann_com"]) == 1
     assert f"there is no job 'ann_com', pending or finished; there is {JOB}" in capsys.readouterr().err
+
+
+def test_lists_show_ids_where_names_repeat(farm, show):
+    """-lj and -lji tell finished jobs of one name apart; a name of its own stands alone, and for upstream all do."""
+    for key, name, id in (("a", JOB, "b0f2a4c6-1"), ("b", JOB, "77777777-2"), ("c", f"{JOB}3", "99999999-3")):
+        farm.jobs[key] = a_finished_job(name, id=id)
+    lines = show("-lj", "-finished")
+    assert [line.rsplit(", id ", 1)[1:] for line in lines] == [["b0f2a4c6-1"], ["77777777-2"], []]
+    table = show("-lji", "-finished")
+    assert [f"{JOB} [b0f2a4c6] " in table[1], f"{JOB} [77777777] " in table[2], "[" in table[3]] == [True, True, False]
+    assert show("-lj", "-finished", "--format", "upstream") == [JOB, JOB, f"{JOB}3"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["-runs", JOB, "-job", "b0f2a4c6"],
+        ["-kill", JOB, "-job", "b0f2a4c6"],
+        ["-lp", "-finished"],
+        ["-lj", "-attempt", "2"],
+        ["-runs", JOB, "-f"],
+    ],
+)
+def test_what_would_be_ignored_is_refused(farm, capsys, line):
+    """-job, -finished, -attempt and -f beside a command without a use for them: status 2, and where they go."""
+    with pytest.raises(SystemExit) as stopped:
+        main(line)
+    assert stopped.value.code == 2
+    assert " goes with -l" in capsys.readouterr().err.replace("with -runs, ", "with ")
+    assert farm.changes() == []

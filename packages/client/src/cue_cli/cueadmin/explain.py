@@ -26,6 +26,7 @@ def explain(session: Session, values: list[str]) -> None:
     """Say why a job, one of its layers or one frame waits, with what would change it."""
     job, layer, frame = jobLayerFrame(values)
     answer = ofJob(job, lambda name: _ask(name, layer or None, frame or None))
+    word = answer.job_id if answer.job_id.startswith(job.lower()) else answer.job_name
     failures = failuresOf(answer.job_id, answer.layers[0].layer_id if layer and answer.layers else "")
     if session.options.json:
         printJson({**explanationRecord(answer), "failures": [failureRecord(failure) for failure in failures]})
@@ -48,8 +49,8 @@ def explain(session: Session, values: list[str]) -> None:
             if reason.code in of_dead[-1:]:
                 of_these = [failure for failure in mine if failure.state == "DEAD"]
                 with_log = len(of_these) > 1 or "cueadmin -log " not in reason.remedy
-                printFailures(of_these, "    ", with_log, told=reason.count)
-        printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ")
+                printFailures(of_these, "    ", with_log, told=reason.count, job=word)
+        printFailures([failure for failure in mine if failure.state != "DEAD"], "  - ", job=word)
         _print_outlook(entry)
 
 

@@ -29,15 +29,16 @@ def lastRunsOf(frame_id: str) -> list[Any]:
         return []
 
 
-def printFailures(failures: list[Any], before: str, with_log: bool = True, told: int = 0) -> None:
+def printFailures(failures: list[Any], before: str, with_log: bool = True, told: int = 0, job: str = "") -> None:
     """Print failures of one layer, each line behind `before`; `with_log`: and how to see a log of each kind.
 
-    `told` frames are spoken of already: a failure of just these is told without their number.
+    `told` frames are spoken of already: a failure of just these is told without their number. `job` is what commands
+    are to call the job; by its name otherwise.
     """
     for failure in failures[:SHOWN_MAX]:
         print(f"{before}{whyText(failure) if failure.frames == told else failureText(failure)}")
         if with_log and hasLog(failure):
-            print(f"{' ' * len(before)}  {logHint(failure)}")
+            print(f"{' ' * len(before)}  {logHint(failure, job)}")
     if len(failures) > SHOWN_MAX:
         print(f"{before}{len(failures) - SHOWN_MAX} more kinds of failure (--json has them)")
 
@@ -62,10 +63,10 @@ def failureText(failure: Any) -> str:
     return f"{counted(failure.frames, 'frame')} {_state_text(failure)}: {whyText(failure)}"
 
 
-def logHint(failure: Any) -> str:
+def logHint(failure: Any, job: str = "") -> str:
     """Return how to see the log of the latest of these runs."""
     run, whose = failure.example, "its log" if failure.frames == 1 else "the log of one of them"
-    return f"{whose}: `cueadmin -log {run.job_name} {run.layer_name} {run.number}`"
+    return f"{whose}: `cueadmin -log {job or run.job_name} {run.layer_name} {run.number}`"
 
 
 def failureRecord(failure: Any) -> dict[str, Any]:

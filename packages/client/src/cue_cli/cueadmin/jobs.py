@@ -222,7 +222,7 @@ def _retry_dead(job: Job) -> Changed:
 
 
 def _selection(values: list[str]) -> Selection:
-    return Selection(*jobAndLayer(values), values[2])
+    return Selection(*jobAndLayer(values), values[2], values[0])
 
 
 def _count(names: list[str]) -> str:

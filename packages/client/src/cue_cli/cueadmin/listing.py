@@ -12,7 +12,7 @@ from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api, util
-from opencue.enums import DependType, FrameState, HardwareState
+from opencue.enums import DependType, FrameState, HardwareState, JobState
 from opencue.exception import EntityNotFoundException, NotOfferedException
 from opencue.search import UNBOUNDED, parseRange
 
@@ -305,8 +305,13 @@ def _display_depends(job: Any) -> None:
         lines.insert(0, f"  CYCLE: {' -> '.join(cycle)}; break it with -satisfy-dependency JOB LAYER")
     if len(lines) > DEPEND_LINES_MAX:
         hidden = len(lines) - DEPEND_LINES_MAX + 1
-        lines[DEPEND_LINES_MAX - 1 :] = [f"  ... and {hidden} more (cueadmin -lji {job.name()} --json)"]
+        lines[DEPEND_LINES_MAX - 1 :] = [f"  ... and {hidden} more (cueadmin -lji {_word(job)} --json)"]
     print("\n".join(lines or ["  none"]))
+
+
+def _word(job: Any) -> str:
+    """Return what commands call a job: pending ones have names of their own, finished ones may share one."""
+    return str(job.id() if job.state() == JobState.FINISHED else job.name())
 
 
 def _depend_line(depend: Any) -> str:

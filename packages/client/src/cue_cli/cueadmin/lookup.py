@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional, Sequence, TypeVar
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from FileSequence import FrameSet
 from opencue import api
+from opencue.enums import JobState
 from opencue.exception import CueException, EntityNotFoundException, NotOfferedException
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.host import Host
@@ -29,44 +30,75 @@ DIGITS_MAX = 20
 
 
 def findJob(name: str, *, finished: bool = False) -> Job:
-    """Return the pending job of a name; with `finished`, where there is none, the finished one submitted last."""
+    """Return the pending job of a name, or the job of an id or the beginning of one.
+
+    With `finished`, where no pending job has the name, the finished one that was submitted last.
+    """
     try:
-        return api.findJob(name)
+        found: Optional[Job] = api.findJob(name)
     except EntityNotFoundException:
-        last = api.findLastJob(name)
-    if last is None:
-        raise CommandError(f"there is no job {name!r}, pending or finished{_alike(name)}")
-    if not finished:
+        found = api.findLastJob(name) or _byId(name)
+    if found is None:
+        raise CommandError(f"there is no job {name!r}, pending or finished{_instead(name)}")
+    if not finished and found.state() == JobState.FINISHED:
         raise CommandError(f"job {name!r} has finished; `cueadmin -lj` lists pending jobs")
-    return last
+    return found
 
 
-def _alike(name: str) -> str:
-    """Return what to type instead: jobs whose name contains it, the pending ones first."""
-    names = [job.name() for job in api.getJobs(substr=[name])][:ALIKE_MAX]
+def _byId(text: str) -> Optional[Job]:
+    """Return the job of an id, as servers of any make know it."""
+    with contextlib.suppress(CueException):
+        return api.getJob(text)
+    return None
+
+
+def _alike(part: str) -> list[Job]:
+    """Return jobs whose name contains a part: pending ones, then finished ones, the last first."""
+    found = api.getJobs(substr=[part]) if part else []
     with contextlib.suppress(NotOfferedException):  # a server of another make
-        names += [job.name() for job in api.getFinishedJobs([name], limit=ALIKE_MAX - len(names) + 1)]
+        found += api.getFinishedJobs([part]) if part else []
+    return found
+
+
+def _instead(part: str) -> str:
+    """Return what to type instead: names that contain a part, each once, the pending ones first."""
+    names = list(dict.fromkeys(job.name() for job in _alike(part)))
     if not names:
         return "; `cueadmin -lj` lists pending jobs, `cueadmin -lj -finished` finished ones"
-    return f"; there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
+    if len(names) > 1:
+        return (
+            f"; write a name in full: {', '.join(names[:ALIKE_MAX])}{' or another' if len(names) > ALIKE_MAX else ''}"
+        )
+    return f"; there is {names[0]}"
+
+
+def otherJobsOfName(job: Job, typed: str) -> str:
+    """Return the ids of the other jobs of its name, as the end of a message; nothing where an id was typed."""
+    if typed.lower() != job.name():
+        return ""
+    others = [other for other in api.getJobs(job=[job.name()], include_finished=True) if other.id() != job.id()]
+    others.sort(key=lambda other: -other.data.start_time)
+    if not others:
+        return ""
+    ids = [other.id() for other in others[:ALIKE_MAX]] + (["..."] if len(others) > ALIKE_MAX else [])
+    if len(others) == 1:
+        return f". Another job of that name has the id {ids[0]}"
+    return f". {len(others)} other jobs of that name have the ids {', '.join(ids)}"
 
 
 def readJob(text: str) -> Job:
-    """Return the job to look at: the one of a name or an id, or the only one whose name contains the text.
+    """Return the job to look at: the one of a name or an id, or where only one name contains the text, of that.
 
-    Pending jobs come before finished ones, as in `-lji PART`.
+    Pending jobs come before finished ones, as in `-lji PART`; of several of one name it is the one submitted last.
     """
     try:
         return findJob(text, finished=True)
     except CommandError:
-        found = api.getJobs(substr=[text]) if text else []
-        if not found:
-            with contextlib.suppress(NotOfferedException):
-                found = api.getFinishedJobs([text], limit=2) if text else []
-        if len(found) == 1:
-            return found[0]
-        with contextlib.suppress(CueException):
-            return api.getJob(text)
+        found = _alike(text)
+        pending = [job for job in found if job.state() != JobState.FINISHED]
+        names = {job.name() for job in pending or found}
+        if len(names) == 1:
+            return findJob(names.pop(), finished=True)
         raise
 
 
@@ -79,9 +111,9 @@ def ofJob(text: str, ask: Callable[[str], T]) -> T:
             job = readJob(text)
         except CommandError:
             job = None
-        if job is None or text.lower() == job.name() or text == job.id():  # what is missing is something else
-            raise CommandError(error.details()) from None
-        return ofJob(job.name(), ask)
+        if job is None or text.lower() == job.name() or job.id().startswith(text.lower()):
+            raise CommandError(error.details()) from None  # what is missing is something else
+        return ofJob(job.id(), ask)  # not by its name, which others may have
 
 
 def withLayer(values: Sequence[str], job: Optional[Job] = None) -> list[str]:
@@ -105,7 +137,7 @@ def jobLayerFrame(values: Sequence[str], *, complete: bool = False) -> tuple[str
     """Return a job to look at, a layer and a frame, as `JOB [LAYER] [FRAME]` names them.
 
     A number behind the job is a frame of its only layer. With `complete` what is left out is filled in where there is
-    only one to choose.
+    only one to choose. Of a job that was looked up for that it is the id that is returned.
     """
     job_text, layer, frame = (*values, "", "")[:3]
     if not complete and not frame and not layer.isdigit():
@@ -120,14 +152,14 @@ def jobLayerFrame(values: Sequence[str], *, complete: bool = False) -> tuple[str
         layer = onlyLayer(job).name()
     if complete and not frame:
         if "-" in layer and layer[:1].isdigit():  # a frame's name
-            return job.name(), "", layer
-        chosen = jobAndLayer([job.name(), layer])[1]
+            return job.id(), "", layer
+        chosen = jobAndLayer([job.id(), layer])[1]
         if chosen.totalFrames() != 1:
             raise CommandError(
                 f"layer {chosen.name()!r} of job {job.name()!r} has several frames, name one: {chosen.range()}"
             )
         layer, frame = chosen.name(), str(next(iter(FrameSet(chosen.range()))))
-    return job.name(), layer, frame
+    return (job_text if job_text.lower() == job.name() else job.id()), layer, frame
 
 
 def jobAndLayer(values: Sequence[str]) -> tuple[Job, Layer]:
@@ -136,7 +168,8 @@ def jobAndLayer(values: Sequence[str]) -> tuple[Job, Layer]:
     layers = {layer.name(): layer for layer in job.getLayers()}
     found = layers.get(values[1]) or layers.get(values[1].lower().replace("-", "_"))
     if found is None:
-        raise CommandError(f"job {values[0]!r} has no layer {values[1]!r}; it has {', '.join(layers)}")
+        others = otherJobsOfName(job, values[0])
+        raise CommandError(f"job {job.name()!r} has no layer {values[1]!r}; it has {', '.join(layers)}{others}")
     return job, found
 
 

@@ -7,6 +7,7 @@ short list, and in which unit a service's memory is labelled.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Iterable, Optional
 
 from cue_cli.cueadmin.format import cutoff, findDuration, formatDuration, formatLongDuration, formatMem, formatTime
@@ -17,6 +18,7 @@ from opencue.enums import HardwareState, JobState, LockState, ThreadMode
 POINTS_PER_CORE = 100
 PERCENT = 100
 KB_PER_MB = 1024
+ID_SHOWN = 8
 
 
 def displayProcs(procs: Iterable[Any], style: str = UPSTREAM) -> None:
@@ -212,7 +214,8 @@ def displayJobs(jobs: Iterable[Any], style: str = UPSTREAM) -> None:
         )
 
 
-def _displayFinishedJobs(jobs: Iterable[Any]) -> None:
+def _displayFinishedJobs(jobs: list[Any]) -> None:
+    shared = _sharedNames(jobs)
     layout = "%-56s %-15s %-8s %-11s %-11s %9s %6s %6s %6s %6s"
     print(layout % ("Job", "Group", "State", "Submitted", "Ended", "Took", "Frames", "Done", "Eaten", "Dead"))
     for job in jobs:
@@ -220,7 +223,7 @@ def _displayFinishedJobs(jobs: Iterable[Any]) -> None:
         print(
             layout
             % (
-                cutoff(data.name, 52),
+                cutoff(_named(job, shared, 52), 52),
                 cutoff(data.group, 15),
                 jobState(job),
                 formatTime(data.start_time),
@@ -245,8 +248,24 @@ def jobState(job: Any) -> str:
 
 def displayJobNames(jobs: Iterable[Any], style: str = UPSTREAM) -> None:
     """Print a line for each job: its name, and in the style `cuefarm` its state and progress behind it."""
+    jobs = list(jobs)
+    shared = _sharedNames(jobs)
     for job in jobs:
-        print(job.data.name if style == UPSTREAM else jobLine(job))
+        mark = f", id {job.data.id}" if job.data.name in shared else ""
+        print(job.data.name if style == UPSTREAM else f"{jobLine(job)}{mark}")
+
+
+def _sharedNames(jobs: list[Any]) -> set[str]:
+    """Return the names that several of these jobs have: only their ids tell them apart."""
+    return {name for name, count in Counter(job.data.name for job in jobs).items() if count > 1}
+
+
+def _named(job: Any, shared: set[str], width: int) -> str:
+    """Return a job's name, with the first 8 characters of its id behind it where others have the name too."""
+    if job.data.name not in shared:
+        return str(job.data.name)
+    mark = f" [{job.data.id[:ID_SHOWN]}]"
+    return cutoff(job.data.name, width - len(mark)) + mark
 
 
 def displayJobDetails(job: Any, layers: Iterable[Any], retries: dict[str, int]) -> None:

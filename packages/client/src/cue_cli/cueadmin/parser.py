@@ -62,7 +62,7 @@ def _add_additions(group: Any) -> None:
 
 
 def _add_filters(group: Any) -> None:
-    group.add_argument("-job", nargs="+", metavar="JOB", help="jobs, for -lj -lji -lp -ll")
+    group.add_argument("-job", nargs="+", metavar="JOB", help="jobs by name or id, for -lj -lji -lp -ll")
     group.add_argument("-alloc", nargs="+", metavar="ALLOC", help="allocations, for -lh -lp -ll")
     group.add_argument("-memory", metavar="GB", help="reserved memory, for -lp -ll: A-B, gtN, ltN, or N for at least N")
     group.add_argument(

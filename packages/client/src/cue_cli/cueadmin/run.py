@@ -28,6 +28,14 @@ cueadmin -h lists everything."""
 
 INTERRUPTED = 130
 
+ONLY_WITH = {
+    "-job": ("job", ("-lj", "-lji", "-lp", "-ll")),
+    "-finished": ("finished", ("-lj", "-lji")),
+    "-attempt": ("attempt", ("-runs", "-log")),
+    "-f": ("follow", ("-log",)),
+}
+"""Options that choose what is shown, where they are kept, and with what: elsewhere they would be ignored in silence."""
+
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command and return the exit status: 0 done, 1 not or nothing to do, 2 the line makes no sense."""
@@ -63,6 +71,11 @@ def _chosen_command(parser: argparse.ArgumentParser, options: argparse.Namespace
         parser.error(f"one command at a time, not {' and '.join(command.flags[0] for command in chosen)}")
     if options.markdone and "-eat-frames" not in chosen[0].flags:
         parser.error("-markdone goes with -eat-frames; `-markdone-frames JOB LAYER RANGE` is the command of its own")
+    for option, (attribute, flags) in ONLY_WITH.items():
+        if getattr(options, attribute) not in (None, False, 0) and not set(flags) & set(chosen[0].flags):
+            parser.error(
+                f"{option} goes with {', '.join(flags)}, not with {chosen[0].flags[0]} {chosen[0].takes}".strip()
+            )
     return chosen[0]
 
 

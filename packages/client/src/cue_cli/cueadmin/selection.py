@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cue_cli.cueadmin.lookup import otherJobsOfName
 from cue_cli.cueadmin.session import Session
 from cue_cli.words import counted
 from FileSequence import FrameSet
@@ -15,8 +16,10 @@ from opencue.wrappers.layer import Layer
 class Selection:
     """Frames of a layer, some of which may not exist or not be in the state for what is to be done with them."""
 
-    def __init__(self, job: Job, layer: Layer, range_text: str) -> None:
+    def __init__(self, job: Job, layer: Layer, range_text: str, typed: str = "") -> None:
         self.job, self.layer, self.range_text = job, layer, range_text
+        self.typed = typed
+        """What named the job: its name, or an id."""
         self.where = f"{job.name()}/{layer.name()}"
         self.options: dict[str, Any] = {"layer": [layer.name()], "range": range_text}
         """FrameSearch options that find them."""
@@ -43,7 +46,8 @@ class Selection:
         return f"no frame was {done}: {'; '.join(reasons)}"
 
     def _absent(self, missing: list[int]) -> str:
-        return f"it has no {_named(missing)}, only {self.layer.range()}"
+        others = otherJobsOfName(self.job, self.typed)
+        return f"it has no {_named(missing)}, only {self.layer.range()}{others}"
 
     def _split(self) -> tuple[list[int], list[int]]:
         """Return the numbers of the range that the layer does not have, and those of its frames."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Optional
 
+import grpc
 from opencue_proto import job_pb2
 
 from opencue import enums, runs, search
@@ -166,7 +167,14 @@ class Job(Entity):
 
     def getLayer(self, layerName: str) -> Layer:
         """Return the layer of a name; the spelling that was submitted is found too."""
-        return Layer(findLayerMessage(self.data.name, layerName))
+        layers = {layer.name(): layer for layer in self.getLayers()}
+        found = layers.get(layerName) or layers.get(layerName.lower().replace("-", "_"))
+        if found is None:
+            raise EntityNotFoundException(
+                f"job {self.data.name!r} has no layer {layerName!r}; it has {', '.join(layers)}",
+                code=grpc.StatusCode.NOT_FOUND,
+            )
+        return found
 
     def getRuns(self, **options: Any) -> list[Any]:
         """Return the runs of the job's frames, newest first; `cause`, `state`, `attempt` and `limit` narrow them.

@@ -37,7 +37,10 @@ from cuebot.domain.nouns import (
 from cuebot.domain.ready import Ready
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.tags import split_tags
-from cuebot.domain.units import split_frame_id
+from cuebot.domain.units import is_id, split_frame_id
+
+ALIKE_MAX = 3
+"""Names or ids that a message suggests."""
 
 
 class Dirty:
@@ -153,11 +156,35 @@ class Farm:
         return self.hosts[id]
 
     def job_named(self, name: str) -> Job:
-        """The active job with this name. Raises NotFound."""
+        """The active job with this name, or the job with this id, whatever its state. Raises NotFound."""
         id = self.active_job_by_name.get(name) or self.active_job_by_name.get(name.lower())
-        if id is None:
+        found = self.jobs[id] if id else self.job_by_id(name)
+        if found is None:
             raise NotFound(f"there is no active job {name!r}; `cueadmin -lj` lists those that there are")
-        return self.jobs[id]
+        return found
+
+    def job_by_id(self, text: str) -> Job | None:
+        """The job with this id, or the only one whose id begins so. Raises NotFound where several ids do."""
+        if text in self.jobs:
+            return self.jobs[text]
+        found = [job for id, job in self.jobs.items() if id.startswith(text.lower())] if is_id(text) else []
+        if len(found) > 1:
+            ids = ", ".join(sorted(job.id for job in found)[:ALIKE_MAX])
+            raise NotFound(f"the ids of {len(found)} jobs begin with {text}; write more of it: {ids}")
+        return found[0] if found else None
+
+    def namesakes(self, job: Job) -> list[Job]:
+        """The other jobs of its name, the one that was submitted last first."""
+        found = [other for other in self.jobs.values() if other.name == job.name and other is not job]
+        return sorted(found, key=lambda other: (other.submitted_us, other.id), reverse=True)
+
+    def word_for(self, job: Job) -> str:
+        """What a command is given to mean this job: its name, or its id where the name means another one."""
+        active_id = self.active_job_by_name.get(job.name)
+        if active_id:
+            return job.name if active_id == job.id else job.id
+        newer = any((other.submitted_us, other.id) > (job.submitted_us, job.id) for other in self.namesakes(job))
+        return job.id if newer else job.name
 
     def layer_named(self, job: Job, name: str) -> Layer:
         """The layer of a job by name. Raises NotFound."""

@@ -22,6 +22,11 @@ SECOND = Micros(1_000_000)
 MINUTE = Micros(60 * SECOND)
 HOUR = Micros(60 * MINUTE)
 UNLIMITED = -1
+ID_LENGTH = 36
+ID_PREFIX = 8
+"""So many characters of an id stand for it where no other begins so."""
+
+_ID_CHARACTERS = frozenset("0123456789abcdefABCDEF-")
 
 
 def cores_from_units(units: int) -> float:
@@ -49,6 +54,11 @@ def split_frame_id(text: str) -> tuple[str, int] | None:
     except ValueError:
         return None
     return (text[:-8] + "00000000", index) if len(text) == 36 and index >= 0 else None
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an id, or enough of its beginning to be taken for it."""
+    return ID_PREFIX <= len(text) <= ID_LENGTH and all(character in _ID_CHARACTERS for character in text)
 
 
 def layer_id_from(uuid: str) -> str:

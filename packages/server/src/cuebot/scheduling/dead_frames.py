@@ -53,26 +53,26 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
         longest = int(-(-ran_us[late].max() // MINUTE))
         minutes = 2 * max(layer.timeout_minutes, longest)
         text = f"ran longer than the {counted(layer.timeout_minutes, 'minute')} that the layer allows"
-        first = f"{command('-layer-timeout', job.name, layer.name, minutes)} gives more time, then "
+        first = f"{command('-layer-timeout', farm.word_for(job), layer.name, minutes)} gives more time, then "
         yield Death("FRAMES_OUT_OF_TIME", dead[late], text, first)
     if memory.any():
         yield Death("FRAMES_OUT_OF_MEMORY", dead[memory], *_out_of_memory(farm, job, layer))
     if had_memory.any():
         used, asked = gib(int(frames.max_rss_kib[dead[had_memory]].max())), gib(layer.reserved_memory)
         text = f"ended with a status that stands for want of memory, but used at most {used} of {asked}"
-        yield Death("FRAMES_DEAD", dead[had_memory], text, _look_first(job, layer, dead[had_memory]))
+        yield Death("FRAMES_DEAD", dead[had_memory], text, _look_first(farm, job, layer, dead[had_memory]))
     other = ~not_started & ~says_memory & ~late
     if other.any():
         one = int(other.sum())
         text = f"failed too often and {plural(one, 'is', 'are')} dead"
-        yield Death("FRAMES_DEAD", dead[other], text, _look_first(job, layer, dead[other]))
+        yield Death("FRAMES_DEAD", dead[other], text, _look_first(farm, job, layer, dead[other]))
 
 
-def _look_first(job: Job, layer: Layer, indices: IndexArray) -> str:
+def _look_first(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
     """The way to the log of the first of some frames."""
     number = int(layer.frames.number[indices[0]])
     which = plural(len(indices), "its log", "the log of the first")
-    return f"{command('-log', job.name, layer.name, number)} shows {which}, and when that is mended, "
+    return f"{command('-log', farm.word_for(job), layer.name, number)} shows {which}, and when that is mended, "
 
 
 def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
@@ -85,13 +85,17 @@ def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
     more = tenths_of_gib(tenths)
     if more <= layer.min_memory:
         return f"{text}, and no host has more than {gib(most)}", "when they need less, "
-    return text, f"{command('-layer-memory', job.name, layer.name, exact_memory(more))} gives more, then "
+    return text, f"{command('-layer-memory', farm.word_for(job), layer.name, exact_memory(more))} gives more, then "
 
 
-def again(job: Job, layer: Layer, indices: IndexArray) -> str:
+def again(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
     """The command that lets dead frames run again."""
     frames = range_of(layer, indices)
-    return command("-retry", job.name) if frames is None else command("-retry-frames", job.name, layer.name, frames)
+    return (
+        command("-retry", farm.word_for(job))
+        if frames is None
+        else command("-retry-frames", farm.word_for(job), layer.name, frames)
+    )
 
 
 def dead_reasons(farm: Farm, layer: Layer) -> list[Reason]:
@@ -100,6 +104,6 @@ def dead_reasons(farm: Farm, layer: Layer) -> list[Reason]:
     found = []
     for death in deaths(farm, layer):
         count = len(death.indices)
-        remedy = f"{death.first}{again(job, layer, death.indices)} runs {plural(count, 'it', 'them')} again"
+        remedy = f"{death.first}{again(farm, job, layer, death.indices)} runs {plural(count, 'it', 'them')} again"
         found.append(Reason(death.code, count, "frames", f"{counted(count, 'frame')} {death.text}", remedy))
     return found

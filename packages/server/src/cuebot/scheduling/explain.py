@@ -111,7 +111,7 @@ def killed_job(view: View, job: Job, layer: Layer, index: int | None = None) -> 
     """That a job was killed, and what has frames of a layer, or the one that is named, done after all."""
     over = blocked_job(view, job, "JOB_FINISHED")
     left = np.flatnonzero(~np.isin(layer.frames.state, sorted(ENDED_FRAME_STATES))) if index is None else [index]
-    return Reason(over.code, 0, "", over.text, f"{again(job, layer, as_indices(left))} opens it again")
+    return Reason(over.code, 0, "", over.text, f"{again(view.farm, job, layer, as_indices(left))} opens it again")
 
 
 def _summary(layer: Layer, reasons: list[Reason]) -> str:

@@ -84,7 +84,7 @@ def _dead(farm: Farm, layer: Layer, index: int) -> Reason:
     if death.code == "FRAMES_OUT_OF_TIME":
         text += f"; it {death.text}"
     one = as_indices([index])
-    return Reason("DEAD", 0, "", text, f"{death.first}{again(job, layer, one)} runs it again")
+    return Reason("DEAD", 0, "", text, f"{death.first}{again(farm, job, layer, one)} runs it again")
 
 
 def _eaten(farm: Farm, layer: Layer, index: int) -> Reason:
@@ -92,7 +92,8 @@ def _eaten(farm: Farm, layer: Layer, index: int) -> Reason:
     job, one = farm.jobs[layer.job_id], as_indices([index])
     text = "it was given up: its job ends without it, and what depends on it goes on waiting"
     number = int(layer.frames.number[index])
-    remedy = f"{again(job, layer, one)} runs it after all; {command('-markdone-frames', job.name, layer.name, number)}"
+    release = command("-markdone-frames", farm.word_for(job), layer.name, number)
+    remedy = f"{again(farm, job, layer, one)} runs it after all; {release}"
     return Reason("EATEN", 0, "", text, f"{remedy} lets go what depends on it")
 
 

@@ -123,7 +123,7 @@ def _in_vain(
         eaten_too = state is FrameState.SUCCEEDED and bool((states == FrameState.EATEN).any())
         if count and not depend.on_failure and (stuck_whole or frames is not None) and not eaten_too:
             which = range_of(on, on.frames.in_state(state) if frames is None else frames[states == state])
-            mark = release if which is None else command("-markdone-frames", on_job.name, on.name, which)
+            mark = release if which is None else command("-markdone-frames", farm.word_for(on_job), on.name, which)
             text = f"waits for {counted(count, f'{word} frame')} {of}{via}"
             remedy = f"{mark} to satisfy what waits for {plural(count, 'it', 'them')}"
             yield Reason(code, count, "frames", text, remedy)
@@ -148,7 +148,7 @@ def _dead(farm: Farm, job: Job, layer: Layer, frames: IndexArray | None, of: str
         count = len(indices)
         which = range_of(layer, indices)
         them = plural(count, "it", "them")
-        remedy = f"{death.first}{again(job, layer, indices)} runs {them} again"
+        remedy = f"{death.first}{again(farm, job, layer, indices)} runs {them} again"
         if which is not None:
             without = command("-eat-frames", job.name, layer.name, which, "-markdone")
             remedy += f"; {without} goes on without {them}"

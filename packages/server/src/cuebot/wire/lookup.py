@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from cuebot.domain.errors import Invalid, NotFound
-from cuebot.domain.farm import Farm
+from cuebot.domain.farm import ALIKE_MAX, Farm
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import JobState
-
-ALIKE_MAX: Final = 3
-"""Names that a message suggests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +27,23 @@ def scope_of(farm: Farm, job: str, layer: str, frame: str) -> Scope:
     if not job:
         return _scope_by_id(farm, layer, frame)
     found = job_of(farm, job)
-    if frame:
-        return Scope(found, *frame_of(farm, found, layer, frame))
-    return Scope(found, layer_of(farm, found, layer) if layer else None)
+    try:
+        if frame:
+            return Scope(found, *frame_of(farm, found, layer, frame))
+        return Scope(found, layer_of(farm, found, layer) if layer else None)
+    except NotFound as error:
+        others = farm.namesakes(found) if job.lower() == found.name else []
+        if not others:
+            raise
+        raise NotFound(f"{error}. {_of_that_name(others)}") from None
+
+
+def _of_that_name(others: list[Job]) -> str:
+    """That a name may have meant another job, and what to type for that."""
+    if len(others) == 1:
+        return f"Another job of that name has the id {others[0].id}"
+    ids = ", ".join(job.id for job in others[:ALIKE_MAX])
+    return f"{len(others)} other jobs of that name have the ids {ids}{', ...' if len(others) > ALIKE_MAX else ''}"
 
 
 def _scope_by_id(farm: Farm, layer_id: str, frame_id: str) -> Scope:
@@ -49,7 +59,7 @@ def _scope_by_id(farm: Farm, layer_id: str, frame_id: str) -> Scope:
 def job_of(farm: Farm, text: str) -> Job:
     """The job with an id, or the active one of a name, or else the finished one of that name that was submitted last.
 
-    Raises NotFound.
+    The beginning of an id will do where it is that of one job only. Raises NotFound.
     """
     if text in farm.jobs:
         return farm.jobs[text]
@@ -58,6 +68,9 @@ def job_of(farm: Farm, text: str) -> Job:
             return farm.jobs[farm.active_job_by_name[name]]
     finished = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
     if not finished:
+        by_id = farm.job_by_id(text)
+        if by_id is not None:
+            return by_id
         raise NotFound(f"there is no job {text!r}, pending or finished; {_instead(farm, text)}")
     return max(finished, key=lambda job: (job.submitted_us, job.id))
 
@@ -69,7 +82,9 @@ def _instead(farm: Farm, part: str) -> str:
     names = list(dict.fromkeys(job.name for job in alike))
     if not names:
         return "`cueadmin -lj` lists pending ones, `cueadmin -lj -finished` finished ones"
-    return f"there is {' and '.join(names[:ALIKE_MAX])}{' and others' if len(names) > ALIKE_MAX else ''}"
+    if len(names) == 1:
+        return f"there is {names[0]}"
+    return f"write a name in full: {', '.join(names[:ALIKE_MAX])}{' or another' if len(names) > ALIKE_MAX else ''}"
 
 
 def layer_of(farm: Farm, job: Job, text: str) -> Layer:

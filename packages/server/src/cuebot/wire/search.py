@@ -11,7 +11,7 @@ from cuebot.domain.errors import Exhausted, Invalid, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Job, Proc
 from cuebot.domain.states import JobState
-from cuebot.domain.units import SECOND
+from cuebot.domain.units import SECOND, is_id
 
 PATTERN_CHARACTERS: Final = 200
 PATTERN_REPEATS: Final = 6
@@ -24,7 +24,10 @@ _REPEAT = re.compile(r"(?<!\\)[*+]|(?<!\\)\{\d*,\}")
 
 
 def find_jobs(farm: Farm, criteria: Any, *, include_finished: bool) -> list[Job]:
-    """Jobs by name (behaviour_jobs 4.10): PENDING ones, or those in any state where finished ones are asked for too."""
+    """Jobs by name (behaviour_jobs 4.10): PENDING ones, or those in any state where finished ones are asked for too.
+
+    Where a name or a part of one is asked for, an id or its beginning will do.
+    """
     if include_finished:
         jobs: Iterable[Job] = farm.jobs.values()
     else:
@@ -33,17 +36,18 @@ def find_jobs(farm: Farm, criteria: Any, *, include_finished: bool) -> list[Job]
     ids, names, users, shots = (
         frozenset(field) for field in (criteria.ids, criteria.jobs, criteria.users, criteria.shots)
     )
+    named = _named_filter(names)
     shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
     matches = _text_filter(criteria.substr, criteria.regex)
     found = [
         job
         for job in jobs
         if (not ids or job.id in ids)
-        and (not names or job.name in names)
+        and (not names or named(job))
         and (not users or job.user in users)
         and (not shots or job.shot in shots)
         and (not shows or job.show_id in shows)
-        and matches(job.name)
+        and matches(job.name, job.id)
     ]
     return sorted(found, key=lambda job: job.name)
 
@@ -51,16 +55,17 @@ def find_jobs(farm: Farm, criteria: Any, *, include_finished: bool) -> list[Job]
 def finished_jobs(farm: Farm, criteria: Any) -> list[Job]:
     """Finished jobs by name, part of a name, show and user, the one that ended last first."""
     names, users = frozenset(criteria.names), frozenset(criteria.users)
+    named = _named_filter(names)
     shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
     matches = _text_filter(criteria.parts, ())
     found = [
         job
         for job in farm.jobs.values()
         if job.state is JobState.FINISHED
-        and (not names or job.name in names)
+        and (not names or named(job))
         and (not users or job.user in users)
         and (not shows or job.show_id in shows)
-        and matches(job.name)
+        and matches(job.name, job.id)
     ]
     return sorted(found, key=lambda job: (-job.stopped_us, -job.submitted_us, job.id))
 
@@ -88,13 +93,14 @@ def find_hosts(farm: Farm, criteria: Any, among: Iterable[Host] | None = None) -
 def find_procs(farm: Farm, criteria: Any, now_us: int) -> list[Proc]:
     """Procs by host, then the oldest first. Memory is in KiB, durations are in seconds since the booking."""
     hosts, jobs, layers = (frozenset(field) for field in (criteria.hosts, criteria.jobs, criteria.layers))
+    named = _named_filter(jobs)
     shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
     allocations = _allocation_ids(farm, criteria.allocs)
     found = [
         proc
         for proc in farm.procs.values()
         if (not hosts or farm.hosts[proc.host_id].name in hosts)
-        and (not jobs or farm.jobs[proc.job_id].name in jobs)
+        and (not jobs or named(farm.jobs[proc.job_id]))
         and (not layers or farm.layers[proc.layer_id].name in layers)
         and (not shows or proc.show_id in shows)
         and (not criteria.allocs or farm.hosts[proc.host_id].allocation_id in allocations)
@@ -109,6 +115,13 @@ def find_procs(farm: Farm, criteria: Any, now_us: int) -> list[Proc]:
     return found[first:last]
 
 
+def _named_filter(words: Iterable[str]) -> Callable[[Job], bool]:
+    """Jobs of which one of these is the name, the id, or the beginning of that."""
+    names = frozenset(words)
+    ids = tuple(word.lower() for word in names if is_id(word))
+    return lambda job: job.name in names or job.id.startswith(ids)
+
+
 def _within(value: int, ranges: Any) -> bool:
     return all(bounds.min <= value <= bounds.max for bounds in ranges[:1])
 
@@ -120,15 +133,16 @@ def _allocation_ids(farm: Farm, names: Iterable[str]) -> set[str]:
     }
 
 
-def _text_filter(parts: Iterable[str], patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Names that contain one of `parts`, and in which one of the regular expressions is found."""
+def _text_filter(parts: Iterable[str], patterns: Iterable[str]) -> Callable[..., bool]:
+    """Names that contain one of `parts`, or whose ids begin so, and in which a regular expression is found."""
     contained = list(parts)
+    ids = tuple(part.lower() for part in contained if is_id(part))
     compiled = [_compile(pattern) for pattern in patterns]
     deadline: float | None = None
 
-    def matches(name: str) -> bool:
+    def matches(name: str, id: str = "") -> bool:
         nonlocal deadline
-        if contained and not any(part in name for part in contained):
+        if contained and not any(part in name for part in contained) and not id.startswith(ids):
             return False
         if not compiled:
             return True

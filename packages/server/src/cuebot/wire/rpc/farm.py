@@ -18,7 +18,7 @@ from cuebot.scheduling.outlook import Outlook
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy
 from cuebot.wire.call import Call
-from cuebot.wire.lookup import frame_of, job_of, layer_of
+from cuebot.wire.lookup import scope_of
 from cuebot.wire.rpc.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
@@ -30,15 +30,14 @@ class FarmInterface(Records):
     def Explain(self, request: Any, call: Call) -> Any:
         """Why frames of a job, of one layer of it, or one frame, wait."""
         farm, now_us, policies = call.farm, call.engine.now_us(), call.engine.core.policies
-        job = job_of(farm, request.job)
-        frame = None
-        if request.frame:
-            layer, index = frame_of(farm, job, request.layer, request.frame)
-            explained = explain_frame(farm, layer, index, now_us, policies)
+        scope = scope_of(farm, request.job, request.layer, request.frame)
+        job, layer, frame = scope.job, scope.layer, None
+        if layer is not None and scope.index is not None:
+            explained = explain_frame(farm, layer, scope.index, now_us, policies)
             frame, summary = _frame_explanation(farm, explained), explained.summary
             explanations = [explained.layer or explain_layer(farm, layer, now_us, policies)]
-        elif request.layer:
-            explanations = [explain_layer(farm, layer_of(farm, job, request.layer), now_us, policies)]
+        elif layer is not None:
+            explanations = [explain_layer(farm, layer, now_us, policies)]
             summary = explanations[0].summary
         else:
             summary, explanations = explain_job(farm, job, now_us, policies)

@@ -30,7 +30,7 @@ class FrameInterface:
     """Single frames."""
 
     def FindFrame(self, request: Any, call: Call) -> Any:
-        """A frame of an active job by job name, layer name and number."""
+        """A frame by the name of its active job or the id of any, layer name and number."""
         farm = call.farm
         layer = farm.layer_named(farm.job_named(request.job), request.layer)
         index = layer.frames.index_of(request.frame)

@@ -52,7 +52,7 @@ class JobInterface:
     # --- finding --------------------------------------------------------------------------------------------------
 
     def FindJob(self, request: Any, call: Call) -> Any:
-        """The active job of that name."""
+        """The active job of that name, or the job with that id in any state."""
         job = call.farm.job_named(request.name)
         return job_pb2.JobFindJobResponse(job=job_message(call.farm, job, commented(call.farm)))
 
@@ -80,8 +80,8 @@ class JobInterface:
         return job_pb2.JobGetJobNamesResponse(names=[job.name for job in jobs])
 
     def IsJobPending(self, request: Any, call: Call) -> Any:
-        """Whether a job of exactly that name is PENDING."""
-        job = call.farm.jobs.get(call.farm.active_job_by_name.get(request.name, ""))
+        """Whether a job of exactly that name, or with that id, is PENDING."""
+        job = call.farm.jobs.get(call.farm.active_job_by_name.get(request.name, request.name))
         return job_pb2.JobIsJobPendingResponse(value=job is not None and job.state is JobState.PENDING)
 
     def GetLayers(self, request: Any, call: Call) -> Any:
