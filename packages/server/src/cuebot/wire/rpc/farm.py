@@ -34,7 +34,8 @@ class FarmInterface(Records):
         frame = None
         if request.frame:
             layer, index = frame_of(farm, job, request.layer, request.frame)
-            explained = explain_frame(farm, layer, index, now_us, policies)
+            missing_us = call.engine.core.settings.missing_run_us
+            explained = explain_frame(farm, layer, index, now_us, policies, missing_us)
             frame, summary = _frame_explanation(farm, explained), explained.summary
             explanations = [explained.layer or explain_layer(farm, layer, now_us, policies)]
         elif request.layer:
