@@ -343,7 +343,8 @@ class FakeFarm(grpc.GenericRpcHandler):
     # --- cuefarm.v1
 
     def FarmInterface_Explain(self, request: Any, context: Any) -> Any:
-        _find(self.jobs, request.job, "job", context)
+        if request.job not in {job.id for job in self.jobs.values()}:
+            _find(self.jobs, request.job, "job", context)
         return self.explanation
 
     def FarmInterface_GetRuns(self, request: Any, context: Any) -> Any:

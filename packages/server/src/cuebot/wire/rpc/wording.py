@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from cuebot.domain.errors import shown
 from cuebot.wire.call import USER_KEY, Call
@@ -10,7 +11,7 @@ from cuebot.wire.call import USER_KEY, Call
 
 def change_message(call: Call, deed: str) -> str:
     """Who has runs ended by another request than a kill, which has no field for it: `by ann: eaten`."""
-    user = call.metadata(USER_KEY)
+    user = unquote(call.metadata(USER_KEY))
     return f"by {shown(user)}: {deed}" if user else deed
 
 
