@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 from wire_scene import write_log
 
-from cuebot.wire.log_files import log_name
 from cuefarm_proto import farm_pb2
-from rqd.runner.log_name import file_name
 
 
 async def test_a_log_is_read_in_pieces(make_scene: Any, logs: Path) -> None:
@@ -101,17 +99,6 @@ async def test_a_log_under_another_name_is_found(make_scene: Any, logs: Path) ->
     assert (await scene.log()).data.endswith(b"text\n")
 
 
-def test_a_name_that_no_disk_takes_is_shortened_as_the_agent_does() -> None:
-    """A log's name has at most 249 bytes, tells frame and layer, and differs where the whole name does."""
-    assert log_name("a/b", "0001-c\n") == "a_b.0001-c_.rqlog"
-    job, layer_name = "j" * 255, "ü" * 128
-    name = log_name(job, f"0001-{layer_name}")
-    assert len(name.encode()) <= 249
-    assert name.startswith("j" * 16)
-    assert name.partition("~")[2][8:].startswith(".0001-ü")
-    assert name != log_name(job, f"0001-{layer_name}x")
-
-
 @pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "..", "link", "fifo", "folder"])
 async def test_only_a_regular_file_of_the_jobs_folder_is_read(make_scene: Any, logs: Path, name: str) -> None:
     """What an agent names outside of the folder, a link, a FIFO and a folder are refused at once."""
@@ -155,10 +142,3 @@ async def test_a_frame_that_never_ran_has_no_log(site: Any) -> None:
     request = farm_pb2.ReadLogRequest(job=job.name, layer="beauty", frame="3")
     code, words = await site.refused(site.farm_interface.ReadLog(request))
     assert (code, "has not run" in words) == ("NOT_FOUND", True)
-
-
-@pytest.mark.parametrize("job", ["job", "j" * 16, "j" * 300, "\u0436" * 140, "a/b\n"])
-@pytest.mark.parametrize("frame", ["0001-c", "0001-" + "c" * 300, "0001-" + "\u00fc" * 120, "x/\t"])
-def test_server_and_agent_call_a_log_alike(job: str, frame: str) -> None:
-    """Whatever the names are: a log is found before the agent has told what it is called."""
-    assert log_name(job, frame) == file_name(job, frame)

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cuebot.domain.limits import DEFAULT_LIMITS
-from cuebot.domain.names import LATER_SUFFIX_BYTES, LOG_SUFFIX, log_file_name
-
 HEADER_BYTES: Final = 256 << 10
 """The row with the run's id stands among the first of a log, behind a command of at most 32,000 characters."""
-NAME_BYTES_MAX: Final = DEFAULT_LIMITS.file_name_bytes - LATER_SUFFIX_BYTES
-"""What a file's name may have, and room for the attempt of a log that is moved aside."""
-_END: Final = LOG_SUFFIX
-_JOB_BYTES_MIN: Final = 16
-
 EARLIER_LOGS_MAX: Final = 15
 """Numbered copies that an agent which does not number them by attempt keeps."""
 
@@ -74,21 +65,6 @@ class LogPiece:
     def next_offset(self) -> int:
         """Where to go on."""
         return self.offset + len(self.data)
-
-
-def log_name(job_name: str, frame_name: str) -> str:
-    """What our agent calls a frame's log: one component, whatever the names hold, and shortened where no disk takes it.
-
-    An agent tells of a shortened name when the run is over; this is for one that is under way.
-    """
-    whole = _one_component(log_file_name(job_name, frame_name))
-    if len(whole.encode()) <= NAME_BYTES_MAX:
-        return whole
-    mark = f"~{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
-    room = NAME_BYTES_MAX - len(mark) - len("." + _END)
-    job = _one_component(job_name)
-    frame = _cut(_one_component(frame_name), room - min(_JOB_BYTES_MIN, len(job.encode())))
-    return f"{_cut(job, room - len(frame.encode()))}{mark}.{frame}{_END}"
 
 
 def read_log(wanted: WantedLog, offset: int, most: int) -> LogPiece:
@@ -166,14 +142,6 @@ def _run_id(file: int) -> str:
         if label == b"env":
             break
     return ""
-
-
-def _one_component(name: str) -> str:
-    return "".join("_" if character == "/" or not character.isprintable() else character for character in name)
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 def _is_component(name: str) -> bool:

@@ -14,11 +14,12 @@ from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.states import UNCHARGED_EXITS, Exit, FrameState
 from cuebot.domain.units import frame_id
 from cuebot.engine.ports import EndedRun, JournalError, RunHistory, RunQuery
-from cuebot.wire.log_files import WantedLog, log_name
+from cuebot.wire.log_files import WantedLog
 from cuebot.wire.lookup import Scope
 from cuebot.wire.readers import Readers
 from cuebot.wire.values import INT64_MAX
 from cuefarm_proto import farm_pb2
+from rqd.runner.log_name import file_name
 
 _NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
 HISTORY_THREADS: Final = 2
@@ -142,7 +143,7 @@ def log_of_ended(farm: Farm, run: EndedRun) -> WantedLog:
     """The log of a run that is over."""
     layer = farm.layers[run.layer_id]
     job = farm.jobs[run.job_id]
-    name = run.log_name or log_name(job.name, farm.frame_name(layer, run.frame_index))
+    name = run.log_name or file_name(job.name, farm.frame_name(layer, run.frame_index))
     newest = run.attempt in (0, attempts(layer, run.frame_index))
     return WantedLog(run.run_id, job.log_dir, name, run.attempt, newest, _names_run(farm, run.host_id))
 
@@ -150,7 +151,7 @@ def log_of_ended(farm: Farm, run: EndedRun) -> WantedLog:
 def log_of_current(farm: Farm, proc: Proc) -> WantedLog:
     """The log of a run that is under way."""
     layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
-    name = log_name(job.name, farm.frame_name(layer, proc.frame_index))
+    name = file_name(job.name, farm.frame_name(layer, proc.frame_index))
     attempt, names_run = attempts(layer, proc.frame_index), _names_run(farm, proc.host_id)
     return WantedLog(proc.id, job.log_dir, name, attempt, True, names_run)
 

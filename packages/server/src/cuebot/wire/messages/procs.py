@@ -8,8 +8,8 @@ from opencue_proto import host_pb2
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Proc
-from cuebot.wire.log_files import log_name
 from cuebot.wire.values import cores, time_s
+from rqd.runner.log_name import file_name
 
 
 def proc_message(farm: Farm, proc: Proc) -> host_pb2.Proc:
@@ -37,6 +37,6 @@ def proc_fields(farm: Farm, proc: Proc) -> dict[str, Any]:
         "reserved_cores": cores(proc.cores),
         "reserved_gpus": proc.gpus,
         "reserved_gpu_memory": proc.gpu_memory,
-        "log_path": f"{job.log_dir}/{log_name(job.name, frame_name)}",
+        "log_path": f"{job.log_dir}/{file_name(job.name, frame_name)}",
         "services": layer.services,
     }
