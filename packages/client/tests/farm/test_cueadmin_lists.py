@@ -74,11 +74,11 @@ def test_lji_is_a_table(farm, show):
     farm.jobs = {"a": a_job(), "b": a_job("demo-sh020-bob_fx", is_paused=True)}
     assert [line.rstrip() for line in show("-lji")] == [
         "Job                                                      Group           Booked   Cores     Wait   Pri"
-        " MinCores MaxCores",
+        " MinCores MaxCores   Dead",
         "demo-sh010-ann_comp                                      demo                3    6.00        2    50"
-        "     1.00   100.00",
+        "     1.00   100.00      1",
         "demo-sh020-bob_fx [paused]                               demo                3    6.00        2    50"
-        "     1.00   100.00",
+        "     1.00   100.00      1",
     ]
 
 

@@ -228,7 +228,7 @@ def test_a_reason_is_told_once():
     stopped = farm_pb2.Run(cause="SHUTDOWN", message="the agent was told to stop")
     assert fullText(stopped) == "the agent was told to stop"
     lost = farm_pb2.Run(cause="HOST_LOST", message="vm has been silent for 60 s")
-    assert fullText(lost) == "the host was lost: vm has been silent for 60 s"
+    assert fullText(lost) == "vm has been silent for 60 s"
 
 
 # --- failures
@@ -367,6 +367,13 @@ def test_lj_points_at_finished_jobs(farm, capsys):
     assert capsys.readouterr().err == said
 
 
+def test_one_finished_job_of_more_is_told_in_the_singular(farm, capsys):
+    """-limit 1."""
+    farm.jobs = {str(n): a_finished_job(f"demo-sh010-ann_{n}", stop_time=NOW + n) for n in range(2)}
+    assert main(["-lj", "-finished", "-limit", "1"]) == 0
+    assert "this is the job that ended last; -limit N shows more" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("flag", ["-lj", "-lji"])
 def test_an_empty_list_says_where_the_jobs_are(farm, capsys, flag):
     """Nothing pending: stderr says how many have finished and how to see them; --format upstream stays silent."""
@@ -386,7 +393,7 @@ def test_a_killed_job_is_called_killed(farm, show):
     )
     farm.jobs[JOB] = a_finished_job(job_stats=stats)
     ended = "ended 11/14 22:28"
-    assert show("-lj", "-finished") == [f"{JOB} KILLED 1/6 done, 1 eaten, 2 dead, 2 not run, {ended}"]
+    assert show("-lj", "-finished") == [f"{JOB} KILLED 1/6 done, 1 eaten, 2 dead, 2 not done, {ended}"]
     heading, line = show("-lji", "-finished")
     assert heading.split() == [
         "Job", "Group", "State", "Submitted", "Ended", "Took", "Frames", "Done", "Eaten", "Dead",

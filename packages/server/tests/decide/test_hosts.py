@@ -9,8 +9,9 @@ import pytest
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, NotFound, Refused
-from cuebot.domain.states import Cause, HostState, LockState
-from cuebot.domain.units import HOUR, MINUTE, SECOND
+from cuebot.domain.states import Cause, Exit, FrameState, HostState, LockState
+from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
+from cuebot.engine.ports import Answer
 from cuebot.sim.clock import START_US
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
@@ -105,14 +106,19 @@ def test_a_run_that_is_not_current_is_named_to_its_host() -> None:
 
 
 def test_a_run_that_its_host_has_lost_is_given_up_after_a_minute() -> None:
-    """A run that was there and is missing for 60 s is over, uncharged."""
+    """A run that was there and is missing for 60 s is lost, uncharged: it ran for as long as reports named it."""
     farm = running()
+    farm.wait(30)
+    farm.report("host0", [farm.run_of("one/render", 0)])
     farm.wait(59)
+    farm.report("host0", [farm.run_of("one/render", 0)])
+    farm.wait(60)
     farm.report()
-    assert causes(farm) == []
-    farm.wait(1)
-    farm.report()
-    assert causes(farm) == [Cause.NEVER_RECEIVED] * 2
+    second, first = farm.events(ev.RunEnded)
+    assert (first.cause, first.message, first.exit_status, first.run_us // SECOND) == (
+        Cause.HOST_LOST, "its host does not have it any more", Exit.ORPHAN, 89,
+    )  # fmt: skip
+    assert (second.cause, second.exit_status, second.run_us) == (Cause.HOST_LOST, Exit.ORPHAN, 0)
     assert farm.states("one/render") == "WW"
     assert farm.plan()
     assert farm.layer("one/render").frames.retries.tolist() == [0, 0]
@@ -142,6 +148,22 @@ def test_another_agent_never_gets_a_launch_twice() -> None:
     farm.wait(60)
     farm.report(agent="", lease_us=0)
     assert (farm.take_launches(), causes(farm)) == ([], [Cause.NEVER_RECEIVED])
+
+
+def test_a_run_that_an_earlier_server_booked_is_lost_and_not_unstarted() -> None:
+    """As after a restore: the agent answers that it has had the run, does not name it, and it is over after 60 s."""
+    farm = running()
+    (run, _) = farm.farm.procs.values()
+    farm.wait(HOUR / SECOND)
+    later = SmallFarm(farm=farm.farm)
+    later.now_us = farm.now_us
+    later.core._started_us = farm.now_us
+    run.launched, run.seen_us, run.ran_us = False, farm.now_us, Micros(0)
+    later.core.answered(run.id, Answer.TAKEN, "", farm.now_us)
+    later.wait(60)
+    later.report()
+    ended = next(event for event in later.events(ev.RunEnded) if event.run_id == run.id)
+    assert (ended.cause, ended.state, ended.run_us) == (Cause.HOST_LOST, FrameState.WAITING, 0)
 
 
 def test_a_reboot_ends_what_ran() -> None:

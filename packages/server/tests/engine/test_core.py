@@ -189,8 +189,8 @@ def test_a_kill_that_found_nothing_kills_nothing_and_the_reports_decide() -> Non
     (ended,) = farm.events(ev.RunEnded)
     assert (farm.states("one/render"), ended.cause, ended.message) == (
         "WR",
-        Cause.NEVER_RECEIVED,
-        "the host does not have it",
+        Cause.HOST_LOST,
+        "its host does not have it any more",
     )
 
 

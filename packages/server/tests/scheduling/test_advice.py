@@ -222,6 +222,7 @@ BY_ELSE: dict[str, Row] = {
 ELSEWHERE: dict[str, str] = {
     "JOB_POSTED": "below: the end of the parent ends it",
     "LAST_RUN_OPEN": "the end of the run before ends it, or of its lease",
+    "NOT_REPORTED": "test_explain_frame: the host's reports end it, or time",
     "HOST_NOT_HEARD": "after a restart only: the next report ends it",
     "QUARANTINED": "test_bad_hosts: time ends it",
     "PROBATION": "test_bad_hosts: the frame that runs there ends it",
@@ -237,7 +238,7 @@ ELSEWHERE: dict[str, str] = {
 }
 """What time ends, or the studio's own code; tested where it comes from."""
 NOTES = frozenset(
-    {"NEXT", "DONE", "RUNNING", "RETRYING", "POLICY_FAILED", "MEMORY_LEARNED", "CORES_LEARNED"}
+    {"NEXT", "DONE", "RUNNING", "RETRIES_LEFT", "RETRYING", "POLICY_FAILED", "MEMORY_LEARNED", "CORES_LEARNED"}
 )  # fmt: skip
 """Nothing stands in the way there."""
 UNTOLD = frozenset({"CORES", "MEMORY", "GPUS", "GPU_MEMORY", "FAILED_LATELY", "GPUS_IDLE"})

@@ -179,6 +179,40 @@ def test_a_frame_that_is_booked_and_not_confirmed_says_so() -> None:
     assert explain(farm, "one/beauty", 0).summary.endswith("the agent there has not confirmed it yet")
 
 
+def test_a_run_that_its_host_does_not_report_says_when_it_is_given_up() -> None:
+    """From the first report without it on, with the time that is left; nothing is said of a run there."""
+    farm = two_layers("LAYER_ON_LAYER")
+    run = farm.run_of("one/beauty", 0)
+    run.launched = True
+    farm.wait(20)
+    assert explain(farm, "one/beauty", 0).summary.startswith("it runs on host0")
+    farm.report()
+    (reason,) = explain(farm, "one/beauty", 0).reasons
+    assert (reason.code, reason.text) == (
+        "NOT_REPORTED", "host0 does not report it; given up in 40 s, and it waits again then"
+    )  # fmt: skip
+    farm.report("host0", [run])
+    assert explain(farm, "one/beauty", 0).summary.startswith("it runs on host0")
+
+
+def test_a_frame_that_runs_says_whether_it_would_be_tried_again() -> None:
+    """The retries that are left, or that it would be dead."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=1))
+    farm.plan()
+    left = explain(farm, "one/render", 0).reasons[1]
+    assert (left.code, left.count, left.text) == (
+        "RETRIES_LEFT", 1, "should it fail it is tried again (1 retry is left)"
+    )  # fmt: skip
+    farm.end(farm.run_of("one/render"), 1)
+    farm.wait(3_600)
+    farm.report()
+    farm.plan()
+    left = explain(farm, "one/render", 0).reasons[1]
+    assert (left.count, left.text) == (0, "should it fail it is dead (0 retries are left)")
+
+
 def test_a_frame_that_is_over_says_so() -> None:
     """Done: where and for how long. Eaten: that it counts as done and satisfies nothing."""
     farm = two_layers("LAYER_ON_LAYER")

@@ -55,6 +55,18 @@ async def test_attempts_are_kept_with_their_cause_and_words(make_scene: Any) -> 
     assert reply.runs[2].log_path.endswith("0001-beauty.rqlog.1")
 
 
+async def test_a_run_that_was_ended_for_another_request_names_who_asked(make_scene: Any) -> None:
+    """Whoever ate or retried its frame: those requests have no field for it, the call has."""
+    scene = await make_scene("1")
+    run = (await scene.launched())[0]
+    criteria = job_pb2.FrameSearchCriteria(frame_range="1")
+    request = job_pb2.JobEatFramesRequest(job=scene.job, req=criteria)
+    await scene.site.job.EatFrames(request, metadata=(("cuefarm-user", "ann%20b"),))
+    await scene.fail(run, exit_signal=15, cause="killed")
+    (ended,) = (await scene.runs()).runs
+    assert (ended.cause, ended.message) == ("KILLED", "by ann b: eaten")
+
+
 async def test_runs_come_in_pages(make_scene: Any) -> None:
     """Pages of any size together give every run once, those under way first."""
     scene = await make_scene("1-5")

@@ -14,7 +14,7 @@ WORDS = {
     "RUNNER_LOST": "the agent that watched it was lost",
     "SHUTDOWN": "the agent was stopped",
     "LEASE": "the host was without contact to the server for too long",
-    "HOST_LOST": "the host was lost",
+    "HOST_LOST": "it was lost with its host",
     "NEVER_RECEIVED": "the host never got it",
     "TIMEOUT": "it ran longer than its layer allows (timeout)",
     "SILENT": "its log did not grow for longer than its layer allows (timeout_llu)",
@@ -33,7 +33,7 @@ OUTCOMES = {
     "SHUTDOWN": "STOPPED",
 }
 """What a run that ended for these causes became; others are called by their cause, or FAILED."""
-MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST", "LOG_UNWRITABLE")
+MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LOG_UNWRITABLE")
 """Causes whose message, where there is one, says the same as our words, and more."""
 STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}
 MEMORY_STATUSES = (33, 137)
@@ -79,6 +79,12 @@ def fullText(run: Any) -> str:
     """Return why it ended, with what was said about it."""
     cause, said = causeParts(run)
     return f"{cause}: {said}" if said else cause
+
+
+def killedText(run: Any) -> str:
+    """Return that a run was killed, by whom, and with which signal, as it goes on after "its last run"."""
+    signal_words = f" (signal {run.exit_signal})" if run.exit_signal else ""
+    return f"{fullText(run).removeprefix('it ')}{signal_words}"
 
 
 def _status_words(status: int) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Sequence
 
 from cue_cli.cueadmin.failures import failureRecord, failuresOf, lastRunsOf, printFailures, printLastRuns
+from cue_cli.cueadmin.killed import retryCommands, tellKilledFrame, tellKilledFrames
 from cue_cli.cueadmin.lookup import jobLayerFrame, ofJob
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import Session
@@ -14,6 +15,7 @@ from cue_cli.words import counted, duration
 from opencue import api
 from opencue.exception import EntityNotFoundException
 
+KILLED_JOB = "JOB_FINISHED"  # the reason of what is left of a job that is over
 COUNTED = (
     ("waiting_frames", "waiting"),
     ("depend_frames", "depend"),
@@ -28,14 +30,20 @@ def explain(session: Session, values: list[str]) -> None:
     answer = ofJob(job, lambda name: _ask(name, layer or None, frame or None))
     word = answer.job_id if answer.job_id.startswith(job.lower()) else answer.job_name
     failures = failuresOf(answer.job_id, answer.layers[0].layer_id if layer and answer.layers else "")
+    runs = lastRunsOf(answer.frame.frame_id) if frame else []
+    tellKilledFrames(answer, failures)
+    killed = tellKilledFrame(answer, runs)
     if session.options.json:
         printJson({**explanationRecord(answer), "failures": [failureRecord(failure) for failure in failures]})
         return
     reasons = answer.frame.reasons if frame else [reason for entry in answer.layers for reason in entry.reasons]
     told_below = {reason.text for reason in reasons}
-    print(answer.job_name if answer.summary in told_below else f"{answer.job_name}: {answer.summary}")
+    words = answer.summary
+    if words in told_below:
+        words = "KILLED" if any(reason.code == KILLED_JOB for reason in reasons) else ""
+    print(f"{answer.job_name}: {words}" if words else answer.job_name)
     if frame:
-        _print_frame(answer)
+        _print_frame(answer, [] if killed else runs)
         return
     for entry in answer.layers:
         print()
@@ -44,8 +52,10 @@ def explain(session: Session, values: list[str]) -> None:
             print(f"  {entry.summary}")
         mine = [failure for failure in failures if failure.layer_id == entry.layer_id]
         of_dead = [reason.code for reason in entry.reasons if reason.code.startswith("FRAMES_")]
+        told: list[str] = []
         for reason in entry.reasons:
-            _print_reasons([reason], entry.remedies)
+            _print_reasons([reason], entry.remedies, told)
+            told += retryCommands(reason.remedy)
             if reason.code in of_dead[-1:]:
                 of_these = [failure for failure in mine if failure.state == "DEAD"]
                 with_log = len(of_these) > 1 or "cueadmin -log " not in reason.remedy
@@ -64,22 +74,26 @@ def _ask(job: Any, layer: Any, frame: Any) -> Any:
         raise
 
 
-def _print_frame(answer: Any) -> None:
+def _print_frame(answer: Any, runs: list[Any]) -> None:
     found = answer.frame
     print()
-    print(f"{found.frame_name}  ({found.state.lower()})")
+    over = found.state in ("WAITING", "DEPEND") and _is_over(found)
+    print(f"{found.frame_name}  ({'not done' if over else found.state.lower()})")
     waits_for_host = found.state == "WAITING"
     _print_reasons(found.reasons, [remedy for entry in answer.layers for remedy in entry.remedies if waits_for_host])
-    printLastRuns(lastRunsOf(found.frame_id))
+    printLastRuns(runs)
     if found.state == "WAITING":
         for entry in answer.layers:
             _print_outlook(entry, found)
 
 
-def _print_reasons(reasons: Any, remedies: Any) -> None:
-    """Print reasons, each with what undoes it unless a remedy below says so as well."""
+def _print_reasons(reasons: Any, remedies: Any, told: Sequence[str] = ()) -> None:
+    """Print reasons, each with what undoes it unless a remedy below says so as well, or it was told above."""
     for reason in reasons:
         print(f"  - {reason.text}{_amount(reason)}")
+        commands = re.findall(r"`([^`]*)`", reason.remedy)
+        if commands and all(command in told for command in commands):
+            continue
         if reason.remedy and not any(reason.remedy in remedy.text for remedy in remedies):
             print(f"    {reason.remedy}")
 
@@ -162,7 +176,16 @@ def _given(message: Any, field: str) -> Any:
     return getattr(message, field) if message.HasField(field) else None
 
 
+def _is_over(entry: Any) -> bool:
+    """Say whether the job of a layer or frame was killed: nothing of it waits any more."""
+    return any(reason.code == KILLED_JOB for reason in entry.reasons)
+
+
 def _frame_counts(entry: Any) -> str:
+    if _is_over(entry):
+        left = entry.waiting_frames + entry.depend_frames
+        numbers = ((left, "not done"), (entry.running_frames, "running"), (entry.dead_frames, "dead"))
+        return ", ".join(f"{number} {word}" for number, word in numbers if number)
     counts = [f"{getattr(entry, field)} {word}" for field, word in COUNTED if getattr(entry, field)]
     return ", ".join(counts) or "nothing waits"
 

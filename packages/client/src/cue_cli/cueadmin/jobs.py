@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from cue_cli.cueadmin.again import opensAgain, retriesLeft, triedAgain
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger, withLayer
 from cue_cli.cueadmin.selection import Selection
 from cue_cli.cueadmin.session import CommandError, Session
@@ -145,8 +146,9 @@ def kill_frames(session: Session, values: list[str]) -> None:
     values = withLayer(values)
     session.confirm(f"Kill frames {values[2]} of {values[0]}/{values[1]}", named=True)
     frames = _selection(values)
+    left = retriesLeft(frames)
     killed = frames.job.killFrames(reason="cueadmin -kill-frames", **frames.options)
-    frames.tell(session, killed, "killed", "not running")
+    frames.tell(session, killed, f"killed{triedAgain(killed, left)}" if killed else "killed", "not running")
 
 
 def satisfy_dependency(session: Session, values: list[str]) -> None:
@@ -214,11 +216,14 @@ def _kill(session: Session, names: list[str], reason: str) -> None:
 
 
 def _retry(session: Session, names: list[str]) -> None:
-    _each(session, names, _retry_dead, "{frames} retried", "it has no dead frame", finished=True)
+    def one(name: str) -> None:
+        job = findJob(name, finished=True)
+        number = job.retryFrames(state=[FrameState.DEAD])
+        frames = "frames" if number is None else counted(number, "frame")
+        nothing = "" if number != 0 else f"it has no dead frame{opensAgain(job.id())}"
+        session.changed(name, number, f"{frames} retried", nothing)
 
-
-def _retry_dead(job: Job) -> Changed:
-    return job.retryFrames(state=[FrameState.DEAD])
+    session.each(names, one)
 
 
 def _selection(values: list[str]) -> Selection:

@@ -191,7 +191,8 @@ def _finished(session: Session, parts: list[str], *, told: bool = True) -> list[
     except NotOfferedException:
         return []
     if len(found) > limit and told:
-        session.warn(f"these are the {limit} jobs that ended last; -limit N shows more, a part of a name fewer")
+        which = "this is the job" if limit == 1 else f"these are the {limit} jobs"
+        session.warn(f"{which} that ended last; -limit N shows more, a part of a name fewer")
     return found[:limit]
 
 

@@ -1,8 +1,8 @@
 """The tables, in one of two styles: `cuefarm`, the default, and `upstream`, letter for letter for scripts.
 
-They differ in six places: whether reserved cores stand in a proc's eighth field, how a host's state, load and uptime
-are written and whether its last report is shown, in which columns finished jobs stand, what follows a job's name in the
-short list, and in which unit a service's memory is labelled.
+They differ in seven places: whether reserved cores stand in a proc's eighth field, how a host's state, load and
+uptime are written and whether its last report is shown, whether a job has its dead frames behind it, in which columns
+finished jobs stand, what follows a job's name in the short list, and in which unit a service's memory is labelled.
 """
 
 from __future__ import annotations
@@ -194,8 +194,9 @@ def displayJobs(jobs: Iterable[Any], style: str = UPSTREAM) -> None:
     if style != UPSTREAM and jobs and all(job.data.state == JobState.FINISHED for job in jobs):
         _displayFinishedJobs(jobs)
         return
-    layout = "%-56s %-15s %5s %7s %8s %5s %8s %8s"
-    print(layout % ("Job", "Group", "Booked", "Cores", "Wait", "Pri", "MinCores", "MaxCores"))
+    ours = style != UPSTREAM
+    layout = "%-56s %-15s %5s %7s %8s %5s %8s %8s" + (" %6s" if ours else "")
+    print(layout % ("Job", "Group", "Booked", "Cores", "Wait", "Pri", "MinCores", "MaxCores", *(("Dead",) * ours)))
     for job in jobs:
         data, stats = job.data, job.data.job_stats
         name = f"{data.name} [paused]" if data.is_paused else data.name
@@ -210,6 +211,7 @@ def displayJobs(jobs: Iterable[Any], style: str = UPSTREAM) -> None:
                 data.priority,
                 f"{data.min_cores:0.2f}",
                 f"{data.max_cores:0.2f}",
+                *((stats.dead_frames,) * ours),
             )
         )
 
@@ -276,7 +278,20 @@ def displayJobDetails(job: Any, layers: Iterable[Any], retries: dict[str, int]) 
     print()
     print(f"{data.name}: {jobState(job)}, {data.user}, submitted {formatTime(data.start_time)}{ended}, {took}")
     layout = "  %-30s %7s %7s %7s %7s %7s %7s %7s %10s"
-    print(layout % ("Layer", "Frames", "Done", "Run", "Wait", "Dead", "Eaten", "Retries", "Average"))
+    print(
+        layout
+        % (
+            "Layer",
+            "Frames",
+            "Done",
+            "Run",
+            "NotDone" if data.state == JobState.FINISHED else "Wait",
+            "Dead",
+            "Eaten",
+            "Retries",
+            "Average",
+        )
+    )
     for layer in layers:
         stats = layer.data.layer_stats
         print(
@@ -300,14 +315,14 @@ def jobLine(job: Any) -> str:
     stats = job.data.job_stats
     parts = [f"{stats.succeeded_frames}/{stats.total_frames} done"]
     over = job.data.state == JobState.FINISHED  # nothing of it waits any more
-    never = stats.waiting_frames + stats.depend_frames if over else 0
+    left = stats.waiting_frames + stats.depend_frames if over else 0
     for count, word in (
         (stats.eaten_frames, "eaten"),
         (stats.running_frames, "running"),
         (0 if over else stats.waiting_frames, "waiting"),
         (0 if over else stats.depend_frames, "depend"),
         (stats.dead_frames, "dead"),
-        (never, "not run"),
+        (left, "not done"),
     ):
         if count:
             parts.append(f"{count} {word}")

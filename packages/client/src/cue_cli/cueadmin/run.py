@@ -19,8 +19,12 @@ cueadmin: look at the farm and run it.
 
   cueadmin -lj                     pending jobs
   cueadmin -lji [PART...]          pending jobs with cores, priority, dependencies
-  cueadmin -lp, -lh, -ll           what runs, hosts, logs
-  cueadmin -explain JOB [LAYER] [FRAME]   why frames wait
+  cueadmin -lj -finished           jobs that are over
+  cueadmin -lp, -lh, -ll           what runs, hosts, paths of logs
+  cueadmin -explain JOB [LAYER] [FRAME]   why frames wait or failed
+  cueadmin -log JOB [LAYER] [FRAME]       what a frame wrote
+  cueadmin -runs JOB [LAYER] [FRAME]      the attempts of frames
+  cueadmin -retry-frames JOB [LAYER] RANGE   run frames again
   cueadmin -pause | -unpause | -kill | -retry JOB...
   cueadmin -priority JOB PRIORITY
 
@@ -47,7 +51,7 @@ def _main(arguments: list[str]) -> int:
         print(SHORT_HELP)
         return 0
     parser = getParser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_switches_first(parser, arguments))
     chosen = _chosen_command(parser, options)
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
@@ -59,6 +63,20 @@ def _main(arguments: list[str]) -> int:
         return _run(parser, options, chosen)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _switches_first(parser: argparse.ArgumentParser, arguments: list[str]) -> list[str]:
+    """Return the arguments with those first that take none of their own: `-kill-frames -force JOB 1` is no riddle."""
+    commands = {command.name for command in COMMANDS}
+    switches = {
+        flag
+        for action in parser._actions
+        if action.nargs == 0 and action.dest not in commands
+        for flag in action.option_strings
+    }
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    first = [argument for argument in arguments[:end] if argument in switches]
+    return [*first, *(argument for argument in arguments[:end] if argument not in switches), *arguments[end:]]
 
 
 def _chosen_command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Command:

@@ -12,7 +12,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import SYSTEM_MEMORY, Allocation, Host, Proc, stored_values
-from cuebot.domain.states import Cause, HostState, LockState, ThreadMode
+from cuebot.domain.states import Cause, Exit, HostState, LockState, ThreadMode
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import CoreUnits, KiB
 
@@ -41,7 +41,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         if rebooted and (facts.agent or _long_unheard(proc, context)):
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
         elif not command.boot and _long_unheard(proc, context):  # a start-up report names no runs at all
-            events.append(given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context))
+            events.append(_missing(farm, proc, context))
     changes = _changes(host, facts, command.boot or is_new_agent)
     if rebooted or is_new_agent:
         changes["boot_us"] = facts.boot_us
@@ -53,6 +53,19 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     if not is_new_agent:
         events += conflict_told(farm, host, context)
     return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]
+
+
+def _missing(farm: Farm, proc: Proc, context: Context) -> ev.RunEnded:
+    """The end of a run that its host does not name.
+
+    One that an agent has taken, or that an earlier server booked, was there or may have been: after a restore these are
+    the runs that went on after the backup. How long it ran is known only as far as reports named it.
+    """
+    if proc.launched or proc.booked_us < context.started_us:
+        return given_up(
+            farm, proc, Cause.HOST_LOST, "its host does not have it any more", context, Exit.ORPHAN, proc.ran_us
+        )
+    return given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context)
 
 
 def _long_unheard(proc: Proc, context: Context) -> bool:

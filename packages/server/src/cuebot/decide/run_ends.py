@@ -131,17 +131,30 @@ def refuse_run(farm: Farm, command: c.RefuseRun, context: Context) -> list[ev.Ev
     return [given_up(farm, proc, Cause.REFUSED, command.message, context)]
 
 
-def given_up(farm: Farm, proc: Proc, cause: Cause, message: str, context: Context) -> ev.RunEnded:
-    """The run is over although nobody reported its end."""
+def given_up(
+    farm: Farm,
+    proc: Proc,
+    cause: Cause,
+    message: str,
+    context: Context,
+    exit_status: Exit | None = None,
+    run_us: Micros | None = None,
+) -> ev.RunEnded:
+    """The run is over although nobody reported its end.
+
+    The exit status is the cause's where none is given; `run_us` is how long it ran where that is known better than by
+    when it was booked.
+    """
     layer = farm.layers[proc.layer_id]
     on_end = OnEnd(proc.on_end)
     state: FrameState | None = FrameState.WAITING
-    status = int(_EXIT_OF_CAUSE[cause])
+    status = int(_EXIT_OF_CAUSE[cause] if exit_status is None else exit_status)
     if on_end is OnEnd.RETRY:
         status = int(Exit.RETRIED_BY_USER)
     elif int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
         state = None
-    elapsed = Micros(max(context.now_us - proc.booked_us, 0)) if proc.launched else Micros(0)
+    if run_us is None:
+        run_us = Micros(max(context.now_us - proc.booked_us, 0)) if proc.launched else Micros(0)
     return _ended(
         farm,
         proc,
@@ -149,7 +162,7 @@ def given_up(farm: Farm, proc: Proc, cause: Cause, message: str, context: Contex
         exit_status=status,
         exit_signal=0,
         cause=cause,
-        run_us=elapsed,
+        run_us=run_us,
         max_rss=proc.max_rss,
         message=message,
     )

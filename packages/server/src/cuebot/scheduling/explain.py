@@ -30,7 +30,7 @@ from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import holding, roots
-from cuebot.scheduling.words import agreeing, command, counted, duration, plural
+from cuebot.scheduling.words import agreeing, command, counted, duration, plural, range_of
 
 REFUSED_LATELY_US: Final = MINUTE
 """For so long after its last report a machine is told of that is refused under another's name."""
@@ -111,6 +111,8 @@ def killed_job(view: View, job: Job, layer: Layer, index: int | None = None) -> 
     """That a job was killed, and what has frames of a layer, or the one that is named, done after all."""
     over = blocked_job(view, job, "JOB_FINISHED")
     left = np.flatnonzero(~np.isin(layer.frames.state, sorted(ENDED_FRAME_STATES))) if index is None else [index]
+    while range_of(layer, as_indices(left)) is None:  # one frame would open the job, and all that is left goes on
+        left = left[: len(left) // 2]
     return Reason(over.code, 0, "", over.text, f"{again(view.farm, job, layer, as_indices(left))} opens it again")
 
 

@@ -11,9 +11,9 @@ from cuebot.domain.depends import SHAPES, WHOLE_LAYER, done_of, edges_of, held_f
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
 from cuebot.domain.memory import MEMORY_EXITS, is_believable
-from cuebot.domain.nouns import Depend, Job, Layer
-from cuebot.domain.states import Exit, FrameState, JobState
-from cuebot.domain.units import SECOND
+from cuebot.domain.nouns import Depend, Job, Layer, Proc
+from cuebot.domain.states import Exit, FrameState, JobState, OnEnd
+from cuebot.domain.units import MINUTE, SECOND
 from cuebot.scheduling.dead_frames import again, deaths
 from cuebot.scheduling.explain import Explanation, explain_layer, killed_job, waited_for
 from cuebot.scheduling.policy import Policy
@@ -46,9 +46,12 @@ class FrameExplanation:
 
 
 def explain_frame(
-    farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequence[Policy] = ()
+    farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequence[Policy] = (), missing_run_us: int = MINUTE
 ) -> FrameExplanation:
-    """Why a frame does not run; of one that runs, where; of one that is over, how it ended."""
+    """Why a frame does not run; of one that runs, where; of one that is over, how it ended.
+
+    A run that its host does not name is given up `missing_run_us` after the last word of it.
+    """
     state = FrameState(int(layer.frames.state[index]))
     job = farm.jobs[layer.job_id]
     if state in (FrameState.WAITING, FrameState.DEPEND) and job.state is JobState.FINISHED:
@@ -59,7 +62,7 @@ def explain_frame(
     if state is FrameState.DEPEND:
         reasons = [*roots(farm, layer, as_indices([index])), *_depends(farm, layer, index)]
     elif state is FrameState.RUNNING:
-        reasons = [_running(farm, layer, index, now_us)]
+        reasons = [_running(farm, layer, index, now_us, missing_run_us), *_retries_left(farm, layer, index)]
     elif state is FrameState.DEAD:
         reasons = [_dead(farm, layer, index)]
     elif state is FrameState.SUCCEEDED:
@@ -84,7 +87,7 @@ def _dead(farm: Farm, layer: Layer, index: int) -> Reason:
     if death.code == "FRAMES_OUT_OF_TIME":
         text += f"; it {death.text}"
     one = as_indices([index])
-    return Reason("DEAD", 0, "", text, f"{death.first}{again(farm, job, layer, one)} runs it again")
+    return Reason("DEAD", runs, "runs", text, f"{death.first}{again(farm, job, layer, one)} runs it again")
 
 
 def _eaten(farm: Farm, layer: Layer, index: int) -> Reason:
@@ -201,11 +204,16 @@ def _state_of(farm: Farm, layer: Layer, index: int) -> str:
     return "held by a depend" if state is FrameState.DEPEND else state.name.lower()
 
 
-def _running(farm: Farm, layer: Layer, index: int, now_us: int) -> Reason:
+def _running(farm: Farm, layer: Layer, index: int, now_us: int, missing_run_us: int) -> Reason:
     proc = farm.proc_of(layer, index)
     if proc is None:
         return Reason("RUNNING", 0, "", "it runs")
     host = farm.hosts[proc.host_id].name
+    if _is_missing(farm, proc):
+        left_s = (max(proc.sent_us, proc.seen_us) + missing_run_us - now_us) // SECOND
+        when = f"in {duration(left_s)}" if left_s > 0 else "with the next report"
+        text = f"{host} does not report it; given up {when}, and it waits again then"
+        return Reason("NOT_REPORTED", 0, "", text)
     held = f"{in_cores(proc.cores)} and {gib(proc.memory)}"
     text = f"it runs on {host} with {held} for {duration((now_us - proc.booked_us) // SECOND)}"
     if layer.runs_succeeded:
@@ -216,6 +224,32 @@ def _running(farm: Farm, layer: Layer, index: int, now_us: int) -> Reason:
     elif not proc.launched:
         text = f"it is booked on {host} with {held}, and the agent there has not confirmed it yet"
     return Reason("RUNNING", 0, "", text)
+
+
+def _is_missing(farm: Farm, proc: Proc) -> bool:
+    """Whether its host has reported since the last word of a run, and not named it."""
+    host = farm.hosts[proc.host_id]
+    awaited = bool(host.agent) and not proc.launched  # its launch is sent again
+    return not awaited and host.ping_us - max(proc.sent_us, proc.seen_us) >= REPORT_LATE_US
+
+
+REPORT_LATE_US: Final = 5 * SECOND
+"""A report that comes so soon after the last word of a run may have been sent before it."""
+
+
+def _retries_left(farm: Farm, layer: Layer, index: int) -> Iterator[Reason]:
+    """How often a frame that runs may fail, or be killed, and is tried again."""
+    job, proc = farm.jobs[layer.job_id], farm.proc_of(layer, index)
+    if job.auto_eat or job.state is JobState.FINISHED or (proc is not None and proc.on_end is not OnEnd.AS_REPORTED):
+        return
+    most = job.max_retries if layer.max_retries is None else layer.max_retries
+    if proc is not None and _is_missing(farm, proc):
+        return
+    left = max(most - int(layer.frames.retries[index]), 0)
+    again = "tried again" if left else "dead"
+    retries = plural(left, "retry is", "retries are")
+    text = f"should it fail it is {again} ({left} {retries} left)"
+    yield Reason("RETRIES_LEFT", left, "retries", text)
 
 
 def _last_run(farm: Farm, layer: Layer, index: int) -> str:

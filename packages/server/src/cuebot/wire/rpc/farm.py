@@ -33,7 +33,8 @@ class FarmInterface(Records):
         scope = scope_of(farm, request.job, request.layer, request.frame)
         job, layer, frame = scope.job, scope.layer, None
         if layer is not None and scope.index is not None:
-            explained = explain_frame(farm, layer, scope.index, now_us, policies)
+            missing_us = call.engine.core.settings.missing_run_us
+            explained = explain_frame(farm, layer, scope.index, now_us, policies, missing_us)
             frame, summary = _frame_explanation(farm, explained), explained.summary
             explanations = [explained.layer or explain_layer(farm, layer, now_us, policies)]
         elif layer is not None:

@@ -23,7 +23,7 @@ from cuebot.wire.rpc.dependencies import (
     layer_waits_by,
 )
 from cuebot.wire.rpc.jobs import dispatch_ordered, fill_frames
-from cuebot.wire.rpc.wording import kill_message
+from cuebot.wire.rpc.wording import change_message, kill_message
 
 
 class FrameInterface:
@@ -52,11 +52,11 @@ class FrameInterface:
 
     async def Eat(self, request: Any, call: Call) -> None:
         """Give a frame up."""
-        await call.submit(c.EatFrames(_selection(request, call)))
+        await call.submit(c.EatFrames(_selection(request, call), change_message(call, "eaten")))
 
     async def Retry(self, request: Any, call: Call) -> None:
         """Let a frame run again."""
-        await call.submit(c.RetryFrames(_selection(request, call)))
+        await call.submit(c.RetryFrames(_selection(request, call), change_message(call, "retried")))
 
     async def Kill(self, request: Any, call: Call) -> None:
         """End a frame's run."""

@@ -22,7 +22,7 @@ from cuebot.wire.messages.frames import frame_message, updated_frame_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.rpc.dependencies import Side, add_depend, depend_seq, drop, waiting_for, waiting_in
-from cuebot.wire.rpc.wording import kill_message
+from cuebot.wire.rpc.wording import change_message, kill_message
 from cuebot.wire.search import find_jobs
 from cuebot.wire.values import int32, units
 from cuebot.wire.without_effect import spec_warnings
@@ -157,11 +157,11 @@ class JobInterface:
 
     async def EatFrames(self, request: Any, call: Call) -> None:
         """Give frames up by criteria."""
-        await call.submit(c.EatFrames(_frames(request, call)))
+        await call.submit(c.EatFrames(_frames(request, call), change_message(call, "eaten")))
 
     async def RetryFrames(self, request: Any, call: Call) -> None:
         """Let frames run again by criteria."""
-        await call.submit(c.RetryFrames(_frames(request, call)))
+        await call.submit(c.RetryFrames(_frames(request, call), change_message(call, "retried")))
 
     async def MarkDoneFrames(self, request: Any, call: Call) -> None:
         """Satisfy what waits for frames by criteria."""

@@ -18,7 +18,7 @@ from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.limits import limit_message
 from cuebot.wire.rpc.dependencies import LAYER_TYPES, Side, add_depend, depend_seq, drop, layer_waits_by
 from cuebot.wire.rpc.jobs import ORDERS, fill_frames
-from cuebot.wire.rpc.wording import kill_message
+from cuebot.wire.rpc.wording import change_message, kill_message
 from cuebot.wire.values import frame_units, units
 
 START_AFTER_MAX_S: Final = 5 * 365 * 86_400
@@ -76,11 +76,11 @@ class LayerInterface:
 
     async def EatFrames(self, request: Any, call: Call) -> None:
         """Give all frames of a layer up."""
-        await call.submit(c.EatFrames(_all_frames(request, call)))
+        await call.submit(c.EatFrames(_all_frames(request, call), change_message(call, "eaten")))
 
     async def RetryFrames(self, request: Any, call: Call) -> None:
         """Let all frames of a layer run again."""
-        await call.submit(c.RetryFrames(_all_frames(request, call)))
+        await call.submit(c.RetryFrames(_all_frames(request, call), change_message(call, "retried")))
 
     async def MarkdoneFrames(self, request: Any, call: Call) -> None:
         """Satisfy what waits for a layer or for frames of it."""

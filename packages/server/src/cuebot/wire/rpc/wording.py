@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from cuebot.domain.errors import shown
+from cuebot.wire.call import USER_KEY, Call
+
+
+def change_message(call: Call, deed: str) -> str:
+    """Who has runs ended by another request than a kill, which has no field for it: `by ann: eaten`."""
+    user = unquote(call.metadata(USER_KEY))
+    return f"by {shown(user)}: {deed}" if user else deed
 
 
 def kill_message(request: Any, deed: str) -> str:
