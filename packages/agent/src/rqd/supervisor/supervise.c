@@ -1,0 +1,775 @@
+/* One run's supervisor: starts its command, watches everything that comes from it, and has its end in the book.
+ *
+ *     supervise PAGE COMMAND [PROGRAM [ARGUMENT...]]
+ *
+ * The book is open as descriptor 3, the log as 1 and 2; the environment is the frame's. PROGRAM is tried first where it
+ * is given, and COMMAND by /bin/sh otherwise. It depends on nobody: not on the runner, which may die, hang or be replaced, nor on
+ * a server. What it may still do it reads off the lease in the book, by a clock of its own.
+ *
+ * It is the reaper of everything below it (PR_SET_CHILD_SUBREAPER), whatever a process does about its session or its
+ * parent. So when it has no child left, nothing of the run is left, and that costs one system call.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "book.h"
+
+#define BOOK_FD 3
+#define LOOKS_MAX 20
+#define MS 1000000ull
+#define SECOND (1000 * MS)
+#define LOOK_AGAIN_MIN (5 * MS)
+#define LOOK_AGAIN_MAX (500 * MS)
+#define UNKILLABLE_AFTER (10 * SECOND)
+#define SHARING_KB_THAT_MATTERS (64ull << 10)
+#define WALK_BUDGET_KB (24ull << 20)
+#define WALK_REST_FACTOR 30
+#define OWN_LOG_BYTES_MAX (64ll << 20)
+#define RULE "===========================================================\n"
+
+static volatile struct head *head;
+static volatile struct run *run;
+
+static pid_t leader;
+static int leader_status;
+static int leader_is_gone;
+
+/* Why the run is being ended, if it is. */
+static int is_ending;
+static uint64_t kill_at;
+static uint64_t killed_first_at;
+static int last_signal;
+
+static uint64_t suspended_at;
+static uint64_t suspended_ns;
+
+/* ---- clocks and words ---------------------------------------------------------------------------------------------- */
+
+static uint64_t boot_ns(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static int64_t wall_ms(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void put_words(volatile char *to, size_t size, const char *from) {
+    size_t length = strnlen(from, size - 1);
+
+    memcpy((char *)to, from, length);
+    memset((char *)to + length, 0, size - length);
+}
+
+/* ---- the processes of a run ---------------------------------------------------------------------------------------- */
+
+struct pids {
+    pid_t *list;
+    size_t count, room;
+};
+
+static int add_pid(struct pids *to, pid_t pid) {
+    if (to->count == to->room) {
+        size_t room = to->room ? 2 * to->room : 64;
+        pid_t *list = realloc(to->list, room * sizeof *list);
+
+        if (list == NULL)
+            return -1;
+        to->list = list;
+        to->room = room;
+    }
+    to->list[to->count++] = pid;
+    return 0;
+}
+
+/* Read a small file of /proc; returns its length, 0 where it is gone. */
+static size_t read_file(const char *path, char *to, size_t size) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+    ssize_t got;
+
+    if (fd < 0)
+        return 0;
+    while (length < size - 1 && (got = read(fd, to + length, size - 1 - length)) > 0)
+        length += (size_t)got;
+    close(fd);
+    to[length] = 0;
+    return length;
+}
+
+/* Add the children that one thread has. A list that is longer than the buffer is read on: numbers are never cut. */
+static int add_children_of_thread(struct pids *to, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[4096];
+    ssize_t got;
+    long number = 0;
+    int in_number = 0;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    while ((got = read(fd, text, sizeof text)) > 0) {
+        for (ssize_t at = 0; at < got; at++) {
+            if (text[at] >= '0' && text[at] <= '9') {
+                number = number * 10 + (text[at] - '0');
+                in_number = 1;
+            } else if (in_number) {
+                add_pid(to, (pid_t)number);
+                number = in_number = 0;
+            }
+        }
+    }
+    close(fd);
+    return 0;
+}
+
+static void add_children(struct pids *to, pid_t pid) {
+    char path[64];
+    DIR *threads;
+    struct dirent *thread;
+
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    threads = opendir(path);
+    if (threads == NULL)
+        return;
+    while ((thread = readdir(threads)) != NULL) {
+        char children[400];
+
+        if (thread->d_name[0] == '.')
+            continue;
+        snprintf(children, sizeof children, "/proc/%d/task/%s/children", pid, thread->d_name);
+        add_children_of_thread(to, children);
+    }
+    closedir(threads);
+}
+
+static int tells_children(void) {
+    static int answer = -1;
+
+    if (answer < 0)
+        answer = access("/proc/self/task", F_OK) == 0 && syscall(SYS_gettid) > 0;
+    if (answer) {
+        char path[64];
+
+        snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)syscall(SYS_gettid));
+        answer = access(path, R_OK) == 0;
+    }
+    return answer;
+}
+
+struct stat_line {
+    char state;
+    pid_t parent, group;
+};
+
+/* What /proc/PID/stat says; 0 where there is no such process. A command's name may hold blanks and brackets. */
+static int read_stat(pid_t pid, struct stat_line *to) {
+    char path[64], text[1024], *after;
+    int parent, group;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (read_file(path, text, sizeof text) == 0 || (after = strrchr(text, ')')) == NULL)
+        return 0;
+    if (sscanf(after + 1, " %c %d %d", &to->state, &parent, &group) != 3)
+        return 0;
+    to->parent = parent;
+    to->group = group;
+    return 1;
+}
+
+/* Where the kernel does not tell a process's children: climb from every process to see whether it comes from us. */
+static void add_by_parents(struct pids *to) {
+    DIR *all = opendir("/proc");
+    struct dirent *entry;
+    pid_t own = getpid();
+
+    if (all == NULL)
+        return;
+    while ((entry = readdir(all)) != NULL) {
+        pid_t pid = (pid_t)atoi(entry->d_name), up = pid;
+        struct stat_line stat;
+
+        for (int steps = 0; up > 1 && up != own && steps < 1000; steps++)
+            up = read_stat(up, &stat) ? stat.parent : 0;
+        if (pid > 1 && pid != own && up == own)
+            add_pid(to, pid);
+    }
+    closedir(all);
+}
+
+/* Everything below us. To be freed by `free_pids`. */
+static struct pids processes(void) {
+    struct pids found = {0};
+
+    if (!tells_children()) {
+        add_by_parents(&found);
+        return found;
+    }
+    add_children(&found, getpid());
+    for (size_t at = 0; at < found.count; at++)
+        add_children(&found, found.list[at]);
+    return found;
+}
+
+static void free_pids(struct pids *pids) {
+    free(pids->list);
+}
+
+/* Signal everything of the run. Its pids are safe: what is below us is not reaped, so its number is nobody else's, but
+ * for what a process of the run reaps itself between our look and the signal; a descriptor of the process closes that. */
+static size_t signal_all(int number) {
+    struct pids found = processes();
+    size_t reached = 0;
+
+    for (size_t at = 0; at < found.count; at++) {
+        struct stat_line stat;
+        int fd = (int)syscall(SYS_pidfd_open, found.list[at], 0);
+
+        /* It is still below us now that we hold it. */
+        if (read_stat(found.list[at], &stat) && stat.state != 'Z' && stat.state != 'X') {
+            int failed = fd >= 0 ? (int)syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) : kill(found.list[at], number);
+
+            reached += failed == 0;
+        }
+        if (fd >= 0)
+            close(fd);
+    }
+    free_pids(&found);
+    return reached;
+}
+
+/* Stop everything where it stands. What is stopped starts nothing, so we look until there is nothing new. */
+static void stop_all(void) {
+    for (int look = 0; look < LOOKS_MAX; look++) {
+        struct pids found = processes();
+        int is_new = 0;
+
+        for (size_t at = 0; at < found.count; at++) {
+            struct stat_line stat;
+
+            if (read_stat(found.list[at], &stat) && strchr("TtZX", stat.state) == NULL && kill(found.list[at], SIGSTOP) == 0)
+                is_new = 1;
+        }
+        free_pids(&found);
+        if (!is_new)
+            return;
+        sched_yield();
+    }
+}
+
+/* ---- memory -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t machine_kb(void) {
+    static uint64_t known;
+
+    if (known == 0) {
+        char text[256], *at;
+
+        if (read_file("/proc/meminfo", text, sizeof text) && (at = strstr(text, "MemTotal:")) != NULL)
+            known = strtoull(at + 9, NULL, 10);
+    }
+    return known ? known : UINT64_MAX;
+}
+
+/* The proportional size of a process, what it swapped out included; its resident size where the kernel does not say. */
+static uint64_t proportional_kb(pid_t pid, uint64_t resident_kb) {
+    char path[64], text[4096], *pss, *swap;
+
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+    if (read_file(path, text, sizeof text) == 0 || (pss = strstr(text, "\nPss:")) == NULL)
+        return resident_kb;
+    swap = strstr(text, "\nSwapPss:");
+    return strtoull(pss + 5, NULL, 10) + (swap ? strtoull(swap + 9, NULL, 10) : 0);
+}
+
+/* Measure the whole run. The sum of resident sizes counts shared pages often; the proportional sizes do not, but the
+ * kernel walks through all pages for them: so only where it can matter, within a budget, and not again at once. */
+static void measure(void) {
+    static uint64_t walk_due_at, walked_kb, walked_sum_kb;
+    struct pids found = processes();
+    uint64_t sum_kb = 0, largest_kb = 0, virtual_kb = 0, page_kb = (uint64_t)sysconf(_SC_PAGESIZE) / 1024, held_kb;
+    uint64_t *sizes = calloc(found.count ? found.count : 1, sizeof *sizes);
+
+    for (size_t at = 0; sizes != NULL && at < found.count; at++) {
+        char path[64], text[128];
+        unsigned long long pages_virtual, pages;
+
+        snprintf(path, sizeof path, "/proc/%d/statm", found.list[at]);
+        if (read_file(path, text, sizeof text) == 0 || sscanf(text, "%llu %llu", &pages_virtual, &pages) != 2)
+            continue;
+        sizes[at] = pages * page_kb;
+        sum_kb += sizes[at];
+        virtual_kb += pages_virtual * page_kb;
+        if (sizes[at] > largest_kb)
+            largest_kb = sizes[at];
+    }
+    held_kb = sum_kb;
+    if (sizes != NULL && sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS) {
+        uint64_t began = boot_ns();
+        uint64_t changed_kb = sum_kb > walked_sum_kb ? sum_kb - walked_sum_kb : walked_sum_kb - sum_kb;
+
+        if (began >= walk_due_at || changed_kb * 10 > walked_sum_kb) {
+            uint64_t budget_kb = WALK_BUDGET_KB;
+
+            walked_kb = 0;
+            for (size_t at = 0; at < found.count; at++) {
+                if (sizes[at] <= budget_kb) {
+                    budget_kb -= sizes[at];
+                    walked_kb += proportional_kb(found.list[at], sizes[at]);
+                } else {
+                    walked_kb += sizes[at];
+                }
+            }
+            walked_sum_kb = sum_kb;
+            walk_due_at = boot_ns() + WALK_REST_FACTOR * (boot_ns() - began);
+        }
+        held_kb = walked_kb > largest_kb ? walked_kb : largest_kb;
+    }
+    if (held_kb > machine_kb())
+        held_kb = machine_kb();
+    run->rss_kb = held_kb;
+    run->virtual_kb = virtual_kb;
+    if (held_kb > run->rss_max_kb)
+        run->rss_max_kb = held_kb;
+    if (virtual_kb > run->virtual_max_kb)
+        run->virtual_max_kb = virtual_kb;
+    free(sizes);
+    free_pids(&found);
+}
+
+/* ---- the log's foot ------------------------------------------------------------------------------------------------ */
+
+static void add_row(char *to, size_t size, const char *label, const char *value) {
+    size_t at = strlen(to);
+
+    at += (size_t)snprintf(to + at, size - at, "%-20s", label);
+    for (; *value && at < size - 3; value++) {
+        if (*value == '\n') {
+            to[at++] = '\\';
+            to[at++] = 'n';
+        } else {
+            to[at++] = *value;
+        }
+    }
+    to[at++] = '\n';
+    to[at] = 0;
+}
+
+static void add_number(char *to, size_t size, const char *label, long long number) {
+    char text[32];
+
+    snprintf(text, sizeof text, "%lld", number);
+    add_row(to, size, label, text);
+}
+
+static void add_time(char *to, size_t size, const char *label, int64_t ms) {
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm parts;
+    char text[64];
+
+    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", localtime_r(&seconds, &parts));
+    add_row(to, size, label, text);
+}
+
+static void write_foot(void) {
+    char text[8192] = "\n" RULE "RenderQ Job Complete\n", number[32];
+    const char *cause = (const char *)run->end_cause, *words = (const char *)run->end_words;
+    uint64_t most_kb = run->rss_max_kb > run->largest_kb ? run->rss_max_kb : run->largest_kb;
+    size_t size = sizeof text, written = 0;
+
+    add_number(text, size, "exitStatus", run->exit_status);
+    add_number(text, size, "exitSignal", run->exit_signal);
+    add_row(text, size, "cause", cause);
+    if (*words)
+        add_row(text, size, run->start_errno ? "message" : "killMessage", words);
+    if (run->left_behind)
+        add_number(text, size, "leftBehind", run->left_behind);
+    add_time(text, size, "startTime", run->start_ms);
+    add_time(text, size, "endTime", run->end_ms);
+    add_number(text, size, "maxrss", (long long)most_kb); /* OpenCue's logs have it twice; readers look for one of them */
+    add_number(text, size, "maxUsedGpuMemory", 0);
+    snprintf(number, sizeof number, "%.2f", (double)run->user_us / 1e6);
+    add_row(text, size, "utime", number);
+    snprintf(number, sizeof number, "%.2f", (double)run->system_us / 1e6);
+    add_row(text, size, "stime", number);
+    add_row(text, size, "renderhost", (const char *)head->host_name);
+    add_number(text, size, "maxrss (KB)", (long long)most_kb);
+    strncat(text, RULE, size - strlen(text) - 1);
+    while (written < strlen(text)) {
+        ssize_t count = write(STDOUT_FILENO, text + written, strlen(text) - written);
+
+        if (count < 0) {
+            run->log_errno = errno;
+            return;
+        }
+        written += (size_t)count;
+    }
+}
+
+/* Whether a log that cannot be written any more would explain how the run ended: it failed, and did not fill the disk
+ * with its log by itself. */
+static int log_disk_is_full(void) {
+    struct stat file;
+    struct statvfs disk;
+
+    if (fstat(STDOUT_FILENO, &file) == 0 && file.st_size > OWN_LOG_BYTES_MAX)
+        return 0;
+    return fstatvfs(STDOUT_FILENO, &disk) == 0 && disk.f_blocks > 0 && disk.f_bavail == 0;
+}
+
+/* ---- the run begins and ends --------------------------------------------------------------------------------------- */
+
+static void begin_to_end(const char *cause, const char *words, uint64_t grace_ns) {
+    uint64_t at = boot_ns() + grace_ns;
+
+    if (is_ending) { /* who asks again may be in a greater hurry, but the first cause stays */
+        if (at < kill_at)
+            kill_at = at;
+        return;
+    }
+    is_ending = 1;
+    kill_at = at;
+    put_words(run->end_cause, sizeof run->end_cause, cause);
+    put_words(run->end_words, sizeof run->end_words, words);
+    run->phase = PHASE_ENDING;
+    if (run->suspended) { /* it may run elsewhere by now: it gets no chance to do anything, not even to say goodbye */
+        kill_at = boot_ns();
+        return;
+    }
+    last_signal = SIGTERM;
+    signal_all(SIGTERM);
+    signal_all(SIGCONT);
+}
+
+static void suspend(void) {
+    if (is_ending || run->phase != PHASE_RUNNING)
+        return;
+    if (!run->suspended) {
+        suspended_at = boot_ns();
+        run->suspended = 1;
+    }
+    stop_all();
+}
+
+static void resume(void) {
+    if (!run->suspended)
+        return;
+    suspended_ns += boot_ns() - suspended_at;
+    run->suspended = 0;
+    signal_all(SIGCONT);
+}
+
+/* Collect whatever has ended below us. Returns whether nothing is left. */
+static int reap(void) {
+    for (;;) {
+        struct rusage used;
+        int status;
+        pid_t pid = wait4(-1, &status, WNOHANG, &used);
+
+        if (pid == 0)
+            return 0;
+        if (pid < 0) {
+            if (errno == EINTR)
+                continue;
+            return errno == ECHILD;
+        }
+        run->user_us += (uint64_t)used.ru_utime.tv_sec * 1000000 + (uint64_t)used.ru_utime.tv_usec;
+        run->system_us += (uint64_t)used.ru_stime.tv_sec * 1000000 + (uint64_t)used.ru_stime.tv_usec;
+        if ((uint64_t)used.ru_maxrss > run->largest_kb)
+            run->largest_kb = (uint64_t)used.ru_maxrss;
+        if (pid == leader) {
+            leader_is_gone = 1;
+            leader_status = status;
+        }
+    }
+}
+
+static uint64_t ran_ms(void) {
+    uint64_t now = run->suspended ? suspended_at : boot_ns();
+
+    return (now - run->started_ns - suspended_ns) / MS;
+}
+
+/* Nothing is left: everything about the run goes into the book, the log gets its foot, and the last word is the phase. */
+static void complete(void) {
+    int is_killed = is_ending && strcmp((const char *)run->end_cause, "exited") != 0;
+
+    run->end_ms = wall_ms();
+    run->run_ms = ran_ms();
+    run->suspended = 0;
+    run->unkillable = 0;
+    if (WIFSIGNALED(leader_status)) {
+        run->exit_status = 1;
+        run->exit_signal = WTERMSIG(leader_status);
+    } else {
+        run->exit_status = WEXITSTATUS(leader_status);
+        run->exit_signal = is_killed ? last_signal : 0;
+        if (is_killed)
+            run->exit_status = 1;
+    }
+    if (!is_killed) {
+        put_words(run->end_cause, sizeof run->end_cause, "exited");
+        if ((run->exit_status || run->exit_signal) && log_disk_is_full())
+            run->log_errno = ENOSPC;
+    }
+    write_foot();
+    run->phase = PHASE_ENDED;
+}
+
+static void not_started(int number) {
+    run->start_errno = number;
+    run->end_ms = wall_ms();
+    put_words(run->end_cause, sizeof run->end_cause, "launch_failed");
+    put_words(run->end_words, sizeof run->end_words, strerror(number));
+    run->exit_status = 1;
+    write_foot();
+    run->phase = PHASE_ENDED;
+}
+
+/* What a frame starts with, whatever its agent ignores or blocks. Between vfork and exec: no memory is taken here. */
+static void become_frame(void) {
+    struct sigaction normal = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    char number[16];
+    int fd;
+
+    for (int signal = 1; signal < NSIG; signal++)
+        sigaction(signal, &normal, NULL);
+    setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    snprintf(number, sizeof number, "%d", run->oom_score_adj);
+    fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!write(fd, number, strlen(number));
+        close(fd);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Take a user's rights, by system calls: the C library would signal all threads, of which there is one. */
+static int become_user(void) {
+    if (syscall(SYS_setgroups, run->group_count, run->groups) != 0)
+        return -1;
+    if (syscall(SYS_setresgid, run->gid, run->gid, run->gid) != 0)
+        return -1;
+    return (int)syscall(SYS_setresuid, run->uid, run->uid, run->uid);
+}
+
+/* Start the command. Returns 0, or why there is no process. */
+static int start(char **arguments) {
+    extern char **environ;
+    volatile int problem = 0;
+    char *shell[] = {"/bin/sh", "-c", arguments[0], NULL};
+
+    leader = vfork();
+    if (leader < 0)
+        return errno;
+    if (leader == 0) {
+        become_frame();
+        if (run->become_user && become_user() != 0) {
+            problem = errno;
+            _exit(127);
+        }
+        if (run->become_user)
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* another user's rights have taken it back */
+        if (arguments[1] != NULL)
+            execve(arguments[1], arguments + 1, environ);
+        /* The shell runs scripts without a first line, and has the words for what is missing. */
+        execve(shell[0], shell, environ);
+        problem = errno;
+        _exit(127);
+    }
+    if (problem) {
+        waitpid(leader, NULL, 0);
+        return problem;
+    }
+    return 0;
+}
+
+/* ---- watching ------------------------------------------------------------------------------------------------------ */
+
+static void take_order(void) {
+    uint64_t number = run->order_number;
+    char cause[sizeof run->order_cause], words[sizeof run->order_words];
+
+    if (number == run->order_done)
+        return;
+    memcpy(cause, (const char *)run->order_cause, sizeof cause);
+    memcpy(words, (const char *)run->order_words, sizeof words);
+    cause[sizeof cause - 1] = words[sizeof words - 1] = 0;
+    if (run->order == ORDER_END)
+        begin_to_end(cause, words, (uint64_t)run->order_grace_ms * MS);
+    else if (run->order == ORDER_SUSPEND)
+        suspend();
+    else if (run->order == ORDER_RESUME)
+        resume();
+    run->order_done = number;
+}
+
+static void keep_lease(void) {
+    uint64_t until = head->lease_until_ns;
+    char words[96];
+
+    if (head->policy == POLICY_CONTINUE || until == 0 || boot_ns() < until || is_ending)
+        return;
+    if (head->policy == POLICY_SUSPEND) {
+        suspend();
+        return;
+    }
+    snprintf(words, sizeof words, "no server answered in time (--on-lost-contact kill)");
+    begin_to_end("lease", words, (uint64_t)run->kill_grace_ms * MS);
+}
+
+static void keep_limits(void) {
+    uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS;
+    char words[160];
+    struct stat log;
+
+    if (is_ending || run->suspended)
+        return;
+    if (run->memory_max_kb && run->rss_kb > run->memory_max_kb) {
+        snprintf(words, sizeof words, "it held %llu KB, more than the %llu KB that it may",
+                 (unsigned long long)run->rss_kb, (unsigned long long)run->memory_max_kb);
+        begin_to_end("memory", words, grace_ns);
+    } else if (run->timeout_ms && ran_ms() > run->timeout_ms) {
+        snprintf(words, sizeof words, "it ran for more than %llu s", (unsigned long long)run->timeout_ms / 1000);
+        begin_to_end("timeout", words, grace_ns);
+    } else if (run->silence_ms && ran_ms() > run->silence_ms && fstat(STDOUT_FILENO, &log) == 0) {
+        /* Standing still is no silence, so no log is called silent for longer than it has been going on since. */
+        int64_t silent_ms = wall_ms() - (int64_t)log.st_mtim.tv_sec * 1000 - log.st_mtim.tv_nsec / 1000000;
+
+        if (silent_ms > (int64_t)(run->silence_ms + suspended_ns / MS)) {
+            snprintf(words, sizeof words, "its log did not grow for more than %llu s", (unsigned long long)run->silence_ms / 1000);
+            begin_to_end("silent", words, grace_ns);
+        }
+    }
+}
+
+/* Go after what is left of a run that must end. Returns when to look again. */
+static uint64_t pursue(uint64_t waited) {
+    uint64_t now = boot_ns();
+
+    if (now >= kill_at) {
+        if (killed_first_at == 0)
+            killed_first_at = now;
+        if (!leader_is_gone)
+            last_signal = SIGKILL;
+        signal_all(SIGKILL);
+        if (now - killed_first_at > UNKILLABLE_AFTER) {
+            struct pids left = processes();
+
+            run->unkillable = (uint32_t)left.count;
+            free_pids(&left);
+        }
+    }
+    return waited * 2 < LOOK_AGAIN_MAX ? waited * 2 : LOOK_AGAIN_MAX;
+}
+
+static uint64_t patience(uint64_t sample_at, uint64_t look_again) {
+    uint64_t now = boot_ns(), until = sample_at, lease = head->lease_until_ns;
+
+    if (!is_ending && !run->suspended && head->policy != POLICY_CONTINUE && lease && lease < until)
+        until = lease;
+    if (is_ending && now + look_again < until)
+        until = now + look_again;
+    return until > now ? until - now : MS;
+}
+
+static void watch(void) {
+    uint64_t sample_at = boot_ns() + head->sample_ns / 10, waited = LOOK_AGAIN_MIN;
+    sigset_t awaited;
+
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGCHLD);
+    sigaddset(&awaited, SIGUSR1);
+    for (;;) {
+        uint64_t sleep_ns = patience(sample_at, waited);
+        struct timespec timeout = {.tv_sec = (time_t)(sleep_ns / SECOND), .tv_nsec = (long)(sleep_ns % SECOND)};
+
+        sigtimedwait(&awaited, NULL, &timeout);
+        run->alive_ns = boot_ns();
+        if (reap())
+            return;
+        take_order();
+        keep_lease();
+        if (leader_is_gone && !is_ending) {
+            struct pids left = processes();
+
+            run->left_behind = (uint32_t)left.count;
+            free_pids(&left);
+            begin_to_end("exited", "", (uint64_t)run->kill_grace_ms * MS);
+        }
+        if (boot_ns() >= sample_at) {
+            measure();
+            keep_limits();
+            if (run->suspended)
+                stop_all(); /* what it was just starting when it was stopped */
+            sample_at = boot_ns() + head->sample_ns;
+        }
+        if (is_ending)
+            waited = pursue(waited);
+    }
+}
+
+int main(int count, char **arguments) {
+    sigset_t all;
+    size_t page;
+    void *map;
+
+    if (count < 3) {
+        fprintf(stderr, "supervise PAGE COMMAND [PROGRAM [ARGUMENT...]]; rqd starts it\n");
+        return 64;
+    }
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    page = (size_t)strtoul(arguments[1], NULL, 10);
+    map = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, BOOK_FD, 0);
+    head = map;
+    if (map == MAP_FAILED || memcmp(map, BOOK_MAGIC, 8) != 0)
+        return 65;
+    map = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, BOOK_FD, (off_t)(page * PAGE_BYTES));
+    if (map == MAP_FAILED)
+        return 66;
+    run = map;
+    fcntl(BOOK_FD, F_SETFD, FD_CLOEXEC);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    setsid();
+
+    run->supervisor_pid = (uint32_t)getpid();
+    run->start_ms = wall_ms();
+    run->started_ns = run->alive_ns = boot_ns();
+    int problem = start(arguments + 2);
+
+    if (problem) {
+        not_started(problem);
+        return 0;
+    }
+    run->leader_pid = (uint32_t)leader;
+    run->phase = PHASE_RUNNING;
+    (void)!chdir("/"); /* it keeps no disk from being unmounted */
+    watch();
+    complete();
+    return 0;
+}
