@@ -549,13 +549,13 @@ static void not_started(int number) {
 
 /* What a frame starts with, whatever its agent ignores or blocks. Between vfork and exec: no memory is taken here. */
 static void become_frame(void) {
-    struct sigaction normal = {.sa_handler = SIG_DFL};
+    static const char normal[64]; /* the kernel's own sigaction: no handler, no flags, no mask */
     sigset_t none;
     char number[16];
     int fd;
 
-    for (int signal = 1; signal < NSIG; signal++)
-        sigaction(signal, &normal, NULL);
+    for (int signal = 1; signal < NSIG; signal++) /* by system call: the C library keeps some for itself */
+        syscall(SYS_rt_sigaction, signal, normal, NULL, 8);
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(number, sizeof number, "%d", run->oom_score_adj);
@@ -570,6 +570,10 @@ static void become_frame(void) {
 
 /* Take a user's rights, by system calls: the C library would signal all threads, of which there is one. */
 static int become_user(void) {
+    if (run->group_count > GROUPS_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
     if (syscall(SYS_setgroups, run->group_count, run->groups) != 0)
         return -1;
     if (syscall(SYS_setresgid, run->gid, run->gid, run->gid) != 0)
@@ -733,6 +737,14 @@ static void watch(void) {
     }
 }
 
+/* What the runner had open by mistake is no business of ours, nor of the frame. */
+static void close_others(void) {
+    if (syscall(SYS_close_range, BOOK_FD + 1, ~0u, 0) == 0)
+        return;
+    for (int fd = BOOK_FD + 1; fd < 1024; fd++)
+        close(fd);
+}
+
 int main(int count, char **arguments) {
     sigset_t all;
     size_t page;
@@ -754,6 +766,7 @@ int main(int count, char **arguments) {
         return 66;
     run = map;
     fcntl(BOOK_FD, F_SETFD, FD_CLOEXEC);
+    close_others();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     setsid();
 

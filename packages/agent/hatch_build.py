@@ -1,0 +1,71 @@
+"""Compiles the supervisor into the package: with zig for the platform that `RQD_WHEEL_PLATFORM` names (for releases),
+else with this machine's C compiler where there is one. Without either, runs are supervised by the Python stand-in."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCE = Path(__file__).parent / "src" / "rqd" / "supervisor"
+PROGRAM = SOURCE / "supervise"
+FLAGS = ["-O2", "-s", "-std=gnu11", "-Wall", "-Wextra"]
+WHEELS = {
+    "linux-x86_64": ("x86_64-linux-musl", "manylinux_2_17_x86_64.musllinux_1_1_x86_64"),
+    "linux-aarch64": ("aarch64-linux-musl", "manylinux_2_17_aarch64.musllinux_1_1_aarch64"),
+}
+"""By name: what zig calls it, and the tag of its wheel."""
+
+
+def _compilers() -> list[list[str]]:
+    named = os.environ.get("CC")
+    found = [named.split()] if named else []
+    return found + [[path] for path in map(shutil.which, ("cc", "gcc", "clang")) if path]
+
+
+def _compile(command: list[str]) -> bool:
+    temporary = PROGRAM.with_suffix(".new")
+    try:
+        done = subprocess.run(
+            [*command, *FLAGS, "-o", str(temporary), str(SOURCE / "supervise.c")], capture_output=True, text=True
+        )
+    except OSError:
+        return False
+    if done.returncode:
+        return False
+    os.replace(temporary, PROGRAM)
+    return True
+
+
+class SupervisorHook(BuildHookInterface[Any]):
+    """Adds the program to the wheel, which is a platform's then."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile before the files are collected."""
+        tag = self._compiled()
+        if tag is None:
+            self.app.display_warning("no C compiler: runs will be supervised by the slower Python stand-in")
+            return
+        build_data["artifacts"].append("src/rqd/supervisor/supervise")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{tag}"
+
+    def _compiled(self) -> Optional[str]:
+        wanted = os.environ.get("RQD_WHEEL_PLATFORM")
+        if wanted:
+            target, tag = WHEELS[wanted]
+            if not _compile([sys.executable, "-m", "ziglang", "cc", "-target", target, "-static"]):
+                raise RuntimeError(f"zig could not compile the supervisor for {wanted}")
+            return tag
+        if not sys.platform.startswith("linux"):
+            return None
+        for compiler in _compilers():
+            if _compile([*compiler, "-static"]) or _compile(compiler):
+                return f"linux_{platform.machine()}"
+        return None

@@ -1,0 +1,481 @@
+"""A run's supervisor by itself: real processes, no runner and no server."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from rqd.supervisor import book, program
+from rqd.supervisor.book import Page
+
+SECOND_NS = 1_000_000_000
+PYTHON = shlex.quote(sys.executable)
+
+
+class Supervised:
+    """A run under a supervisor that this process started."""
+
+    def __init__(self, folder: Path, command: str, arguments: list[str], **fields: Any) -> None:
+        self.log = folder / "frame.rqlog"
+        self._fd, self._map = book.create(str(folder / "book"), 4)
+        self.head, self.page = Page(self._map, 0), Page(self._map, 2)
+        self.head["host_name"] = "node1"
+        self.head["sample_ns"] = SECOND_NS // 10
+        self.page["run_id"] = "run-1"
+        self.page["kill_grace_ms"] = 500
+        self.page["phase"] = book.PREPARED
+        for name, value in fields.items():
+            (self.head if name in book.HEAD_PLACES else self.page)[name] = value
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        words = [*program(), "2", command, *arguments]
+        self.pid = os.posix_spawn(
+            words[0],
+            words,
+            {"PATH": os.environ["PATH"], "CUEFARM_RUN_ID": "run-1"},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+                (os.POSIX_SPAWN_DUP2, self._fd, 3),
+            ],
+            setsigmask=signal.valid_signals(),  # from its first moment on
+        )
+        os.close(log)
+        self.is_collected = False
+
+    def ended(self, seconds: float = 15) -> Page:
+        """The run's page, once the supervisor has gone."""
+        wait_for(self._has_gone, seconds, "the supervisor to end")
+        return self.page
+
+    def _has_gone(self) -> bool:
+        if not self.is_collected:
+            self.is_collected = os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        return self.is_collected
+
+    def order(self, order: int, grace_ms: int = 500, cause: str = "killed", words: str = "") -> None:
+        """What a runner wants."""
+        self.page["order"], self.page["order_grace_ms"] = order, grace_ms
+        self.page["order_cause"], self.page["order_words"] = cause, words
+        self.page["order_number"] = self.page["order_number"] + 1
+        os.kill(self.pid, signal.SIGUSR1)
+
+    def output(self) -> str:
+        """The log so far."""
+        return self.log.read_text()
+
+    def destroy(self) -> None:
+        """Leave nothing."""
+        if not self._has_gone():
+            below = descendants(self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+            for pid in below:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._fd)
+
+
+Supervise = Callable[..., Supervised]
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Iterator[Supervise]:
+    """Starts runs; nothing of them is left after the test."""
+    made: list[Supervised] = []
+
+    def start(command: str, *arguments: str, **fields: Any) -> Supervised:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        made.append(Supervised(folder, command, list(arguments), **fields))
+        return made[-1]
+
+    yield start
+    for run in made:
+        run.destroy()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 10, what: str = "that") -> Any:
+    """The first true answer; fails after the time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.01)
+    return answer
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below another."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(name)] = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
+    found, new = [], [pid]
+    while new:
+        new = [child for child, parent in parents.items() if parent in new]
+        found += new
+    return found
+
+
+def state_of(pid: int) -> str:
+    """R, S, T …; nothing for a process that is gone or dead."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+    return "" if state in "ZX" else state
+
+
+def written_pid(path: Path) -> int:
+    """The pid that a frame wrote to a file."""
+    return int(wait_for(lambda: path.exists() and path.read_text().strip(), what=str(path)))
+
+
+def boot_ns() -> int:
+    """The clock of leases."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+# --- how a command ends ------------------------------------------------------------------------------------------------
+
+
+def test_the_exit_status_is_in_the_book_before_the_supervisor_ends(supervise: Supervise) -> None:
+    """With times, use, and a cause."""
+    page = supervise("echo hello; sleep 0.2; exit 3").ended()
+    assert (page["phase"], page["exit_status"], page["exit_signal"], page["end_cause"]) == (book.ENDED, 3, 0, "exited")
+    assert 200 <= page["run_ms"] < 5_000
+    assert page["end_ms"] - page["start_ms"] >= 200
+    assert page["largest_kb"] > 0
+
+
+def test_the_log_has_output_and_then_a_foot(supervise: Supervise) -> None:
+    """In the words that OpenCue's readers look for."""
+    run = supervise("echo hello; echo problem >&2; exit 3")
+    run.ended()
+    output, _, foot = run.output().partition("=" * 59)
+    assert output == "hello\nproblem\n\n"
+    rows = dict(re.findall(r"^(\S+) +(.*)$", foot, re.MULTILINE))
+    assert (rows["exitStatus"], rows["exitSignal"], rows["cause"], rows["renderhost"]) == ("3", "0", "exited", "node1")
+    assert time.strptime(rows["endTime"])
+    assert float(rows["utime"]) >= 0
+
+
+def test_a_signal_that_ends_the_command_is_known(supervise: Supervise) -> None:
+    """As the kernel tells it."""
+    page = supervise("kill -SEGV $$").ended()
+    assert (page["exit_status"], page["exit_signal"], page["end_cause"]) == (1, signal.SIGSEGV, "exited")
+
+
+def test_a_program_is_started_without_a_shell_where_it_is_named(supervise: Supervise) -> None:
+    """And by the shell where it cannot be."""
+    run = supervise("/bin/echo no", "/bin/echo", "one", "two words")
+    run.ended()
+    assert run.output().startswith("one two words\n")
+    other = supervise("echo by the shell", "/is/not/there")
+    assert other.ended()["exit_status"] == 0
+    assert other.output().startswith("by the shell\n")
+
+
+def test_the_processor_time_of_everything_counts(supervise: Supervise) -> None:
+    """Also of what left its session and its parent."""
+    burn = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass"
+    page = supervise(f"(setsid {PYTHON} -c {shlex.quote(burn)} &) ; sleep 1.2").ended()
+    assert 300_000 <= page["user_us"] + page["system_us"] < 3_000_000
+
+
+def test_a_frame_begins_with_signals_as_they_are_by_default(supervise: Supervise) -> None:
+    """Whatever its agent blocks or ignores."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run = supervise("grep -E 'SigBlk|SigIgn' /proc/self/status")
+        run.ended()
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    assert re.findall(r"(\w+):\t(\w+)", run.output()) == [("SigBlk", "0" * 16), ("SigIgn", "0" * 16)]
+
+
+def test_a_frame_has_a_session_of_its_own_and_no_descriptor_but_its_outputs(supervise: Supervise) -> None:
+    """The book is not the frame's."""
+    run = supervise(f"{PYTHON} -c 'import os; print(os.getsid(0) == os.getppid() or os.getsid(0) == os.getpid())'; ls /proc/self/fd")
+    run.ended()
+    first, *descriptors = run.output().split("\n\n")[0].split()
+    assert first == "True"
+    assert set(descriptors) <= {"0", "1", "2", "3"}  # the third is what ls reads
+    with_program = supervise("x", "/bin/readlink", "/proc/self/fd/3")
+    assert with_program.ended()["exit_status"] == 1
+
+
+def test_the_kernel_would_rather_end_a_frame_than_its_agent(supervise: Supervise) -> None:
+    """Its score is above its supervisor's."""
+    run = supervise("cat /proc/self/oom_score_adj; sleep 0.3", oom_score_adj=300)
+    own = Path(f"/proc/{run.pid}/oom_score_adj").read_text()
+    run.ended()
+    assert run.output().startswith("300\n")
+    assert int(own) < 300
+
+
+def test_what_cannot_be_started_says_why(supervise: Supervise) -> None:
+    """The frame has no process then, and its log says so too."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may ask for another user")
+    run = supervise("true", become_user=1, uid=20_001, group_count=1_000)
+    page = run.ended()
+    assert (page["phase"], page["end_cause"]) == (book.ENDED, "launch_failed")
+    assert page["start_errno"] == errno.EINVAL
+    assert "launch_failed" in run.output()
+
+
+def test_a_frame_gets_the_rights_of_its_user(supervise: Supervise) -> None:
+    """Number, group and groups."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a frame another user")
+    run = supervise("id -u; id -g; id -G", become_user=1, uid=20_001, gid=20_002, group_count=2, groups=(20_002, 20_003))
+    run.ended()
+    assert run.output().split()[:4] == ["20001", "20002", "20002", "20003"]
+
+
+# --- what leaves ---------------------------------------------------------------------------------------------------------
+
+LEAVERS = {
+    "a child in the background": "sleep 300 & echo $! > PID",
+    "a daemon": "setsid sh -c 'echo $$ > PID; exec sleep 300' & sleep 0.3",
+    "an orphan's orphan": "(setsid sh -c '(setsid sh -c \"echo \\$\\$ > PID; exec sleep 300\" &)' &); sleep 0.5",
+    "one without an environment": "env -i /bin/sh -c 'echo $$ > PID; exec sleep 300' & sleep 0.3",
+    "one that ignores SIGTERM": "sh -c 'trap \"\" TERM; echo $$ > PID; while :; do sleep 0.1; done' & sleep 0.3",
+}
+
+
+@pytest.mark.parametrize("leaver", LEAVERS)
+def test_nothing_outlives_the_end_of_its_run(supervise: Supervise, tmp_path: Path, leaver: str) -> None:
+    """What is left when the command has ended is counted, given a grace, and ended."""
+    run = supervise(LEAVERS[leaver].replace("PID", str(tmp_path / "pid")) + "; exit 4")
+    page = run.ended()
+    assert (page["exit_status"], page["end_cause"]) == (4, "exited")
+    assert page["left_behind"] >= 1
+    assert state_of(written_pid(tmp_path / "pid")) == ""
+    assert re.search(r"^leftBehind +\d", run.output(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("leaver", LEAVERS)
+def test_nothing_outlives_a_kill(supervise: Supervise, tmp_path: Path, leaver: str) -> None:
+    """Wherever it went."""
+    run = supervise(LEAVERS[leaver].replace("PID", str(tmp_path / "pid")) + "; sleep 300")
+    pid = written_pid(tmp_path / "pid")
+    run.order(book.ORDER_END, grace_ms=300, words="by ann")
+    page = run.ended()
+    assert (page["end_cause"], page["end_words"]) == ("killed", "by ann")
+    assert page["exit_signal"] in (signal.SIGTERM, signal.SIGKILL)
+    assert state_of(pid) == ""
+
+
+def test_a_fork_bomb_ends(supervise: Supervise) -> None:
+    """Processes that start new ones as fast as they can, each in a session of its own."""
+    bomb = (
+        "import os, time\n"
+        "end = time.time() + 60\n"
+        "while time.time() < end:\n"
+        "    if os.fork() == 0:\n"
+        "        os.setsid()\n"
+        "        if os.fork():\n"
+        "            os._exit(0)\n"
+        "    else:\n"
+        "        os.wait()\n"
+        "        os._exit(0)\n"
+    )
+    run = supervise(f"exec {PYTHON} -c {shlex.quote(bomb)}; ")
+    time.sleep(1)
+    run.order(book.ORDER_END, grace_ms=0)
+    assert run.ended()["phase"] == book.ENDED
+
+
+def test_a_command_may_end_by_itself_in_its_grace(supervise: Supervise, tmp_path: Path) -> None:
+    """It is asked first."""
+    run = supervise(f"trap 'echo saved > {tmp_path}/saved; exit 0' TERM; echo ready; while :; do sleep 0.05; done")
+    wait_for(lambda: "ready" in run.output())
+    run.order(book.ORDER_END, grace_ms=5_000)
+    page = run.ended()
+    assert (page["end_cause"], page["exit_status"], page["exit_signal"]) == ("killed", 1, signal.SIGTERM)
+    assert (tmp_path / "saved").exists()
+
+
+def test_what_ended_by_itself_before_an_order_keeps_its_own_end(supervise: Supervise) -> None:
+    """An order that comes late changes nothing."""
+    run = supervise("exit 7")
+    time.sleep(0.3)
+    run.page["order"], run.page["order_number"] = book.ORDER_END, 1
+    assert (run.ended()["exit_status"], run.page["end_cause"]) == (7, "exited")
+
+
+def test_the_death_of_its_supervisor_ends_the_command(supervise: Supervise) -> None:
+    """Without appeal; what the command started is left to whoever is the next reaper above."""
+    run = supervise("exec sleep 300")
+    leader = wait_for(lambda: run.page["leader_pid"])
+    os.kill(run.pid, signal.SIGKILL)
+    wait_for(lambda: state_of(leader) == "", what="the command to end")
+
+
+def test_signals_that_a_service_manager_sends_do_not_end_a_supervisor(supervise: Supervise) -> None:
+    """It takes orders from its runner only, and goes on without it."""
+    run = supervise("sleep 1; exit 5")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        os.kill(run.pid, number)
+    assert run.ended()["exit_status"] == 5
+
+
+# --- lease and orders ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_stands_still_when_its_lease_is_over(supervise: Supervise, tmp_path: Path) -> None:
+    """By the supervisor's own clock, everything of it, also what left its session; and goes on when it is told to."""
+    command = f"(setsid sh -c 'echo $$ > {tmp_path}/pid; while :; do sleep 0.05; done' &); while :; do sleep 0.05; done"
+    run = supervise(command, policy=book.SUSPEND, lease_until_ns=boot_ns() + SECOND_NS)
+    pid = written_pid(tmp_path / "pid")
+    leader = run.page["leader_pid"]
+    assert not run.page["suspended"]
+    wait_for(lambda: run.page["suspended"] and state_of(pid) == "T" and state_of(leader) == "T")
+    run.head["lease_until_ns"] = boot_ns() + 60 * SECOND_NS
+    time.sleep(0.5)
+    assert run.page["suspended"]  # a lease that comes back is no order to go on: the frame may run elsewhere
+    run.order(book.ORDER_RESUME)
+    wait_for(lambda: not run.page["suspended"] and state_of(pid) != "T" and state_of(leader) != "T")
+
+
+def test_a_renewed_lease_lets_a_run_go_on(supervise: Supervise) -> None:
+    """It never notices."""
+    run = supervise("sleep 1.2; exit 0", policy=book.SUSPEND, lease_until_ns=boot_ns() + SECOND_NS // 2)
+    for _ in range(15):
+        run.head["lease_until_ns"] = boot_ns() + SECOND_NS // 2
+        time.sleep(0.1)
+    assert run.ended()["run_ms"] < 5_000
+    assert run.page["exit_status"] == 0
+
+
+def test_a_run_may_be_ended_when_its_lease_is_over(supervise: Supervise) -> None:
+    """Where the host's policy is to kill."""
+    run = supervise("exec sleep 300", policy=book.KILL, lease_until_ns=boot_ns() + SECOND_NS // 2)
+    assert run.ended()["end_cause"] == "lease"
+
+
+def test_a_run_without_a_lease_goes_on(supervise: Supervise) -> None:
+    """Where the host's policy is to continue."""
+    run = supervise("sleep 1; exit 6", policy=book.CONTINUE, lease_until_ns=1)
+    assert run.ended()["exit_status"] == 6
+
+
+def test_what_stands_still_is_ended_at_once(supervise: Supervise, tmp_path: Path) -> None:
+    """It may run elsewhere by now, so it gets no chance to write anything."""
+    run = supervise(f"trap 'echo saved > {tmp_path}/saved' TERM; echo ready; while :; do sleep 0.05; done")
+    wait_for(lambda: "ready" in run.output())
+    run.order(book.ORDER_SUSPEND)
+    wait_for(lambda: run.page["suspended"])
+    run.order(book.ORDER_END, grace_ms=60_000)
+    assert run.ended(5)["exit_signal"] == signal.SIGKILL
+    assert not (tmp_path / "saved").exists()
+
+
+def test_standing_still_does_not_count_as_running(supervise: Supervise) -> None:
+    """Neither in what is told nor for the time limit."""
+    run = supervise("sleep 0.8; exit 0", timeout_ms=2_000)
+    wait_for(lambda: run.page["leader_pid"])
+    run.order(book.ORDER_SUSPEND)
+    time.sleep(2.5)
+    run.order(book.ORDER_RESUME)
+    page = run.ended()
+    assert (page["end_cause"], page["exit_status"]) == ("exited", 0)
+    assert page["run_ms"] < 2_000
+
+
+# --- limits --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_lasts_too_long_is_ended(supervise: Supervise) -> None:
+    """Without a runner or a server."""
+    page = supervise("while :; do echo still here; sleep 0.1; done", timeout_ms=600).ended()
+    assert (page["end_cause"], page["end_words"]) == ("timeout", "it ran for more than 0 s")
+
+
+def test_a_run_that_falls_silent_is_ended(supervise: Supervise) -> None:
+    """Its log has not grown; one that goes on writing is left alone."""
+    assert supervise("sleep 300", silence_ms=700).ended()["end_cause"] == "silent"
+    talking = supervise("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo $i; sleep 0.1; done", silence_ms=700)
+    assert talking.ended()["end_cause"] == "exited"
+
+
+HOLD = "import time; held = bytearray(MB << 20); print('held', flush=True); time.sleep(30)"
+
+
+def test_a_run_that_holds_too_much_memory_is_ended(supervise: Supervise) -> None:
+    """Everything of it together, also what left."""
+    hold = shlex.quote(HOLD.replace("MB", "60"))
+    page = supervise(f"(setsid {PYTHON} -c {hold} &); {PYTHON} -c {hold}", memory_max_kb=100 << 10).ended(20)
+    assert page["end_cause"] == "memory"
+    assert page["rss_max_kb"] > 100 << 10
+
+
+def test_shared_memory_counts_once(supervise: Supervise) -> None:
+    """Processes that share their pages hold no more than one of them and a little."""
+    share = (
+        "import mmap, os, time\n"
+        "m = mmap.mmap(-1, 100 << 20); m.write(b'x' * (100 << 20))\n"
+        "for _ in range(3):\n"
+        "    if os.fork() == 0: break\n"
+        "sum(m[i] for i in range(0, 100 << 20, 4096)); time.sleep(1.5)\n"
+    )
+    page = supervise(f"exec {PYTHON} -c {shlex.quote(share)}").ended()
+    assert 100 << 10 <= page["rss_max_kb"] < 200 << 10
+
+
+def test_memory_of_a_run_that_was_too_short_to_be_measured_is_what_the_kernel_says(supervise: Supervise) -> None:
+    """Its largest process, without what its agent held when it started it."""
+    ballast = bytearray(80 << 20)
+    page = supervise("exec true", sample_ns=60 * SECOND_NS).ended()
+    assert 0 < page["largest_kb"] < 20 << 10
+    del ballast
+
+
+# --- the program itself --------------------------------------------------------------------------------------------------
+
+
+def test_both_sides_agree_where_each_field_of_the_book_lies(tmp_path: Path) -> None:
+    """The compiler's view of `book.h` is the table in `book.py`."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler here")
+    lines = [f'F(struct head, {name}, "{name}")' for name in book.HEAD_PLACES]
+    lines += [f'F(struct run, {name}, "{name}")' for name in book.RUN_PLACES]
+    source = tmp_path / "places.c"
+    source.write_text(
+        '#include <stdio.h>\n#include <stddef.h>\n#include "book.h"\n'
+        "#define F(type, field, name) printf(\"%s %zu %zu\\n\", name, offsetof(type, field), sizeof(((type *)0)->field));\n"
+        "int main(void) {\n" + "\n".join(lines) + '\nprintf("%zu\\n", sizeof(struct run)); return 0; }\n'
+    )
+    folder = Path(book.__file__).parent
+    subprocess.run([compiler, "-I", str(folder), "-o", str(tmp_path / "places"), str(source)], check=True)
+    *said, size = subprocess.run([str(tmp_path / "places")], capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+    places = [*book.HEAD_PLACES.items(), *book.RUN_PLACES.items()]
+    assert said == [f"{name} {at} {form.size}" for name, (at, form) in places]
+    assert int(size) <= book.PAGE_BYTES
+
+
+def test_a_supervisor_is_small(supervise: Supervise) -> None:
+    """A host has one for each of its runs."""
+    if len(program()) > 1:
+        pytest.skip("the stand-in is a Python process")
+    run = supervise("sleep 0.5")
+    time.sleep(0.2)
+    resident = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{run.pid}/status").read_text())
+    assert resident is not None and int(resident[1]) <= 1_024
