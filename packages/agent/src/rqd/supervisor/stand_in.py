@@ -1,0 +1,465 @@
+"""A run's supervisor in Python, for machines on which `supervise.c` was not compiled: the same behaviour, and larger.
+
+It is a program of its own (`python stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]`) and imports next to nothing, since
+every run pays for that. The order of its parts, and why things are as they are, are those of `supervise.c`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import signal
+import sys
+import time
+from typing import NamedTuple, Optional
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import book
+
+BOOK_FD = 3
+LOG_FD = 1
+LOOKS_MAX = 20
+LOOK_AGAIN_SECONDS_MIN = 0.005
+LOOK_AGAIN_SECONDS_MAX = 0.5
+UNKILLABLE_AFTER_SECONDS = 10.0
+SHARING_KB_THAT_MATTERS = 64 << 10
+WALK_BUDGET_KB = 24 << 20
+WALK_REST_FACTOR = 30
+OWN_LOG_BYTES_MAX = 64 << 20
+RULE = "=" * 59 + "\n"
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def _boot_seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class _Stat(NamedTuple):
+    state: str
+    parent: int
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _stat(pid: int) -> Optional[_Stat]:
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return _Stat(fields[0], int(fields[1])) if len(fields) > 1 else None
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    return found
+
+
+def _processes() -> list[int]:
+    """Everything below us."""
+    own = os.getpid()
+    if not os.access(f"/proc/{own}/task/{own}/children", os.R_OK):
+        return _by_parents(own)
+    found = _children(own)
+    for pid in found:  # grows while it is walked
+        found += _children(pid)
+    return found
+
+
+def _by_parents(own: int) -> list[int]:
+    """The same where the kernel does not tell a process's children."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        stat = _stat(int(name)) if name.isdigit() else None
+        if stat is not None:
+            parents[int(name)] = stat.parent
+    found, new = [], [own]
+    while new:
+        new = [pid for pid, parent in parents.items() if parent in new]
+        found += new
+    return found
+
+
+def _signal_all(number: int) -> None:
+    for pid in _processes():
+        with contextlib.suppress(OSError):
+            fd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+            try:
+                stat = _stat(pid)
+                if stat is not None and stat.state not in "ZX":
+                    if fd >= 0:
+                        signal.pidfd_send_signal(fd, number)
+                    else:
+                        os.kill(pid, number)
+            finally:
+                if fd >= 0:
+                    os.close(fd)
+
+
+def _stop_all() -> None:
+    for _ in range(LOOKS_MAX):
+        is_new = False
+        for pid in _processes():
+            stat = _stat(pid)
+            if stat is not None and stat.state not in "TtZX":
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGSTOP)
+                    is_new = True
+        if not is_new:
+            return
+
+
+def _machine_kb() -> int:
+    line = _read("/proc/meminfo").partition("MemTotal:")[2].split(None, 1)
+    return int(line[0]) if line else 1 << 62
+
+
+def _proportional_kb(pid: int, resident_kb: int) -> int:
+    text = _read(f"/proc/{pid}/smaps_rollup")
+    pss, swapped = text.partition("\nPss:")[2].split(None, 1), text.partition("\nSwapPss:")[2].split(None, 1)
+    return int(pss[0]) + (int(swapped[0]) if swapped else 0) if pss else resident_kb
+
+
+class Supervisor:
+    """One run, from its command's start to the foot of its log."""
+
+    def __init__(self, head: book.Page, run: book.Page) -> None:
+        self._head = head
+        self._run = run
+        self._leader = 0
+        self._leader_status: Optional[int] = None
+        self._is_ending = False
+        self._kill_at = 0.0
+        self._killed_first_at = 0.0
+        self._last_signal = 0
+        self._suspended_at = 0.0
+        self._suspended_seconds = 0.0
+        self._started_at = 0.0
+        self._walk_due_at = 0.0
+        self._walked_kb = self._walked_sum_kb = 0
+        self._machine_kb = _machine_kb()
+
+    def main(self, command: str, arguments: list[str]) -> None:
+        """Supervise the run to its end."""
+        run = self._run
+        run["supervisor_pid"] = os.getpid()
+        run["start_ms"] = int(time.time() * 1000)
+        self._started_at = _boot_seconds()
+        run["started_ns"] = run["alive_ns"] = int(self._started_at * 1e9)
+        problem = self._start(command, arguments)
+        if problem:
+            run["start_errno"] = problem
+            run["end_ms"] = int(time.time() * 1000)
+            run["end_cause"], run["end_words"], run["exit_status"] = "launch_failed", os.strerror(problem), 1
+        else:
+            run["leader_pid"] = self._leader
+            run["phase"] = book.RUNNING
+            os.chdir("/")
+            self._watch()
+            self._note_end()
+        self._write_foot()
+        run["phase"] = book.ENDED
+
+    # --- the command --------------------------------------------------------------------------------------------------
+
+    def _start(self, command: str, arguments: list[str]) -> int:
+        """Start the command; returns 0, or why there is no process."""
+        ours, theirs = os.pipe2(os.O_CLOEXEC)
+        try:
+            self._leader = os.fork()
+        except OSError as problem:
+            return problem.errno or errno.EAGAIN
+        if self._leader == 0:
+            try:
+                self._become_frame(command, arguments)
+            except OSError as problem:
+                os.write(theirs, str(problem.errno or errno.EINVAL).encode())
+            finally:
+                os._exit(127)
+        os.close(theirs)
+        said = os.read(ours, 16)
+        os.close(ours)
+        if said:
+            os.waitpid(self._leader, 0)
+        return int(said or 0)
+
+    def _become_frame(self, command: str, arguments: list[str]) -> None:
+        run = self._run
+        os.setsid()
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            with contextlib.suppress(OSError):
+                signal.signal(number, signal.SIG_DFL)
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(run["oom_score_adj"]))
+        if run["become_user"]:
+            if run["group_count"] > book.GROUPS_MAX:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            os.setgroups(run["groups"][: run["group_count"]])
+            os.setresgid(run["gid"], run["gid"], run["gid"])
+            os.setresuid(run["uid"], run["uid"], run["uid"])
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if arguments:
+            with contextlib.suppress(OSError):
+                os.execve(arguments[0], arguments, os.environ)
+        os.execve("/bin/sh", ["/bin/sh", "-c", command], os.environ)
+
+    # --- watching -----------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        run, awaited = self._run, {signal.SIGCHLD, signal.SIGUSR1}
+        sample_seconds = self._head["sample_ns"] / 1e9
+        sample_at, waited = _boot_seconds() + sample_seconds / 10, LOOK_AGAIN_SECONDS_MIN
+        while True:
+            signal.sigtimedwait(awaited, self._patience(sample_at, waited))
+            run["alive_ns"] = int(_boot_seconds() * 1e9)
+            if self._reap():
+                return
+            self._take_order()
+            self._keep_lease()
+            if self._leader_status is not None and not self._is_ending:
+                run["left_behind"] = len(_processes())
+                self._begin_to_end("exited", "", run["kill_grace_ms"] / 1000)
+            if _boot_seconds() >= sample_at:
+                self._measure()
+                self._keep_limits()
+                if run["suspended"]:
+                    _stop_all()
+                sample_at = _boot_seconds() + sample_seconds
+            if self._is_ending:
+                self._pursue()
+                waited = min(waited * 2, LOOK_AGAIN_SECONDS_MAX)
+
+    def _patience(self, sample_at: float, look_again: float) -> float:
+        now, until, lease_until = _boot_seconds(), sample_at, self._head["lease_until_ns"] / 1e9
+        if not self._is_ending and not self._run["suspended"] and self._head["policy"] != book.CONTINUE and lease_until:
+            until = min(until, lease_until)
+        if self._is_ending:
+            until = min(until, now + look_again)
+        return max(until - now, 0.001)
+
+    def _reap(self) -> bool:
+        """Collect whatever has ended below us; says whether nothing is left."""
+        run = self._run
+        while True:
+            try:
+                pid, status, used = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return False
+            run["user_us"] = run["user_us"] + int(used.ru_utime * 1e6)
+            run["system_us"] = run["system_us"] + int(used.ru_stime * 1e6)
+            if not self._is_own_size(used.ru_maxrss):
+                run["largest_kb"] = max(run["largest_kb"], used.ru_maxrss)
+            if pid == self._leader:
+                self._leader_status = status
+
+    def _is_own_size(self, kb: int) -> bool:
+        """Between fork and exec a process is as large as this one: the kernel counts that, and it tells nothing."""
+        peak = _read("/proc/self/status").partition("VmHWM:")[2].split(None, 1)
+        return bool(peak) and kb <= int(peak[0]) + 2048
+
+    def _take_order(self) -> None:
+        run = self._run
+        number = run["order_number"]
+        if number == run["order_done"]:
+            return
+        if run["order"] == book.ORDER_END:
+            self._begin_to_end(run["order_cause"], run["order_words"], run["order_grace_ms"] / 1000)
+        elif run["order"] == book.ORDER_SUSPEND:
+            self._suspend()
+        elif run["order"] == book.ORDER_RESUME:
+            self._resume()
+        run["order_done"] = number
+
+    def _keep_lease(self) -> None:
+        until, policy = self._head["lease_until_ns"] / 1e9, self._head["policy"]
+        if policy == book.CONTINUE or not until or _boot_seconds() < until or self._is_ending:
+            return
+        if policy == book.SUSPEND:
+            self._suspend()
+            return
+        words = "no server answered in time (--on-lost-contact kill)"
+        self._begin_to_end("lease", words, self._run["kill_grace_ms"] / 1000)
+
+    def _keep_limits(self) -> None:
+        run = self._run
+        if self._is_ending or run["suspended"]:
+            return
+        grace_seconds, memory_kb, timeout_ms = run["kill_grace_ms"] / 1000, run["memory_max_kb"], run["timeout_ms"]
+        if memory_kb and run["rss_kb"] > memory_kb:
+            words = f"it held {run['rss_kb']} KB, more than the {memory_kb} KB that it may"
+            self._begin_to_end("memory", words, grace_seconds)
+        elif timeout_ms and self._ran_ms() > timeout_ms:
+            self._begin_to_end("timeout", f"it ran for more than {timeout_ms // 1000} s", grace_seconds)
+        elif run["silence_ms"] and self._ran_ms() > run["silence_ms"]:
+            silent_ms = (time.time() - os.fstat(LOG_FD).st_mtime) * 1000
+            if silent_ms > run["silence_ms"] + self._suspended_seconds * 1000:
+                words = f"its log did not grow for more than {run['silence_ms'] // 1000} s"
+                self._begin_to_end("silent", words, grace_seconds)
+
+    def _measure(self) -> None:
+        sizes, virtual_kb = {}, 0
+        for pid in _processes():
+            pages = _read(f"/proc/{pid}/statm").split()
+            if len(pages) >= 2:
+                sizes[pid] = int(pages[1]) * _PAGE_KB
+                virtual_kb += int(pages[0]) * _PAGE_KB
+        sum_kb, largest_kb = sum(sizes.values()), max(sizes.values(), default=0)
+        held_kb = sum_kb
+        if sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS:
+            self._walk(sizes, sum_kb)
+            held_kb = max(self._walked_kb, largest_kb)
+        held_kb = min(held_kb, self._machine_kb)
+        run = self._run
+        run["rss_kb"], run["virtual_kb"] = held_kb, virtual_kb
+        run["rss_max_kb"] = max(run["rss_max_kb"], held_kb)
+        run["virtual_max_kb"] = max(run["virtual_max_kb"], virtual_kb)
+
+    def _walk(self, sizes: dict[int, int], sum_kb: int) -> None:
+        """Have the kernel walk through the pages, where that is due."""
+        began = _boot_seconds()
+        if began < self._walk_due_at and abs(sum_kb - self._walked_sum_kb) * 10 <= self._walked_sum_kb:
+            return
+        self._walked_kb, budget_kb = 0, WALK_BUDGET_KB
+        for pid, resident_kb in sizes.items():
+            if resident_kb <= budget_kb:
+                budget_kb -= resident_kb
+                self._walked_kb += _proportional_kb(pid, resident_kb)
+            else:
+                self._walked_kb += resident_kb
+        self._walked_sum_kb = sum_kb
+        self._walk_due_at = _boot_seconds() + WALK_REST_FACTOR * (_boot_seconds() - began)
+
+    # --- suspending and ending ------------------------------------------------------------------------------------------
+
+    def _suspend(self) -> None:
+        if self._is_ending:
+            return
+        if not self._run["suspended"]:
+            self._suspended_at = _boot_seconds()
+            self._run["suspended"] = 1
+        _stop_all()
+
+    def _resume(self) -> None:
+        if not self._run["suspended"]:
+            return
+        self._suspended_seconds += _boot_seconds() - self._suspended_at
+        self._run["suspended"] = 0
+        _signal_all(signal.SIGCONT)
+
+    def _begin_to_end(self, cause: str, words: str, grace_seconds: float) -> None:
+        at = _boot_seconds() + grace_seconds
+        if self._is_ending:
+            self._kill_at = min(self._kill_at, at)
+            return
+        self._is_ending, self._kill_at = True, at
+        self._run["end_cause"], self._run["end_words"] = cause, words
+        self._run["phase"] = book.ENDING
+        if self._run["suspended"]:
+            self._kill_at = _boot_seconds()
+            return
+        self._last_signal = signal.SIGTERM
+        _signal_all(signal.SIGTERM)
+        _signal_all(signal.SIGCONT)
+
+    def _pursue(self) -> None:
+        now = _boot_seconds()
+        if now < self._kill_at:
+            return
+        self._killed_first_at = self._killed_first_at or now
+        if self._leader_status is None:
+            self._last_signal = signal.SIGKILL
+        _signal_all(signal.SIGKILL)
+        if now - self._killed_first_at > UNKILLABLE_AFTER_SECONDS:
+            self._run["unkillable"] = len(_processes())
+
+    def _ran_ms(self) -> int:
+        now = self._suspended_at if self._run["suspended"] else _boot_seconds()
+        return int((now - self._started_at - self._suspended_seconds) * 1000)
+
+    # --- the end --------------------------------------------------------------------------------------------------------
+
+    def _note_end(self) -> None:
+        run, status = self._run, self._leader_status or 0
+        is_killed = self._is_ending and run["end_cause"] != "exited"
+        run["end_ms"] = int(time.time() * 1000)
+        run["run_ms"] = self._ran_ms()
+        run["suspended"] = run["unkillable"] = 0
+        if os.WIFSIGNALED(status):
+            run["exit_status"], run["exit_signal"] = 1, os.WTERMSIG(status)
+        else:
+            run["exit_status"] = 1 if is_killed else os.WEXITSTATUS(status)
+            run["exit_signal"] = self._last_signal if is_killed else 0
+        if not is_killed:
+            run["end_cause"] = "exited"
+            if (run["exit_status"] or run["exit_signal"]) and _is_log_disk_full():
+                run["log_errno"] = errno.ENOSPC
+
+    def _write_foot(self) -> None:
+        run = self._run
+        most_kb = max(run["rss_max_kb"], run["largest_kb"])
+        rows = [("exitStatus", run["exit_status"]), ("exitSignal", run["exit_signal"]), ("cause", run["end_cause"])]
+        if run["end_words"]:
+            rows.append(("message" if run["start_errno"] else "killMessage", run["end_words"]))
+        if run["left_behind"]:
+            rows.append(("leftBehind", run["left_behind"]))
+        rows += [
+            ("startTime", time.ctime(run["start_ms"] / 1000)),
+            ("endTime", time.ctime(run["end_ms"] / 1000)),
+            ("maxrss", most_kb),
+            ("maxUsedGpuMemory", 0),
+            ("utime", f"{run['user_us'] / 1e6:.2f}"),
+            ("stime", f"{run['system_us'] / 1e6:.2f}"),
+            ("renderhost", self._head["host_name"]),
+            ("maxrss (KB)", most_kb),
+        ]
+        table = "".join(f"{label:<20}{value}\n".replace("\n", "\\n", str(value).count("\n")) for label, value in rows)
+        data = f"\n{RULE}RenderQ Job Complete\n{table}{RULE}".encode("utf-8", "replace")
+        try:
+            while data:
+                data = data[os.write(LOG_FD, data) :]
+        except OSError as problem:
+            run["log_errno"] = problem.errno or errno.EIO
+
+
+def _is_log_disk_full() -> bool:
+    with contextlib.suppress(OSError):
+        disk = os.fstatvfs(LOG_FD)
+        return os.fstat(LOG_FD).st_size <= OWN_LOG_BYTES_MAX and disk.f_blocks > 0 and disk.f_bavail == 0
+    return False
+
+
+def main() -> int:
+    """Supervise the run of a page."""
+    if len(sys.argv) < 3:
+        print("stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]; rqd starts it", file=sys.stderr)
+        return 64
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    number, command, *arguments = sys.argv[1:]
+    file = mmap.mmap(BOOK_FD, 0)
+    os.set_inheritable(BOOK_FD, False)
+    os.closerange(BOOK_FD + 2, 1024)
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with contextlib.suppress(OSError):
+        os.setsid()
+    Supervisor(book.Page(file, 0), book.Page(file, int(number))).main(command, arguments)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
