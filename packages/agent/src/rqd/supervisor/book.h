@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 #define BOOK_MAGIC "CUEBOOK1"
-#define PAGE_BYTES 4096
+#define PAGE_BYTES 12288
 #define GROUPS_MAX 64
+#define MEMBERS_MAX 96
 
 enum { POLICY_CONTINUE = 0, POLICY_SUSPEND = 1, POLICY_KILL = 2 };
 enum { PHASE_FREE = 0, PHASE_PREPARED = 1, PHASE_RUNNING = 2, PHASE_ENDING = 3, PHASE_ENDED = 4 };
@@ -25,6 +26,12 @@ struct head {
     uint32_t pages;          /* of runs */
     uint64_t sample_ns;      /* between two measurements */
     char host_name[256];
+};
+
+/* A process beyond doubt: pids are used again, a pid with its start is not. */
+struct member {
+    uint64_t start_ticks;
+    uint64_t pid;
 };
 
 /* The page of one run. */
@@ -75,6 +82,10 @@ struct run {
     uint64_t largest_kb; /* the most that one of its processes held, as the kernel counted */
     char end_cause[32];
     char end_words[512];
+    struct member members[MEMBERS_MAX]; /* below the supervisor at its last look; a pid of 0 ends the list */
+
+    /* --- the runner alone reads and writes these ---------------------------------------------------------------- */
+    char record[7168]; /* what it tells the server of the run, as JSON */
 };
 
 #endif

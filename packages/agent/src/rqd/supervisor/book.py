@@ -12,8 +12,9 @@ import struct
 from typing import Any, Union
 
 MAGIC = b"CUEBOOK1"
-PAGE_BYTES = 4096
+PAGE_BYTES = 12288
 GROUPS_MAX = 64
+MEMBERS_MAX = 96
 
 CONTINUE, SUSPEND, KILL = range(3)
 """What happens to runs when the lease is over."""
@@ -73,6 +74,8 @@ _RUN = (
     ("largest_kb", "Q"),
     ("end_cause", "32s"),
     ("end_words", "512s"),
+    ("members", f"{2 * MEMBERS_MAX}Q"),
+    ("record", "7168s"),
 )
 
 Value = Union[int, str, tuple[int, ...]]
@@ -118,7 +121,7 @@ class Page:
             room = form.size if name == "magic" else form.size - 1
             form.pack_into(self._map, self._start + at, value.encode("utf-8", "replace")[:room])
         elif isinstance(value, tuple):
-            count = form.size // 4
+            count = form.size // (8 if form.format[-1:] == "Q" else 4)
             form.pack_into(self._map, self._start + at, *value[:count], *(0,) * (count - len(value)))
         else:
             form.pack_into(self._map, self._start + at, value)

@@ -1,7 +1,7 @@
-"""A run's supervisor in Python, for machines on which `supervise.c` was not compiled: the same behaviour, and larger.
+"""A run's supervisor in Python, for machines on which `supervise.c` was not compiled: it does the same, and is larger.
 
 It is a program of its own (`python stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]`) and imports next to nothing, since
-every run pays for that. The order of its parts, and why things are as they are, are those of `supervise.c`.
+every run pays for that. Its parts, and why things are as they are, are those of `supervise.c`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def _boot_seconds() -> float:
 class _Stat(NamedTuple):
     state: str
     parent: int
+    start_ticks: int
 
 
 def _read(path: str) -> str:
@@ -57,7 +58,7 @@ def _read(path: str) -> str:
 
 def _stat(pid: int) -> Optional[_Stat]:
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return _Stat(fields[0], int(fields[1])) if len(fields) > 1 else None
+    return _Stat(fields[0], int(fields[1]), int(fields[19])) if len(fields) > 19 else None
 
 
 def _children(pid: int) -> list[int]:
@@ -173,7 +174,7 @@ class Supervisor:
         self._write_foot()
         run["phase"] = book.ENDED
 
-    # --- the command --------------------------------------------------------------------------------------------------
+    # --- the command -------------------------------------------------------------------------------------------------
 
     def _start(self, command: str, arguments: list[str]) -> int:
         """Start the command; returns 0, or why there is no process."""
@@ -217,7 +218,7 @@ class Supervisor:
                 os.execve(arguments[0], arguments, os.environ)
         os.execve("/bin/sh", ["/bin/sh", "-c", command], os.environ)
 
-    # --- watching -----------------------------------------------------------------------------------------------------
+    # --- watching ----------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
         run, awaited = self._run, {signal.SIGCHLD, signal.SIGUSR1}
@@ -329,6 +330,8 @@ class Supervisor:
         run["rss_kb"], run["virtual_kb"] = held_kb, virtual_kb
         run["rss_max_kb"] = max(run["rss_max_kb"], held_kb)
         run["virtual_max_kb"] = max(run["virtual_max_kb"], virtual_kb)
+        stats = [(stat.start_ticks, pid) for pid in sizes if (stat := _stat(pid)) is not None]
+        run["members"] = tuple(number for member in stats for number in member)
 
     def _walk(self, sizes: dict[int, int], sum_kb: int) -> None:
         """Have the kernel walk through the pages, where that is due."""
@@ -345,7 +348,7 @@ class Supervisor:
         self._walked_sum_kb = sum_kb
         self._walk_due_at = _boot_seconds() + WALK_REST_FACTOR * (_boot_seconds() - began)
 
-    # --- suspending and ending ------------------------------------------------------------------------------------------
+    # --- suspending and ending ---------------------------------------------------------------------------------------
 
     def _suspend(self) -> None:
         if self._is_ending:
@@ -392,7 +395,7 @@ class Supervisor:
         now = self._suspended_at if self._run["suspended"] else _boot_seconds()
         return int((now - self._started_at - self._suspended_seconds) * 1000)
 
-    # --- the end --------------------------------------------------------------------------------------------------------
+    # --- the end -----------------------------------------------------------------------------------------------------
 
     def _note_end(self) -> None:
         run, status = self._run, self._leader_status or 0
@@ -447,7 +450,7 @@ def _is_log_disk_full() -> bool:
 def main() -> int:
     """Supervise the run of a page."""
     if len(sys.argv) < 3:
-        print("stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]; rqd starts it", file=sys.stderr)
+        sys.stderr.write("stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]; rqd starts it\n")
         return 64
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     number, command, *arguments = sys.argv[1:]

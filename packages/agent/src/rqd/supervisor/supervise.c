@@ -180,21 +180,24 @@ static int tells_children(void) {
 
 struct stat_line {
     char state;
-    pid_t parent, group;
+    pid_t parent;
+    uint64_t start_ticks;
 };
 
 /* What /proc/PID/stat says; 0 where there is no such process. A command's name may hold blanks and brackets. */
 static int read_stat(pid_t pid, struct stat_line *to) {
     char path[64], text[1024], *after;
-    int parent, group;
+    unsigned long long start_ticks;
+    int parent;
 
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     if (read_file(path, text, sizeof text) == 0 || (after = strrchr(text, ')')) == NULL)
         return 0;
-    if (sscanf(after + 1, " %c %d %d", &to->state, &parent, &group) != 3)
+    if (sscanf(after + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &to->state,
+               &parent, &start_ticks) != 3)
         return 0;
     to->parent = parent;
-    to->group = group;
+    to->start_ticks = start_ticks;
     return 1;
 }
 
@@ -278,6 +281,22 @@ static void stop_all(void) {
     }
 }
 
+/* Note who is there, for whoever has to find them should we be killed. */
+static void note_members(const struct pids *found) {
+    size_t count = 0;
+
+    for (size_t at = 0; at < found->count && count < MEMBERS_MAX; at++) {
+        struct stat_line stat;
+
+        if (read_stat(found->list[at], &stat)) {
+            run->members[count].start_ticks = stat.start_ticks;
+            run->members[count++].pid = (uint64_t)found->list[at];
+        }
+    }
+    if (count < MEMBERS_MAX)
+        run->members[count].pid = 0;
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t machine_kb(void) {
@@ -354,6 +373,7 @@ static void measure(void) {
         run->rss_max_kb = held_kb;
     if (virtual_kb > run->virtual_max_kb)
         run->virtual_max_kb = virtual_kb;
+    note_members(&found);
     free(sizes);
     free_pids(&found);
 }
@@ -747,8 +767,8 @@ static void close_others(void) {
 
 int main(int count, char **arguments) {
     sigset_t all;
-    size_t page;
-    void *map;
+    size_t page, at, slack;
+    char *map;
 
     if (count < 3) {
         fprintf(stderr, "supervise PAGE COMMAND [PROGRAM [ARGUMENT...]]; rqd starts it\n");
@@ -758,13 +778,15 @@ int main(int count, char **arguments) {
     sigprocmask(SIG_SETMASK, &all, NULL);
     page = (size_t)strtoul(arguments[1], NULL, 10);
     map = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, BOOK_FD, 0);
-    head = map;
     if (map == MAP_FAILED || memcmp(map, BOOK_MAGIC, 8) != 0)
         return 65;
-    map = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, BOOK_FD, (off_t)(page * PAGE_BYTES));
+    head = (struct head *)map;
+    at = page * PAGE_BYTES;
+    slack = at % (size_t)sysconf(_SC_PAGESIZE); /* what is mapped begins at a page of the machine, which may be larger */
+    map = mmap(NULL, PAGE_BYTES + slack, PROT_READ | PROT_WRITE, MAP_SHARED, BOOK_FD, (off_t)(at - slack));
     if (map == MAP_FAILED)
         return 66;
-    run = map;
+    run = (struct run *)(map + slack);
     fcntl(BOOK_FD, F_SETFD, FD_CLOEXEC);
     close_others();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
