@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     frames.add_argument(
         "--run-as-root",
         action="store_true",
-        help="an agent that is root runs frames as root, and does not warn of it",
+        help="an agent that is root runs frames as root; without this or --become-job-user it does not start",
     )
     frames.add_argument(
         "--kill-grace-seconds",
