@@ -81,6 +81,7 @@ class Agent:
             "kill": self._on_kill,
             "runs": lambda message: {"runs": self._runs.described(), "cores": self._cores()},
             "find": self._on_find,
+            "known": lambda _: self._runs.server_knows(),
             "contact": lambda message: self._runs.contact(message["sent_at"], message["confirmed"], message["end"]),
             "acknowledged": lambda message: self._runs.acknowledged(message["run_id"]),
             "lock": self._on_lock,

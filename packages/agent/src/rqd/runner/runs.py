@@ -60,6 +60,7 @@ class Runs:
         self._is_sampling = False
         self._sampled_at = 0.0
         self._is_closed = False
+        self._server_knows = False
         self._start_process = ProcessStart(options, platform)
 
     @property
@@ -116,7 +117,11 @@ class Runs:
             )
             words += " their jobs, never as root; submit the job with the number of its user (<uid>)"
             raise Refusal("INVALID_ARGUMENT", words)
-        if self._options.on_lost_contact != "continue" and self._lease.has_lapsed(self._platform.boot_seconds()):
+        if self._options.on_lost_contact == "continue":
+            if not self._server_knows:  # it would count on the lease of the agent before us, and book the frame again
+                words = f"agent {self._options.name} has not told the server yet that its frames go on without one"
+                raise Refusal("FAILED_PRECONDITION", words)
+        elif self._lease.has_lapsed(self._platform.boot_seconds()):
             words = f"agent {self._options.name} had no answer to its reports for {self._lease.seconds:g} s"
             raise Refusal("FAILED_PRECONDITION", words)
         for earlier in self.live_of_frame(launch["frame_id"]):
@@ -154,6 +159,10 @@ class Runs:
             self._is_sampling = True
             self._note_watched()
             self._loop.call_later(self._tick_seconds(), self._tick)
+
+    def server_knows(self) -> None:
+        """A server has on disk what this agent says of itself, so also what it does with its frames without one."""
+        self._server_knows = True
 
     # --- a run goes on -----------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ def is_silent(host: Host, now_us: int) -> bool:
     """Whether a host is not heard, whose agent lets its frames run on all the same."""
     if host.lease_us != NO_END:
         return False
-    return host.state is HostState.DOWN or bool(host.ping_us) and now_us - host.ping_us >= SILENT_US
+    return host.state is HostState.DOWN or (bool(host.ping_us) and now_us - host.ping_us >= SILENT_US)
 
 
 def silent_reason(host: Host, runs: int, now_us: int) -> Reason:

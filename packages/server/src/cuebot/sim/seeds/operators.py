@@ -104,7 +104,7 @@ class Operators:
         self._forget_lost()
 
     def _forget_lost(self) -> None:
-        """Say of machines that came back with an empty disk, and whose runs would be waited for for ever, that they are gone.
+        """Machines that came back with an empty disk, and whose runs would be waited for in vain, are deleted.
 
         Their agent goes on without the server and so never gives a run up by itself. A server that was restarted
         meanwhile cannot know that the machine is the same one.
