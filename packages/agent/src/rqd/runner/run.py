@@ -101,6 +101,11 @@ class Run:
         """What the spool keeps of it from the start."""
         return {**self.identity, "log_path": self.log_path, "start_ms": self.start_ms, "boot_id": boot_id}
 
+    def started(self) -> dict[str, Any]:
+        """What the spool keeps of it once it has a process."""
+        assert self.process is not None, "it was started"
+        return {"pid": self.process.pid, "start_ticks": self.process.start_ticks, "start_ms": self.start_ms}
+
     def described(self) -> dict[str, Any]:
         """What the link reports of it."""
         return {

@@ -17,6 +17,7 @@ from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
+from rqd.runner.notes import Notes
 from rqd.runner.outcome import FAILED_LAUNCH, RUNNER_LOST, SKIP_RETRY, close_log, outcome_of, status_of
 from rqd.runner.run import Refusal, Run, Termination, check_launch, run_from
 from rqd.runner.spool import Spool
@@ -56,11 +57,13 @@ class Runs:
         self._live: dict[str, Run] = {}
         self._to_start: deque[Run] = deque()
         self._boot_id = platform.boot_id()
+        self._notes = Notes(spool, loop, self._boot_id)
         self._pids_given_then: Optional[int] = None
         self._is_sampling = False
         self._sampled_at = 0.0
         self._is_closed = False
         self._server_knows = False
+        self._no_launches = ""
         self._start_process = ProcessStart(options, platform)
 
     @property
@@ -102,7 +105,8 @@ class Runs:
         try:
             self._spool.accept(run_id, run.stored(self._boot_id))
         except OSError as problem:
-            words = f"the agent cannot write its spool {self._spool.folder}: {problem.strerror}; make room there"
+            words = f"agent {self._options.name} cannot write its spool {self._spool.folder}: {problem.strerror};"
+            words += " it starts frames again when the folder can be written"
             raise Refusal("RESOURCE_EXHAUSTED", words) from None
         self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
         self._known[run_id] = self._live[run_id] = run
@@ -111,6 +115,8 @@ class Runs:
     def _refuse_if_unable(self, launch: Mapping[str, Any]) -> None:
         if self._is_closed:
             raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} is stopping")
+        if self._no_launches:
+            raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} starts nothing: {self._no_launches}")
         if self._options.become_job_user and launch["uid"] is None:
             words = (
                 f"frame {launch['frame_name']} has no uid, and agent {self._options.name} runs frames as the users of"
@@ -154,11 +160,15 @@ class Runs:
             self._finish(run, problem.cause, FAILED_LAUNCH, 0, message=str(problem))
             return
         assert run.process is not None
-        self._note(run, {"pid": run.process.pid, "start_ticks": run.process.start_ticks, "start_ms": run.start_ms})
+        self._notes.add(run, run.started())
         if not self._is_sampling:
             self._is_sampling = True
             self._note_watched()
             self._loop.call_later(self._tick_seconds(), self._tick)
+
+    def refuse_launches(self, why: str) -> None:
+        """Accept no run any more; what runs goes on."""
+        self._no_launches = why
 
     def server_knows(self) -> None:
         """A server has on disk what this agent says of itself, so also what it does with its frames without one."""
@@ -336,18 +346,11 @@ class Runs:
         run.outcome = outcome = outcome_of(run, cause, exit_status, exit_signal, ending, **words)
         run.is_suspended = False
         close_log(run, outcome, self._options.name)
-        self._note(run, outcome)
+        self._notes.add(run, outcome)
         self._capacity.release(run.run_id)
         self._live.pop(run.run_id, None)
         log.debug("run ended", run=run.run_id, cause=outcome["cause"], exit_status=outcome["exit_status"])
         self._on_outcome(run)
-
-    def _note(self, run: Run, record: Mapping[str, Any]) -> None:
-        """Add to the run's file in the spool. A failure is survivable: as long as this runner lives it knows."""
-        try:
-            self._spool.append(run.run_id, dict(record))
-        except OSError as problem:
-            log.error("spool cannot be written", run=run.run_id, folder=self._spool.folder, why=problem.strerror)
 
     def acknowledged(self, run_id: str) -> None:
         """The server has this outcome on its disk: forget it, and remember the id for an hour."""
@@ -355,10 +358,7 @@ class Runs:
         if run is None or run.outcome is None:
             return
         del self._known[run_id]
-        try:
-            self._spool.forget(run_id)
-        except OSError as problem:
-            log.error("spool cannot be written", run=run_id, folder=self._spool.folder, why=problem.strerror)
+        self._notes.forget(run)
 
     # --- after an earlier runner -------------------------------------------------------------------------------------
 
