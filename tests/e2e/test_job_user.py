@@ -73,13 +73,14 @@ def test_a_frame_of_a_user_reaches_nothing_of_the_farm(machines: Machines) -> No
     assert output[output.index("over") - 1] == str(STRANGER)
 
 
-def test_a_job_without_a_uid_is_told_why_it_does_not_run(machines: Machines) -> None:
-    """The agent never runs it as root; its frame waits, and the server says why."""
+def test_a_job_without_a_uid_is_dead_with_the_reason(machines: Machines) -> None:
+    """The agent never runs it as root; that is its own fault, so no host is left alone for it."""
     job = launch("nobodys", None, layer("work", f"touch {machines.folder}/ran", "1"))
 
-    def told() -> bool:
-        return "has no uid" in machines.run(f"cueadmin -runs {job.name()}").stdout + machines.words("serve")
-
-    wait_for(told, 40, "the refusal")
-    assert opencue.api.getJob(job.id()).pendingFrames() + opencue.api.getJob(job.id()).runningFrames() == 1
+    wait_for(lambda: opencue.api.getJob(job.id()).deadFrames() == 1, 40, "the frame to be given up")
+    told = machines.run(f"cueadmin -explain {job.name()} work 1").stdout
+    assert "it could not be started" in told, told
+    assert "has no uid" in machines.run(f"cueadmin -runs {job.name()}").stdout
+    other = launch("somebodys", STRANGER, layer("work", "true", "1"))
+    wait_for(lambda: opencue.api.getJob(other.id()).succeededFrames() == 1, 20, "another job, which waits for nothing")
     assert not (machines.folder / "ran").exists()
