@@ -215,12 +215,15 @@ class Agent:
             runs=runs,
             undelivered=len(self._runs.undelivered),
         )
-        self._runs.refuse_launches(f"its spool {self._spool.folder} was deleted, and it ends after its last frame")
+        self._runs.lose_spool()
         self._capacity.lock(self._capacity.core_units)
 
     def _say_what_is_lost(self) -> None:
         """Without a spool nobody after us can deliver what the server has not taken."""
-        lost = [run.run_id for run in self._runs.undelivered] if self._has_lost_spool else []
+        if not self._has_lost_spool:
+            return
+        log.error("this agent ends because its spool was deleted; start it again", folder=self._spool.folder)
+        lost = [run.run_id for run in self._runs.undelivered]
         if lost:
             log.error(
                 "ends of runs are lost, since they were not taken and the spool was deleted; their frames run again",

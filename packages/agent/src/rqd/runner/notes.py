@@ -21,10 +21,16 @@ class Notes:
         self._loop = loop
         self._boot_id = boot_id
         self._lacking: dict[str, Run] = {}
+        self._is_over = False
+
+    def give_up(self) -> None:
+        """There is no spool any more: what becomes of runs is known to this runner alone."""
+        self._is_over = True
+        self._lacking.clear()
 
     def add(self, run: Run, record: Mapping[str, Any]) -> None:
         """Add a record to the run's file, or later all that the file lacks."""
-        if run.run_id in self._lacking:
+        if self._is_over or run.run_id in self._lacking:
             return
         try:
             self._spool.append(run.run_id, dict(record))
@@ -37,6 +43,8 @@ class Notes:
     def forget(self, run: Run) -> None:
         """The server has the outcome of this run."""
         self._lacking.pop(run.run_id, None)
+        if self._is_over:
+            return
         try:
             self._spool.forget(run.run_id)
         except OSError as problem:

@@ -166,9 +166,10 @@ class Runs:
             self._note_watched()
             self._loop.call_later(self._tick_seconds(), self._tick)
 
-    def refuse_launches(self, why: str) -> None:
-        """Accept no run any more; what runs goes on."""
-        self._no_launches = why
+    def lose_spool(self) -> None:
+        """Nothing can be kept any more: accept no run; what runs goes on."""
+        self._no_launches = f"its spool {self._spool.folder} was deleted, and it ends after its last frame"
+        self._notes.give_up()
 
     def server_knows(self) -> None:
         """A server has on disk what this agent says of itself, so also what it does with its frames without one."""
