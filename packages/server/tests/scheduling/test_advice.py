@@ -20,7 +20,7 @@ import cuebot.scheduling
 from cue_cli.cueadmin import main
 from cuebot.domain import commands as c
 from cuebot.domain.states import DependType, Exit, FrameState, HostState, JobState, LockState
-from cuebot.domain.units import HOUR, KiB
+from cuebot.domain.units import HOUR, NO_END, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain import explain_layer
 from cuebot.sim.small_farm import GIB, SmallFarm
@@ -121,6 +121,17 @@ def killed(farm: SmallFarm) -> None:
     farm.do(c.KillJob(farm.job("one").id))
 
 
+def gone_with_its_runs() -> SmallFarm:
+    """A host whose agent goes on without the server is not heard any more; another one is idle."""
+    farm = SmallFarm()
+    farm.host(lease_us=NO_END)
+    farm.launch(job_spec("one", layer_spec(range_text="1-2")))
+    farm.plan()
+    fall_silent(farm)
+    farm.host("host1")
+    return farm
+
+
 def submit(**fields: object) -> Step:
     """It is submitted again, as the advice says."""
 
@@ -184,6 +195,7 @@ BY_COMMAND: dict[str, Row] = {
     "FRAMES_OUT_OF_TIME": Row(all_failed(1, run_s=130, timeout_minutes=2)),
     "DEAD": Row(all_failed(1), frame=0),
     "EATEN": Row(one(eaten), frame=0),
+    "HOST_GOES_ON": Row(gone_with_its_runs),
 }
 BY_TIME: dict[str, Row] = {
     "BUSY": Row(one(planned=True), step=finish_what_runs),
@@ -263,7 +275,8 @@ def codes_in_source() -> set[str]:
     """Everything in the sources of `explain` that looks like a code."""
     folder = Path(cuebot.scheduling.__file__).parent
     names = (
-        "obstacles", "explain", "explain_frame", "dead_frames", "waits", "learned_words", "eligibility", "cures"
+        "obstacles", "explain", "explain_frame", "dead_frames", "waits", "learned_words", "eligibility", "cures",
+        "silent_hosts",
     )  # fmt: skip
     trees = [ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")) for name in names]
     words = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}

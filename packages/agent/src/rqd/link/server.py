@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any, Optional
+from urllib.parse import quote
 
 import grpc
 from opencue_proto import report_pb2_grpc
@@ -16,6 +17,8 @@ from rqd.link.token import Token
 from rqd.options import Options
 
 CALL_SECONDS = 10.0
+HOST_KEY = "cuefarm-host"
+HOST_NAME_MAX = 1024
 NOBODY = "127.0.0.1:1"
 
 _CHANNEL_OPTIONS = (
@@ -33,6 +36,7 @@ class Server:
     def __init__(self, options: Options, token: Token) -> None:
         self._options = options
         self._token = token
+        self._host_name = quote(options.name, safe="")[:HOST_NAME_MAX]
         self._choice = 0
         self._closing: set[asyncio.Task[None]] = set()
         self.address = ""
@@ -43,13 +47,17 @@ class Server:
 
     async def call(self, method: str, request: Any) -> Any:
         """Make one call that is answered; returns the call, which has the trailing metadata. Raises grpc.RpcError."""
-        call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._token.metadata())
+        call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._metadata())
         await call
         return call
 
     def open_stream(self) -> Any:
         """Begin a stream to the server that is in use now."""
-        return self._agent_stub.Work(metadata=self._token.metadata())
+        return self._agent_stub.Work(metadata=self._metadata())
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        """The token, and this host's name: a server that refuses the token reads nothing else of a call."""
+        return (*self._token.metadata(), (HOST_KEY, self._host_name))
 
     def contact_lost(self) -> None:
         """Read again where the servers are and what the token is, and try the next one."""
