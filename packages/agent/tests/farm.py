@@ -256,11 +256,13 @@ def run_frame(command: str, logs: Path, **fields: Any) -> Any:
 
 
 def processes_with(marker: str) -> list[psutil.Process]:
-    """The live processes whose command line holds the marker."""
+    """The live processes whose command line holds the marker, but for supervisors, whose line has their command's."""
 
     def matching() -> Iterator[psutil.Process]:
         for process in psutil.process_iter(["cmdline", "status"]):
-            if process.info["status"] != psutil.STATUS_ZOMBIE and marker in " ".join(process.info["cmdline"] or ()):
+            words = process.info["cmdline"] or [""]
+            is_supervisor = os.path.basename(words[0]) == "supervise" or any(w.endswith("stand_in.py") for w in words)
+            if process.info["status"] != psutil.STATUS_ZOMBIE and marker in " ".join(words) and not is_supervisor:
                 yield process
 
     return list(matching())

@@ -19,7 +19,7 @@ from typing import Any, Callable
 import pytest
 
 from rqd.supervisor import book, program, stand_in
-from rqd.supervisor.book import Page
+from rqd.supervisor.book import Book, Page
 
 SECOND_NS = 1_000_000_000
 PYTHON = shlex.quote(sys.executable)
@@ -32,17 +32,16 @@ class Supervised:
 
     def __init__(self, supervisor: list[str], folder: Path, command: str, arguments: list[str], **fields: Any) -> None:
         self.log = folder / "frame.rqlog"
-        self._fd, self._map = book.create(str(folder / "book"), 4)
-        self.head, self.page = Page(self._map, 0), Page(self._map, 2)
+        self._book = Book.open(str(folder / "book"))
+        self.head, self.page = self._book.head, self._book.take("run-1")
         self.head["host_name"] = "node1"
         self.head["sample_ns"] = SECOND_NS // 10
-        self.page["run_id"] = "run-1"
         self.page["kill_grace_ms"] = 500
         self.page["phase"] = book.PREPARED
         for name, value in fields.items():
             (self.head if name in book.HEAD_PLACES else self.page)[name] = value
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        words = [*supervisor, "2", command, *arguments]
+        words = [*supervisor, str(self.page.number), command, *arguments]
         self.pid = os.posix_spawn(
             words[0],
             words,
@@ -51,7 +50,7 @@ class Supervised:
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, log, 1),
                 (os.POSIX_SPAWN_DUP2, log, 2),
-                (os.POSIX_SPAWN_DUP2, self._fd, 3),
+                (os.POSIX_SPAWN_DUP2, self._book.fd, 3),
             ],
             setsigmask=signal.valid_signals(),  # from its first moment on
         )
@@ -88,7 +87,7 @@ class Supervised:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self._fd)
+        self._book.close()
 
 
 Supervise = Callable[..., Supervised]

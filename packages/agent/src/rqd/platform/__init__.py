@@ -1,4 +1,4 @@
-"""The port between the runner and the operating system: spawn, end, adopt, measure.
+"""The port between the runner and the operating system: supervisors, what they may leave, and facts of the machine.
 
 `linux` implements it. Another system adds a module with the same functions (on Windows, on Job Objects) and a line in
 `this_system`. The runner calls nothing of the operating system about processes except through here.
@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Optional, Protocol
 
@@ -27,13 +27,12 @@ class Process(NamedTuple):
 
 
 class Traces(NamedTuple):
-    """What is known of a run whose watcher died, within one boot."""
+    """What is known of a run whose supervisor is gone, within one boot."""
 
-    leader: Optional[Process]
     log: Optional[tuple[int, int]]
     """The device and inode of its log, which somebody holds open."""
-    strays: frozenset[Process] = frozenset()
-    """What was seen of it outside of its leader's session."""
+    members: frozenset[Process]
+    """What was seen of it last."""
 
 
 class JobUser(NamedTuple):
@@ -46,25 +45,6 @@ class JobUser(NamedTuple):
     groups: tuple[int, ...]
 
 
-class Ending(NamedTuple):
-    """How a process ended, and what it and its children had used."""
-
-    exit_status: int
-    exit_signal: int
-    user_seconds: float
-    system_seconds: float
-    max_rss_kb: int
-    is_max_rss_own: bool
-    """Whether that is the run's own; otherwise it may be no more than the runner's size at the moment of the fork."""
-
-
-class Memory(NamedTuple):
-    """What all processes of one run hold at one moment, in KiB; what they share counts once."""
-
-    rss_kb: int
-    vsize_kb: int
-
-
 class HostSize(NamedTuple):
     """What this machine could offer."""
 
@@ -75,57 +55,39 @@ class HostSize(NamedTuple):
 
 
 class Platform(Protocol):
-    """Processes as the runner sees them.
+    """Processes as the runner sees them: each run has a supervisor, which is known by its pid and the run's id."""
 
-    A run is the process that was spawned, its `leader`, and everything that comes from it; `leader` is the pid.
-    """
+    def start_supervisor(
+        self, page: int, book_fd: int, words: list[str], environment: Mapping[str, str], log_fd: int
+    ) -> int:
+        """Start a supervisor for a page of the book, in the current folder; returns its pid.
 
-    def spawn(
-        self, arguments: list[str], environment: Mapping[str, str], log_fd: int, user: Optional[JobUser]
-    ) -> Process:
-        """Start a leader in the current folder, output to the descriptor; raises OSError or ValueError if it cannot."""
-
-    def has_exited(self, leader: int) -> bool:
-        """Say whether a spawned leader has ended, without reaping it."""
-
-    def reap(self, leader: int) -> Ending:
-        """Collect an ended leader. Its pid may belong to somebody else from here on."""
-
-    def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
-        """List the processes that each leader, which has ended, would leave behind; none for most.
-
-        To be called too when no leader has ended but some child has: it collects what nobody else would.
+        The words are the command and, where it needs no shell, those of its program. Raises OSError or ValueError.
         """
 
-    def terminate(self, leader: int) -> int:
-        """Ask everything of the run to end, suspended or not; returns the signal's number."""
+    def collect(self, others: frozenset[int]) -> list[int]:
+        """Collect the children that have ended; `others` are left to whoever waits for them."""
 
-    def kill(self, leader: int) -> int:
-        """End everything of the run, without appeal; returns the signal's number."""
+    def find_supervisor(self, pid: int, run_id: str) -> Optional[int]:
+        """Say whether this is the living supervisor of a run, or find it where its pid is 0; returns its pid."""
 
-    def suspend(self, leader: int) -> None:
-        """Stop everything of the run where it stands."""
+    def call_supervisor(self, pid: int) -> None:
+        """Have it look into the book."""
 
-    def resume(self, leader: int) -> None:
-        """Let everything of the run go on."""
+    def wake_supervisor(self, pid: int) -> None:
+        """Let one go on that somebody has stopped."""
 
-    def adopt(self, runs: Mapping[str, Traces], pids_given_then: Optional[int]) -> dict[str, list[Process]]:
-        """Find what is left of runs whose watcher died, and suspend it.
+    def kill_supervisor(self, pid: int) -> None:
+        """End one that does not do its work; its command ends with it."""
 
-        `pids_given` said that count when the runs were last watched.
-        """
-
-    def pids_given(self) -> Optional[int]:
-        """Count what pids were given since the boot; None where that cannot be told. A pid comes again after many."""
+    def remains(self, run_id: str, traces: Traces, supervisors: Container[int]) -> list[Process]:
+        """List what is left of a run whose supervisor is gone, and stop it where it stands."""
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
         """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
 
-    def strays(self) -> dict[int, frozenset[Process]]:
-        """List what each run was last seen to have outside of its leader's session, by leader; none for most."""
-
-    def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
-        """Measure each run."""
+    def frames_oom_score(self) -> int:
+        """How much rather than the agent the kernel should end frames: a value for `oom_score_adj`."""
 
     def rights_of(self, user: Optional[JobUser]) -> AbstractContextManager[None]:
         """Have this process act on files as that user for a moment; without one nothing changes."""

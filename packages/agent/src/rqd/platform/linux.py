@@ -1,142 +1,126 @@
-"""Linux: processes, signals and /proc. Whose a process is stands in `families`, and of a dead runner's in `remains`."""
+"""Linux: supervisors, signals and /proc. What is left of a run without a supervisor is found in `remains`."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Optional
 
-from rqd.platform import RUN_ID_VARIABLE, Ending, HostSize, JobUser, Memory, Process, Traces, proc
-from rqd.platform.families import Families, Member
-from rqd.platform.memory import MemoryMeter, peak_of_own_kb
+from rqd import supervisor
+from rqd.platform import HostSize, JobUser, Process, Traces, proc
 from rqd.platform.remains import remains_of
-
-SHARED_WALK_SECONDS = 0.015
-"""Signals to several runs at once share one walk through /proc. What it missed is signalled at the next look."""
 
 LOOKS_MAX = 20
 """What is not ours to signal may go on and start more: so often it is looked for, and no more at once."""
 
-# A frame starts with default signals, whatever the agent or its parent ignores (nohup, a shell's `&`, Python itself).
-_DEFAULTED_SIGNALS = (
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGPIPE,
-    signal.SIGTERM,
-    signal.SIGXFSZ,
-    signal.SIGTSTP,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-)
-_OWN_TOLERANCE_KB = 2048  # the kernel counts pages on each processor apart, and sums them up only now and then
+FRAMES_OOM_SCORE = 300
+"""Above the agent's, in thousandths of the machine's memory."""
+
+BOOK_FD = 3
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Linux:
-    """The port's implementation. What it remembers of runs is in `Families` and `MemoryMeter`."""
+    """The port's implementation. This process is the next reaper above its supervisors, should one be killed."""
 
     def __init__(self) -> None:
-        self._families = Families()
-        self._meter = MemoryMeter(_machine_kb())
-        self._own_peak_kb = peak_of_own_kb()
+        self._supervise = supervisor.program()
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
-    def spawn(
-        self, arguments: list[str], environment: Mapping[str, str], log_fd: int, user: Optional[JobUser]
-    ) -> Process:
-        """Start a session of its own in the current folder; raises OSError or ValueError where it cannot."""
-        self._families.expect()
-        if user is not None:
-            pid = _spawn_as(user, arguments, environment, log_fd)
-        else:
-            pid = os.posix_spawn(
-                arguments[0],
-                arguments,
-                environment,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, log_fd, 1),
-                    (os.POSIX_SPAWN_DUP2, log_fd, 2),
-                ],
-                setsid=True,
-                setsigmask=(),
-                setsigdef=_DEFAULTED_SIGNALS,
-            )
-        self._own_peak_kb = peak_of_own_kb()
-        self._families.born(pid, environment[RUN_ID_VARIABLE], log_fd)
-        # It is our child and not reaped, so /proc has it even if it ended.
-        return Process(pid, proc.start_ticks(pid) or 0)
-
-    def has_exited(self, leader: int) -> bool:
-        """Say whether a spawned leader has ended, without reaping it."""
-        return os.waitid(os.P_PID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-    def reap(self, leader: int) -> Ending:
-        """Collect an ended leader. Its pid may belong to somebody else from here on."""
-        _, status, used = os.wait4(leader, 0)
-        orphans = self._families.gone(leader)
-        signal_number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        exit_status = 1 if signal_number else os.WEXITSTATUS(status)
-        return Ending(
-            exit_status,
-            signal_number,
-            used.ru_utime + orphans.user_seconds,
-            used.ru_stime + orphans.system_seconds,
-            used.ru_maxrss,
-            # The kernel counts the moment between fork and exec, in which a process is as large as the runner.
-            used.ru_maxrss > self._own_peak_kb + _OWN_TOLERANCE_KB,
+    def start_supervisor(
+        self, page: int, book_fd: int, words: list[str], environment: Mapping[str, str], log_fd: int
+    ) -> int:
+        """Start a supervisor in the current folder; raises OSError or ValueError where it cannot."""
+        return os.posix_spawn(
+            self._supervise[0],
+            [*self._supervise, str(page), *words],
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log_fd, 1),
+                (os.POSIX_SPAWN_DUP2, log_fd, 2),
+                (os.POSIX_SPAWN_DUP2, book_fd, BOOK_FD),
+            ],
+            setsigmask=signal.valid_signals(),  # whoever signals all of an agent ends no supervisor
         )
 
-    def survivors(self, leaders: Iterable[int]) -> dict[int, list[int]]:
-        """List the processes that each ended leader would leave behind; none for most."""
-        return self._families.left_behind(leaders)
+    def collect(self, others: frozenset[int]) -> list[int]:
+        """Collect the children that have ended: supervisors, and orphans of those that were killed."""
+        found: list[int] = []
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return found
+            if ended is None or ended.si_pid in others:  # whoever waits for that one comes first, and we again
+                return found
+            os.waitpid(ended.si_pid, 0)
+            found.append(ended.si_pid)
 
-    def terminate(self, leader: int) -> int:
-        """Ask everything of the run to end; returns the signal's number."""
-        self._signal(leader, signal.SIGTERM, signal.SIGCONT)
-        return int(signal.SIGTERM)
+    def find_supervisor(self, pid: int, run_id: str) -> Optional[int]:
+        """Say whether this is the living supervisor of a run, or look for it."""
+        candidates = [pid] if pid else proc.all_pids()
+        return next((one for one in candidates if self._supervises(one, run_id)), None)
 
-    def kill(self, leader: int) -> int:
-        """End everything of the run, without appeal; returns the signal's number."""
-        self._signal(leader, signal.SIGKILL)
-        return int(signal.SIGKILL)
+    def _supervises(self, pid: int, run_id: str) -> bool:
+        words = proc.read(f"/proc/{pid}/cmdline").split(b"\0")
+        names = {os.path.basename(word) for word in words[:4]}
+        if not names & _PROGRAM_NAMES or proc.run_id(pid) != run_id:
+            return False
+        stat = proc.stat(pid)
+        return stat is not None and not stat.is_dead
 
-    def suspend(self, leader: int) -> None:
-        """Stop everything of the run where it stands, what already does not go on excepted."""
-        _signal_group(leader, (signal.SIGSTOP,))
-        for member in self._members_of(leader):
-            if member.group != leader and not member.is_stopped:
-                _signal_process(member.process, (signal.SIGSTOP,))
+    def call_supervisor(self, pid: int) -> None:
+        """Have it look into the book. It looks anyhow, every few seconds."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
 
-    def resume(self, leader: int) -> None:
-        """Let everything of the run go on."""
-        _signal_group(leader, (signal.SIGCONT,))
-        for member in self._members_of(leader):
-            _signal_process(member.process, (signal.SIGCONT,))
+    def wake_supervisor(self, pid: int) -> None:
+        """Let one go on that somebody has stopped."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
-    def adopt(self, runs: Mapping[str, Traces], pids_given_then: Optional[int]) -> dict[str, list[Process]]:
-        """Find what is left of runs whose watcher died, and stop it where it stands.
+    def kill_supervisor(self, pid: int) -> None:
+        """End one that does not do its work; its command ends with it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def remains(self, run_id: str, traces: Traces, supervisors: Container[int]) -> list[Process]:
+        """List what is left of a run whose supervisor is gone, and stop it where it stands.
 
         What is stopped starts nothing, so we look until there is nothing new: what a process leaves behind in the
-        moment of its end may have no mark of its own.
+        moment of its end may have no mark of its own. What came to us from a supervisor is a lost run's, whichever.
         """
-        found: dict[str, list[Process]] = {}
+        found: set[Process] = set()
         stopped: set[Process] = set()
         for _ in range(LOOKS_MAX):
-            found = remains_of(runs, pids_given_then)
-            running = {process for processes in found.values() for process in processes} - stopped
+            found = remains_of(run_id, traces) | self._orphans(supervisors)
+            running = found - stopped
             if not running:
                 break
             for process in running:
                 _signal_process(process, (signal.SIGSTOP,))
             stopped |= running
-        return found
+        return sorted(found)
 
-    def pids_given(self) -> Optional[int]:
-        """Count the pids that the kernel has given since the boot; None where it does not tell."""
-        return proc.pids_given()
+    def _orphans(self, supervisors: Container[int]) -> set[Process]:
+        """Children of ours that are neither supervisors nor of our own session, as the link is, and all below them."""
+        own_session = os.getsid(0)
+        found: set[Process] = set()
+        new = [pid for pid in proc.children(os.getpid()) or () if pid not in supervisors]
+        while new:
+            pid = new.pop()
+            stat = proc.stat(pid)
+            if stat is None or stat.is_dead or stat.session == own_session:
+                continue
+            found.add(Process(pid, stat.start_ticks))
+            new += proc.children(pid) or ()
+        return found
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:
         """Send SIGKILL to those that still are who they were; returns them (none: all are gone)."""
@@ -148,29 +132,10 @@ class Linux:
                 _signal_process(process, (signal.SIGKILL,))
         return alive
 
-    def strays(self) -> dict[int, frozenset[Process]]:
-        """List what each run was last seen to have outside of its leader's session, by leader; none for most."""
-        return self._families.strays()
-
-    def usage(self, leaders: Iterable[int]) -> dict[int, Memory]:
-        """Measure each run."""
-        wanted = set(leaders)
-
-        def processes() -> dict[int, list[int]]:
-            members = self._families.members()
-            return {leader: [member.process.pid for member in members.get(leader, ())] for leader in wanted}
-
-        return self._meter.measure(processes(), processes)
-
-    def _members_of(self, leader: int) -> list[Member]:
-        return self._families.members(SHARED_WALK_SECONDS).get(leader, [])
-
-    def _signal(self, leader: int, *numbers: signal.Signals) -> None:
-        """Signal the leader's group, which reaches what it forks at this moment, and each process outside of it."""
-        _signal_group(leader, numbers)
-        for member in self._members_of(leader):
-            if member.group != leader:
-                _signal_process(member.process, numbers)
+    def frames_oom_score(self) -> int:
+        """Above ours; the kernel lets nobody go below."""
+        own = proc.read("/proc/self/oom_score_adj").strip()
+        return min(1000, int(own or 0) + FRAMES_OOM_SCORE)
 
     @contextlib.contextmanager
     def rights_of(self, user: Optional[JobUser]) -> Iterator[None]:
@@ -227,34 +192,7 @@ class Linux:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _spawn_as(user: JobUser, arguments: list[str], environment: Mapping[str, str], log_fd: int) -> int:
-    """Start a process with another user's rights; posix_spawn cannot, so this costs a fork of the small runner."""
-    import subprocess
-
-    process = subprocess.Popen(
-        arguments,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=log_fd,
-        stderr=log_fd,
-        start_new_session=True,
-        user=user.uid,
-        group=user.gid,
-        extra_groups=list(user.groups),
-    )
-    process.returncode = 0  # the runner reaps it; Popen must neither wait for it nor complain
-    return process.pid
-
-
-def _signal_group(leader: int, numbers: Iterable[signal.Signals]) -> None:
-    """Signal the leader's own group.
-
-    Safe only while the leader is an unreaped child of ours: until then the kernel gives its number to nobody else.
-    """
-    for number in numbers:
-        # PermissionError: all that is left of the group has changed its user and is not ours to signal.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, number)
+_PROGRAM_NAMES = {b"supervise", b"stand_in.py"}
 
 
 def _signal_process(process: Process, numbers: Iterable[signal.Signals]) -> None:

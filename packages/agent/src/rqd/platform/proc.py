@@ -60,18 +60,6 @@ def start_ticks(pid: int) -> Optional[int]:
     return found.start_ticks if found is not None else None
 
 
-def pids_given() -> Optional[int]:
-    """How many processes and threads were started since the boot, in every container of the machine together."""
-    _, _, count = read("/proc/stat").partition(b"\nprocesses ")
-    words = count.split(None, 1)
-    return int(words[0]) if words else None
-
-
-def largest_pid() -> int:
-    """After which pid the kernel begins anew; 0 where it does not tell."""
-    return int(read("/proc/sys/kernel/pid_max") or 0)
-
-
 def children(pid: int) -> Optional[list[int]]:
     """The children of a process with one thread, dead ones too; None where this kernel does not tell.
 

@@ -185,8 +185,8 @@ class Agent:
         self.stop()
 
     def _children_changed(self) -> None:
-        self._runs.reap()
         self._link.reap()
+        self._runs.reap(self._link.pids)
 
     def _watch_idleness(self) -> None:
         limit = self._options.orphan_exit_after_seconds

@@ -8,11 +8,6 @@ import re
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+:,./ -][A-Za-z0-9_@%+=:,./ -]*")
 
 
-def shell_arguments(command: str) -> list[str]:
-    """The words that run a command through the shell."""
-    return ["/bin/sh", "-c", command]
-
-
 def direct_arguments(command: str) -> list[str]:
     """The words of a command that needs no shell; none where it needs one, or might.
 

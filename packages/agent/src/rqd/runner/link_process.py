@@ -61,6 +61,11 @@ class LinkProcess:
         """Whether there is a process now."""
         return self._process is not None
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process, for which nobody else is to wait."""
+        return (self._process.pid,) if self._process is not None else ()
+
     def start(self) -> None:
         """Start the process, and keep one running from now on."""
         self._is_wanted = True

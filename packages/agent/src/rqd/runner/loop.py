@@ -8,7 +8,7 @@ import selectors
 import signal
 import socket
 import time
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 
 class Timer:
@@ -37,15 +37,15 @@ class Loop:
         self._wakeup_write.setblocking(False)
         self.watch(self._wakeup_read, lambda _: self._drain_signals())
 
-    def watch(self, sock: socket.socket, action: Callable[[int], None], writable: bool = False) -> None:
-        """Call the action with the events whenever the socket is readable, or also writable."""
+    def watch(self, sock: Union[socket.socket, int], action: Callable[[int], None], writable: bool = False) -> None:
+        """Call the action with the events whenever the socket or descriptor is readable, or also writable."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writable else 0)
         if sock in self._selector.get_map():
             self._selector.modify(sock, events, action)
         else:
             self._selector.register(sock, events, action)
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: Union[socket.socket, int]) -> None:
         """Watch the socket no longer."""
         self._selector.unregister(sock)
 

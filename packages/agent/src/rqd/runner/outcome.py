@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import json
 import os
 import time
-from typing import Any, Optional
+from typing import Any
 
 from rqd import log
-from rqd.platform import Ending
 from rqd.runner import frame_log
 from rqd.runner.run import Run
 
@@ -17,8 +16,8 @@ FAILED_LAUNCH = 256
 SKIP_RETRY = 286
 RUNNER_LOST = 301
 
-OWN_LOG_BYTES_MAX = 64 << 20
-"""A log that is larger may have filled its disk by itself."""
+WORDS_MAX = 500
+"""Characters of a message."""
 
 Outcome = dict[str, Any]
 
@@ -28,27 +27,32 @@ def outcome_of(
     cause: str,
     exit_status: int,
     exit_signal: int,
-    ending: Optional[Ending] = None,
     message: str = "",
     kill_message: str = "",
     error_line: str = "",
 ) -> Outcome:
-    """What the spool keeps and the server is told of a run that ends now."""
+    """What the book keeps and the server is told of a run that ends now."""
+    page = run.page
+    end_ms = page["end_ms"] or int(time.time() * 1000)
     return {
         "cause": cause,
         "exit_status": exit_status,
         "exit_signal": exit_signal,
         "start_ms": run.start_ms,
-        "end_ms": int(time.time() * 1000),
-        "run_ms": int((time.monotonic() - run.started_monotonic) * 1000),
-        "user_ms": int(ending.user_seconds * 1000) if ending else 0,
-        "system_ms": int(ending.system_seconds * 1000) if ending else 0,
-        "max_rss_kb": _peak_kb(run, ending),
-        "max_rss_below_kb": _bound_kb(run, ending),
-        "message": message,
-        "kill_message": kill_message,
+        "end_ms": end_ms,
+        "run_ms": run.ran_ms(),
+        "user_ms": page["user_us"] // 1000,
+        "system_ms": page["system_us"] // 1000,
+        "max_rss_kb": max(page["rss_max_kb"], page["largest_kb"]),
+        "message": message[:WORDS_MAX],
+        "kill_message": kill_message[:WORDS_MAX],
         "error_line": error_line,
     }
+
+
+def stored(outcome: Outcome) -> str:
+    """An outcome as the book keeps it: it always has room for its words."""
+    return json.dumps(outcome, ensure_ascii=False, separators=(",", ":"))
 
 
 def status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int]:
@@ -56,54 +60,37 @@ def status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int]
     return (exit_status, exit_signal) if cause == "killed" else (SKIP_RETRY, 0)
 
 
-def close_log(run: Run, outcome: Outcome, host_name: str) -> None:
-    """Write the footer and close the log. Where it cannot be written any more, that may be why the frame failed."""
+def told_of(run: Run, error_line: str) -> Outcome:
+    """What the server is told of a run whose end its supervisor has written down."""
+    page = run.page
+    cause, words = page["end_cause"], page["end_words"]
+    if page["start_errno"]:
+        return outcome_of(run, *_not_started(run, page["start_errno"]))
+    if cause != "exited":
+        exit_status, exit_signal = status_of(cause, page["exit_status"], page["exit_signal"])
+        return outcome_of(run, cause, exit_status, exit_signal, kill_message=words)
+    outcome = outcome_of(run, cause, page["exit_status"], page["exit_signal"], error_line=error_line)
+    if page["log_errno"] and (page["exit_status"] or page["exit_signal"]):
+        status = f"exit status {page['exit_status']}, signal {page['exit_signal']}"
+        why = os.strerror(page["log_errno"])
+        outcome["message"] = f"the log {run.log_path} cannot be written since the frame ran ({status}): {why}"[
+            :WORDS_MAX
+        ]
+        outcome.update(cause="log_unwritable", exit_status=FAILED_LAUNCH, exit_signal=0)
+    return outcome
+
+
+def _not_started(run: Run, number: int) -> tuple[str, int, int, str]:
+    """Too long a command or environment is the frame's own; anything else is not."""
+    cause = "launch_failed" if number == errno.E2BIG else "host_fault"
+    return cause, FAILED_LAUNCH, 0, f"no process could be started for the command: {os.strerror(number)}"
+
+
+def write_foot(run: Run, outcome: Outcome, host_name: str) -> None:
+    """Write the end of a log that has no supervisor to write it."""
     if run.log_fd is None:
         return
-    may_explain = _may_have_failed_for_its_log(outcome, run.log_fd)
-    problem = os.strerror(errno.ENOSPC) if may_explain and _has_no_room(run.log_fd) else ""
     try:
         frame_log.write_all(run.log_fd, frame_log.footer(outcome, host_name))
-    except OSError as fault:
-        problem = fault.strerror or str(fault)
-        log.warning("log has no footer", run=run.run_id, path=run.log_path, why=problem)
-    if problem and may_explain:
-        status = f"exit status {outcome['exit_status']}, signal {outcome['exit_signal']}"
-        outcome["message"] = f"the log {run.log_path} cannot be written since the frame ran ({status}): {problem}"
-        outcome.update(cause="log_unwritable", exit_status=FAILED_LAUNCH, exit_signal=0)
-    with contextlib.suppress(OSError):  # a network disk may report here that it is full
-        os.close(run.log_fd)
-    run.log_fd = None
-
-
-def _may_have_failed_for_its_log(outcome: Outcome, log_fd: int) -> bool:
-    """Say whether a log that cannot be written any more would explain how this run ended.
-
-    A frame that succeeds without a log has succeeded, and one that filled the disk with its log has itself to blame.
-    """
-    if outcome["cause"] != "exited" or outcome["exit_status"] == 0:
-        return False
-    try:
-        return os.fstat(log_fd).st_size <= OWN_LOG_BYTES_MAX
-    except OSError:
-        return True
-
-
-def _has_no_room(log_fd: int) -> bool:
-    """Say whether the log's disk is full. The log itself may still grow by what is left of its last block."""
-    try:
-        disk = os.fstatvfs(log_fd)
-    except OSError:
-        return False
-    return disk.f_blocks > 0 and disk.f_bavail == 0
-
-
-def _peak_kb(run: Run, ending: Optional[Ending]) -> int:
-    """The most that a run was seen to hold. Of its end only what is its own counts; 0 where nobody saw anything."""
-    seen_kb = run.max_memory.rss_kb
-    return max(seen_kb, ending.max_rss_kb) if ending is not None and ending.is_max_rss_own else seen_kb
-
-
-def _bound_kb(run: Run, ending: Optional[Ending]) -> int:
-    """What a run held at most of which nobody saw how much it held; 0 where that is not known or not needed."""
-    return ending.max_rss_kb if ending is not None and not _peak_kb(run, ending) else 0
+    except OSError as problem:
+        log.warning("log has no footer", run=run.run_id, path=run.log_path, why=problem.strerror)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from rqd.platform import Memory, Process, Traces
+from rqd.platform import Process, Traces
 from rqd.runner.log_name import shortened
-from rqd.runner.spool import StoredRun
+from rqd.supervisor.book import TOLD, Page
 
 UID_MAX = (1 << 31) - 1
 """What a launch can carry; the kernel takes its largest number, which would be -1, for "leave it as it is"."""
@@ -29,59 +30,34 @@ class Refusal(Exception):
         self.code = code
 
 
-class Termination:
-    """Why and how a run is being ended."""
-
-    def __init__(self, cause: str, words: str, kill_at: float) -> None:
-        self.cause = cause
-        self.words = words
-        self.kill_at = kill_at  # monotonic: when SIGKILL follows
-        self.last_signal = 0
-
-
 class Run:
-    """Where one run stands. Only `Runs` changes it."""
+    """Where one run stands. Its page in the book says most; only `Runs` changes the rest."""
 
-    def __init__(self, identity: Mapping[str, Any], log_path: str, start_ms: int) -> None:
+    def __init__(self, identity: Mapping[str, Any], log_path: str, accepted_ms: int, page: Page) -> None:
         self.identity = {key: identity[key] for key in _IDENTITY}
         self.run_id: str = identity["run_id"]
         self.frame_id: str = identity["frame_id"]
         self.log_path = log_path
         self.log_fd: Optional[int] = None
-        self.output_begins_at = 0
         self.shortened_log_name = shortened(log_path, identity["job_name"], identity["frame_name"])
-        self.start_ms = start_ms
-        self.started_monotonic = time.monotonic()
+        self.accepted_ms = accepted_ms
+        self.page = page
         self.launch: Optional[Mapping[str, Any]] = None  # until it is started
-        self.process: Optional[Process] = None
-        self.is_lost = False  # its runner died: its processes are nobody's children
-        self.remains: list[Process] = []  # and these are they
-        self.traces: Optional[Traces] = None  # by which they are known; none after another boot
-        self.leader_has_exited = False
-        self._suspended_at: Optional[float] = None  # monotonic
-        self._suspended_before = 0.0  # seconds
-        self.termination: Optional[Termination] = None
-        self.memory = Memory(0, 0)
-        self.max_memory = Memory(0, 0)
+        self.supervisor: Optional[int] = None  # its pid
+        self.watch_fd: Optional[int] = None  # of a supervisor that is not our child
+        self.is_lost = False  # its supervisor is gone without a word
+        self.remains: list[Process] = []  # and these are what it left
         self.outcome: Optional[dict[str, Any]] = None
 
     @property
     def is_suspended(self) -> bool:
         """It stands still until a server confirms it."""
-        return self._suspended_at is not None
+        return bool(self.page["suspended"]) and self.outcome is None
 
-    @is_suspended.setter
-    def is_suspended(self, suspended: bool) -> None:
-        if self._suspended_at is not None:
-            self._suspended_before += time.monotonic() - self._suspended_at
-        self._suspended_at = time.monotonic() if suspended else None
-
-    def _ran_ms(self) -> int:
-        """How long it has run, without the time for which it was suspended: time-outs count by this."""
-        if self.process is None:
-            return 0
-        until = time.monotonic() if self._suspended_at is None else self._suspended_at
-        return int((until - self.started_monotonic - self._suspended_before) * 1000)
+    @property
+    def start_ms(self) -> int:
+        """When its command was started; when it was accepted where it was not."""
+        return int(self.page["start_ms"]) or self.accepted_ms
 
     @property
     def state(self) -> str:
@@ -90,62 +66,58 @@ class Run:
             return "ended"
         return "suspended" if self.is_suspended else "running"
 
-    def measured(self, memory: Memory) -> None:
-        """Take in a new measurement."""
-        self.memory = memory
-        self.max_memory = Memory(
-            max(memory.rss_kb, self.max_memory.rss_kb), max(memory.vsize_kb, self.max_memory.vsize_kb)
-        )
-
-    def stored(self, boot_id: str) -> dict[str, Any]:
-        """What the spool keeps of it from the start."""
-        return {**self.identity, "log_path": self.log_path, "start_ms": self.start_ms, "boot_id": boot_id}
-
-    def started(self) -> dict[str, Any]:
-        """What the spool keeps of it once it has a process."""
-        assert self.process is not None, "it was started"
-        return {"pid": self.process.pid, "start_ticks": self.process.start_ticks, "start_ms": self.start_ms}
+    def ran_ms(self) -> int:
+        """How long it has run, without the time for which it was suspended: time-outs count by this."""
+        page = self.page
+        if self.outcome is not None or self.is_suspended or not page["alive_ns"]:
+            return int(page["run_ms"])
+        since_ms = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - page["alive_ns"]) // 1_000_000
+        return int(page["run_ms"]) + max(0, since_ms) if self.supervisor is not None else int(page["run_ms"])
 
     def described(self) -> dict[str, Any]:
         """What the link reports of it."""
+        page = self.page
         return {
             **self.identity,
             "state": self.state,
             "start_ms": self.start_ms,
-            "rss_kb": self.memory.rss_kb,
-            "vsize_kb": self.memory.vsize_kb,
-            "max_rss_kb": self.outcome["max_rss_kb"] if self.outcome else self.max_memory.rss_kb,
-            "max_vsize_kb": self.max_memory.vsize_kb,
-            "log_written_s": self._log_written_seconds(),
-            "ran_ms": self._ran_ms(),
+            "rss_kb": page["rss_kb"],
+            "vsize_kb": page["virtual_kb"],
+            "max_rss_kb": self.outcome["max_rss_kb"] if self.outcome else page["rss_max_kb"],
+            "max_vsize_kb": page["virtual_max_kb"],
+            "log_written_s": page["log_written_ms"] // 1000,
+            "ran_ms": self.ran_ms(),
             "outcome": self.outcome,
             "log_name": self.shortened_log_name,
         }
 
-    def log_file(self) -> Optional[tuple[int, int]]:
-        """The device and inode of its log, if that is open."""
+    def traces(self) -> Traces:
+        """By what its processes are known when its supervisor is gone."""
+        numbers = self.page["members"]
+        pairs = (numbers[at : at + 2] for at in range(0, len(numbers), 2))
+        members = frozenset(Process(pid, ticks) for ticks, pid in pairs if pid)
+        return Traces(self._log_file(), members)
+
+    def _log_file(self) -> Optional[tuple[int, int]]:
         if self.log_fd is None:
             return None
         status = os.fstat(self.log_fd)
         return status.st_dev, status.st_ino
 
-    def _log_written_seconds(self) -> int:
-        """When the log last grew, in seconds since 1970; 0 where that cannot be told. Time-outs on silence use it."""
-        try:
-            return int((os.stat(self.log_path) if self.log_fd is None else os.fstat(self.log_fd)).st_mtime)
-        except OSError:
-            return 0
+
+def record_of(run: Run, boot_id: str) -> str:
+    """What the book keeps of a run from the start."""
+    kept = {**run.identity, "log_path": run.log_path, "accepted_ms": run.accepted_ms, "boot_id": boot_id}
+    return json.dumps(kept, separators=(",", ":"))
 
 
-def run_from(stored: StoredRun) -> Run:
-    """A run that an earlier runner stored; raises KeyError or TypeError where it is none."""
-    accepted, started = stored.accepted, stored.started
-    run = Run(accepted, accepted["log_path"], (started or accepted)["start_ms"])
-    run.started_monotonic -= max(0.0, time.time() - run.start_ms / 1000)
-    if started is not None:
-        run.process = Process(started["pid"], started["start_ticks"])
-    run.outcome = stored.outcome
-    return run
+def run_from(page: Page) -> tuple[Run, str]:
+    """The run that an earlier runner accepted, and in which boot; raises ValueError, KeyError or TypeError."""
+    record = json.loads(page["record"])
+    run = Run(record, record["log_path"], record["accepted_ms"], page)
+    if page["phase"] == TOLD:
+        run.outcome = json.loads(page["outcome"])
+    return run, record["boot_id"]
 
 
 def check_launch(launch: Mapping[str, Any]) -> None:

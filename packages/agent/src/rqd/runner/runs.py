@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections import deque
@@ -11,29 +12,44 @@ from typing import Any, Callable, Optional
 
 from rqd import log
 from rqd.options import Options
-from rqd.platform import Ending, Platform, Process, Traces
+from rqd.platform import Platform
 from rqd.runner import frame_log
 from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
-from rqd.runner.notes import Notes
-from rqd.runner.outcome import FAILED_LAUNCH, RUNNER_LOST, SKIP_RETRY, close_log, outcome_of, status_of
-from rqd.runner.run import Refusal, Run, Termination, check_launch, run_from
+from rqd.runner.outcome import (
+    FAILED_LAUNCH,
+    RUNNER_LOST,
+    SKIP_RETRY,
+    Outcome,
+    outcome_of,
+    status_of,
+    stored,
+    told_of,
+    write_foot,
+)
+from rqd.runner.run import Refusal, Run, check_launch, record_of, run_from
 from rqd.runner.spool import Spool
 from rqd.runner.start import LaunchFailed, ProcessStart
+from rqd.supervisor import book
+from rqd.supervisor.book import Page
 
 UNDELIVERED_MAX = 5000
 SAMPLE_SECONDS = 5.0
+SUPERVISOR_SILENT_SECONDS = 30.0
 _STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 LOOK_AGAIN_SECONDS_MIN = 0.02
 LOOK_AGAIN_SECONDS_MAX = 0.5
+_POLICIES = {"suspend": book.SUSPEND, "continue": book.CONTINUE, "kill": book.KILL}
 
 
 class Runs:
-    """All runs that this runner knows: those that run, and those whose outcome the server does not have yet."""
+    """All runs that this runner knows: those that run, and those whose outcome the server does not have yet.
 
-    # Time-outs, kills for a silent log and for memory belong into `_sample`: each is one more reason to call `end`.
+    What a run does is its supervisor's business; what is wanted of it, and what became of it, stands in its page of the
+    book. The lease is there as well, so that it holds whoever is dead.
+    """
 
     def __init__(
         self,
@@ -55,16 +71,19 @@ class Runs:
         self._on_outcome = on_outcome
         self._known: dict[str, Run] = {}
         self._live: dict[str, Run] = {}
+        self._by_supervisor: dict[int, Run] = {}
         self._to_start: deque[Run] = deque()
         self._boot_id = platform.boot_id()
-        self._notes = Notes(spool, loop, self._boot_id)
-        self._pids_given_then: Optional[int] = None
-        self._is_sampling = False
-        self._sampled_at = 0.0
+        self._is_looking_after = False
         self._is_closed = False
         self._server_knows = False
         self._no_launches = ""
-        self._start_process = ProcessStart(options, platform)
+        self._start_process = ProcessStart(options, platform, spool.book)
+        head = spool.book.head
+        head["host_name"] = options.name
+        head["sample_ns"] = int(SAMPLE_SECONDS * 1e9)
+        head["policy"] = _POLICIES[options.on_lost_contact]
+        self._write_lease()
 
     @property
     def live_count(self) -> int:
@@ -86,8 +105,6 @@ class Runs:
 
     def described(self) -> list[dict[str, Any]]:
         """Everything that a report lists."""
-        if time.monotonic() - self._sampled_at > 1:
-            self._sample()
         return [run.described() for run in self._known.values()]
 
     # --- a run begins ------------------------------------------------------------------------------------------------
@@ -100,17 +117,30 @@ class Runs:
         check_launch(launch)
         self._refuse_if_unable(launch)
         path = frame_log.log_path(launch["log_dir"], launch["job_name"], launch["frame_name"])
-        run = Run(launch, path, int(time.time() * 1000))
+        page = self._page_for(run_id)
+        run = Run(launch, path, int(time.time() * 1000), page)
         run.launch = launch
+        record = record_of(run, self._boot_id)
+        if not page.has_room("record", record):
+            self._spool.give_back(page)
+            raise Refusal(
+                "INVALID_ARGUMENT", f"frame {launch['frame_name']}: its names and its log's path are too long"
+            )
+        page["kill_grace_ms"] = int(self._options.kill_grace_seconds * 1000)
+        page["oom_score_adj"] = self._platform.frames_oom_score()
+        page["record"] = record
+        page["phase"] = book.PREPARED
+        self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
+        self._known[run_id] = self._live[run_id] = run
+        self._to_start.append(run)
+
+    def _page_for(self, run_id: str) -> Page:
         try:
-            self._spool.accept(run_id, run.stored(self._boot_id))
+            return self._spool.book.take(run_id)
         except OSError as problem:
             words = f"agent {self._options.name} cannot write its spool {self._spool.folder}: {problem.strerror};"
             words += " it starts frames again when the folder can be written"
             raise Refusal("RESOURCE_EXHAUSTED", words) from None
-        self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
-        self._known[run_id] = self._live[run_id] = run
-        self._to_start.append(run)
 
     def _refuse_if_unable(self, launch: Mapping[str, Any]) -> None:
         if self._is_closed:
@@ -151,25 +181,24 @@ class Runs:
     def _start(self, run: Run) -> None:
         launch, run.launch = run.launch, None
         assert launch is not None, "a run is started once"
-        run.start_ms = int(time.time() * 1000)
-        run.started_monotonic = time.monotonic()
         try:
-            self._start_process(run, launch)
+            pid = self._start_process(run, launch)
         except LaunchFailed as problem:
             log.warning("no start", run=run.run_id, frame=run.identity["frame_name"], cause=problem.cause, why=problem)
-            self._finish(run, problem.cause, FAILED_LAUNCH, 0, message=str(problem))
+            self._finish_unsupervised(run, problem.cause, FAILED_LAUNCH, message=str(problem))
             return
-        assert run.process is not None
-        self._notes.add(run, run.started())
-        if not self._is_sampling:
-            self._is_sampling = True
-            self._note_watched()
-            self._loop.call_later(self._tick_seconds(), self._tick)
+        self._supervised(run, pid)
+
+    def _supervised(self, run: Run, pid: int) -> None:
+        run.supervisor = pid
+        self._by_supervisor[pid] = run
+        if not self._is_looking_after:
+            self._is_looking_after = True
+            self._loop.call_later(SAMPLE_SECONDS, self._look_after)
 
     def lose_spool(self) -> None:
         """Nothing can be kept any more: accept no run; what runs goes on."""
         self._no_launches = f"its spool {self._spool.folder} was deleted, and it ends after its last frame"
-        self._notes.give_up()
 
     def server_knows(self) -> None:
         """A server has on disk what this agent says of itself, so also what it does with its frames without one."""
@@ -181,6 +210,7 @@ class Runs:
         """A server answered the report that was sent at this moment: end the runs it named, go on with the others."""
         lapsed_before = self._lease.has_lapsed(self._platform.boot_seconds())
         self._lease.renew(sent_at)
+        self._write_lease()
         for run_id in to_end:
             run = self._live.get(run_id)
             if run is not None:
@@ -190,90 +220,53 @@ class Runs:
             return
         for run_id in confirmed:
             run = self._live.get(run_id)
-            if run is not None and run.is_suspended and run.process is not None:
-                run.is_suspended = False
-                self._platform.resume(run.process.pid)
+            if run is not None and run.is_suspended:
+                self._order(run, book.ORDER_RESUME)
                 log.info("run goes on", run=run_id)
 
-    def _tick(self) -> None:
-        self._is_sampling = bool(self._live)
-        if not self._is_sampling:
+    def _write_lease(self) -> None:
+        until = self._lease.answered_report_sent_at + self._lease.seconds
+        for pages in self._spool.books:
+            pages.head["lease_until_ns"] = int(until * 1e9)
+
+    def _look_after(self) -> None:
+        """See whether supervisors do their work: should one of them hang, the lease binds its frame all the same."""
+        self._is_looking_after = bool(self._live)
+        if not self._is_looking_after:
             return
-        self._sample()
-        self._apply_lease()
-        self._loop.call_later(self._tick_seconds(), self._tick)
-
-    def _tick_seconds(self) -> float:
-        """Seconds to the next look. Never long: the machine may sleep, and timers sleep with it."""
-        remaining = self._lease.remaining(self._platform.boot_seconds())
-        return max(0.05, min(SAMPLE_SECONDS, remaining)) if remaining > 0 else SAMPLE_SECONDS
-
-    def _sample(self) -> None:
-        self._sampled_at = time.monotonic()
-        runs = {run.process.pid: run for run in self._live.values() if run.process is not None}
-        if not runs:
-            return
-        for pid, memory in self._platform.usage(runs).items():
-            runs[pid].measured(memory)
-        self._note_watched()
-
-    def _note_watched(self) -> None:
-        """Note for the runner after us that all leaders' pids are theirs until now, and what left their sessions."""
-        if any(run.is_lost for run in self._live.values()):
-            return  # what an earlier runner noted of them is still needed
-        strays = self._platform.strays()
-        record = {
-            "boot_id": self._boot_id,
-            "pids_given": self._platform.pids_given(),
-            "strays": {
-                run.run_id: sorted(strays[run.process.pid])
-                for run in self._live.values()
-                if run.process is not None and run.process.pid in strays
-            },
-        }
-        with contextlib.suppress(OSError):  # an older note is a safe one
-            self._spool.note_watched(record)
-
-    def _apply_lease(self) -> None:
-        policy = self._options.on_lost_contact
-        if policy == "continue" or not self._lease.has_lapsed(self._platform.boot_seconds()):
-            return
+        now = self._platform.boot_seconds()
+        lapsed = self._options.on_lost_contact != "continue" and self._lease.has_lapsed(now)
         for run in list(self._live.values()):
-            if run.termination is not None or run.process is None or run.leader_has_exited:
+            silent_seconds = now - run.page["alive_ns"] / 1e9
+            if run.supervisor is None or silent_seconds < SUPERVISOR_SILENT_SECONDS:
                 continue
-            if run.is_suspended:
-                self._platform.suspend(run.process.pid)  # what it was just starting when it was stopped
-                continue
-            if policy == "kill":
-                self.end(run, "lease", f"no server answered for {self._lease.seconds:g} s")
-                continue
-            run.is_suspended = True
-            self._platform.suspend(run.process.pid)
-            log.warning("run suspended: no server answers", run=run.run_id, seconds=f"{self._lease.seconds:g}")
+            log.warning("supervisor is silent", run=run.run_id, pid=run.supervisor, seconds=f"{silent_seconds:.0f}")
+            self._platform.wake_supervisor(run.supervisor)
+            if lapsed and not run.is_suspended:
+                self._platform.kill_supervisor(run.supervisor)
+        self._loop.call_later(SAMPLE_SECONDS, self._look_after)
 
     # --- a run ends --------------------------------------------------------------------------------------------------
 
     def end(self, run: Run, cause: str, words: str, grace_seconds: Optional[float] = None) -> None:
         """Have everything of a run end. The outcome comes when it has; what ended by itself before keeps its own."""
+        if run.is_lost or run.outcome is not None:
+            return
+        if run.supervisor is None:
+            exit_status, exit_signal = status_of(cause, 1, signal.SIGTERM)
+            self._finish_unsupervised(run, cause, exit_status, exit_signal, kill_message=words)
+            return
         grace = self._options.kill_grace_seconds if grace_seconds is None else grace_seconds
-        if run.is_lost:
-            return
-        if run.process is None:
-            self._finish(run, cause, *status_of(cause, 1, 15), kill_message=words)
-            return
-        if run.termination is not None:
-            run.termination.kill_at = min(run.termination.kill_at, time.monotonic() + grace)
-            return
-        if run.leader_has_exited or self._platform.has_exited(run.process.pid):
-            self.reap()
-            return
         log.info("run is being ended", run=run.run_id, cause=cause, why=words)
-        run.termination = Termination(cause, words, time.monotonic() + grace)
-        # A suspended frame may run elsewhere by now: it gets no chance to do anything, not even to say goodbye.
-        end_it = self._platform.kill if run.is_suspended else self._platform.terminate
-        run.termination.last_signal = end_it(run.process.pid)
-        run.is_suspended = False
-        self._look_again(run, LOOK_AGAIN_SECONDS_MIN)
+        self._order(run, book.ORDER_END, grace, cause, words)
+
+    def _order(self, run: Run, order: int, grace_seconds: float = 0.0, cause: str = "", words: str = "") -> None:
+        page = run.page
+        page["order"], page["order_grace_ms"] = order, int(grace_seconds * 1000)
+        page["order_cause"], page["order_words"] = cause, words
+        page["order_number"] = page["order_number"] + 1
+        if run.supervisor is not None:
+            self._platform.call_supervisor(run.supervisor)
 
     def end_all(self, cause: str, words: str, grace_seconds: Optional[float] = None) -> None:
         """Accept no run any more, and have all end."""
@@ -281,73 +274,55 @@ class Runs:
         for run in list(self._live.values()):
             self.end(run, cause, words, grace_seconds)
 
-    def reap(self) -> None:
-        """See which leaders have ended, and complete the runs of which nothing else is left."""
-        exited = [
-            (run.process.pid, run)
-            for run in self._live.values()
-            if run.process is not None and not run.leader_has_exited and self._platform.has_exited(run.process.pid)
-        ]
-        survivors = self._platform.survivors(pid for pid, _ in exited)
-        for pid, run in exited:
-            run.leader_has_exited = True
-            if pid not in survivors:
-                self._complete(run, pid)
-            elif run.termination is None:
-                # It left processes behind. They hold cores that are about to be given to somebody else.
-                log.info("run left processes behind", run=run.run_id, pids=survivors[pid])
-                run.termination = Termination("exited", "", time.monotonic() + self._options.kill_grace_seconds)
-                self._platform.terminate(pid)
-                self._look_again(run, LOOK_AGAIN_SECONDS_MIN)
+    def reap(self, others: Iterable[int]) -> None:
+        """See which supervisors have ended; `others` are children that somebody else waits for."""
+        for pid in self._platform.collect(frozenset(others)):
+            run = self._by_supervisor.get(pid)
+            if run is not None:
+                self._supervisor_ended(run)
 
-    def _look_again(self, run: Run, seconds: float) -> None:
-        self._loop.call_later(seconds, lambda: self._pursue(run, seconds))
+    def _supervisor_ended(self, run: Run) -> None:
+        """It has written down how its run ended, or was killed before it could."""
+        assert run.supervisor is not None, "it had one"
+        self._by_supervisor.pop(run.supervisor, None)
+        run.supervisor = None
+        if run.watch_fd is not None:
+            self._loop.forget(run.watch_fd)
+            os.close(run.watch_fd)
+            run.watch_fd = None
+        if run.page["phase"] == book.ENDED:
+            self._complete(run)
+        else:
+            log.error("supervisor was lost", run=run.run_id)
+            self._lose(run)
 
-    def _pursue(self, run: Run, waited: float) -> None:
-        """Go after what is left of a run that must end, until nothing is."""
-        termination = run.termination
-        if run.outcome is not None or run.process is None or termination is None:
-            return
-        pid = run.process.pid
-        if run.leader_has_exited and not self._platform.survivors((pid,)):
-            self._complete(run, pid)
-            return
-        if time.monotonic() >= termination.kill_at:
-            number = self._platform.kill(pid)
-            if not run.leader_has_exited:
-                termination.last_signal = number
-        self._look_again(run, min(waited * 2, LOOK_AGAIN_SECONDS_MAX))
-
-    def _complete(self, run: Run, pid: int) -> None:
-        ending = self._platform.reap(pid)
-        termination = run.termination
-        ended_by_itself = termination is None or termination.cause == "exited"
-        if self._is_closed and ended_by_itself and ending.exit_signal in _STOP_SIGNALS:
+    def _complete(self, run: Run) -> None:
+        page = run.page
+        if self._is_closed and page["end_cause"] == "exited" and page["exit_signal"] in _STOP_SIGNALS:
             # Whoever stopped the agent (a service manager, Ctrl-C at the moment of a start) signalled the frame too.
-            self._finish(run, "shutdown", SKIP_RETRY, 0, ending, kill_message="the agent was told to stop")
+            words = "the agent was told to stop"
+            self._finish(run, outcome_of(run, "shutdown", SKIP_RETRY, 0, kill_message=words))
             return
-        if termination is None or termination.cause == "exited":
-            self._finish_itself(run, ending)
-            return
-        number = ending.exit_signal or termination.last_signal
-        exit_status, exit_signal = status_of(termination.cause, 1, number)
-        self._finish(run, termination.cause, exit_status, exit_signal, ending, kill_message=termination.words)
-
-    def _finish_itself(self, run: Run, ending: Ending) -> None:
-        """The end of a run that nobody ended: where it failed, its log says why."""
         error_line = ""
-        if ending.exit_status != 0 and run.log_fd is not None:
-            error_line = read_error_line(run.log_path, run.log_fd, run.output_begins_at)
-        self._finish(run, "exited", ending.exit_status, ending.exit_signal, ending, error_line=error_line)
+        if page["end_cause"] == "exited" and page["exit_status"] and run.log_fd is not None:
+            error_line = read_error_line(run.log_path, run.log_fd, page["output_begins_at"])
+        self._finish(run, told_of(run, error_line))
 
-    def _finish(
-        self, run: Run, cause: str, exit_status: int, exit_signal: int, ending: Optional[Ending] = None, **words: str
-    ) -> None:
-        """A run has ended: nothing of it is left. `words` are those of `outcome_of`."""
-        run.outcome = outcome = outcome_of(run, cause, exit_status, exit_signal, ending, **words)
-        run.is_suspended = False
-        close_log(run, outcome, self._options.name)
-        self._notes.add(run, outcome)
+    def _finish_unsupervised(self, run: Run, cause: str, exit_status: int, exit_signal: int = 0, **words: str) -> None:
+        """A run has ended that nobody watches. `words` are those of `outcome_of`."""
+        outcome = outcome_of(run, cause, exit_status, exit_signal, **words)
+        write_foot(run, outcome, self._options.name)
+        self._finish(run, outcome)
+
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        """A run has ended: nothing of it is left."""
+        run.outcome = outcome
+        run.page["outcome"] = stored(outcome)
+        run.page["phase"] = book.TOLD
+        if run.log_fd is not None:
+            with contextlib.suppress(OSError):  # a network disk may report here that it is full
+                os.close(run.log_fd)
+            run.log_fd = None
         self._capacity.release(run.run_id)
         self._live.pop(run.run_id, None)
         log.debug("run ended", run=run.run_id, cause=outcome["cause"], exit_status=outcome["exit_status"])
@@ -359,52 +334,86 @@ class Runs:
         if run is None or run.outcome is None:
             return
         del self._known[run_id]
-        self._notes.forget(run)
+        self._spool.forget(run_id)
+        self._spool.give_back(run.page)
 
     # --- after an earlier runner -------------------------------------------------------------------------------------
 
     def recover(self) -> None:
-        """Take over what an earlier runner left: outcomes to deliver, and processes that nobody watches any more.
-
-        Nobody can tell how an orphaned process will have ended, so it is ended now and reported as `runner_lost`.
-        """
-        orphans: dict[str, Run] = {}
-        stored_runs = self._spool.load()
-        for run_id, stored in stored_runs.items():
+        """Take over what earlier runners left: outcomes to deliver, and runs that their supervisors went on with."""
+        for page in [page for pages in self._spool.books for page in pages.in_use()]:
             try:
-                run = run_from(stored)
-            except (KeyError, TypeError) as problem:
-                log.error("spool has a file that is no run", run=run_id, folder=self._spool.folder, why=repr(problem))
+                run, boot_id = run_from(page)
+            except (KeyError, TypeError, ValueError) as problem:
+                log.error("a page of the book is no run", run=page["run_id"], folder=self._spool.folder, why=problem)
+                self._spool.give_back(page)
                 continue
-            self._known[run_id] = run
-            if run.outcome is None:
-                orphans[run_id] = self._live[run_id] = run
-        watched = self._spool.watched()
-        if watched.get("boot_id") != self._boot_id:
-            watched = {}
-        self._pids_given_then = watched.get("pids_given")
-        this_boot = {}
-        for run_id, run in orphans.items():
-            run.log_fd = frame_log.reopen(run.log_path, run_id)
-            if stored_runs[run_id].accepted.get("boot_id") == self._boot_id:
-                strays = frozenset(Process(*stray) for stray in watched.get("strays", {}).get(run_id, ()))
-                this_boot[run_id] = run.traces = Traces(run.process, run.log_file(), strays)
-        found = self._platform.adopt(this_boot, self._pids_given_then) if this_boot else {}
-        for run_id, run in orphans.items():
-            self._capacity.book(run_id, run.identity["core_units"], 0)
-            run.is_lost, run.process, run.remains = True, None, found.get(run_id, [])
-            log.warning("run lost its runner", run=run_id, pids=[process.pid for process in run.remains])
-            self._bury(run, LOOK_AGAIN_SECONDS_MIN)
+            self._known[run.run_id] = run
+            if run.outcome is not None:
+                continue
+            self._live[run.run_id] = run
+            self._capacity.book(run.run_id, run.identity["core_units"], 0)
+            run.log_fd = frame_log.reopen(run.log_path, run.run_id)
+            if boot_id == self._boot_id:
+                self._take_over(run)
+            elif page["phase"] == book.ENDED:
+                self._complete(run)
+            else:
+                self._finish_lost(run)
+
+    def _take_over(self, run: Run) -> None:
+        pid = self._platform.find_supervisor(run.page["supervisor_pid"], run.run_id)
+        if pid is None and run.page["phase"] == book.ENDED:  # also of one that ended while we looked
+            self._complete(run)
+            return
+        if pid is None:
+            log.warning("run lost its supervisor", run=run.run_id)
+            self._lose(run)
+            return
+        log.info("run is taken over", run=run.run_id, supervisor=pid)
+        self._supervised(run, pid)
+        self._watch(run, pid)
+
+    def _watch(self, run: Run, pid: int) -> None:
+        """Learn when a supervisor ends that is not our child."""
+        try:
+            run.watch_fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._supervisor_ended(run)
+            return
+        except (OSError, AttributeError):  # a kernel before 5.3, a Python built on one, or a sandbox that has none
+            self._loop.call_later(LOOK_AGAIN_SECONDS_MAX, lambda: self._look_whether_ended(run))
+            return
+        self._loop.watch(run.watch_fd, lambda _: self._supervisor_ended(run))
+
+    def _look_whether_ended(self, run: Run) -> None:
+        if run.supervisor is None:
+            return
+        if self._platform.find_supervisor(run.supervisor, run.run_id) is None:
+            self._supervisor_ended(run)
+        else:
+            self._loop.call_later(LOOK_AGAIN_SECONDS_MAX, lambda: self._look_whether_ended(run))
+
+    # --- after the death of a supervisor -----------------------------------------------------------------------------
+
+    def _lose(self, run: Run) -> None:
+        """Nobody can tell how it would have ended: what is left of it is ended now."""
+        run.is_lost = True
+        run.remains = self._remains(run)
+        self._bury(run, LOOK_AGAIN_SECONDS_MIN)
 
     def _bury(self, run: Run, waited: float) -> None:
         run.remains = self._platform.kill_verified(run.remains)
+        if not run.remains:
+            run.remains = self._remains(run)  # what it forked while it was being ended
         if run.remains:
             self._loop.call_later(waited, lambda: self._bury(run, min(waited * 2, LOOK_AGAIN_SECONDS_MAX)))
             return
-        # What it forked while it was being ended.
-        again = run.traces and self._platform.adopt({run.run_id: run.traces}, self._pids_given_then)
-        if again:
-            run.remains = again[run.run_id]
-            self._loop.call_later(waited, lambda: self._bury(run, waited))
-            return
-        self._finish(run, "runner_lost", RUNNER_LOST, 0, message="the process that watched this run died")
+        self._finish_lost(run)
+
+    def _remains(self, run: Run) -> list[Any]:
+        return self._platform.remains(run.run_id, run.traces(), self._by_supervisor)
+
+    def _finish_lost(self, run: Run) -> None:
+        words = "the process that watched this run died"
+        self._finish_unsupervised(run, "runner_lost", RUNNER_LOST, message=words)

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, Optional
 from rqd.options import Options
 from rqd.platform import JobUser, Platform
 from rqd.runner import frame_log
-from rqd.runner.command import direct_arguments, shell_arguments
+from rqd.runner.command import direct_arguments
 from rqd.runner.environment import frame_environment, own_home
 from rqd.runner.run import Run
+from rqd.supervisor.book import GROUPS_MAX, Book, Page
 
 FOLDER_VARIABLE = "CUE_LAUNCH_FOLDER"
 
@@ -37,15 +38,19 @@ class _Folder(NamedTuple):
 
 
 class ProcessStart:
-    """Starts processes. Containers are another way to do what `__call__` does."""
+    """Starts supervisors. Containers are another way to do what `__call__` does."""
 
-    def __init__(self, options: Options, platform: Platform) -> None:
+    def __init__(self, options: Options, platform: Platform, book: Book) -> None:
         self._options = options
         self._platform = platform
+        self._book = book
         self._own_home = own_home()
 
-    def __call__(self, run: Run, launch: Mapping[str, Any]) -> None:
-        """Give the run its log and its process; raises LaunchFailed. A log that was begun stays with the run."""
+    def __call__(self, run: Run, launch: Mapping[str, Any]) -> int:
+        """Give the run its log and its supervisor, and return that one's pid; raises LaunchFailed.
+
+        A log that was begun stays with the run.
+        """
         user = self._user(launch)
         home = user.home if user else self._own_home
         environment = frame_environment(launch, self._options.name, run.log_path, home)
@@ -53,7 +58,7 @@ class ProcessStart:
         folder = self._enter(environment.get(FOLDER_VARIABLE, ""), user)
         try:
             self._open_log(run, launch, environment, folder, user)
-            self._spawn(run, launch["command"], environment, user)
+            return self._spawn(run, launch["command"], environment, user)
         finally:
             os.chdir("/")  # the runner itself keeps no disk from being unmounted
 
@@ -106,7 +111,7 @@ class ProcessStart:
                 folder.note,
                 self._options.secret_names,
             )
-            run.output_begins_at = frame_log.write_all(run.log_fd, text)
+            run.page["output_begins_at"] = frame_log.write_all(run.log_fd, text)
         except OSError as problem:
             _drop_log(run)
             words = f"the log {run.log_path} cannot be written: {problem.strerror or problem}"
@@ -114,21 +119,27 @@ class ProcessStart:
                 raise LaunchFailed("host_fault", f"{words}; the agent has no more of that") from None
             raise LaunchFailed("log_unwritable", words) from None
 
-    def _spawn(self, run: Run, command: str, environment: Mapping[str, str], user: Optional[JobUser]) -> None:
+    def _spawn(self, run: Run, command: str, environment: Mapping[str, str], user: Optional[JobUser]) -> int:
         assert run.log_fd is not None, "the log was opened"
-        direct = direct_arguments(command)
-        if direct:
-            # The shell knows how to run scripts without a first line, and has the words for what is missing.
-            with contextlib.suppress(OSError):
-                run.process = self._platform.spawn(direct, environment, run.log_fd, user)
-                return
+        if user is not None:
+            _give_rights(run.page, user)
+        words = [command, *direct_arguments(command)]
         try:
-            run.process = self._platform.spawn(shell_arguments(command), environment, run.log_fd, user)
+            return self._platform.start_supervisor(run.page.number, self._book.child_fd, words, environment, run.log_fd)
         except (OSError, ValueError) as problem:
-            words = f"no process could be started for the command: {problem}"
+            text = f"no process could be started for the command: {problem}"
             # Too long a command or environment, or a zero byte in it, is the frame's own; anything else is not.
             is_own = isinstance(problem, ValueError) or problem.errno == errno.E2BIG
-            raise LaunchFailed("launch_failed" if is_own else "host_fault", words) from None
+            raise LaunchFailed("launch_failed" if is_own else "host_fault", text) from None
+
+
+def _give_rights(page: Page, user: JobUser) -> None:
+    if len(user.groups) > GROUPS_MAX:
+        words = f"user {user.name} has {len(user.groups)} groups, and a frame can have {GROUPS_MAX}"
+        raise LaunchFailed("host_fault", f"{words}; take the user out of some")
+    page["uid"], page["gid"] = user.uid, user.gid
+    page["groups"], page["group_count"] = user.groups, len(user.groups)
+    page["become_user"] = 1
 
 
 def _drop_log(run: Run) -> None:

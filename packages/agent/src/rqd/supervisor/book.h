@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 #define BOOK_MAGIC "CUEBOOK1"
-#define PAGE_BYTES 12288
-#define GROUPS_MAX 64
+#define PAGE_BYTES 16384
+#define GROUPS_MAX 256
 #define MEMBERS_MAX 96
 
 enum { POLICY_CONTINUE = 0, POLICY_SUSPEND = 1, POLICY_KILL = 2 };
-enum { PHASE_FREE = 0, PHASE_PREPARED = 1, PHASE_RUNNING = 2, PHASE_ENDING = 3, PHASE_ENDED = 4 };
+enum { PHASE_FREE = 0, PHASE_PREPARED = 1, PHASE_RUNNING = 2, PHASE_ENDING = 3, PHASE_ENDED = 4, PHASE_TOLD = 5 };
 enum { ORDER_END = 1, ORDER_SUSPEND = 2, ORDER_RESUME = 3 };
 
 /* The first page. The runner writes it. */
@@ -82,10 +82,13 @@ struct run {
     uint64_t largest_kb; /* the most that one of its processes held, as the kernel counted */
     char end_cause[32];
     char end_words[512];
+    int64_t log_written_ms; /* since 1970 */
     struct member members[MEMBERS_MAX]; /* below the supervisor at its last look; a pid of 0 ends the list */
 
     /* --- the runner alone reads and writes these ---------------------------------------------------------------- */
-    char record[7168]; /* what it tells the server of the run, as JSON */
+    uint64_t output_begins_at; /* in the log */
+    char record[6144];         /* what the run is, as JSON */
+    char outcome[5632];        /* what became of it, for the server */
 };
 
 #endif

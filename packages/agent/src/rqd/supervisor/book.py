@@ -6,21 +6,23 @@ who); the table here is that file's, in the same order.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import struct
 from typing import Any, Union
 
 MAGIC = b"CUEBOOK1"
-PAGE_BYTES = 12288
-GROUPS_MAX = 64
+PAGE_BYTES = 16384
+GROUPS_MAX = 256
 MEMBERS_MAX = 96
+GROWTH_PAGES = 32
 
 CONTINUE, SUSPEND, KILL = range(3)
 """What happens to runs when the lease is over."""
 
-FREE, PREPARED, RUNNING, ENDING, ENDED = range(5)
-"""A run's phases."""
+FREE, PREPARED, RUNNING, ENDING, ENDED, TOLD = range(6)
+"""A run's phases: the supervisor's word is all but the first two and the last, which says that `outcome` is whole."""
 
 ORDER_END, ORDER_SUSPEND, ORDER_RESUME = 1, 2, 3
 
@@ -74,8 +76,11 @@ _RUN = (
     ("largest_kb", "Q"),
     ("end_cause", "32s"),
     ("end_words", "512s"),
+    ("log_written_ms", "q"),
     ("members", f"{2 * MEMBERS_MAX}Q"),
-    ("record", "7168s"),
+    ("output_begins_at", "Q"),
+    ("record", "6144s"),
+    ("outcome", "5632s"),
 )
 
 Value = Union[int, str, tuple[int, ...]]
@@ -126,17 +131,90 @@ class Page:
         else:
             form.pack_into(self._map, self._start + at, value)
 
+    def has_room(self, name: str, text: str) -> bool:
+        """Say whether a field takes a text whole."""
+        return len(text.encode("utf-8", "replace")) < self._places[name][1].size
+
     def clear(self) -> None:
         """Make every field zero."""
         self._map[self._start : self._start + PAGE_BYTES] = bytes(PAGE_BYTES)
 
 
-def create(path: str, pages: int) -> tuple[int, mmap.mmap]:
-    """Make a book; its room on the disk is taken at once. Raises OSError where there is none."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.posix_fallocate(fd, 0, (pages + 1) * PAGE_BYTES)
-    file = mmap.mmap(fd, (pages + 1) * PAGE_BYTES)
-    head = Page(file, 0)
-    head["magic"] = MAGIC.decode()
-    head["pages"] = pages
-    return fd, file
+class Book:
+    """The file, and which of its pages serve a run. It grows by a few pages at a time and never shrinks."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.child_fd = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
+        """The same file for supervisors: the lock on `fd` says that its runner lives, and must not live on in them."""
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._map = mmap.mmap(fd, 0)
+        self.head = Page(self._map, 0)
+        self._pages = {number: Page(self._map, number) for number in range(1, self.head["pages"] + 1)}
+        self._free = [number for number, page in self._pages.items() if page["phase"] == FREE]
+
+    @classmethod
+    def open(cls, path: str) -> Book:
+        """Open the book at this path, or begin it.
+
+        Raises OSError (BlockingIOError where another runner has it), and ValueError where the file is no book.
+        """
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(fd).st_size == 0:
+                os.posix_fallocate(fd, 0, PAGE_BYTES)
+                os.pwrite(fd, MAGIC, 0)
+            book = cls(fd)
+            if book.head["magic"] != MAGIC.decode():
+                raise ValueError(f"{path} is no book of this version's supervisors")
+        except (OSError, ValueError):
+            os.close(fd)
+            raise
+        return book
+
+    def take(self, run_id: str) -> Page:
+        """Give a run a page with nothing on it. Raises OSError where the disk has no room for another."""
+        if not self._free:
+            self._grow()
+        page = self._pages[self._free.pop()]
+        page.clear()
+        page["run_id"] = run_id
+        return page
+
+    def give_back(self, page: Page) -> None:
+        """Nothing of its run is needed any more."""
+        page["phase"] = FREE
+        self._free.append(page.number)
+
+    def has(self, page: Page) -> bool:
+        """Say whether a page is of this book."""
+        return self._pages.get(page.number) is page
+
+    def in_use(self) -> list[Page]:
+        """The pages of runs."""
+        return [page for page in self._pages.values() if page["phase"] != FREE]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._map.close()
+        os.close(self.fd)
+        os.close(self.child_fd)
+
+    def _grow(self) -> None:
+        count = self.head["pages"]
+        size = (count + 1 + GROWTH_PAGES) * PAGE_BYTES
+        os.posix_fallocate(self.fd, 0, size)  # so that no page lacks its room on the disk when it is written
+        self._map.resize(size)
+        self.head["pages"] = count + GROWTH_PAGES
+        self._pages.update((n, Page(self._map, n)) for n in range(count + 1, count + GROWTH_PAGES + 1))
+        self._free += range(count + GROWTH_PAGES, count, -1)
+
+
+def runs_in(fd: int) -> list[str]:
+    """The ids of the runs in the book that somebody else may have open."""
+    size = os.fstat(fd).st_size
+    if size < PAGE_BYTES:
+        return []
+    with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as file:
+        pages = [Page(file, number) for number in range(1, size // PAGE_BYTES)]
+        return [page["run_id"] for page in pages if page["phase"] != FREE]

@@ -1,7 +1,7 @@
 """A run's supervisor in Python, for machines on which `supervise.c` was not compiled: it does the same, and is larger.
 
-It is a program of its own (`python stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]`) and imports next to nothing, since
-every run pays for that. Its parts, and why things are as they are, are those of `supervise.c`.
+It is a program of its own (`python stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]`) and imports next to nothing,
+since every run pays for that. Its parts, and why things are as they are, are those of `supervise.c`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import book
+import book  # type: ignore[import-not-found]  # it stands beside this program
 
 BOOK_FD = 3
 LOG_FD = 1
@@ -62,7 +62,7 @@ def _stat(pid: int) -> Optional[_Stat]:
 
 
 def _children(pid: int) -> list[int]:
-    found = []
+    found: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
@@ -160,6 +160,7 @@ class Supervisor:
         run["start_ms"] = int(time.time() * 1000)
         self._started_at = _boot_seconds()
         run["started_ns"] = run["alive_ns"] = int(self._started_at * 1e9)
+        self._note_log()
         problem = self._start(command, arguments)
         if problem:
             run["start_errno"] = problem
@@ -235,6 +236,7 @@ class Supervisor:
                 run["left_behind"] = len(_processes())
                 self._begin_to_end("exited", "", run["kill_grace_ms"] / 1000)
             if _boot_seconds() >= sample_at:
+                self._note_log()
                 self._measure()
                 self._keep_limits()
                 if run["suspended"]:
@@ -308,7 +310,7 @@ class Supervisor:
         elif timeout_ms and self._ran_ms() > timeout_ms:
             self._begin_to_end("timeout", f"it ran for more than {timeout_ms // 1000} s", grace_seconds)
         elif run["silence_ms"] and self._ran_ms() > run["silence_ms"]:
-            silent_ms = (time.time() - os.fstat(LOG_FD).st_mtime) * 1000
+            silent_ms = time.time() * 1000 - run["log_written_ms"]
             if silent_ms > run["silence_ms"] + self._suspended_seconds * 1000:
                 words = f"its log did not grow for more than {run['silence_ms'] // 1000} s"
                 self._begin_to_end("silent", words, grace_seconds)
@@ -390,6 +392,11 @@ class Supervisor:
         _signal_all(signal.SIGKILL)
         if now - self._killed_first_at > UNKILLABLE_AFTER_SECONDS:
             self._run["unkillable"] = len(_processes())
+
+    def _note_log(self) -> None:
+        with contextlib.suppress(OSError):
+            self._run["log_written_ms"] = int(os.fstat(LOG_FD).st_mtime * 1000)
+        self._run["run_ms"] = self._ran_ms()
 
     def _ran_ms(self) -> int:
         now = self._suspended_at if self._run["suspended"] else _boot_seconds()

@@ -482,6 +482,8 @@ static void begin_to_end(const char *cause, const char *words, uint64_t grace_ns
     signal_all(SIGCONT);
 }
 
+static uint64_t ran_ms(void);
+
 static void suspend(void) {
     if (is_ending || run->phase != PHASE_RUNNING)
         return;
@@ -523,6 +525,14 @@ static int reap(void) {
             leader_status = status;
         }
     }
+}
+
+static void note_log(void) {
+    struct stat log;
+
+    if (fstat(STDOUT_FILENO, &log) == 0)
+        run->log_written_ms = (int64_t)log.st_mtim.tv_sec * 1000 + log.st_mtim.tv_nsec / 1000000;
+    run->run_ms = ran_ms();
 }
 
 static uint64_t ran_ms(void) {
@@ -669,7 +679,6 @@ static void keep_lease(void) {
 static void keep_limits(void) {
     uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS;
     char words[160];
-    struct stat log;
 
     if (is_ending || run->suspended)
         return;
@@ -680,9 +689,9 @@ static void keep_limits(void) {
     } else if (run->timeout_ms && ran_ms() > run->timeout_ms) {
         snprintf(words, sizeof words, "it ran for more than %llu s", (unsigned long long)run->timeout_ms / 1000);
         begin_to_end("timeout", words, grace_ns);
-    } else if (run->silence_ms && ran_ms() > run->silence_ms && fstat(STDOUT_FILENO, &log) == 0) {
+    } else if (run->silence_ms && ran_ms() > run->silence_ms) {
         /* Standing still is no silence, so no log is called silent for longer than it has been going on since. */
-        int64_t silent_ms = wall_ms() - (int64_t)log.st_mtim.tv_sec * 1000 - log.st_mtim.tv_nsec / 1000000;
+        int64_t silent_ms = wall_ms() - run->log_written_ms;
 
         if (silent_ms > (int64_t)(run->silence_ms + suspended_ns / MS)) {
             snprintf(words, sizeof words, "its log did not grow for more than %llu s", (unsigned long long)run->silence_ms / 1000);
@@ -746,6 +755,7 @@ static void watch(void) {
             begin_to_end("exited", "", (uint64_t)run->kill_grace_ms * MS);
         }
         if (boot_ns() >= sample_at) {
+            note_log();
             measure();
             keep_limits();
             if (run->suspended)
@@ -795,6 +805,7 @@ int main(int count, char **arguments) {
     run->supervisor_pid = (uint32_t)getpid();
     run->start_ms = wall_ms();
     run->started_ns = run->alive_ns = boot_ns();
+    note_log();
     int problem = start(arguments + 2);
 
     if (problem) {
