@@ -18,6 +18,8 @@ import grpc
 import psutil
 from opencue_proto import report_pb2, report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
 
+from rqd.supervisor.book import PAGE_BYTES, Page
+
 TOKEN = "the-token-of-this-installation"
 PATIENCE_SECONDS = 30.0
 
@@ -188,6 +190,24 @@ class AgentProcess:
         self.process.wait(PATIENCE_SECONDS)
         self.await_boot(boots)
 
+    def supervisor_of(self, run_id: str) -> psutil.Process:
+        """The process that watches a run."""
+        return psutil.Process(eventually(lambda: self.pages()[run_id]["supervisor_pid"], f"a supervisor of {run_id}"))
+
+    def pages(self) -> dict[str, Page]:
+        """The pages of the agent's book, by run."""
+        data = (self.spool / "book").read_bytes() if (self.spool / "book").exists() else b""
+        pages = [Page(data, number) for number in range(1, len(data) // PAGE_BYTES)]
+        return {page["run_id"]: page for page in pages if page["phase"]}
+
+    def kill_whole(self) -> None:
+        """SIGKILL the link and the runner, so that neither can become the other; frames and supervisors go on."""
+        runner, link = self.runner_pid, self.link_pid
+        os.kill(runner, signal.SIGSTOP)  # or it would start another link
+        os.kill(link, signal.SIGKILL)
+        os.kill(runner, signal.SIGKILL)
+        self.process.wait(PATIENCE_SECONDS)
+
     def launch(self, command: str, token: Optional[str] = TOKEN, **fields: Any) -> str:
         """Launch a frame, and return its run's id."""
         frame = run_frame(command, self.logs, **fields)
@@ -234,6 +254,12 @@ class AgentProcess:
         for process in processes_with(str(self.spool)):  # a runner that came after the first, and links
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        for page in self.pages().values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                supervisor = psutil.Process(page["supervisor_pid"] or 2**31 - 1)
+                if supervisor.environ().get("CUEFARM_RUN_ID") == page["run_id"]:
+                    for process in [supervisor, *supervisor.children(recursive=True)]:
+                        process.kill()
         self.process.wait(PATIENCE_SECONDS)
 
 

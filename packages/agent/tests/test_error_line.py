@@ -280,16 +280,19 @@ def test_a_line_is_short_and_printable() -> None:
 
 
 def test_only_the_frames_own_output_is_read(tmp_path: Path) -> None:
-    """The header does not count, and of a long output only the end."""
+    """Neither header nor foot count, and of a long output only the end."""
     path = tmp_path / "log"
     header = "command   echo error in the header\n"
     with path.open("w") as log:
         log.write(header)
         log.flush()
-        assert read_error_line(str(path), log.fileno(), len(header)) == ""
+        assert read_error_line(str(path), log.fileno(), len(header), len(header)) == ""
         log.write("error: long ago\n" + "x" * 99 + "\n" + ("." * 99 + "\n") * (TAIL_BYTES // 100 + 1) + "it is over\n")
         log.flush()
-        assert read_error_line(str(path), log.fileno(), len(header)) == "it is over"
+        end = path.stat().st_size
+        log.write("error in the foot\n")
+        log.flush()
+        assert read_error_line(str(path), log.fileno(), len(header), end) == "it is over"
 
 
 def test_another_file_under_the_logs_name_is_not_read(tmp_path: Path) -> None:
@@ -299,9 +302,9 @@ def test_another_file_under_the_logs_name_is_not_read(tmp_path: Path) -> None:
     secret.write_text("error: the password is 1234\n")
     with path.open("w") as log:
         path.unlink()
-        assert read_error_line(str(path), log.fileno(), 0) == ""
+        assert read_error_line(str(path), log.fileno(), 0, 1_000) == ""
         path.symlink_to(secret)
-        assert read_error_line(str(path), log.fileno(), 0) == ""
+        assert read_error_line(str(path), log.fileno(), 0, 1_000) == ""
         path.unlink()
         os.link(secret, path)
-        assert read_error_line(str(path), log.fileno(), 0) == ""
+        assert read_error_line(str(path), log.fileno(), 0, 1_000) == ""

@@ -49,19 +49,70 @@ def test_a_launch_is_idempotent_across_links(server: FakeServer, make_agent: Mak
     assert count.read_text() == "x\n"
 
 
-def test_the_death_of_the_runner_ends_its_frames_and_says_so(server: FakeServer, make_agent: MakeAgent) -> None:
-    """The link becomes a new runner, ends what is left of the frames, and reports each as runner_lost."""
+def test_the_death_of_the_runner_costs_no_frame_and_no_exit_status(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A frame that ends while there is no runner, and one that goes on under the next, both report what they did."""
     agent = make_agent()
     marker = f"orphan-{uuid.uuid4()}"
-    run_id = agent.launch(f"trap '' TERM; sh -c 'sleep 60; : {marker}' & sleep 60; : {marker}")
-    eventually(lambda: len(processes_with(marker)) == 2, "the frame runs")
+    ends_meanwhile = agent.launch("echo Error: no scene; sleep 0.2; exit 7", frame_name="0002-layer")
+    ends_later = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.02; done; exit 9; : {marker}")
+    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
     agent.kill_runner()
+    report = server.outcome(ends_meanwhile)
+    assert (report.exit_status, report.frame.attributes["cuefarm.error_line"]) == (7, "Error: no scene")
+    eventually(lambda: server.state_of(ends_later) == "running", "the new runner reports the run")
+    assert frame.is_running()
+    (agent.folder / "go").touch()
+    assert server.outcome(ends_later).exit_status == 9
+    assert agent.log_of().count("RenderQ Job Complete") == 1
+    assert server.outcome(agent.launch("exit 2")).exit_status == 2
+
+
+def test_a_runner_that_comes_much_later_finds_what_happened(server: FakeServer, make_agent: MakeAgent) -> None:
+    """While there was no agent at all, one frame ended and another went on; both belong to the next agent."""
+    agent = make_agent()
+    ended = agent.launch("sleep 0.3; exit 6")
+    marker = f"alone-{uuid.uuid4()}"
+    goes_on = agent.launch(f"sleep 60; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    agent.kill_whole()
+    time.sleep(1)
+    agent.start()
+    assert server.outcome(ended).exit_status == 6
+    agent.kill(run_id=goes_on)
+    assert server.outcome(goes_on).frame.attributes["cuefarm.cause"] == "killed"
+    assert processes_with(marker) == []
+
+
+def test_the_lease_holds_without_an_agent(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Runner and link may be dead, or hang: a frame that may run elsewhere stands still, until its server confirms it."""
+    agent = make_agent("--lease-seconds", "1.5")
+    marker = f"lease-{uuid.uuid4()}"
+    run_id = agent.launch(f"sleep 60; : {marker}")
+    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
+    agent.kill_whole()
+    eventually(lambda: frame.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    agent.start()
+    eventually(lambda: frame.status() != psutil.STATUS_STOPPED, "the frame goes on")
+    os.kill(agent.runner_pid, signal.SIGSTOP)
+    eventually(lambda: frame.status() == psutil.STATUS_STOPPED, "the frame of a runner that hangs is suspended")
+    os.kill(agent.runner_pid, signal.SIGCONT)
+    eventually(lambda: frame.status() != psutil.STATUS_STOPPED, "the frame goes on again")
+    agent.kill(run_id=run_id)
+    server.outcome(run_id)
+
+
+def test_the_death_of_a_supervisor_ends_its_run_and_says_so(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Its command, and what that started, also what left; nobody can tell how it would have ended."""
+    agent = make_agent()
+    marker = f"orphan-{uuid.uuid4()}"
+    run_id = agent.launch(f"trap '' TERM; setsid sh -c 'sleep 60; : {marker}' & sleep 60; : {marker}")
+    eventually(lambda: len(processes_with(marker)) == 2, "the frame runs")
+    agent.supervisor_of(run_id).kill()
     report = server.outcome(run_id)
     assert processes_with(marker) == []
     assert report.exit_status == 301
     assert report.frame.attributes["cuefarm.cause"] == "runner_lost"
     assert "cause               runner_lost" in agent.log_of()
-    assert server.outcome(agent.launch("exit 2")).exit_status == 2
 
 
 def test_an_outcome_survives_the_runner(server: FakeServer, make_agent: MakeAgent) -> None:
@@ -246,7 +297,7 @@ def test_an_agent_that_only_recovers_delivers_and_ends(server: FakeServer, make_
     assert agent.process.poll() is None
     assert agent.launch_refused("true") == grpc.StatusCode.FAILED_PRECONDITION
     server.refuse_completions_with = None
-    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "shutdown"
     assert agent.process.wait(PATIENCE_SECONDS) == 0
     assert not has_unsettled_runs(str(agent.spool))
     assert server.boots[-1].host.state == host_pb2.DOWN

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 import uuid
-from pathlib import Path
 from typing import Callable
 
 import psutil
 import pytest
-
-from rqd.platform import this_system
 
 from .farm import AgentProcess, FakeServer, eventually, processes_with
 
@@ -126,48 +123,33 @@ def test_the_memory_of_what_left_the_session_counts(server: FakeServer, make_age
 
 
 def test_orphans_leave_no_zombies_and_their_time_counts(server: FakeServer, make_agent: MakeAgent) -> None:
-    """What comes to the agent is collected when it ends, and the processor time that it had used is its run's."""
+    """What comes to a supervisor is collected when it ends, and the processor time that it had used is its run's."""
     agent = make_agent()
     script = agent.folder / "burn.py"
     script.write_text("import time\nbegan = time.process_time()\nwhile time.process_time() - began < 0.4: pass\n")
     go = agent.folder / "go"
     frame = f"for i in 1 2 3; do setsid -f {sys.executable} {script}; done; while [ ! -e {go} ]; do sleep 0.1; done"
     run_id = agent.launch(frame)
-    runner = psutil.Process(agent.runner_pid)
-    eventually(lambda: len(runner.children()) >= 3, "they run, as children of the runner")
-    eventually(lambda: len(runner.children()) == 2, "nothing is left of them but the frame and the link")
+    supervisor = agent.supervisor_of(run_id)
+    eventually(lambda: len(supervisor.children()) >= 4, "they run, as children of the supervisor")
+    eventually(lambda: len(supervisor.children()) == 1, "nothing is left of them but the frame")
     go.touch()
     report = server.outcome(run_id)
     assert int(report.frame.attributes["cuefarm.cpu_ms"]) >= 1100
 
 
-def test_a_new_runner_ends_what_left_the_session(server: FakeServer, make_agent: MakeAgent) -> None:
-    """After the runner's death what its frames started is found by the run's id and by ancestry."""
+def test_what_left_the_session_goes_on_with_its_frame_under_a_new_runner(
+    server: FakeServer, make_agent: MakeAgent
+) -> None:
+    """And is ended with it."""
     agent = make_agent()
     marker = f"left-{uuid.uuid4()}"
     inner = f"setsid -f sh -c 'env -i sh -c \"sleep 60; : {marker}\"; sleep 60'"
     run_id = agent.launch(f"{inner}; sleep 60")
     eventually(lambda: len(processes_with(marker)) >= 2, "it runs")
     agent.kill_runner()
-    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
+    eventually(lambda: server.state_of(run_id) == "running", "the new runner has it")
+    assert processes_with(marker)
+    agent.kill(run_id=run_id)
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "killed"
     assert processes_with(marker) == []
-
-
-def test_without_a_list_of_children_all_processes_are_looked_through(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """On a kernel that does not tell them, a daemon is found by the run's id in its environment."""
-    monkeypatch.setattr("rqd.platform.proc.children", lambda pid: None)
-    monkeypatch.setattr("rqd.platform.families._become_subreaper", lambda: False)
-    platform = this_system()
-    marker = f"old-kernel-{uuid.uuid4()}"
-    with (tmp_path / "log").open("wb") as log:
-        command = f"setsid -f sh -c 'sleep 60; : {marker}'; sleep 0.2"
-        environment = {"CUEFARM_RUN_ID": marker, "PATH": "/usr/bin:/bin"}
-        leader = platform.spawn(["/bin/sh", "-c", command], environment, log.fileno(), None).pid
-    eventually(lambda: platform.has_exited(leader), "the leader ends")
-    assert len(platform.survivors([leader])[leader]) >= 1
-    platform.kill(leader)
-    eventually(lambda: not platform.survivors([leader]), "its daemon is gone")
-    assert platform.reap(leader).exit_status == 0
-    assert processes_with(f": {marker}") == []

@@ -42,36 +42,11 @@ def test_the_runner_needs_nothing_but_the_standard_library() -> None:
     assert not {"grpc", "google", "psutil", "opencue_proto", "asyncio"} & set(eval(modules))
 
 
-def test_a_torn_line_in_the_spool_is_ignored(tmp_path: Path) -> None:
-    """A run whose outcome was not written to its end is a run without an outcome."""
-    spool = Spool(str(tmp_path), time.monotonic)
-    spool.accept("run-1", {"run_id": "run-1"})
-    (file,) = (tmp_path / "runs").iterdir()
-    with file.open("ab") as torn:
-        torn.write(b'{"cause":"exi')
-    stored = spool.load()["run-1"]
-    assert stored.outcome is None
-    assert stored.accepted == {"run_id": "run-1"}
-
-
-def test_a_file_of_the_spool_serves_one_run_after_another(tmp_path: Path) -> None:
-    """What a run left in its file does not show in the next run's."""
-    spool = Spool(str(tmp_path), time.monotonic)
-    spool.accept("run-1", {"run_id": "run-1"})
-    spool.append("run-1", {"cause": "exited"})
-    spool.forget("run-1")
-    assert spool.load() == {}
-    spool.accept("run-2", {"run_id": "run-2"})
-    (stored,) = spool.load().values()
-    assert (stored.accepted, stored.outcome) == ({"run_id": "run-2"}, None)
-
-
 def test_forgotten_runs_are_remembered_for_an_hour(tmp_path: Path) -> None:
     """A new runner on the spool knows them too, and none of them for longer."""
     spool = Spool(str(tmp_path), time.monotonic)
-    spool.accept("run-1", {"run_id": "run-1"})
     spool.forget("run-1")
-    os.close(spool._lock_fd)
+    spool.close()
     clock = FakeClock()
     again = Spool(str(tmp_path), clock)
     assert again.has_forgotten("run-1")
@@ -82,10 +57,8 @@ def test_forgotten_runs_are_remembered_for_an_hour(tmp_path: Path) -> None:
 def test_a_clock_that_is_set_makes_the_spool_forget_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was acknowledged a moment ago is remembered, whatever the time of day has become."""
     spool = Spool(str(tmp_path), time.monotonic)
-    spool.accept("run-1", {"run_id": "run-1"})
     spool.forget("run-1")
     set_clock(monkeypatch, by_seconds=86_400)
-    spool.accept("run-2", {"run_id": "run-2"})
     spool.forget("run-2")
     assert spool.has_forgotten("run-1")
 
@@ -105,7 +78,7 @@ def test_a_spool_has_one_owner_and_one_instance(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path), time.monotonic)
     with pytest.raises(SpoolInUse, match=f"process {os.getpid()}"):
         Spool(str(tmp_path), time.monotonic)
-    os.close(spool._lock_fd)
+    spool.close()
     assert Spool(str(tmp_path), time.monotonic).instance == spool.instance
 
 

@@ -1,20 +1,16 @@
-"""What a dead runner's frames left behind is found, whatever it shed, and nothing else is."""
+"""What the frame of a dead supervisor left behind is found, whatever it shed, and nothing else is."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
 import psutil
-import pytest
 
 from rqd.platform import Process, Traces, proc, this_system
 from rqd.platform.remains import remains_of
@@ -27,53 +23,13 @@ MakeAgent = Callable[..., AgentProcess]
 WORKER = "env -i sh -c 'while :; do sleep 0.05; done; : {marker}'"
 
 
-@pytest.fixture
-def orphan_session() -> Iterator[Callable[..., tuple[Process, int]]]:
-    """Starts a session whose leader has ended, with one process without any other mark; returns both."""
-    left: list[int] = []
-
-    def start() -> tuple[Process, int]:
-        code = (
-            "import os, time\nos.setsid()\npid = os.fork()\nif pid == 0:\n    time.sleep(60)\n"
-            "print(os.getpid(), pid, flush=True)\ninput()\nos._exit(0)"
-        )
-        leader = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        assert leader.stdout
-        assert leader.stdin
-        pid, child = map(int, leader.stdout.readline().split())
-        left.append(child)
-        ticks = proc.start_ticks(pid)
-        assert ticks is not None
-        leader.stdin.write(b"\n")
-        leader.stdin.close()
-        leader.wait(10)
-        leader.stdout.close()
-        return Process(pid, ticks), child
-
-    yield start
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def kill_whole_agent(agent: AgentProcess) -> None:
-    """SIGKILL the link and the runner, so that neither can become the other."""
-    runner, link = agent.runner_pid, agent.link_pid
-    os.kill(runner, signal.SIGSTOP)  # or it would start another link
-    os.kill(link, signal.SIGKILL)
-    os.kill(runner, signal.SIGKILL)
-    agent.process.wait(10)
-
-
 def test_a_worker_that_only_writes_the_log_is_ended(server: FakeServer, make_agent: MakeAgent) -> None:
     """In a session of its own, with an empty environment and no parent, it is known by the log of its frame."""
     agent = make_agent()
     marker = f"log-only-{uuid.uuid4()}"
     run_id = agent.launch(f"( setsid {WORKER.format(marker=marker)} & ); sleep 60")
     eventually(lambda: processes_with(marker), "it runs")
-    agent.kill_runner()
+    agent.supervisor_of(run_id).kill()
     assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
     assert processes_with(marker) == []
 
@@ -84,7 +40,9 @@ def test_a_worker_is_known_by_a_log_that_was_moved_aside(server: FakeServer, mak
     marker = f"moved-{uuid.uuid4()}"
     run_id = agent.launch(f"( setsid {WORKER.format(marker=marker)} & ); sleep 60")
     eventually(lambda: processes_with(marker), "it runs")
-    kill_whole_agent(agent)
+    supervisor = agent.supervisor_of(run_id)
+    agent.kill_whole()
+    supervisor.kill()
     log = agent.logs / "job.0001-layer.rqlog"
     log.rename(f"{log}.1")
     log.write_text("runId                another\nof another host\n")
@@ -95,25 +53,6 @@ def test_a_worker_is_known_by_a_log_that_was_moved_aside(server: FakeServer, mak
     assert "runner_lost" not in agent.log_of()
 
 
-@pytest.mark.parametrize("output", ["", ">/dev/null 2>&1"])
-def test_a_worker_whose_leader_ended_meanwhile_is_ended(server: FakeServer, make_agent: MakeAgent, output: str) -> None:
-    """While there was no agent the leader ended; its session is the run's all the same."""
-    agent = make_agent()
-    marker = f"leaderless-{uuid.uuid4()}"
-    go = agent.folder / "go"
-    run_id = agent.launch(
-        f"{WORKER.format(marker=marker)} {output} & while [ ! -e {go} ]; do sleep 0.05; done; : leader-{marker}"
-    )
-    eventually(lambda: processes_with(f": {marker}"), "it runs")
-    kill_whole_agent(agent)
-    go.touch()
-    eventually(lambda: not processes_with(f"leader-{marker}"), "the leader ended")
-    assert processes_with(f": {marker}")
-    agent.start()
-    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
-    assert processes_with(f": {marker}") == []
-
-
 def test_what_is_started_while_the_rest_is_ended_is_ended_too(server: FakeServer, make_agent: MakeAgent) -> None:
     """Processes that shed every mark and are started all the time do not get away in the moment of the kill."""
     agent = make_agent()
@@ -121,37 +60,26 @@ def test_what_is_started_while_the_rest_is_ended_is_ended_too(server: FakeServer
     inner = f'setsid env -i sh -c "sleep 3; : {marker}" >/dev/null 2>&1 &'
     run_id = agent.launch(f"for n in 1 2 3; do ( while :; do {inner} sleep 0.02; done ) & done; sleep 60")
     eventually(lambda: len(processes_with(marker)) > 10, "they run")
-    agent.kill_runner()
+    agent.supervisor_of(run_id).kill()
     assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
     assert processes_with(marker) == []
 
 
-def test_a_session_without_its_leader_counts_while_pids_are_fresh(
-    orphan_session: Callable[..., tuple[Process, int]],
-) -> None:
-    """It is the run's where the leader's pid cannot have been given again, and otherwise left alone."""
-    leader, child = orphan_session()
-    runs = {"run": Traces(leader, None)}
-    now = proc.pids_given()
-    assert now is not None
-    assert [process.pid for process in remains_of(runs, now)["run"]] == [child]
-    assert remains_of(runs, now - proc.largest_pid()) == {}
-    assert remains_of(runs, None) == {}
-
-
-def test_a_session_of_another_with_the_same_number_is_left_alone() -> None:
-    """A pid that belongs to somebody else now, and a process older than the leader, are no marks."""
-    other = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    try:
-        ticks = proc.start_ticks(other.pid)
-        assert ticks is not None
-        earlier, later = Process(other.pid, ticks - 1), Process(other.pid, ticks + 1)
-        assert remains_of({"run": Traces(earlier, None)}, proc.pids_given()) == {}
-        assert remains_of({"run": Traces(later, None)}, proc.pids_given()) == {}
-        assert remains_of({"run": Traces(Process(other.pid, ticks), None)}, None)["run"][0].pid == other.pid
-    finally:
-        other.kill()
-        other.wait(10)
+def test_the_session_of_a_marked_process_is_the_runs() -> None:
+    """What is in it belongs to the run, also where it has no mark of its own; a pid that is somebody else's is none."""
+    code = "import os, subprocess, time; p = subprocess.Popen(['sleep', '60'], env={}); print(p.pid, flush=True); p.wait()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as first:
+        try:
+            assert first.stdout is not None
+            child = int(first.stdout.readline())
+            ticks = proc.start_ticks(first.pid)
+            assert ticks is not None
+            marked = Traces(None, frozenset({Process(first.pid, ticks)}))
+            assert {process.pid for process in remains_of("run", marked)} == {first.pid, child}
+            other = Traces(None, frozenset({Process(first.pid, ticks + 1)}))
+            assert remains_of("run", other) == set()
+        finally:
+            os.killpg(first.pid, signal.SIGKILL)
 
 
 def test_what_is_found_stands_still(tmp_path: Path) -> None:
@@ -160,8 +88,8 @@ def test_what_is_found_stands_still(tmp_path: Path) -> None:
         process = subprocess.Popen(["sh", "-c", "while :; do sleep 0.1; done"], stdout=log, start_new_session=True)
         status = os.fstat(log.fileno())
         try:
-            found = this_system().adopt({"run": Traces(None, (status.st_dev, status.st_ino))}, None)
-            assert process.pid in [member.pid for member in found["run"]]
+            found = this_system().remains("run", Traces((status.st_dev, status.st_ino), frozenset()), ())
+            assert process.pid in [member.pid for member in found]
             eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it stands still", 5)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
@@ -187,7 +115,7 @@ def test_a_log_is_known_by_its_header(tmp_path: Path) -> None:
 
 
 def test_a_worker_without_any_mark_is_ended_if_it_was_seen_before(server: FakeServer, make_agent: MakeAgent) -> None:
-    """In a session of its own, without environment, output or parent, it is known by what the spool says was seen."""
+    """In a session of its own, without environment, output or parent, it is known by what the book says was seen."""
     agent = make_agent()
     marker = f"unmarked-{uuid.uuid4()}"
     go = agent.folder / "go"
@@ -200,23 +128,10 @@ def test_a_worker_without_any_mark_is_ended_if_it_was_seen_before(server: FakeSe
     pids = eventually(workers, "it runs")
 
     def noted() -> bool:
-        strays = json.loads((agent.spool / "watched").read_text())["strays"].get(run_id, [])
-        return any(pid in pids for pid, _ in strays)
+        return bool(pids & set(agent.pages()[run_id]["members"]))
 
-    eventually(noted, "the spool names it")
+    eventually(noted, "the book names it")
     go.touch()
-    agent.kill_runner()
+    agent.supervisor_of(run_id).kill()
     assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
     assert processes_with(f": {marker}") == []
-
-
-@pytest.mark.parametrize("text", ["", "{torn", '{"boot_id":"another","pids_given":5}\n', "[]\n"])
-def test_a_note_of_nothing_is_no_hindrance(server: FakeServer, make_agent: MakeAgent, text: str) -> None:
-    """A note that a power cut tore, or of another boot, only means that less is known."""
-    agent = make_agent()
-    run_id = agent.launch("sleep 60")
-    eventually(lambda: server.state_of(run_id) == "running", "it runs")
-    kill_whole_agent(agent)
-    (agent.spool / "watched").write_text(text)
-    agent.start()
-    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"

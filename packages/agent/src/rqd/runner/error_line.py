@@ -99,8 +99,8 @@ def error_line(text: str) -> str:
     return _short(max(block, key=lambda line: line.score).text)  # the first of the best
 
 
-def read_error_line(path: str, log_fd: int, output_begins_at: int) -> str:
-    """Find the line in a log that is still open for writing, whose header ends there; empty where it cannot be read.
+def read_error_line(path: str, log_fd: int, output_begins_at: int, output_ends_at: int) -> str:
+    """Find the line in a log that we have open, between its header and its foot; empty where it cannot be read.
 
     The path may lead elsewhere by now (its folder may be everybody's): only the very file that we write to is read.
     """
@@ -109,11 +109,10 @@ def read_error_line(path: str, log_fd: int, output_begins_at: int) -> str:
     except OSError:
         return ""
     try:
-        status = os.fstat(fd)
-        if not os.path.samestat(status, os.fstat(log_fd)):
+        if not os.path.samestat(os.fstat(fd), os.fstat(log_fd)):
             return ""
-        begin = max(output_begins_at, status.st_size - TAIL_BYTES)
-        data = os.pread(fd, TAIL_BYTES, begin)
+        begin = max(output_begins_at, output_ends_at - TAIL_BYTES)
+        data = os.pread(fd, max(0, output_ends_at - begin), begin)
     except OSError:
         return ""
     finally:

@@ -305,7 +305,8 @@ class Runs:
             return
         error_line = ""
         if page["end_cause"] == "exited" and page["exit_status"] and run.log_fd is not None:
-            error_line = read_error_line(run.log_path, run.log_fd, page["output_begins_at"])
+            output = (page["output_begins_at"], page["output_ends_at"])
+            error_line = read_error_line(run.log_path, run.log_fd, *output)
         self._finish(run, told_of(run, error_line))
 
     def _finish_unsupervised(self, run: Run, cause: str, exit_status: int, exit_signal: int = 0, **words: str) -> None:

@@ -76,6 +76,13 @@ class Spool:
         except OSError:
             return True  # its disk does not answer, which may pass
 
+    def close(self) -> None:
+        """Let another runner have the folder."""
+        for pages in self.books:
+            pages.close()
+        os.close(self._lock_fd)
+        os.close(self._forgotten_fd)
+
     def give_back(self, page: Page) -> None:
         """Nothing of a page's run is needed any more."""
         next(book for book in self.books if book.has(page)).give_back(page)

@@ -83,6 +83,7 @@ struct run {
     char end_cause[32];
     char end_words[512];
     int64_t log_written_ms; /* since 1970 */
+    uint64_t output_ends_at; /* in the log: where its foot begins */
     struct member members[MEMBERS_MAX]; /* below the supervisor at its last look; a pid of 0 ends the list */
 
     /* --- the runner alone reads and writes these ---------------------------------------------------------------- */

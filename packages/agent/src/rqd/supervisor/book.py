@@ -77,6 +77,7 @@ _RUN = (
     ("end_cause", "32s"),
     ("end_words", "512s"),
     ("log_written_ms", "q"),
+    ("output_ends_at", "Q"),
     ("members", f"{2 * MEMBERS_MAX}Q"),
     ("output_begins_at", "Q"),
     ("record", "6144s"),

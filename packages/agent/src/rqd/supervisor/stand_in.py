@@ -422,6 +422,8 @@ class Supervisor:
 
     def _write_foot(self) -> None:
         run = self._run
+        with contextlib.suppress(OSError):
+            run["output_ends_at"] = os.fstat(LOG_FD).st_size
         most_kb = max(run["rss_max_kb"], run["largest_kb"])
         rows = [("exitStatus", run["exit_status"]), ("exitSignal", run["exit_signal"]), ("cause", run["end_cause"])]
         if run["end_words"]:

@@ -417,7 +417,10 @@ static void write_foot(void) {
     const char *cause = (const char *)run->end_cause, *words = (const char *)run->end_words;
     uint64_t most_kb = run->rss_max_kb > run->largest_kb ? run->rss_max_kb : run->largest_kb;
     size_t size = sizeof text, written = 0;
+    struct stat log;
 
+    if (fstat(STDOUT_FILENO, &log) == 0)
+        run->output_ends_at = (uint64_t)log.st_size;
     add_number(text, size, "exitStatus", run->exit_status);
     add_number(text, size, "exitSignal", run->exit_signal);
     add_row(text, size, "cause", cause);
