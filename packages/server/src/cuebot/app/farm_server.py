@@ -16,15 +16,16 @@ import structlog
 import uvicorn
 
 from cuebot.app.clock import Clock
+from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
 from cuebot.app.listening import address_problem
+from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
-from cuebot.journal import History, JournalUnusable, SqlJournal
 from cuebot.web.health import Health, health_app
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.doors import Door, Doors
@@ -40,10 +41,6 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
 """What to connect to where a server listens on every address."""
 
 
-class CannotStart(RuntimeError):
-    """An address is taken or not ours, or the database cannot be used; the message says what to do."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
     """What a server is started with."""
@@ -56,6 +53,8 @@ class ServerOptions:
     http: str = "127.0.0.1:8448"
     opened: frozenset[Door] = frozenset()
     """Who is let in without the installation's token, from wherever."""
+    wait_for_database_s: float = 0.0
+    """How long a database that is not up yet is waited for."""
 
 
 class FarmServer:
@@ -66,23 +65,21 @@ class FarmServer:
         self.grpc_address = ""
         self.http_address = ""
         self.engine: Engine
-        self._journal: SqlJournal
-        self._history: History
+        self._database: OpenDatabase
         self._agents: GrpcAgents
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
-        """Load the farm and listen. Raises CannotStart, or what the journal raises."""
+        """Load the farm and listen. Raises CannotStart, or the system's error. May be cancelled while it waits."""
         options, clock = self.options, Clock()
         _check_free(options.grpc, "gRPC", "--grpc")
         _check_free(options.http, "HTTP", "--http")
         try:
             policies = installed_policies()
-            self._journal = SqlJournal(options.database)
-            rows, last_seq = self._journal.load()
-            self._history = History(options.database)
-        except (JournalUnusable, PolicyUnusable) as error:
+        except PolicyUnusable as error:
             raise CannotStart(str(error)) from error
+        database, rows, last_seq = await open_database(options.database, options.wait_for_database_s)
+        self._database = database
         core = Core(
             load_farm(rows, clock.now_us()),
             last_seq=last_seq,
@@ -93,7 +90,7 @@ class FarmServer:
         )
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
-        self.engine = Engine(core, self._journal, self._agents, clock.now_us)
+        self.engine = Engine(core, database.journal, self._agents, clock.now_us)
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
@@ -103,7 +100,7 @@ class FarmServer:
             streams=self._agents.streams,
             doors=Doors(options.token, opened=options.opened),
             allow_root=os.geteuid() == 0,
-            history=self._history,
+            history=database.history,
         )
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
@@ -162,7 +159,7 @@ class FarmServer:
     @property
     def database_name(self) -> str:
         """How messages name the database; no password is in it."""
-        return self._journal.name
+        return self._database.journal.name
 
     def _run_count(self, hosts: set[str] | None) -> int:
         farm = self.engine.farm
@@ -184,8 +181,7 @@ class FarmServer:
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 3)
         with contextlib.suppress(asyncio.CancelledError):
             await engine_task
-        self._history.close()
-        self._journal.close()
+        self._database.close()
 
 
 class _QuietUvicorn(uvicorn.Server):
@@ -209,7 +205,8 @@ def _check_free(address: str, what: str, option: str) -> None:
     try:
         socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
-        raise CannotStart(
+        kind = CannotStartNow if passes(error) else CannotStart
+        raise kind(
             f"the {what} address {address} {address_problem(error)}; choose another: {option}"
             f" {address.rpartition(':')[0]}:0 picks a free port"
         ) from error

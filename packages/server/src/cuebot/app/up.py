@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 
 from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
-from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.exit_status import PERSON_MUST_MEND, RESTART_MAY_MEND, STOPPED, CannotStart, status_of
+from cuebot.app.farm_server import FarmServer, ServerOptions
 from cuebot.app.local_agents import LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
@@ -59,11 +60,15 @@ def up(options: UpOptions) -> int:
         folder.create()
         with folder.lock():
             return int(uvloop.run(_up(folder, options, shares)))
-    except (FolderInUse, CannotStart, JournalError, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
+    except (TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
+        return PERSON_MUST_MEND
+    except (FolderInUse, CannotStart, JournalError) as error:
+        print(f"cuefarm up: {error}", file=sys.stderr)
+        return status_of(error)
     except OSError as error:
         print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
-    return 1
+        return status_of(error)
 
 
 def _shares(agents: int) -> list[Share]:
@@ -107,7 +112,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
         await asyncio.gather(watching, greeting, return_exceptions=True)
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
-        return 1
+        return RESTART_MAY_MEND
     print(_stopping(await server.runs_ended(0)), flush=True)
     left = await _end_agents(server, agents)
     runs = await server.runs_ended(0.5)
@@ -115,7 +120,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
         log.warning("stopped with frames left; the next start takes them over", agents=len(left), frames=runs)
     await server.stop()
     print("stopped", flush=True)
-    return 0
+    return STOPPED
 
 
 async def _watch(agents: LocalAgents, closing: asyncio.Event) -> None:

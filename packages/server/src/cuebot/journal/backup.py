@@ -20,9 +20,11 @@ from sqlalchemy import URL, Connection, MetaData, Table, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import DropTable
 
-from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_of, shown
+from cuebot.engine.ports import JournalError
+from cuebot.journal.database import JournalUnusable, engine_for, parse, shown
 from cuebot.journal.migrate import REVISIONS, stored_revision
 from cuebot.journal.months import months
+from cuebot.journal.reasons import reason_of
 from cuebot.journal.sole_writer import FileLock, lock_server
 
 _TOOL_PATIENCE_S: Final = 3_600
@@ -116,7 +118,7 @@ def _restore_sqlite(source: Path, database: URL, replace: bool) -> Standing:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(database)
-    except JournalUnusable as error:
+    except JournalError as error:
         raise BackupFailed(str(error)) from error
     try:
         with _appearing(path) as fresh:
