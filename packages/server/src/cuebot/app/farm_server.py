@@ -171,8 +171,7 @@ class FarmServer:
         """Make everything durable and stop listening."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.engine.settled(), 5)
-        self._agents.streams.close()
-        await self._grpc.stop(grace=1.0)
+        await self._answer_all(grace_s=1.0)
         self._http.should_exit = True
         await self._agents.close()
         engine_task, *others = self._tasks
@@ -182,6 +181,17 @@ class FarmServer:
         with contextlib.suppress(asyncio.CancelledError):
             await engine_task
         self._database.close()
+
+    async def abandon(self) -> None:
+        """Tell whoever waits that the server ends. What cannot be kept is left; nothing waits for the database."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._answer_all(grace_s=0.5), 2)
+
+    async def _answer_all(self, grace_s: float) -> None:
+        """End streams and calls: what has an answer by now gets it, the rest is UNAVAILABLE, in words."""
+        self._agents.streams.close()
+        self.engine.end()
+        await self._grpc.stop(grace=grace_s)
 
 
 class _QuietUvicorn(uvicorn.Server):

@@ -37,8 +37,9 @@ class OpenDatabase:
 async def open_database(url: str, wait_s: float) -> tuple[OpenDatabase, Rows, int]:
     """Open a database; returns it, all its rows, and the number of its last event.
 
-    One that is not up yet is waited for, for so many seconds. Only what may come by itself is waited for: a wrong password or a newer schema does not. Raises CannotStart, and
-    CannotStartNow for what may pass. May be cancelled at any moment; what hangs then is left to its thread.
+    One that is not up yet is waited for, for so many seconds, and no other: waiting mends no password and no schema.
+    Raises CannotStart, and CannotStartNow for what may pass. May be cancelled at any moment; what hangs then is left
+    to its thread.
     """
     began = time.monotonic()
     said_at = 0.0

@@ -76,6 +76,7 @@ async def _serve(options: ServeOptions, token: str) -> int:
             failed = True
     await server.drain()
     if failed:
+        await server.abandon()
         return RESTART_MAY_MEND
     runs = await server.runs_ended(0)
     print(f"stopping: {counted(runs, 'frame')} and all agents go on" if runs else "stopping: agents go on", flush=True)

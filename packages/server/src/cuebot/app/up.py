@@ -112,6 +112,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
         await asyncio.gather(watching, greeting, return_exceptions=True)
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
+        await server.abandon()
         return RESTART_MAY_MEND
     print(_stopping(await server.runs_ended(0)), flush=True)
     left = await _end_agents(server, agents)
