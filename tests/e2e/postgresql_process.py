@@ -50,9 +50,11 @@ class PostgreSQL:
         """The main process."""
         return psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
 
-    def administer(self, *commands: str) -> None:
-        """Carry out commands as the superuser, outside any transaction."""
-        engine = create_engine(self.url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    def administer(self, *commands: str, url: str = "") -> None:
+        """Carry out commands as the superuser, outside any transaction, in a database of its own or that of `url`."""
+        engine = create_engine(
+            (url or self.url).replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+        )
         with engine.connect() as connection:
             for command in commands:
                 connection.execute(text(command))

@@ -86,3 +86,16 @@ class ServeProcess:
         """End it, however it is."""
         if self.process is not None and self.process.poll() is None:
             self.kill()
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run one of our commands against this server, as from another terminal."""
+        executable = Path(sys.executable).with_name(command[0])
+        return subprocess.run(
+            [str(executable), *command[1:]],
+            env={**os.environ, "CUEBOT_HOSTS": self.grpc},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )

@@ -6,6 +6,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,9 +45,9 @@ def new_server(tmp_path: Path) -> Iterator[NewServer]:
 
 
 @pytest.fixture
-def database(postgresql: PostgreSQL, request: pytest.FixtureRequest) -> str:
+def database(postgresql: PostgreSQL) -> str:
     """An empty database on it."""
-    name = request.node.name.split("[")[0][-40:]
+    name = f"farm_{uuid.uuid4().hex}"
     postgresql.administer(f'CREATE DATABASE "{name}"')
     return postgresql.url.replace("/postgres?", f"/{name}?")
 
@@ -126,17 +127,10 @@ def test_what_waiting_cannot_mend_ends_at_once_with_a_status_for_a_person(
 def test_a_newer_schema_is_for_a_person(postgresql: PostgreSQL, database: str, new_server: NewServer) -> None:
     """A restart of the same version would meet the same tables."""
     assert new_server(database).start().stop() == 0
-    name = database.split("/")[3].split("?")[0]
-    other = PostgreSQL.administer
-    original, postgresql.url = postgresql.url, database
-    try:
-        other(postgresql, "UPDATE alembic_version SET version_num = '9999'")
-    finally:
-        postgresql.url = original
+    postgresql.administer("UPDATE alembic_version SET version_num = '9999'", url=database)
     server = new_server(database).begin()
     assert server.ended() == PERSON
     assert "written by a newer cuefarm" in server.words()
-    assert name in server.words()
 
 
 def test_a_second_server_and_a_taken_address_are_for_a_restart(tmp_path: Path, new_server: NewServer) -> None:
@@ -162,13 +156,18 @@ def test_a_database_that_is_killed_and_comes_back_loses_nothing(
     (before,) = opencue.api.launchSpecAndWait(spec("before", layer("work", "true", "1-3")))
     postgresql.kill()
     try:
-        with pytest.raises(opencue.exception.ServerUnavailableException, match="the journal cannot be written now"):
-            wait_for(lambda: before.setPriority(7) and before.setPriority(8) and None, 20, "the server to notice")
+        with pytest.raises(opencue.exception.ServerUnavailableException, match=r"cannot be written now .* was taken"):
+            before.setPriority(7)
+        with pytest.raises(opencue.exception.ServerUnavailableException, match="nothing was done") as caught:
+            before.setPriority(8)
+        assert server.grpc in str(caught.value)
+        assert "cuefarm up" not in str(caught.value)
         assert readiness(server)[0] == 503
         assert "the journal cannot be written" in readiness(server)[1]
     finally:
         postgresql.start()
     wait_for(lambda: readiness(server)[0] == 200, 20, "the server to go on")
+    assert opencue.api.getJob(before.id()).priority() == 7
     (after,) = opencue.api.launchSpecAndWait(spec("after", layer("work", "true", "1-3")))
     assert {job.name() for job in opencue.api.getJobs()} == {before.name(), after.name()}
     assert server.process is not None

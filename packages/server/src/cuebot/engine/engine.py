@@ -28,6 +28,8 @@ the same for one completion as for ten, so a busy farm would otherwise spend mos
 COMMIT_RETRY_SECONDS: Final = 0.5
 COMMIT_STALL_SECONDS: Final = 4.0
 """A commit that takes so long is a stall like one that fails: who asks meanwhile is refused, not kept waiting."""
+COMMIT_ANSWER_SECONDS: Final = 8.0
+"""After so long whoever waits for the commit is told why. Clients wait 10 s, and then know nothing."""
 COMMIT_GIVE_UP_SECONDS: Final = 60.0
 """A journal that fails or hangs for so long ends the server: it must not pretend to know what it cannot keep."""
 
@@ -109,11 +111,13 @@ class Engine:
     def end(self) -> None:
         """Take no more commands; whoever waits for a reply that is not durable yet is told that none comes."""
         self._ends = True
+        self._tell_waiting("the server ends before it knows that this is kept; it may be done all the same: ask again")
+
+    def _tell_waiting(self, words: str) -> None:
+        """Answer whoever waits for a commit. Asking again under the same request id is safe, done or not."""
         for waiter in list(self._waiting):
             if not waiter.done():
-                waiter.set_exception(
-                    Unavailable("the server ends before this could be kept; it may be done all the same: ask again")
-                )
+                waiter.set_exception(Unavailable(words))
 
     async def durable(self) -> None:
         """Return when what has happened so far is on disk, so that whoever reads history there misses nothing of it.
@@ -142,13 +146,16 @@ class Engine:
             raise Unavailable("the server ends; nothing was done; try again when it is back")
         if self.stalled_since is not None:
             if envelope.request_id and envelope.request_id in self.farm.requests:
-                raise Unavailable(
-                    f"the journal cannot be written now ({self.stall_reason}); this was asked before, and is done when"
-                    " it can be"
-                )
+                raise Unavailable(self._taken())
             raise Unavailable(
                 f"the journal cannot be written now ({self.stall_reason}); nothing was done; try again later"
             )
+
+    def _taken(self) -> str:
+        return (
+            f"the journal cannot be written now ({self.stall_reason}); this was taken, and is done when it can be: look"
+            " before you ask for it anew"
+        )
 
     # --- running --------------------------------------------------------------------------------------------------
 
@@ -232,9 +239,13 @@ class Engine:
         commit = asyncio.ensure_future(self._journal.commit(batch))
         commit.add_done_callback(_noticed)
         done, _ = await asyncio.wait({commit}, timeout=COMMIT_STALL_SECONDS)
-        if not done:
-            self._stall(f"a commit has not returned for {COMMIT_STALL_SECONDS:g} s", since=began)
-            done, _ = await asyncio.wait({commit}, timeout=COMMIT_GIVE_UP_SECONDS - COMMIT_STALL_SECONDS)
+        for after_s, until_s in (
+            (COMMIT_STALL_SECONDS, COMMIT_ANSWER_SECONDS),
+            (COMMIT_ANSWER_SECONDS, COMMIT_GIVE_UP_SECONDS),
+        ):
+            if not done:
+                self._stall(f"a commit has not returned for {after_s:g} s", since=began)
+                done, _ = await asyncio.wait({commit}, timeout=until_s - after_s)
         if not done:
             raise JournalHung(f"a commit has not returned for {loop.time() - began:.0f} s; look at the database server")
         commit.result()
@@ -247,6 +258,8 @@ class Engine:
         self.stall_reason = reason
         stalled_s = now - self.stalled_since
         log.error("commits stall", reason=reason, stalled_s=round(stalled_s, 1))
+        if stalled_s >= COMMIT_ANSWER_SECONDS:
+            self._tell_waiting(self._taken())
         return stalled_s
 
     def _goes_on(self) -> None:
