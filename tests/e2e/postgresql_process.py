@@ -23,6 +23,8 @@ class PostgreSQL:
         self.data = self.folder / "data"
         self._server: Any = pgserver.get_server(self.data, cleanup_mode="stop")
         self.url = str(self._server.get_uri())
+        self.programs = Path(self._server.bin_path)
+        """The folder of `pg_dump` and the like, of its own version."""
 
     def start(self) -> None:
         """Start it again, and return when it takes connections."""

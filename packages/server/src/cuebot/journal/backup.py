@@ -60,8 +60,7 @@ def back_up(url: str, target: Path, *, replace: bool = False) -> Standing:
         if database.get_backend_name() == "sqlite":
             _copy_sqlite(Path(str(database.database)), fresh)
             return _sqlite_standing(fresh)
-        with engine_for(database).connect() as connection:
-            standing = _standing(connection, shown(database))
+        standing = _postgresql_standing(database)
         _run_tool("pg_dump", database, "--format=custom", f"--file={fresh}")
         return standing
 
@@ -177,6 +176,17 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+
+def _postgresql_standing(database: URL) -> Standing:
+    engine = engine_for(database)
+    try:
+        with engine.connect() as connection:
+            return _standing(connection, shown(database))
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        raise BackupFailed(f"{shown(database)}: {reason_of(error)}") from error
+    finally:
+        engine.dispose()
 
 
 def _restore_postgresql(source: Path, database: URL, replace: bool) -> Standing:
