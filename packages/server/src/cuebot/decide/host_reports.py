@@ -29,7 +29,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     try:
         label(facts.name, 255)
     except ValueError as error:
-        raise Invalid(f"a host cannot be called {shown(facts.name)!r}: accepted is {error}") from error
+        raise Invalid(f"a host's name cannot be {shown(facts.name)!r}: accepted is {error}") from error
     host_id = farm.host_by_name.get(facts.name)
     if host_id is None:
         return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]

@@ -44,7 +44,7 @@ def _name_of(command: c.CreateLimit | c.RenameLimit) -> str:
     try:
         return plain_name(command.name.strip())
     except ValueError as error:
-        raise Invalid(f"a limit cannot be called {shown(command.name)!r}: accepted is {error}") from error
+        raise Invalid(f"a limit's name cannot be {shown(command.name)!r}: accepted is {error}") from error
 
 
 def add_layer_limit(farm: Farm, command: c.AddLayerLimit, context: Context) -> list[ev.Event]:
