@@ -115,6 +115,8 @@ UNAVAILABLE = "cuefarm-unavailable"
 
 _CUT_OFF = ("RST_STREAM", "Stream removed", "Socket closed", "GOAWAY", "Cancelling all calls")
 """How gRPC tells by other statuses that the connection has ended under a call."""
+_CANCELLED_BY_NOBODY = ("CANCELLED", "CANCELED", "")
+"""What gRPC says to calls that a server had not looked at when it ended. Ours are never cancelled by who made them."""
 _CUT_OFF_STATUSES = (grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 _NEVER_SENT = ("failed to connect", "connections to all backends", "DNS resolution failed", "resolver")
 
@@ -122,6 +124,8 @@ _NEVER_SENT = ("failed to connect", "connections to all backends", "DNS resoluti
 def reached(error: grpc.RpcError) -> bool:
     """Say whether a failed call got to a server that answered it."""
     details = error.details() or ""
+    if error.code() is grpc.StatusCode.CANCELLED and details.upper() in _CANCELLED_BY_NOBODY:
+        return False
     if error.code() in _CUT_OFF_STATUSES:
         return not any(words in details for words in _CUT_OFF)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
@@ -142,7 +146,7 @@ def transportReason(error: grpc.RpcError) -> str:
         return "connection refused"
     if "DNS resolution failed" in details:
         return "no such host"
-    if any(words in details for words in _CUT_OFF) or "reset" in details:
+    if any(words in details for words in _CUT_OFF) or "reset" in details or error.code() in _CUT_OFF_STATUSES:
         return "connection lost"
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return "no connection"

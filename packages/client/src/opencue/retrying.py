@@ -56,7 +56,7 @@ class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
     def __init__(
         self,
         *,
-        max_attempts: int = 8,
+        max_attempts: int = 13,
         sleeping_policy: Optional[SleepingPolicy] = None,
         status_for_retry: tuple[grpc.StatusCode, ...] = (grpc.StatusCode.UNAVAILABLE,),
     ) -> None:

@@ -65,7 +65,7 @@ def test_unavailable_without_a_servers_mark_is_nobodys_answer(farm, monkeypatch)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     opencue.api.getSystemStats()
     farm.says_that_it_answers = False
-    farm.failures = [grpc.StatusCode.UNAVAILABLE] * 8
+    farm.failures = [grpc.StatusCode.UNAVAILABLE] * 13
     with pytest.raises(exception.ConnectionException) as caught:
         opencue.api.getJobs()
     assert not isinstance(caught.value, exception.ServerUnavailableException)
@@ -98,6 +98,7 @@ def test_a_change_that_lost_its_server_may_have_been_done(farm, monkeypatch):
         (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
         (grpc.StatusCode.UNKNOWN, "Stream removed"),
         (grpc.StatusCode.CANCELLED, "Received RST_STREAM with error code 8"),
+        (grpc.StatusCode.CANCELLED, "CANCELLED"),
     ],
 )
 def test_a_connection_that_ends_under_a_call_is_told_alike_whatever_its_status(farm, status, words):
