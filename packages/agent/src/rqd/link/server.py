@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any, Optional
+from urllib.parse import quote
 
 import grpc
 from opencue_proto import report_pb2_grpc
@@ -17,6 +18,8 @@ from rqd.options import Options
 
 CALL_SECONDS = 10.0
 NOBODY = "127.0.0.1:1"
+HOST_KEY = "cuefarm-host"
+"""Metadata: what this host is called, percent-encoded."""
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -33,6 +36,7 @@ class Server:
     def __init__(self, options: Options, token: Token) -> None:
         self._options = options
         self._token = token
+        self._host_name = quote(options.name)
         self._choice = 0
         self._closing: set[asyncio.Task[None]] = set()
         self.address = ""
@@ -43,13 +47,17 @@ class Server:
 
     async def call(self, method: str, request: Any) -> Any:
         """Make one call that is answered; returns the call, which has the trailing metadata. Raises grpc.RpcError."""
-        call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._token.metadata())
+        call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._metadata())
         await call
         return call
 
     def open_stream(self) -> Any:
         """Begin a stream to the server that is in use now."""
-        return self._agent_stub.Work(metadata=self._token.metadata())
+        return self._agent_stub.Work(metadata=self._metadata())
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes with every call. A server that refuses this agent can say so by its host's name."""
+        return (*self._token.metadata(), (HOST_KEY, self._host_name))
 
     def contact_lost(self) -> None:
         """Read again where the servers are and what the token is, and try the next one."""

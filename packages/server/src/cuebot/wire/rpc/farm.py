@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +11,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import frame_id
+from cuebot.engine.ports import RunHistory
 from cuebot.scheduling.cures import Step
 from cuebot.scheduling.explain import Explanation, explain_job, explain_layer
 from cuebot.scheduling.explain_frame import FrameExplanation, explain_frame
@@ -18,6 +19,8 @@ from cuebot.scheduling.outlook import Outlook
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy
 from cuebot.wire.call import Call
+from cuebot.wire.door_book import RefusedAgent, Refusal
+from cuebot.wire.doors import Doors
 from cuebot.wire.lookup import scope_of
 from cuebot.wire.rpc.records import Records
 from cuebot.wire.values import int32
@@ -26,6 +29,20 @@ from cuefarm_proto import farm_pb2
 
 class FarmInterface(Records):
     """Questions about the farm; those about what was are `Records`."""
+
+    def __init__(self, history: RunHistory | None, doors: Doors) -> None:
+        super().__init__(history)
+        self._doors = doors
+
+    def GetDoors(self, request: Any, call: Call) -> Any:
+        """Which doors stand open, and which agents were refused lately or came in without a token."""
+        book = self._doors.book
+        return farm_pb2.GetDoorsResponse(
+            opened=sorted(door.value for door in self._doors.opened),
+            address=self._doors.address,
+            refused=[_refused(agent, book.clock()) for agent in book.refused()],
+            without_token=[farm_pb2.AgentAtTheDoor(address=address, name=name) for address, name in book.without_token()],
+        )
 
     def Explain(self, request: Any, call: Call) -> Any:
         """Why frames of a job, of one layer of it, or one frame, wait."""
@@ -49,6 +66,27 @@ class FarmInterface(Records):
             layers=[_explanation(farm, explanation) for explanation in explanations],
             frame=frame,
         )
+
+
+_REMEDIES: Final = {
+    Refusal.NO_TOKEN: "give its `rqd` a copy of the server's token file (--token-file FILE); OpenCue's own agents, which"
+    " have none, need a server started with --open agents",
+    Refusal.WRONG_TOKEN: "replace the file that its --token-file names by a copy of the server's token file",
+    Refusal.NAME_TAKEN: "give one of the two a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of"
+    " OpenCue's), or delete the host if the other one is gone for good",
+}
+
+
+def _refused(agent: RefusedAgent, now_s: float) -> farm_pb2.RefusedAgent:
+    return farm_pb2.RefusedAgent(
+        address=agent.address,
+        name=agent.name,
+        code=agent.why.name,
+        why=agent.why.value,
+        remedy=_REMEDIES[agent.why],
+        count=int32(agent.count),
+        last_s=int32(int(now_s - agent.last_s)),
+    )
 
 
 def _explanation(farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanation:
