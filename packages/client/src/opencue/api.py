@@ -28,8 +28,8 @@ from opencue_proto import (
 
 from opencue import search, util
 from opencue.changed import Changed
-from opencue.enums import LimitEnforcement, LimitType
 from opencue.doors import getDoors
+from opencue.enums import LimitEnforcement, LimitType
 from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRuns, readLog
 from opencue.wrappers.allocation import Allocation

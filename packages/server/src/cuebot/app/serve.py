@@ -31,6 +31,7 @@ class ServeOptions:
     grpc: str
     http: str
     opened: frozenset[Door]
+    http_names: tuple[str, ...] = ()
 
 
 def run_server(options: ServeOptions) -> int:
@@ -57,12 +58,14 @@ async def _serve(options: ServeOptions, token: str) -> int:
             grpc=options.grpc,
             http=options.http,
             opened=options.opened,
+            http_names=options.http_names,
         )
     )
     await server.start()
     _greet(options, server)
     failed = False
-    with running_farms.announced(server.client_address, server.database_name, str(options.token_file.absolute())):
+    token_path = str(options.token_file.absolute())
+    with running_farms.announced(server.client_address, server.database_name, token_path, server.page_address):
         try:
             await server.wait(stop)
         except Exception as error:  # noqa: BLE001 - the outermost border: say it, and let the next start load the farm
@@ -82,6 +85,7 @@ def _greet(options: ServeOptions, server: FarmServer) -> None:
     print(f"cuefarm serves: grpc={server.grpc_address} http={server.http_address}", flush=True)
     if not running_farms.is_default(server.client_address):
         print(f"  on this machine: export CUEBOT_HOSTS={server.client_address}", flush=True)
+    print(f"  look at it: cuefarm open --server http://{server.page_address}", flush=True)
     if token_file.others_can_read(options.token_file):
         log.warning("others can read the token; chmod 600 it", file=str(options.token_file))
     if not options.log_root.is_dir():

@@ -47,6 +47,7 @@ class UpOptions:
     agents: int
     log_level: str
     opened: frozenset[Door] = frozenset()
+    http_names: tuple[str, ...] = ()
 
 
 def up(options: UpOptions) -> int:
@@ -86,6 +87,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
             grpc=options.grpc,
             http=options.http,
             opened=options.opened,
+            http_names=options.http_names,
         )
     )
     await server.start()
@@ -95,7 +97,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))
     failed = False
-    with running_farms.announced(server.client_address, str(folder.path), str(folder.token_file)):
+    with running_farms.announced(server.client_address, str(folder.path), str(folder.token_file), server.page_address):
         greeting = asyncio.create_task(_greet_when_ready(folder, server, agents, stop))
         try:
             await server.wait(stop)
@@ -183,7 +185,7 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
         lines += [
             "  frames run as root, because root started this farm; `rqd --become-job-user` makes them their users'"
         ]
-    lines += [f"  logs of frames: {folder.logs}", f"  health: http://{server.http_address}/healthz", ""]
+    lines += [f"  logs of frames: {folder.logs}", f"  look at it: {_open_command(server)}", ""]
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):
         lines += [f"  export CUEBOT_HOSTS={server.client_address}"]
@@ -193,6 +195,12 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
     lines += ["  cueadmin -lji", "  cueadmin -lh", ""]
     lines += ["Ctrl-C stops the farm; running frames wait again."]
     return "\n".join(lines)
+
+
+def _open_command(server: FarmServer) -> str:
+    """What opens the farm's page; where there are several farms, this one's."""
+    alone = running_farms.is_default(server.client_address) or len(running_farms.found()) == 1
+    return "cuefarm open" if alone else f"cuefarm open --server http://{server.page_address}"
 
 
 def _stopping(frames: int) -> str:

@@ -105,7 +105,7 @@ class Doors:
         """Whether a call comes from a process of this user, or of root, on this machine."""
         client = _endpoint_of(peer)
         return client is not None and any(
-            self._callers.is_ours(client, server) for server in self._servers_for(client)
+            self._callers.who(client, server).is_ours for server in self._servers_for(client)
         )
 
     def _servers_for(self, client: Endpoint) -> Iterator[Endpoint]:
@@ -124,13 +124,13 @@ def _endpoints_named(address: str) -> list[Endpoint]:
     if bound is not None:
         return [bound]
     host, _, port = address.rpartition(":")
-    if host == "localhost":  # gRPC binds both, whatever the machine's own names say
+    if host == "localhost":  # gRPC binds whichever there are
         return [(ipaddress.ip_address(loopback), int(port)) for loopback in ("127.0.0.1", "::1")]
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    named = (parse_endpoint(f"[{sockaddr[0]}]:{sockaddr[1]}") for *_, sockaddr in found)
+    named = (parse_endpoint(f"[{where[0]}]:{where[1]}") for *_, where in found if isinstance(where[0], str))
     return list(dict.fromkeys(endpoint for endpoint in named if endpoint is not None))
 
 

@@ -19,7 +19,7 @@ from cuebot.scheduling.outlook import Outlook
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy
 from cuebot.wire.call import Call
-from cuebot.wire.door_book import RefusedAgent, Refusal
+from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
 from cuebot.wire.lookup import scope_of
 from cuebot.wire.rpc.records import Records
@@ -41,7 +41,9 @@ class FarmInterface(Records):
             opened=sorted(door.value for door in self._doors.opened),
             address=self._doors.address,
             refused=[_refused(agent, book.clock()) for agent in book.refused()],
-            without_token=[farm_pb2.AgentAtTheDoor(address=address, name=name) for address, name in book.without_token()],
+            without_token=[
+                farm_pb2.AgentAtTheDoor(address=address, name=name) for address, name in book.without_token()
+            ],
         )
 
     def Explain(self, request: Any, call: Call) -> Any:
@@ -69,8 +71,8 @@ class FarmInterface(Records):
 
 
 _REMEDIES: Final = {
-    Refusal.NO_TOKEN: "give its `rqd` a copy of the server's token file (--token-file FILE); OpenCue's own agents, which"
-    " have none, need a server started with --open agents",
+    Refusal.NO_TOKEN: "give its `rqd` a copy of the server's token file (--token-file FILE); OpenCue's own agents,"
+    " which have none, need a server started with --open agents",
     Refusal.WRONG_TOKEN: "replace the file that its --token-file names by a copy of the server's token file",
     Refusal.NAME_TAKEN: "give one of the two a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of"
     " OpenCue's), or delete the host if the other one is gone for good",
