@@ -1,4 +1,4 @@
-"""Over HTTP the token, this user's programs, and browsers with a session come in; other sites and people get nothing."""
+"""Over HTTP the token, programs of this user and browsers with a session come in; nobody else gets anything."""
 
 from __future__ import annotations
 
