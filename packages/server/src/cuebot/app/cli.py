@@ -56,6 +56,7 @@ def _up(options: argparse.Namespace) -> int:
             log_level=options.log_level,
             opened=_opened(options),
             http_names=tuple(options.http_name),
+            group=options.group,
         )
     )
 
@@ -72,6 +73,7 @@ def _serve(options: argparse.Namespace) -> int:
             http=options.http,
             opened=_opened(options),
             http_names=tuple(options.http_name),
+            group=options.group,
         )
     )
 
@@ -247,6 +249,12 @@ def _addresses(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="a name by which browsers call the HTTP address, such as farm.example; may be given several times",
+    )
+    parser.add_argument(
+        "--group",
+        metavar="NAME",
+        help="a group that may read the database, and with `up` the folder's logs too; the token stays its owner's"
+        " (default: all is its owner's alone)",
     )
     parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default info"

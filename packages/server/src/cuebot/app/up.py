@@ -14,8 +14,10 @@ from typing import Any
 
 import structlog
 
+from cuebot.app import file_modes
 from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.file_modes import GroupUnusable
 from cuebot.app.local_agents import LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
@@ -48,6 +50,8 @@ class UpOptions:
     log_level: str
     opened: frozenset[Door] = frozenset()
     http_names: tuple[str, ...] = ()
+    group: str | None = None
+    """Who may read the folder besides its owner."""
 
 
 def up(options: UpOptions) -> int:
@@ -57,10 +61,20 @@ def up(options: UpOptions) -> int:
     folder = DataFolder(options.data)
     try:
         shares = _shares(options.agents)
-        folder.create()
+        group = file_modes.group_id(options.group) if options.group else None
+        frames_umask = file_modes.set_umask(group)
+        folder.create(group)
         with folder.lock():
-            return int(uvloop.run(_up(folder, options, shares)))
-    except (FolderInUse, CannotStart, JournalError, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
+            return int(uvloop.run(_up(folder, options, shares, group, frames_umask)))
+    except (
+        FolderInUse,
+        GroupUnusable,
+        CannotStart,
+        JournalError,
+        TooManyAgents,
+        TokenUnusable,
+        UnsupportedSystem,
+    ) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
     except OSError as error:
         print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
@@ -74,7 +88,7 @@ def _shares(agents: int) -> list[Share]:
     return share_out(agents, machine.cores, machine.memory_kb)
 
 
-async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> int:
+async def _up(folder: DataFolder, options: UpOptions, shares: list[Share], group: int | None, frames_umask: int) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -93,7 +107,9 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
     await server.start()
     names = [share.name for share in shares]
     folder.announce(grpc=server.client_address, http=server.http_address, agents=names)
-    agents = LocalAgents(folder, shares, log_level=options.log_level)
+    if group is not None:
+        folder.share_files(group)  # the database is there now
+    agents = LocalAgents(folder, shares, log_level=options.log_level, umask=frames_umask)
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))
     failed = False
