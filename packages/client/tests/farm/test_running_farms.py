@@ -42,6 +42,13 @@ def test_a_farm_is_found_while_it_runs():
     assert running_farms.found() == []
 
 
+def test_a_farm_says_where_its_pages_are_and_its_token_lies():
+    """What is announced is found: `cuefarm open` goes there."""
+    with running_farms.announced("127.0.0.1:5", "/a/folder", "/a/folder/token", "127.0.0.1:6"):
+        (farm,) = running_farms.found()
+    assert (farm.http, farm.token_file) == ("127.0.0.1:6", "/a/folder/token")
+
+
 def test_the_only_farm_is_used(untold):
     """A client that is told nothing uses the one farm that is announced."""
     with running_farms.announced(untold.address, "/a/folder"):

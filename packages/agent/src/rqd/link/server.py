@@ -36,7 +36,7 @@ class Server:
     def __init__(self, options: Options, token: Token) -> None:
         self._options = options
         self._token = token
-        self._host_name = quote(options.name)
+        self._host_name = quote(options.name, errors="surrogateescape")
         self._choice = 0
         self._closing: set[asyncio.Task[None]] = set()
         self.address = ""

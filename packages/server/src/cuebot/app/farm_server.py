@@ -145,7 +145,8 @@ class FarmServer:
             server_header=False,
             h11_max_incomplete_event_size=HEAD_BYTES_MAX,
         )
-        listener = socket.create_server((host, port), family=_family(host), backlog=512)
+        both = host == "::" and socket.has_dualstack_ipv6()  # as gRPC does
+        listener = socket.create_server((host, port), family=_family(host), backlog=512, dualstack_ipv6=both)
         self.http_address = f"{self.options.http.rpartition(':')[0]}:{listener.getsockname()[1]}"
         self._http = _QuietUvicorn(config)
         self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))

@@ -146,7 +146,7 @@ class HttpDoors:
         hosts = headers.getlist("host")
         host = hosts[0].strip().lower() if len(hosts) == 1 else ""
         own = scope["server"][0] if scope.get("server") else ""
-        if _name_in(host) not in self._names and _name_in(host) != _plain(own):
+        if _name_in(host) not in {*self._names, _plain(own)}:
             return Refusal(
                 HTTPStatus.FORBIDDEN,
                 "this server is not known by the name that the request has as its Host; use its address, or start it"
@@ -226,7 +226,7 @@ def caller_of(callers: Callers, ends: Any) -> Caller:
 def _name_in(host: str) -> str:
     """The name in a Host header, without its port."""
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        return _plain(host[1:].partition("]")[0])
     return host.partition(":")[0]
 
 
