@@ -7,6 +7,7 @@ is gone, is listed as root's.
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import os
 import socket
@@ -57,13 +58,19 @@ class _Kernel:
                 if len(answer) < _HEADER.size or _HEADER.unpack_from(answer)[3] != self._sequence:
                     raise OSError("an answer to another question")
             except OSError:
-                self._socket.close()  # whatever it still holds must not answer the next question
-                self._socket = None
+                self.close()  # whatever the socket still holds must not answer the next question
                 raise
             return answer
 
+    def close(self) -> None:
+        """Let the socket go, until the next question."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
 
 _kernel: Final = _Kernel()
+atexit.register(_kernel.close)
 
 
 def owner_of(client: Endpoint, server: Endpoint) -> int | None:

@@ -78,9 +78,10 @@ def service_descriptors() -> list[Any]:
 
 
 def offered_services(
-    *, streams: AgentStreams, doors: Doors, allow_root: bool, history: RunHistory | None = None
+    *, streams: AgentStreams, allow_root: bool, history: RunHistory | None = None, doors: Doors | None = None
 ) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
+    doors = doors or Doors(None)
     return {
         "comment.CommentInterface": CommentInterface(),
         "cue.CueInterface": CueInterface(),
