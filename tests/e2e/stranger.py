@@ -132,6 +132,20 @@ def _carry_between(one: socket.socket, other: socket.socket) -> None:
             (other if source is one else one).sendall(data)
 
 
+def take_port(host: str, port: str) -> str:
+    """Listen where somebody else does, if the machine lets."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            own.bind((host.strip("[]"), int(port)))
+            own.listen()
+        except OSError as error:
+            return os.strerror(error.errno or 0)
+    return "OK"
+
+
 def readable(paths: list[str]) -> list[str]:
     """Those of some files and folders that can be read."""
     found = []
@@ -161,6 +175,7 @@ def main() -> None:
         told[f"{address} from {port}"] = call_from_port(address, port)
     for address, port in wanted.get("http_from_ports", ()):
         told[f"http {address} from {port}"] = ask_http(address, "GET", "/", port)[0]
+    told["taken"] = {port: take_port(*port.rsplit(":", 1)) for port in wanted.get("take", ())}
     told["readable"] = readable(wanted.get("files", []))
     print(json.dumps(told))
 

@@ -84,7 +84,13 @@ def test_a_stranger_gets_refusals_only(reachable_farm: Callable[..., FarmProcess
     files = [farm.data, *farm.data.rglob("*"), *announced]
     assert {"token", "farm.sqlite", "server.json", "lock"} <= {path.name for path in files}
 
-    told = try_as_stranger(servers=[farm.grpc], agents=[agent], http=[farm.http], files=[str(path) for path in files])
+    told = try_as_stranger(
+        servers=[farm.grpc],
+        agents=[agent],
+        http=[farm.http],
+        take=[f"{host}:{port}" for host in ("127.0.0.1", "0.0.0.0") for port in ports],
+        files=[str(path) for path in files],
+    )
 
     for target, count in ((farm.grpc, 200), (f"{farm.grpc} with a guess", 5), (agent, 10)):
         assert set(told[target].values()) == {"UNAUTHENTICATED"}, told[target]
@@ -93,6 +99,7 @@ def test_a_stranger_gets_refusals_only(reachable_farm: Callable[..., FarmProcess
         assert status in (401, 403), request
         assert "secret" not in body
     assert told[f"{farm.http} ready"] == [200, '{"ready":true}']
+    assert set(told["taken"].values()) == {"Address already in use"}, told["taken"]
     made_by_the_test = {str(farm.data), str(farm.data / "server.log")}
     assert set(told["readable"]) <= made_by_the_test, "even in a folder that is open, what the farm makes is not"
     assert farm.connect().api.getJob(job.id()).runningFrames() == 1

@@ -56,6 +56,15 @@ def test_the_only_farm_is_used(untold):
     assert Cuebot.Hosts == [untold.address]
 
 
+def test_ones_own_farm_at_the_default_address_is_used_exactly_there(untold, monkeypatch):
+    """`localhost` may be two addresses, and another user may listen at the other one."""
+    port = untold.address.rpartition(":")[2]
+    monkeypatch.setattr(running_farms, "DEFAULT_ADDRESS", f"localhost:{port}")
+    with running_farms.announced(untold.address, "/a"):
+        assert opencue.api.getJobs() == []
+    assert Cuebot.Hosts == [untold.address]
+
+
 def test_a_configuration_wins(untold, monkeypatch):
     """Where a configuration names the server no running farm is looked for."""
     monkeypatch.setitem(Cuebot.Config, "cuebot.facility", {"local": [untold.address]})
