@@ -75,6 +75,17 @@ async def test_an_agent_whose_name_is_taken_is_seen(start_site: Any, tools: Any)
     assert "rqd --name" in agent.remedy
 
 
+async def test_explain_names_agents_that_are_refused(start_site: Any, tools: Any) -> None:
+    """Work that waits for a host waits, among others, for those that are not let in."""
+    site = await start_site()
+    job = await site.launch(tools.layer("beauty", "1-3"))
+    await site.refused(site.report.ReportStatus(report(tools), metadata=((HOST_KEY, "render07"),)))
+    answer = await site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.id))
+    codes = {reason.code: reason for reason in answer.layers[0].reasons}
+    assert set(codes) == {"NO_HOSTS", "AGENTS_REFUSED"}
+    assert codes["AGENTS_REFUSED"].text == "1 agent is refused for want of the token: render07"
+
+
 async def test_agents_that_an_open_door_lets_in_are_named(start_site: Any, tools: Any) -> None:
     """With --open agents the server knows who came in without the token."""
     site = await start_site(doors=Doors(tools.token, opened=frozenset({Door.AGENTS})))

@@ -137,7 +137,8 @@ class HttpDoors:
         if self._has_session(scope, headers, caller):
             is_same_site = "origin" in headers or headers.get("sec-fetch-site") == "same-origin"
             return None if is_safe or is_same_site else _OTHER_SITE
-        if any(mark in headers for mark in _PROXY_MARKS) or not (self._opened or caller.is_ours):
+        is_ours = caller.is_ours and not any(mark in headers for mark in _PROXY_MARKS)
+        if not (is_ours or self._opened):
             return _STRANGER
         return _NO_BROWSER if not is_safe and any(mark in headers for mark in _BROWSER_MARKS) else None
 
