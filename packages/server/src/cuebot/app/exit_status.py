@@ -9,6 +9,7 @@ import errno
 import socket
 from typing import Final
 
+from cuebot.app.file_modes import GroupUnusable
 from cuebot.app.token_file import TokenUnusable
 from cuebot.journal import JournalUnusable
 
@@ -50,7 +51,7 @@ def status_of(error: Exception) -> int:
         return RESTART_MAY_MEND
     if isinstance(error, OSError):
         return RESTART_MAY_MEND if passes(error) else PERSON_MUST_MEND
-    if isinstance(error, (CannotStart, JournalUnusable, TokenUnusable)):
+    if isinstance(error, (CannotStart, GroupUnusable, JournalUnusable, TokenUnusable)):
         return PERSON_MUST_MEND
     return RESTART_MAY_MEND
 
