@@ -153,6 +153,7 @@ def test_a_database_that_is_killed_and_comes_back_loses_nothing(
     """While it is away /readyz says so and intents are refused in words; afterwards the same server goes on."""
     server = new_server(database).start()
     opencue.Cuebot.setHosts([server.grpc])
+    opencue.Cuebot.setTimeout(10_000)
     (before,) = opencue.api.launchSpecAndWait(spec("before", layer("work", "true", "1-3")))
     postgresql.kill()
     try:

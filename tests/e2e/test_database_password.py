@@ -103,6 +103,7 @@ def test_a_database_that_goes_away_is_told_without_its_password(
     server = ServeProcess(tmp_path, database, *options).start()
     try:
         opencue.Cuebot.setHosts([server.grpc])
+        opencue.Cuebot.setTimeout(10_000)
         postgresql.kill()
         with pytest.raises(opencue.exception.ServerUnavailableException) as caught:
             opencue.api.createShow("film")

@@ -169,7 +169,7 @@ def fromRpcError(
         where = f"The server at {' or '.join(hosts)}" if hosts else "The server"
         text = f"{where} answers: {details}. {remark}".strip()
         return ServerUnavailableException(text, code=status, details=details)
-    said = details
+    said = "" if details == "Deadline Exceeded" else details  # gRPC's own word says nothing more
     if kind is NotOfferedException:  # a server of ours says why; gRPC says only that there is no such method
         said = "" if "Method not found" in details else details.partition(": ")[2]
         said = said[:1].upper() + said[1:]
