@@ -19,7 +19,7 @@ from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.exit_status import PERSON_MUST_MEND, RESTART_MAY_MEND, STOPPED, CannotStart, status_of
 from cuebot.app.farm_server import FarmServer, ServerOptions
 from cuebot.app.file_modes import GroupUnusable
-from cuebot.app.local_agents import LocalAgents
+from cuebot.app.local_agents import FRAMES_ARE_ROOTS, LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
@@ -196,9 +196,7 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
         start += " --run-as-root" if os.geteuid() == 0 else ""
         lines += [f"  no agent runs here; to start one: {start}"]
     if agents.shares and os.geteuid() == 0:
-        lines += [
-            "  frames run as root, because root started this farm; `rqd --become-job-user` makes them their users'"
-        ]
+        lines += [f"  {FRAMES_ARE_ROOTS}"]
     lines += [f"  logs of frames: {folder.logs}", f"  look at it: {_open_command(server)}", ""]
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):
