@@ -43,7 +43,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self.reports: list[Any] = []
         self.completions: list[Any] = []
         self.tokens: set[Optional[str]] = set()
-        self.hosts: set[Optional[str]] = set()
+        self.host_names: set[Optional[str]] = set()
         self.runs_to_end: set[str] = set()
         self.refuse_reports = False
         self.refuse_reports_with = grpc.StatusCode.UNAVAILABLE
@@ -119,7 +119,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
     def _note_token(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata())
         self.tokens.add(metadata.get("cuefarm-token"))
-        self.hosts.add(metadata.get("cuefarm-host"))
+        self.host_names.add(metadata.get("cuefarm-host"))
 
 
 class AgentProcess:

@@ -92,7 +92,7 @@ def test_the_server_is_told_who_calls_before_anything_else(server: FakeServer, m
     name = "bühne 7%.farm"
     agent = make_agent("--name", name)
     server.outcome(agent.launch("true"))
-    assert server.hosts == {quote(name, safe="")} == {"b%C3%BChne%207%25.farm"}
+    assert server.host_names == {quote(name, safe="")} == {"b%C3%BChne%207%25.farm"}
 
 
 def test_an_agent_with_a_wrong_token_goes_on_slowly(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -300,6 +300,15 @@ def test_whoever_types_what_is_printed_sees_the_work_go_on(code: str, capsys: py
     assert follow(BY_COMMAND[code], code, capsys) >= 1
 
 
+def test_a_frame_on_such_a_host_says_that_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """HOST_GOES_ON of one frame: what stands in the way before how long it has been booked."""
+    farm = gone_with_its_runs()
+    with served(farm):
+        out = printed(farm, "one/render", 0, capsys)
+    assert out.index("host0, where 1 frame runs, was not heard for 10 min") < out.index("it is booked on host0")
+    assert "`cueadmin -delete-host host0`" in out
+
+
 GPU_HOST = report(boot=True, gpus=2, gpu_memory=KiB(8 * GIB), free_gpu_memory=KiB(8 * GIB))
 ASKED_TOO_MUCH: dict[str, dict[str, int]] = {
     "-layer-memory": {"memory_kib": 99 * GIB},

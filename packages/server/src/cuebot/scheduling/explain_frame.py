@@ -63,7 +63,7 @@ def explain_frame(
     if state is FrameState.DEPEND:
         reasons = [*roots(farm, layer, as_indices([index])), *_depends(farm, layer, index)]
     elif state is FrameState.RUNNING:
-        reasons = [_running(farm, layer, index, now_us, missing_run_us), *_host_silent(farm, layer, index, now_us)]
+        reasons = [*_host_silent(farm, layer, index, now_us), _running(farm, layer, index, now_us, missing_run_us)]
         reasons += _retries_left(farm, layer, index)
     elif state is FrameState.DEAD:
         reasons = [_dead(farm, layer, index)]
