@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -84,7 +85,7 @@ def test_a_runner_that_comes_much_later_finds_what_happened(server: FakeServer, 
 
 
 def test_the_lease_holds_without_an_agent(server: FakeServer, make_agent: MakeAgent) -> None:
-    """Runner and link may be dead, or hang: a frame that may run elsewhere stands still, until its server confirms it."""
+    """Runner and link may be dead, or hang: a frame that may run elsewhere stands still until a server confirms it."""
     agent = make_agent("--lease-seconds", "1.5")
     marker = f"lease-{uuid.uuid4()}"
     run_id = agent.launch(f"sleep 60; : {marker}")
@@ -253,7 +254,8 @@ def test_signals_to_everything_are_a_shutdown_too(server: FakeServer, make_agent
     run_id = agent.launch(f"sleep 60; : {marker}")
     (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
     os.killpg(agent.process.pid, signal.SIGTERM)
-    os.killpg(frame.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # the agent may have been as quick
+        os.killpg(frame.pid, signal.SIGTERM)
     assert agent.process.wait(PATIENCE_SECONDS) == 0
     (report,) = server.completions_of(run_id)
     assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")

@@ -67,7 +67,9 @@ def test_what_is_started_while_the_rest_is_ended_is_ended_too(server: FakeServer
 
 def test_the_session_of_a_marked_process_is_the_runs() -> None:
     """What is in it belongs to the run, also where it has no mark of its own; a pid that is somebody else's is none."""
-    code = "import os, subprocess, time; p = subprocess.Popen(['sleep', '60'], env={}); print(p.pid, flush=True); p.wait()"
+    code = (
+        "import os, subprocess, time; p = subprocess.Popen(['sleep', '60'], env={}); print(p.pid, flush=True); p.wait()"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as first:
         try:
             assert first.stdout is not None
