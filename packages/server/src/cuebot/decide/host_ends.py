@@ -45,13 +45,13 @@ def words(message: str) -> str:
 
 
 def told_by_report(farm: Farm, host: Host, facts: c.HostFacts, *, is_new_agent: bool) -> Iterator[ev.EndedWithHost]:
-    """A host is back with another boot, or another agent in the same boot: so its lost runs ended with it.
+    """A host's agent is back with another boot, or another agent in the same boot: so its lost runs ended with it.
 
     Another agent with another boot may as well be another machine, to which the name was given.
     """
     for run in farm.lost_runs.of(host.id):
         if boots_again(host, facts):
-            is_back = bool(facts.agent) and facts.instance == run.instance
+            is_back = not is_new_agent and facts.instance == run.instance
         else:
             same_boot = abs(facts.boot_us - host.boot_us) <= SAME_BOOT_US
             is_back = is_new_agent and same_boot and bool(host.peer) and facts.peer == host.peer

@@ -40,7 +40,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         if _launched_again(host, proc):
             continue
         if rebooted and (facts.agent or _long_unheard(proc, context)):
-            with_host = unannounced(host, proc)
+            with_host = proc.launched and unannounced(host, proc)
             events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context, with_host=with_host))
         elif not command.boot and _long_unheard(proc, context):  # a start-up report names no runs at all
             events.append(_missing(farm, proc, context))

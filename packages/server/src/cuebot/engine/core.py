@@ -130,6 +130,11 @@ class Core:
         self._closed: list[Ticket] = []
         self._closed_events: list[Recorded] = []
 
+    @property
+    def last_seq(self) -> int:
+        """The number of the last event, durable or not."""
+        return self._seq
+
     def context(self, now_us: int) -> Context:
         """The circumstances of a decision made now."""
         return Context(Micros(now_us), self._new_id, self._started_us, self.settings, self.limits)

@@ -72,6 +72,7 @@ class SimHost(Machine):
     def boot(self) -> None:
         """The machine comes up and its agent with it."""
         self.alive = True
+        self.came_back()
         self.boot_us = self.wall.now_us
         self._confirmed_us = -self.lease_us
         self.start_link()
@@ -80,7 +81,9 @@ class SimHost(Machine):
         """Power off: every process is gone, and with a new disk everything that the agent knew."""
         self.alive = self._stopping = False
         self.stop_link()
+        there = self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED)
         self.lose_runner()
+        self._went_down(there)
         if new_disk:
             self.runs.clear()
             self.forgotten.clear()
@@ -113,6 +116,7 @@ class SimHost(Machine):
     def lose_runner(self) -> None:
         """The runner died, and the next one ends what is left of the processes."""
         for process in self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED):
+            process.with_host = process.host_is_back = True
             self._end(process, int(Exit.ORPHAN), 0, Cause.RUNNER_LOST)
 
     def owner_returns(self) -> None:
