@@ -61,9 +61,9 @@ class HostEnds:
         self._count(event.run_id, run, self.truth.processes.get(event.run_id), run.booked_us)
 
     def _count(self, run_id: str, run: Run, process: Process | None, booked_us: int) -> None:
-        if process is None or (not process.with_host and not process.upstream):
+        if process is None or not (process.with_host or process.unheard or process.upstream):
             raise Violation(f"run {run_id} counts as ended with its host, and did not")
-        # Of an agent of upstream.s, whose clock may be set and whose outcomes may be lost, nobody can know better.
+        # Of an agent of upstream's, whose clock may be set and whose outcomes may be lost, nobody can know better.
         if process.with_host and not process.host_is_back:
             raise Violation(f"run {run_id} counts as ended with host {process.host}, which never came back")
         if self.truth.goodbyes_us.get(process.called, -1) >= booked_us:

@@ -84,6 +84,8 @@ class SimHost(Machine):
         there = self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED)
         self.lose_runner()
         self._went_down(there)
+        for process in self.runs.values():
+            process.unheard = not process.with_host
         if new_disk:
             self.runs.clear()
             self.forgotten.clear()

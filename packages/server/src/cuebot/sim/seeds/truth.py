@@ -75,6 +75,8 @@ class Process:
     """It ended because its agent died or its machine went down."""
     host_is_back: bool = False
     """And the machine is there again."""
+    unheard: bool = False
+    """It ended by itself, and its machine went down before anybody was known to have heard of that."""
 
     def ran_us(self, now_us: int) -> int:
         """How long it has run so far, without the time for which it was suspended."""

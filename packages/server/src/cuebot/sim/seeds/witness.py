@@ -196,6 +196,8 @@ class Witness:
 
     def _check_fault(self, event: ev.RunEnded) -> None:
         """A run that the farm could not start is never held against its frame; one over time was really over it."""
+        if event.cause is Cause.REFUSED and event.state is not None and event.exit_status not in NOT_CHARGED:
+            raise Violation(f"run {event.run_id} was refused, and its frame pays for it")
         process = self.truth.processes.get(event.run_id)
         if process is None:
             return
@@ -203,8 +205,6 @@ class Witness:
         paid = paid and event.state is not None
         if process.farms_fault and not process.upstream and paid:
             raise Violation(f"run {event.run_id} was not started by the farm's fault, and its frame pays for it")
-        if event.cause is Cause.REFUSED and paid and event.state is FrameState.WAITING:
-            raise Violation(f"run {event.run_id} was refused, and its frame pays for it")
         if process.with_host and paid and event.state is FrameState.WAITING:
             raise Violation(f"run {event.run_id} ended with its host, and its frame pays for it")
         if event.cause in (Cause.TIMEOUT, Cause.SILENT):
