@@ -35,7 +35,15 @@ from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places, suiting
 from cuebot.scheduling.policy import Policies, Policy
-from cuebot.scheduling.reservations import is_emptying, long_waiting, longest_us, may_ever, most_emptying, waits_long
+from cuebot.scheduling.reservations import (
+    is_emptying,
+    long_waiting,
+    longest_us,
+    may_ever,
+    most_emptying,
+    waits_long,
+    wide,
+)
 from cuebot.scheduling.shares import Standing
 
 Part = tuple[str, bool]
@@ -174,7 +182,7 @@ class _Pass:
             if layer is None:
                 continue
             suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
-            suits &= self.licences.mask(demand)
+            suits &= self.licences.mask(demand) & wide(farm, demand)  # a host may have been made larger
             off = avoided_rows(farm, layer, demand, self.now_us, self.policies)
             for row in [row for row in rows if suits[row] and row not in off][:frames]:
                 subscription_id = farm.subscription_of.get((show_id, farm.hosts_table.allocations[row]))

@@ -84,12 +84,16 @@ class SimHost(Machine):
         there = self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED)
         self.lose_runner()
         self._went_down(there)
-        for process in self.runs.values():
-            process.unheard = not process.with_host
+        self._unheard()
         if new_disk:
             self.runs.clear()
             self.forgotten.clear()
             self.instance = self.world.new_id()
+
+    def _unheard(self) -> None:
+        """What had ended, and was not acknowledged, may be told to nobody, or too late."""
+        for process in self.runs.values():
+            process.unheard = not process.with_host
 
     def stop_agent(self, off_us: float, *, new_spool: bool) -> None:
         """The agent is told to stop: it ends its frames, says so, delivers what it can; later it starts again."""
@@ -110,6 +114,7 @@ class SimHost(Machine):
             return
         self._stopping = False
         if new_spool:
+            self._unheard()
             self.runs.clear()
             self.forgotten.clear()
             self.instance = self.world.new_id()

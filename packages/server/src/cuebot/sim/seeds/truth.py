@@ -76,7 +76,7 @@ class Process:
     host_is_back: bool = False
     """And the machine is there again."""
     unheard: bool = False
-    """It ended by itself, and its machine went down before anybody was known to have heard of that."""
+    """It ended otherwise, and machine or spool were gone before anybody was known to have heard of that."""
 
     def ran_us(self, now_us: int) -> int:
         """How long it has run so far, without the time for which it was suspended."""
