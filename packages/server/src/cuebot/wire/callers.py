@@ -6,11 +6,14 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 from cuebot.domain.errors import Exhausted
 from cuebot.domain.limits import Limits
+
+V4_IN_V6: Final = "::ffff:"
+"""What stands before an IPv4 address where a socket for both kinds has it."""
 
 
 @dataclass(slots=True)
@@ -126,4 +129,4 @@ def caller_of(context: Any, token_key: str) -> str:
 def address_of(peer: str) -> str:
     """`192.0.2.7` of `ipv4:192.0.2.7:50312`; of `ipv6:%5B::1%5D:50312` it is `::1`."""
     address = unquote(peer.partition(":")[2]).rpartition(":")[0].strip("[]")
-    return address.removeprefix("::ffff:")
+    return address.removeprefix(V4_IN_V6)

@@ -18,9 +18,10 @@ import os
 import socket
 import threading
 from typing import Final
-from urllib.parse import unquote
 
 import structlog
+
+from cuebot.wire.callers import V4_IN_V6, address_of
 
 log = structlog.get_logger("wire")
 
@@ -33,20 +34,19 @@ def hang_up(peer: str) -> None:
 
 
 def _hang_up(peer: str) -> None:
-    host, _, port = unquote(peer.partition(":")[2]).rpartition(":")
-    wanted = (host.strip("[]"), port)
+    wanted = (address_of(peer), peer.rpartition(":")[2])
     for name in os.listdir(DESCRIPTORS):
         connection = _connection(int(name))
         if connection is None:
             continue
         with connection:  # a copy of the descriptor: gRPC's own stays open until it sees the end
             try:
-                address = connection.getpeername()
-                if isinstance(address, tuple) and (address[0], str(address[1])) == wanted:
+                host, port = connection.getpeername()[:2]  # of another kind of socket something else, or nothing
+                if (str(host).removeprefix(V4_IN_V6), str(port)) == wanted:
                     connection.shutdown(socket.SHUT_RDWR)
                     log.warning("a client did not read its reply; its connection was ended", peer=peer)
                     return
-            except OSError:  # not connected, or gone by now
+            except (OSError, ValueError):  # not connected, or gone by now
                 continue
 
 
