@@ -16,7 +16,7 @@ import cuebot.wire.rpc.jobs
 from cuebot.domain.errors import Exhausted
 from cuebot.domain.limits import Limits
 from cuebot.wire.callers import Callers
-from cuebot.wire.loop_share import BURST_SECONDS, IDLE_AFTER_SECONDS, LoopShare
+from cuebot.wire.loop_share import BURST_SECONDS, DEBT_SECONDS, IDLE_AFTER_SECONDS, LoopShare
 from cuebot.wire.shared_builds import SharedBuilds
 
 ALL = job_pb2.JobGetJobsRequest(r=job_pb2.JobSearchCriteria())
@@ -127,6 +127,17 @@ def test_reads_get_their_share_of_a_farm_that_works_and_nearly_all_of_one_that_d
     assert share.is_free  # which it looks up, and finds that nothing has changed
     share.spend(BURST_SECONDS + 0.009)
     day.now += 0.012
+    assert share.is_free
+
+
+def test_one_costly_read_keeps_the_others_waiting_for_a_moment_only() -> None:
+    """However long it took, after a while at its share there is room again."""
+    day = Day()
+    share = LoopShare(0.5, lambda: day.changes, lambda: day.now)
+    share.spend(10.0)
+    day.now, day.changes = day.now + 0.001, 1
+    assert not share.is_free
+    day.now, day.changes = day.now + 2 * DEBT_SECONDS, 2
     assert share.is_free
 
 

@@ -48,6 +48,8 @@ class Callers:
         except asyncio.CancelledError:
             if room.done() and not room.cancelled():
                 self.leave(name)  # the room came just when nobody wanted it any more
+            elif room in caller.waiting:
+                caller.waiting.remove(room)
             raise
         finally:
             caller.waiting_bytes -= request_bytes

@@ -19,6 +19,8 @@ IDLE_AFTER_SECONDS: Final = 0.05
 """A farm in which nothing has changed for so long is idle."""
 BURST_SECONDS: Final = 0.02
 """What may be taken at once after a quiet time: most reads never wait."""
+DEBT_SECONDS: Final = 0.02
+"""What is owed at most: after one costly read the others must not wait for long."""
 STEP_SECONDS: Final = 0.001
 """The finest that timers of the loop can do."""
 
@@ -56,7 +58,7 @@ class LoopShare:
 
     def spend(self, seconds: float) -> None:
         """Count time that was taken; more than there was is waited for by whoever comes next."""
-        self._credit -= seconds
+        self._credit = max(self._credit - seconds, -DEBT_SECONDS)
         self.spent_s += seconds
 
     @contextmanager
