@@ -15,7 +15,7 @@ from opencue_proto import job_pb2
 import cuebot.wire.rpc.jobs
 from cuebot.domain.errors import Exhausted
 from cuebot.domain.limits import Limits
-from cuebot.wire.callers import Callers
+from cuebot.wire.calls_under_way import CallsUnderWay
 from cuebot.wire.loop_share import BURST_SECONDS, DEBT_SECONDS, IDLE_AFTER_SECONDS, LoopShare
 from cuebot.wire.shared_builds import SharedBuilds
 
@@ -34,7 +34,7 @@ async def ready(*tasks: asyncio.Task[Any]) -> list[bool]:
 
 async def test_a_caller_who_asks_too_much_waits_and_the_others_do_not() -> None:
     """The third call of two allowed ones waits until one of them is over; another caller's goes on at once."""
-    callers = Callers(Limits(calls_per_caller=2))
+    callers = CallsUnderWay(Limits(calls_per_caller=2))
     await callers.enter("ann", 10)
     await callers.enter("ann", 10)
     third = asyncio.ensure_future(callers.enter("ann", 10))
@@ -47,7 +47,7 @@ async def test_a_caller_who_asks_too_much_waits_and_the_others_do_not() -> None:
 async def test_more_than_may_wait_is_refused_with_the_limit_and_what_to_do() -> None:
     """Too many waiting calls, or too large ones, are refused; those that wait go on waiting."""
     limits = Limits(calls_per_caller=1, waiting_calls_per_caller=2, waiting_bytes_per_caller=100)
-    callers = Callers(limits)
+    callers = CallsUnderWay(limits)
     await callers.enter("ann", 10)
     waiting = [asyncio.ensure_future(callers.enter("ann", 40))]
     await ready()
@@ -64,7 +64,7 @@ async def test_more_than_may_wait_is_refused_with_the_limit_and_what_to_do() -> 
 
 async def test_a_call_that_is_given_up_while_it_waits_leaves_its_place_to_others() -> None:
     """A client that goes away takes nothing with it, also when its turn has just come."""
-    callers = Callers(Limits(calls_per_caller=1))
+    callers = CallsUnderWay(Limits(calls_per_caller=1))
     await callers.enter("ann", 1)
     gone, late, last = (asyncio.ensure_future(callers.enter("ann", 1)) for _ in range(3))
     await ready()
@@ -78,7 +78,7 @@ async def test_a_call_that_is_given_up_while_it_waits_leaves_its_place_to_others
 
 async def test_replies_wait_until_earlier_ones_have_been_read() -> None:
     """A caller has so many bytes of replies under way at most, but one reply may be larger."""
-    callers = Callers(Limits(reply_bytes_per_caller=100))
+    callers = CallsUnderWay(Limits(reply_bytes_per_caller=100))
     await callers.begin_reply("ann", 500)
     second, third = (asyncio.ensure_future(callers.begin_reply("ann", 60)) for _ in range(2))
     assert await ready(second, third) == [False, False]

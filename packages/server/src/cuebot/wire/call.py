@@ -21,7 +21,7 @@ from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, shown
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
-from cuebot.wire.callers import address_of, caller_of
+from cuebot.wire.calls_under_way import address_of, caller_of
 from cuebot.wire.doors import TOKEN_KEY
 from cuebot.wire.rows import KeptRows
 from cuebot.wire.traffic import LARGE_BYTES, READ_SECONDS, UNCOUNTED, Traffic, is_read
@@ -208,8 +208,8 @@ def behaviour(
     async def answer_client(raw: bytes, context: Any, traffic: Traffic) -> Answer:
         caller = caller_of(context, TOKEN_KEY)
         if rpc not in UNCOUNTED:
-            await traffic.callers.enter(caller, len(raw))
-            context.add_done_callback(lambda _: traffic.callers.leave(caller))
+            await traffic.calls.enter(caller, len(raw))
+            context.add_done_callback(lambda _: traffic.calls.leave(caller))
         call = Call(engine, context, rpc, traffic, caller)
         if getattr(method, "is_shared", False):
             turn, build = partial(traffic.lists.turn, caller), partial(carry_out, raw, call)

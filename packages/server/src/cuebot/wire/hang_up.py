@@ -21,7 +21,7 @@ from typing import Final
 
 import structlog
 
-from cuebot.wire.callers import V4_IN_V6, address_of
+from cuebot.wire.calls_under_way import V4_IN_V6, address_of
 
 log = structlog.get_logger("wire")
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Final
 
 from cuebot.engine.engine import Engine
-from cuebot.wire.callers import Callers
+from cuebot.wire.calls_under_way import CallsUnderWay
 from cuebot.wire.hang_up import hang_up
 from cuebot.wire.loop_share import LoopShare
 from cuebot.wire.rows import KeptRows
@@ -31,11 +31,11 @@ UNCOUNTED: Final = frozenset({"FarmInterface.ReadLog"})
 
 
 class Traffic:
-    """One server's. `callers` bounds each caller; `reads` and `lists` are the loop's time; the rest spares it."""
+    """One server's. `calls` bounds each caller; `reads` and `lists` are the loop's time; the rest spares it."""
 
     def __init__(self, engine: Engine) -> None:
         self.limits = engine.core.limits
-        self.callers = Callers(self.limits)
+        self.calls = CallsUnderWay(self.limits)
         self.reads = LoopShare(READS_SHARE, lambda: engine.farm.change)
         self.lists = LoopShare(LISTS_SHARE, lambda: engine.farm.change)
         self.rows = KeptRows(engine.farm, self.limits.kept_rows)
@@ -43,8 +43,8 @@ class Traffic:
 
     async def begin_reply(self, caller: str, reply_bytes: int, context: Any) -> None:
         """Return when a large reply may be sent. Its caller is hung up on if he does not read it."""
-        await self.callers.begin_reply(caller, reply_bytes)
-        context.add_done_callback(lambda _: self.callers.end_reply(caller, reply_bytes))
+        await self.calls.begin_reply(caller, reply_bytes)
+        context.add_done_callback(lambda _: self.calls.end_reply(caller, reply_bytes))
         await self.lists.turn(caller)
         self.lists.spend(reply_bytes * SEND_SECONDS_PER_BYTE)
         unread = asyncio.get_running_loop().call_later(self.limits.reply_seconds, hang_up, context.peer())

@@ -26,7 +26,7 @@ class _Caller:
     """Replies that are ready, and wait until enough of the earlier ones has been read."""
 
 
-class Callers:
+class CallsUnderWay:
     """The calls of clients that are under way, by caller; agents are not counted. It knows nobody who has none."""
 
     def __init__(self, limits: Limits) -> None:
