@@ -73,6 +73,13 @@ async def test_a_list_stays_as_small_as_clients_take_and_has_what_ended_last(sta
     assert reply.ByteSize() <= 1_500
 
 
+async def test_jobs_of_one_name_are_listed_as_they_were_launched(site: Any) -> None:
+    """The last one last, whether it lives or not: clients take it for the one that is meant."""
+    launched = [await finished(site, "same") for _ in range(3)]
+    launched.append(await site.launch(name="same", paused=True))
+    assert await listed(site) == ([job.id for job in launched], [])
+
+
 async def test_living_jobs_are_never_left_out(start_site: Any) -> None:
     """A list of living jobs is complete, however long it is."""
     site = await start_site(limits=Limits(list_reply_bytes=300))

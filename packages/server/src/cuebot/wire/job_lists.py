@@ -51,7 +51,8 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
             shown += 1
     size = f"would make it larger than {limits.list_reply_bytes >> 20} MiB; ask for fewer: by name, show or user"
     _warn(call, len(finished) - shown, size)
-    listed.sort(key=lambda one: one[0].name)
+    launched = {job.id: n for n, job in enumerate(found)}  # of those of one name the last that was launched is last
+    listed.sort(key=lambda one: (one[0].name, launched[one[0].id]))
     return list_of([row for _, row in listed])
 
 
