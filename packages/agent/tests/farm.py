@@ -41,6 +41,7 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         self.reports: list[Any] = []
         self.completions: list[Any] = []
         self.tokens: set[Optional[str]] = set()
+        self.host_names: set[Optional[str]] = set()
         self.runs_to_end: set[str] = set()
         self.refuse_reports = False
         self.refuse_reports_with = grpc.StatusCode.UNAVAILABLE
@@ -114,7 +115,9 @@ class FakeServer(report_pb2_grpc.RqdReportInterfaceServicer):
         return next((f.attributes.get(key, "") for f in frames if f.resource_id == run_id), "")
 
     def _note_token(self, context: Any) -> None:
-        self.tokens.add(dict(context.invocation_metadata()).get("cuefarm-token"))
+        metadata = dict(context.invocation_metadata())
+        self.tokens.add(metadata.get("cuefarm-token"))
+        self.host_names.add(metadata.get("cuefarm-host"))
 
 
 class AgentProcess:

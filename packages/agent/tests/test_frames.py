@@ -281,6 +281,7 @@ def test_the_agent_sends_the_token(shared_server: FakeServer, shared_agent: Agen
     """Every call to the server carries it."""
     shared_server.outcome(shared_agent.launch("true"))
     assert shared_server.tokens == {TOKEN}
+    assert None not in shared_server.host_names  # a server that refuses the token can say whose it is
 
 
 def test_the_status_of_a_running_frame_can_be_asked(shared_server: FakeServer, shared_agent: AgentProcess) -> None:

@@ -6,10 +6,13 @@ import itertools
 import json
 from typing import Any
 
+from starlette.applications import Starlette
+
 from cuebot.domain.farm import Farm
 from cuebot.engine.core import Core
 from cuebot.engine.engine import Engine
-from cuebot.web.health import Health, health_app
+from cuebot.web.doors import KNOWN
+from cuebot.web.health import Health, routes
 
 
 class Nothing:
@@ -24,7 +27,7 @@ def health() -> Health:
     return Health(Engine(core, nothing, nothing, lambda: 0))
 
 
-async def get(health: Health, path: str) -> tuple[int, Any]:
+async def get(health: Health, path: str, *, known: bool = True) -> tuple[int, Any]:
     """Return the status and the JSON body of a route."""
     sent: list[dict[str, Any]] = []
 
@@ -34,8 +37,8 @@ async def get(health: Health, path: str) -> tuple[int, Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
-    await health_app(health)(scope, receive, send)
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b"", KNOWN: known}
+    await Starlette(routes=routes(health))(scope, receive, send)
     return sent[0]["status"], json.loads(b"".join(message.get("body", b"") for message in sent[1:]))
 
 
@@ -58,3 +61,8 @@ async def test_a_server_is_ready_when_it_is_bound_and_commits() -> None:
     state.engine.stalled_since = None
     state.engine.core.draining = True
     assert (await get(state, "/readyz"))[0] == 503
+
+
+async def test_a_stranger_learns_only_whether_a_server_is_ready() -> None:
+    """Reasons name paths and states of the farm: they are for who is let in."""
+    assert await get(health(), "/readyz", known=False) == (503, {"ready": False})

@@ -12,7 +12,7 @@ from typing import Optional
 from rqd import __version__, log
 
 ROOT_VARIABLE = "RQD_RUN_AS_ROOT"
-DEFAULT_SERVER = "localhost:8443"
+DEFAULT_SERVER = "127.0.0.1:8443"  # not localhost, which may be another address too, where anybody may listen
 DEFAULT_PORT = 8444
 CONTACT_POLICIES = ("suspend", "continue", "kill")
 

@@ -39,6 +39,11 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.FromString,
                 )
+        self.GetDoors = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetDoors',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetDoorsRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetDoorsResponse.FromString,
+                )
 
 
 class FarmInterfaceServicer(object):
@@ -79,6 +84,13 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDoors(self, request, context):
+        """Which doors of the server stand open, and which agents were refused lately or came in without a token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FarmInterfaceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -106,6 +118,11 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.FindFinishedJobs,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.SerializeToString,
+            ),
+            'GetDoors': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDoors,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetDoorsRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetDoorsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -199,5 +216,22 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/FindFinishedJobs',
             cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetDoors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetDoors',
+            cuefarm__proto_dot_farm__pb2.GetDoorsRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetDoorsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

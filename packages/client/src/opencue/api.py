@@ -28,6 +28,7 @@ from opencue_proto import (
 
 from opencue import search, util
 from opencue.changed import Changed
+from opencue.doors import getDoors
 from opencue.enums import LimitEnforcement, LimitType
 from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRuns, readLog
@@ -97,6 +98,7 @@ __all__ = [
     "getDefaultAllocation",
     "getDefaultServices",
     "getDepend",
+    "getDoors",
     "getFacility",
     "getFailures",
     "getFinishedJobs",

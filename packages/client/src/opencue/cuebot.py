@@ -227,10 +227,13 @@ class Cuebot:
 
 
 def _only_farm_here() -> list[str]:
-    """The address of the one farm that this user runs on this machine; none where the default address is in use.
+    """The address of the one farm that this user runs on this machine; none where the default address is another's.
 
-    Raises CueException where there are several.
+    Raises CueException where there are several, and none is at the default address.
     """
+    own = [farm.address for farm in running_farms.found() if running_farms.is_default(farm.address)]
+    if own:
+        return own[:1]  # exactly there: the default is a name, which may be another address too
     if running_farms.something_listens(running_farms.DEFAULT_ADDRESS):
         return []
     farms = running_farms.found()

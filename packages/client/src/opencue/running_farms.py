@@ -32,6 +32,8 @@ class RunningFarm(NamedTuple):
     pid: int
     token_file: str = ""
     """Where its token lies; empty where it does not say."""
+    http: str = ""
+    """HOST:PORT of its HTTP; empty where it does not say."""
 
 
 def found() -> list[RunningFarm]:
@@ -48,11 +50,11 @@ def found() -> list[RunningFarm]:
 
 
 @contextlib.contextmanager
-def announced(address: str, place: str, token_file: str = "") -> Iterator[None]:
+def announced(address: str, place: str, token_file: str = "", http: str = "") -> Iterator[None]:
     """Let this process be found as a farm, as long as the block runs. Where no file can be written it is not found."""
     path = None
     with contextlib.suppress(OSError):
-        path = _write(address, place, token_file)
+        path = _write(address, place, token_file, http)
     try:
         yield
     finally:
@@ -89,10 +91,11 @@ def _folders() -> list[Path]:
     return [Path(base) / "cuefarm" / "farms" for base in (runtime, cache) if base and os.path.isabs(base)]
 
 
-def _write(address: str, place: str, token_file: str) -> Optional[Path]:
+def _write(address: str, place: str, token_file: str, http: str) -> Optional[Path]:
     pid = os.getpid()
     host = socket.gethostname()
-    facts = {"grpc": address, "place": place, "pid": pid, "started": _started(pid), "token_file": token_file}
+    facts = {"grpc": address, "http": http, "place": place, "token_file": token_file}
+    facts |= {"pid": pid, "started": _started(pid)}
     for folder in _folders():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -123,7 +126,8 @@ def _read(path: Path) -> Optional[RunningFarm]:
         try:
             content = json.loads(file.read(_FILE_BYTES_MAX))
             token_file = str(content.get("token_file", ""))
-            farm = RunningFarm(str(content["grpc"]), str(content["place"]), int(content["pid"]), token_file)
+            place, http = str(content["place"]), str(content.get("http", ""))
+            farm = RunningFarm(str(content["grpc"]), place, int(content["pid"]), token_file, http)
             started = content["started"]
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

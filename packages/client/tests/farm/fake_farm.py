@@ -95,6 +95,7 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.runs: list[farm_pb2.Run] = []  # newest first
         self.failed: list[farm_pb2.Failure] = []
         self.log_pieces: list[bytes] = []  # what each call of ReadLog finds written, the last one when the run is over
+        self.doors = farm_pb2.GetDoorsResponse()
         self.port = 0
         self._server: Optional[grpc.Server] = None
 
@@ -373,6 +374,9 @@ class FakeFarm(grpc.GenericRpcHandler):
         return farm_pb2.ReadLogResponse(
             run_id="run-1", data=data, offset=request.offset, next_offset=end, size=len(written), complete=complete
         )
+
+    def FarmInterface_GetDoors(self, request: Any, context: Any) -> Any:
+        return self.doors
 
     def FarmInterface_FindFinishedJobs(self, request: Any, context: Any) -> Any:
         found = [job for job in self.jobs.values() if job.state == job_pb2.FINISHED]

@@ -207,6 +207,33 @@ def test_lh_tells_what_the_farm_says_of_a_host(farm, capsys):
     assert len(printed.out.splitlines()) == 2
 
 
+def test_lh_tells_of_agents_that_the_server_refuses(farm, capsys):
+    """They stand beside the table, with what to do; with --json as hosts in a state of their own that offer nothing."""
+    farm.hosts["a"] = a_host()
+    told = {"code": "NO_TOKEN", "why": "it sends no token", "remedy": "give it one", "count": 3}
+    farm.doors.refused.add(address="10.0.0.7", name="render07", last_s=5, **told)
+    farm.doors.refused.add(address="10.0.0.8", last_s=4_000, **told)
+    assert main(["-lh"]) == 0
+    printed = capsys.readouterr()
+    words = "refused: the agent at 10.0.0.7 (render07): it sends no token; 3 times, last 5 s ago; give it one\n"
+    assert printed.err == words
+    assert len(printed.out.splitlines()) == 2
+    assert main(["-lh", "--json"]) == 0
+    up, refused = json.loads(capsys.readouterr().out)
+    assert (up["state"], refused["state"], refused["name"], refused["cores"]) == ("UP", "REFUSED", "render07", 0)
+    assert set(refused) == {*up, "refused"}
+    assert refused["refused"]["address"] == "10.0.0.7"
+    for chosen, found in (
+        (["-lh", "er07"], words),
+        (["-lh", "-host", "10.0.0.7"], words),
+        (["-lh", "other"], ""),
+        (["-lh", "-state", "up"], ""),
+        (["-lh", "--format", "upstream"], ""),
+    ):
+        assert main(chosen) == 0
+        assert capsys.readouterr().err == found
+
+
 def test_lh_upstream_spells_states_as_the_wire_does(farm, show):
     """-lh --format upstream: UP and DOWN."""
     farm.hosts = {"a": a_host()}

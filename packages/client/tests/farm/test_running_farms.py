@@ -42,9 +42,25 @@ def test_a_farm_is_found_while_it_runs():
     assert running_farms.found() == []
 
 
+def test_a_farm_says_where_its_pages_are_and_its_token_lies():
+    """What is announced is found: `cuefarm open` goes there."""
+    with running_farms.announced("127.0.0.1:5", "/a/folder", "/a/folder/token", "127.0.0.1:6"):
+        (farm,) = running_farms.found()
+    assert (farm.http, farm.token_file) == ("127.0.0.1:6", "/a/folder/token")
+
+
 def test_the_only_farm_is_used(untold):
     """A client that is told nothing uses the one farm that is announced."""
     with running_farms.announced(untold.address, "/a/folder"):
+        assert opencue.api.getJobs() == []
+    assert Cuebot.Hosts == [untold.address]
+
+
+def test_ones_own_farm_at_the_default_address_is_used_exactly_there(untold, monkeypatch):
+    """`localhost` may be two addresses, and another user may listen at the other one."""
+    port = untold.address.rpartition(":")[2]
+    monkeypatch.setattr(running_farms, "DEFAULT_ADDRESS", f"localhost:{port}")
+    with running_farms.announced(untold.address, "/a"):
         assert opencue.api.getJobs() == []
     assert Cuebot.Hosts == [untold.address]
 

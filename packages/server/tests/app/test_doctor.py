@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from cuebot.app import doctor_doors
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.doctor import examine
 from cuebot.app.doctor_farm import _hosts
 from cuebot.app.finding import Finding
+from cuefarm_proto import farm_pb2
 from opencue import running_farms
 
 NOBODY = "127.0.0.1:1"
@@ -79,3 +81,48 @@ def test_no_host_that_works_has_a_remedy() -> None:
     """It says how a host is had, with this farm's address."""
     (hosts,) = _hosts([], NOBODY)
     assert hosts.remedy == f"start an agent on each host: rqd --server {NOBODY} --token-file FILE"
+
+
+def test_doctor_says_which_doors_are_open() -> None:
+    """Who comes in without the token, from where, and that nothing is encrypted; of closed doors one line."""
+    (line,) = doctor_doors.doors(farm_pb2.GetDoorsResponse(address="127.0.0.1:8443"))
+    assert line.ok
+    assert "closed" in line.found
+    agents = [farm_pb2.AgentAtTheDoor(address="10.0.0.7", name=name) for name in ("", "render07")]
+    opened = farm_pb2.GetDoorsResponse(address="0.0.0.0:8443", opened=["agents", "clients"], without_token=agents)
+    lines = {line.what: line.found for line in doctor_doors.doors(opened)}
+    assert "agents and clients are let in without the token; 0.0.0.0:8443 can be reached" in lines["doors"]
+    assert "none" in lines["encryption"]
+    assert "10.0.0.7, render07" in lines["agents let in"]
+
+
+def test_doctor_names_agents_that_are_refused() -> None:
+    """An agent that does not work is a fault, with the server's remedy; one of yesterday is none."""
+    refused = [
+        farm_pb2.RefusedAgent(address="10.0.0.7", name="render07", why="it sends no token", remedy="give it", last_s=5),
+        farm_pb2.RefusedAgent(address="10.0.0.8", why="it sends no token", last_s=80_000),
+    ]
+    _, line = doctor_doors.doors(farm_pb2.GetDoorsResponse(address="[::1]:8443", refused=refused))
+    assert (line.ok, line.remedy) == (False, "give it")
+    assert line.found == "render07 at 10.0.0.7: it sends no token, last 5 s ago"
+
+
+def test_doctor_tells_of_what_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that others can enter, and a token that they can read, wherever clients take it from."""
+    folder = DataFolder(tmp_path / "farm")
+    folder.create()
+    folder.token()
+    for mode in (0o700, 0o750):
+        folder.path.chmod(mode)
+        assert list(doctor_doors.files(folder)) == []
+    folder.path.chmod(0o755)
+    folder.token_file.chmod(0o640)
+    copy = tmp_path / "copy"
+    copy.write_text("token")
+    copy.chmod(0o604)
+    monkeypatch.setenv("CUEFARM_TOKEN_FILE", str(copy))
+    lines = list(doctor_doors.files(folder))
+    assert [line.what for line in lines] == ["folder's mode", "token", "token"]
+    assert not any(line.ok for line in lines)
+    assert "anybody on this machine can enter" in lines[0].found
+    assert str(copy) in lines[2].found

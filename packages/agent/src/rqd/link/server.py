@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import time
 from collections.abc import Sequence
 from typing import Any, Optional
+from urllib.parse import quote
 
 import grpc
 from opencue_proto import report_pb2_grpc
 
 from cuefarm_proto import agent_pb2_grpc
 from rqd import log
+from rqd.link.listener import owners_of_listeners
 from rqd.link.token import Token
 from rqd.options import Options
 
 CALL_SECONDS = 10.0
+WARN_SECONDS = 60.0
 NOBODY = "127.0.0.1:1"
+HOST_KEY = "cuefarm-host"
+"""Metadata: what this host is called, percent-encoded."""
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -33,7 +41,9 @@ class Server:
     def __init__(self, options: Options, token: Token) -> None:
         self._options = options
         self._token = token
+        self._host_name = quote(options.name, errors="surrogateescape")
         self._choice = 0
+        self._warned_at = -WARN_SECONDS
         self._closing: set[asyncio.Task[None]] = set()
         self.address = ""
         self._channel: Optional[Any] = None
@@ -43,13 +53,41 @@ class Server:
 
     async def call(self, method: str, request: Any) -> Any:
         """Make one call that is answered; returns the call, which has the trailing metadata. Raises grpc.RpcError."""
-        call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._token.metadata())
+        call = getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=self._metadata())
         await call
         return call
 
     def open_stream(self) -> Any:
         """Begin a stream to the server that is in use now."""
-        return self._agent_stub.Work(metadata=self._token.metadata())
+        return self._agent_stub.Work(metadata=self._metadata())
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes with every call. A server that refuses this agent can say so by its host's name."""
+        self._check_listener()
+        return (*self._token.metadata(), (HOST_KEY, self._host_name))
+
+    def _check_listener(self) -> None:
+        """Raise grpc.RpcError where it is not the server of a `--server-file` that would get a call on this machine.
+
+        While it does not run, any user here may listen in its place, and would be sent the token.
+        """
+        path = self._options.server_file
+        owners = owners_of_listeners(self.address) if path is not None else None
+        if path is None or owners is None:
+            return
+        trusted = {0, os.geteuid()}
+        with contextlib.suppress(OSError):
+            trusted.add(os.stat(path).st_uid)
+        strangers = owners - trusted
+        if owners and not strangers:
+            return
+        if strangers and time.monotonic() - self._warned_at >= WARN_SECONDS:
+            self._warned_at = time.monotonic()
+            uids = ",".join(map(str, sorted(strangers)))
+            log.error("another user listens where the server was; nothing is sent", server=self.address, uid=uids)
+        words = "another user listens" if strangers else "nobody listens"
+        nothing = grpc.aio.Metadata()
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, f"{words} at {self.address}")
 
     def contact_lost(self) -> None:
         """Read again where the servers are and what the token is, and try the next one."""

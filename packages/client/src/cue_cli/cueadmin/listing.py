@@ -19,6 +19,7 @@ from opencue.search import UNBOUNDED, parseRange
 KB_PER_GB = 1024 * 1024
 DEAD_LOGS_MAX = 100  # -ll names the logs of the frames that died last, not of every failure there ever was
 HOSTS_TOLD_OF = 20
+REFUSED_TOLD_S = 3_600  # an agent that was refused tries again within seconds, as long as it runs
 FINISHED_MAX = 100  # finished jobs that a list shows without -limit
 RETRIES_FRAMES_MAX = 2_000  # -lji JOB asks for every frame of a job up to this size
 DEPEND_LINES_MAX = 5  # so that `grep -A5 Dependencies` sees them all
@@ -120,13 +121,34 @@ def list_hosts(session: Session, parts: list[str]) -> None:
     if options.state:
         search["state"] = [toMember(HardwareState, state, "hardware state") for state in options.state]
     hosts = api.getHosts(**search)
+    refused = [] if session.style == UPSTREAM else _refused_agents(search)
     if options.json:
         chosen = output.chosenHosts(hosts, options.lock_state, options.sort_idle)
-        records.printRecords(chosen, records.hostRecord)
+        records.printJson([*map(records.hostRecord, chosen), *map(records.refusedRecord, refused)])
     else:
         output.displayHosts(hosts, options.lock_state, options.sort_idle, session.style)
     if session.style != UPSTREAM:
         _tell_what_the_farm_says(hosts)
+        for agent in refused:
+            sys.stderr.write(f"{records.refusedWords(agent)}; {agent.remedy}\n")
+
+
+def _refused_agents(search: dict[str, Any]) -> list[Any]:
+    """Return the agents that the server refused lately, which belong into a list of hosts that is narrowed by names."""
+    if "alloc" in search or "state" in search:
+        return []
+    try:
+        refused = api.getDoors().refused
+    except NotOfferedException:
+        return []
+    named = search.get("name", ())
+    return [
+        agent
+        for agent in refused
+        if agent.last_s <= REFUSED_TOLD_S
+        and (not search["substr"] or any(part in agent.name or part in agent.address for part in search["substr"]))
+        and (not named or agent.name in named or agent.address in named)
+    ][:HOSTS_TOLD_OF]
 
 
 def _tell_what_the_farm_says(hosts: list[Any]) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Iterable
 
+from opencue_proto import host_pb2
+
 from cue_cli.cueadmin.causes import causeText, outcome
 from cue_cli.cueadmin.output import jobState
+from cue_cli.words import counted, duration
 from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
+from opencue.wrappers.host import Host
 
 POINTS_PER_CORE = 100
 MICROS = 1_000_000
@@ -141,6 +145,27 @@ def hostRecord(host: Any) -> dict[str, Any]:
         "booted_at_epoch_s": data.boot_time,
         "heard_of_at_epoch_s": data.ping_time,
     }
+
+
+def refusedRecord(agent: Any) -> dict[str, Any]:
+    """Return an agent that the server refuses as a host in the state REFUSED that offers nothing."""
+    nothing = hostRecord(Host(host_pb2.Host(name=agent.name or agent.address)))
+    refused = {
+        "address": agent.address,
+        "code": agent.code,
+        "why": agent.why,
+        "remedy": agent.remedy,
+        "times": agent.count,
+        "last_seconds_ago": agent.last_s,
+    }
+    return {**nothing, "state": "REFUSED", "refused": refused}
+
+
+def refusedWords(agent: Any) -> str:
+    """Return in a line which agent the server refuses, and why."""
+    name = f" ({agent.name})" if agent.name else ""
+    times = counted(agent.count, "time")
+    return f"refused: the agent at {agent.address}{name}: {agent.why}; {times}, last {duration(agent.last_s)} ago"
 
 
 def procRecord(proc: Any) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def _up(options: argparse.Namespace) -> int:
             agents=0 if options.no_agent else options.agents,
             log_level=options.log_level,
             opened=_opened(options),
+            http_names=tuple(options.http_name),
+            group=options.group,
         )
     )
 
@@ -70,6 +72,8 @@ def _serve(options: argparse.Namespace) -> int:
             grpc=options.grpc,
             http=options.http,
             opened=_opened(options),
+            http_names=tuple(options.http_name),
+            group=options.group,
         )
     )
 
@@ -92,6 +96,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from cuebot.app.doctor import doctor
 
     return doctor(options.data, grpc=options.grpc, as_json=options.json)
+
+
+def _open(options: argparse.Namespace) -> int:
+    from cuebot.app.open_page import run
+
+    return run(options.server, token_file=options.token_file, only_print=options.print, as_json=options.json)
 
 
 def _token(options: argparse.Namespace) -> int:
@@ -117,6 +127,7 @@ _COMMANDS = {
     "restore": _restore,
     "up": _up,
     "serve": _serve,
+    "open": _open,
     "token": _token,
     "demo": _demo,
     "doctor": _doctor,
@@ -145,6 +156,23 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--token-file", required=True, type=Path, metavar="FILE", help="the token that agents carry too")
     serve.add_argument("--log-root", required=True, type=Path, metavar="DIR", help="frame logs; every host must see it")
     _addresses(serve)
+
+    page = commands.add_parser(
+        "open",
+        help="open the farm's page in a browser, or print the link to it",
+        description="Asks a running server for a link that works once, within five minutes, for this user on this"
+        " machine, and opens it in the browser where there is a display. The browser is then known for twelve hours.",
+    )
+    page.add_argument(
+        "--server",
+        metavar="URL",
+        help="its HTTP address, such as http://farm.example:8448 (default: of the farm that you run on this machine)",
+    )
+    page.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="a copy of the server's (default: CUEFARM_TOKEN_FILE, if set)"
+    )
+    page.add_argument("--print", action="store_true", help="print the link and open nothing")
+    page.add_argument("--json", action="store_true", help="print the link for programs, and open nothing")
 
     token = commands.add_parser("token", help="make the token file that server and agents of several machines share")
     token.add_argument(
@@ -214,6 +242,19 @@ def _addresses(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--http", default="127.0.0.1:8448", metavar="HOST:PORT", help="HTTP address (default %(default)s)"
+    )
+    parser.add_argument(
+        "--http-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which browsers call the HTTP address, such as farm.example; may be given several times",
+    )
+    parser.add_argument(
+        "--group",
+        metavar="NAME",
+        help="a group that may read the database, and with `up` the folder's logs too; the token stays its owner's"
+        " (default: all is its owner's alone)",
     )
     parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default info"

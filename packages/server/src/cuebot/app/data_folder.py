@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import psutil
 
-from cuebot.app import token_file
+from cuebot.app import file_modes, token_file
 
 
 class FolderInUse(RuntimeError):
@@ -53,12 +53,20 @@ class DataFolder:
         self.token_file = self.path / "token"
         self.server_file = self.run / "server.json"
 
-    def create(self) -> None:
-        """Make the folder where it is missing, closed for others; only its owner may enter `run`."""
+    def create(self, group: int | None = None) -> None:
+        """Make the folder where it is missing, its owner's alone; or let a group read it. Raises GroupUnusable."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.mkdir(mode=0o750, exist_ok=True)
-        self.run.mkdir(mode=0o700, exist_ok=True)
-        self.logs.mkdir(mode=0o750, exist_ok=True)
+        folders = (self.path, self.run, self.logs)
+        for folder in folders:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if group is not None:
+            file_modes.share_folders(folders, group)
+            self.share_files(group)
+
+    def share_files(self, group: int) -> None:
+        """Let a group read the files that are here, but the token. Raises GroupUnusable."""
+        logs = (path for path in self.run.iterdir() if path.is_file() and not path.is_symlink())
+        file_modes.share_files((*file_modes.sqlite_files(self.database), *logs), group)
 
     def problem(self, error: OSError) -> str:
         """What it means that this folder could not be used, and what to do."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from cuebot.app import demo_extra, doctor_farm, token_file
+from cuebot.app import demo_extra, doctor_doors, doctor_farm
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
 from cuebot.app.listening import address_problem
@@ -52,6 +52,7 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     if here and not is_elsewhere:
         yield Finding("farm", True, f"runs on {folder.path} (pid {here['pid']}, gRPC {here['grpc']})")
         yield from doctor_farm.local_agents(folder, here)
+        yield from doctor_doors.encryption(here["http"])
     yield from doctor_farm.clients(address, asked_for=grpc is not None)
     address = address or used
     if address:
@@ -142,9 +143,7 @@ def _folder(folder: DataFolder) -> Iterator[Finding]:
     ok = usage.free >= FREE_DISK_MIN_BYTES and usage.free * 100 >= usage.total * 5
     found = f"{usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.0f} GB"
     yield Finding("disk", ok, found, "free some space: below 2 GB or 5 % hosts are not booked and logs may be lost")
-    if folder.token_file.exists() and token_file.others_can_read(folder.token_file):
-        remedy = f"chmod 600 {folder.token_file}"
-        yield Finding("token", False, f"others can read {folder.token_file}, and so speak as agents", remedy)
+    yield from doctor_doors.files(folder)
 
 
 def _port(what: str, address: str, option: str) -> Finding:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
 from typing import Any
 
+from cuebot.app import doctor_doors
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
 from opencue import config, running_farms
@@ -81,6 +83,8 @@ def farm(address: str, start_again: str | None = None) -> Iterator[Finding]:
         )
         return
     yield Finding("farm answers", True, f"{address} in {1000 * (time.perf_counter() - started):.0f} ms")
+    with contextlib.suppress(opencue.exception.NotOfferedException):  # another server, or one of an earlier version
+        yield from doctor_doors.doors(opencue.api.getDoors())
     yield from _hosts(hosts, address)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
 
+from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
 from cuebot.app.garbage import freeze_survivors
 from cuebot.app.listening import address_problem
@@ -25,7 +28,9 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
 from cuebot.journal import History, JournalUnusable, SqlJournal
-from cuebot.web.health import Health, health_app
+from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
+from cuebot.web.health import Health
+from cuebot.web.site import http_app
 from cuebot.wire.agents import GrpcAgents
 from cuebot.wire.doors import Door, Doors
 from cuebot.wire.server import serve
@@ -56,6 +61,8 @@ class ServerOptions:
     http: str = "127.0.0.1:8448"
     opened: frozenset[Door] = frozenset()
     """Who is let in without the installation's token, from wherever."""
+    http_names: tuple[str, ...] = ()
+    """Names by which browsers may call the HTTP address, besides the address itself."""
 
 
 class FarmServer:
@@ -97,11 +104,12 @@ class FarmServer:
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
+        doors = Doors(options.token, opened=options.opened)
         self._grpc, port = await serve(
             self.engine,
             address=options.grpc,
             streams=self._agents.streams,
-            doors=Doors(options.token, opened=options.opened),
+            doors=doors,
             allow_root=os.geteuid() == 0,
             history=self._history,
         )
@@ -114,8 +122,31 @@ class FarmServer:
 
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
-        config = uvicorn.Config(health_app(health), host=host, port=port, log_config=None, lifespan="off")
-        listener = socket.create_server((host, port), family=_family(host), backlog=512)
+        callers = Callers(self.options.token)
+        app = http_app(
+            health,
+            callers=callers,
+            name=lambda: self.client_address,
+            opened=Door.CLIENTS in self.options.opened,
+            names=(host, socket.gethostname(), *self.options.http_names),
+        )
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # anybody can send what is no HTTP
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            # A class is what uvicorn expects; it only calls it.
+            http=cast(Any, partial(BoundedProtocol, Connections(callers))),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # the secret of a link stands in its address
+            proxy_headers=False,  # who calls is who is connected, whatever a header says
+            server_header=False,
+            h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        )
+        both = host == "::" and socket.has_dualstack_ipv6()  # as gRPC does
+        listener = socket.create_server((host, port), family=_family(host), backlog=512, dualstack_ipv6=both)
         self.http_address = f"{self.options.http.rpartition(':')[0]}:{listener.getsockname()[1]}"
         self._http = _QuietUvicorn(config)
         self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))
@@ -157,6 +188,12 @@ class FarmServer:
     def client_address(self) -> str:
         """Where programs on this machine reach the server."""
         host, _, port = self.grpc_address.rpartition(":")
+        return f"{_LOOPBACK.get(host, host)}:{port}"
+
+    @property
+    def page_address(self) -> str:
+        """Where browsers on this machine reach the server."""
+        host, _, port = self.http_address.rpartition(":")
         return f"{_LOOPBACK.get(host, host)}:{port}"
 
     @property

@@ -61,9 +61,10 @@ class _Agent:
 class LocalAgents:
     """The agents of one `up`, by name. Times are seconds of a clock that only goes forward."""
 
-    def __init__(self, folder: DataFolder, shares: Sequence[Share], *, log_level: str) -> None:
+    def __init__(self, folder: DataFolder, shares: Sequence[Share], *, log_level: str, umask: int = -1) -> None:
         self._folder = folder
         self._log_level = log_level
+        self._umask = umask
         self._agents = {share.name: _Agent(share) for share in shares}
         self._former: dict[str, _Agent] = {}
         """Agents of an earlier start that nobody wants, and that died and left something."""
@@ -243,6 +244,7 @@ class LocalAgents:
                     stderr=output,
                     start_new_session=True,
                     cwd=self._folder.path,
+                    umask=self._umask,  # the server's own is tighter than frames expect
                 )
             agent.process = ProcessFacts.of(agent.child.pid)
         except OSError as error:

@@ -11,10 +11,12 @@ from pathlib import Path
 import structlog
 
 from cue_cli.words import counted
-from cuebot.app import token_file
+from cuebot.app import file_modes, token_file
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.file_modes import GroupUnusable
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
+from cuebot.journal import JournalUnusable, sqlite_file
 from cuebot.wire.doors import Door
 from opencue import running_farms
 
@@ -31,6 +33,9 @@ class ServeOptions:
     grpc: str
     http: str
     opened: frozenset[Door]
+    http_names: tuple[str, ...] = ()
+    group: str | None = None
+    """Who may read the database's file besides its owner."""
 
 
 def run_server(options: ServeOptions) -> int:
@@ -39,13 +44,18 @@ def run_server(options: ServeOptions) -> int:
 
     try:
         token = token_file.read(options.token_file)
-        return int(uvloop.run(_serve(options, token)))
-    except (CannotStart, JournalError, TokenUnusable, OSError) as error:
+        group = file_modes.group_id(options.group) if options.group else None
+        database = sqlite_file(options.database)
+        if group is not None and database is None:
+            raise GroupUnusable("--group is for the file of a SQLite database; this one is elsewhere")
+        file_modes.set_umask(group)
+        return int(uvloop.run(_serve(options, token, database, group)))
+    except (CannotStart, JournalUnusable, GroupUnusable, JournalError, TokenUnusable, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
         return 1
 
 
-async def _serve(options: ServeOptions, token: str) -> int:
+async def _serve(options: ServeOptions, token: str, database: Path | None, group: int | None) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -57,12 +67,16 @@ async def _serve(options: ServeOptions, token: str) -> int:
             grpc=options.grpc,
             http=options.http,
             opened=options.opened,
+            http_names=options.http_names,
         )
     )
     await server.start()
+    if group is not None and database is not None:
+        file_modes.share_files(file_modes.sqlite_files(database), group)
     _greet(options, server)
     failed = False
-    with running_farms.announced(server.client_address, server.database_name, str(options.token_file.absolute())):
+    token_path = str(options.token_file.absolute())
+    with running_farms.announced(server.client_address, server.database_name, token_path, server.page_address):
         try:
             await server.wait(stop)
         except Exception as error:  # noqa: BLE001 - the outermost border: say it, and let the next start load the farm
@@ -82,6 +96,7 @@ def _greet(options: ServeOptions, server: FarmServer) -> None:
     print(f"cuefarm serves: grpc={server.grpc_address} http={server.http_address}", flush=True)
     if not running_farms.is_default(server.client_address):
         print(f"  on this machine: export CUEBOT_HOSTS={server.client_address}", flush=True)
+    print(f"  look at it: cuefarm open --server http://{server.page_address}", flush=True)
     if token_file.others_can_read(options.token_file):
         log.warning("others can read the token; chmod 600 it", file=str(options.token_file))
     if not options.log_root.is_dir():

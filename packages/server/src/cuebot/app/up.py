@@ -14,8 +14,10 @@ from typing import Any
 
 import structlog
 
+from cuebot.app import file_modes
 from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.file_modes import GroupUnusable
 from cuebot.app.local_agents import LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
@@ -47,6 +49,9 @@ class UpOptions:
     agents: int
     log_level: str
     opened: frozenset[Door] = frozenset()
+    http_names: tuple[str, ...] = ()
+    group: str | None = None
+    """Who may read the folder besides its owner."""
 
 
 def up(options: UpOptions) -> int:
@@ -56,10 +61,20 @@ def up(options: UpOptions) -> int:
     folder = DataFolder(options.data)
     try:
         shares = _shares(options.agents)
-        folder.create()
+        group = file_modes.group_id(options.group) if options.group else None
+        frames_umask = file_modes.set_umask(group)
+        folder.create(group)
         with folder.lock():
-            return int(uvloop.run(_up(folder, options, shares)))
-    except (FolderInUse, CannotStart, JournalError, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
+            return int(uvloop.run(_up(folder, options, shares, group, frames_umask)))
+    except (
+        FolderInUse,
+        GroupUnusable,
+        CannotStart,
+        JournalError,
+        TooManyAgents,
+        TokenUnusable,
+        UnsupportedSystem,
+    ) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
     except OSError as error:
         print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
@@ -73,7 +88,7 @@ def _shares(agents: int) -> list[Share]:
     return share_out(agents, machine.cores, machine.memory_kb)
 
 
-async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> int:
+async def _up(folder: DataFolder, options: UpOptions, shares: list[Share], group: int | None, frames_umask: int) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,16 +101,19 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share]) -> in
             grpc=options.grpc,
             http=options.http,
             opened=options.opened,
+            http_names=options.http_names,
         )
     )
     await server.start()
     names = [share.name for share in shares]
     folder.announce(grpc=server.client_address, http=server.http_address, agents=names)
-    agents = LocalAgents(folder, shares, log_level=options.log_level)
+    if group is not None:
+        folder.share_files(group)  # the database is there now
+    agents = LocalAgents(folder, shares, log_level=options.log_level, umask=frames_umask)
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))
     failed = False
-    with running_farms.announced(server.client_address, str(folder.path), str(folder.token_file)):
+    with running_farms.announced(server.client_address, str(folder.path), str(folder.token_file), server.page_address):
         greeting = asyncio.create_task(_greet_when_ready(folder, server, agents, stop))
         try:
             await server.wait(stop)
@@ -183,7 +201,7 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
         lines += [
             "  frames run as root, because root started this farm; `rqd --become-job-user` makes them their users'"
         ]
-    lines += [f"  logs of frames: {folder.logs}", f"  health: http://{server.http_address}/healthz", ""]
+    lines += [f"  logs of frames: {folder.logs}", f"  look at it: {_open_command(server)}", ""]
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):
         lines += [f"  export CUEBOT_HOSTS={server.client_address}"]
@@ -193,6 +211,12 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
     lines += ["  cueadmin -lji", "  cueadmin -lh", ""]
     lines += ["Ctrl-C stops the farm; running frames wait again."]
     return "\n".join(lines)
+
+
+def _open_command(server: FarmServer) -> str:
+    """What opens the farm's page; where there are several farms, this one's."""
+    alone = running_farms.is_default(server.client_address) or len(running_farms.found()) == 1
+    return "cuefarm open" if alone else f"cuefarm open --server http://{server.page_address}"
 
 
 def _stopping(frames: int) -> str:

@@ -61,6 +61,12 @@ def shown(url: URL) -> str:
     return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Where the file of a SQLite database lies; None for another. Raises JournalUnusable."""
+    parsed = parse(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
 def engine_for(url: URL) -> Engine:
     """An engine whose connections are set up for a journal. Connects to nothing yet."""
     if url.get_backend_name() == "sqlite":

@@ -1,1 +1,1 @@
-"""HTTP: health now; REST, events and UI later."""
+"""HTTP: health, the way in for browsers, and a page; behind doors of its own (`doors`). REST and events later."""

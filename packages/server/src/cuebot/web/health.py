@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from cuebot.engine.engine import Engine
+from cuebot.web.doors import KNOWN
 
 
 @dataclass(slots=True)
@@ -31,14 +31,15 @@ class Health:
         return reasons
 
 
-def health_app(health: Health) -> Starlette:
-    """An application with the two routes."""
+def routes(health: Health) -> list[Route]:
+    """The two routes. They answer everybody; why a server is not ready is for who is let in."""
 
     async def healthz(request: Request) -> JSONResponse:
         return JSONResponse({"alive": True})
 
     async def readyz(request: Request) -> JSONResponse:
         reasons = health.why_not_ready()
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
+        known = {"reasons": reasons} if request.scope.get(KNOWN) else {}
+        return JSONResponse({"ready": not reasons, **known}, status_code=503 if reasons else 200)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]

@@ -21,8 +21,7 @@ from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, shown
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
-from cuebot.wire.calls_under_way import address_of, caller_of
-from cuebot.wire.doors import TOKEN_KEY
+from cuebot.wire.calls_under_way import address_of
 from cuebot.wire.rows import KeptRows
 from cuebot.wire.traffic import LARGE_BYTES, READ_SECONDS, UNCOUNTED, Traffic, is_read
 
@@ -162,8 +161,8 @@ def _origin(peer: str, agent: str) -> str:
 Method = Callable[[Any, Call], Any]
 """A method of a service: takes its request and the call, returns its response or awaits it."""
 
-Admit = Callable[[Any], None]
-"""Takes a call's context and raises Unauthenticated where the caller is not let in."""
+Admit = Callable[[Any], str]
+"""Takes a call's context and returns who calls; raises Unauthenticated where the caller is not let in."""
 
 
 Answer = tuple[bytes, tuple[tuple[str, str], ...]]
@@ -205,8 +204,7 @@ def behaviour(
         with traffic.reads.spending():
             return await carry_out(raw, call)  # which waits for nothing
 
-    async def answer_client(raw: bytes, context: Any, traffic: Traffic) -> Answer:
-        caller = caller_of(context, TOKEN_KEY)
+    async def answer_client(raw: bytes, context: Any, traffic: Traffic, caller: str) -> Answer:
         if rpc not in UNCOUNTED:
             await traffic.calls.enter(caller, len(raw))
             context.add_done_callback(lambda _: traffic.calls.leave(caller))
@@ -224,11 +222,11 @@ def behaviour(
 
     async def serve(raw: bytes, context: Any) -> bytes:
         try:
-            admit(context)
+            caller = admit(context)
             if traffic is None:
                 response, trailers = await carry_out(raw, Call(engine, context, rpc))
             else:
-                response, trailers = await answer_client(raw, context, traffic)
+                response, trailers = await answer_client(raw, context, traffic, caller)
             if trailers:
                 context.set_trailing_metadata(trailers)
             return response

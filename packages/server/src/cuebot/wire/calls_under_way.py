@@ -1,4 +1,4 @@
-"""Who calls, and how much each caller may have under way: one that asks for too much waits, and the others do not."""
+"""How much each caller may have under way: one that asks for too much waits, and the others do not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 from cuebot.domain.errors import Exhausted
@@ -116,15 +116,6 @@ class CallsUnderWay:
                 f"{name} has {caller.waiting_bytes >> 20} MiB of calls waiting here (limit waiting_bytes_per_caller);"
                 " send fewer at a time, and wait for the answers"
             )
-
-
-def caller_of(context: Any, token_key: str) -> str:
-    """Who calls, for fairness alone: whoever has a token at an address, or without one the address.
-
-    Of those on this machine that have none, only its own user and root are let in, unless the door stands open.
-    """
-    has_token = any(key == token_key for key, _ in context.invocation_metadata() or ())
-    return f"{'whoever has the token' if has_token else 'whoever calls'} at {address_of(context.peer())}"
 
 
 @lru_cache(maxsize=16_384)

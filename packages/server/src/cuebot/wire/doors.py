@@ -2,26 +2,26 @@
 
 A call with a token is judged by it alone. One without comes in where it could not be kept out with any sense: from a
 process of the server's own user, or of root, on the same machine, which could read the token anyhow. That is asked of
-the kernel for the exact connection (`socket_owner`), and believed for a second at most. Everything else is refused,
-unless whoever started the server has opened the door in so many words.
+the kernel for the exact connection, with each call: its four numbers may be another user's a moment later. Everything
+else is refused, unless whoever started the server has opened the door in so many words.
 """
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
-import time
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
+from cuebot.access.callers import Callers, Owner
+from cuebot.access.socket_owner import Endpoint, owner_of, parse_endpoint
 from cuebot.domain.errors import Unauthenticated, shown
-from cuebot.wire.socket_owner import Endpoint, may_speak_for, owner_of, parse_endpoint
+from cuebot.wire.door_book import DoorBook, Refusal, name_in
 
 TOKEN_KEY: Final = "cuefarm-token"
-BELIEVED_SECONDS: Final = 1.0
-CONNECTIONS_REMEMBERED: Final = 10_000
 
 
 class Door(Enum):
@@ -47,77 +47,106 @@ class Doors:
         token: str | None,
         *,
         opened: frozenset[Door] = frozenset(),
-        owner: Callable[[Endpoint, Endpoint], int | None] = owner_of,
-        clock: Callable[[], float] = time.monotonic,
+        owner: Owner = owner_of,
+        book: DoorBook | None = None,
     ) -> None:
         self.opened = frozenset(Door) if token is None else opened
-        self.address = ""
-        """`host:port` where the server listens, once it does."""
-        self._token = token.encode() if token else b""
-        self._owner = owner
-        self._clock = clock
-        self._believed_until: dict[str, float] = {}
+        self.book = book or DoorBook()
+        self._address = ""
+        self._bound: tuple[Endpoint, ...] = ()
+        self._needs_token = token is not None
+        self._callers = Callers(token or "", owner)
 
-    def check(self, door: Door, context: Any) -> None:
-        """Let a call pass. Raises Unauthenticated with what to do."""
+    @property
+    def address(self) -> str:
+        """`host:port` where the server listens, once it does."""
+        return self._address
+
+    @address.setter
+    def address(self, address: str) -> None:
+        self._address = address
+        self._bound = tuple(_endpoints_named(address))
+
+    def check(self, door: Door, context: Any) -> str:
+        """Let a call pass, and say who makes it; of agents nothing. Raises Unauthenticated with what to do."""
         given = next((value for key, value in context.invocation_metadata() or () if key == TOKEN_KEY), None)
         if given is None:
-            self._check_without_token(door, context.peer())
-        elif self._token and not hmac.compare_digest(_as_bytes(given), self._token):
+            return self._check_without_token(door, context)
+        if self._needs_token and not self._callers.has_token(given):
+            self._note_refused(door, context, Refusal.WRONG_TOKEN)
             raise Unauthenticated(
                 f"the {TOKEN_KEY} of this call is not the server's; use a copy of the token file that the server was"
                 " started with (rqd --token-file, CUEFARM_TOKEN_FILE for clients)"
             )
+        return "" if door is Door.AGENTS else f"whoever has the token at {address_of(context.peer())}"
 
-    def _check_without_token(self, door: Door, peer: str) -> None:
+    def _check_without_token(self, door: Door, context: Any) -> str:
         if door in self.opened:
-            return
+            if door is Door.AGENTS and self._needs_token:
+                self.book.let_in_without_token(address_of(context.peer()), name_in(context.invocation_metadata()))
+            return "" if door is Door.AGENTS else f"address {address_of(context.peer())}"
         if door is Door.AGENTS:
+            self._note_refused(door, context, Refusal.NO_TOKEN)
             raise Unauthenticated(
                 f"this agent sends no {TOKEN_KEY}; give rqd --token-file a copy of the token file that the server was"
                 " started with, or start the server with --open agents to let agents in that have none"
             )
-        if not self._is_ours(peer):
+        peer = context.peer()
+        caller = self._one_of_ours(peer)
+        if caller is None:
             raise Unauthenticated(
                 f"this server does not know who calls from {shown(peer)}: it lets in who has its token, and on its own"
                 " machine the user that runs it. Let CUEFARM_TOKEN_FILE name a copy of its token file, or start the"
                 " server with --open clients on a network that you trust"
             )
+        return caller
 
-    def _is_ours(self, peer: str) -> bool:
-        """Whether a call comes from a process of this user, or of root, on this machine."""
-        now = self._clock()
-        if self._believed_until.get(peer, 0.0) > now:
-            return True
+    def _note_refused(self, door: Door, context: Any, why: Refusal) -> None:
+        if door is Door.AGENTS:
+            self.book.refused_agent(address_of(context.peer()), name_in(context.invocation_metadata()), why)
+
+    def _one_of_ours(self, peer: str) -> str | None:
+        """The name of this user, or of root, where a call comes from a process of theirs on this machine."""
         client = _endpoint_of(peer)
         if client is None:
-            return False
-        ours = any(may_speak_for(self._owner(client, server)) for server in self._servers_for(client))
-        if ours:
-            if len(self._believed_until) >= CONNECTIONS_REMEMBERED:
-                self._believed_until.clear()
-            self._believed_until[peer] = now + BELIEVED_SECONDS
-        return ours
+            return None
+        callers = (self._callers.who(client, server) for server in self._servers_for(client))
+        return next((caller.name for caller in callers if caller.is_ours), None)
 
     def _servers_for(self, client: Endpoint) -> Iterator[Endpoint]:
-        """The endpoints of this server that a client may be connected to; one, unless it listens on all addresses."""
-        host, _, port = self.address.rpartition(":")
-        bound = parse_endpoint("127.0.0.1:" + port if host == "localhost" else self.address)
-        if bound is None:
-            return
-        if not bound[0].is_unspecified:
-            yield bound
-            return
-        loopback = "127.0.0.1" if client[0].version == 4 else "::1"
-        for address in {client[0], ipaddress.ip_address(loopback)}:
-            yield address, bound[1]
+        """The endpoints of this server that a client may be connected to; one, unless it listens on several."""
+        for address, port in self._bound:
+            if address.is_unspecified:
+                loopback = "127.0.0.1" if client[0].version == 4 else "::1"
+                yield from ((one, port) for one in {client[0], ipaddress.ip_address(loopback)})
+            elif address.version == client[0].version:
+                yield address, port
+
+
+def _endpoints_named(address: str) -> list[Endpoint]:
+    """Where a server listens that was told `localhost:8443` or the like: a name may stand for several addresses."""
+    bound = parse_endpoint(address)
+    if bound is not None:
+        return [bound]
+    host, _, port = address.rpartition(":")
+    if host == "localhost":  # gRPC binds whichever there are
+        return [(ipaddress.ip_address(loopback), int(port)) for loopback in ("127.0.0.1", "::1")]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    named = (parse_endpoint(f"[{where[0]}]:{where[1]}") for *_, where in found if isinstance(where[0], str))
+    return list(dict.fromkeys(endpoint for endpoint in named if endpoint is not None))
+
+
+@lru_cache(maxsize=16_384)
+def address_of(peer: str) -> str:
+    """`192.0.2.7` of gRPC's `ipv4:192.0.2.7:50312`, as far as that is an address."""
+    endpoint = _endpoint_of(peer)
+    return str(endpoint[0]) if endpoint else shown(peer)
 
 
 def _endpoint_of(peer: str) -> Endpoint | None:
     """gRPC's name of a peer, `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`, as an endpoint."""
     kind, _, rest = peer.partition(":")
     return parse_endpoint(unquote(rest)) if kind in ("ipv4", "ipv6") else None
-
-
-def _as_bytes(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else value

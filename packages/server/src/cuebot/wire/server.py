@@ -11,11 +11,12 @@ import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
+from cuebot.domain.errors import Unauthenticated
 from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
-from cuebot.wire.call import Admit, Method, behaviour, stream_behaviour
+from cuebot.wire.call import Admit, Method, behaviour, refusal, stream_behaviour
 from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.rpc.agent_work import AgentInterface
@@ -77,8 +78,11 @@ def service_descriptors() -> list[Any]:
     ]
 
 
-def offered_services(*, streams: AgentStreams, allow_root: bool, history: RunHistory | None = None) -> dict[str, Any]:
+def offered_services(
+    *, streams: AgentStreams, allow_root: bool, history: RunHistory | None = None, doors: Doors | None = None
+) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
+    doors = doors or Doors(None)
     return {
         "comment.CommentInterface": CommentInterface(),
         "cue.CueInterface": CueInterface(),
@@ -92,12 +96,12 @@ def offered_services(*, streams: AgentStreams, allow_root: bool, history: RunHis
         "job.JobInterface": JobInterface(allow_root=allow_root),
         "job.LayerInterface": LayerInterface(),
         "limit.LimitInterface": LimitInterface(),
-        "report.RqdReportInterface": RqdReportInterface(),
+        "report.RqdReportInterface": RqdReportInterface(doors.book),
         "service.ServiceInterface": ServiceInterface(),
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
         "cuefarm.v1.AgentInterface": AgentInterface(streams),
-        "cuefarm.v1.FarmInterface": FarmInterface(history),
+        "cuefarm.v1.FarmInterface": FarmInterface(history, doors),
     }
 
 
@@ -128,7 +132,7 @@ async def serve(
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
-    offered = offered_services(streams=streams, allow_root=allow_root, history=history)
+    offered = offered_services(streams=streams, doors=doors, allow_root=allow_root, history=history)
     traffic = Traffic(engine)
     handlers = {
         f"/{service.full_name}/{rpc.name}": _handler(
@@ -170,7 +174,7 @@ def _handler(
     name = f"{service.name}.{rpc.name}"
     reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)
     if reason is not None:
-        return grpc.unary_unary_rpc_method_handler(_refusal(f"{name}: {reason}"))
+        return grpc.unary_unary_rpc_method_handler(_refusal(name, reason, admit))
     if rpc.client_streaming:
         work = getattr(implementation, rpc.name)
         return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, name, work, admit))
@@ -181,9 +185,13 @@ def _handler(
     return grpc.unary_unary_rpc_method_handler(answer)
 
 
-def _refusal(words: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _refusal(rpc: str, reason: str, admit: Admit) -> Callable[[bytes, Any], Awaitable[bytes]]:
     async def refuse(raw: bytes, context: Any) -> bytes:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, words)
+        try:
+            admit(context)
+        except Unauthenticated as error:
+            await context.abort(*refusal(rpc, error))
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{rpc}: {reason}")
         raise AssertionError("abort always raises")
 
     return refuse

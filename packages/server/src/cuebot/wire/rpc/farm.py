@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import FrameState
-from cuebot.domain.units import frame_id
+from cuebot.domain.units import SECOND, frame_id
+from cuebot.engine.ports import RunHistory
 from cuebot.scheduling.cures import Step
-from cuebot.scheduling.explain import Explanation, explain_job, explain_layer
+from cuebot.scheduling.explain import REFUSED_LATELY_US, Explanation, explain_job, explain_layer
 from cuebot.scheduling.explain_frame import FrameExplanation, explain_frame
 from cuebot.scheduling.outlook import Outlook
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy
+from cuebot.scheduling.words import counted, plural
 from cuebot.wire.call import Call
+from cuebot.wire.door_book import Refusal, RefusedAgent
+from cuebot.wire.doors import Doors
 from cuebot.wire.lookup import scope_of
 from cuebot.wire.rpc.records import Records
 from cuebot.wire.values import int32
@@ -26,6 +30,47 @@ from cuefarm_proto import farm_pb2
 
 class FarmInterface(Records):
     """Questions about the farm; those about what was are `Records`."""
+
+    def __init__(self, history: RunHistory | None, doors: Doors) -> None:
+        super().__init__(history)
+        self._doors = doors
+
+    def _explanation(self, farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanation:
+        message = _explanation(farm, explanation)
+        if explanation.ahead is not None:  # frames wait for a host
+            message.reasons.extend(_reason(reason) for reason in self._refused_agents())
+        return message
+
+    def _refused_agents(self) -> list[Reason]:
+        """That machines which could take frames are not let in, as far as they have tried in the last minute.
+
+        Of those whose name is taken the farm itself knows.
+        """
+        since_s = self._doors.book.clock() - REFUSED_LATELY_US / SECOND
+        agents = [
+            agent.name or agent.address
+            for agent in self._doors.book.refused()
+            if agent.last_s >= since_s and agent.why is not Refusal.NAME_TAKEN
+        ]
+        if not agents:
+            return []
+        named = ", ".join(sorted(agents)[:AGENTS_NAMED_MAX])
+        text = (
+            f"{counted(len(agents), 'agent')} {plural(len(agents), 'is', 'are')} refused for want of the token: {named}"
+        )
+        return [Reason("AGENTS_REFUSED", len(agents), "hosts", text, "`cueadmin -lh` says which, and what to do")]
+
+    def GetDoors(self, request: Any, call: Call) -> Any:
+        """Which doors stand open, and which agents were refused lately or came in without a token."""
+        book = self._doors.book
+        return farm_pb2.GetDoorsResponse(
+            opened=sorted(door.value for door in self._doors.opened),
+            address=self._doors.address,
+            refused=[_refused(agent, book.clock()) for agent in book.refused()],
+            without_token=[
+                farm_pb2.AgentAtTheDoor(address=address, name=name) for address, name in book.without_token()
+            ],
+        )
 
     def Explain(self, request: Any, call: Call) -> Any:
         """Why frames of a job, of one layer of it, or one frame, wait."""
@@ -46,9 +91,31 @@ class FarmInterface(Records):
             job_id=job.id,
             job_name=job.name,
             summary=summary,
-            layers=[_explanation(farm, explanation) for explanation in explanations],
+            layers=[self._explanation(farm, explanation) for explanation in explanations],
             frame=frame,
         )
+
+
+AGENTS_NAMED_MAX: Final = 5
+_REMEDIES: Final = {
+    Refusal.NO_TOKEN: "give its `rqd` a copy of the server's token file (--token-file FILE); OpenCue's own agents,"
+    " which have none, need a server started with --open agents",
+    Refusal.WRONG_TOKEN: "replace the file that its --token-file names by a copy of the server's token file",
+    Refusal.NAME_TAKEN: "give one of the two a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of"
+    " OpenCue's), or delete the host if the other one is gone for good",
+}
+
+
+def _refused(agent: RefusedAgent, now_s: float) -> farm_pb2.RefusedAgent:
+    return farm_pb2.RefusedAgent(
+        address=agent.address,
+        name=agent.name,
+        code=agent.why.name,
+        why=agent.why.value,
+        remedy=_REMEDIES[agent.why],
+        count=int32(agent.count),
+        last_s=int32(int(now_s - agent.last_s)),
+    )
 
 
 def _explanation(farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanation:

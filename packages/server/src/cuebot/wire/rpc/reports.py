@@ -16,6 +16,7 @@ from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import CoreUnits, KiB, Micros
 from cuebot.engine.orders import AGENT_PORT
 from cuebot.wire.call import Call
+from cuebot.wire.door_book import DoorBook, Refusal, name_in
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
 
 log = structlog.get_logger("reports")
@@ -49,7 +50,8 @@ CONFLICT_TOLD_SECONDS: Final = 60.0
 class RqdReportInterface:
     """Reports of hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, book: DoorBook) -> None:
+        self._book = book
         self._told_s: dict[str, float] = {}
         """When the log last said that another agent has the name of a host."""
 
@@ -83,8 +85,10 @@ class RqdReportInterface:
         try:
             stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
         except HostConflict as conflict:
+            self._book.refused_agent(call.peer_address(), _told_name(command.host, call), Refusal.NAME_TAKEN)
             self._tell_conflict(command.host.name, conflict)
             raise
+        self._book.welcome(call.peer_address(), _told_name(command.host, call))
         if stale:
             named = stale[: call.engine.core.limits.ended_runs_per_reply]
             call.context.set_trailing_metadata(((END_RUNS_KEY, ",".join(named)),))
@@ -95,6 +99,11 @@ class RqdReportInterface:
         if now_s - self._told_s.get(host_name, -CONFLICT_TOLD_SECONDS) >= CONFLICT_TOLD_SECONDS:
             self._told_s[host_name] = now_s
             log.warning("a report was refused", host=host_name, why=str(conflict))
+
+
+def _told_name(host: c.HostFacts, call: Call) -> str:
+    """What the door book calls the agent: as our agents say themselves, who are known by it before they may report."""
+    return name_in(call.context.invocation_metadata()) or shown(host.name)
 
 
 def _speaker(host: Any, peer: str) -> c.Speaker:

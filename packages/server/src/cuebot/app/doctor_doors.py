@@ -1,0 +1,70 @@
+"""What `cuefarm doctor` says of doors: who is let in, who was refused, and which files others can read."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cuebot.app import token_file
+from cuebot.app.data_folder import DataFolder
+from cuebot.app.finding import Finding
+from opencue.token import VARIABLE
+
+REFUSED_TOLD_SECONDS = 3_600
+AGENTS_NAMED_MAX = 10
+
+
+def doors(answer: Any) -> Iterator[Finding]:
+    """The doors of a server, as it says itself (`opencue.api.getDoors`)."""
+    address = answer.address
+    where = "is for this machine alone" if _is_loopback(address) else "can be reached from other machines"
+    opened = " and ".join(answer.opened)
+    words = f"open: {opened} are let in without the token" if opened else "closed: the token, or this user, opens them"
+    yield Finding("doors", True, f"{words}; {address} {where}")
+    yield from encryption(address)
+    if answer.without_token:
+        agents = _listed(agent.name or agent.address for agent in answer.without_token)
+        yield Finding("agents let in", True, f"without the token, because agents are let in: {agents}")
+    for agent in [agent for agent in answer.refused if agent.last_s < REFUSED_TOLD_SECONDS][:AGENTS_NAMED_MAX]:
+        name = f"{agent.name} at {agent.address}" if agent.name else f"one at {agent.address}"
+        yield Finding("agent refused", False, f"{name}: {agent.why}, last {agent.last_s} s ago", agent.remedy)
+
+
+def encryption(address: str) -> Iterator[Finding]:
+    """That nothing is encrypted, where that matters."""
+    if not _is_loopback(address):
+        yield Finding("encryption", True, f"none: who can read the network of {address} can read the token; trust it")
+
+
+def files(folder: DataFolder) -> Iterator[Finding]:
+    """Whether others can read what is secret in a farm's folder, or write there, and the token that clients use."""
+    path = folder.path
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
+    if mode & 0o027:
+        who = "anybody" if mode & 0o007 else "its group"
+        what = "write" if mode & 0o022 else "enter"
+        found = f"{who} on this machine can {what} {path} (mode {mode & 0o777:o})"
+        yield Finding("folder's mode", False, found, f"chmod g-w,o-rwx {path}")
+    named = os.environ.get(VARIABLE)
+    for file in dict.fromkeys([folder.token_file, *([Path(named).expanduser()] if named else [])]):
+        if file.exists() and token_file.others_can_read(file):
+            found = f"others can read {file}, and so speak as agents"
+            yield Finding("token", False, found, f"chmod 600 {file}, and make another one: it may be known by now")
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - AGENTS_NAMED_MAX} more" if len(listed) > AGENTS_NAMED_MAX else ""
+    return ", ".join(listed[:AGENTS_NAMED_MAX]) + more
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

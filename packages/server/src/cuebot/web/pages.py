@@ -1,0 +1,119 @@
+"""What a browser sees: the way in, and for now one page that says how the farm is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from cuebot.domain.farm import Farm
+from cuebot.domain.states import FrameState, HostState
+from cuebot.web.doors import CALLER, LINK_PATH, cookie_name
+from cuebot.web.problems import Problem
+from cuebot.web.sessions import LINK_SECONDS, SESSION_SECONDS, Sessions
+
+_STYLE: Final = (
+    "body{font:16px/1.5 sans-serif;max-width:36rem;margin:3rem auto;padding:0 1rem}"
+    "td{padding:.1rem 1rem .1rem 0}td:last-child{text-align:right;font-variant-numeric:tabular-nums}"
+)
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_LINK_UNKNOWN: Final = (
+    f"this link has been used, is older than {LINK_SECONDS / 60:.0f} minutes, or is for another user or machine: it"
+    " works once, in the browser of the user and machine that asked for it. `cuefarm open` prints another"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A farm in a few numbers."""
+
+    jobs: int
+    hosts_up: int
+    hosts_not_up: int
+    frames_running: int
+    frames_waiting: int
+    """Also those that wait for others."""
+    frames_dead: int
+
+
+def overview_of(farm: Farm) -> Overview:
+    """Count what is not over yet."""
+    jobs = [farm.jobs[id] for id in farm.active_job_by_name.values()]
+    hosts = [host for host in farm.hosts.values() if not host.removed]
+    frames = {state: sum(job.counts[state] for job in jobs) for state in FrameState}
+    up = sum(host.state is HostState.UP for host in hosts)
+    return Overview(
+        jobs=len(jobs),
+        hosts_up=up,
+        hosts_not_up=len(hosts) - up,
+        frames_running=frames[FrameState.RUNNING],
+        frames_waiting=frames[FrameState.WAITING] + frames[FrameState.DEPEND],
+        frames_dead=frames[FrameState.DEAD],
+    )
+
+
+def routes(farm: Callable[[], Farm], sessions: Sessions, name: Callable[[], str]) -> list[Route]:
+    """The pages. `name` says where the farm's clients reach it."""
+
+    async def front(request: Request) -> Response:
+        page = _front_page(name(), overview_of(farm()))
+        return HTMLResponse(page, headers={"content-security-policy": _POLICY})
+
+    async def new_link(request: Request) -> Response:
+        secret = sessions.new_link(request.scope[CALLER])
+        return JSONResponse({"path": LINK_PATH + secret, "expires_in_s": int(LINK_SECONDS)}, status_code=201)
+
+    async def use_link(request: Request) -> Response:
+        if request.method != "GET":  # what only looks at an address must not use it up
+            return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "a link works with GET")
+        id = sessions.use_link(request.path_params["secret"], request.scope[CALLER])
+        if id is None:
+            return Problem(HTTPStatus.FORBIDDEN, _LINK_UNKNOWN)
+        answer = RedirectResponse("/", status_code=303)
+        answer.set_cookie(
+            cookie_name(request.scope),
+            id,
+            max_age=int(SESSION_SECONDS),
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        return answer
+
+    return [
+        Route("/", front, methods=["GET"]),
+        Route("/open", new_link, methods=["POST"]),
+        Route(LINK_PATH + "{secret}", use_link, methods=["GET"]),
+    ]
+
+
+def _front_page(name: str, farm: Overview) -> str:
+    rows = {
+        "Jobs that are not over": farm.jobs,
+        "Hosts that are up": farm.hosts_up,
+        "Hosts that are not": farm.hosts_not_up,
+        "Frames that run": farm.frames_running,
+        "Frames that wait": farm.frames_waiting,
+        "Frames that are dead": farm.frames_dead,
+    }
+    table = "".join(f"<tr><td>{escape(label)}</td><td>{number:,}</td></tr>" for label, number in rows.items())
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(name)}</title><style>{_STYLE}</style></head>"
+        f"<body><h1>The farm at {escape(name)}</h1><table>{table}</table>"
+        "<p>As of this moment; load the page again for the next. Jobs are looked at and changed with"
+        " <code>cueadmin</code>.</p></body></html>"
+    )

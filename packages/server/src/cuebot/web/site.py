@@ -1,0 +1,36 @@
+"""The HTTP side of a server, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from cuebot.access.callers import Callers
+from cuebot.web import health, pages
+from cuebot.web.doors import HttpDoors
+from cuebot.web.problems import as_problem
+from cuebot.web.sessions import Sessions
+
+
+def http_app(
+    state: health.Health,
+    *,
+    callers: Callers,
+    name: Callable[[], str],
+    opened: bool = False,
+    names: Collection[str] = (),
+) -> ASGIApp:
+    """The application behind its doors. `name` says where the farm's clients reach it.
+
+    `opened` lets in who is no browser without asking who it is. `names` are those by which browsers may call this
+    server besides its addresses.
+    """
+    sessions = Sessions()
+    inside = Starlette(
+        routes=[*health.routes(state), *pages.routes(lambda: state.engine.farm, sessions, name)],
+        exception_handlers={HTTPException: as_problem},
+    )
+    return HttpDoors(inside, callers=callers, sessions=sessions, opened=opened, names=names)

@@ -1,0 +1,108 @@
+"""Which agents were refused lately, and which came in without a token: for the log, `cueadmin -lh` and `doctor`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+from urllib.parse import unquote
+
+import structlog
+
+from cuebot.domain.errors import shown
+
+log = structlog.get_logger("doors")
+
+HOST_KEY: Final = "cuefarm-host"
+"""Metadata in which our agents say what their host is called, percent-encoded."""
+AGENTS_KEPT_MAX: Final = 100
+NAMES_OF_AN_ADDRESS_MAX: Final = 10
+"""Whoever calls under ever other names from one address must not push all others out."""
+NAME_CHARACTERS: Final = 255
+TOLD_SECONDS: Final = 60.0
+"""The log says so often that an address is refused."""
+FORGOTTEN_SECONDS: Final = 24 * 3600.0
+
+
+class Refusal(Enum):
+    """Why an agent was not let in."""
+
+    NO_TOKEN = "it sends no token"
+    WRONG_TOKEN = "its token is not the server's"
+    NAME_TAKEN = "another agent has its name"
+
+
+@dataclass(slots=True)
+class RefusedAgent:
+    """An agent, as far as one that is not let in is known."""
+
+    address: str
+    name: str
+    """What it says that its host is called; empty where it does not say."""
+    why: Refusal
+    count: int
+    last_s: float
+    """By the book's clock."""
+
+
+class DoorBook:
+    """The newest agents that were refused, and those without a token that an open door let in."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._refused: dict[tuple[str, str], RefusedAgent] = {}
+        self._without_token: dict[tuple[str, str], float] = {}
+        self._told_s: dict[str, float] = {}
+
+    def refused_agent(self, address: str, name: str, why: Refusal) -> None:
+        """An agent was refused. The log says it once a minute for each address."""
+        now_s = self.clock()
+        key = (address, name[:NAME_CHARACTERS])
+        before = self._refused.pop(key, None)  # the newest stand last
+        count = before.count + 1 if before else 1
+        self._refused[key] = RefusedAgent(*key, why, count, now_s)
+        _make_room(self._refused, address)
+        if now_s - self._told_s.get(address, -TOLD_SECONDS) >= TOLD_SECONDS:
+            self._told_s.pop(address, None)
+            self._told_s[address] = now_s
+            if len(self._told_s) > AGENTS_KEPT_MAX:
+                del self._told_s[next(iter(self._told_s))]
+            log.warning("an agent was refused", address=address, host=shown(name), why=why.value)
+
+    def let_in_without_token(self, address: str, name: str) -> None:
+        """An agent without a token came in by the open door."""
+        key = (address, name[:NAME_CHARACTERS])
+        self._without_token.pop(key, None)
+        self._without_token[key] = self.clock()
+        _make_room(self._without_token, address)
+
+    def welcome(self, address: str, name: str) -> None:
+        """An agent reports and is listened to: what it was refused for has been mended."""
+        self._refused.pop((address, name), None)
+
+    def refused(self) -> list[RefusedAgent]:
+        """Those of the last day, the newest first."""
+        since_s = self.clock() - FORGOTTEN_SECONDS
+        return [agent for agent in reversed(self._refused.values()) if agent.last_s >= since_s]
+
+    def without_token(self) -> list[tuple[str, str]]:
+        """Address and name of agents that an open door let in, the newest first."""
+        since_s = self.clock() - FORGOTTEN_SECONDS
+        return [key for key, last_s in reversed(self._without_token.items()) if last_s >= since_s]
+
+
+def name_in(metadata: Any) -> str:
+    """What an agent's call says that its host is called, made fit to be shown."""
+    given = next((value for key, value in metadata or () if key == HOST_KEY), "")
+    return shown(unquote(str(given)[: 3 * NAME_CHARACTERS])[:NAME_CHARACTERS])
+
+
+def _make_room(kept: dict[tuple[str, str], Any], address: str) -> None:
+    """Drop the oldest of an address that has too many, then the oldest of all."""
+    alike = [key for key in kept if key[0] == address]
+    for key in alike[:-NAMES_OF_AN_ADDRESS_MAX]:
+        del kept[key]
+    while len(kept) > AGENTS_KEPT_MAX:
+        del kept[next(iter(kept))]

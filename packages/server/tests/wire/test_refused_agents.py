@@ -1,0 +1,140 @@
+"""An agent that is refused is seen at the server: in its log, by a call, and no more once it is let in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from opencue_proto import report_pb2
+
+from cuebot.wire.door_book import (
+    AGENTS_KEPT_MAX,
+    FORGOTTEN_SECONDS,
+    HOST_KEY,
+    NAMES_OF_AN_ADDRESS_MAX,
+    TOLD_SECONDS,
+    DoorBook,
+    Refusal,
+    name_in,
+)
+from cuebot.wire.doors import TOKEN_KEY, Door, Doors
+from cuefarm_proto import farm_pb2
+
+
+@pytest.fixture
+def told() -> Iterator[list[Any]]:
+    """What the log was told."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
+
+
+async def doors_of(site: Any) -> Any:
+    """What a server says of its doors."""
+    return await site.farm_interface.GetDoors(farm_pb2.GetDoorsRequest())
+
+
+def report(tools: Any, name: str = "render07") -> Any:
+    """A status report."""
+    return report_pb2.RqdReportStatusRequest(
+        host_report=report_pb2.HostReport(host=tools.render_host(name, **{"cuefarm.address": "127.0.0.1:9"}))
+    )
+
+
+async def test_agents_without_the_token_are_seen_and_forgotten_once_let_in(start_site: Any, tools: Any) -> None:
+    """The call tells address, name, reason, and what to do; a report that is taken ends it."""
+    site = await start_site()
+    named = ((HOST_KEY, "render07%20%C3%BC"),)
+    for _ in range(3):
+        await site.refused(site.report.ReportStatus(report(tools), metadata=named))
+    await site.refused(site.report.ReportStatus(report(tools), metadata=(*named[:0], (TOKEN_KEY, "another's"))))
+    nameless, agent = (await doors_of(site)).refused
+    assert (agent.address, agent.name, agent.code, agent.count) == ("127.0.0.1", "render07 ü", "NO_TOKEN", 3)
+    assert "--token-file" in agent.remedy
+    assert (nameless.name, nameless.code) == ("", "WRONG_TOKEN")
+    assert 0 <= agent.last_s < 60
+    await site.report.ReportStatus(report(tools), metadata=((TOKEN_KEY, tools.token), *named))
+    assert [refused.name for refused in (await doors_of(site)).refused] == [""]
+
+
+async def test_an_agent_whose_name_is_taken_is_seen(start_site: Any, tools: Any) -> None:
+    """Two agents of one name: the second is refused with what to do."""
+    site = await start_site()
+    for instance in ("first", "second"):
+        host = tools.render_host(
+            "render07",
+            **{"cuefarm.address": "127.0.0.1:9", "cuefarm.agent": "0.1.0", "cuefarm.instance": instance},
+        )
+        request = report_pb2.RqdReportStatusRequest(host_report=report_pb2.HostReport(host=host))
+        call = site.report.ReportStatus(request, metadata=((TOKEN_KEY, tools.token),))
+        await (call if instance == "first" else site.refused(call))
+    (agent,) = (await doors_of(site)).refused
+    assert (agent.name, agent.code) == ("render07", "NAME_TAKEN")
+    assert "rqd --name" in agent.remedy
+
+
+async def test_explain_names_agents_that_are_refused(start_site: Any, tools: Any) -> None:
+    """Work that waits for a host waits, among others, for those that are not let in."""
+    site = await start_site()
+    job = await site.launch(tools.layer("beauty", "1-3"))
+    await site.refused(site.report.ReportStatus(report(tools), metadata=((HOST_KEY, "render07"),)))
+    answer = await site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.id))
+    codes = {reason.code: reason for reason in answer.layers[0].reasons}
+    assert set(codes) == {"NO_HOSTS", "AGENTS_REFUSED"}
+    assert codes["AGENTS_REFUSED"].text == "1 agent is refused for want of the token: render07"
+
+
+async def test_agents_that_an_open_door_lets_in_are_named(start_site: Any, tools: Any) -> None:
+    """With --open agents the server knows who came in without the token."""
+    site = await start_site(doors=Doors(tools.token, opened=frozenset({Door.AGENTS})))
+    await site.report.ReportStatus(report(tools), metadata=((HOST_KEY, "render07"),))
+    await site.report.ReportStatus(report(tools, "other"), metadata=((TOKEN_KEY, tools.token),))
+    answer = await doors_of(site)
+    assert list(answer.opened) == ["agents"]
+    assert answer.address == f"127.0.0.1:{site.port}"
+    assert [(agent.address, agent.name) for agent in answer.without_token] == [("127.0.0.1", "render07")]
+    assert not answer.refused
+
+
+def test_the_log_says_it_once_a_minute_for_each_address(told: list[Any]) -> None:
+    """However often an agent tries, and whatever it is called."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for now_s[0] in (0.0, 1.0, TOLD_SECONDS - 1, TOLD_SECONDS):
+        book.refused_agent("10.0.0.7", f"name{now_s[0]}", Refusal.NO_TOKEN)
+        book.refused_agent("10.0.0.8", "", Refusal.WRONG_TOKEN)
+    assert [entry["address"] for entry in told] == ["10.0.0.7", "10.0.0.8"] * 2
+    assert told[0]["why"] == "it sends no token"
+
+
+def test_the_book_is_bounded(told: list[Any]) -> None:
+    """The newest are kept; one address under many names pushes out its own only; a day later all is forgotten."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for number in range(AGENTS_KEPT_MAX - NAMES_OF_AN_ADDRESS_MAX):
+        book.refused_agent(f"10.0.0.{number}", "", Refusal.NO_TOKEN)
+        book.let_in_without_token(f"10.0.0.{number}", "")
+    for number in range(1_000):
+        book.refused_agent("10.0.9.9", f"{number}" * 300, Refusal.NO_TOKEN)
+        book.let_in_without_token("10.0.9.9", f"{number}" * 300)
+    assert len(book.refused()) == len(book.without_token()) == AGENTS_KEPT_MAX
+    assert book.refused()[0].name == ("999" * 300)[:255]
+    for number in range(10):
+        book.refused_agent(f"10.1.0.{number}", "", Refusal.NO_TOKEN)
+    assert len(book.refused()) == AGENTS_KEPT_MAX
+    now_s[0] = FORGOTTEN_SECONDS + 1
+    assert book.refused() == []
+    assert book.without_token() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [("render07", "render07"), ("a%0Ab", "a\\nb"), ("%FF", "\ufffd"), ("", ""), ("x" * 5_000, None)],
+)
+def test_a_name_is_made_fit_to_be_shown(sent: str, name: str | None) -> None:
+    """What a stranger sends as its name is one short line, whatever it was."""
+    shown = name_in(((HOST_KEY, sent),))
+    assert shown == name if name is not None else len(shown) <= 256
+    assert os.linesep not in shown
