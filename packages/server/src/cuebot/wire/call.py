@@ -21,7 +21,7 @@ from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, shown
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
-from cuebot.wire.calls_under_way import address_of
+from cuebot.wire.doors import address_of
 from cuebot.wire.rows import KeptRows
 from cuebot.wire.traffic import LARGE_BYTES, READ_SECONDS, UNCOUNTED, Traffic, is_read
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Final
-from urllib.parse import unquote
 
 from cuebot.domain.errors import Exhausted
 from cuebot.domain.limits import Limits
-
-V4_IN_V6: Final = "::ffff:"
-"""What stands before an IPv4 address where a socket for both kinds has it."""
 
 
 @dataclass(slots=True)
@@ -116,10 +110,3 @@ class CallsUnderWay:
                 f"{name} has {caller.waiting_bytes >> 20} MiB of calls waiting here (limit waiting_bytes_per_caller);"
                 " send fewer at a time, and wait for the answers"
             )
-
-
-@lru_cache(maxsize=16_384)
-def address_of(peer: str) -> str:
-    """`192.0.2.7` of `ipv4:192.0.2.7:50312`; of `ipv6:%5B::1%5D:50312` it is `::1`."""
-    address = unquote(peer.partition(":")[2]).rpartition(":")[0].strip("[]")
-    return address.removeprefix(V4_IN_V6)

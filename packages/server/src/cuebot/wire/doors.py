@@ -107,7 +107,7 @@ class Doors:
 
     def _one_of_ours(self, peer: str) -> str | None:
         """The name of this user, or of root, where a call comes from a process of theirs on this machine."""
-        client = _endpoint_of(peer)
+        client = endpoint_of(peer)
         if client is None:
             return None
         callers = (self._callers.who(client, server) for server in self._servers_for(client))
@@ -142,11 +142,11 @@ def _endpoints_named(address: str) -> list[Endpoint]:
 @lru_cache(maxsize=16_384)
 def address_of(peer: str) -> str:
     """`192.0.2.7` of gRPC's `ipv4:192.0.2.7:50312`, as far as that is an address."""
-    endpoint = _endpoint_of(peer)
+    endpoint = endpoint_of(peer)
     return str(endpoint[0]) if endpoint else shown(peer)
 
 
-def _endpoint_of(peer: str) -> Endpoint | None:
+def endpoint_of(peer: str) -> Endpoint | None:
     """gRPC's name of a peer, `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`, as an endpoint."""
     kind, _, rest = peer.partition(":")
     return parse_endpoint(unquote(rest)) if kind in ("ipv4", "ipv6") else None

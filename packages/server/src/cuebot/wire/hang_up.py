@@ -21,7 +21,8 @@ from typing import Final
 
 import structlog
 
-from cuebot.wire.calls_under_way import V4_IN_V6, address_of
+from cuebot.access.socket_owner import parse_endpoint
+from cuebot.wire.doors import endpoint_of
 
 log = structlog.get_logger("wire")
 
@@ -34,15 +35,15 @@ def hang_up(peer: str) -> None:
 
 
 def _hang_up(peer: str) -> None:
-    wanted = (address_of(peer), peer.rpartition(":")[2])
+    wanted = endpoint_of(peer)
     for name in os.listdir(DESCRIPTORS):
         connection = _connection(int(name))
-        if connection is None:
+        if connection is None or wanted is None:
             continue
         with connection:  # a copy of the descriptor: gRPC's own stays open until it sees the end
             try:
                 host, port = connection.getpeername()[:2]  # of another kind of socket something else, or nothing
-                if (str(host).removeprefix(V4_IN_V6), str(port)) == wanted:
+                if parse_endpoint(f"{host}:{port}") == wanted:
                     connection.shutdown(socket.SHUT_RDWR)
                     log.warning("a client did not read its reply; its connection was ended", peer=peer)
                     return
