@@ -167,29 +167,57 @@ def test_token_is_never_overwritten(machines: Machines) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("command", "status", "words"),
     [
-        ("cuefarm serve --db sqlite:///f.sqlite --token-file none --log-root logs", ["no token file", "cuefarm token"]),
-        ("cuefarm serve --db sqlite:////no/such/f.sqlite --token-file T --log-root logs", ["folder exists"]),
-        ("cuefarm serve --db postgresql://a@127.0.0.1:1/b --token-file T --log-root logs", ["cannot be opened"]),
-        ("cuefarm serve --db mysql://a@b/c --token-file T --log-root logs", ["sqlite and postgresql"]),
-        ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc TAKEN", ["TAKEN", "--grpc"]),
-        ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc 127.0.0.1:99999", ["HOST:PORT"]),
-        ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc no.such.name:0", ["--grpc"]),
-        ("cuefarm up --data T", ["T", "--data"]),
-        ("cuefarm up --data D --grpc TAKEN", ["TAKEN is in use by another program;", "--grpc"]),
-        ("cuefarm up --data /proc/none", ["/proc/none", "--data"]),
-        ("cuefarm token /proc/none/token", ["cannot be written"]),
-        ("cuefarm demo --data /proc/none", ["/proc/none", "--data"]),
+        ("cuefarm serve --db sqlite:///f.sqlite --token-file none --log-root logs", 78, ["no token", "cuefarm token"]),
+        ("cuefarm serve --db sqlite:////no/such/f.sqlite --token-file T --log-root logs", 78, ["folder exists"]),
+        (
+            "cuefarm serve --db postgresql://a@127.0.0.1:1/b --token-file T --log-root logs --wait-for-database 0",
+            75,
+            ["cannot be opened", "no database server answers there"],
+        ),
+        ("cuefarm serve --db mysql://a@b/c --token-file T --log-root logs", 78, ["sqlite and postgresql"]),
+        ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc TAKEN", 75, ["TAKEN", "--grpc"]),
+        (
+            "cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc 127.0.0.1:99999",
+            78,
+            ["HOST:PORT"],
+        ),
+        (
+            "cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc no.such.name.invalid:0",
+            78,
+            ["--grpc"],
+        ),
+        ("cuefarm serve --token-file T --log-root logs", 2, ["--db", "CUEFARM_DB"]),
+        (
+            "cuefarm serve --db sqlite:///f.sqlite --db-password-file T --token-file T --log-root logs",
+            78,
+            ["SQLite", "no password"],
+        ),
+        (
+            "cuefarm serve --db postgresql://a@h/b --db-password-file none --token-file T --log-root logs",
+            78,
+            ["password file none cannot be read"],
+        ),
+        ("cuefarm backup copy --db postgresql://a:b@c@h/b", 1, ["%40"]),
+        ("cuefarm up --data T", 78, ["T", "--data"]),
+        ("cuefarm up --data D --grpc TAKEN", 75, ["TAKEN is in use by another program;", "--grpc"]),
+        ("cuefarm up --data D --agents 9999", 78, ["cores"]),
+        ("cuefarm up --data /proc/none", 78, ["/proc/none", "--data"]),
+        ("cuefarm token /proc/none/token", 1, ["cannot be written"]),
+        ("cuefarm demo --data /proc/none", 1, ["/proc/none", "--data"]),
     ],
 )
-def test_a_slip_is_told_in_a_line(machines: Machines, command: str, words: list[str]) -> None:
-    """A port that is taken, a folder or a database that cannot be used: a line that says what to do, no traceback."""
+def test_a_slip_is_told_in_a_line(machines: Machines, command: str, status: int, words: list[str]) -> None:
+    """A port that is taken, a folder or a database that cannot be used: a line that says what to do, no traceback.
+
+    The status tells a supervisor whether to start it again.
+    """
     machines.run("cuefarm token T")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         result = machines.run(command.replace("TAKEN", address))
-    assert result.returncode == 1, result.stderr
+    assert result.returncode == status, result.stderr
     told = [line for line in result.stderr.splitlines() if not line.startswith("{")]
     assert len(told) == 1, result.stderr
     assert told[0].startswith(" ".join(command.split()[:2]) + ":")

@@ -107,7 +107,7 @@ def test_second_up_refuses(new_farm: NewFarm) -> None:
     """A second `up` on the same folder refuses and names the pid of the first."""
     farm = new_farm("--no-agent")
     second = farm.run("cuefarm", "up", "--data", str(farm.data), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
-    assert second.returncode == 1
+    assert second.returncode == 75  # it may end: a supervisor tries again
     assert farm.server is not None
     assert f"pid {farm.server.pid}" in second.stderr
 

@@ -143,7 +143,7 @@ def test_more_agents_than_cores_are_refused(tmp_path: Path) -> None:
     data = tmp_path / "farm"
     command = [sys.executable, "-m", "cuebot.app.cli", "up", "--data", str(data), "--agents", "5000"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 78
     assert "5000 agents cannot share the" in result.stderr
     assert "use --agents" in result.stderr
     assert not data.exists()

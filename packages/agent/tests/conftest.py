@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
@@ -25,6 +27,18 @@ def shared_agent(shared_server: FakeServer, tmp_path_factory: pytest.TempPathFac
     agent = AgentProcess(tmp_path_factory.mktemp("agent"), shared_server, "--kill-grace-seconds", "0.5", "--tag", "gpu")
     yield agent.start(STUDIO_SECRET="hunter2")
     agent.destroy()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no disk can be mounted here: only root can, outside of most containers")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture

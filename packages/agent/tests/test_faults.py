@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -278,13 +277,6 @@ def test_an_orphaned_agent_ends_itself_when_idle(server: FakeServer, make_agent:
     assert agent.process.wait(PATIENCE_SECONDS) == 0
 
 
-def test_an_agent_whose_spool_was_deleted_ends(make_agent: MakeAgent) -> None:
-    """It could keep no outcome any more, and nobody would find it."""
-    agent = make_agent()
-    shutil.rmtree(agent.spool)
-    assert agent.process.wait(PATIENCE_SECONDS) == 0
-
-
 def test_without_its_working_folder_the_agent_reports_no_disk(server: FakeServer, make_agent: MakeAgent) -> None:
     """The report goes on, and says that there is no room, so that nothing is booked."""
     agent = make_agent()
@@ -315,30 +307,3 @@ def test_a_port_that_is_taken_ends_the_agent_with_advice(make_agent: MakeAgent, 
     second = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert second.returncode == 78
     assert "give another --port" in second.stderr
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize(("options", "expected"), [((), 0), (("--become-job-user",), 12345)])
-def test_a_frame_runs_as_the_job_user_only_where_that_was_asked(
-    server: FakeServer, make_agent: MakeAgent, options: tuple[str, ...], expected: int
-) -> None:
-    """Without --become-job-user the request's uid changes nothing; with it, the process has it and owns its log."""
-    agent = make_agent(*options)
-    server.outcome(agent.launch("echo uid=$(id -u) groups=$(id -G)", uid=12345, gid=54321))
-    text = agent.log_of()
-    assert f"\nuid={expected} " in text
-    assert (agent.logs / "job.0001-layer.rqlog").stat().st_uid == expected
-    if expected:
-        assert "groups=54321\n" in text
-
-
-def test_a_spool_that_cannot_be_written_refuses_launches(make_agent: MakeAgent) -> None:
-    """What could be lost with the runner is not accepted; the refusal is definite and names the folder."""
-    agent = make_agent()
-    runs = agent.spool / "runs"
-    runs.rmdir()
-    runs.write_text("not a folder")
-    with pytest.raises(grpc.RpcError) as refusal:
-        agent.launch("true")
-    assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert str(agent.spool) in refusal.value.details()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +57,19 @@ def test_root_needs_a_token_also_on_loopback(
     assert "would be root" in refusal(capsys, "--no-token", "--run-as-root")
 
 
-def test_root_is_warned_unless_it_says_whose_rights_frames_get(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start an agent as root")
+def test_root_that_says_nothing_is_refused_with_the_ways_out(tmp_path: Path) -> None:
+    """Its status is 78, which tells a service manager that another start would end in the same way."""
+    words = [sys.executable, "-m", "rqd", "--spool", str(tmp_path / "spool"), "--token-file", str(tmp_path / "token")]
+    environment = {name: value for name, value in os.environ.items() if name != "RQD_RUN_AS_ROOT"}
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 78
+    for way_out in ("--become-job-user", "--run-as-root", "RQD_RUN_AS_ROOT=1"):
+        assert way_out in ended.stderr
+    assert not (tmp_path / "spool").exists()
+
+
+def test_root_says_whose_rights_frames_get(monkeypatch: pytest.MonkeyPatch) -> None:
     """That frames are root is meant where an option says so, or a variable in a container."""
     given = options.parse(["--token-file", "/t"])
     assert not options.root_unsaid(given)

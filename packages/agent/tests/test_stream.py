@@ -137,15 +137,17 @@ def test_a_link_killed_in_mid_stream_costs_no_outcome(server: StreamServer, make
     """The next link opens a stream of its own; what the first had not had acknowledged comes by it or by a call."""
     server.acknowledges = False
     agent = make_agent()
+    may_end = agent.folder / "may-end"
     ended, running = (
         run_frame("exit 4", agent.logs),
-        run_frame("sleep 0.6; exit 5", agent.logs, frame_name="0002-layer"),
+        run_frame(f"until [ -e {may_end} ]; do sleep 0.05; done; exit 5", agent.logs, frame_name="0002-layer"),
     )
     server.stream().launch(ended, running)
     server.streamed_outcome(ended.resource_id)
     server.acknowledges = True
     agent.kill_link()
     server.stream(2)
+    may_end.touch()
     assert server.streamed_outcome(running.resource_id).exit_status == 5
     eventually(lambda: not server.state_of(ended.resource_id), "the first outcome is acknowledged")
     assert sum(r.frame.resource_id == ended.resource_id for r in [*server.streamed, *server.completions]) >= 2

@@ -83,7 +83,7 @@ def test_a_layer_name_is_conformed(text: str, name: str) -> None:
     assert conform_name("layer", text) == name
 
 
-@pytest.mark.parametrize("text", ["invalid/shot", "ab", "", "a b c", "../..", "shöt", "abc\n"])
+@pytest.mark.parametrize("text", ["invalid/shot", "ab", "", "a b c", "../..", "shöt", "abc\n", "...", "...."])
 def test_a_shot_name_that_breaks_the_rule_is_refused(text: str) -> None:
     """The refusal says which kind of name it is, the text, and the rule."""
     with pytest.raises(Invalid, match=r"shot name .* is not allowed. Accepted: at least 3 characters"):
@@ -104,7 +104,7 @@ def test_names_of_real_users_are_accepted(user: str) -> None:
     check_user(user)
 
 
-@pytest.mark.parametrize("user", ["root", "", "../etc", "a\\b", "a;b", " a", "x" * 33])
+@pytest.mark.parametrize("user", ["root", "", "../etc", "a\\b", "a;b", " a", "x" * 33, ".", "..", ". ."])
 def test_users_who_may_not_own_jobs_are_refused(user: str) -> None:
     """Root, and what could not stand in a path, are refused."""
     with pytest.raises(Invalid, match="user "):

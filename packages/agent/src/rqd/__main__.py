@@ -8,6 +8,14 @@ from typing import Optional
 from rqd import log, options
 from rqd.platform import UnsupportedSystem, this_system
 
+CANNOT_START = 78
+"""The exit status of an agent that nobody needs to start again before its options are others."""
+ROOT_UNSAID = (
+    "frames of this agent would run as root, since root started it. With --become-job-user each runs as the user of its"
+    f" job; if root is meant, say so: --run-as-root, or {options.ROOT_VARIABLE}=1 in the environment. Or start it as"
+    " another user"
+)
+
 
 def main(arguments: Optional[list[str]] = None) -> int:
     """Run the agent until it is told to stop; returns the exit status."""
@@ -19,9 +27,8 @@ def main(arguments: Optional[list[str]] = None) -> int:
         log.error(str(problem))
         return 1
     if options.root_unsaid(given):
-        log.warning(
-            "frames run as root; --become-job-user makes them their users', --run-as-root says that it is meant"
-        )
+        log.error(ROOT_UNSAID)
+        return CANNOT_START
     from rqd.runner.agent import run_agent  # only here: elsewhere it cannot even be imported
 
     return run_agent(given, platform)

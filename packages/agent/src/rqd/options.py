@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from rqd import __version__, log
+from rqd.runner.secrets import SECRET_NAMES
 
 ROOT_VARIABLE = "RQD_RUN_AS_ROOT"
 DEFAULT_SERVER = "127.0.0.1:8443"  # not localhost, which may be another address too, where anybody may listen
@@ -39,6 +40,7 @@ class Options:
     orphan_exit_after_seconds: Optional[float]
     become_job_user: bool
     run_as_root: bool
+    secret_names: tuple[str, ...]
     report_seconds: float
     kill_grace_seconds: float
     log_level: str
@@ -79,6 +81,7 @@ def parse(arguments: list[str]) -> Options:
         orphan_exit_after_seconds=given.orphan_exit_after,
         become_job_user=given.become_job_user,
         run_as_root=given.run_as_root,
+        secret_names=_secret_names(given),
         report_seconds=given.report_seconds,
         kill_grace_seconds=given.kill_grace_seconds,
         log_level=given.log_level,
@@ -210,8 +213,17 @@ def _parser() -> argparse.ArgumentParser:
     frames.add_argument(
         "--run-as-root",
         action="store_true",
-        help="an agent that is root runs frames as root, and does not warn of it",
+        help="an agent that is root runs frames as root; without this or --become-job-user it does not start",
     )
+    frames.add_argument(
+        "--secret",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a variable, or a pattern of names (*LICENCE*), whose value a frame's log does not show, beside"
+        f" {', '.join(SECRET_NAMES)}; may be repeated",
+    )
+    frames.add_argument("--log-secrets", action="store_true", help="show the values of all variables in frames' logs")
     frames.add_argument(
         "--kill-grace-seconds",
         metavar="S",
@@ -224,6 +236,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--version", action="version", version=f"rqd {__version__}")
     return parser
+
+
+def _secret_names(given: argparse.Namespace) -> tuple[str, ...]:
+    if given.log_secrets:
+        return ()
+    return SECRET_NAMES + tuple(name.upper() for words in given.secret for name in _words(words))
 
 
 def _words(text: str) -> tuple[str, ...]:

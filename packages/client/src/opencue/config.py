@@ -16,7 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "cuebot.grpc_port": 8443,
     "cuebot.timeout": 10_000,  # milliseconds
     "cuebot.max_message_bytes": 104_857_600,
-    "cuebot.exception_retries": 3,
+    "cuebot.exception_retries": 12,  # 15 s in all: a server that restarts is back by then
     "cuebot.facility_default": "local",
     "cuebot.facility": {"local": ["localhost:8443"]},
     "cuebot.external_facility": [],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import abc
 import atexit
 import collections
 import importlib
 import logging
 import os
 import random
-import time
 import uuid
 from types import ModuleType
 from typing import Any, Callable, Optional, Union
@@ -21,7 +19,10 @@ from opencue import config as configuration
 from opencue import running_farms
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
-from opencue.exception import ConnectionException, CueException, reached, transportReason
+from opencue.exception import ConnectionException, CueException, transportReason
+from opencue.retrying import ExponentialBackoff as ExponentialBackoff
+from opencue.retrying import RetryOnRpcErrorClientInterceptor as RetryOnRpcErrorClientInterceptor
+from opencue.retrying import SleepingPolicy as SleepingPolicy
 from opencue.token import KEY as TOKEN
 from opencue.token import token_for
 from opencue.warning import WarningInterceptor
@@ -79,6 +80,7 @@ class Cuebot:
 
     RpcChannel: Optional[grpc.Channel] = None
     Hosts: list[str] = []
+    _address = ""
     Config: dict[str, Any] = configuration.load_config_from_file()
     Timeout: int = Config.get("cuebot.timeout", DEFAULT_TIMEOUT_MS)  # milliseconds
 
@@ -122,6 +124,7 @@ class Cuebot:
                 failures.append(f"{address} ({transportReason(error)})")
                 logger.info("no server answers at %s: %s", address, error.details())  # if none does, it is raised
                 continue
+            Cuebot._address = address
             Cuebot.RpcChannel = grpc.intercept_channel(
                 channel,
                 ChangedInterceptor(),
@@ -133,6 +136,11 @@ class Cuebot:
             return
         tried = f"No server answers at {', '.join(failures)}. {how_to_reach_a_server()}"
         raise ConnectionException(tried, code=grpc.StatusCode.UNAVAILABLE, details=tried)
+
+    @staticmethod
+    def asked() -> list[str]:
+        """Return the addresses that a call goes to: the one of the connection, else all that are configured."""
+        return [Cuebot._address] if Cuebot.RpcChannel is not None else Cuebot._addresses()
 
     @staticmethod
     def closeChannel() -> None:
@@ -253,28 +261,6 @@ def _interface(name: str) -> tuple[str, str]:
     return INTERFACES[name]
 
 
-class SleepingPolicy(abc.ABC):
-    """How long to wait between attempts."""
-
-    @abc.abstractmethod
-    def sleep(self, attempt: int) -> None:
-        """Wait after attempt number `attempt`, counted from 0."""
-
-
-class ExponentialBackoff(SleepingPolicy):
-    """Wait longer each time, up to a bound, with a little luck so that clients do not come back in step."""
-
-    def __init__(self, init_backoff_ms: int, max_backoff_ms: int, multiplier: int) -> None:
-        self.init_backoff = init_backoff_ms
-        self.max_backoff = max_backoff_ms
-        self.multiplier = multiplier
-
-    def sleep(self, attempt: int) -> None:
-        """Wait for 75-100 % of the bound of this attempt."""
-        bound_ms = min(self.init_backoff * self.multiplier**attempt, self.max_backoff)
-        time.sleep(bound_ms * random.uniform(0.75, 1.0) / 1000)
-
-
 REQUEST_ID = "cuefarm-request-id"
 USER = "cuefarm-user"
 
@@ -294,35 +280,6 @@ class RequestIdentityInterceptor(grpc.UnaryUnaryClientInterceptor):
             (USER, quote(userName())),
         ]
         return continuation(_with_metadata(client_call_details, metadata), request)
-
-
-class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
-    """Repeats a call that found no server, with growing pauses.
-
-    gRPC hands a failed call back as a value here instead of raising it, so its status is read.
-    """
-
-    def __init__(
-        self,
-        *,
-        max_attempts: int = 4,
-        sleeping_policy: Optional[SleepingPolicy] = None,
-        status_for_retry: tuple[grpc.StatusCode, ...] = (grpc.StatusCode.UNAVAILABLE,),
-    ) -> None:
-        self.max_attempts = max_attempts
-        self.sleeping_policy = sleeping_policy or ExponentialBackoff(250, 1_600, 2)
-        self.status_for_retry = status_for_retry
-
-    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """Call, and call again while the status is one to repeat and attempts are left."""
-        for attempt in range(self.max_attempts - 1):
-            response = continuation(client_call_details, request)
-            if response.code() not in self.status_for_retry:
-                return response
-            words = response.details() if reached(response) else f"no server answers ({transportReason(response)})"
-            logger.log(logging.DEBUG if attempt else logging.WARNING, "%s; trying again", words)
-            self.sleeping_policy.sleep(attempt)
-        return continuation(client_call_details, request)
 
 
 class _CallDetails(

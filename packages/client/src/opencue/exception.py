@@ -67,6 +67,13 @@ class ConnectionException(CueException):
     retryable = True
 
 
+class ServerUnavailableException(ConnectionException):
+    """A server answers, and says that it cannot do this now: its words tell why. It is up; ask it again later."""
+
+    failMsg = "{details}"
+    retryMsg = "The server cannot do this now, trying again."
+
+
 class CancelledException(CueException):
     """The call was cancelled."""
 
@@ -103,23 +110,46 @@ EXCEPTION_MAP = {
     grpc.StatusCode.UNAUTHENTICATED: RefusedException,
 }
 
-_OF_THE_TRANSPORT = ("failed to connect", "connections to all backends", "Socket closed", "recvmsg", "Connection reset")
-"""What gRPC says by itself when it reaches nobody; a server that answers UNAVAILABLE has words of its own."""
+UNAVAILABLE = "cuefarm-unavailable"
+"""In the trailing metadata when a server itself says so; without it gRPC, or a proxy, says that no server answers."""
+
+_CUT_OFF = ("RST_STREAM", "Stream removed", "Socket closed", "GOAWAY", "Cancelling all calls")
+"""How gRPC tells by other statuses that the connection has ended under a call."""
+_CANCELLED_BY_NOBODY = ("CANCELLED", "CANCELED", "")
+"""What gRPC says to calls that a server had not looked at when it ended. Ours are never cancelled by who made them."""
+_CUT_OFF_STATUSES = (grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+_NEVER_SENT = ("failed to connect", "connections to all backends", "DNS resolution failed", "resolver")
 
 
 def reached(error: grpc.RpcError) -> bool:
-    """Say whether a failed call got to a server at all."""
+    """Say whether a failed call got to a server that answered it."""
+    details = error.details() or ""
+    if error.code() is grpc.StatusCode.CANCELLED and details.upper() in _CANCELLED_BY_NOBODY:
+        return False
+    if error.code() in _CUT_OFF_STATUSES:
+        return not any(words in details for words in _CUT_OFF)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return True
-    return not any(words in (error.details() or "") for words in _OF_THE_TRANSPORT)
+    metadata = error.trailing_metadata() if hasattr(error, "trailing_metadata") else ()
+    return any(key == UNAVAILABLE for key, _ in metadata or ())
+
+
+def neverSent(error: grpc.RpcError) -> bool:
+    """Say whether a call that got to no server cannot have been carried out by one."""
+    return any(words in (error.details() or "") for words in _NEVER_SENT)
 
 
 def transportReason(error: grpc.RpcError) -> str:
     """Return in a few words why a call got to no server."""
-    if "refused" in (error.details() or ""):
+    details = error.details() or ""
+    if "refused" in details:
         return "connection refused"
+    if "DNS resolution failed" in details:
+        return "no such host"
+    if any(words in details for words in _CUT_OFF) or "reset" in details or error.code() in _CUT_OFF_STATUSES:
+        return "connection lost"
     if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return "connection lost" if "Socket closed" in (error.details() or "") else "no connection"
+        return "no connection"
     return error.code().name.lower().replace("_", " ")
 
 
@@ -132,10 +162,14 @@ def fromRpcError(
     if not reached(error):
         where = f" at {', '.join(hosts)}" if hosts else ""
         text = f"No server answers{where} ({transportReason(error)}). {remark}".strip()
-        return ConnectionException(text, code=error.code(), details=text)
+        return ConnectionException(text, code=grpc.StatusCode.UNAVAILABLE, details=text)
     status, details = error.code(), error.details() or NO_DETAILS
     kind = EXCEPTION_MAP.get(status, CueException)
-    said = details
+    if status is grpc.StatusCode.UNAVAILABLE:
+        where = f"The server at {' or '.join(hosts)}" if hosts else "The server"
+        text = f"{where} answers: {details}. {remark}".strip()
+        return ServerUnavailableException(text, code=status, details=details)
+    said = "" if details == "Deadline Exceeded" else details  # gRPC's own word says nothing more
     if kind is NotOfferedException:  # a server of ours says why; gRPC says only that there is no such method
         said = "" if "Method not found" in details else details.partition(": ")[2]
         said = said[:1].upper() + said[1:]

@@ -9,6 +9,7 @@ import grpc
 from opencue import exception
 from opencue.changed import Changed, forget, last
 from opencue.cuebot import INTERFACES, Cuebot, how_to_reach_a_server
+from opencue.retrying import wasCutOff
 
 
 def call(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Any:
@@ -30,10 +31,12 @@ def _called(seconds: float, service: str, method: str, stub: Any, fields: dict[s
         if stub is None:
             stub = Cuebot.getStub(service)
         return getattr(stub, method)(request, timeout=seconds)
+    except exception.CueException:  # there was no server to call
+        raise
     except grpc.RpcError as error:
-        remark = _remark(error, seconds)
+        remark = _remark(error, seconds, method)
         where = f"{service}.{method}"
-        raise exception.fromRpcError(error, call=where, remark=remark, hosts=Cuebot.Hosts) from None
+        raise exception.fromRpcError(error, call=where, remark=remark, hosts=Cuebot.asked()) from None
 
 
 def change(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Changed:
@@ -50,9 +53,19 @@ def requestClass(service: str, method: str) -> type:
     return getattr(proto, interface.methods_by_name[method].input_type.name)
 
 
-def _remark(error: grpc.RpcError, seconds: float) -> str:
+_READS = ("Find", "Get", "Is", "Explain", "Read", "List")
+"""How methods begin that change nothing."""
+LOOK_FIRST = "It may have been done all the same: look before you ask again."
+
+
+def _remark(error: grpc.RpcError, seconds: float, method: str) -> str:
+    """What can be done, and what is not known: an answer that never came is not a refusal."""
+    remarks = []
+    slow = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     if not exception.reached(error):
-        return how_to_reach_a_server()
-    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return f"The call was given {seconds * 1000:.0f} ms (cuebot.timeout)."
-    return ""
+        remarks.append(how_to_reach_a_server())
+    if slow:
+        remarks.append(f"The call was given {seconds * 1000:.0f} ms (cuebot.timeout).")
+    if (slow or wasCutOff()) and not method.startswith(_READS):
+        remarks.append(LOOK_FIRST)
+    return " ".join(remarks)

@@ -79,6 +79,9 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.changed: dict[str, int] = {}  # what calls say that they changed, by their name; 1 where it is not given
         self.groups: dict[str, job_pb2.Group] = {}  # made when they are asked for
         self.stores: dict[str, float] = {}  # what setters keep instead of what they are given, by their name
+        self.says_that_it_answers = (
+            True  # with an UNAVAILABLE of its own; a proxy before a server that is away does not
+        )
         self.says_what_changed = True  # OpenCue's server does not
         self.jobs: dict[str, job_pb2.Job] = {}
         self.layers: dict[str, list[job_pb2.Layer]] = {}  # by job name
@@ -141,6 +144,8 @@ class FakeFarm(grpc.GenericRpcHandler):
             name = f"{interface}.{method}"
             self.calls.append(Call(name, request, metadata, context.time_remaining()))
             if self.failures:
+                if self.failures[0] is grpc.StatusCode.UNAVAILABLE and self.says_that_it_answers:
+                    context.set_trailing_metadata([("cuefarm-unavailable", "now")])
                 context.abort(self.failures.pop(0), "told to fail")
             if self.says_what_changed and not method.startswith(READS):
                 context.set_trailing_metadata([("cuefarm-changed", str(self.changed.get(name, 1)))])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import grpc
 import pytest
 from builders import a_frame, a_host, a_job
+from opencue_proto import job_pb2
 
 import opencue
 from opencue import exception
@@ -52,10 +54,67 @@ def test_a_server_that_says_that_it_cannot_is_not_called_away(farm, monkeypatch)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     opencue.api.getSystemStats()
     farm.failures = [grpc.StatusCode.UNAVAILABLE] * 4
+    with pytest.raises(exception.ServerUnavailableException) as caught:
+        opencue.api.getJobs()
+    assert str(caught.value) == f"The server at {farm.address} answers: told to fail."
+    assert farm.failures == []
+
+
+def test_unavailable_without_a_servers_mark_is_nobodys_answer(farm, monkeypatch):
+    """A proxy says UNAVAILABLE for a server that is away: the message names the address and what to do."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    opencue.api.getSystemStats()
+    farm.says_that_it_answers = False
+    farm.failures = [grpc.StatusCode.UNAVAILABLE] * 13
     with pytest.raises(exception.ConnectionException) as caught:
         opencue.api.getJobs()
-    assert "told to fail" in str(caught.value)
-    assert "CUEBOT_HOSTS" not in str(caught.value)
+    assert not isinstance(caught.value, exception.ServerUnavailableException)
+    assert str(caught.value).startswith(f"No server answers at {farm.address} ")
+    assert "cuefarm up" in str(caught.value)
+
+
+def test_a_change_that_lost_its_server_may_have_been_done(farm, monkeypatch):
+    """Where nobody knows, it is said; a call that only asks has nothing to look after."""
+    monkeypatch.setattr("opencue.retrying.ExponentialBackoff.sleep", lambda self, attempt: None)
+    opencue.api.getSystemStats()
+
+    def vanish(request, context):
+        farm._server.stop(grace=None)
+        time.sleep(0.2)
+
+    farm.JobInterface_Pause = farm.JobInterface_GetJobs = vanish
+    with pytest.raises(exception.ConnectionException, match="It may have been done all the same"):
+        Job(a_job()).pause()
+    farm.start(farm.port)
+    opencue.Cuebot.resetChannel()
+    with pytest.raises(exception.ConnectionException) as caught:
+        opencue.api.getJobs()
+    assert "may have been done" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
+        (grpc.StatusCode.UNKNOWN, "Stream removed"),
+        (grpc.StatusCode.CANCELLED, "Received RST_STREAM with error code 8"),
+        (grpc.StatusCode.CANCELLED, "CANCELLED"),
+    ],
+)
+def test_a_connection_that_ends_under_a_call_is_told_alike_whatever_its_status(farm, status, words):
+    """gRPC has several words for it; the call is tried again, and comes through once the server is there."""
+    opencue.api.getSystemStats()
+    told = []
+
+    def fail(request, context):
+        told.append(1)
+        if len(told) < 3:
+            context.abort(status, words)
+        return job_pb2.JobGetJobsResponse()
+
+    farm.JobInterface_GetJobs = fail
+    assert opencue.api.getJobs() == []
+    assert len(told) == 3
 
 
 def test_a_server_that_goes_away_is_told_without_grpc(farm, monkeypatch, caplog):

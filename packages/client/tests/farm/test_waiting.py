@@ -171,10 +171,11 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(farm, watch, monkeypat
     def get(request: Any, context: Any) -> Any:
         status = next(looks, None)
         if status is not None:
+            context.set_trailing_metadata([("cuefarm-unavailable", "now")])
             context.abort(status, "the journal cannot be written now")
         return job_pb2.JobGetJobResponse(job=at(job_pb2.FINISHED, succeeded=2))
 
-    monkeypatch.setattr("opencue.cuebot.ExponentialBackoff.sleep", lambda self, attempt: None)
+    monkeypatch.setattr("opencue.retrying.ExponentialBackoff.sleep", lambda self, attempt: None)
     farm.JobInterface_GetJob = get
     lines: list[str] = []
     watching.wait(Job(a_job()), lines.append)

@@ -9,8 +9,9 @@ import pytest
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, NotFound, Refused
+from cuebot.domain.nouns import stored_values
 from cuebot.domain.states import Cause, Exit, FrameState, HostState, LockState
-from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
+from cuebot.domain.units import HOUR, MINUTE, NO_END, SECOND, Micros
 from cuebot.engine.ports import Answer
 from cuebot.sim.clock import START_US
 from cuebot.sim.small_farm import GIB, SmallFarm
@@ -219,6 +220,21 @@ def test_an_agent_without_a_lease_has_five_minutes() -> None:
     farm.wait(1)
     farm.do(c.Sweep())
     assert causes(farm) == [Cause.HOST_LOST] * 2
+
+
+def test_what_goes_on_without_the_server_is_never_given_up_for_silence() -> None:
+    """Its host is down, its runs stay, also in a server that was restarted; the host's end ends them."""
+    farm = running(lease_us=NO_END)
+    farm.wait(24 * 3600)
+    farm.do(c.Sweep())
+    host = farm.farm.host_named("host0")
+    assert (host.state, causes(farm), farm.states("one/render")) == (HostState.DOWN, [], "RR")
+    assert stored_values(host)["lease_us"] == NO_END
+    run = farm.run_of("one/render", 0)
+    assert farm.report("host0", [run], lease_us=NO_END) == []
+    assert host.state is HostState.UP
+    farm.do(c.DropHost(host.id))
+    assert (causes(farm), farm.states("one/render")) == ([Cause.HOST_LOST, Cause.HOST_LOST], "WW")
 
 
 def test_no_lease_is_counted_from_before_the_server_began_to_listen() -> None:

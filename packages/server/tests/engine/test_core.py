@@ -11,7 +11,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import Exhausted, Forbidden
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import Limits
-from cuebot.domain.states import Cause
+from cuebot.domain.states import Cause, Exit
 from cuebot.engine.core import Core
 from cuebot.engine.ports import Answer
 from cuebot.engine.rows import load_farm
@@ -123,6 +123,23 @@ def test_a_refused_launch_waits_again_uncharged() -> None:
     farm.commit()
     assert farm.states("one/render") == "WR"
     assert [event.message for event in farm.events(ev.RunEnded)] == ["no room"]
+
+
+def test_a_launch_that_no_agent_would_take_is_its_frames_own_failure() -> None:
+    """It is charged and dead in the end, with the agent's words; its host is not left alone for it."""
+    farm = two_frames()
+    host = farm.farm.host_named("host0")
+    for _ in range(2):
+        for run in farm.plan():
+            farm.core.answered(run.id, Answer.INVALID, "frame 0001-render has no uid", farm.now_us)
+        farm.commit()
+        farm.wait(600)
+    assert farm.states("one/render") == "XX"
+    ends = farm.events(ev.RunEnded)
+    assert {(end.cause, end.exit_status, end.message) for end in ends} == {
+        (Cause.LAUNCH_FAILED, Exit.FAILED_LAUNCH, "frame 0001-render has no uid")
+    }
+    assert (host.refusals, host.refused_until_us) == (0, 0)
 
 
 def test_a_refusal_after_a_launch_without_an_answer_proves_nothing() -> None:

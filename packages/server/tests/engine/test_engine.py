@@ -132,6 +132,41 @@ async def test_who_reads_history_waits_for_what_is_on_its_way_there() -> None:
         await asyncio.wait_for(waiting, 5)
 
 
+async def test_whoever_waits_in_a_stall_is_told_before_its_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told that its command was taken, also when it asks again; what was refused is not said to be taken."""
+    monkeypatch.setattr(engine_module, "COMMIT_ANSWER_SECONDS", 0.05)
+    asked = c.Envelope(actor="test", request_id="one")
+    async with running() as found:
+        found.journal.fails = True
+        with pytest.raises(Unavailable, match=r"the disk is full.*was taken"):
+            await asyncio.wait_for(found.engine.submit(c.CreateShow("film"), asked), 5)
+        with pytest.raises(Unavailable, match="was taken"):
+            await found.engine.submit(c.CreateShow("film"), asked)
+        with pytest.raises(Unavailable, match="nothing was done"):
+            await found.engine.submit(c.CreateShow("other"), ENVELOPE)
+        found.journal.fails = False
+        while found.engine.stalled_since is not None:
+            await asyncio.sleep(0.005)
+        shows = found.farm.farm.show_by_name
+        assert await asyncio.wait_for(found.engine.submit(c.CreateShow("film"), asked), 5) == shows["film"]
+        assert "other" not in shows
+
+
+async def test_whoever_waits_when_the_server_ends_is_told_so() -> None:
+    """No call is left without an answer, and none is taken any more."""
+    async with running() as found:
+        found.journal.goes_on.clear()
+        waiting = asyncio.create_task(found.engine.submit(c.CreateShow("film"), ENVELOPE))
+        while not found.journal.tries:
+            await asyncio.sleep(0.005)
+        found.engine.end()
+        with pytest.raises(Unavailable, match="may be done all the same"):
+            await asyncio.wait_for(waiting, 5)
+        with pytest.raises(Unavailable, match="nothing was done"):
+            await found.engine.submit(c.CreateShow("other"), ENVELOPE)
+        found.journal.goes_on.set()
+
+
 async def test_new_intents_are_refused_while_commits_fail_and_accepted_afterwards() -> None:
     """The command whose commit failed is answered once the same batch is durable; nothing is lost or done twice."""
     async with running() as found:
@@ -169,6 +204,7 @@ async def test_a_commit_that_hangs_is_a_stall_and_ends_when_it_returns(monkeypat
 async def test_a_commit_that_hangs_for_too_long_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Giving up on a commit that never returns is told apart from one that fails: nobody may wait for its thread."""
     monkeypatch.setattr(engine_module, "COMMIT_STALL_SECONDS", 0.02)
+    monkeypatch.setattr(engine_module, "COMMIT_ANSWER_SECONDS", 0.03)
     monkeypatch.setattr(engine_module, "COMMIT_GIVE_UP_SECONDS", 0.05)
     found = Running()
     found.journal.goes_on.clear()

@@ -13,7 +13,7 @@ import pytest
 from journal_farm import Mix, assert_same, commit, reloaded
 
 from cuebot.domain.check import check
-from cuebot.journal import JournalUnusable, SqlJournal
+from cuebot.journal import JournalTaken, SqlJournal
 
 Open = Callable[[str], SqlJournal]
 CHILD = Path(__file__).with_name("commit_until_killed.py")
@@ -57,6 +57,6 @@ def open_journal_when_free(open_journal: Open, url: str) -> SqlJournal:
     for _ in range(100):
         try:
             return open_journal(url)
-        except JournalUnusable:
+        except JournalTaken:
             time.sleep(0.05)
     return open_journal(url)

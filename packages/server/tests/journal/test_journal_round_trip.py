@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from journal_farm import ENVELOPE, Mix, assert_same, commit, reloaded
+from journal_farm import ENVELOPE, Mix, assert_same, commit, host_facts, reloaded
 
 from cuebot.domain import commands as c
 from cuebot.domain.check import check
+from cuebot.domain.units import NO_END
 from cuebot.engine.ports import Batch
 from cuebot.engine.rows import Rows
 from cuebot.journal import SqlJournal, load
@@ -80,6 +82,18 @@ def test_an_empty_journal_loads_an_empty_farm(url: str, open_journal: Open) -> N
     """A new database has no rows and no history."""
     rows, last_seq = open_journal(url).load()
     assert (bool(rows), last_seq) == (False, 0)
+
+
+def test_a_lease_without_end_is_still_known_after_a_restart(url: str, open_journal: Open) -> None:
+    """A server that is started again must not book what goes on without it a second time."""
+    journal, mix = open_journal(url), Mix(5)
+    while "host0" not in mix.core.farm.host_by_name:
+        commit(journal, mix.until_batch())
+    facts = replace(host_facts("host0"), lease_us=NO_END)
+    mix.core.report_host(c.ReportHost(facts, ()), ENVELOPE, mix.now_us)
+    commit(journal, mix.batch())
+    found, _ = reloaded(journal, mix.now_us)
+    assert found.host_named("host0").lease_us == NO_END
 
 
 def test_text_that_a_database_cannot_hold_stops_nothing(url: str, open_journal: Open) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from journal_farm import Mix, commit
 
-from cuebot.journal import JournalUnusable, SqlJournal
+from cuebot.engine.ports import JournalError
+from cuebot.journal import JournalAway, JournalTaken, JournalUnusable, SqlJournal
 
 Open = Callable[[str], SqlJournal]
 
@@ -21,7 +24,7 @@ Open = Callable[[str], SqlJournal]
 def test_a_second_writer_is_refused(url: str, open_journal: Open) -> None:
     """A second server on the same database is told that there is one, and may come when that has gone."""
     journal = open_journal(url)
-    with pytest.raises(JournalUnusable, match="another server writes"):
+    with pytest.raises(JournalTaken, match="another server writes"):
         SqlJournal(url)
     journal.close()
     open_journal(url)
@@ -77,19 +80,66 @@ def test_each_writer_has_an_epoch_of_its_own(url: str, open_journal: Open) -> No
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "kind", "words"),
     [
-        ("farm.sqlite", "is no database URL"),
-        ("sqlite://", "names no file"),
-        ("mysql://localhost/farm", "not 'mysql'"),
-        ("sqlite:////nowhere/at/all/farm.sqlite", "cannot be opened"),
-        ("postgresql://nobody@127.0.0.1:1/farm", "cannot be opened as the journal"),
+        ("farm.sqlite", JournalUnusable, "is no database URL"),
+        ("sqlite://", JournalUnusable, "names no file"),
+        ("mysql://localhost/farm", JournalUnusable, "not 'mysql'"),
+        ("sqlite:////nowhere/at/all/farm.sqlite", JournalUnusable, "cannot be opened"),
+        ("postgresql://nobody@127.0.0.1:port/farm", JournalUnusable, "is no database URL"),
+        ("postgresql://nobody@127.0.0.1/farm?nonsense=1", JournalUnusable, "parameter that PostgreSQL does not know"),
+        ("postgresql://nobody@127.0.0.1:1/farm", JournalAway, "no database server answers there"),
+        ("postgresql://nobody@no.such.host.invalid/farm", JournalAway, "is it spelled right"),
+        ("postgresql:///farm?host=/no/such/folder", JournalAway, "no database server answers there"),
     ],
 )
-def test_a_database_that_cannot_be_is_refused_in_words(url: str, words: str) -> None:
-    """A URL that leads nowhere is refused with what is wrong with it."""
-    with pytest.raises(JournalUnusable, match=words):
+def test_a_database_that_cannot_be_is_refused_in_words(url: str, kind: type[JournalError], words: str) -> None:
+    """A URL that leads nowhere is refused with what is wrong with it, and whether waiting may mend that."""
+    with pytest.raises(kind, match=words):
         SqlJournal(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres//ann:hush@dbhost/farm",
+        "postgresql://ann:hush@dbhost:port/farm",
+        "postgresql://ann:hu@sh@dbhost/farm",
+        "mysql://ann:hush@dbhost/farm",
+        "postgresql://ann:hush@127.0.0.1:1/farm",
+        "postgresql://ann@127.0.0.1:1/farm?password=hush",
+        "postgresql://ann:hush@127.0.0.1:1/farm?nonsense=1&sslpassword=hush",
+    ],
+)
+def test_no_message_about_a_database_has_its_password(url: str) -> None:
+    """However the URL is wrong, what is said of it may stand in a log."""
+    with pytest.raises(JournalError) as caught:
+        SqlJournal(url)
+    words = "".join(traceback.format_exception(caught.value))
+    assert "hush" not in words.replace(f"SqlJournal({url!r})", "")
+    assert "sh@dbhost" not in words
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_lock_that_cannot_be_made_is_not_another_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A full disk under the lock is told as such; it passes, and a folder that may not be written does not."""
+    full = {errno.ENOSPC: sqlite3.SQLITE_FULL, errno.EACCES: sqlite3.SQLITE_READONLY}[number]
+
+    class Refuses:
+        def execute(self, statement: str) -> None:
+            error = sqlite3.OperationalError("it cannot be")
+            error.sqlite_errorcode = full
+            raise error
+
+        def close(self) -> None:
+            """Nothing was opened."""
+
+    monkeypatch.setattr("cuebot.journal.sole_writer.sqlite3.connect", lambda *_, **__: Refuses())
+    kind = JournalAway if number == errno.ENOSPC else JournalUnusable
+    with pytest.raises(kind, match=r"farm.sqlite.writer cannot be locked"):
+        SqlJournal(f"sqlite:///{tmp_path / 'farm.sqlite'}")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

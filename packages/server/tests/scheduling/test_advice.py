@@ -20,7 +20,7 @@ import cuebot.scheduling
 from cue_cli.cueadmin import main
 from cuebot.domain import commands as c
 from cuebot.domain.states import DependType, Exit, FrameState, HostState, JobState, LockState
-from cuebot.domain.units import HOUR, KiB
+from cuebot.domain.units import HOUR, NO_END, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain import explain_layer
 from cuebot.sim.small_farm import GIB, SmallFarm
@@ -121,6 +121,17 @@ def killed(farm: SmallFarm) -> None:
     farm.do(c.KillJob(farm.job("one").id))
 
 
+def gone_with_its_runs() -> SmallFarm:
+    """A host whose agent goes on without the server is not heard any more; another one is idle."""
+    farm = SmallFarm()
+    farm.host(lease_us=NO_END)
+    farm.launch(job_spec("one", layer_spec(range_text="1-2")))
+    farm.plan()
+    fall_silent(farm)
+    farm.host("host1")
+    return farm
+
+
 def submit(**fields: object) -> Step:
     """It is submitted again, as the advice says."""
 
@@ -184,6 +195,7 @@ BY_COMMAND: dict[str, Row] = {
     "FRAMES_OUT_OF_TIME": Row(all_failed(1, run_s=130, timeout_minutes=2)),
     "DEAD": Row(all_failed(1), frame=0),
     "EATEN": Row(one(eaten), frame=0),
+    "HOST_GOES_ON": Row(gone_with_its_runs),
 }
 BY_TIME: dict[str, Row] = {
     "BUSY": Row(one(planned=True), step=finish_what_runs),
@@ -263,7 +275,8 @@ def codes_in_source() -> set[str]:
     """Everything in the sources of `explain` that looks like a code."""
     folder = Path(cuebot.scheduling.__file__).parent
     names = (
-        "obstacles", "explain", "explain_frame", "dead_frames", "waits", "learned_words", "eligibility", "cures"
+        "obstacles", "explain", "explain_frame", "dead_frames", "waits", "learned_words", "eligibility", "cures",
+        "silent_hosts",
     )  # fmt: skip
     trees = [ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")) for name in names]
     words = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
@@ -285,6 +298,15 @@ def test_every_code_has_a_row() -> None:
 def test_whoever_types_what_is_printed_sees_the_work_go_on(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each way out that `cueadmin -explain` prints for a reason, typed as it is printed, lets the plan book frames."""
     assert follow(BY_COMMAND[code], code, capsys) >= 1
+
+
+def test_a_frame_on_such_a_host_says_that_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """HOST_GOES_ON of one frame: what stands in the way before how long it has been booked."""
+    farm = gone_with_its_runs()
+    with served(farm):
+        out = printed(farm, "one/render", 0, capsys)
+    assert out.index("host0, where 1 frame runs, was not heard for 10 min") < out.index("it is booked on host0")
+    assert "`cueadmin -delete-host host0`" in out
 
 
 GPU_HOST = report(boot=True, gpus=2, gpu_memory=KiB(8 * GIB), free_gpu_memory=KiB(8 * GIB))

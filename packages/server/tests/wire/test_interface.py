@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import pytest
 from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
 
 from cuebot.wire.agent_streams import AgentStreams
@@ -65,3 +66,23 @@ async def test_every_rpc_answers_an_empty_request_with_a_status_of_its_own(site:
                 if error.code().name in ("INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "UNAVAILABLE"):
                     failed.append((service.full_name, method.name, error.details()))
     assert not failed
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\xff\xff\xff\xff", b"\x0a\xff", b"\x0a\x7fshort"], ids=["noise", "length", "cut"]
+)
+async def test_every_rpc_answers_a_message_that_cannot_be_read_as_invalid(site: Any, garbage: bytes) -> None:
+    """Bytes that are no message of its kind are the caller's fault, whatever they are sent to."""
+    wrong = []
+    for service in service_descriptors():
+        for method in service.methods:
+            if method.client_streaming or method.name in NOT_OFFERED.get(service.full_name, {}):
+                continue
+            call = site.channel.unary_unary(f"/{service.full_name}/{method.name}")
+            try:
+                await call(garbage, metadata=(("cuefarm-token", "the token of this installation"),), timeout=5)
+                wrong.append((service.full_name, method.name, "answered"))
+            except grpc.aio.AioRpcError as error:
+                if error.code().name != "INVALID_ARGUMENT" or "cannot be read" not in (error.details() or ""):
+                    wrong.append((service.full_name, method.name, error.code().name))
+    assert not wrong

@@ -169,6 +169,26 @@ async def test_more_changes_than_a_page_holds_come_with_the_next_question(site: 
     assert len(seen) == 1_500
 
 
+async def test_a_removal_that_is_asked_for_again_is_answered_as_done(site: Any) -> None:
+    """Its first answer was lost: the thing is gone because of this request; another request finds nothing."""
+    show = (await site.show.CreateShow(show_pb2.ShowCreateShowRequest(name="brief"))).show
+    request = show_pb2.ShowDeleteRequest(show=show)
+    metadata = (("cuefarm-request-id", "r-7"),)
+    for _ in range(2):
+        call = site.show.Delete(request, metadata=metadata)
+        await call
+        assert ("cuefarm-changed", "1") in tuple(await call.trailing_metadata())
+    assert (await site.refused(site.show.Delete(request, metadata=(("cuefarm-request-id", "r-8"),))))[0] == "NOT_FOUND"
+
+
+async def test_a_renaming_that_is_asked_for_again_is_answered_as_done(site: Any) -> None:
+    """The old name leads nowhere by then."""
+    await site.facility.Create(facility_pb2.FacilityCreateRequest(name="east"))
+    request = facility_pb2.FacilityRenameRequest(facility=facility_pb2.Facility(name="east"), new_name="west")
+    for _ in range(2):
+        await site.facility.Rename(request, metadata=(("cuefarm-request-id", "r-9"),))
+
+
 async def test_a_repeated_request_id_gets_the_first_answer(site: Any, tools: Any) -> None:
     """A submission that is sent again under its id is no second job."""
     request = job_pb2.JobLaunchSpecRequest(spec=tools.spec(tools.layer("beauty", "1")))

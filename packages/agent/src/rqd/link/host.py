@@ -16,6 +16,11 @@ from rqd.options import Options
 KB = 1024
 
 
+def lease_told(options: Options) -> str:
+    """How long frames go on without an answer from the server, as it is told: `none` where nothing ever stops them."""
+    return "none" if options.on_lost_contact == "continue" else f"{options.lease_seconds:g}"
+
+
 class Host:
     """Facts about the machine: those that stay are read once, the others for each report."""
 
@@ -31,7 +36,7 @@ class Host:
             "cuefarm.agent": __version__,
             "cuefarm.address": address,
             "cuefarm.instance": instance,
-            "cuefarm.lease_seconds": f"{options.lease_seconds:g}",
+            "cuefarm.lease_seconds": lease_told(options),
         }
         word_size = "64bit" if sys.maxsize > 2**32 else "32bit"
         self._tags = [f"rqdv-{__version__}", *options.tags, word_size, platform.release()]

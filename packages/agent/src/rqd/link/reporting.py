@@ -19,6 +19,8 @@ from rqd.link.server import Server
 
 RETRY_SECONDS_MIN = 0.25
 RETRY_SECONDS_MAX = 5.0
+TOKEN_RETRY_SECONDS_MAX = 30.0
+"""A token is mended by somebody, here or at the server: until then a thousand hosts need not ask so often."""
 SAID_AGAIN_SECONDS = 60.0
 END_RUNS_KEY = "cuefarm-end-runs"
 
@@ -104,7 +106,10 @@ class Reporting:
             except grpc.RpcError as problem:
                 failures += 1
                 self._lost(problem)
-                seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(failures, 10)) * random.uniform(0.8, 1.2)
+                longest = RETRY_SECONDS_MAX
+                if problem.code() is grpc.StatusCode.UNAUTHENTICATED:
+                    longest = TOKEN_RETRY_SECONDS_MAX
+                seconds = min(longest, RETRY_SECONDS_MIN * 2 ** min(failures, 10)) * random.uniform(0.8, 1.2)
                 if self._host.is_stopping:
                     seconds = min(seconds, 2 * RETRY_SECONDS_MIN)  # there is not much time left
             else:
@@ -118,6 +123,7 @@ class Reporting:
         report = await self.host_report()
         boot_report = report_pb2.BootReport(host=report.host, core_info=report.core_info)
         await self._server.call("ReportRqdStartup", report_pb2.RqdReportRqdStartupRequest(boot_report=boot_report))
+        self._line.tell("known")
 
     async def _report_status(self) -> None:
         report = await self.host_report()

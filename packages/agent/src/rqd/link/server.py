@@ -22,6 +22,7 @@ from rqd.options import Options
 
 CALL_SECONDS = 10.0
 WARN_SECONDS = 60.0
+HOST_NAME_MAX = 1024
 NOBODY = "127.0.0.1:1"
 HOST_KEY = "cuefarm-host"
 """Metadata: what this host is called, percent-encoded."""
@@ -41,7 +42,7 @@ class Server:
     def __init__(self, options: Options, token: Token) -> None:
         self._options = options
         self._token = token
-        self._host_name = quote(options.name, errors="surrogateescape")
+        self._host_name = quote(options.name, safe="", errors="surrogateescape")[:HOST_NAME_MAX]
         self._choice = 0
         self._warned_at = -WARN_SECONDS
         self._closing: set[asyncio.Task[None]] = set()
@@ -62,7 +63,7 @@ class Server:
         return self._agent_stub.Work(metadata=self._metadata())
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        """What goes with every call. A server that refuses this agent can say so by its host's name."""
+        """The token, and this host's name: a server that refuses the token reads nothing else of a call."""
         self._check_listener()
         return (*self._token.metadata(), (HOST_KEY, self._host_name))
 

@@ -20,6 +20,8 @@ from rqd.runner.run import Refusal, Run
 from rqd.runner.runs import Runs
 from rqd.runner.spool import Spool, SpoolInUse
 
+SPOOL_LOST = 74
+"""The exit status of an agent whose spool was deleted: another one can go on where it stood."""
 STARTS_PER_TURN = 8
 DELIVERY_SECONDS = 3.0
 LINK_STOP_SECONDS = 6.0  # it says goodbye first, if need be to a server that does not answer
@@ -37,7 +39,8 @@ def run_agent(options: Options, platform: Platform) -> int:
         log.error(str(problem))
         return 1
     except OSError as problem:
-        log.error(f"{problem.filename}: {problem.strerror}; give rqd folders that it can write (--spool, --temp)")
+        where = problem.filename or options.spool
+        log.error(f"{where}: {problem.strerror}; give rqd folders that it can write (--spool, --temp)")
         return 1
     return Agent(options, platform, spool).run()
 
@@ -75,12 +78,15 @@ class Agent:
         self._stops_when_idle = False
         self._is_done = False
         self._exit_status = 0
+        self._is_hopeless = False
+        self._has_lost_spool = False
         self._requests: dict[str, Callable[[Message], Any]] = {
             "hello": self._on_hello,
             "launch": lambda message: self._runs.launch(message["launch"]),
             "kill": self._on_kill,
             "runs": lambda message: {"runs": self._runs.described(), "cores": self._cores()},
             "find": self._on_find,
+            "known": lambda _: self._runs.server_knows(),
             "contact": lambda message: self._runs.contact(message["sent_at"], message["confirmed"], message["end"]),
             "acknowledged": lambda message: self._runs.acknowledged(message["run_id"]),
             "lock": self._on_lock,
@@ -117,6 +123,7 @@ class Agent:
             self._link.flush()  # accepted launches are answered before they are started
             more_to_start = self._runs.start_accepted(STARTS_PER_TURN)
             self._link.flush()
+        self._say_what_is_lost()
         log.info("agent stopped", undelivered=len(self._runs.undelivered))
         return self._exit_status
 
@@ -161,7 +168,7 @@ class Agent:
         if self._link.is_running and time.monotonic() < told_at + patience:
             self._loop.call_later(0.02, lambda: self._await_link(told_at))
             return
-        if not (self._link.has_stopped or self._is_hurried or self._exit_status or self._is_second_try):
+        if not (self._link.has_stopped or self._is_hurried or self._is_hopeless or self._is_second_try):
             self._is_second_try = True  # it died or hung before it could say goodbye, and nobody else can
             self._link.kill()
             self._link.start()
@@ -174,6 +181,7 @@ class Agent:
     def _give_up(self, exit_status: int) -> None:
         """The link cannot start with these options, so nobody would ever hear of a frame."""
         self._exit_status = exit_status
+        self._is_hopeless = True
         self.stop()
 
     def _children_changed(self) -> None:
@@ -185,16 +193,43 @@ class Agent:
         if self._is_stopping:
             return
         is_idle = not self._runs.live_count
+        if not self._has_lost_spool and not self._spool.is_there():
+            self._lose_spool()
         if is_idle and limit is not None and self._lease.silence(self._platform.boot_seconds()) > limit:
             log.info("idle and without contact: ending", seconds=f"{limit:g}")
             self.stop()
-        elif is_idle and self._stops_when_idle:
-            self.stop()
-        elif is_idle and not self._spool.is_there():
-            log.error("the spool was deleted: ending, since nothing could be kept in it", folder=self._spool.folder)
+        elif is_idle and (self._stops_when_idle or (self._has_lost_spool and not self._runs.undelivered)):
             self.stop()
         else:
             self._loop.call_later(IDLE_LOOK_SECONDS, self._watch_idleness)
+
+    def _lose_spool(self) -> None:
+        """What runs is known as long as we live: it is watched to its end, and told. Nothing new could be kept."""
+        self._has_lost_spool = True
+        self._exit_status = SPOOL_LOST
+        runs = self._runs.live_count
+        log.error(
+            f"the spool {self._spool.folder} was deleted: no frame is started any more, {runs} that run are watched to"
+            " their ends and reported, and then this agent ends; start it again, with a folder that nobody cleans"
+            " (--spool)",
+            runs=runs,
+            undelivered=len(self._runs.undelivered),
+        )
+        self._runs.lose_spool()
+        self._capacity.lock(self._capacity.core_units)
+
+    def _say_what_is_lost(self) -> None:
+        """Without a spool nobody after us can deliver what the server has not taken."""
+        if not self._has_lost_spool:
+            return
+        log.error("this agent ends because its spool was deleted; start it again", folder=self._spool.folder)
+        lost = [run.run_id for run in self._runs.undelivered]
+        if lost:
+            log.error(
+                "ends of runs are lost, since they were not taken and the spool was deleted; their frames run again",
+                runs=",".join(lost[:20]),
+                count=len(lost),
+            )
 
     # --- towards the link --------------------------------------------------------------------------------------------
 

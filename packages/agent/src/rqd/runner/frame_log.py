@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from rqd.runner.log_name import earlier_names, file_name, header_of, move_aside
+from rqd.runner.secrets import shown_environment
 
 ATTEMPT_VARIABLE = "CUE_ATTEMPT"
 
@@ -76,8 +77,12 @@ def header(
     path: str,
     cwd: str,
     cwd_note: Optional[str] = None,
+    secret_names: Iterable[str] = (),
 ) -> str:
-    """What stands above a frame's own output. `cwd_note` says why it works in another folder than was asked."""
+    """What stands above a frame's own output. `cwd_note` says why it works in another folder than was asked.
+
+    Of variables whose names fit `secret_names` only the names stand there: more people read logs than may know those.
+    """
     rows = [
         ("proxy", launch["frame_id"]),
         ("command", launch["command"]),
@@ -93,7 +98,8 @@ def header(
     ]
     if environment.get(ATTEMPT_VARIABLE):
         rows.append(("attempt", environment[ATTEMPT_VARIABLE]))
-    rows.extend(("env", f"{name}={environment[name]}") for name in sorted(environment))
+    shown = shown_environment(environment, secret_names)
+    rows.extend(("env", f"{name}={shown[name]}") for name in sorted(shown))
     return f"{_RULE}RenderQ JobSpec      {time.ctime()}\n{_table(rows, 21)}{_RULE}"
 
 

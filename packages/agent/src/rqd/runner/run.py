@@ -12,6 +12,9 @@ from rqd.platform import Memory, Process, Traces
 from rqd.runner.log_name import shortened
 from rqd.runner.spool import StoredRun
 
+UID_MAX = (1 << 31) - 1
+"""What a launch can carry; the kernel takes its largest number, which would be -1, for "leave it as it is"."""
+
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 # What the spool and every report need of a launch; the command and the environment are needed once.
@@ -98,6 +101,11 @@ class Run:
         """What the spool keeps of it from the start."""
         return {**self.identity, "log_path": self.log_path, "start_ms": self.start_ms, "boot_id": boot_id}
 
+    def started(self) -> dict[str, Any]:
+        """What the spool keeps of it once it has a process."""
+        assert self.process is not None, "it was started"
+        return {"pid": self.process.pid, "start_ticks": self.process.start_ticks, "start_ms": self.start_ms}
+
     def described(self) -> dict[str, Any]:
         """What the link reports of it."""
         return {
@@ -154,8 +162,9 @@ def check_launch(launch: Mapping[str, Any]) -> None:
         )
     if not launch["log_dir"].startswith("/"):
         raise Refusal("INVALID_ARGUMENT", f"log_dir {launch['log_dir']!r} is not an absolute path on this host")
-    if launch["uid"] is not None and launch["uid"] <= 0:
-        raise Refusal("INVALID_ARGUMENT", f"uid {launch['uid']}: frames do not run as root")
+    if launch["uid"] is not None and not 0 < launch["uid"] <= UID_MAX:
+        words = f"uid {launch['uid']}: frames do not run as root, and users have numbers from 1 to {UID_MAX}"
+        raise Refusal("INVALID_ARGUMENT", words)
     texts = [launch["command"], launch["log_dir"], launch["user_name"], launch["show"], launch["shot"]]
     texts += [launch["job_name"], launch["frame_name"], *launch["environment"], *launch["environment"].values()]
     if any("\0" in text for text in texts):

@@ -17,6 +17,7 @@ from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
+from rqd.runner.notes import Notes
 from rqd.runner.outcome import FAILED_LAUNCH, RUNNER_LOST, SKIP_RETRY, close_log, outcome_of, status_of
 from rqd.runner.run import Refusal, Run, Termination, check_launch, run_from
 from rqd.runner.spool import Spool
@@ -56,10 +57,13 @@ class Runs:
         self._live: dict[str, Run] = {}
         self._to_start: deque[Run] = deque()
         self._boot_id = platform.boot_id()
+        self._notes = Notes(spool, loop, self._boot_id)
         self._pids_given_then: Optional[int] = None
         self._is_sampling = False
         self._sampled_at = 0.0
         self._is_closed = False
+        self._server_knows = False
+        self._no_launches = ""
         self._start_process = ProcessStart(options, platform)
 
     @property
@@ -101,7 +105,8 @@ class Runs:
         try:
             self._spool.accept(run_id, run.stored(self._boot_id))
         except OSError as problem:
-            words = f"the agent cannot write its spool {self._spool.folder}: {problem.strerror}; make room there"
+            words = f"agent {self._options.name} cannot write its spool {self._spool.folder}: {problem.strerror};"
+            words += " it starts frames again when the folder can be written"
             raise Refusal("RESOURCE_EXHAUSTED", words) from None
         self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
         self._known[run_id] = self._live[run_id] = run
@@ -110,13 +115,19 @@ class Runs:
     def _refuse_if_unable(self, launch: Mapping[str, Any]) -> None:
         if self._is_closed:
             raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} is stopping")
+        if self._no_launches:
+            raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} starts nothing: {self._no_launches}")
         if self._options.become_job_user and launch["uid"] is None:
             words = (
                 f"frame {launch['frame_name']} has no uid, and agent {self._options.name} runs frames as the users of"
             )
             words += " their jobs, never as root; submit the job with the number of its user (<uid>)"
             raise Refusal("INVALID_ARGUMENT", words)
-        if self._options.on_lost_contact != "continue" and self._lease.has_lapsed(self._platform.boot_seconds()):
+        if self._options.on_lost_contact == "continue":
+            if not self._server_knows:  # it would count on the lease of the agent before us, and book the frame again
+                words = f"agent {self._options.name} has not told the server yet that its frames go on without one"
+                raise Refusal("FAILED_PRECONDITION", words)
+        elif self._lease.has_lapsed(self._platform.boot_seconds()):
             words = f"agent {self._options.name} had no answer to its reports for {self._lease.seconds:g} s"
             raise Refusal("FAILED_PRECONDITION", words)
         for earlier in self.live_of_frame(launch["frame_id"]):
@@ -149,11 +160,20 @@ class Runs:
             self._finish(run, problem.cause, FAILED_LAUNCH, 0, message=str(problem))
             return
         assert run.process is not None
-        self._note(run, {"pid": run.process.pid, "start_ticks": run.process.start_ticks, "start_ms": run.start_ms})
+        self._notes.add(run, run.started())
         if not self._is_sampling:
             self._is_sampling = True
             self._note_watched()
             self._loop.call_later(self._tick_seconds(), self._tick)
+
+    def lose_spool(self) -> None:
+        """Nothing can be kept any more: accept no run; what runs goes on."""
+        self._no_launches = f"its spool {self._spool.folder} was deleted, and it ends after its last frame"
+        self._notes.give_up()
+
+    def server_knows(self) -> None:
+        """A server has on disk what this agent says of itself, so also what it does with its frames without one."""
+        self._server_knows = True
 
     # --- a run goes on -----------------------------------------------------------------------------------------------
 
@@ -327,18 +347,11 @@ class Runs:
         run.outcome = outcome = outcome_of(run, cause, exit_status, exit_signal, ending, **words)
         run.is_suspended = False
         close_log(run, outcome, self._options.name)
-        self._note(run, outcome)
+        self._notes.add(run, outcome)
         self._capacity.release(run.run_id)
         self._live.pop(run.run_id, None)
         log.debug("run ended", run=run.run_id, cause=outcome["cause"], exit_status=outcome["exit_status"])
         self._on_outcome(run)
-
-    def _note(self, run: Run, record: Mapping[str, Any]) -> None:
-        """Add to the run's file in the spool. A failure is survivable: as long as this runner lives it knows."""
-        try:
-            self._spool.append(run.run_id, dict(record))
-        except OSError as problem:
-            log.error("spool cannot be written", run=run.run_id, folder=self._spool.folder, why=problem.strerror)
 
     def acknowledged(self, run_id: str) -> None:
         """The server has this outcome on its disk: forget it, and remember the id for an hour."""
@@ -346,10 +359,7 @@ class Runs:
         if run is None or run.outcome is None:
             return
         del self._known[run_id]
-        try:
-            self._spool.forget(run_id)
-        except OSError as problem:
-            log.error("spool cannot be written", run=run_id, folder=self._spool.folder, why=problem.strerror)
+        self._notes.forget(run)
 
     # --- after an earlier runner -------------------------------------------------------------------------------------
 

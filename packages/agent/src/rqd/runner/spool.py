@@ -28,6 +28,8 @@ from typing import Any, Callable, Optional
 REMEMBER_SECONDS = 3600
 REMEMBER_RUNS_MAX = 200_000
 FREE_FILES_MAX = 256
+NEW = ".new"
+"""The end of a file's name that is being written and then gets its own."""
 
 Record = dict[str, Any]
 
@@ -54,7 +56,7 @@ def has_unsettled_runs(folder: str) -> bool:
         names = os.listdir(runs)
     except OSError:
         return False
-    return any(_is_unsettled(_lines_of(os.path.join(runs, name))) for name in names)
+    return any(_is_unsettled(_lines_of(os.path.join(runs, name))) for name in names if not name.endswith(NEW))
 
 
 class Spool:
@@ -65,8 +67,10 @@ class Spool:
         self._boot_seconds = boot_seconds
         self._runs = os.path.join(folder, "runs")
         os.makedirs(self._runs, mode=0o700, exist_ok=True)
-        os.chmod(folder, 0o700)
+        if os.stat(folder).st_mode & 0o777 != 0o700:
+            os.chmod(folder, 0o700)
         self._lock_fd = self._lock()
+        self._runs_at_start = os.stat(self._runs)
         self._paths: dict[str, str] = {}
         self._free: list[str] = []
         self._count = 0
@@ -79,18 +83,19 @@ class Spool:
     def is_there(self) -> bool:
         """Say whether the folder still is the one that we locked, and was not deleted under us."""
         try:
-            return os.path.samestat(os.stat(os.path.join(self.folder, "lock")), os.fstat(self._lock_fd))
-        except OSError:
+            is_ours = os.path.samestat(os.stat(os.path.join(self.folder, "lock")), os.fstat(self._lock_fd))
+            return is_ours and os.path.samestat(os.stat(self._runs), self._runs_at_start)
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError:
+            return True  # its disk does not answer, which may pass
 
     def accept(self, run_id: str, record: Record) -> None:
         """Note that this run is ours from now on; raises OSError where it cannot be written."""
         path = self._free.pop() if self._free else self._new_path()
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            line = _line(record)
-            if os.write(fd, line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _write(fd, _line(record))
         except OSError:
             self._free.append(path)
             raise
@@ -106,16 +111,33 @@ class Spool:
         """
         fd = os.open(self._paths[run_id], os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            os.write(fd, _line(record))
+            _write(fd, _line(record))
         finally:
             os.close(fd)
 
+    def write_again(self, run_id: str, records: list[Record]) -> None:
+        """Write a run's file anew, of which a line is missing or torn; raises OSError where that cannot be done."""
+        path = self._paths[run_id]
+        fd = os.open(path + NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write(fd, b"".join(_line(record) for record in records))
+        except OSError:
+            os.unlink(path + NEW)
+            raise
+        finally:
+            os.close(fd)
+        os.replace(path + NEW, path)
+
     def forget(self, run_id: str) -> None:
-        """Drop a run that the server has on its own disk, and remember its id for an hour."""
+        """Drop a run that the server has on its own disk, and remember its id for an hour; raises OSError."""
         self._forgotten[run_id] = self._boot_seconds()
-        os.write(self._forgotten_fd, f"{run_id}\n".encode())
-        self._forgotten_lines += 1
-        self.append(run_id, {"forgotten": True})
+        with contextlib.suppress(OSError):  # the server does not launch again what it has the end of
+            os.write(self._forgotten_fd, f"{run_id}\n".encode())
+            self._forgotten_lines += 1
+        try:
+            self.append(run_id, {"forgotten": True})
+        except OSError:
+            os.truncate(self._paths[run_id], 0)  # says the same, and needs no room
         path = self._paths.pop(run_id)
         if len(self._free) < FREE_FILES_MAX:
             self._free.append(path)
@@ -151,9 +173,9 @@ class Spool:
     def note_watched(self, record: Record) -> None:
         """Keep what is known at a moment at which all runs are watched; raises OSError where it cannot be written."""
         path = os.path.join(self.folder, "watched")
-        with open(path + ".new", "wb") as file:
+        with open(path + NEW, "wb") as file:
             file.write(_line(record))
-        os.replace(path + ".new", path)
+        os.replace(path + NEW, path)
 
     def watched(self) -> Record:
         """What was kept last; empty where nothing was."""
@@ -168,9 +190,10 @@ class Spool:
         found = {}
         for name in os.listdir(self._runs):
             path = os.path.join(self._runs, name)
-            lines = _lines_of(path)
+            lines = [] if name.endswith(NEW) else _lines_of(path)
             if not _is_unsettled(lines):
-                os.unlink(path)
+                with contextlib.suppress(OSError):  # a disk that takes nothing any more
+                    os.unlink(path)
                 continue
             run_id = lines[0]["run_id"]
             self._paths[run_id] = path
@@ -182,7 +205,13 @@ class Spool:
         return os.path.join(self._runs, f"{self._session}-{self._count}.jsonl")
 
     def _lock(self) -> int:
-        fd = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = os.path.join(self.folder, "lock")
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as problem:
+            if problem.errno != errno.EROFS:
+                raise
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # what an earlier runner left is ended all the same
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -191,8 +220,9 @@ class Spool:
             raise SpoolInUse(
                 f"an agent already works on {self.folder}: process {pid}. Stop it, or give this one another --spool"
             ) from None
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
+        with contextlib.suppress(OSError):
+            # In place, as far as it can be: on a full disk a new block might not be had.
+            os.ftruncate(fd, os.pwrite(fd, f"{os.getpid()}\n".encode(), 0))
         return fd
 
     def _instance(self) -> str:
@@ -236,15 +266,27 @@ class Spool:
         self._forgotten = OrderedDict(
             (run_id, stamp) for run_id, stamp in self._forgotten.items() if stamp >= oldest_wanted
         )
-        with open(path + ".new", "w", encoding="ascii", errors="replace") as file:
-            file.writelines(f"{run_id}\n" for run_id in self._forgotten)
-        os.replace(path + ".new", path)
+        with contextlib.suppress(OSError):  # a full disk: the longer file serves as well
+            with open(path + NEW, "w", encoding="ascii", errors="replace") as file:
+                file.writelines(f"{run_id}\n" for run_id in self._forgotten)
+            os.replace(path + NEW, path)
         self._forgotten_lines = len(self._forgotten)
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as problem:
+            if problem.errno != errno.EROFS:
+                raise
+            return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def _line(record: Record) -> bytes:
     return _encode(record).encode() + b"\n"
+
+
+def _write(fd: int, data: bytes) -> None:
+    """Write all of it; raises OSError, also where only a part found room."""
+    if os.write(fd, data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _lines_of(path: str) -> list[Record]:

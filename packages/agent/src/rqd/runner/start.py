@@ -97,7 +97,15 @@ class ProcessStart:
             if user is not None:
                 with contextlib.suppress(PermissionError):  # some network disks refuse; the open file still serves
                     os.fchown(run.log_fd, user.uid, user.gid)
-            text = frame_log.header(launch, environment, self._options.name, run.log_path, folder.path, folder.note)
+            text = frame_log.header(
+                launch,
+                environment,
+                self._options.name,
+                run.log_path,
+                folder.path,
+                folder.note,
+                self._options.secret_names,
+            )
             run.output_begins_at = frame_log.write_all(run.log_fd, text)
         except OSError as problem:
             _drop_log(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,16 +63,27 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from cuebot.app.database_url import VARIABLE, database_url
+    from cuebot.app.exit_status import PERSON_MUST_MEND, CannotStart
     from cuebot.app.serve import ServeOptions, run_server
 
+    try:
+        database = database_url("serve", options.db, options.db_password_file, by_variable=True)
+    except CannotStart as error:
+        print(f"cuefarm serve: {error}", file=sys.stderr)
+        return PERSON_MUST_MEND
+    if database is None:
+        print(f"cuefarm serve: say which database: --db URL, or the variable {VARIABLE}", file=sys.stderr)
+        return 2
     return run_server(
         ServeOptions(
-            database=options.db,
+            database=database,
             token_file=options.token_file,
             log_root=options.log_root,
             grpc=options.grpc,
             http=options.http,
             opened=_opened(options),
+            wait_for_database_s=options.wait_for_database,
             http_names=tuple(options.http_name),
             group=options.group,
         )
@@ -113,13 +125,25 @@ def _token(options: argparse.Namespace) -> int:
 def _backup(options: argparse.Namespace) -> int:
     from cuebot.app.backup import run_backup
 
-    return run_backup(options.file, data=options.data, database=options.db, force=options.force)
+    return _with_database(options, run_backup)
 
 
 def _restore(options: argparse.Namespace) -> int:
     from cuebot.app.backup import run_restore
 
-    return run_restore(options.file, data=options.data, database=options.db, force=options.force)
+    return _with_database(options, run_restore)
+
+
+def _with_database(options: argparse.Namespace, run: Callable[..., int]) -> int:
+    from cuebot.app.database_url import database_url
+    from cuebot.app.exit_status import CannotStart
+
+    try:
+        database = database_url(options.command, options.db, options.db_password_file, by_variable=False)
+    except CannotStart as error:
+        print(f"cuefarm {options.command}: {error}", file=sys.stderr)
+        return 1
+    return run(options.file, data=options.data, database=database, force=options.force)
 
 
 _COMMANDS = {
@@ -150,8 +174,15 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--no-agent", action="store_true", help="run the server alone; agents come from elsewhere")
 
     serve = commands.add_parser("serve", help="run the server alone, on any database")
+    _database_options(
+        serve, "e.g. postgresql://USER@DBHOST/DATABASE or sqlite:///farm.sqlite; default: the variable CUEFARM_DB"
+    )
     serve.add_argument(
-        "--db", required=True, metavar="URL", help="e.g. postgresql://USER@DBHOST/DATABASE or sqlite:///farm.sqlite"
+        "--wait-for-database",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait for a database that is not up yet (default %(default).0f; 0: not at all)",
     )
     serve.add_argument("--token-file", required=True, type=Path, metavar="FILE", help="the token that agents carry too")
     serve.add_argument("--log-root", required=True, type=Path, metavar="DIR", help="frame logs; every host must see it")
@@ -233,7 +264,17 @@ def _data(parser: argparse.ArgumentParser) -> None:
 
 def _database(parser: argparse.ArgumentParser) -> None:
     _data(parser)
-    parser.add_argument("--db", metavar="URL", help="the database of `cuefarm serve`, instead of a farm's folder")
+    _database_options(parser, "the database of `cuefarm serve`, instead of a farm's folder")
+
+
+def _database_options(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--db", metavar="URL", help=what)
+    parser.add_argument(
+        "--db-password-file",
+        type=Path,
+        metavar="FILE",
+        help="the database's password is in this file, whose owner alone may read it",
+    )
 
 
 def _addresses(parser: argparse.ArgumentParser) -> None:
@@ -273,6 +314,13 @@ def _opened(options: argparse.Namespace) -> frozenset[Door]:
     from cuebot.wire.doors import Door
 
     return frozenset(Door(who) for who in options.open)
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError("0 or more seconds")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cuebot.app import demo_extra
 from cuebot.app.data_folder import DataFolder
+from cuebot.app.local_agents import FRAMES_ARE_ROOTS
 from cuebot.app.up import wait_ready
 
 START_SECONDS = 30.0
@@ -94,6 +95,8 @@ def _start_farm(folder: DataFolder) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "cuebot.app.cli", "up", "--data", str(folder.path)]
     command += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     folder.server_file.unlink(missing_ok=True)
+    if os.geteuid() == 0:
+        print(FRAMES_ARE_ROOTS)
     with (folder.run / "server.log").open("ab") as output:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 

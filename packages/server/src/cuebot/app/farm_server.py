@@ -19,15 +19,16 @@ import uvicorn
 
 from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
+from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
 from cuebot.app.listening import address_problem
+from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
-from cuebot.journal import History, JournalUnusable, SqlJournal
 from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
 from cuebot.web.health import Health
 from cuebot.web.site import http_app
@@ -45,10 +46,6 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
 """What to connect to where a server listens on every address."""
 
 
-class CannotStart(RuntimeError):
-    """An address is taken or not ours, or the database cannot be used; the message says what to do."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
     """What a server is started with."""
@@ -61,6 +58,8 @@ class ServerOptions:
     http: str = "127.0.0.1:8448"
     opened: frozenset[Door] = frozenset()
     """Who is let in without the installation's token, from wherever."""
+    wait_for_database_s: float = 0.0
+    """How long a database that is not up yet is waited for."""
     http_names: tuple[str, ...] = ()
     """Names by which browsers may call the HTTP address, besides the address itself."""
 
@@ -73,23 +72,21 @@ class FarmServer:
         self.grpc_address = ""
         self.http_address = ""
         self.engine: Engine
-        self._journal: SqlJournal
-        self._history: History
+        self._database: OpenDatabase
         self._agents: GrpcAgents
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
-        """Load the farm and listen. Raises CannotStart, or what the journal raises."""
+        """Load the farm and listen. Raises CannotStart, or the system's error. May be cancelled while it waits."""
         options, clock = self.options, Clock()
         _check_free(options.grpc, "gRPC", "--grpc")
         _check_free(options.http, "HTTP", "--http")
         try:
             policies = installed_policies()
-            self._journal = SqlJournal(options.database)
-            rows, last_seq = self._journal.load()
-            self._history = History(options.database)
-        except (JournalUnusable, PolicyUnusable) as error:
+        except PolicyUnusable as error:
             raise CannotStart(str(error)) from error
+        database, rows, last_seq = await open_database(options.database, options.wait_for_database_s)
+        self._database = database
         core = Core(
             load_farm(rows, clock.now_us()),
             last_seq=last_seq,
@@ -100,7 +97,7 @@ class FarmServer:
         )
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
-        self.engine = Engine(core, self._journal, self._agents, clock.now_us)
+        self.engine = Engine(core, database.journal, self._agents, clock.now_us)
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
@@ -111,7 +108,7 @@ class FarmServer:
             streams=self._agents.streams,
             doors=doors,
             allow_root=os.geteuid() == 0,
-            history=self._history,
+            history=database.history,
         )
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
@@ -199,7 +196,7 @@ class FarmServer:
     @property
     def database_name(self) -> str:
         """How messages name the database; no password is in it."""
-        return self._journal.name
+        return self._database.journal.name
 
     def _run_count(self, hosts: set[str] | None) -> int:
         farm = self.engine.farm
@@ -211,8 +208,7 @@ class FarmServer:
         """Make everything durable and stop listening."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.engine.settled(), 5)
-        self._agents.streams.close()
-        await self._grpc.stop(grace=1.0)
+        await self._answer_all(grace_s=1.0)
         self._http.should_exit = True
         await self._agents.close()
         engine_task, *others = self._tasks
@@ -221,8 +217,18 @@ class FarmServer:
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 3)
         with contextlib.suppress(asyncio.CancelledError):
             await engine_task
-        self._history.close()
-        self._journal.close()
+        self._database.close()
+
+    async def abandon(self) -> None:
+        """Tell whoever waits that the server ends. What cannot be kept is left; nothing waits for the database."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._answer_all(grace_s=0.5), 2)
+
+    async def _answer_all(self, grace_s: float) -> None:
+        """End streams and calls: what has an answer by now gets it, the rest is UNAVAILABLE, in words."""
+        self._agents.streams.close()
+        self.engine.end()
+        await self._grpc.stop(grace=grace_s)
 
 
 class _QuietUvicorn(uvicorn.Server):
@@ -246,7 +252,8 @@ def _check_free(address: str, what: str, option: str) -> None:
     try:
         socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
-        raise CannotStart(
+        kind = CannotStartNow if passes(error) else CannotStart
+        raise kind(
             f"the {what} address {address} {address_problem(error)}; choose another: {option}"
             f" {address.rpartition(':')[0]}:0 picks a free port"
         ) from error

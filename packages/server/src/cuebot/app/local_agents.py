@@ -37,6 +37,10 @@ REVIVAL_SECONDS = 15.0
 """How long a link may take to become the new runner before it is ended."""
 REPLACE_SECONDS = 12.0
 """How long an agent of an earlier `up` may take to end when another share is wanted."""
+FRAMES_ARE_ROOTS = (
+    "frames run as root, because root started this farm; agents with `rqd --become-job-user` make them their users'"
+)
+"""What whoever starts a farm as root is told."""
 LAST_WORDS_LINES = 3
 
 
@@ -262,7 +266,7 @@ class LocalAgents:
         words += ["--token-file", str(folder.token_file), "--spool", str(folder.agent_spool(share.name))]
         words += ["--port", "0", "--orphan-exit-after", str(ORPHAN_EXIT_SECONDS), "--log-level", self._log_level]
         if os.geteuid() == 0:
-            words.append("--run-as-root")  # whoever starts a farm as root has its frames run so; `up` prints it
+            words.append("--run-as-root")  # `up` and the demo print FRAMES_ARE_ROOTS
         return words + (["--only-recover"] if agent.only_recovers else share.options)
 
     def _processes(self, name: str | None = None) -> list[ProcessFacts]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ import structlog
 
 from cue_cli.words import counted
 from cuebot.app import file_modes, token_file
-from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.exit_status import RESTART_MAY_MEND, STOPPED, CannotStart, status_of
+from cuebot.app.farm_server import FarmServer, ServerOptions
 from cuebot.app.file_modes import GroupUnusable
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
@@ -33,6 +35,7 @@ class ServeOptions:
     grpc: str
     http: str
     opened: frozenset[Door]
+    wait_for_database_s: float
     http_names: tuple[str, ...] = ()
     group: str | None = None
     """Who may read the database's file besides its owner."""
@@ -52,7 +55,7 @@ def run_server(options: ServeOptions) -> int:
         return int(uvloop.run(_serve(options, token, database, group)))
     except (CannotStart, JournalUnusable, GroupUnusable, JournalError, TokenUnusable, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
-        return 1
+        return status_of(error)
 
 
 async def _serve(options: ServeOptions, token: str, database: Path | None, group: int | None) -> int:
@@ -67,10 +70,13 @@ async def _serve(options: ServeOptions, token: str, database: Path | None, group
             grpc=options.grpc,
             http=options.http,
             opened=options.opened,
+            wait_for_database_s=options.wait_for_database_s,
             http_names=options.http_names,
         )
     )
-    await server.start()
+    if not await started(server, stop):
+        print("stopped before the server was up", flush=True)
+        return STOPPED
     if group is not None and database is not None:
         file_modes.share_files(file_modes.sqlite_files(database), group)
     _greet(options, server)
@@ -84,12 +90,27 @@ async def _serve(options: ServeOptions, token: str, database: Path | None, group
             failed = True
     await server.drain()
     if failed:
-        return 1
+        await server.abandon()
+        return RESTART_MAY_MEND
     runs = await server.runs_ended(0)
     print(f"stopping: {counted(runs, 'frame')} and all agents go on" if runs else "stopping: agents go on", flush=True)
     await server.stop()
     print("stopped", flush=True)
-    return 0
+    return STOPPED
+
+
+async def started(server: FarmServer, stop: asyncio.Event) -> bool:
+    """Start a server, unless it is told to stop before it is up; whether it is up. Raises what `start` raises."""
+    starting, stopping = asyncio.ensure_future(server.start()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return False
+    await starting
+    return True
 
 
 def _greet(options: ServeOptions, server: FarmServer) -> None:

@@ -16,9 +16,10 @@ import structlog
 
 from cuebot.app import file_modes
 from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
-from cuebot.app.farm_server import CannotStart, FarmServer, ServerOptions
+from cuebot.app.exit_status import PERSON_MUST_MEND, RESTART_MAY_MEND, STOPPED, CannotStart, status_of
+from cuebot.app.farm_server import FarmServer, ServerOptions
 from cuebot.app.file_modes import GroupUnusable
-from cuebot.app.local_agents import LocalAgents
+from cuebot.app.local_agents import FRAMES_ARE_ROOTS, LocalAgents
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
@@ -66,19 +67,15 @@ def up(options: UpOptions) -> int:
         folder.create(group)
         with folder.lock():
             return int(uvloop.run(_up(folder, options, shares, group, frames_umask)))
-    except (
-        FolderInUse,
-        GroupUnusable,
-        CannotStart,
-        JournalError,
-        TooManyAgents,
-        TokenUnusable,
-        UnsupportedSystem,
-    ) as error:
+    except (GroupUnusable, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
+        return PERSON_MUST_MEND
+    except (FolderInUse, CannotStart, JournalError) as error:
+        print(f"cuefarm up: {error}", file=sys.stderr)
+        return status_of(error)
     except OSError as error:
         print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
-    return 1
+        return status_of(error)
 
 
 def _shares(agents: int) -> list[Share]:
@@ -125,7 +122,8 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share], group
         await asyncio.gather(watching, greeting, return_exceptions=True)
     await server.drain()
     if failed:  # agents keep their outcomes for the next start
-        return 1
+        await server.abandon()
+        return RESTART_MAY_MEND
     print(_stopping(await server.runs_ended(0)), flush=True)
     left = await _end_agents(server, agents)
     runs = await server.runs_ended(0.5)
@@ -133,7 +131,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share], group
         log.warning("stopped with frames left; the next start takes them over", agents=len(left), frames=runs)
     await server.stop()
     print("stopped", flush=True)
-    return 0
+    return STOPPED
 
 
 async def _watch(agents: LocalAgents, closing: asyncio.Event) -> None:
@@ -198,9 +196,7 @@ def _greeting(folder: DataFolder, server: FarmServer, agents: LocalAgents) -> st
         start += " --run-as-root" if os.geteuid() == 0 else ""
         lines += [f"  no agent runs here; to start one: {start}"]
     if agents.shares and os.geteuid() == 0:
-        lines += [
-            "  frames run as root, because root started this farm; `rqd --become-job-user` makes them their users'"
-        ]
+        lines += [f"  {FRAMES_ARE_ROOTS}"]
     lines += [f"  logs of frames: {folder.logs}", f"  look at it: {_open_command(server)}", ""]
     lines += ["In another terminal:"]
     if not running_farms.is_default(server.client_address):

@@ -11,7 +11,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import AlreadyExists, Invalid, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import DEFAULT_LIMITS, INT32_MAX
-from cuebot.domain.names import conform_name
+from cuebot.domain.names import label, plain_name, undotted_name
 from cuebot.domain.nouns import Group
 from cuebot.domain.states import ThreadMode
 from cuebot.domain.tags import read_tags
@@ -80,15 +80,12 @@ def _tag_list(value: Any) -> str:
     return ",".join(_tags(value))
 
 
-def _name(value: Any) -> str:
-    return conform_name("show", str(value))
-
-
 def _facility_name(value: Any) -> str:
-    name = str(value).strip().lower()
-    if not 1 <= len(name) <= DEFAULT_LIMITS.listed_name_characters or "." in name:
-        raise ValueError(f"1 to {DEFAULT_LIMITS.listed_name_characters} characters without a dot")
-    return name
+    return undotted_name(str(value).strip().lower())
+
+
+def _label(value: Any) -> str:
+    return label(str(value), DEFAULT_LIMITS.listed_name_characters)
 
 
 def _os_names(value: Any) -> tuple[str, ...]:
@@ -113,7 +110,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "comment_email": _text(0, 1_024),
     },
     "group": {
-        "name": _text(1, DEFAULT_LIMITS.listed_name_characters),
+        "name": _label,
         "min_cores": _COUNT,
         "max_cores": _units_or_unlimited,
         "min_gpus": _COUNT,
@@ -152,11 +149,11 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "start_after_reason": _text(0, 255),
     },
     "host": {"thread_mode": ThreadMode, "os": _os_names},
-    "allocation": {"name": _name, "tag": _tag_list, "billable": _flag},
+    "allocation": {"name": undotted_name, "tag": _tag_list, "billable": _flag},
     "facility": {"name": _facility_name},
     "subscription": {"size": _COUNT, "burst": _COUNT},
     "service": {
-        "name": _text(1, DEFAULT_LIMITS.listed_name_characters),
+        "name": plain_name,
         "threadable": _flag,
         "min_cores": _service_cores,
         "max_cores": _FRAME_CORES,

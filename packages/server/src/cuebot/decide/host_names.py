@@ -3,7 +3,8 @@
 A cloned image, a second agent by mistake, or two machines whose names differ only in their domain: the books know one
 host. Were both believed, each report would deny the other's runs, and orders would reach the wrong one. So a name
 belongs to the agent that was heard under it, and passes to another when nothing can be lost or run twice by that: the
-first has said goodbye or is silent, and none of its runs is left in the books (a lease ends them at the latest).
+first has said goodbye or is silent, and none of its runs is left in the books (a lease ends them at the latest, or an
+operator where it has no end).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cuebot.domain.errors import HostConflict, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Comment, Host, stored_values
 from cuebot.domain.states import HostState
-from cuebot.domain.units import MINUTE, SECOND, Micros
+from cuebot.domain.units import MINUTE, NO_END, SECOND, Micros
 
 SAME_BOOT_US: Final = MINUTE
 """Times of boots that differ by less are of one boot: they are read off a clock that is corrected now and then."""
@@ -162,9 +163,12 @@ def _words(host: Host, facts: Facts, context: Context) -> str:
     free_us = (host.lease_us + settings.lease_margin_us) if host.lease_us else settings.host_silent_us
     if not host.proc_ids:
         free_us = settings.name_held_us
+    if host.proc_ids and host.lease_us == NO_END:
+        free = "its runs go on without this server (`--on-lost-contact continue`), so this one is taken"
+    else:
+        free = f"this one is taken once that has been silent for {free_us // SECOND} s, or at once"
     return (
         f"another agent is called {host.name!r} too: {where}, heard {heard}. This one, {describe(facts)}, is refused."
         " Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of upstream's)."
-        f" If the other one is gone, this one is taken once that has been silent for {free_us // SECOND} s, or at once"
-        f" after `cueadmin -delete-host {host.name}`"
+        f" If the other one is gone, {free} after `cueadmin -delete-host {host.name}`"
     )

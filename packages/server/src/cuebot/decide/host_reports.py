@@ -9,8 +9,9 @@ from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, t
 from cuebot.decide.run_ends import given_up
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import Invalid
+from cuebot.domain.errors import Invalid, shown
 from cuebot.domain.farm import Farm
+from cuebot.domain.names import label
 from cuebot.domain.nouns import SYSTEM_MEMORY, Allocation, Host, Proc, stored_values
 from cuebot.domain.states import Cause, Exit, HostState, LockState, ThreadMode
 from cuebot.domain.tags import split_tags
@@ -25,8 +26,10 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     Raises HostConflict for an agent under another living agent's name.
     """
     facts = command.host
-    if not facts.name or len(facts.name) > 255:
-        raise Invalid("a host's report needs a name of 1 to 255 characters")
+    try:
+        label(facts.name, 255)
+    except ValueError as error:
+        raise Invalid(f"a host's name cannot be {shown(facts.name)!r}: accepted is {error}") from error
     host_id = farm.host_by_name.get(facts.name)
     if host_id is None:
         return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]

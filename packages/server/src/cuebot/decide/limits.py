@@ -5,9 +5,10 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import AlreadyExists, Invalid, Refused
+from cuebot.domain.errors import AlreadyExists, Invalid, Refused, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.limits import DEFAULT_LIMITS
+from cuebot.domain.names import plain_name
 from cuebot.domain.nouns import Layer, Limit, stored_values
 
 
@@ -40,10 +41,10 @@ def rename_limit(farm: Farm, command: c.RenameLimit, context: Context) -> list[e
 
 
 def _name_of(command: c.CreateLimit | c.RenameLimit) -> str:
-    name = command.name.strip()
-    if not 1 <= len(name) <= DEFAULT_LIMITS.listed_name_characters:
-        raise Invalid(f"a limit's name has 1 to {DEFAULT_LIMITS.listed_name_characters} characters")
-    return name
+    try:
+        return plain_name(command.name.strip())
+    except ValueError as error:
+        raise Invalid(f"a limit's name cannot be {shown(command.name)!r}: accepted is {error}") from error
 
 
 def add_layer_limit(farm: Farm, command: c.AddLayerLimit, context: Context) -> list[ev.Event]:

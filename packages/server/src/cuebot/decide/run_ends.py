@@ -172,8 +172,9 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
     """Mark hosts that fell silent DOWN, give up runs whose lease is certainly over, end those that are over time.
 
     Silence counts from the last report and from this server's start, whichever is later. Our agent suspends a run when
-    its lease is over, and a margin later it is given up; any other agent's run is given up when its host is DOWN
-    and may then run twice: that is the at-least-once that docs/explanation/exactly-once.md speaks of.
+    its lease is over, and a margin later it is given up, never where its lease has no end; any other agent's run is
+    given up when its host is DOWN and may then run twice: that is the at-least-once that
+    docs/explanation/exactly-once.md speaks of.
     """
     events: list[ev.Event] = []
     settings = context.settings

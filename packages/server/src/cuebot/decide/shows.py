@@ -76,8 +76,6 @@ def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[
     """Make a group below another. Replies with its id."""
     parent: Group = farm.get("group", command.parent_id)
     checked("group", command.name, {"name": command.name})
-    if not command.name.strip():
-        raise Invalid("a group needs a name")
     if any(g.parent_id == parent.id and g.name == command.name for g in farm.groups.values()):
         raise AlreadyExists(f"there is a group {command.name!r} in {parent.name!r} already")
     group = Group(context.new_id(), command.name, parent.show_id, parent.id)
@@ -124,9 +122,8 @@ def create_allocation(farm: Farm, command: c.CreateAllocation, context: Context)
     facility: Facility = farm.get("facility", command.facility_id)
     if (facility.id, command.name) in farm.allocation_by_name:
         raise AlreadyExists(f"there is an allocation {facility.name}.{command.name} already")
-    if not command.name or "." in command.name:
-        raise Invalid(f"an allocation's name has at least one character and no dot, not {command.name!r}")
-    tag = checked("allocation", command.name, {"tag": command.tag or command.name})["tag"]
+    named = {"name": command.name, "tag": command.tag or command.name}
+    tag = checked("allocation", command.name, named)["tag"]
     allocation = Allocation(context.new_id(), command.name, tag, facility.id)
     return [ev.Added("allocation", stored_values(allocation))], allocation.id
 
@@ -147,7 +144,7 @@ def create_service(farm: Farm, command: c.CreateService, context: Context) -> tu
     """Make a service. Replies with its id."""
     name = str(command.values.get("name", ""))
     values: dict[str, Any] = {**checked("service", name, command.values), "id": context.new_id()}
-    if not name:
+    if "name" not in values:
         raise Invalid("a service needs a name")
     if name in farm.service_by_name:
         raise AlreadyExists(f"there is a service {name!r} already")

@@ -15,12 +15,15 @@ LATER_SUFFIX_BYTES: Final = len(".65535")
 """Logs of earlier runs of a frame are kept under the number of the attempt."""
 
 NAME_CHARACTERS_MIN = 3
-NAME_RULE = f"at least {NAME_CHARACTERS_MIN} characters out of letters a-z, digits, '_', '.' and '-'"
+NAME_RULE = f"at least {NAME_CHARACTERS_MIN} characters out of letters a-z, digits, '_', '.' and '-', not only dots"
 FRAME_DIGITS_MIN: Final = 4
-USER_RULE = "letters, digits, '_', '.', '-', '@', '+' and single blanks within"
+USER_RULE = "letters, digits, '_', '.', '-', '@', '+' and single blanks within, not only dots"
+PLAIN_RULE = "letters a-z, digits, '_', '.' and '-', not only dots"
+LABEL_RULE = "printable characters, no blank at an end, not only dots"
 FRAME_NAME_RULE = "a frame number, '-', and a layer name, such as 0001-comp"
 
 _NAME = re.compile(rf"[A-Za-z0-9_.-]{{{NAME_CHARACTERS_MIN},}}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _USER = re.compile(r"[\w.@+-]+(?: [\w.@+-]+)*")
 _FRAME_NAME = re.compile(r"(-?[0-9]{1,10})-(.+)", re.DOTALL)
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
@@ -32,7 +35,7 @@ def check_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> No
     Raises:
         Invalid: too short, too long, or with other characters.
     """
-    if not _NAME.fullmatch(text):
+    if not _NAME.fullmatch(text) or _only_dots(text):
         raise Invalid(f'{kind} name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}.')
     allowed = _characters_max(kind, limits)
     if len(text) > allowed:
@@ -49,6 +52,39 @@ def conform_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> 
     return text.replace("-", "_").lower()
 
 
+def plain_name(text: str, limits: Limits = DEFAULT_LIMITS) -> str:
+    """Return the name of an allocation, facility, limit or service: one word, for lists, tags and command lines.
+
+    Raises:
+        ValueError: it is none; says what may be given.
+    """
+    if not _PLAIN.fullmatch(text) or _only_dots(text) or len(text) > limits.listed_name_characters:
+        raise ValueError(f"1 to {limits.listed_name_characters} characters out of {PLAIN_RULE}")
+    return text
+
+
+def undotted_name(text: str, limits: Limits = DEFAULT_LIMITS) -> str:
+    """Return the name of an allocation or a facility: `FACILITY.ALLOCATION` is told apart by its dot.
+
+    Raises:
+        ValueError: it is none; says what may be given.
+    """
+    if "." in text:
+        raise ValueError("a name without a dot: it stands between facility and allocation")
+    return plain_name(text, limits)
+
+
+def label(text: str, characters: int) -> str:
+    """Return the name of a group or a host, in words that others have chosen: one line that can be shown.
+
+    Raises:
+        ValueError: it is none; says what may be given.
+    """
+    if not 1 <= len(text) <= characters or not text.isprintable() or text != text.strip() or _only_dots(text):
+        raise ValueError(f"1 to {characters} {LABEL_RULE}")
+    return text
+
+
 def check_user(user: str, limits: Limits = DEFAULT_LIMITS, *, allow_root: bool = False) -> None:
     """Refuse a user who may not own jobs; a user's name becomes part of job names and log paths.
 
@@ -57,7 +93,7 @@ def check_user(user: str, limits: Limits = DEFAULT_LIMITS, *, allow_root: bool =
     """
     if user == "root" and not allow_root:
         raise Invalid('user "root" may not own jobs. Submit as the person whose work it is.')
-    if not _USER.fullmatch(user):
+    if not _USER.fullmatch(user) or _only_dots(user):
         raise Invalid(f'user "{shown(user)}" is not allowed. Accepted: {USER_RULE}.')
     if len(user) > limits.user_name_characters:
         raise Invalid(
@@ -160,6 +196,11 @@ def parse_frame_name(text: str, limits: Limits = DEFAULT_LIMITS) -> tuple[int, s
     if match is None or not _INT32_MIN <= int(match[1]) <= _INT32_MAX:
         raise Invalid(f'frame name "{shown(text)}" is not allowed. Accepted: {FRAME_NAME_RULE}.')
     return int(match[1]), conform_name("layer", match[2], limits)
+
+
+def _only_dots(text: str) -> bool:
+    """Such a name would be the folder itself, or the one above it, where it becomes part of a path."""
+    return not text.strip(". ")
 
 
 def _job_prefix(show: str, shot: str, user: str) -> str:

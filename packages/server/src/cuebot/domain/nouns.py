@@ -418,7 +418,7 @@ class Host:
     """Version of our agent; empty for any other."""
     instance: str = ""
     lease_us: Micros = Micros(0)
-    """How long our agent lets frames run without contact; 0 for any other agent."""
+    """How long our agent lets frames run without contact; 0 for any other agent, NO_END for one that goes on."""
     removed: bool = False
     proc_ids: set[str] = derived(set)
     ping_us: Micros = volatile(Micros(0))

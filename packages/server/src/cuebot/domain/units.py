@@ -21,6 +21,8 @@ MIN_MEMORY = KiB(262_144)
 SECOND = Micros(1_000_000)
 MINUTE = Micros(60 * SECOND)
 HOUR = Micros(60 * MINUTE)
+NO_END = Micros(1 << 62)
+"""As a time that passes: never. No time is as long, and a column holds it."""
 UNLIMITED = -1
 ID_LENGTH = 36
 ID_PREFIX = 8

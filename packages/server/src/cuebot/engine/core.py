@@ -21,6 +21,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.learning import forget_where_changed
 from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.states import Cause, Exit
 from cuebot.domain.telemetry import (
     observe_end,
     observe_host,
@@ -32,7 +33,7 @@ from cuebot.domain.telemetry import (
     observe_run,
     observe_start,
 )
-from cuebot.domain.units import Micros
+from cuebot.domain.units import KiB, Micros, frame_id
 from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_orders
 from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
 from cuebot.engine.rows import take_dirty
@@ -237,6 +238,10 @@ class Core:
         if answer is Answer.TAKEN:
             if observe_launch(self.farm, run_id, now_us):
                 self.plan_wanted = True
+        elif answer is Answer.INVALID:
+            self.counters.launches_refused += 1
+            if self._is_believed(proc, now_us):
+                self.execute(_not_startable(self.farm, proc, words), SYSTEM, now_us)
         elif answer in (Answer.REFUSED, Answer.NOT_SENT):
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
@@ -259,9 +264,13 @@ class Core:
         return proc.booked_us >= self._started_us and not proc.unanswered_us
 
     def _refused(self, proc: Proc, words: str, now_us: int) -> None:
-        """The host says that it has not got a run: believed unless it had, or may still get it by an earlier launch."""
-        if not proc.launched and not self.context(now_us).may_still_arrive(proc):
+        """The host says that it has not got a run."""
+        if self._is_believed(proc, now_us):
             self.execute(c.RefuseRun(proc.id, words), SYSTEM, now_us)
+
+    def _is_believed(self, proc: Proc, now_us: int) -> bool:
+        """Whether a host has not got a run that says so: unless it had, or may still get it by an earlier launch."""
+        return not proc.launched and not self.context(now_us).may_still_arrive(proc)
 
     def _launch_is_over(self, run_id: str) -> None:
         """A launch has its answer, or needs none any more: there is room for another booking."""
@@ -368,3 +377,18 @@ class Core:
         for proc in procs:
             proc.kill_sent_us = Micros(now_us)
         return address_of(host), [kill_order(proc) for proc in procs]
+
+
+def _not_startable(farm: Farm, proc: Proc, words: str) -> c.ReportOutcome:
+    """The end of a run that no agent would start as it is: the frame's own, as if its process could not be started."""
+    return c.ReportOutcome(
+        host_name=farm.hosts[proc.host_id].name,
+        run_id=proc.id,
+        frame_id=frame_id(proc.layer_id, proc.frame_index),
+        exit_status=int(Exit.FAILED_LAUNCH),
+        exit_signal=0,
+        cause=Cause.LAUNCH_FAILED,
+        run_us=Micros(0),
+        max_rss=KiB(0),
+        message=words,
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -16,6 +16,8 @@ from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.engine.core import Core, Orders
 from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, Watch
+
+Reply = TypeVar("Reply")
 
 log = structlog.get_logger("engine")
 
@@ -26,6 +28,8 @@ the same for one completion as for ten, so a busy farm would otherwise spend mos
 COMMIT_RETRY_SECONDS: Final = 0.5
 COMMIT_STALL_SECONDS: Final = 4.0
 """A commit that takes so long is a stall like one that fails: who asks meanwhile is refused, not kept waiting."""
+COMMIT_ANSWER_SECONDS: Final = 8.0
+"""After so long whoever waits for the commit is told why. Clients wait 10 s, and then know nothing."""
 COMMIT_GIVE_UP_SECONDS: Final = 60.0
 """A journal that fails or hangs for so long ends the server: it must not pretend to know what it cannot keep."""
 
@@ -62,6 +66,9 @@ class Engine:
         self._work = asyncio.Event()
         self._more_to_do = asyncio.Event()
         self._idle = asyncio.Event()
+        self._waiting: set[asyncio.Future[Any]] = set()
+        """Who waits for the reply to a command."""
+        self._ends = False
 
     @property
     def farm(self) -> Farm:
@@ -74,11 +81,11 @@ class Engine:
         """Carry out a command and return its reply once it is durable. Raises FarmError to refuse."""
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.carry_out(command, envelope, _resolve(waiter))
-        return await waiter
+        return await self._reply(waiter)
 
     def carry_out(self, command: c.Command, envelope: c.Envelope, done: Callable[[Any], None]) -> None:
         """Carry out a command; `done` is called with its reply once that is durable. Raises FarmError to refuse."""
-        self._refuse_while_stalled()
+        self._refuse_while_stalled(envelope)
         try:
             self.core.execute(command, envelope, self.now_us(), done)
         finally:
@@ -86,13 +93,31 @@ class Engine:
 
     async def report_host(self, command: c.ReportHost, envelope: c.Envelope) -> list[str]:
         """Take in a host's report. Returns the ids of reported runs that it should end."""
-        self._refuse_while_stalled()
+        self._refuse_while_stalled(envelope)
         waiter: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         try:
             self._give(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
         finally:
             self._wake()
-        return await waiter
+        return await self._reply(waiter)
+
+    async def _reply(self, waiter: asyncio.Future[Reply]) -> Reply:
+        self._waiting.add(waiter)
+        try:
+            return await waiter
+        finally:
+            self._waiting.discard(waiter)
+
+    def end(self) -> None:
+        """Take no more commands; whoever waits for a reply that is not durable yet is told that none comes."""
+        self._ends = True
+        self._tell_waiting("the server ends before it knows that this is kept; it may be done all the same: ask again")
+
+    def _tell_waiting(self, words: str) -> None:
+        """Answer whoever waits for a commit. Asking again under the same request id is safe, done or not."""
+        for waiter in list(self._waiting):
+            if not waiter.done():
+                waiter.set_exception(Unavailable(words))
 
     async def durable(self) -> None:
         """Return when what has happened so far is on disk, so that whoever reads history there misses nothing of it.
@@ -106,13 +131,31 @@ class Engine:
         self._wake()
         await asyncio.wait([waiter], timeout=DURABLE_SECONDS)
 
-    def _refuse_while_stalled(self) -> None:
+    async def kept(self, envelope: c.Envelope) -> None:
+        """Return when all that was carried out so far is on disk, however long it takes. Raises Unavailable."""
+        self._refuse_while_stalled(envelope)
+        waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.core.when_durable(_resolve(waiter))
+        self._wake()
+        await self._reply(waiter)
+
+    def _refuse_while_stalled(self, envelope: c.Envelope) -> None:
         if not self.core.sound:
             raise Unavailable("the server found a contradiction in its memory and is about to end; start it again")
+        if self._ends:
+            raise Unavailable("the server ends; nothing was done; try again when it is back")
         if self.stalled_since is not None:
+            if envelope.request_id and envelope.request_id in self.farm.requests:
+                raise Unavailable(self._taken())
             raise Unavailable(
                 f"the journal cannot be written now ({self.stall_reason}); nothing was done; try again later"
             )
+
+    def _taken(self) -> str:
+        return (
+            f"the journal cannot be written now ({self.stall_reason}); this was taken, and is done when it can be: look"
+            " before you ask for it anew"
+        )
 
     # --- running --------------------------------------------------------------------------------------------------
 
@@ -194,10 +237,15 @@ class Engine:
         loop = asyncio.get_running_loop()
         began = loop.time()
         commit = asyncio.ensure_future(self._journal.commit(batch))
+        commit.add_done_callback(_noticed)
         done, _ = await asyncio.wait({commit}, timeout=COMMIT_STALL_SECONDS)
-        if not done:
-            self._stall(f"a commit has not returned for {COMMIT_STALL_SECONDS:g} s", since=began)
-            done, _ = await asyncio.wait({commit}, timeout=COMMIT_GIVE_UP_SECONDS - COMMIT_STALL_SECONDS)
+        for after_s, until_s in (
+            (COMMIT_STALL_SECONDS, COMMIT_ANSWER_SECONDS),
+            (COMMIT_ANSWER_SECONDS, COMMIT_GIVE_UP_SECONDS),
+        ):
+            if not done:
+                self._stall(f"a commit has not returned for {after_s:g} s", since=began)
+                done, _ = await asyncio.wait({commit}, timeout=until_s - after_s)
         if not done:
             raise JournalHung(f"a commit has not returned for {loop.time() - began:.0f} s; look at the database server")
         commit.result()
@@ -210,6 +258,8 @@ class Engine:
         self.stall_reason = reason
         stalled_s = now - self.stalled_since
         log.error("commits stall", reason=reason, stalled_s=round(stalled_s, 1))
+        if stalled_s >= COMMIT_ANSWER_SECONDS:
+            self._tell_waiting(self._taken())
         return stalled_s
 
     def _goes_on(self) -> None:
@@ -276,6 +326,12 @@ class Engine:
             log.warning("kill not taken", run=run_id, answer=answer.value, words=words[:300])
         self.core.kill_answered(run_id, answer, self.now_us())
         self._wake()
+
+
+def _noticed(commit: asyncio.Future[None]) -> None:
+    """The end of a commit for which nobody waits any more, because the server ends, is no error of its own."""
+    if not commit.cancelled():
+        commit.exception()
 
 
 def _resolve(waiter: asyncio.Future[Any]) -> Callable[[Any], None]:

@@ -118,6 +118,8 @@ class Answer(Enum):
 
     TAKEN = "taken"
     REFUSED = "refused"
+    INVALID = "invalid"
+    """Refused for what it is: whoever wrote it is at fault, and no host would take it."""
     NOT_FOUND = "not found"
     NOT_SENT = "not sent"
     """It certainly did not reach the agent, which says nothing of orders that were sent before."""

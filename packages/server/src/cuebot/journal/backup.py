@@ -20,9 +20,11 @@ from sqlalchemy import URL, Connection, MetaData, Table, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import DropTable
 
-from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_of, shown
+from cuebot.engine.ports import JournalError
+from cuebot.journal.database import JournalUnusable, engine_for, parse, shown
 from cuebot.journal.migrate import REVISIONS, stored_revision
 from cuebot.journal.months import months
+from cuebot.journal.reasons import reason_of
 from cuebot.journal.sole_writer import FileLock, lock_server
 
 _TOOL_PATIENCE_S: Final = 3_600
@@ -58,8 +60,7 @@ def back_up(url: str, target: Path, *, replace: bool = False) -> Standing:
         if database.get_backend_name() == "sqlite":
             _copy_sqlite(Path(str(database.database)), fresh)
             return _sqlite_standing(fresh)
-        with engine_for(database).connect() as connection:
-            standing = _standing(connection, shown(database))
+        standing = _postgresql_standing(database)
         _run_tool("pg_dump", database, "--format=custom", f"--file={fresh}")
         return standing
 
@@ -116,7 +117,7 @@ def _restore_sqlite(source: Path, database: URL, replace: bool) -> Standing:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(database)
-    except JournalUnusable as error:
+    except JournalError as error:
         raise BackupFailed(str(error)) from error
     try:
         with _appearing(path) as fresh:
@@ -175,6 +176,17 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+
+def _postgresql_standing(database: URL) -> Standing:
+    engine = engine_for(database)
+    try:
+        with engine.connect() as connection:
+            return _standing(connection, shown(database))
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        raise BackupFailed(f"{shown(database)}: {reason_of(error)}") from error
+    finally:
+        engine.dispose()
 
 
 def _restore_postgresql(source: Path, database: URL, replace: bool) -> Standing:

@@ -1,16 +1,15 @@
-"""Opening a database, SQLite or PostgreSQL, and saying in plain words what went wrong with one."""
+"""Naming and opening a database, SQLite or PostgreSQL. No message has a password in it."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import os
-import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from cuebot.engine.ports import JournalError
@@ -32,17 +31,30 @@ _POSTGRESQL_OPTIONS: Final[dict[str, Any]] = {
 """Without these a commit through a dead network would wait for hours, and the server would not know that it stalls."""
 
 
+_PASSWORD_PARAMETERS: Final = ("password", "sslpassword")
+"""What libpq takes from a URL's query and nobody else may see."""
+
+
 class JournalUnusable(JournalError):
-    """This database cannot be opened as a journal, whoever tries and however often."""
+    """This database cannot be opened as a journal, however often one tries; a person must mend something."""
+
+
+class JournalAway(JournalError):
+    """This database cannot be opened now; it may come up, or have room again, by itself."""
+
+
+class JournalTaken(JournalError):
+    """Another server writes this database, for as long as that one runs."""
 
 
 def parse(url: str) -> URL:
     """A database URL, with the driver that this journal uses. Raises JournalUnusable."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number is a ValueError
         raise JournalUnusable(
-            f"{url!r} is no database URL; write sqlite:////DIR/farm.sqlite or postgresql://USER@HOST/DATABASE"
+            f"{_without_credentials(url)!r} is no database URL; write sqlite:////DIR/farm.sqlite or"
+            " postgresql://USER@HOST/DATABASE"
         ) from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
@@ -50,6 +62,10 @@ def parse(url: str) -> URL:
             raise JournalUnusable(f"{url!r} names no file; write sqlite:////DIR/farm.sqlite")
         return parsed.set(drivername="sqlite", database=str(Path(parsed.database).resolve()))
     if backend in ("postgresql", "postgres"):
+        if "@" in (parsed.host or ""):  # the rest of a password, which no message may show
+            raise JournalUnusable(
+                "the password in the database URL has a character that must be written as %40 (@), %2F (/) or %3A (:)"
+            )
         if importlib.util.find_spec("psycopg") is None:
             raise JournalUnusable("PostgreSQL needs the library psycopg; `pip install 'cuefarm[postgres]'` installs it")
         return parsed.set(drivername="postgresql+psycopg")
@@ -57,8 +73,34 @@ def parse(url: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """A database as people name it: a file's path, or a URL without its password."""
-    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    """A database as people name it: a file's path, or a URL without a password."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.difference_update_query(_PASSWORD_PARAMETERS).render_as_string(hide_password=True)
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL tells a password to everybody who can read it. Raises JournalUnusable."""
+    parsed = parse(url)
+    return bool(parsed.password) or any(parsed.query.get(name) for name in _PASSWORD_PARAMETERS)
+
+
+def with_password(url: str, password: str) -> str:
+    """The same URL with a password of its own. Raises JournalUnusable."""
+    parsed = parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        raise JournalUnusable(f"{shown(parsed)} is a SQLite file, which has no password")
+    query = parsed.difference_update_query(_PASSWORD_PARAMETERS[:1])
+    return query.set(password=password).render_as_string(hide_password=False)
+
+
+def _without_credentials(url: str) -> str:
+    """As much of a text that is no URL as may be shown."""
+    head, at, tail = url.rpartition("@")
+    if at:
+        scheme, slashes, _ = head.partition("//")
+        return f"{scheme if slashes else ''}{slashes}***@{tail.partition('?')[0]}"
+    return url.partition("?")[0]
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -118,39 +160,3 @@ def _set_up_postgresql(connection: Any, record: Any) -> None:
             for setting in ("tcp_keepalives_idle = 15", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 6"):
                 cursor.execute(f"SET {setting}")
     connection.commit()
-
-
-_SQLITE_REASONS: Final = {
-    sqlite3.SQLITE_FULL: "the disk is full; free some space",
-    sqlite3.SQLITE_BUSY: "another process holds the file locked; end it, or wait for it",
-    sqlite3.SQLITE_LOCKED: "another process holds the file locked; end it, or wait for it",
-    sqlite3.SQLITE_READONLY: "the file or its folder cannot be written; look at its owner and mode",
-    sqlite3.SQLITE_PERM: "the file may not be used; look at its owner and mode",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; look whether its folder exists and may be written",
-    sqlite3.SQLITE_IOERR: "the disk reports an error; look at its space, quota and health",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup",
-    sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
-}
-_POSTGRESQL_REASONS: Final = {
-    "53100": "the database server's disk is full; free some space there",
-    "25006": "the database is read-only: is this a replica?",
-    "42501": "this user may not write there; grant it the schema's tables",
-    "3D000": "there is no such database; create it with `createdb`",
-    "28P01": "the password is wrong",
-    "53300": "the database server has no connection left",
-}
-
-
-def reason_of(error: Exception) -> str:
-    """What an error of SQLAlchemy or of a driver means, and what to do about it."""
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    words = " ".join(str(original).split())
-    if isinstance(original, sqlite3.Error):
-        code = getattr(original, "sqlite_errorcode", None)
-        reason = None if code is None else _SQLITE_REASONS.get(code & 0xFF)
-    else:
-        reason = _POSTGRESQL_REASONS.get(getattr(original, "sqlstate", None) or "")
-        if reason is None and lost:
-            reason = "the connection to the database server was lost"
-    return f"{reason} ({words})" if reason else words

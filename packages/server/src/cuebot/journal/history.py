@@ -13,8 +13,9 @@ from cuebot.domain.commands import Envelope
 from cuebot.domain.events import decode
 from cuebot.domain.states import Cause, FrameState
 from cuebot.engine.ports import EndedRun, JournalError, Recorded, RunQuery
-from cuebot.journal.database import engine_for, parse, reason_of, shown
+from cuebot.journal.database import engine_for, parse, shown
 from cuebot.journal.months import event_table, months, run_table
+from cuebot.journal.reasons import reason_of
 
 PAGE: Final = 1_000
 """Most rows that one call returns."""

@@ -16,7 +16,8 @@ from typing import Final
 
 from sqlalchemy import URL, Connection, insert, select, text, update
 
-from cuebot.journal.database import JournalUnusable, keep_to_owner, shown
+from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, keep_to_owner, shown
+from cuebot.journal.reasons import may_pass, reason_of
 from cuebot.journal.tables import JOURNAL
 
 _ADVISORY_KEY: Final = 0x63756566_61726D
@@ -38,9 +39,12 @@ class FileLock:
             raise JournalUnusable(f"{path} cannot be opened: {error}; look whether its folder exists") from error
         try:
             self._connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             self._connection.close()
-            raise JournalUnusable(
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                kind = JournalAway if may_pass(error) else JournalUnusable
+                raise kind(f"{path} cannot be locked: {reason_of(error)}") from error
+            raise JournalTaken(
                 f"another server writes {shown(url)} already{_writer_of(url)}; stop that one, or give this one a"
                 " folder of its own"
             ) from error

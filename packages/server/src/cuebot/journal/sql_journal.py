@@ -15,10 +15,11 @@ from cuebot.engine.rows import Rows
 from cuebot.journal import months
 from cuebot.journal.backup import BackupFailed, copy_before_migration
 from cuebot.journal.daemon_thread import DaemonThread
-from cuebot.journal.database import JournalUnusable, engine_for, parse, reason_of, shown
+from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, engine_for, parse, shown
 from cuebot.journal.flush import Flush
 from cuebot.journal.load import load_rows
 from cuebot.journal.migrate import REVISIONS, stored_revision, upgrade
+from cuebot.journal.reasons import may_pass, reason_of
 from cuebot.journal.sole_writer import LOCK_PATIENCE_S, FileLock, begin_epoch, current_epoch, lock_server
 
 Result = TypeVar("Result")
@@ -30,7 +31,8 @@ CLOSE_PATIENCE_S: Final = 5.0
 class SqlJournal:
     """A journal in SQLite or PostgreSQL; satisfies `engine.ports.Journal`.
 
-    Opening it brings its tables up to date and makes this process its only writer. Raises JournalUnusable.
+    Opening it brings its tables up to date and makes this process its only writer. Raises JournalUnusable,
+    JournalTaken, or JournalAway, which may pass.
     """
 
     def __init__(self, url: str) -> None:
@@ -100,7 +102,7 @@ class SqlJournal:
             connection = self._engine.connect()
             self._connection = connection
             if self._is_server and not lock_server(connection, LOCK_PATIENCE_S):
-                raise JournalUnusable(
+                raise JournalTaken(
                     f"another server writes {self.name} already; stop that one, or give this one another database"
                 )
             self._keep_before_migration(connection)
@@ -108,7 +110,8 @@ class SqlJournal:
             self._epoch = begin_epoch(connection)
             self._month = _newest_month(connection)
         except (SQLAlchemyError, self._driver_error) as error:
-            raise JournalUnusable(f"{self.name} cannot be opened as the journal: {reason_of(error)}") from error
+            kind = JournalAway if may_pass(error) else JournalUnusable
+            raise kind(f"{self.name} cannot be opened as the journal: {reason_of(error)}") from error
 
     def _keep_before_migration(self, connection: Connection) -> None:
         with connection.begin():

@@ -28,6 +28,7 @@ from cuebot.scheduling.outlook import Outlook, outlook, soonest_s
 from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
+from cuebot.scheduling.silent_hosts import silent_reasons
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import holding, roots
 from cuebot.scheduling.words import agreeing, command, counted, duration, plural, range_of
@@ -62,6 +63,7 @@ def explain_layer(
     if job.state is JobState.FINISHED:
         return _finished(view, job, layer)
     reasons = dead_reasons(farm, layer)
+    reasons += silent_reasons(farm, layer, now_us)
     reasons += _depend_reasons(view, job, layer)
     if not layer.counts[FrameState.WAITING]:
         return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))

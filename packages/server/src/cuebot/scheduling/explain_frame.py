@@ -18,6 +18,7 @@ from cuebot.scheduling.dead_frames import again, deaths
 from cuebot.scheduling.explain import Explanation, explain_layer, killed_job, waited_for
 from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
+from cuebot.scheduling.silent_hosts import is_silent, silent_reason
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import roots
 from cuebot.scheduling.words import command, counted, duration, gib, in_cores, plural
@@ -62,7 +63,8 @@ def explain_frame(
     if state is FrameState.DEPEND:
         reasons = [*roots(farm, layer, as_indices([index])), *_depends(farm, layer, index)]
     elif state is FrameState.RUNNING:
-        reasons = [_running(farm, layer, index, now_us, missing_run_us), *_retries_left(farm, layer, index)]
+        reasons = [*_host_silent(farm, layer, index, now_us), _running(farm, layer, index, now_us, missing_run_us)]
+        reasons += _retries_left(farm, layer, index)
     elif state is FrameState.DEAD:
         reasons = [_dead(farm, layer, index)]
     elif state is FrameState.SUCCEEDED:
@@ -224,6 +226,12 @@ def _running(farm: Farm, layer: Layer, index: int, now_us: int, missing_run_us: 
     elif not proc.launched:
         text = f"it is booked on {host} with {held}, and the agent there has not confirmed it yet"
     return Reason("RUNNING", 0, "", text)
+
+
+def _host_silent(farm: Farm, layer: Layer, index: int, now_us: int) -> list[Reason]:
+    proc = farm.proc_of(layer, index)
+    host = farm.hosts[proc.host_id] if proc is not None else None
+    return [silent_reason(host, 1, now_us)] if host is not None and is_silent(host, now_us) else []
 
 
 def _is_missing(farm: Farm, proc: Proc) -> bool:

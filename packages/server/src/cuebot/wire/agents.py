@@ -81,7 +81,7 @@ class GrpcAgents:
             try:
                 frame = run_frame(order, self._now_us())
             except (TypeError, ValueError) as error:
-                _tell(answered, order.run_id, Answer.REFUSED, f"this run cannot be put into a message: {error}")
+                _tell(answered, order.run_id, Answer.INVALID, f"this run cannot be put into a message: {error}")
                 continue
             over = partial(_launch_over, answered, order.run_id, address.ours)
             if stream is not None:
@@ -243,6 +243,8 @@ def launch_answer(code: grpc.StatusCode | None, *, ours: bool) -> Answer:
     """What a launch's status means. Upstream's agent refuses with a plain exception, which gRPC calls UNKNOWN."""
     if code is _Code.OK:
         return Answer.TAKEN
+    if code is _Code.INVALID_ARGUMENT and ours:
+        return Answer.INVALID
     if code in DEFINITE_REFUSALS or (code is _Code.UNKNOWN and not ours):
         return Answer.REFUSED
     return Answer.UNKNOWN

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from cuebot.decide.counts import COUNTED
 from cuebot.domain.commands import Command, Envelope
-from cuebot.domain.errors import FarmError, Invalid, shown
+from cuebot.domain.errors import FarmError, Invalid, NotFound, Unavailable, shown
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
 from cuebot.wire.doors import address_of
@@ -31,6 +31,9 @@ REQUEST_ID_KEY: Final = "cuefarm-request-id"
 USER_KEY: Final = "cuefarm-user"
 CHANGED_KEY: Final = "cuefarm-changed"
 """In the trailing metadata of an answer: how many things the call changed. The published responses have no field."""
+UNAVAILABLE_KEY: Final = "cuefarm-unavailable"
+"""In the trailing metadata of a refusal for now: a server answers. Without it UNAVAILABLE is gRPC's, or a proxy's, word
+that none does."""
 REQUEST_ID_CHARACTERS: Final = 128
 REASON_CHARACTERS: Final = 1_000
 WARNING_KEY: Final = "cuefarm-warning"
@@ -128,6 +131,17 @@ class Call:
         more = len(encoded) - len(kept)
         return tuple((WARNING_KEY, words) for words in [*kept, *([f"and {more} more warnings"] if more else [])])
 
+    async def done_before(self) -> bool:
+        """Whether this very request has been carried out: it comes again, because its answer did not arrive."""
+        envelope = self.envelope()
+        request = self.farm.requests.get(envelope.request_id)
+        if request is None:
+            return False
+        await self.engine.kept(envelope)
+        if isinstance(request.reply, int):
+            self.count(request.reply)
+        return True
+
     async def submit(self, command: Command, *, actor: str = "", reason: str = "", part: str = "") -> Any:
         """Have a command carried out; returns its reply once that is durable. Raises FarmError."""
         reply = await self.engine.submit(command, self.envelope(actor, reason, part))
@@ -188,9 +202,14 @@ def behaviour(
 
     async def carry_out(raw: bytes, call: Call) -> Answer:
         request = request_type.FromString(raw)
-        response = method(request, call)
-        if is_async:
-            response = await response
+        try:
+            response = method(request, call)
+            if is_async:
+                response = await response
+        except NotFound:
+            if not await call.done_before():
+                raise
+            response = None  # it is gone because this request has removed or renamed it
         if warning:
             call.warnings.append(warning)
         return _bytes_of(response), call.trailers()
@@ -232,7 +251,8 @@ def behaviour(
             return response
         except Exception as error:  # noqa: BLE001
             code, words = refusal(rpc, error)
-        await context.abort(code, words)
+            answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
+        await context.abort(code, words, answers)
         raise AssertionError("abort always raises")
 
     return serve

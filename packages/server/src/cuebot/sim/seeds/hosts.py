@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cuebot.domain import commands as c
 from cuebot.domain.states import Cause, Exit, HostState
-from cuebot.domain.units import HOUR, SECOND, KiB, Micros
+from cuebot.domain.units import HOUR, NO_END, SECOND, KiB, Micros
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
 from cuebot.sim.seeds.machine import KILL_US, Machine
@@ -34,6 +34,8 @@ class SimHost(Machine):
     ) -> None:
         super().__init__(world, name, cores, memory_gib, called)
         self.lease_us = lease_us
+        self.goes_on = False
+        """Its frames go on without a server, however long: `--on-lost-contact continue`."""
         self.boot_us = self.wall.now_us
         """When this boot was, by the wall clock of that moment: the agent keeps it with the boot's id, so that a clock
         that is set later makes no other boot of it."""
@@ -64,7 +66,9 @@ class SimHost(Machine):
 
     @property
     def in_lease(self) -> bool:
-        """A server has answered lately: frames may run. By the monotonic clock."""
+        """A server has answered lately (or ever, where that is enough): frames may run. By the monotonic clock."""
+        if self.goes_on:
+            return self._confirmed_us > -self.lease_us
         return self.now_us - self._confirmed_us < self.lease_us
 
     # --- the machine ----------------------------------------------------------------------------------------------
@@ -189,7 +193,7 @@ class SimHost(Machine):
             state=HostState.DOWN if self._stopping else HostState.UP,
             agent="1",
             instance=self.instance,
-            lease_us=Micros(self.lease_us),
+            lease_us=NO_END if self.goes_on else Micros(self.lease_us),
         )
 
     def _run_facts(self, process: Process) -> c.RunFacts:

@@ -107,6 +107,7 @@ class Mishaps:
         cores, gib = original.cores // 100, original.memory_gib
         if isinstance(original, SimHost):
             twin = SimHost(self.world, name, cores, gib, original.lease_us, called=original.name)
+            twin.goes_on = original.goes_on
             if self.luck.random() < 0.4 and not self.world.faults.server_ends:
                 twin.copy_disk_of(original)
         else:

@@ -12,7 +12,8 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import DependType, HostState, JobState, LockState
-from cuebot.domain.units import MINUTE, SECOND
+from cuebot.domain.units import MINUTE, NO_END, SECOND
+from cuebot.sim.seeds.hosts import SimHost
 from cuebot.sim.seeds.random_specs import random_spec
 from cuebot.sim.seeds.truth import Violation
 from cuebot.sim.seeds.witness import OPERATOR
@@ -100,6 +101,21 @@ class Operators:
                     self.ask(c.LockHost(host.id, LockState.OPEN))
                 if host.state is HostState.REPAIR:
                     self.ask(c.SetHostState(host.id, HostState.UP))
+        self._forget_lost()
+
+    def _forget_lost(self) -> None:
+        """Machines that came back with an empty disk, and whose runs would be waited for in vain, are deleted.
+
+        Their agent goes on without the server and so never gives a run up by itself. A server that was restarted
+        meanwhile cannot know that the machine is the same one.
+        """
+        server = self.world.server
+        for host in list(server.farm.hosts.values()) if server is not None else ():
+            machine = self.world.hosts.get(host.name)
+            is_anew = isinstance(machine, SimHost) and machine.instance != host.instance
+            if host.rival and host.lease_us == NO_END and is_anew and not host.removed:
+                self.ask(c.DropHost(host.id), tries=1)
+        self.world.clock.later(MINUTE, self._forget_lost)
 
     def launch(self) -> None:
         """Submit a job."""

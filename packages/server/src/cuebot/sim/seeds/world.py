@@ -25,6 +25,7 @@ from cuebot.sim.seeds.disk import Disk, compare_farms
 from cuebot.sim.seeds.failures import Failures
 from cuebot.sim.seeds.faults import CALM, Faults
 from cuebot.sim.seeds.fitting import Fitting
+from cuebot.sim.seeds.hosts import SimHost
 from cuebot.sim.seeds.house_policy import HousePolicy
 from cuebot.sim.seeds.idle_hosts import check_nothing_idle
 from cuebot.sim.seeds.machine import Habit, Machine
@@ -116,6 +117,11 @@ class World:
                 host.gpus, host.gpu_memory_gib = studio_luck.choice((1, 2, 4)), studio_luck.choice((4, 16))
         if studio_luck.random() < 0.3:
             self.hosts["host1"].frame_fails = studio_luck.choice((0.7, 1.0))
+        agents_luck = random.Random(f"{seed}/agents")
+        if agents_luck.random() < 0.5:
+            for host in self.hosts.values():
+                if isinstance(host, SimHost):
+                    host.goes_on = agents_luck.random() < 0.6
         self.twins: dict[str, Machine] = {}
         """Machines that have the name of another one, by a name of their own."""
         self.mishaps = Mishaps(self)

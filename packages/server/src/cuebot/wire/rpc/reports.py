@@ -13,7 +13,7 @@ import structlog
 from cuebot.domain import commands as c
 from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, shown
 from cuebot.domain.states import Cause, Exit, HostState
-from cuebot.domain.units import CoreUnits, KiB, Micros
+from cuebot.domain.units import NO_END, CoreUnits, KiB, Micros
 from cuebot.engine.orders import AGENT_PORT
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
@@ -22,6 +22,8 @@ from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duratio
 log = structlog.get_logger("reports")
 
 END_RUNS_KEY: Final = "cuefarm-end-runs"
+ENDLESS_LEASE: Final = "none"
+"""`cuefarm.lease_seconds` of an agent whose frames go on without us (`--on-lost-contact continue`)."""
 
 CAUSES: Final = {
     "exited": Cause.EXITED,
@@ -130,7 +132,6 @@ def host_facts(host: Any, peer: str) -> c.HostFacts:
         state = HostState(host.state)
     except ValueError:
         state = HostState.UP
-    lease = attributes.get("cuefarm.lease_seconds", "")
     return c.HostFacts(
         name=short_name(host.name),
         facility=host.facility.lower(),
@@ -154,12 +155,17 @@ def host_facts(host: Any, peer: str) -> c.HostFacts:
         address=address,
         agent=attributes.get("cuefarm.agent", "")[:_TAG_CHARACTERS],
         instance=attributes.get("cuefarm.instance", "")[:_TAG_CHARACTERS],
-        lease_us=duration_us(min(int(lease), REPORTED_SECONDS_MAX))
-        if lease.isdecimal() and len(lease) < 12
-        else Micros(0),
+        lease_us=_lease_us(attributes.get("cuefarm.lease_seconds", "")),
         full_name=host.name[:_NAME_CHARACTERS],
         peer=peer,
     )
+
+
+def _lease_us(told: str) -> Micros:
+    """How long an agent lets frames run without us; 0 where it does not tell."""
+    if told == ENDLESS_LEASE:
+        return NO_END
+    return duration_us(min(int(told), REPORTED_SECONDS_MAX)) if told.isdecimal() and len(told) < 12 else Micros(0)
 
 
 @lru_cache(maxsize=16_384)
