@@ -106,7 +106,7 @@ class Stub:
         method = self._service.methods_by_name[rpc]
         name, context = f"{self._service.name}.{rpc}", Context()
         served: Any = self._served
-        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc), lambda _: None)
+        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc), lambda _: "")
         raw = asyncio.run(answer(request.SerializeToString(), context))  # type: ignore[arg-type]  # a coroutine
         return method.output_type._concrete_class.FromString(raw), context
 

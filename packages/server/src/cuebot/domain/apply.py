@@ -43,6 +43,9 @@ _IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
 
 _BEGIN_ANEW = (int(Exit.SUCCESS), int(Exit.RETRIED_BY_USER))
 """After these it does not matter how often the frame's runs ended with their host before."""
+_SHOWN_BY_MANY = frozenset({"show", "group", "facility", "allocation"})
+_SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
+"""What jobs and hosts show of those."""
 _UNCHARGED = np.array(sorted(UNCHARGED_EXITS), dtype=np.int32)
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
 _LEGAL = np.zeros((len(FrameState), len(FrameState)), dtype=np.bool_)
@@ -64,6 +67,7 @@ def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: M
     """Put frames into a state, with the rules that always hold, and keep the counters."""
     if not len(indices):
         return
+    farm.touched.jobs.add(layer.job_id)
     frames = layer.frames
     old = frames.state[indices]
     if _moved_together(farm, layer, indices, old, to, at_us):
@@ -214,6 +218,7 @@ def _place(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
     layer.runs[proc.frame_index] = proc.id
     host.proc_ids.add(proc.id)
     farm.hosts_table.take(host.row, proc)
+    farm.touched.hosts.add(host.id)
     farm.limit_use.add(layer.limits, host.row, 1)
 
 
@@ -225,6 +230,7 @@ def _count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> 
     job.reserved_gpus += gpus
     group.reserved_gpus += gpus
     farm.ready.room_changed(job)
+    farm.touched.jobs.add(job.id)
 
 
 def _count_in_allocation(farm: Farm, show_id: str, allocation_id: str, cores: int, at_us: Micros) -> None:
@@ -242,6 +248,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     del layer.runs[index]
     host.proc_ids.discard(proc.id)
     farm.hosts_table.give_back(host.row, proc)
+    farm.touched.hosts.add(host.id)
     farm.limit_use.add(layer.limits, host.row, -1)
     _count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
     _count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
@@ -347,6 +354,7 @@ def index_layer(farm: Farm, layer: Layer) -> None:
     job.layer_ids.append(layer.id)
     layer.counts = layer.frames.counts()
     job.counts = [a + b for a, b in zip(job.counts, layer.counts, strict=True)]
+    farm.touched.jobs.add(job.id)
     farm.update_ready(layer)
 
 
@@ -354,6 +362,7 @@ def _job_state(farm: Farm, job: Job, to: JobState) -> None:
     if to not in JOB_TRANSITIONS[job.state]:
         raise AssertionError(f"job {job.name} cannot go from {job.state.name} to {to.name}")
     job.state = to
+    farm.touched.jobs.add(job.id)
     for layer in farm.layers_of(job):
         farm.update_ready(layer)
     farm.dirty.row("job", job.id)
@@ -478,6 +487,7 @@ def _pack(depend: Depend) -> None:
 
 def _added(farm: Farm, event: ev.Added, at_us: Micros) -> None:
     thing = restore(event.kind, event.values)
+    _touch(farm, event.kind, thing)
     index_thing(farm, event.kind, thing)
     farm.dirty.row(event.kind, thing.id)
 
@@ -518,6 +528,7 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
 def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
     thing = farm.table(event.kind)[event.id]
     fresh = typed(event.kind, event.changes)
+    _touch(farm, event.kind, thing, frozenset(fresh))
     if event.kind == "host":
         _host_may_change(farm, thing, fresh, at_us)
     if event.kind == "job" and "group_id" in fresh:
@@ -546,6 +557,23 @@ def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
         farm.requeue(farm.jobs[thing.job_id])
     elif event.kind in _IN_MASKS:
         farm.hosts_table.forget_masks()
+
+
+def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozenset()) -> None:
+    """Note which jobs and hosts show a thing that was added, changed or removed."""
+    touched = farm.touched
+    if kind == "job":
+        touched.jobs.add(thing.id)
+    elif kind == "host":
+        touched.hosts.add(thing.id)
+    elif kind == "comment":
+        touched.comments = True
+        if thing.job_id:
+            touched.jobs.add(thing.job_id)
+        if thing.host_id:
+            touched.hosts.add(thing.host_id)
+    elif kind in _SHOWN_BY_MANY and changed & _SHOWN_FIELDS:
+        touched.all = True
 
 
 def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micros) -> None:
@@ -588,6 +616,7 @@ def _renamed(farm: Farm, kind: str, thing: Any, old_name: str) -> None:
 
 def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
     thing = farm.table(event.kind).pop(event.id)
+    _touch(farm, event.kind, thing)
     farm.dirty.gone(event.kind, event.id)
     if event.kind in _IN_MASKS:
         farm.hosts_table.forget_masks()

@@ -6,6 +6,7 @@ Only `apply` (and, for volatile fields, `telemetry`) changes a Farm. Everything 
 from __future__ import annotations
 
 from collections import defaultdict
+from copy import copy
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -66,6 +67,27 @@ class Dirty:
         return any(self.rows.values()) or any(self.removed.values()) or bool(self.frames)
 
 
+class Touched:
+    """Which jobs and hosts may look different now: whoever keeps what they look like takes it from here.
+
+    As many ids as the farm has jobs and hosts, at most.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: set[str] = set()
+        self.hosts: set[str] = set()
+        self.comments = False
+        """A comment was added or removed."""
+        self.all = False
+        """A name has changed that many of them show: of a show, a group, a facility or an allocation."""
+
+    def take(self) -> Touched:
+        """All that was touched since the last time."""
+        taken = copy(self)
+        self.jobs, self.hosts, self.comments, self.all = set(), set(), False, False
+        return taken
+
+
 class Farm:
     """All state of a farm in memory."""
 
@@ -110,6 +132,7 @@ class Farm:
         self.host_names: list[str] = []
         self.next_layer_key = 1
         self.dirty = Dirty()
+        self.touched = Touched()
         self.change = 0
         """Counts applied events since the start: a cheap "did anything happen"."""
 

@@ -34,6 +34,7 @@ QUARANTINE_MAX_US = 60 * MINUTE
 def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     """Keep what a report says of a host. Returns whether it can be booked now and could not, or the other way round."""
     was_bookable = bool(farm.hosts_table.bookable[host.row])
+    farm.touched.hosts.add(host.id)
     host.ping_us = Micros(now_us)
     host.reported = True
     host.peer, host.full_name = facts.peer, facts.full_name
