@@ -18,6 +18,7 @@ from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm, restore, typed
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames, IndexArray, as_indices
+from cuebot.domain.host_ends import counted
 from cuebot.domain.host_table import Held
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Request
 from cuebot.domain.states import (
@@ -40,10 +41,11 @@ REQUESTS_KEPT = 10_000
 _IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
 """Besides hosts, what the masks of the host table are made from."""
 
+_BEGIN_ANEW = (int(Exit.SUCCESS), int(Exit.RETRIED_BY_USER))
+"""After these it does not matter how often the frame's runs ended with their host before."""
 _SHOWN_BY_MANY = frozenset({"show", "group", "facility", "allocation"})
 _SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
 """What jobs and hosts show of those."""
-
 _UNCHARGED = np.array(sorted(UNCHARGED_EXITS), dtype=np.int32)
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
 _LEGAL = np.zeros((len(FrameState), len(FrameState)), dtype=np.bool_)
@@ -151,6 +153,8 @@ def _frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     layer.frames.own()
     layer.frames.free_retries[event.indices] = 0
+    for index in event.indices[layer.frames.host_ends[event.indices] > 0].tolist():
+        layer.frames.set_host_ends(index, 0)
     move(farm, layer, event.indices, FrameState.WAITING, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
 
@@ -189,7 +193,7 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
         rows.append(host.row)
         proc = Proc(
             run_id, host_id, job.show_id, job.id, layer.id, index, CoreUnits(cores), KiB(memory), gpus, at_us,
-            gpu_memory=KiB(gpu_memory), seen_us=at_us,
+            gpu_memory=KiB(gpu_memory), seen_us=at_us, alone=index in frames.alone,
         )  # fmt: skip
         _place(farm, proc, layer, host)
         farm.dirty.row("proc", run_id)
@@ -274,12 +278,24 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
         frames.free_retries[index] = min(int(frames.free_retries[index]), 65_534) + 1
     elif event.exit_status == Exit.RETRIED_BY_USER:
         frames.free_retries[index] = 0
+    if event.with_host:
+        frames.set_host_ends(index, counted(int(frames.host_ends[index]), alone=proc.alone))
+    elif event.exit_status in _BEGIN_ANEW and frames.host_ends[index]:
+        frames.set_host_ends(index, 0)
     if event.state is not None:
         frames.exit_status[index] = event.exit_status
         move(farm, layer, as_indices([index]), event.state, at_us)
     farm.dirty.frames[layer.id].append(as_indices([index]))
     farm.dirty.row("layer", layer.id)
     farm.dirty.row("show", show.id)
+
+
+def _ended_with_host(farm: Farm, event: ev.EndedWithHost, at_us: Micros) -> None:
+    layer = farm.layers[event.layer_id]
+    ends = counted(int(layer.frames.host_ends[event.index]), alone=event.alone)
+    layer.frames.set_host_ends(event.index, ends)
+    farm.update_ready(layer)
+    farm.dirty.frames[layer.id].append(as_indices([event.index]))
 
 
 def _kill_requested(farm: Farm, event: ev.KillRequested, at_us: Micros) -> None:
@@ -644,6 +660,7 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.JobReopened: _job_reopened,
     ev.RunsBooked: _runs_booked,
     ev.RunEnded: _run_ended,
+    ev.EndedWithHost: _ended_with_host,
     ev.ReportIgnored: _nothing,
     ev.KillRequested: _kill_requested,
     ev.FramesEaten: _frames_eaten,

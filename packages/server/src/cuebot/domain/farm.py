@@ -15,6 +15,7 @@ import msgspec
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
+from cuebot.domain.host_ends import LostRuns
 from cuebot.domain.host_table import Held, HostTable
 from cuebot.domain.limit_use import LimitUse
 from cuebot.domain.nouns import (
@@ -126,6 +127,8 @@ class Farm:
         self.hosts_table = HostTable()
         self.holds = Holds()
         """Telemetry: what is tried one launch at a time after a fault of the farm."""
+        self.lost_runs = LostRuns()
+        """Telemetry: what ran on hosts that fell silent."""
         self.host_names: list[str] = []
         self.next_layer_key = 1
         self.dirty = Dirty()
@@ -277,22 +280,31 @@ class Farm:
             sum(p.memory for p in procs),
             sum(p.gpus for p in procs),
             sum(p.gpu_memory for p in procs),
+            sum(p.alone for p in procs),
         )
 
     def update_ready(self, layer: Layer) -> None:
         """Keep `ready` true for one layer, after its frames or its job's state changed."""
         job = self.jobs[layer.job_id]
-        waits = layer.counts[FrameState.WAITING] > 0 and job.state is JobState.PENDING and not job.paused
-        if waits is not (layer.id in self.ready):
+        may_book = job.state is JobState.PENDING and not job.paused
+        if layer.frames.alone:
+            self._set_ready(job, layer, may_book and layer.waiting(alone=True) > 0, alone=True)
+            self._set_ready(job, layer, may_book and layer.waiting(alone=False) > 0, alone=False)
+        else:
+            self._set_ready(job, layer, may_book and layer.counts[FrameState.WAITING] > 0, alone=False)
+
+    def _set_ready(self, job: Job, layer: Layer, waits: bool, *, alone: bool) -> None:
+        if waits is not self.ready.has(layer.id, alone=alone):
             if waits:
-                self.ready.add(job, layer)
+                self.ready.add(job, layer, alone=alone)
             else:
-                self.ready.discard(layer.id)
+                self.ready.discard(layer.id, alone=alone)
 
     def requeue(self, job: Job) -> None:
         """Keep `ready` true for a job, after what its layers demand or its place in the order changed."""
         for layer_id in job.layer_ids:
             self.ready.discard(layer_id)
+            self.ready.discard(layer_id, alone=True)
         for layer in self.layers_of(job):
             self.update_ready(layer)
 
