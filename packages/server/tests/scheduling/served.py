@@ -59,7 +59,7 @@ class Context:
         """What is to go along with the answer so far."""
         return self.trailing
 
-    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+    async def abort(self, code: grpc.StatusCode, details: str, trailing_metadata: Any = ()) -> None:
         """End the call with a status."""
         raise Ended(code, details)
 

@@ -100,8 +100,8 @@ def limited(*, per_host: bool, hosts: int, most: int) -> Build:
         farm = SmallFarm()
         for number in range(hosts):
             farm.host(f"host{number}")
-        farm.do(c.CreateLimit("nuke studio", most, per_host=per_host))
-        launch(farm, "testing", "one", layer_spec(limits=("nuke studio",)))
+        farm.do(c.CreateLimit("nuke_studio", most, per_host=per_host))
+        launch(farm, "testing", "one", layer_spec(limits=("nuke_studio",)))
         farm.plan()
         return farm
 
@@ -465,7 +465,10 @@ def test_a_host_with_no_tag_worth_naming_is_given_the_layers(capsys: pytest.Capt
 
 
 def test_names_are_quoted_where_a_shell_needs_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """A limit with a blank in its name is one word of the command."""
-    farm = limited(per_host=False, hosts=1, most=2)()
+    """A host with a blank in its name is one word of the command."""
+    farm = SmallFarm()
+    host = farm.host("node 1")
+    farm.launch(job_spec("one", layer_spec(range_text="1")))
+    farm.do(c.LockHost(host.id, LockState.LOCKED))
     with served(farm):
-        assert "`cueadmin -limit-max 'nuke studio' 3`" in printed(farm, "one/render", None, capsys)
+        assert "unlock host node 1: `cueadmin -unlock 'node 1'`" in printed(farm, "one/render", None, capsys)
