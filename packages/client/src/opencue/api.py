@@ -181,7 +181,8 @@ def getJob(uniq: str) -> Job:
 def getJobs(**options: Any) -> list[Job]:
     """Return the jobs that match JobSearch options, all pending ones without any.
 
-    `getJobs(show=["demo"], user=["ann"], include_finished=True)`
+    `getJobs(show=["demo"], user=["ann"], include_finished=True)`: finished jobs of the last 72 hours, and a warning
+    where there are more; those that are named exactly, or whose ids are given, whenever they ended.
     """
     return [Job(message) for message in search.JobSearch.byOptions(**options).jobs.jobs]
 

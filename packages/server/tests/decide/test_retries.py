@@ -120,7 +120,6 @@ def test_a_frame_that_cannot_be_launched_dies_in_the_end() -> None:
 
 
 FARMS_FAULTS = {
-    Cause.RUNNER_LOST: Exit.ORPHAN,
     Cause.SHUTDOWN: Exit.SKIP_RETRY,
     Cause.LEASE: Exit.SKIP_RETRY,
     Cause.LOG_UNWRITABLE: Exit.FAILED_LAUNCH,

@@ -28,6 +28,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "layers": st.lists(values, max_size=3),
     "killed": st.booleans(),
     "free": st.booleans(),
+    "alone": st.booleans(),
+    "with_host": st.one_of(st.none(), st.booleans()),
     "indices": indices,
     "satisfied_pairs": indices,
     "run_ids": st.lists(texts, max_size=3),

@@ -91,6 +91,16 @@ def fill(journal: SqlJournal) -> Mix:
     trained = farm.layers_of(farm.jobs[launch(spec_text("train", [("model", "1-2", 1)]))])[0]
     mix.do(c.Change("layer", trained.id, {"min_gpus": 1, "min_gpu_memory": 6 << 20}))
     work(0)
+    feared = launch(spec_text("feared", [("crash", "1-2", 1)]))
+    for _ in range(4):
+        work(0)
+        for proc in [proc for proc in farm.procs.values() if proc.job_id == feared and proc.frame_index == 0]:
+            host, lost = farm.hosts[proc.host_id].name, (301, 0, Cause.RUNNER_LOST, Micros(SECOND), KiB(0))
+            if not proc.alone:
+                mix.do(c.ReportOutcome(host, proc.id, "", *lost))
+    mix.do(c.Change("job", feared, {"priority": 200}))
+    mix.core.report_host(c.ReportHost(host_facts("spare", 400), (), boot=True), ENVELOPE, mix.now_us)
+    work(0)
     running = min(farm.procs)
     mix.do(c.KillProcs((running,), "too slow"))
     settle()

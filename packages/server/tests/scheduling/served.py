@@ -59,7 +59,7 @@ class Context:
         """What is to go along with the answer so far."""
         return self.trailing
 
-    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+    async def abort(self, code: grpc.StatusCode, details: str, trailing_metadata: Any = ()) -> None:
         """End the call with a status."""
         raise Ended(code, details)
 
@@ -106,7 +106,7 @@ class Stub:
         method = self._service.methods_by_name[rpc]
         name, context = f"{self._service.name}.{rpc}", Context()
         served: Any = self._served
-        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc), lambda _: None)
+        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc), lambda _: "")
         raw = asyncio.run(answer(request.SerializeToString(), context))  # type: ignore[arg-type]  # a coroutine
         return method.output_type._concrete_class.FromString(raw), context
 

@@ -19,7 +19,7 @@ from served import served
 import cuebot.scheduling
 from cue_cli.cueadmin import main
 from cuebot.domain import commands as c
-from cuebot.domain.states import DependType, Exit, FrameState, HostState, JobState, LockState
+from cuebot.domain.states import Cause, DependType, Exit, FrameState, HostState, JobState, LockState
 from cuebot.domain.units import HOUR, NO_END, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain import explain_layer
@@ -83,6 +83,16 @@ def all_failed(exit_status: int = 1, run_s: float = 1, **fields: object) -> Buil
     return build
 
 
+def took_hosts() -> SmallFarm:
+    """A frame whose runs ended with their host until it was dead."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=0))
+    while farm.plan():
+        farm.end(farm.run_of("one/render"), int(Exit.ORPHAN), cause=Cause.RUNNER_LOST)
+    return farm
+
+
 def limited(*, per_host: bool, hosts: int, most: int) -> Build:
     """Frames that want a licence of which there are too few."""
 
@@ -90,8 +100,8 @@ def limited(*, per_host: bool, hosts: int, most: int) -> Build:
         farm = SmallFarm()
         for number in range(hosts):
             farm.host(f"host{number}")
-        farm.do(c.CreateLimit("nuke studio", most, per_host=per_host))
-        launch(farm, "testing", "one", layer_spec(limits=("nuke studio",)))
+        farm.do(c.CreateLimit("nuke_studio", most, per_host=per_host))
+        launch(farm, "testing", "one", layer_spec(limits=("nuke_studio",)))
         farm.plan()
         return farm
 
@@ -192,6 +202,7 @@ BY_COMMAND: dict[str, Row] = {
     "AHEAD": Row(one(behind), step=None),
     "FRAMES_DEAD": Row(all_failed(1)),
     "FRAMES_NOT_STARTED": Row(all_failed(int(Exit.FAILED_LAUNCH)), unlike=("-log", "shows")),
+    "FRAMES_TOOK_HOSTS": Row(took_hosts),
     "FRAMES_OUT_OF_TIME": Row(all_failed(1, run_s=130, timeout_minutes=2)),
     "DEAD": Row(all_failed(1), frame=0),
     "EATEN": Row(one(eaten), frame=0),
@@ -240,6 +251,8 @@ ELSEWHERE: dict[str, str] = {
     "PROBATION": "test_bad_hosts: the frame that runs there ends it",
     "JOB_HELD": "test_holds: the frame that is tried ends it, once what its words name is mended",
     "HOST_HELD": "test_holds: the same on a host",
+    "HOST_OF_ONE": "test_running_alone: the end of what runs there ends it",
+    "RUNS_ALONE": "test_running_alone: a host is emptied for it",
     "FAILED_THERE": "test_bad_hosts: time ends it",
     "RESERVED": "test_reservations: the wide frame's start ends it",
     "KEPT_FOR_GPUS": "test_gpus: the frame with the GPU ends it",
@@ -452,7 +465,10 @@ def test_a_host_with_no_tag_worth_naming_is_given_the_layers(capsys: pytest.Capt
 
 
 def test_names_are_quoted_where_a_shell_needs_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """A limit with a blank in its name is one word of the command."""
-    farm = limited(per_host=False, hosts=1, most=2)()
+    """A host with a blank in its name is one word of the command."""
+    farm = SmallFarm()
+    host = farm.host("node 1")
+    farm.launch(job_spec("one", layer_spec(range_text="1")))
+    farm.do(c.LockHost(host.id, LockState.LOCKED))
     with served(farm):
-        assert "`cueadmin -limit-max 'nuke studio' 3`" in printed(farm, "one/render", None, capsys)
+        assert "unlock host node 1: `cueadmin -unlock 'node 1'`" in printed(farm, "one/render", None, capsys)

@@ -21,7 +21,7 @@ from cuebot.sim.small_farm import GIB, SmallFarm
 
 quickly = settings(max_examples=40, deadline=None)
 KINDS = (
-    "lock", "repair", "pause", "booking off", "start later", "limit", "limit by host", "tag", "whole host", "gpus",
+    "lock", "repair", "pause", "booking off", "start later", "limit", "limit_by_host", "tag", "whole host", "gpus",
     "gpu host", "gpu memory", "group minimum", "group maximum", "job maximum", "gpu maximum", "no subscription",
     "failure",
 )  # fmt: skip
@@ -80,10 +80,10 @@ def _happen(farm: SmallFarm, trouble: Trouble, jobs: list[Job]) -> None:
             farm.do(c.Change("show", job.show_id, {"booking_enabled": False}))
         case "start later":
             farm.do(c.Change("layer", layer.id, {"start_after_us": farm.now_us + 10**9}))
-        case "limit" | "limit by host":
+        case "limit" | "limit_by_host":
             name = trouble.kind
             if name not in books.limit_by_name:
-                farm.do(c.CreateLimit(name, amount, per_host=name == "limit by host"))
+                farm.do(c.CreateLimit(name, amount, per_host=name == "limit_by_host"))
             farm.do(c.AddLayerLimit(layer.id, books.limit_by_name[name]))
         case "tag":
             farm.do(c.Change("layer", layer.id, {"tags": [names[amount % len(names)]]}))

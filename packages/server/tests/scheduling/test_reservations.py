@@ -7,7 +7,7 @@ from scheduling_farm import add_show, launch, reasons
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import LockState
-from cuebot.sim.small_farm import SmallFarm
+from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 MOST = 1_000_000_000
@@ -212,3 +212,20 @@ def narrow_of(farm: SmallFarm, show: str) -> Layer:
     """The layer of the first job of a show."""
     job = next(job for job in farm.farm.jobs.values() if farm.farm.shows[job.show_id].name == show)
     return farm.farm.layers[job.layer_ids[0]]
+
+
+def test_a_reservation_ends_when_its_host_is_made_larger() -> None:
+    """A frame that takes most of a host gets one kept free; one that is back with more cores has them for others."""
+    farm = SmallFarm()
+    farm.host()
+    launch(farm, "testing", "narrow", layer_spec(range_text="1-1000", memory_kib=3 * GIB))
+    farm.plan()
+    launch(farm, "testing", "wide", layer_spec("wide", "1", cores=300, memory_kib=7 * GIB), priority=2)
+    farm.wait(121)
+    farm.finish("narrow/render", running(farm)[0])
+    assert farm.plan() == []
+    assert farm.farm.hosts_table.reservations
+    farm.report(boot=True, cores=800, runs=[farm.farm.procs[id] for id in farm.farm.host_named("host0").proc_ids])
+    farm.plan()
+    assert not farm.farm.hosts_table.reservations
+    assert len(running(farm)) > 3

@@ -8,15 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from cuebot.decide import Settings, run_ends
+from cuebot.decide import Settings, host_ends, host_reports, run_ends
+from cuebot.domain import apply, check, frames, holds
 from cuebot.domain import commands as c
-from cuebot.domain import holds
 from cuebot.domain.holds import Hold
 from cuebot.domain.states import Cause
 from cuebot.domain.units import HOUR, SECOND, Micros
+from cuebot.engine import core
 from cuebot.engine.core import Core
 from cuebot.engine.orders import RunOrder, run_orders
 from cuebot.sim import main, run_seed
@@ -24,6 +26,7 @@ from cuebot.sim.clock import Clock
 from cuebot.sim.seeds import machine, world
 from cuebot.sim.seeds.faults import CALM, Faults
 from cuebot.sim.seeds.network import Network
+from cuebot.sim.seeds.server import Server
 from cuebot.sim.seeds.truth import SILENT, Process, ProcessState, Truth, Violation
 from cuebot.sim.seeds.upstream_hosts import UpstreamHost
 from cuebot.sim.small_farm import SmallFarm
@@ -125,6 +128,141 @@ def test_a_server_that_mistakes_whose_fault_it_is_is_found(
     mistake: Patch, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some of a few dozen seeds find a mistake in what the farm's faults, time and a frame's own doing lead to."""
+    mistake(monkeypatch)
+    assert any(words in run_seed(seed).problem for seed in range(1, 61))
+
+
+def never_count_hosts(patch: pytest.MonkeyPatch) -> None:
+    """A frame may take down as many hosts as it likes."""
+    patch.setattr(apply, "counted", lambda ends, *, alone: 0)
+
+
+def never_run_alone(patch: pytest.MonkeyPatch) -> None:
+    """However many hosts a frame took down, others run beside it."""
+    patch.setattr(frames, "ENDS_BESIDE_OTHERS", 100)
+    patch.setattr(check, "ENDS_BESIDE_OTHERS", 100)
+
+
+def try_again_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A frame that took its host down alone is tried again."""
+    patch.setattr(run_ends, "is_given_up", lambda farm, proc, with_host: False)
+
+
+def give_up_too_soon(patch: pytest.MonkeyPatch) -> None:
+    """A frame dies with the second host, which its neighbour may have taken down."""
+    patch.setattr(host_ends, "ENDS_MOST", 2)
+
+
+def charge_lost_runners(patch: pytest.MonkeyPatch) -> None:
+    """Whoever was beside it pays for it."""
+    honest = run_ends._frame_after
+
+    def frame_after(farm: Any, proc: Any, command: c.ReportOutcome, status: int, **more: Any) -> Any:
+        state, kept = honest(farm, proc, command, status, **more)
+        return state, 1 if command.cause is Cause.RUNNER_LOST else kept
+
+    patch.setattr(run_ends, "_frame_after", frame_after)
+
+
+def count_silent_hosts(patch: pytest.MonkeyPatch) -> None:
+    """A host that is gone is one that was taken down."""
+    honest = run_ends.given_up
+
+    def given_up(*args: Any, with_host: bool | None = False, **more: Any) -> Any:
+        return honest(*args, with_host=with_host is None or with_host, **more)
+
+    patch.setattr(run_ends, "given_up", given_up)
+
+
+def forget_goodbyes(patch: pytest.MonkeyPatch) -> None:
+    """An agent that was told to stop was taken down."""
+    patch.setattr(host_ends, "unannounced", lambda host, proc: True)
+    patch.setattr(host_reports, "unannounced", lambda host, proc: True)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (never_count_hosts, "to be alone"),
+        (never_run_alone, "to be alone"),
+        (try_again_for_ever, "and is tried again"),
+        (give_up_too_soon, "is given up after 2 runs"),
+        (charge_lost_runners, "ended with its host, and its frame pays for it"),
+        (count_silent_hosts, "never came back"),
+        (forget_goodbyes, "had said goodbye"),
+    ],
+)
+def test_a_server_that_mistakes_who_took_a_host_down_is_found(
+    mistake: Patch, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of a hundred seeds find a mistake in counting, in giving room, in charging and in giving up."""
+    mistake(monkeypatch)
+    assert any(words in run_seed(seed).problem for seed in range(1, 101))
+
+
+def heed_no_stall(patch: pytest.MonkeyPatch) -> None:
+    """Whoever asks while commits stall is heard."""
+    honest = Server.submit
+
+    def submit(server: Server, *args: Any, **more: Any) -> None:
+        stalled, server.stalled_since_us = server.stalled_since_us, None
+        honest(server, *args, **more)
+        server.stalled_since_us = server.stalled_since_us or stalled
+
+    patch.setattr(Server, "submit", submit)
+
+
+def plan_in_a_stall(patch: pytest.MonkeyPatch) -> None:
+    """Frames are booked while commits stall."""
+    honest = Server._plan
+
+    def planned(server: Server) -> None:
+        stalled, server.stalled_since_us = server.stalled_since_us, None
+        honest(server)
+        server.stalled_since_us = server.stalled_since_us or stalled
+
+    patch.setattr(Server, "_plan", planned)
+
+
+def answer_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Whoever asks is answered before what he asked for is durable."""
+    honest = Core.execute
+
+    def execute(
+        core: Core, command: c.Command, envelope: c.Envelope, now_us: int, done: Callable[[Any], None] | None = None
+    ) -> Any:
+        reply = honest(core, command, envelope, now_us)
+        if done is not None:
+            done(reply)
+        return reply
+
+    patch.setattr(Core, "execute", execute)
+
+
+def never_pause(patch: pytest.MonkeyPatch) -> None:
+    """A host that refuses is asked again and again."""
+    patch.setattr(core, "observe_refusal", lambda farm, host, now_us: None)
+
+
+def charge_refusals(patch: pytest.MonkeyPatch) -> None:
+    """A frame pays for what a host refuses."""
+    patch.setitem(run_ends._EXIT_OF_CAUSE, Cause.REFUSED, 1)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (heed_no_stall, "happened while commits stalled"),
+        (plan_in_a_stall, "happened while commits stalled"),
+        (answer_at_once, "acknowledged before it is durable"),
+        (never_pause, "was asked for another one at once"),
+        (charge_refusals, "was refused, and its frame pays for it"),
+    ],
+)
+def test_a_server_that_mistakes_what_a_bad_day_allows_is_found(
+    mistake: Patch, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of a few dozen seeds find a mistake in what follows where the journal stalls and where hosts refuse."""
     mistake(monkeypatch)
     assert any(words in run_seed(seed).problem for seed in range(1, 61))
 

@@ -32,6 +32,7 @@ from opencue_proto import (
 
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
+from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
@@ -314,12 +315,13 @@ def tools() -> Tools:
 
 @pytest.fixture
 async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
-    """Start servers with options of `serve`; all are stopped at the end."""
+    """Start servers with options of `serve`, or with other `limits`; all are stopped at the end."""
     running: list[tuple[Site, asyncio.Task[None]]] = []
 
     async def start(**options: Any) -> Site:
         journal = MemoryJournal()
-        core = Core(Farm(), last_seq=0, started_us=now_us(), new_id=lambda: str(uuid.uuid4()))
+        limits = options.pop("limits", DEFAULT_LIMITS)
+        core = Core(Farm(), last_seq=0, started_us=now_us(), new_id=lambda: str(uuid.uuid4()), limits=limits)
         agents = GrpcAgents(token=TOKEN, now_us=now_us, deadline_s=2.0)
         engine = Engine(core, journal, agents, now_us)
         task = asyncio.get_running_loop().create_task(engine.run())

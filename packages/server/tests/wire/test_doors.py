@@ -78,6 +78,14 @@ def test_the_servers_own_user_and_root_need_no_token(uid: int) -> None:
     doors(Kernel(uid)).check(Door.CLIENTS, Caller())
 
 
+def test_a_door_says_who_comes_in() -> None:
+    """Users of this machine by their numbers, who has the token by the address as well, others by the address alone."""
+    remote = "ipv4:10.0.0.9:5000"
+    assert doors(Kernel(0)).check(Door.CLIENTS, Caller()) == "user 0"
+    assert doors(Kernel(None)).check(Door.CLIENTS, Caller(remote, TOKEN)) == "whoever has the token at 10.0.0.9"
+    assert doors(Kernel(None), Door.CLIENTS).check(Door.CLIENTS, Caller(remote)) == "address 10.0.0.9"
+
+
 @pytest.mark.parametrize("uid", [STRANGER, None])
 def test_another_user_and_nobody_are_refused_with_what_to_do(uid: int | None) -> None:
     """Neither who is somebody else nor a connection of which nothing is known is let in."""

@@ -27,6 +27,7 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
         sums[3] += booking.gpu_memory
     for host_id, sums in taken.items():
         _refuse_unusable(farm, host_id, sums)
+        _refuse_company(farm, host_id, [booking for booking in command.bookings if booking.host_id == host_id])
     events: list[ev.Event] = []
     for layer_id, bookings in by_layer.items():
         bookings.sort(key=lambda b: b.frame_index)
@@ -55,6 +56,14 @@ def _refuse_unusable(farm: Farm, host_id: str, taken: list[int]) -> None:
     columns = (table.idle_cores, table.idle_memory, table.idle_gpus, table.idle_gpu_memory)
     if any(wanted > column[host.row] for wanted, column in zip(taken, columns, strict=True)):
         raise Refused(f"host {host.name!r} has not what this plan takes from it")
+
+
+def _refuse_company(farm: Farm, host_id: str, bookings: list[c.Booking]) -> None:
+    """Raise Refused where a frame that runs alone would not be alone on a host."""
+    host = farm.hosts[host_id]
+    alone = sum(booking.frame_index in farm.layers[booking.layer_id].frames.alone for booking in bookings)
+    if farm.hosts_table.alone[host.row] or (alone and (len(bookings) > 1 or host.proc_ids)):
+        raise Refused(f"a frame on host {host.name!r} is to run alone there")
 
 
 def _refuse_unready(farm: Farm, layer: Layer, indices: IndexArray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cuebot.decide.context import Context
+from cuebot.decide.host_ends import told_by_report, unannounced
 from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, takes_over
 from cuebot.decide.run_ends import given_up
 from cuebot.domain import commands as c
@@ -36,19 +37,21 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
     is_new_agent = takes_over(host, facts, reported, context)
-    events: list[ev.Event] = []
     rebooted = boots_again(host, facts)
+    events: list[ev.Event] = []
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
         if _launched_again(host, proc):
             continue
         if rebooted and (facts.agent or _long_unheard(proc, context)):
-            events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context))
+            with_host = proc.launched and unannounced(host, proc)
+            events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context, with_host=with_host))
         elif not command.boot and _long_unheard(proc, context):  # a start-up report names no runs at all
             events.append(_missing(farm, proc, context))
+    idle = len(host.proc_ids) == len(events)
+    events += told_by_report(farm, host, facts, is_new_agent=is_new_agent)
     changes = _changes(host, facts, command.boot or is_new_agent)
     if rebooted or is_new_agent:
         changes["boot_us"] = facts.boot_us
-    idle = len(host.proc_ids) == len(events)
     if command.boot or idle or facts.boot_us > host.boot_us - SAME_BOOT_US:
         changes.update(_resources(host, facts))
     if changes:

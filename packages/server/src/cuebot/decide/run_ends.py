@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from cuebot.decide.context import Context
+from cuebot.decide.host_ends import ends_with_runner, is_given_up, told_by_outcome, unannounced, words
 from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
 from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
 from cuebot.decide.timeouts import runs_over_time
@@ -57,7 +58,7 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     proc = farm.procs.get(command.run_id)
     if proc is None:
         ignored = ev.ReportIgnored(command.run_id, command.host_name, command.exit_status, command.exit_signal)
-        return [ignored]
+        return [ignored, *told_by_outcome(farm, command)]
     refuse_rival_outcome(farm.hosts[proc.host_id], command.speaker, context)
     # D16: a frame ended by a signal has the signal's number as its exit status.
     status = command.exit_signal if command.exit_signal > 0 else command.exit_status
@@ -89,6 +90,7 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
             error_line=command.error_line,
             log_name=command.log_name,
             free=free,
+            with_host=ends_with_runner(farm.hosts[proc.host_id], proc, command.cause),
         ),
         *memory_raised(farm, proc, memory),
     ]
@@ -139,11 +141,13 @@ def given_up(
     context: Context,
     exit_status: Exit | None = None,
     run_us: Micros | None = None,
+    *,
+    with_host: bool | None = False,
 ) -> ev.RunEnded:
     """The run is over although nobody reported its end.
 
     The exit status is the cause's where none is given; `run_us` is how long it ran where that is known better than by
-    when it was booked.
+    when it was booked; `with_host` is as in `RunEnded`.
     """
     layer = farm.layers[proc.layer_id]
     on_end = OnEnd(proc.on_end)
@@ -165,6 +169,7 @@ def given_up(
         run_us=run_us,
         max_rss=proc.max_rss,
         message=message,
+        with_host=with_host,
     )
 
 
@@ -189,9 +194,10 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
             events.append(ev.Changed("host", host.id, {"state": HostState.DOWN}))
         if silent_us >= patience_us:
             over.update(host.proc_ids)
-            for run_id in sorted(host.proc_ids):
-                message = _no_word_of(host, silent_us)
-                events.append(given_up(farm, farm.procs[run_id], Cause.HOST_LOST, message, context))
+            message = _no_word_of(host, silent_us)
+            for proc in [farm.procs[run_id] for run_id in sorted(host.proc_ids)]:
+                with_host = None if proc.launched and unannounced(host, proc) else False
+                events.append(given_up(farm, proc, Cause.HOST_LOST, message, context, with_host=with_host))
     return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over)]
 
 
@@ -290,8 +296,12 @@ def _ended(
     error_line: str = "",
     log_name: str = "",
     free: bool = False,
+    with_host: bool | None = False,
 ) -> ev.RunEnded:
     layer = farm.layers[proc.layer_id]
+    waits = state is FrameState.WAITING and exit_status != Exit.RETRIED_BY_USER
+    if waits and is_given_up(farm, proc, with_host):
+        state, message = _given_up_as(farm, proc), words(message)
     return ev.RunEnded(
         run_id=proc.id,
         job_id=proc.job_id,
@@ -314,4 +324,6 @@ def _ended(
         error_line=error_line,
         log_name=log_name,
         free=free,
+        with_host=with_host,
+        alone=proc.alone,
     )

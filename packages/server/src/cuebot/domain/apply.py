@@ -18,6 +18,7 @@ from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm, restore, typed
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames, IndexArray, as_indices
+from cuebot.domain.host_ends import counted
 from cuebot.domain.host_table import Held
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Request
 from cuebot.domain.states import (
@@ -40,6 +41,11 @@ REQUESTS_KEPT = 10_000
 _IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
 """Besides hosts, what the masks of the host table are made from."""
 
+_BEGIN_ANEW = (int(Exit.SUCCESS), int(Exit.RETRIED_BY_USER))
+"""After these it does not matter how often the frame's runs ended with their host before."""
+_SHOWN_BY_MANY = frozenset({"show", "group", "facility", "allocation"})
+_SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
+"""What jobs and hosts show of those."""
 _UNCHARGED = np.array(sorted(UNCHARGED_EXITS), dtype=np.int32)
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
 _LEGAL = np.zeros((len(FrameState), len(FrameState)), dtype=np.bool_)
@@ -61,6 +67,7 @@ def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: M
     """Put frames into a state, with the rules that always hold, and keep the counters."""
     if not len(indices):
         return
+    farm.touched.jobs.add(layer.job_id)
     frames = layer.frames
     old = frames.state[indices]
     if _moved_together(farm, layer, indices, old, to, at_us):
@@ -146,6 +153,8 @@ def _frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     layer.frames.own()
     layer.frames.free_retries[event.indices] = 0
+    for index in event.indices[layer.frames.host_ends[event.indices] > 0].tolist():
+        layer.frames.set_host_ends(index, 0)
     move(farm, layer, event.indices, FrameState.WAITING, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
 
@@ -184,7 +193,7 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
         rows.append(host.row)
         proc = Proc(
             run_id, host_id, job.show_id, job.id, layer.id, index, CoreUnits(cores), KiB(memory), gpus, at_us,
-            gpu_memory=KiB(gpu_memory), seen_us=at_us,
+            gpu_memory=KiB(gpu_memory), seen_us=at_us, alone=index in frames.alone,
         )  # fmt: skip
         _place(farm, proc, layer, host)
         farm.dirty.row("proc", run_id)
@@ -209,6 +218,7 @@ def _place(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
     layer.runs[proc.frame_index] = proc.id
     host.proc_ids.add(proc.id)
     farm.hosts_table.take(host.row, proc)
+    farm.touched.hosts.add(host.id)
     farm.limit_use.add(layer.limits, host.row, 1)
 
 
@@ -220,6 +230,7 @@ def _count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> 
     job.reserved_gpus += gpus
     group.reserved_gpus += gpus
     farm.ready.room_changed(job)
+    farm.touched.jobs.add(job.id)
 
 
 def _count_in_allocation(farm: Farm, show_id: str, allocation_id: str, cores: int, at_us: Micros) -> None:
@@ -237,6 +248,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     del layer.runs[index]
     host.proc_ids.discard(proc.id)
     farm.hosts_table.give_back(host.row, proc)
+    farm.touched.hosts.add(host.id)
     farm.limit_use.add(layer.limits, host.row, -1)
     _count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
     _count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
@@ -266,12 +278,24 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
         frames.free_retries[index] = min(int(frames.free_retries[index]), 65_534) + 1
     elif event.exit_status == Exit.RETRIED_BY_USER:
         frames.free_retries[index] = 0
+    if event.with_host:
+        frames.set_host_ends(index, counted(int(frames.host_ends[index]), alone=proc.alone))
+    elif event.exit_status in _BEGIN_ANEW and frames.host_ends[index]:
+        frames.set_host_ends(index, 0)
     if event.state is not None:
         frames.exit_status[index] = event.exit_status
         move(farm, layer, as_indices([index]), event.state, at_us)
     farm.dirty.frames[layer.id].append(as_indices([index]))
     farm.dirty.row("layer", layer.id)
     farm.dirty.row("show", show.id)
+
+
+def _ended_with_host(farm: Farm, event: ev.EndedWithHost, at_us: Micros) -> None:
+    layer = farm.layers[event.layer_id]
+    ends = counted(int(layer.frames.host_ends[event.index]), alone=event.alone)
+    layer.frames.set_host_ends(event.index, ends)
+    farm.update_ready(layer)
+    farm.dirty.frames[layer.id].append(as_indices([event.index]))
 
 
 def _kill_requested(farm: Farm, event: ev.KillRequested, at_us: Micros) -> None:
@@ -330,6 +354,7 @@ def index_layer(farm: Farm, layer: Layer) -> None:
     job.layer_ids.append(layer.id)
     layer.counts = layer.frames.counts()
     job.counts = [a + b for a, b in zip(job.counts, layer.counts, strict=True)]
+    farm.touched.jobs.add(job.id)
     farm.update_ready(layer)
 
 
@@ -337,6 +362,7 @@ def _job_state(farm: Farm, job: Job, to: JobState) -> None:
     if to not in JOB_TRANSITIONS[job.state]:
         raise AssertionError(f"job {job.name} cannot go from {job.state.name} to {to.name}")
     job.state = to
+    farm.touched.jobs.add(job.id)
     for layer in farm.layers_of(job):
         farm.update_ready(layer)
     farm.dirty.row("job", job.id)
@@ -461,6 +487,7 @@ def _pack(depend: Depend) -> None:
 
 def _added(farm: Farm, event: ev.Added, at_us: Micros) -> None:
     thing = restore(event.kind, event.values)
+    _touch(farm, event.kind, thing)
     index_thing(farm, event.kind, thing)
     farm.dirty.row(event.kind, thing.id)
 
@@ -501,6 +528,7 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
 def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
     thing = farm.table(event.kind)[event.id]
     fresh = typed(event.kind, event.changes)
+    _touch(farm, event.kind, thing, frozenset(fresh))
     if event.kind == "host":
         _host_may_change(farm, thing, fresh, at_us)
     if event.kind == "job" and "group_id" in fresh:
@@ -529,6 +557,23 @@ def _changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
         farm.requeue(farm.jobs[thing.job_id])
     elif event.kind in _IN_MASKS:
         farm.hosts_table.forget_masks()
+
+
+def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozenset()) -> None:
+    """Note which jobs and hosts show a thing that was added, changed or removed."""
+    touched = farm.touched
+    if kind == "job":
+        touched.jobs.add(thing.id)
+    elif kind == "host":
+        touched.hosts.add(thing.id)
+    elif kind == "comment":
+        touched.comments = True
+        if thing.job_id:
+            touched.jobs.add(thing.job_id)
+        if thing.host_id:
+            touched.hosts.add(thing.host_id)
+    elif kind in _SHOWN_BY_MANY and changed & _SHOWN_FIELDS:
+        touched.all = True
 
 
 def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micros) -> None:
@@ -571,6 +616,7 @@ def _renamed(farm: Farm, kind: str, thing: Any, old_name: str) -> None:
 
 def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
     thing = farm.table(event.kind).pop(event.id)
+    _touch(farm, event.kind, thing)
     farm.dirty.gone(event.kind, event.id)
     if event.kind in _IN_MASKS:
         farm.hosts_table.forget_masks()
@@ -614,6 +660,7 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.JobReopened: _job_reopened,
     ev.RunsBooked: _runs_booked,
     ev.RunEnded: _run_ended,
+    ev.EndedWithHost: _ended_with_host,
     ev.ReportIgnored: _nothing,
     ev.KillRequested: _kill_requested,
     ev.FramesEaten: _frames_eaten,

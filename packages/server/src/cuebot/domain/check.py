@@ -8,6 +8,7 @@ import numpy as np
 
 from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS
 from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.limit_use import LimitUse
 from cuebot.domain.ready import Ready
@@ -48,8 +49,14 @@ def _check_layers(farm: Farm) -> None:
             if counted[_RUNNING]:
                 without_run = set(frames.in_state(FrameState.RUNNING).tolist()) - set(layer.runs)
                 _must_equal(f"running frames of {job.name}/{layer.name} without a run", without_run, set())
-            if counted[_WAITING] and job.state is JobState.PENDING and not job.paused:
-                ready.add(job, layer)
+            ends = set(np.flatnonzero(frames.host_ends >= ENDS_BESIDE_OTHERS).tolist())
+            _must_equal(f"frames of {job.name}/{layer.name} that run alone", frames.alone, ends)
+            if job.state is JobState.PENDING and not job.paused:
+                alone = sum(int(frames.state[index]) == _WAITING for index in ends)
+                if counted[_WAITING] > alone:
+                    ready.add(job, layer)
+                if alone:
+                    ready.add(job, layer, alone=True)
             held = frames.depend_count > 0
             if (held & _HELD[frames.state]).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are held and not DEPEND")
@@ -110,12 +117,16 @@ def _check_procs(farm: Farm) -> None:
     for host in farm.hosts.values():
         held = farm.used_on(host)
         columns = (table.idle_cores, table.idle_memory, table.idle_gpus, table.idle_gpu_memory)
+        alone = sum(farm.procs[id].alone for id in host.proc_ids)
+        _must_equal(f"runs on {host.name} that are alone", int(table.alone[host.row]), alone)
+        if alone and len(host.proc_ids) > 1:
+            raise BrokenInvariant(f"a run on {host.name} is to be alone, and {len(host.proc_ids)} are there")
         idle = tuple(int(column[host.row]) for column in columns)
         if host.removed:
             _must_equal(f"runs of removed host {host.name}", host.proc_ids, set())
             continue
         whole = (host.cores, host.memory, host.gpus, host.gpu_memory)
-        counted = tuple(all_of_it - used for all_of_it, used in zip(whole, held, strict=True))
+        counted = tuple(all_of_it - used for all_of_it, used in zip(whole, held[: len(whole)], strict=True))
         _must_equal(f"idle of host {host.name}", idle, counted)
         _must_equal(f"bookable {host.name}", bool(table.bookable[host.row]), not why_not_bookable(host))
 

@@ -95,7 +95,7 @@ class RunsBooked(Event):
 class RunEnded(Event):
     """A run is over, and its frame went to `state` (None: the frame keeps the state that it has)."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     run_id: str
     job_id: str
@@ -123,6 +123,22 @@ class RunEnded(Event):
     """Name of its log file, as the agent gave it; empty where that is `JOB.FRAME.rqlog`."""
     free: bool = False
     """It ended by the frame's own doing, and the next start costs no retry, because the frame asked for that."""
+    with_host: bool | None = False
+    """Its host's agent died, or the host was booted, unannounced, and the run ended by that; None where nobody can say
+    yet, because the host is silent."""
+    alone: bool = False
+    """It had its host to itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedWithHost(Event):
+    """A host is back, so that of a run which was given up while it was silent it is known: it ended with its host."""
+
+    run_id: str
+    layer_id: str
+    index: int
+    alone: bool
+    """It had the host to itself."""
 
 
 @dataclass(frozen=True, slots=True)

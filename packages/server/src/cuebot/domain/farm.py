@@ -6,6 +6,7 @@ Only `apply` (and, for volatile fields, `telemetry`) changes a Farm. Everything 
 from __future__ import annotations
 
 from collections import defaultdict
+from copy import copy
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -14,6 +15,7 @@ import msgspec
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
+from cuebot.domain.host_ends import LostRuns
 from cuebot.domain.host_table import Held, HostTable
 from cuebot.domain.limit_use import LimitUse
 from cuebot.domain.nouns import (
@@ -65,6 +67,27 @@ class Dirty:
         return any(self.rows.values()) or any(self.removed.values()) or bool(self.frames)
 
 
+class Touched:
+    """Which jobs and hosts may look different now: whoever keeps what they look like takes it from here.
+
+    As many ids as the farm has jobs and hosts, at most.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: set[str] = set()
+        self.hosts: set[str] = set()
+        self.comments = False
+        """A comment was added or removed."""
+        self.all = False
+        """A name has changed that many of them show: of a show, a group, a facility or an allocation."""
+
+    def take(self) -> Touched:
+        """All that was touched since the last time."""
+        taken = copy(self)
+        self.jobs, self.hosts, self.comments, self.all = set(), set(), False, False
+        return taken
+
+
 class Farm:
     """All state of a farm in memory."""
 
@@ -104,9 +127,12 @@ class Farm:
         self.hosts_table = HostTable()
         self.holds = Holds()
         """Telemetry: what is tried one launch at a time after a fault of the farm."""
+        self.lost_runs = LostRuns()
+        """Telemetry: what ran on hosts that fell silent."""
         self.host_names: list[str] = []
         self.next_layer_key = 1
         self.dirty = Dirty()
+        self.touched = Touched()
         self.change = 0
         """Counts applied events since the start: a cheap "did anything happen"."""
 
@@ -254,22 +280,31 @@ class Farm:
             sum(p.memory for p in procs),
             sum(p.gpus for p in procs),
             sum(p.gpu_memory for p in procs),
+            sum(p.alone for p in procs),
         )
 
     def update_ready(self, layer: Layer) -> None:
         """Keep `ready` true for one layer, after its frames or its job's state changed."""
         job = self.jobs[layer.job_id]
-        waits = layer.counts[FrameState.WAITING] > 0 and job.state is JobState.PENDING and not job.paused
-        if waits is not (layer.id in self.ready):
+        may_book = job.state is JobState.PENDING and not job.paused
+        if layer.frames.alone:
+            self._set_ready(job, layer, may_book and layer.waiting(alone=True) > 0, alone=True)
+            self._set_ready(job, layer, may_book and layer.waiting(alone=False) > 0, alone=False)
+        else:
+            self._set_ready(job, layer, may_book and layer.counts[FrameState.WAITING] > 0, alone=False)
+
+    def _set_ready(self, job: Job, layer: Layer, waits: bool, *, alone: bool) -> None:
+        if waits is not self.ready.has(layer.id, alone=alone):
             if waits:
-                self.ready.add(job, layer)
+                self.ready.add(job, layer, alone=alone)
             else:
-                self.ready.discard(layer.id)
+                self.ready.discard(layer.id, alone=alone)
 
     def requeue(self, job: Job) -> None:
         """Keep `ready` true for a job, after what its layers demand or its place in the order changed."""
         for layer_id in job.layer_ids:
             self.ready.discard(layer_id)
+            self.ready.discard(layer_id, alone=True)
         for layer in self.layers_of(job):
             self.update_ready(layer)
 

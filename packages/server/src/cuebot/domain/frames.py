@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS
 from cuebot.domain.states import Exit, FrameState
 from cuebot.domain.units import Micros
 
@@ -33,13 +34,15 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "used_cores": (np.int32, 0),
     "attempts": (np.uint16, 0),
     "free_retries": (np.uint16, 0),
+    "host_ends": (np.uint8, 0),
 }
 """Persisted columns: type and value of a frame that never left its initial state. Times in microseconds.
 
 `core_us` is core-microseconds of all ended runs; `last_host` is a number of `Farm.host_names`; `last_cores` are core
 units, and `used_cores` those that the last run to succeed kept busy on average, 0 where its agent does not tell.
 `attempts` counts runs, whatever became of them; `free_retries` those that ended by the frame's own doing and cost it no
-retry, because it asked for that. Both stay at what a uint16 holds.
+retry, because it asked for that. Both stay at what a uint16 holds. `host_ends` counts runs that ended with their host
+(`domain.host_ends`).
 `eligible_us` and `updated_us` are soft: a frame that only stopped waiting is not written for their sake.
 """
 
@@ -62,7 +65,8 @@ class Frames:
     """Columns over the frames of one layer; an index is a frame's position in its layer's normalised range."""
 
     __slots__ = (
-        "number", "dispatch_order", "depend_count", "used_rss_kib", "llu_s", "_by_order", "_waiting_from", *COLUMNS,
+        "number", "dispatch_order", "depend_count", "used_rss_kib", "llu_s", "alone", "_by_order", "_waiting_from",
+        *COLUMNS,
     )  # fmt: skip
 
     number: IndexArray
@@ -84,6 +88,9 @@ class Frames:
     used_cores: npt.NDArray[np.int32]
     attempts: npt.NDArray[np.uint16]
     free_retries: npt.NDArray[np.uint16]
+    host_ends: npt.NDArray[np.uint8]
+    alone: set[int]
+    """Indices of the frames that run alone on a host; follows from `host_ends`."""
     _by_order: Places | None
     """Indices by dispatch order, once somebody has asked; not stored."""
     _waiting_from: int
@@ -97,6 +104,7 @@ class Frames:
         self.depend_count = np.zeros(size, dtype=np.int32)
         self.used_rss_kib = None  # telemetry: made when the first running frame reports
         self.llu_s = None
+        self.alone = set()
         self.reordered()
         self.state = np.full(size, FrameState.WAITING, dtype=np.uint8)
         self.eligible_us = np.full(size, eligible_us, dtype=np.int64)
@@ -125,11 +133,38 @@ class Frames:
         """Indices of the frames in one state."""
         return np.flatnonzero(self.state == state).astype(np.int32)
 
-    def first_waiting(self, count: int) -> Places:
+    def set_host_ends(self, index: int, ends: int) -> None:
+        """Say how many runs of a frame ended with their host since it began anew."""
+        self.own()
+        self.host_ends[index] = ends
+        if ends >= ENDS_BESIDE_OTHERS:
+            self.alone.add(index)
+        else:
+            self.alone.discard(index)
+
+    def find_alone(self) -> None:
+        """Work out `alone` anew, after the columns were loaded."""
+        self.alone = set(np.flatnonzero(self.host_ends >= ENDS_BESIDE_OTHERS).tolist())
+
+    def waiting_alone(self) -> list[int]:
+        """Indices of the waiting frames that run alone, in dispatch order."""
+        waiting = (index for index in self.alone if self.state[index] == _WAITING)
+        return sorted(waiting, key=lambda index: (int(self.dispatch_order[index]), index))
+
+    def first_waiting(self, count: int, *, alone: bool = False) -> Places:
         """Indices of the first `count` waiting frames in dispatch order, of two with the same order the lower index.
 
-        Costs what it returns: it remembers before which place no frame waits.
+        Either of those that run alone on a host, or of the others. Costs what it returns: it remembers before which
+        place no frame waits.
         """
+        if alone:
+            return np.array(self.waiting_alone()[:count], dtype=np.int64)
+        if not self.alone:
+            return self._first_waiting(count)
+        first = self._first_waiting(count + len(self.alone))
+        return first[~np.isin(first, list(self.alone))][:count]
+
+    def _first_waiting(self, count: int) -> Places:
         if self._by_order is None:
             ascending = bool((self.dispatch_order[1:] > self.dispatch_order[:-1]).all())
             self._by_order = _AS_THEY_STAND if ascending else np.argsort(self.dispatch_order, kind="stable")

@@ -55,6 +55,8 @@ class Held(NamedTuple):
     gpus: int = 0
     gpu_memory: int = 0
     """KiB of all its GPUs together."""
+    alone: int = 0
+    """Runs that have the host to themselves."""
 
 
 class HostTable:
@@ -70,6 +72,8 @@ class HostTable:
         self.gpus = np.zeros(16, dtype=np.int64)
         self.idle_gpu_memory = np.zeros(16, dtype=np.int64)
         self.gpu_memory = np.zeros(16, dtype=np.int64)
+        self.alone = np.zeros(16, dtype=np.int64)
+        """How many runs there are that nothing may run beside."""
         self.present = np.zeros(16, dtype=np.bool_)
         """Rows of hosts that were not removed."""
         self.bookable = np.zeros(16, dtype=np.bool_)
@@ -112,6 +116,7 @@ class HostTable:
         self.idle_memory[row] = host.memory - held.memory
         self.idle_gpus[row] = host.gpus - held.gpus
         self.idle_gpu_memory[row] = host.gpu_memory - held.gpu_memory
+        self.alone[row] = held.alone
         self.refused_until_us[row] = host.refused_until_us
         self.quarantined_until_us[row] = host.quarantined_until_us
         self.probing[row] = len(host.failed_jobs) >= JOBS_TO_QUARANTINE
@@ -134,6 +139,8 @@ class HostTable:
         if proc.gpus or proc.gpu_memory:
             self.idle_gpus[row] -= proc.gpus
             self.idle_gpu_memory[row] -= proc.gpu_memory
+        if proc.alone:
+            self.alone[row] += 1
 
     def give_back(self, row: int, proc: Proc) -> None:
         """A run that ended gives back what it took."""
@@ -142,6 +149,8 @@ class HostTable:
         if proc.gpus or proc.gpu_memory:
             self.idle_gpus[row] += proc.gpus
             self.idle_gpu_memory[row] += proc.gpu_memory
+        if proc.alone:
+            self.alone[row] -= 1
 
     def index_tags(self, host: Host, tags: frozenset[str]) -> None:
         """Say which tags, which operating systems and which allocation a host has."""

@@ -84,6 +84,25 @@ class Limits:
     ended_runs_per_reply: int = 150
     agent_streams: int = 10_000
 
+    # What one caller may have under way: his further calls wait, those of others do not.
+    calls_per_caller: int = 100
+    """A call is under way until its reply has been read."""
+    waiting_calls_per_caller: int = 1_000
+    waiting_bytes_per_caller: int = 64 * 1024 * 1024
+    """Of the requests that wait."""
+    reply_bytes_per_caller: int = 32 * 1024 * 1024
+    """Of replies that wait to be read; one may be larger."""
+    reply_seconds: int = 60
+    """A client that has not read its reply by then is hung up on."""
+
+    # Lists.
+    kept_rows: int = 100_000
+    """Jobs that are kept as bytes, and as many hosts: each takes some 400 bytes."""
+    finished_jobs_hours: int = 72
+    """How long a job is listed by itself after its end; by its name or id it is found for ever."""
+    list_reply_bytes: int = 10 * 1024 * 1024
+    """What published clients take. Finished jobs beyond it are left out, those that ended first before others."""
+
     # Looking at what was.
     waiting_reads: int = 200
     """Calls that wait for history, and as many again for logs."""

@@ -328,6 +328,11 @@ class Layer:
         """Every frame has succeeded or was eaten."""
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
 
+    def waiting(self, *, alone: bool) -> int:
+        """How many frames wait for a host: those that run alone there, or the others."""
+        alone_count = len(self.frames.waiting_alone()) if self.frames.alone else 0
+        return alone_count if alone else self.counts[FrameState.WAITING] - alone_count
+
     @property
     def settled(self) -> bool:
         """No frame will change of itself: each has succeeded, was eaten, or is dead."""
@@ -438,6 +443,9 @@ class Host:
     """Its name with its domain, as its agent's last report had it."""
     stopped: bool = volatile(False)
     """Its agent has said that it was told to stop, and nothing since."""
+    goodbye_us: Micros = volatile(Micros(0))
+    """When its agent last said that it was told to stop; at the latest when the server started, of a host that was down
+    then. What was booked before has not ended unannounced."""
     rival: str = volatile("")
     """The last other agent that reported under this host's name and was refused, in words."""
     rival_us: Micros = volatile(Micros(0))
@@ -477,6 +485,8 @@ class Proc:
     """Of all its GPUs together."""
     kill_cause: Cause = Cause.KILLED
     """Why it is to be killed, where it is."""
+    alone: bool = False
+    """It has its host to itself: earlier runs of its frame ended with their host."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
     sent_us: Micros = volatile(Micros(0))

@@ -31,19 +31,21 @@ class Demand:
     limits: tuple[str, ...]
     os: str
     facility_id: str
+    alone: bool = False
+    """Nothing else may run on its host."""
     _hash: int = field(init=False, repr=False, compare=False)
     """Passes look demands up for every booking."""
 
     def __post_init__(self) -> None:
-        place = (self.tags, self.services, self.limits, self.os, self.facility_id)
+        place = (self.tags, self.services, self.limits, self.os, self.facility_id, self.alone)
         object.__setattr__(self, "_hash", hash((self.cores, self.memory, self.gpus, self.gpu_memory, place)))
 
     def __hash__(self) -> int:
         return self._hash
 
     @classmethod
-    def of(cls, job: Job, layer: Layer) -> Demand:
-        """The demand of a layer's next frame."""
+    def of(cls, job: Job, layer: Layer, *, alone: bool = False) -> Demand:
+        """The demand of a layer's next frame, or of the next of those that run alone."""
         cores = layer.cores_per_frame
         if 0 <= job.max_cores < cores:
             cores = min(cores, max(layer.min_cores, job.max_cores))  # more than it asks for, where its job may have it
@@ -57,12 +59,18 @@ class Demand:
             layer.limits,
             job.os,
             job.facility_id,
+            alone,
         )
 
     @property
     def whole_host(self) -> bool:
-        """It takes an idle host."""
+        """It takes all cores of a host, or all but some."""
         return self.cores <= 0
+
+    @property
+    def idle_host(self) -> bool:
+        """It needs a host on which nothing runs."""
+        return self.alone or self.cores <= 0
 
 
 class Entry(NamedTuple):
@@ -106,15 +114,16 @@ class Ready:
         """By show; then by group and demand."""
         self._layers: dict[str, dict[Demand, list[tuple[int, str]]]] = {}
         """By job; then by demand: key and id of the layers, in their order."""
-        self._demands: dict[str, tuple[str, Demand]] = {}
-        """Job and demand of each layer."""
+        self._demands: dict[tuple[str, bool], tuple[str, Demand]] = {}
+        """Job and demand of each layer, and of the frames of a layer that run alone."""
         self._queued: dict[tuple[str, Demand], tuple[Queue, Entry]] = {}
 
-    def __contains__(self, layer_id: str) -> bool:
-        return layer_id in self._demands
+    def has(self, layer_id: str, *, alone: bool = False) -> bool:
+        """A layer has ready frames that run beside others, or that run alone."""
+        return (layer_id, alone) in self._demands
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._demands)
+        return iter(dict.fromkeys(layer_id for layer_id, _ in self._demands))
 
     def __len__(self) -> int:
         return len(self._demands)
@@ -123,18 +132,18 @@ class Ready:
         """Key and id of a job's ready layers with a demand, in their order."""
         return self._layers[job_id][demand]
 
-    def add(self, job: Job, layer: Layer) -> None:
+    def add(self, job: Job, layer: Layer, *, alone: bool = False) -> None:
         """Enter a layer that is not there."""
-        demand = Demand.of(job, layer)
-        self._demands[layer.id] = job.id, demand
+        demand = Demand.of(job, layer, alone=alone)
+        self._demands[layer.id, alone] = job.id, demand
         insort(self._layers.setdefault(job.id, {}).setdefault(demand, []), (layer.key, layer.id))
         self._enqueue(job, demand)
 
-    def discard(self, layer_id: str) -> None:
+    def discard(self, layer_id: str, *, alone: bool = False) -> None:
         """Take a layer out, if it is there."""
-        if layer_id not in self._demands:
+        if (layer_id, alone) not in self._demands:
             return
-        job_id, demand = self._demands.pop(layer_id)
+        job_id, demand = self._demands.pop((layer_id, alone))
         demands = self._layers[job_id]
         demands[demand] = [pair for pair in demands[demand] if pair[1] != layer_id]
         if not demands[demand]:

@@ -5,11 +5,14 @@ Telemetry never enters the journal and is forgotten on a restart; the next repor
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from cuebot.domain.commands import HostFacts, RunFacts
-from cuebot.domain.events import RunEnded
+from cuebot.domain.events import EndedWithHost, FramesRetried, RunEnded
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_ends import LostRun
 from cuebot.domain.host_table import JOBS_TO_QUARANTINE, Reservation
 from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import Host, Proc
@@ -31,10 +34,13 @@ QUARANTINE_MAX_US = 60 * MINUTE
 def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     """Keep what a report says of a host. Returns whether it can be booked now and could not, or the other way round."""
     was_bookable = bool(farm.hosts_table.bookable[host.row])
+    farm.touched.hosts.add(host.id)
     host.ping_us = Micros(now_us)
     host.reported = True
     host.peer, host.full_name = facts.peer, facts.full_name
     host.stopped = facts.state is HostState.DOWN
+    if host.stopped:
+        host.goodbye_us = Micros(now_us)
     host.load = facts.load
     host.total_memory, host.free_memory = facts.total_memory, facts.free_memory
     host.total_swap, host.free_swap = facts.total_swap, facts.free_swap
@@ -56,6 +62,21 @@ def observe_start(farm: Farm, host: Host) -> bool:
 def observe_rival(host: Host, rival: str, now_us: int) -> None:
     """Another agent has reported under a host's name."""
     host.rival, host.rival_us = rival, Micros(now_us)
+
+
+def observe_return(farm: Farm, host: Host, ended: Collection[str]) -> None:
+    """A host has reported, and said which of its runs are over: of the others it has nothing more to tell."""
+    farm.lost_runs.keep(host.id, ended)
+
+
+def observe_told(farm: Farm, event: EndedWithHost | FramesRetried) -> None:
+    """A lost run has told what it had to tell, or its frame begins anew."""
+    if isinstance(event, EndedWithHost):
+        for host_id, runs in list(farm.lost_runs.by_host.items()):
+            if event.run_id in runs:
+                farm.lost_runs.keep(host_id, runs.keys() - {event.run_id})
+    else:
+        farm.lost_runs.forget_frames(event.layer_id, event.indices.tolist())
 
 
 def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> bool:
@@ -119,6 +140,11 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
     """
     host, layer = farm.hosts[event.host_id], farm.layers[event.layer_id]
     _hold_or_go_on(farm, host, event, now_us)
+    if event.with_host is None and host.agent and not host.removed and event.state is FrameState.WAITING:
+        lost = LostRun(event.run_id, event.layer_id, event.index, event.alone, host.instance, now_us)
+        farm.lost_runs.add(host.id, lost)
+    if event.exit_status == Exit.RETRIED_BY_USER:
+        farm.lost_runs.forget_frames(event.layer_id, (event.index,))
     if event.exit_status == 0:
         layer.avoided_until_us.pop(host.row, None)
         if worth_learning(layer) and learn(farm, layer):

@@ -29,9 +29,11 @@ from cuebot.domain.telemetry import (
     observe_no_answer,
     observe_refusal,
     observe_reservations,
+    observe_return,
     observe_rival,
     observe_run,
     observe_start,
+    observe_told,
 )
 from cuebot.domain.units import KiB, Micros, frame_id
 from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_orders
@@ -129,6 +131,11 @@ class Core:
         self._closed: list[Ticket] = []
         self._closed_events: list[Recorded] = []
 
+    @property
+    def last_seq(self) -> int:
+        """The number of the last event, durable or not."""
+        return self._seq
+
     def context(self, now_us: int) -> Context:
         """The circumstances of a decision made now."""
         return Context(Micros(now_us), self._new_id, self._started_us, self.settings, self.limits)
@@ -180,6 +187,8 @@ class Core:
                 self._uncommitted_kills.update(event.run_ids)
             elif isinstance(event, ev.Changed):
                 forget_where_changed(self.farm, event)
+            elif isinstance(event, (ev.EndedWithHost, ev.FramesRetried)):
+                observe_told(self.farm, event)
             if not isinstance(event, _NO_PLAN_AFTER):
                 self.plan_wanted = True
         self.counters.events += len(events)
@@ -207,6 +216,8 @@ class Core:
         if observe_host(farm, host, command.host, now_us):
             self.plan_wanted = True
         reported = {run.run_id: run for run in command.runs}
+        if not command.boot:
+            observe_return(farm, host, {run_id for run_id, run in reported.items() if run.ended})
         for run_id, run in reported.items():
             if run_id in host.proc_ids:
                 if observe_run(farm, farm.procs[run_id], run, now_us):

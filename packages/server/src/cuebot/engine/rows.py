@@ -15,7 +15,7 @@ from cuebot.domain.farm import Farm, restore
 from cuebot.domain.frames import COLUMNS, Frames, IndexArray
 from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import NOUNS, stored_fields, stored_values
-from cuebot.domain.states import FrameState
+from cuebot.domain.states import FrameState, HostState
 from cuebot.domain.units import Micros
 
 Row = dict[str, Any]
@@ -101,6 +101,7 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
                     layer.frames.own()
                     for name, values in part.columns.items():
                         getattr(layer.frames, name)[part.indices] = values
+                    layer.frames.find_alone()
                 index_layer(farm, layer)
             continue
         if kind == "request":
@@ -118,6 +119,8 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
                 thing.unanswered_us = Micros(now_us)  # whoever ran before may just have sent it
             else:
                 index_thing(farm, kind, thing)
+                if kind == "host" and thing.state is HostState.DOWN:
+                    thing.goodbye_us = Micros(now_us)  # perhaps it said goodbye to whoever ran before
     for layer_id in list(farm.ready):
         layer = farm.layers[layer_id]
         if worth_learning(layer) and learn(farm, layer):

@@ -274,6 +274,7 @@ PROC: Final = Table(
     _text("kill_message"),
     _int("gpu_memory"),
     _int("kill_cause"),
+    _flag("alone"),
     sqlite_with_rowid=False,  # comes and goes with every run: one tree to change, not two
 )
 
@@ -310,6 +311,7 @@ FRAME: Final = Table(
     Column("used_cores", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("free_retries", Integer, nullable=False),
+    Column("host_ends", SmallInteger, nullable=False),
     Column("dispatch_order", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

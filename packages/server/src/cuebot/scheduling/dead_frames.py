@@ -10,6 +10,7 @@ import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray
+from cuebot.domain.host_ends import ENDS_ALONE, ENDS_MOST
 from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import Exit, FrameState
@@ -17,7 +18,7 @@ from cuebot.domain.units import MINUTE
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.words import command, counted, exact_memory, gib, plural, range_of, tenths_of_gib
 
-CODES: Final = ("FRAMES_NOT_STARTED", "FRAMES_OUT_OF_TIME", "FRAMES_OUT_OF_MEMORY", "FRAMES_DEAD")
+CODES: Final = ("FRAMES_TOOK_HOSTS", "FRAMES_NOT_STARTED", "FRAMES_OUT_OF_TIME", "FRAMES_OUT_OF_MEMORY", "FRAMES_DEAD")
 """One for each kind of death."""
 
 
@@ -35,8 +36,17 @@ class Death:
 
 def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
     """A layer's dead frames by kind."""
-    frames = layer.frames
+    frames, job = layer.frames, farm.jobs[layer.job_id]
     dead = frames.in_state(FrameState.DEAD)
+    took_hosts = dead[frames.host_ends[dead] >= ENDS_MOST]
+    if len(took_hosts):
+        its = plural(len(took_hosts), "its", "their")
+        text = f"took {its} hosts down and {plural(len(took_hosts), 'is', 'are')} dead: {ENDS_MOST} runs"
+        text += (
+            f" {plural(len(took_hosts), 'ended', 'of each ended')} with their host, the last {ENDS_ALONE} alone there"
+        )
+        yield Death("FRAMES_TOOK_HOSTS", took_hosts, text, _look_first(farm, job, layer, took_hosts))
+        dead = dead[frames.host_ends[dead] < ENDS_MOST]
     status, ran_us = frames.exit_status[dead], frames.stop_us[dead] - frames.start_us[dead]
     not_started = (status == Exit.FAILED_LAUNCH) | (frames.start_us[dead] <= 0)
     says_memory = ~not_started & np.isin(status, tuple(MEMORY_EXITS))
@@ -44,7 +54,6 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
     had_memory = says_memory & ~memory
     limit_us = layer.timeout_minutes * MINUTE
     late = ~not_started & ~says_memory & (limit_us > 0) & (ran_us >= limit_us)
-    job = farm.jobs[layer.job_id]
     if not_started.any():
         one = int(not_started.sum())
         text = f"could not be started and {plural(one, 'is', 'are')} dead; there is no log"

@@ -227,8 +227,18 @@ def fits_now(farm: Farm, demand: Demand) -> Mask:
     fits = (table.idle_memory[:n] >= demand.memory) & (table.idle_gpus[:n] >= demand.gpus)
     if demand.gpu_memory:
         fits &= table.idle_gpu_memory[:n] >= demand.gpu_memory
-    if demand.whole_host:
-        fits &= (table.idle_cores[:n] == table.cores[:n]) & (table.cores[:n] > -demand.cores)
-    else:
-        fits &= table.idle_cores[:n] >= demand.cores
-    return np.asarray(fits)
+    return np.asarray(fits & has_cores(farm, demand) & ~has_lonely_run(farm))
+
+
+def has_cores(farm: Farm, demand: Demand) -> Mask:
+    """Hosts that have the idle cores for the frame, or are idle where that has to be."""
+    table, n = farm.hosts_table, farm.hosts_table.size
+    cores, idle = table.cores[:n], table.idle_cores[:n]
+    if not demand.idle_host:
+        return np.asarray(idle >= demand.cores)
+    return np.asarray((idle == cores) & (cores >= (1 - demand.cores if demand.whole_host else demand.cores)))
+
+
+def has_lonely_run(farm: Farm) -> Mask:
+    """Hosts with a run that nothing may run beside."""
+    return np.asarray(farm.hosts_table.alone[: farm.hosts_table.size] > 0)

@@ -15,11 +15,12 @@ import numpy as np
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
+from cuebot.domain.host_ends import ENDS_ALONE, ENDS_BESIDE_OTHERS
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import ENDED_FRAME_STATES, FrameState, JobState
-from cuebot.domain.units import MINUTE
+from cuebot.domain.units import MINUTE, SECOND
 from cuebot.scheduling.dead_frames import again, dead_reasons
 from cuebot.scheduling.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.learned_words import learned_words
@@ -28,6 +29,7 @@ from cuebot.scheduling.outlook import Outlook, outlook, soonest_s
 from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
+from cuebot.scheduling.reservations import PATIENCE_US
 from cuebot.scheduling.silent_hosts import silent_reasons
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import holding, roots
@@ -55,9 +57,18 @@ class Explanation:
 
 
 def explain_layer(
-    farm: Farm, layer: Layer, now_us: int, policies: Sequence[Policy] = (), view: View | None = None
+    farm: Farm,
+    layer: Layer,
+    now_us: int,
+    policies: Sequence[Policy] = (),
+    view: View | None = None,
+    *,
+    alone: bool | None = None,
 ) -> Explanation:
-    """Why the frames of a layer that are not done do not run."""
+    """Why the frames of a layer that are not done do not run.
+
+    `alone` asks for those that run alone on a host, or for the others: the others where there are any, unless said.
+    """
     job = farm.jobs[layer.job_id]
     view = view or View(farm, now_us, policies)
     if job.state is JobState.FINISHED:
@@ -67,7 +78,9 @@ def explain_layer(
     reasons += _depend_reasons(view, job, layer)
     if not layer.counts[FrameState.WAITING]:
         return Explanation(layer.id, _summary(layer, reasons), tuple(reasons))
-    waiting = _explain_waiting(view, job, layer)
+    if alone is None:
+        alone = not layer.waiting(alone=False)
+    waiting = _explain_waiting(view, job, layer, Demand.of(job, layer, alone=alone))
     reasons += waiting.reasons
     return Explanation(
         layer.id, _summary(layer, reasons), tuple(reasons), waiting.remedies, waiting.ahead, waiting.hosts,
@@ -174,9 +187,9 @@ def waited_for(farm: Farm, depend: Depend) -> str:
     return name if depend.internal else f"{name} of {farm.jobs[depend.on_job].name}"
 
 
-def _explain_waiting(view: View, job: Job, layer: Layer) -> Explanation:
+def _explain_waiting(view: View, job: Job, layer: Layer, needs: Demand) -> Explanation:
     """Why the frames of a layer that wait for nothing but a host do not start."""
-    farm, needs = view.farm, Demand.of(job, layer)
+    farm = view.farm
     table, n = farm.hosts_table, farm.hosts_table.size
     gates, ruling = obstacles(view, job, layer, needs)
     hosts, reasons, left = _count_hosts(view, ruling)
@@ -246,8 +259,21 @@ def _notes(view: View, layer: Layer, needs: Demand) -> list[Reason]:
     broken = [f"{policy.name}: {why}" for policy in view.policies for why in policy.failures.values()]
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
-    notes += _name_conflicts(view)
+    notes += [*_to_be_alone(layer), *_name_conflicts(view)]
     return notes + [Reason(code, 0, "", text) for code, text in learned_words(layer, needs)]
+
+
+def _to_be_alone(layer: Layer) -> list[Reason]:
+    """Frames that get a host to themselves, because earlier runs of them ended with theirs."""
+    count = layer.waiting(alone=True)
+    if not count:
+        return []
+    text = f"{counted(count, 'frame')} {plural(count, 'gets a host to itself', 'get a host each to themselves')}:"
+    text += f" at least {ENDS_BESIDE_OTHERS} runs {plural(count, 'of it', 'of each')} ended with their host"
+    remedy = f"a host is kept free for {plural(count, 'it', 'them')} once {plural(count, 'it has', 'they have')} waited"
+    remedy += f" for {duration(PATIENCE_US // SECOND)}; {plural(count, 'it is', 'they are')} dead if"
+    remedy += f" {ENDS_ALONE} more runs end so"
+    return [Reason("RUNS_ALONE", count, "frames", text, remedy)]
 
 
 def _name_conflicts(view: View) -> list[Reason]:

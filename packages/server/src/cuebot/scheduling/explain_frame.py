@@ -10,6 +10,7 @@ from typing import Final
 from cuebot.domain.depends import SHAPES, WHOLE_LAYER, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
+from cuebot.domain.host_ends import ENDS_ALONE, ENDS_BESIDE_OTHERS, ENDS_MOST
 from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuebot.domain.nouns import Depend, Job, Layer, Proc
 from cuebot.domain.states import Exit, FrameState, JobState, OnEnd
@@ -82,7 +83,10 @@ def _dead(farm: Farm, layer: Layer, index: int) -> Reason:
     job = farm.jobs[layer.job_id]
     (death,) = (death for death in deaths(farm, layer) if index in death.indices)
     runs = int(layer.frames.retries[index]) + 1
-    if death.code == "FRAMES_NOT_STARTED":
+    if death.code == "FRAMES_TOOK_HOSTS":
+        text = f"it is dead: {ENDS_MOST} of its runs ended with their host, the last {ENDS_ALONE} alone there, the"
+        text += f" latest on {_last_host(farm, layer, index)}"
+    elif death.code == "FRAMES_NOT_STARTED":
         text = f"it is dead: it could not be started in {counted(runs, 'attempt')}; there is no log"
     else:
         text = f"it is dead after {counted(runs, 'run')}: {_last_run(farm, layer, index)}"
@@ -103,10 +107,11 @@ def _eaten(farm: Farm, layer: Layer, index: int) -> Reason:
 
 
 def _waiting(farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequence[Policy]) -> FrameExplanation:
-    explanation = explain_layer(farm, layer, now_us, policies)
     frames = layer.frames
+    alone = index in frames.alone
+    explanation = explain_layer(farm, layer, now_us, policies, alone=alone)
     order = int(frames.dispatch_order[index])
-    waiting = frames.state == FrameState.WAITING
+    waiting = (frames.state == FrameState.WAITING) & ((frames.host_ends >= ENDS_BESIDE_OTHERS) == alone)
     place = int((waiting & (frames.dispatch_order < order)).sum())
     place += int((waiting & (frames.dispatch_order == order))[:index].sum())
     about_layer = [r for r in explanation.reasons if not r.code.startswith(_OF_OTHER_FRAMES)]

@@ -29,6 +29,8 @@ from cuebot.scheduling.eligibility import (
     fits_now,
     fits_when_idle,
     gpu_room_under_cap,
+    has_cores,
+    has_lonely_run,
     held_hosts,
     job_reasons,
     os_mask,
@@ -232,6 +234,8 @@ def _closed(view: View) -> Iterator[Obstacle]:
     yield Obstacle("QUARANTINED", table.quarantined_until_us[:n] <= view.now_us, text, hint)
     text = "are on probation, and run the one frame that they may have"
     yield Obstacle("PROBATION", ~(table.probing[:n] & (table.idle_cores[:n] < table.cores[:n])), text)
+    text = "have a run beside which nothing may run"
+    yield Obstacle("HOST_OF_ONE", ~has_lonely_run(view.farm), text, "they come back when that has ended")
     held = held_hosts(view.farm, view.now_us)
     if held.any():
         words = dict.fromkeys(view.farm.holds.hosts[table.ids[row]].words for row in np.flatnonzero(held).tolist())
@@ -256,10 +260,12 @@ def _not_for_layer(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle
         off[lately] = False
         yield Obstacle("FAILED_LATELY", off, "", told=False)
     free = np.ones(n, dtype=np.bool_)
-    for row, id in farm.hosts_table.reserved_for.items():
-        if id != layer.id and id in farm.layers and comes_before(view, farm.layers[id], layer):
+    for row, kept_for in farm.hosts_table.reservations.items():
+        id = kept_for.layer_id
+        is_own = id == layer.id and kept_for.demand.alone is needs.alone
+        if not is_own and id in farm.layers and comes_before(view, farm.layers[id], layer):
             free[row] = False
-    yield Obstacle("RESERVED", free, "are reserved for frames that need most of a host and wait longer")
+    yield Obstacle("RESERVED", free, "are reserved for frames that need most of a host, or all of it, and wait longer")
     if not needs.gpus and view.kept is not None:
         yield Obstacle("KEPT_FOR_GPUS", ~view.kept, "are kept for frames that wait for a GPU")
     if not needs.gpus and view.gpus_wanted:  # what is changed for this layer may have more of these kept
@@ -273,11 +279,12 @@ def _full(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:
     wanted += f" and {counted(needs.gpus, 'GPU')}" if needs.gpus else ""
     wanted += f" and {gib(needs.gpu_memory)} of GPU memory" if needs.gpu_memory else ""
     yield Obstacle("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", has_parts=True)
-    yield Obstacle("BUSY", fits_now(farm, needs), f"have no room for {wanted} now", has_parts=True)
-    idle = table.idle_cores[:n]
-    room = (idle == table.cores[:n]) & (idle > -needs.cores) if needs.whole_host else idle >= needs.cores
+    if needs.alone:
+        yield Obstacle("BUSY", has_cores(farm, needs), "are not idle, and it has to be alone there")
+    else:
+        yield Obstacle("BUSY", fits_now(farm, needs), f"have no room for {wanted} now", has_parts=True)
     parts = [
-        ("CORES", room, cures.fewer_cores),
+        ("CORES", has_cores(farm, replace(needs, alone=False)), cures.fewer_cores),
         ("MEMORY", table.idle_memory[:n] >= needs.memory, cures.less_memory),
         ("GPUS", table.idle_gpus[:n] >= needs.gpus, cures.fewer_gpus),
         ("GPU_MEMORY", table.idle_gpu_memory[:n] >= needs.gpu_memory, cures.less_gpu_memory),

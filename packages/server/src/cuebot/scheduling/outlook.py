@@ -104,7 +104,7 @@ def outlook(view: View, job: Job, layer: Layer, demand: Demand) -> Outlook:
             core_us += ready * (each or 0.0)
         jobs.update((entry.job_id, None) for entry in entries[place:before])
     scale = max(len(jobs) / looked_at, 1.0) if looked_at else 1.0
-    own_frames, own_core_us, own_known = _own_frames(view, job, layer)
+    own_frames, own_core_us, own_known = _own_frames(view, job, layer, demand)
     shows, cores = _shows_ahead(view, job, here)
     ahead = bool(jobs or own_frames)
     wait_s = int((scale * core_us + own_core_us) / cores / SECOND) if known and own_known and cores and ahead else None
@@ -143,7 +143,7 @@ def soonest_s(view: View, demand: Demand, candidates: Mask) -> int | None:
                 ends.append((max(proc.booked_us + each_us - view.now_us, 0), proc))
         cores, memory = int(table.idle_cores[row]), int(table.idle_memory[row])
         gpus, gpu_memory = int(table.idle_gpus[row]), int(table.idle_gpu_memory[row])
-        wanted = int(table.cores[row]) if demand.whole_host else demand.cores
+        wanted = int(table.cores[row]) if demand.idle_host else demand.cores
         for end_us, proc in sorted(ends, key=lambda end: end[0]):
             if soonest is not None and end_us >= soonest:
                 break
@@ -179,8 +179,9 @@ def _count_ready(view: View, queue: Queue, entry: Entry) -> tuple[int, float | N
         layer = view.farm.layers[layer_id]
         if may_start(view.farm, layer, view.now_us):
             each = _core_us_each(layer)
-            frames += layer.counts[FrameState.WAITING]
-            core_us += layer.counts[FrameState.WAITING] * (each or 0.0)
+            waiting = layer.waiting(alone=queue.demand.alone)
+            frames += waiting
+            core_us += waiting * (each or 0.0)
             known = known and each is not None
     return frames, core_us / max(frames, 1) if known else None
 
@@ -190,9 +191,9 @@ def _core_us_each(layer: Layer) -> float | None:
     return layer.core_us_succeeded / layer.runs_succeeded if layer.runs_succeeded else None
 
 
-def _own_frames(view: View, job: Job, layer: Layer) -> tuple[int, float, bool]:
+def _own_frames(view: View, job: Job, layer: Layer, demand: Demand) -> tuple[int, float, bool]:
     """Frames of the job's other layers that come first, their core-microseconds, and whether those are known."""
-    first = layer.frames.first_waiting(1)
+    first = layer.frames.first_waiting(1, alone=demand.alone)
     if len(job.layer_ids) < 2 or not len(first):
         return 0, 0.0, True
     order = int(layer.frames.dispatch_order[first[0]])

@@ -36,7 +36,7 @@ class Idle:
         self._table = table
         self.hosts = table.cores[:n]
         """Core units of the whole host."""
-        self.cores = table.idle_cores[:n].copy()
+        self.cores = np.where(table.alone[:n] > 0, 0, table.idle_cores[:n])
         self.memory = table.idle_memory[:n].copy()
         self.gpus = table.idle_gpus[:n].copy()
         self.gpu_memory = table.idle_gpu_memory[:n].copy()
@@ -52,7 +52,7 @@ class Idle:
         """A frame gets its place. Returns the core units that it takes."""
         cores = self.cores_of(row, demand)
         self.cores[row] -= cores
-        if self._one_frame[row]:
+        if self._one_frame[row] or demand.alone:
             self.cores[row] = 0
         self.memory[row] -= demand.memory
         if demand.gpus or demand.gpu_memory:
@@ -63,6 +63,11 @@ class Idle:
     def cores_of(self, row: int, demand: Demand) -> CoreUnits:
         """What one frame takes on a host."""
         return CoreUnits(int(self.hosts[row]) + demand.cores if demand.whole_host else demand.cores)
+
+    @staticmethod
+    def _least(demand: Demand) -> int:
+        """The core units that an idle host must have."""
+        return 1 - demand.cores if demand.whole_host else demand.cores
 
     def fits_when_idle(self, row: int, demand: Demand) -> bool:
         """A host has room for one frame while nothing else runs there."""
@@ -76,8 +81,8 @@ class Idle:
 
     def fits(self, row: int, demand: Demand) -> bool:
         """A host has room for one frame."""
-        if demand.whole_host:
-            enough = self.cores[row] == self.hosts[row] and self.hosts[row] > -demand.cores
+        if demand.idle_host:
+            enough = self.cores[row] == self.hosts[row] and self.hosts[row] >= self._least(demand)
         else:
             enough = self.cores[row] >= demand.cores
         if demand.gpu_memory and self.gpu_memory[row] < demand.gpu_memory:
@@ -87,8 +92,8 @@ class Idle:
     def fitting(self, rows: Rows, demand: Demand) -> Rows:
         """Those rows that have room for one frame."""
         cores = self.cores[rows]
-        if demand.whole_host:
-            fits = (cores == self.hosts[rows]) & (cores > -demand.cores)
+        if demand.idle_host:
+            fits = (cores == self.hosts[rows]) & (cores >= self._least(demand))
         else:
             fits = cores >= demand.cores
         fits &= self.memory[rows] >= demand.memory

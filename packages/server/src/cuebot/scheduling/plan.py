@@ -19,7 +19,6 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Reservation
 from cuebot.domain.nouns import Allocation, Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue, QueueKey
-from cuebot.domain.states import FrameState
 from cuebot.scheduling.eligibility import (
     allocation_mask,
     avoided_rows,
@@ -36,8 +35,19 @@ from cuebot.scheduling.licences import Licences
 from cuebot.scheduling.order import JobWork, jobs_in_order
 from cuebot.scheduling.places import Idle, Places, suiting
 from cuebot.scheduling.policy import Policies, Policy
-from cuebot.scheduling.reservations import is_emptying, long_waiting, longest_us, may_ever, most_emptying, waits_long
+from cuebot.scheduling.reservations import (
+    is_emptying,
+    long_waiting,
+    longest_us,
+    may_ever,
+    most_emptying,
+    waits_long,
+    wide,
+)
 from cuebot.scheduling.shares import Standing
+
+Part = tuple[str, bool]
+"""A layer's id, and whether those of its frames are meant that run alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +94,8 @@ class _Pass:
         """By job and by group."""
         self.tried: set[str] = set()
         """Jobs that are held, and of which this pass tries one frame."""
-        self.taken: dict[str, int] = {}
-        """Frames of a layer that this pass has booked: the first so many in its order."""
+        self.taken: dict[Part, int] = {}
+        """Frames of a part of a layer that this pass has booked: the first so many in its order."""
 
     @property
     def exhausted(self) -> bool:
@@ -172,7 +182,7 @@ class _Pass:
             if layer is None:
                 continue
             suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
-            suits &= self.licences.mask(demand)
+            suits &= self.licences.mask(demand) & wide(farm, demand)  # a host may have been made larger
             off = avoided_rows(farm, layer, demand, self.now_us, self.policies)
             for row in [row for row in rows if suits[row] and row not in off][:frames]:
                 subscription_id = farm.subscription_of.get((show_id, farm.hosts_table.allocations[row]))
@@ -279,23 +289,24 @@ class _Pass:
         hold = self.farm.holds.of_job(job)
         most = min(self.budget - len(self.bookings), room // max(min(d.cores for _, d in layers), 1))
         avoided = {
-            layer.id: avoided_rows(self.farm, layer, demand, self.now_us, self.policies)
+            (layer.id, demand.alone): avoided_rows(self.farm, layer, demand, self.now_us, self.policies)
             for layer, demand in layers
             if layer.avoided_until_us
         }
-        closed: set[str] = set()
+        closed: set[Part] = set()
         frames = _frames_in_order(layers, self.taken, most) if hold is None else _frames_to_try(layers, hold.failures)
         for layer, demand, index in frames:
-            if layer.id in closed:
+            part = layer.id, demand.alone
+            if part in closed:
                 continue
             if work.for_minimum and not self._below_minimum(job.group_id):
                 return
-            row = self._place(layer, demand, standing, places, avoided.get(layer.id, _NONE))
+            row = self._place(layer, demand, standing, places, avoided.get(part, _NONE))
             if row is None:
-                closed.add(layer.id)
-                if avoided.get(layer.id):
+                closed.add(part)
+                if avoided.get(part):
                     queue = self.farm.ready.of_show[job.show_id][job.group_id, demand]
-                    self._reserve(queue, job.id, standings, places, avoided[layer.id])
+                    self._reserve(queue, job.id, standings, places, avoided[part])
                 if len(closed) == len(layers):
                     return
                 continue
@@ -305,7 +316,7 @@ class _Pass:
             self.group_booked[job.group_id] = self.group_booked.get(job.group_id, 0) + cores
             for holder_id in (job.id, job.group_id) if demand.gpus else ():
                 self.gpus_booked[holder_id] = self.gpus_booked.get(holder_id, 0) + demand.gpus
-            self.taken[layer.id] = self.taken.get(layer.id, 0) + 1
+            self.taken[part] = self.taken.get(part, 0) + 1
             host_id = self.farm.hosts_table.ids[row]
             if hold is not None:
                 self.tried.add(job.id)
@@ -386,22 +397,23 @@ def _frames_to_try(layers: list[tuple[Layer, Demand]], turn: int) -> Iterator[tu
     """A waiting frame of each layer, others at each turn: one that never can be started keeps no others from it."""
     for place in range(len(layers)):
         layer, demand = layers[(turn + place) % len(layers)]
-        waiting = layer.frames.in_state(FrameState.WAITING)
+        waiting = layer.frames.first_waiting(len(layer.frames), alone=demand.alone)
+        waiting.sort()
         if len(waiting):
             yield layer, demand, int(waiting[turn % len(waiting)])
 
 
 def _frames_in_order(
-    layers: list[tuple[Layer, Demand]], taken: dict[str, int], most: int
+    layers: list[tuple[Layer, Demand]], taken: dict[Part, int], most: int
 ) -> Iterator[tuple[Layer, Demand, int]]:
     """Waiting frames of a job by frame dispatch order, then layer order (behaviour_jobs 1.8).
 
     The first `most` of each layer, because the other layers may have found no host when a layer's turn comes.
     """
     waiting: list[tuple[int, int, int]] = []
-    for place, (layer, _) in enumerate(layers):
-        skipped = taken.get(layer.id, 0)
-        indices = layer.frames.first_waiting(skipped + most)[skipped:]
+    for place, (layer, demand) in enumerate(layers):
+        skipped = taken.get((layer.id, demand.alone), 0)
+        indices = layer.frames.first_waiting(skipped + most, alone=demand.alone)[skipped:]
         orders = layer.frames.dispatch_order[indices].tolist()
         waiting += zip(orders, repeat(place), indices.tolist(), strict=False)
     waiting.sort()

@@ -11,7 +11,6 @@ import numpy as np
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand
-from cuebot.domain.states import FrameState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.cures import A_STEP, Cure, Numbers, Step
 from cuebot.scheduling.eligibility import allocation_mask, burst_room, gpu_room_under_cap, room_under_caps
@@ -112,7 +111,7 @@ def _frames(view: View, job: Job, layer: Layer, needs: Demand, steps: Sequence[S
         fit = np.minimum(table.idle_cores[rows] // needs.cores, table.idle_memory[rows] // needs.memory)
         for each, idle in ((needs.gpus, table.idle_gpus), (needs.gpu_memory, table.idle_gpu_memory)):
             fit = np.minimum(fit, idle[rows] // each) if each else fit
-        fit[table.probing[rows]] = 1
+        fit[table.probing[rows] | needs.alone] = 1
     on_hosts = np.zeros(len(opened), dtype=np.int64)
     on_hosts[rows] = fit
     each, frames = max(needs.cores, 1), 0
@@ -120,7 +119,7 @@ def _frames(view: View, job: Job, layer: Layer, needs: Demand, steps: Sequence[S
         room = burst_room(farm, job.show_id, allocation)
         mask = allocation_mask(farm, allocation.id)
         frames += min(int(on_hosts[mask].sum()), room // each if room is not None and room >= each else 1)
-    most = [layer.counts[FrameState.WAITING], frames]
+    most = [layer.waiting(alone=needs.alone), frames]
     room, _ = room_under_caps(farm, job)
     if room >= each:
         most.append(room // each)

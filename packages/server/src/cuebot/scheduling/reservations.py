@@ -1,9 +1,9 @@
-"""Reservations: a frame that wants most of a host gets one kept free for it, so that it starts at last.
+"""Reservations: a frame that wants most of a host, or to be alone there, gets one kept free, so that it starts at last.
 
 Narrow frames would take every core that becomes free, and no host would ever have enough of them at once. So when it
-is the turn of a frame that takes more than half of a host, nothing fits, and it has waited for two minutes, one host
-takes nothing else any more: that which should have room for it first. What is surely over in time may still run there
-(backfill).
+is the turn of a frame that takes more than half of a host, or all of it, or runs alone (`domain.host_ends`), nothing
+fits, and it has waited for two minutes, one host takes nothing else any more: that which should have room for it first.
+What is surely over in time may still run there (backfill).
 
 A reservation is kept from pass to pass, because a show that is further under its share for a moment would otherwise
 take what has become free, and the host would never empty. What keeps it fair instead: one is made only when no show
@@ -22,7 +22,6 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue
-from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR, MINUTE
 from cuebot.scheduling.eligibility import may_start
 
@@ -48,13 +47,13 @@ UNKNOWN_RUN_US: Final = HOUR
 def waits_long(farm: Farm, job_id: str, demand: Demand, now_us: int) -> Layer | None:
     """A layer of a job with this demand whose next frame has waited long enough, or None."""
     for _, id in farm.ready.layers(job_id, demand):
-        if _has_waited(farm, farm.layers[id], now_us):
+        if _has_waited(farm, farm.layers[id], demand, now_us):
             return farm.layers[id]
     return None
 
 
-def _has_waited(farm: Farm, layer: Layer, now_us: int) -> bool:
-    first = layer.frames.first_waiting(1)
+def _has_waited(farm: Farm, layer: Layer, demand: Demand, now_us: int) -> bool:
+    first = layer.frames.first_waiting(1, alone=demand.alone)
     return may_start(farm, layer, now_us) and now_us - int(layer.frames.eligible_us[first[0]]) >= PATIENCE_US
 
 
@@ -74,18 +73,18 @@ def long_waiting(farm: Farm, queue: Queue, most: int, cores: int, now_us: int) -
             continue
         for _, id in farm.ready.layers(entry.job_id, queue.demand):
             layer = farm.layers[id]
-            if _has_waited(farm, layer, now_us):
+            if _has_waited(farm, layer, queue.demand, now_us):
                 first = first or layer
-                frames += layer.counts[FrameState.WAITING]
+                frames += layer.waiting(alone=queue.demand.alone)
         if frames >= most:
             break
     return min(frames, most), first
 
 
 def wide(farm: Farm, demand: Demand) -> Mask:
-    """The hosts of which the demand takes all, or more than half."""
+    """The hosts of which the demand takes all, or more than half, or that it needs idle."""
     table, n = farm.hosts_table, farm.hosts_table.size
-    if demand.whole_host:
+    if demand.idle_host:
         return np.ones(n, dtype=np.bool_)
     return np.asarray((2 * demand.memory > table.memory[:n]) | (2 * demand.cores > table.cores[:n]))
 
@@ -110,7 +109,7 @@ def nearest(farm: Farm, idle: Idle, demand: Demand, candidates: Mask, now_us: in
     order = np.argsort(np.maximum(busy_cores, busy_memory), kind="stable")[:HOSTS_COMPARED]
 
     def cost(row: int) -> int:
-        cores = idle.cores_of(row, demand) if demand.whole_host else 1
+        cores = int(table.cores[row]) if demand.alone else idle.cores_of(row, demand) if demand.whole_host else 1
         return cores * (room_at_us(farm, idle, row, demand, now_us) - now_us)
 
     nearest_row: int = min(rows[order].tolist(), key=cost)
@@ -122,7 +121,7 @@ def room_at_us(farm: Farm, idle: Idle, row: int, demand: Demand, now_us: int) ->
     table = farm.hosts_table
     cores, memory = int(idle.cores[row]), int(idle.memory[row])
     gpus, gpu_memory = int(idle.gpus[row]), int(idle.gpu_memory[row])
-    needed = int(table.cores[row]) if demand.whole_host else demand.cores
+    needed = int(table.cores[row]) if demand.idle_host else demand.cores
     procs = [farm.procs[id] for id in farm.hosts[table.ids[row]].proc_ids]
     ends = [(x.booked_us + (longest_us(farm.layers[x.layer_id]) or UNKNOWN_RUN_US), x.id, x) for x in procs]
     at_us = now_us

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 import uuid
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache, partial
 from itertools import accumulate
-from typing import Any, Final
-from urllib.parse import quote, unquote
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 import grpc
 import structlog
@@ -20,6 +21,9 @@ from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, NotFound, Unavailable, shown
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
+from cuebot.wire.doors import address_of
+from cuebot.wire.rows import KeptRows
+from cuebot.wire.traffic import LARGE_BYTES, READ_SECONDS, UNCOUNTED, Traffic, is_read
 
 log = structlog.get_logger("wire")
 
@@ -38,6 +42,7 @@ WARNINGS_BYTES: Final = 4_000
 """All together, of the 8 KiB that a client may take as trailers."""
 _READABLE: Final = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """What stands in a warning as it is; everything else is percent-encoded."""
+Thing = TypeVar("Thing")
 COMMANDS_PER_CALL: Final = 2_000
 DETAIL_BYTES: Final = 1_500
 """Status texts travel in trailers, where a byte may take three; from 8 KiB on clients may refuse the whole reply."""
@@ -46,18 +51,24 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "changed", "context", "engine", "rpc", "warnings")
+    __slots__ = ("_metadata", "_rows", "caller", "changed", "context", "engine", "rpc", "traffic", "warnings")
 
-    def __init__(self, engine: Engine, context: Any, rpc: str) -> None:
+    def __init__(
+        self, engine: Engine, context: Any, rpc: str, traffic: Traffic | None = None, caller: str = ""
+    ) -> None:
         self.engine = engine
         self.context = context
         self.rpc = rpc
         """Service and method, `JobInterface.Kill`."""
+        self.traffic = traffic
+        self.caller = caller
+        """Who is to have his turn; nobody where there is no traffic."""
         self.changed: int | None = None
         """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self.warnings: list[str] = []
         """What the caller is told beside the answer: what was asked for and changes nothing."""
         self._metadata: dict[str, str] | None = None
+        self._rows: KeptRows | None = None
 
     @property
     def farm(self) -> Farm:
@@ -70,13 +81,29 @@ class Call:
             self._metadata = {k: v for k, v in self.context.invocation_metadata() or () if isinstance(v, str)}
         return self._metadata.get(key, "")
 
+    @property
+    def rows(self) -> KeptRows:
+        """Jobs and hosts as bytes."""
+        if self._rows is None:
+            self._rows = self.traffic.rows if self.traffic else KeptRows(self.farm)
+        return self._rows
+
+    async def pause(self, spent_s: float, *, is_last: bool) -> None:
+        """Let others have the loop after a slice of work, and wait for one's turn where more is to be done."""
+        if self.traffic is not None:
+            self.traffic.lists.spend(spent_s)
+        if not is_last:
+            await asyncio.sleep(0)
+            if self.traffic is not None:
+                await self.traffic.lists.turn(self.caller)
+
     def origin(self) -> str:
         """Where the call comes from: the peer's address and program."""
         return _origin(self.context.peer(), self.metadata("user-agent"))
 
     def peer_address(self) -> str:
         """The network address that the call comes from, without its port."""
-        return _address(self.context.peer())
+        return address_of(self.context.peer())
 
     def envelope(self, actor: str = "", reason: str = "", part: str = "") -> Envelope:
         """Who wants it and why. `part` tells the commands of one request apart."""
@@ -145,57 +172,102 @@ def _origin(peer: str, agent: str) -> str:
     return f"{shown(peer)} {shown(agent)}".strip()
 
 
-@lru_cache(maxsize=16_384)
-def _address(peer: str) -> str:
-    """`192.0.2.7` of `ipv4:192.0.2.7:50312`; of `ipv6:%5B::1%5D:50312` it is `::1`."""
-    address = unquote(peer.partition(":")[2]).rpartition(":")[0].strip("[]")
-    return address.removeprefix("::ffff:")
-
-
 Method = Callable[[Any, Call], Any]
 """A method of a service: takes its request and the call, returns its response or awaits it."""
 
-Admit = Callable[[Any], None]
-"""Takes a call's context and raises Unauthenticated where the caller is not let in."""
+Admit = Callable[[Any], str]
+"""Takes a call's context and returns who calls; raises Unauthenticated where the caller is not let in."""
+
+
+Answer = tuple[bytes, tuple[tuple[str, str], ...]]
+"""A response's bytes and its trailing metadata."""
 
 
 def behaviour(
-    engine: Engine, rpc: str, request_type: Any, method: Method, admit: Admit, warning: str = ""
+    engine: Engine,
+    rpc: str,
+    request_type: Any,
+    method: Method,
+    admit: Admit,
+    warning: str = "",
+    traffic: Traffic | None = None,
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """What gRPC calls: bytes in, bytes out, and a status for whatever goes wrong.
 
     Messages are parsed here and not by gRPC, so that one that cannot be parsed gets a status of its own. This is one of
     the three places that catch everything: nothing that a caller sends may end the server, and nothing is hidden.
-    `warning` goes with every answer.
+    `warning` goes with every answer. Calls of clients have a `traffic`, those of agents never wait for their turn.
     """
     is_async = inspect.iscoroutinefunction(method)
 
-    async def answer(raw: bytes, context: Any) -> bytes:
+    async def carry_out(raw: bytes, call: Call) -> Answer:
+        request = request_type.FromString(raw)
         try:
-            admit(context)
-            request = request_type.FromString(raw)
-            call = Call(engine, context, rpc)
-            try:
-                response = method(request, call)
-                if is_async:
-                    response = await response
-            except NotFound:
-                if not await call.done_before():
-                    raise
-                response = None  # it is gone because this request has removed or renamed it
-            if warning:
-                call.warnings.append(warning)
-            trailers = call.trailers()
+            response = method(request, call)
+            if is_async:
+                response = await response
+        except NotFound:
+            if not await call.done_before():
+                raise
+            response = None  # it is gone because this request has removed or renamed it
+        if warning:
+            call.warnings.append(warning)
+        return _bytes_of(response), call.trailers()
+
+    async def read(raw: bytes, call: Call, traffic: Traffic) -> Answer:
+        traffic.reads.spend(READ_SECONDS)
+        if is_async:
+            return await carry_out(raw, call)
+        if not traffic.reads.is_free:
+            await traffic.reads.turn(call.caller)
+        with traffic.reads.spending():
+            return await carry_out(raw, call)  # which waits for nothing
+
+    async def answer_client(raw: bytes, context: Any, traffic: Traffic, caller: str) -> Answer:
+        if rpc not in UNCOUNTED:
+            await traffic.calls.enter(caller, len(raw))
+            context.add_done_callback(lambda _: traffic.calls.leave(caller))
+        call = Call(engine, context, rpc, traffic, caller)
+        if getattr(method, "is_shared", False):
+            turn, build = partial(traffic.lists.turn, caller), partial(carry_out, raw, call)
+            answer = await traffic.builds.ask((rpc, raw), turn, build)
+        elif is_read(rpc):
+            answer = await read(raw, call, traffic)
+        else:
+            answer = await carry_out(raw, call)
+        if len(answer[0]) > LARGE_BYTES:
+            await traffic.begin_reply(caller, len(answer[0]), context)
+        return answer
+
+    async def serve(raw: bytes, context: Any) -> bytes:
+        try:
+            caller = admit(context)
+            if traffic is None:
+                response, trailers = await carry_out(raw, Call(engine, context, rpc))
+            else:
+                response, trailers = await answer_client(raw, context, traffic, caller)
             if trailers:
                 context.set_trailing_metadata(trailers)
-            return b"" if response is None else bytes(response.SerializeToString())
+            return response
         except Exception as error:  # noqa: BLE001
             code, words = refusal(rpc, error)
             answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
         await context.abort(code, words, answers)
         raise AssertionError("abort always raises")
 
-    return answer
+    return serve
+
+
+def _bytes_of(response: Any) -> bytes:
+    if response is None:
+        return b""
+    return response if isinstance(response, bytes) else bytes(response.SerializeToString())
+
+
+def shared(method: Any) -> Any:
+    """Mark a method that only looks, and whose answer is the same for everybody who sends the same request."""
+    method.is_shared = True
+    return method
 
 
 def stream_behaviour(
@@ -233,12 +305,47 @@ def _failure(rpc: str, error: Exception) -> str:
     )
 
 
-SLICE_ROWS: Final = 200
+SLICE_SECONDS: Final = 0.002
+"""For how long a list holds the loop."""
+SLICE_THINGS: Final = 20
+"""How many are done between two looks at the clock."""
 
 
-async def fill(messages: Any, things: list[Any], build: Callable[[Any], Any]) -> None:
-    """Append a message for each thing, letting others have the loop between slices."""
-    for first in range(0, len(things), SLICE_ROWS):
-        if first:
-            await asyncio.sleep(0)
-        messages.extend([build(thing) for thing in things[first : first + SLICE_ROWS]])
+async def in_slices(call: Call, things: list[Thing], take: Callable[[list[Thing]], Any]) -> None:
+    """Take things, a few at a time, letting others have the loop between slices, and its share of time to whoever asks.
+
+    `take` must be brief for SLICE_THINGS of them.
+    """
+    clock, done = time.perf_counter, 0
+    while done < len(things):
+        began = now = clock()
+        while done < len(things) and now - began < SLICE_SECONDS:
+            take(things[done : done + SLICE_THINGS])
+            done += SLICE_THINGS
+            now = clock()
+        await call.pause(now - began, is_last=done >= len(things))
+
+
+async def fill(call: Call, messages: Any, things: list[Thing], build: Callable[[Thing], Any]) -> None:
+    """Append a message for each thing."""
+    await in_slices(call, things, lambda some: messages.extend([build(thing) for thing in some]))
+
+
+async def rows_of(call: Call, things: list[Thing], row: Callable[[Thing], bytes]) -> list[bytes]:
+    """The rows of things, each as it is when its turn comes."""
+    rows: list[bytes] = []
+    kept = call.rows
+
+    def take(some: list[Thing]) -> None:
+        kept.refresh()
+        rows.extend([row(thing) for thing in some])
+
+    await in_slices(call, things, take)
+    return rows
+
+
+async def those(call: Call, things: Iterable[Thing], matches: Callable[[Thing], bool]) -> list[Thing]:
+    """The things that match."""
+    found: list[Thing] = []
+    await in_slices(call, list(things), lambda some: found.extend([thing for thing in some if matches(thing)]))
+    return found

@@ -12,6 +12,7 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -66,23 +67,24 @@ class Doors:
         self._address = address
         self._bound = tuple(_endpoints_named(address))
 
-    def check(self, door: Door, context: Any) -> None:
-        """Let a call pass. Raises Unauthenticated with what to do."""
+    def check(self, door: Door, context: Any) -> str:
+        """Let a call pass, and say who makes it; of agents nothing. Raises Unauthenticated with what to do."""
         given = next((value for key, value in context.invocation_metadata() or () if key == TOKEN_KEY), None)
         if given is None:
-            self._check_without_token(door, context)
-        elif self._needs_token and not self._callers.has_token(given):
+            return self._check_without_token(door, context)
+        if self._needs_token and not self._callers.has_token(given):
             self._note_refused(door, context, Refusal.WRONG_TOKEN)
             raise Unauthenticated(
                 f"the {TOKEN_KEY} of this call is not the server's; use a copy of the token file that the server was"
                 " started with (rqd --token-file, CUEFARM_TOKEN_FILE for clients)"
             )
+        return "" if door is Door.AGENTS else f"whoever has the token at {address_of(context.peer())}"
 
-    def _check_without_token(self, door: Door, context: Any) -> None:
+    def _check_without_token(self, door: Door, context: Any) -> str:
         if door in self.opened:
             if door is Door.AGENTS and self._needs_token:
                 self.book.let_in_without_token(address_of(context.peer()), name_in(context.invocation_metadata()))
-            return
+            return "" if door is Door.AGENTS else f"address {address_of(context.peer())}"
         if door is Door.AGENTS:
             self._note_refused(door, context, Refusal.NO_TOKEN)
             raise Unauthenticated(
@@ -90,23 +92,26 @@ class Doors:
                 " started with, or start the server with --open agents to let agents in that have none"
             )
         peer = context.peer()
-        if not self._is_ours(peer):
+        caller = self._one_of_ours(peer)
+        if caller is None:
             raise Unauthenticated(
                 f"this server does not know who calls from {shown(peer)}: it lets in who has its token, and on its own"
                 " machine the user that runs it. Let CUEFARM_TOKEN_FILE name a copy of its token file, or start the"
                 " server with --open clients on a network that you trust"
             )
+        return caller
 
     def _note_refused(self, door: Door, context: Any, why: Refusal) -> None:
         if door is Door.AGENTS:
             self.book.refused_agent(address_of(context.peer()), name_in(context.invocation_metadata()), why)
 
-    def _is_ours(self, peer: str) -> bool:
-        """Whether a call comes from a process of this user, or of root, on this machine."""
-        client = _endpoint_of(peer)
-        return client is not None and any(
-            self._callers.who(client, server).is_ours for server in self._servers_for(client)
-        )
+    def _one_of_ours(self, peer: str) -> str | None:
+        """The name of this user, or of root, where a call comes from a process of theirs on this machine."""
+        client = endpoint_of(peer)
+        if client is None:
+            return None
+        callers = (self._callers.who(client, server) for server in self._servers_for(client))
+        return next((caller.name for caller in callers if caller.is_ours), None)
 
     def _servers_for(self, client: Endpoint) -> Iterator[Endpoint]:
         """The endpoints of this server that a client may be connected to; one, unless it listens on several."""
@@ -134,13 +139,14 @@ def _endpoints_named(address: str) -> list[Endpoint]:
     return list(dict.fromkeys(endpoint for endpoint in named if endpoint is not None))
 
 
+@lru_cache(maxsize=16_384)
 def address_of(peer: str) -> str:
     """`192.0.2.7` of gRPC's `ipv4:192.0.2.7:50312`, as far as that is an address."""
-    endpoint = _endpoint_of(peer)
+    endpoint = endpoint_of(peer)
     return str(endpoint[0]) if endpoint else shown(peer)
 
 
-def _endpoint_of(peer: str) -> Endpoint | None:
+def endpoint_of(peer: str) -> Endpoint | None:
     """gRPC's name of a peer, `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`, as an endpoint."""
     kind, _, rest = peer.partition(":")
     return parse_endpoint(unquote(rest)) if kind in ("ipv4", "ipv6") else None

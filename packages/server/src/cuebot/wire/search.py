@@ -23,33 +23,31 @@ _REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
 _REPEAT = re.compile(r"(?<!\\)[*+]|(?<!\\)\{\d*,\}")
 
 
-def find_jobs(farm: Farm, criteria: Any, *, include_finished: bool) -> list[Job]:
-    """Jobs by name (behaviour_jobs 4.10): PENDING ones, or those in any state where finished ones are asked for too.
+def pending_jobs(farm: Farm) -> list[Job]:
+    """All jobs that are PENDING."""
+    active = (farm.jobs[id] for id in farm.active_job_by_name.values())
+    return [job for job in active if job.state is JobState.PENDING]
+
+
+def job_filter(farm: Farm, criteria: Any) -> Callable[[Job], bool]:
+    """Which jobs the criteria mean, whatever their state (behaviour_jobs 4.10).
 
     Where a name or a part of one is asked for, an id or its beginning will do.
     """
-    if include_finished:
-        jobs: Iterable[Job] = farm.jobs.values()
-    else:
-        active = (farm.jobs[id] for id in farm.active_job_by_name.values())
-        jobs = (job for job in active if job.state is JobState.PENDING)
     ids, names, users, shots = (
         frozenset(field) for field in (criteria.ids, criteria.jobs, criteria.users, criteria.shots)
     )
     named = _named_filter(names)
     shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
     matches = _text_filter(criteria.substr, criteria.regex)
-    found = [
-        job
-        for job in jobs
-        if (not ids or job.id in ids)
+    return lambda job: bool(
+        (not ids or job.id in ids)
         and (not names or named(job))
         and (not users or job.user in users)
         and (not shots or job.shot in shots)
         and (not shows or job.show_id in shows)
         and matches(job.name, job.id)
-    ]
-    return sorted(found, key=lambda job: job.name)
+    )
 
 
 def finished_jobs(farm: Farm, criteria: Any) -> list[Job]:
@@ -138,19 +136,20 @@ def _text_filter(parts: Iterable[str], patterns: Iterable[str]) -> Callable[...,
     contained = list(parts)
     ids = tuple(part.lower() for part in contained if is_id(part))
     compiled = [_compile(pattern) for pattern in patterns]
-    deadline: float | None = None
+    searched_s = 0.0
 
     def matches(name: str, id: str = "") -> bool:
-        nonlocal deadline
+        nonlocal searched_s
         if contained and not any(part in name for part in contained) and not id.startswith(ids):
             return False
         if not compiled:
             return True
-        now = time.monotonic()
-        deadline = deadline or now + PATTERN_SECONDS
-        if now > deadline:
+        if searched_s > PATTERN_SECONDS:
             raise Exhausted(f"the search by pattern took more than {PATTERN_SECONDS} s; ask with a simpler pattern")
-        return any(pattern.search(name) for pattern in compiled)
+        began = time.monotonic()
+        found = any(pattern.search(name) for pattern in compiled)
+        searched_s += time.monotonic() - began
+        return found
 
     return matches
 

@@ -17,7 +17,7 @@ from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
 from cuebot.wire.call import Admit, Method, behaviour, refusal, stream_behaviour
-from cuebot.wire.doors import Doors, door_of
+from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.rpc.agent_work import AgentInterface
 from cuebot.wire.rpc.comments import CommentInterface
@@ -36,6 +36,7 @@ from cuebot.wire.rpc.reports import RqdReportInterface
 from cuebot.wire.rpc.services import ServiceInterface
 from cuebot.wire.rpc.shows import ShowInterface
 from cuebot.wire.rpc.subscriptions import SubscriptionInterface
+from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
 
@@ -127,13 +128,20 @@ async def serve(
             ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
+            ("grpc.keepalive_timeout_ms", 20_000),  # also how long bytes may stay unacknowledged (`hang_up`)
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
     offered = offered_services(streams=streams, doors=doors, allow_root=allow_root, history=history)
+    traffic = Traffic(engine)
     handlers = {
         f"/{service.full_name}/{rpc.name}": _handler(
-            engine, service, rpc, offered.get(service.full_name), partial(doors.check, door_of(service.full_name))
+            engine,
+            service,
+            rpc,
+            offered.get(service.full_name),
+            partial(doors.check, door_of(service.full_name)),
+            None if door_of(service.full_name) is Door.AGENTS else traffic,
         )
         for service in service_descriptors()
         for rpc in service.methods
@@ -159,7 +167,9 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
         return self._handlers.get(handler_call_details.method)
 
 
-def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any, admit: Admit) -> grpc.RpcMethodHandler:
+def _handler(
+    engine: Engine, service: Any, rpc: Any, implementation: Any, admit: Admit, traffic: Traffic | None
+) -> grpc.RpcMethodHandler:
     """The handler of one RPC. It takes and gives bytes; `behaviour` knows the messages."""
     name = f"{service.name}.{rpc.name}"
     reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)
@@ -171,7 +181,7 @@ def _handler(engine: Engine, service: Any, rpc: Any, implementation: Any, admit:
     method: Method = getattr(implementation, rpc.name)
     request_type = GetMessageClass(rpc.input_type)
     warning = SETTERS_WITHOUT_EFFECT.get(service.full_name, {}).get(rpc.name, "")
-    answer = behaviour(engine, name, request_type, method, admit, warning)
+    answer = behaviour(engine, name, request_type, method, admit, warning, traffic)
     return grpc.unary_unary_rpc_method_handler(answer)
 
 

@@ -27,6 +27,9 @@ class Run:
     memory: int
     gpus: int
     gpu_memory: int
+    alone: bool = False
+    """Nothing may run beside it."""
+    booked_us: int = 0
 
 
 def check_host(run: Run, layer: Values, job: Values, host: Values, things: dict[str, Values]) -> None:
@@ -60,6 +63,8 @@ def check_host(run: Run, layer: Values, job: Values, host: Values, things: dict[
 def check_room(host: Values, runs: Iterable[Run]) -> None:
     """What a host's runs hold is there. Raises Violation."""
     runs = list(runs)
+    if len(runs) > 1 and any(run.alone for run in runs):
+        raise Violation(f"{len(runs)} runs are booked on {host['name']}, and one of them is to be alone")
     for what in ("cores", "memory", "gpus", "gpu_memory"):
         used = sum(getattr(run, what) for run in runs)
         if used > host[what]:

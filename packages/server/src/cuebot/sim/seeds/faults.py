@@ -46,12 +46,29 @@ class Faults:
     """How many frames go on for hours, in layers with a time-out."""
     falls_silent: float = 0.0
     """How many frames write no line more and go on for hours, in layers with a time-out for that."""
+    takes_runner: float = 0.0
+    """How many frames have the agent that runs them killed, each time."""
+    takes_machine: float = 0.0
+    """How many frames make their machine boot again, each time."""
+    refusing_every_s: float = 0.0
+    """How often a host begins to refuse every launch for minutes."""
+    journal_lost_every_s: float = 0.0
+    """How often every commit fails for a while."""
+    journal_hangs_every_s: float = 0.0
+    """How often no commit returns for a while."""
     operator_every_s: float = 0.0
 
     @property
     def server_ends(self) -> bool:
         """The server may end and start again."""
-        ends = (self.crash_at_step, self.crash_after_commit, self.commit_fails, self.commit_fails_although_durable)
+        ends = (
+            self.crash_at_step,
+            self.crash_after_commit,
+            self.commit_fails,
+            self.commit_fails_although_durable,
+            self.journal_lost_every_s,
+            self.journal_hangs_every_s,
+        )
         return any(ends)
 
     @classmethod
@@ -90,6 +107,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "asks_for_ever": (0.02, 0.2),
     "never_ends": (0.05, 0.4),
     "falls_silent": (0.05, 0.4),
+    "takes_runner": (0.02, 0.15),
+    "takes_machine": (0.02, 0.1),
+    "refusing_every_s": (60, 500),
+    "journal_lost_every_s": (100, 800),
+    "journal_hangs_every_s": (100, 800),
     "operator_every_s": (3, 30),
 }
 

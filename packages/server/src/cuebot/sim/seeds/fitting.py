@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import numpy as np
+import numpy.typing as npt
+
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer, Limit, Proc
 from cuebot.domain.states import FrameState, HostState, JobState, LockState
@@ -15,6 +18,8 @@ from cuebot.domain.units import KiB
 from cuebot.sim.seeds.house_policy import HousePolicy
 
 NO_CAP = 1 << 60
+ENDS_BESIDE_OTHERS = 3
+"""A frame of which so many runs ended with their host gets one to itself."""
 LEAST_FREE_MEMORY = KiB(524_288)
 
 
@@ -49,7 +54,12 @@ class Fitting:
 
     # --- a layer by itself ----------------------------------------------------------------------------------------
 
-    def why_not_ready(self, layer: Layer) -> str:
+    def waiting(self, layer: Layer, *, alone: bool) -> npt.NDArray[np.bool_]:
+        """Which frames of a layer wait for a host to themselves, or for any."""
+        frames = layer.frames
+        return np.asarray((frames.state == FrameState.WAITING) & ((frames.host_ends >= ENDS_BESIDE_OTHERS) == alone))
+
+    def why_not_ready(self, layer: Layer, *, alone: bool) -> str:
         """Why no frame of a layer may be booked on any host at this moment; empty when one may."""
         farm, job = self.farm, self.farm.jobs[layer.job_id]
         show = farm.shows[job.show_id]
@@ -57,7 +67,7 @@ class Fitting:
             return "its job is paused or not pending"
         if not (show.active and show.booking_enabled and show.dispatch_enabled):
             return f"show {show.name} books nothing"
-        if not (layer.frames.state == FrameState.WAITING).any():
+        if not self.waiting(layer, alone=alone).any():
             return "none of its frames waits for a host"
         if layer.start_after_us > self.now_us:
             return "it is to start later"
@@ -154,13 +164,15 @@ class Fitting:
             return "it reports too little free memory or disk"
         return ""
 
-    def why_not_now(self, layer: Layer, host: Host) -> str:
+    def why_not_now(self, layer: Layer, host: Host, *, alone: bool) -> str:
         """Why a frame of a layer cannot run on a host as both are."""
         reason = self.why_not_bookable(host) or self.why_not_when_idle(layer, host)
         if reason:
             return reason
         runs = self.runs_on(host)
-        if layer.min_cores <= 0 and runs:
+        if any(run.alone for run in runs):
+            return "a run there has it to itself"
+        if (alone or layer.min_cores <= 0) and runs:
             return "it is not idle"
         if host.cores - sum(run.cores for run in runs) < self.cores_taken(layer, host):
             return "too few idle cores"

@@ -76,6 +76,7 @@ class SimHost(Machine):
     def boot(self) -> None:
         """The machine comes up and its agent with it."""
         self.alive = True
+        self.came_back()
         self.boot_us = self.wall.now_us
         self._confirmed_us = -self.lease_us
         self.start_link()
@@ -84,11 +85,19 @@ class SimHost(Machine):
         """Power off: every process is gone, and with a new disk everything that the agent knew."""
         self.alive = self._stopping = False
         self.stop_link()
+        there = self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED)
         self.lose_runner()
+        self._went_down(there)
+        self._unheard()
         if new_disk:
             self.runs.clear()
             self.forgotten.clear()
             self.instance = self.world.new_id()
+
+    def _unheard(self) -> None:
+        """What had ended, and was not acknowledged, may be told to nobody, or too late."""
+        for process in self.runs.values():
+            process.unheard = not process.with_host
 
     def stop_agent(self, off_us: float, *, new_spool: bool) -> None:
         """The agent is told to stop: it ends its frames, says so, delivers what it can; later it starts again."""
@@ -109,6 +118,7 @@ class SimHost(Machine):
             return
         self._stopping = False
         if new_spool:
+            self._unheard()
             self.runs.clear()
             self.forgotten.clear()
             self.instance = self.world.new_id()
@@ -117,6 +127,7 @@ class SimHost(Machine):
     def lose_runner(self) -> None:
         """The runner died, and the next one ends what is left of the processes."""
         for process in self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED):
+            process.with_host = process.host_is_back = True
             self._end(process, int(Exit.ORPHAN), 0, Cause.RUNNER_LOST)
 
     def owner_returns(self) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from cuebot.domain.holds import Hold
 from cuebot.domain.nouns import Host, Layer, Proc
-from cuebot.domain.states import FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.sim.seeds.failures import Failures
 from cuebot.sim.seeds.fitting import Fitting
@@ -28,9 +27,9 @@ def check_nothing_idle(fitting: Fitting, failures: Failures) -> None:
     farm = fitting.farm
     check = _IdleHosts(fitting, failures)
     check.reservations()
-    for layer in check.ready:
+    for layer, alone in check.ready:
         for host in farm.hosts.values():
-            if not fitting.why_not_now(layer, host) and not check.excuse(layer, host):
+            if not fitting.why_not_now(layer, host, alone=alone) and not check.excuse(layer, host, alone=alone):
                 job = farm.jobs[layer.job_id]
                 raise Violation(f"host {host.name} idles although {layer.name} of {job.name} fits there")
 
@@ -40,11 +39,22 @@ class _IdleHosts:
 
     def __init__(self, fitting: Fitting, failures: Failures) -> None:
         self.fitting, self.failures, self.farm = fitting, failures, fitting.farm
-        self.ready = [layer for layer in fitting.farm.layers.values() if not fitting.why_not_ready(layer)]
+        self.ready = [
+            (layer, alone)
+            for layer in fitting.farm.layers.values()
+            for alone in (False, True)
+            if not fitting.why_not_ready(layer, alone=alone)
+        ]
+        """Layers with frames that wait for any host, and, with True, for a host to themselves."""
 
-    def excuse(self, layer: Layer, host: Host) -> str:
+    def excuse(self, layer: Layer, host: Host, *, alone: bool) -> str:
         """Why a layer may be kept off a host where it fits. Raises Violation for an excuse that nothing speaks for."""
-        return self._held(layer) or self._put_off(host) or self._kept(layer, host) or self._avoided(layer, host)
+        return (
+            self._held(layer)
+            or self._put_off(host)
+            or self._kept(layer, host, alone=alone)
+            or self._avoided(layer, host)
+        )
 
     def _held(self, layer: Layer) -> str:
         """A frame of the job could not be started: one is tried at a time, with pauses."""
@@ -108,16 +118,17 @@ class _IdleHosts:
             return False
         return not self.fitting.why_never_there(layer, host)
 
-    def _kept(self, layer: Layer, host: Host) -> str:
-        """Excuses for the sake of other layers."""
-        reserved_for = self.farm.hosts_table.reserved_for.get(host.row, layer.id)
-        if reserved_for != layer.id:
-            return f"it is reserved for {self.farm.layers[reserved_for].name}"  # `reservations` has seen that it may be
+    def _kept(self, layer: Layer, host: Host, *, alone: bool) -> str:
+        """Excuses for the sake of other frames."""
+        kept_for = self.farm.hosts_table.reservations.get(host.row)
+        if kept_for is not None and (kept_for.layer_id, kept_for.demand.alone) != (layer.id, alone):
+            name = self.farm.layers[kept_for.layer_id].name
+            return f"it is reserved for {name}"  # `reservations` has seen that it may be
         if self.fitting.room(layer, host) - self._promised(layer, host) < self.fitting.cores_taken(layer, host):
             return "its room under a cap is kept for what a host is reserved for"
         if not layer.min_gpus:
             idle_gpus = host.gpus - sum(run.gpus for run in self.fitting.runs_on(host))
-            for other in self.ready:
+            for other, _ in self.ready:
                 if 0 < other.min_gpus <= idle_gpus and not self.fitting.why_not_when_idle(other, host):
                     return f"its GPUs are kept for {other.name}"
         return ""
@@ -139,27 +150,28 @@ class _IdleHosts:
         by_allocation: Counter[str] = Counter()
         hosts = [self.farm.hosts[id] for id in self.farm.hosts_table.ids if id]
         for host in hosts:
-            layer_id = self.farm.hosts_table.reserved_for.get(host.row)
-            if layer_id is not None:
+            kept_for = self.farm.hosts_table.reservations.get(host.row)
+            if kept_for is not None:
+                layer, alone = self.farm.layers[kept_for.layer_id], kept_for.demand.alone
                 # One with a single run loses nothing by it; runs of this moment may be there in spite of it.
                 earlier = [run for run in self.fitting.runs_on(host) if run.booked_us < self.fitting.now_us]
                 by_allocation[host.allocation_id] += len(earlier) > 1
-                reason = self._why_not_reserved(self.farm.layers[layer_id], host)
+                reason = self._why_not_reserved(layer, host, alone=alone)
                 if reason:
-                    raise Violation(f"host {host.name} is reserved for {self.farm.layers[layer_id].name}: {reason}")
+                    raise Violation(f"host {host.name} is reserved for {layer.name}: {reason}")
         for allocation_id, count in by_allocation.items():
             there = sum(host.allocation_id == allocation_id for host in hosts if not host.removed)
             if count > max(1, there // HOSTS_PER_RESERVATION):
                 raise Violation(f"{count} of {there} hosts of an allocation are reserved")
 
-    def _why_not_reserved(self, layer: Layer, host: Host) -> str:
+    def _why_not_reserved(self, layer: Layer, host: Host, *, alone: bool) -> str:
         fitting = self.fitting
-        reason = fitting.why_not_ready(layer) or fitting.why_not_bookable(host)
+        reason = fitting.why_not_ready(layer, alone=alone) or fitting.why_not_bookable(host)
         reason = reason or fitting.why_never_there(layer, host)
         if reason:
             return reason
-        waiting = layer.frames.state == FrameState.WAITING
+        waiting = fitting.waiting(layer, alone=alone)
         if int(layer.frames.eligible_us[waiting].min()) > fitting.now_us - PATIENCE_US:
             return "its frames have not waited long"
         wide = 2 * layer.cores_per_frame > host.cores or 2 * layer.reserved_memory > host.memory
-        return "" if wide or layer.min_cores <= 0 else "it takes less than half of the host"
+        return "" if wide or alone or layer.min_cores <= 0 else "it takes less than half of the host"

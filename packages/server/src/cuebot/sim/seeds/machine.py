@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +43,8 @@ class Habit(Enum):
     ASKS_AGAIN = "asks for another start"
     NEVER_ENDS = "never ends"
     SILENT = "falls silent and never ends"
+    TAKES_RUNNER = "has its agent killed"
+    TAKES_MACHINE = "makes its machine boot again"
 
 
 class Machine(ABC):
@@ -71,6 +73,10 @@ class Machine(ABC):
         """What the agent knows: what runs, and what has ended and the server has not acknowledged."""
         self.logs_lost = self.spawning_lost = 0
         """How many faults go on for which no log can be written here, or no process started."""
+        self.refusing = 0
+        """How many faults go on for which every launch is refused here."""
+        self._lost: list[Process] = []
+        """What ended because this machine went down."""
         self._resized = False
         """The server may not know yet how large this machine is."""
 
@@ -182,7 +188,7 @@ class Machine(ABC):
         An agent refuses whatever does not fit. Here it takes what a server that keeps its books well would not have
         sent, so that no agent saves a server that does not: the truth then tells.
         """
-        if self.locked:
+        if self.locked or self.refusing:
             return True
         running = self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED)
         if not self._resized and not any(process.excuse for process in running):
@@ -202,7 +208,9 @@ class Machine(ABC):
             process.farms_fault = True
         else:
             process = self._begun(order)
-        process.upstream = not self.ours
+        process.upstream, process.called = not self.ours, self.called
+        run = self.world.witness.runs.get(order.run_id)
+        process.alone = run is not None and run.alone
         process.started_us, process.started_wall_us = self.now_us, self.wall.now_us
         process.log_s = 0 if process.farms_fault else self.wall.now_us // SECOND
         self.runs[order.run_id] = process
@@ -241,6 +249,9 @@ class Machine(ABC):
             process.exit_status, process.exit_signal, process.cause = int(Exit.SKIP_RETRY), 0, Cause.EXITED
         elif habit in (Habit.NEVER_ENDS, Habit.SILENT):
             process.left_us, process.silent = FOR_EVER_US, habit is Habit.SILENT
+        elif habit in (Habit.TAKES_RUNNER, Habit.TAKES_MACHINE) and self.may_be_taken(habit):
+            process.left_us = min(process.left_us, int(self.luck.uniform(1, 60) * SECOND))
+            process.takes = "runner" if habit is Habit.TAKES_RUNNER else "machine"
         return process
 
     def _fate(self) -> tuple[int, int, Cause]:
@@ -263,11 +274,35 @@ class Machine(ABC):
         process.turn += 1
         process.since_us = self.now_us
         self.world.truth.go(self.name, self.cores, self.memory_gib * GIB, process, self.gpus)
-        self._after(
-            process,
-            process.left_us,
-            lambda: self._end(process, process.exit_status, process.exit_signal, process.cause),
-        )
+        self._after(process, process.left_us, lambda: self._done(process))
+
+    def _done(self, process: Process) -> None:
+        """A process has done its work, or what it does instead."""
+        if not process.takes:
+            self._end(process, process.exit_status, process.exit_signal, process.cause)
+            return
+        self.world.tell(f"{self.name}: {process.order.frame_name} takes the {process.takes} down")
+        if process.takes == "runner":
+            self.lose_runner()
+        else:
+            self.die(new_disk=False)
+            self.world.clock.later(self.luck.uniform(1, 120) * SECOND, lambda: None if self.alive else self.boot())
+
+    def may_be_taken(self, habit: Habit) -> bool:
+        """A frame may do here what takes agent or machine down."""
+        return True
+
+    def _went_down(self, processes: Iterable[Process]) -> None:
+        """This machine is off, and so are these."""
+        for process in processes:
+            process.with_host, process.host_is_back = True, False
+            self._lost.append(process)
+
+    def came_back(self) -> None:
+        """This machine is up again, or another one in its place that nobody could tell from it."""
+        for process in self._lost:
+            process.host_is_back = True
+        self._lost.clear()
 
     def _after(self, process: Process, delay_us: float, action: Callable[[], None]) -> None:
         """Do something to a process unless it was stopped or ended before."""

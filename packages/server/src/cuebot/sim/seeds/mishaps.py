@@ -31,6 +31,8 @@ class Mishaps:
 
     def __init__(self, world: World) -> None:
         self.world, self.luck = world, world.luck
+        self._taken_away: dict[str, Machine] = {}
+        """The last twin of a name that is there no more."""
 
     def by_rate(self) -> list[tuple[float, Callable[[], None]]]:
         """Each mishap and the mean seconds between two of it."""
@@ -47,6 +49,9 @@ class Mishaps:
             (faults.owner_every_s, self.owner),
             (faults.logs_lost_every_s, self.logs_lost),
             (faults.spawning_lost_every_s, self.spawning_lost),
+            (faults.refusing_every_s, self.refusing),
+            (faults.journal_lost_every_s, self.journal_lost),
+            (faults.journal_hangs_every_s, self.journal_hangs),
         ]
 
     def _some_machine(self) -> Machine:
@@ -113,6 +118,8 @@ class Mishaps:
         else:
             twin = UpstreamHost(self.world, name, cores, gib, newer=True, desk=False, called=original.name)
         self.world.tell(f"{twin.name} boots")
+        if name in self._taken_away:
+            self._taken_away.pop(name).came_back()
         twins[name] = twin
         twin.boot()
         self._after(self.luck.choice((20, 100, 400)) * self.luck.uniform(0.5, 1.5), lambda: self._take_away(twin))
@@ -121,6 +128,7 @@ class Mishaps:
         if self.world.twins.pop(twin.name, None) is not None:
             self.world.tell(f"{twin.name} is taken away")
             twin.die(new_disk=True)
+            self._taken_away[twin.name] = twin
 
     def partition(self) -> None:
         """A machine is cut off from the server, in one direction or both; rather one that has long work to do."""
@@ -194,15 +202,40 @@ class Mishaps:
 
         self._after(length_s, mend)
 
+    def refusing(self) -> None:
+        """A machine refuses whatever it is asked to run, for minutes."""
+        machine = self._some_machine()
+        length_s = self.luck.choice((60, 200, 400)) * self.luck.uniform(0.7, 1.3)
+        self.world.tell(f"{machine.name} refuses every launch for {length_s:.0f} s")
+        machine.refusing += 1
+
+        def mend() -> None:
+            machine.refusing = max(machine.refusing - 1, 0)
+
+        self._after(length_s, mend)
+
+    def journal_lost(self) -> None:
+        """Every commit fails for a while: a full disk, a database that is restarted. It may take the server with it."""
+        length_s = self.luck.choice((2, 20, 40, 90)) * self.luck.uniform(0.7, 1.3)
+        self.world.tell(f"commits fail for {length_s:.0f} s")
+        self.world.journal_lost_until_us = self.world.clock.now_us + int(length_s * SECOND)
+
+    def journal_hangs(self) -> None:
+        """No commit returns for a while: a lock in the database, a disk that is away. A long while ends the server."""
+        length_s = self.luck.choice((2, 10, 40, 90)) * self.luck.uniform(0.7, 1.3)
+        self.world.tell(f"no commit returns for {length_s:.0f} s")
+        self.world.journal_hangs_until_us = self.world.clock.now_us + int(length_s * SECOND)
+
     def mend(self) -> None:
         """Everything is whole again: lines, disks, people, and machines that were off."""
         self.world.jobs_without_logs.clear()
+        self.world.journal_lost_until_us = self.world.journal_hangs_until_us = 0
         for twin in list(self.world.twins.values()):
             self._take_away(twin)
         for machine in self.world.hosts.values():
             machine.cut_up = machine.cut_down = False
             machine.frame_fails = 0.0
-            machine.logs_lost = machine.spawning_lost = 0
+            machine.logs_lost = machine.spawning_lost = machine.refusing = 0
             machine.owner_leaves()
             if not machine.alive:
                 machine.boot()

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cuebot.domain import commands as c
+from cuebot.domain import events as ev
 from cuebot.domain.check import check
 from cuebot.domain.errors import FarmError, HostConflict
 from cuebot.domain.farm import Farm
+from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import SECOND
 from cuebot.engine.core import Core, Orders
 from cuebot.engine.orders import Address, KillOrder, RunOrder
@@ -24,8 +26,12 @@ SWEEP_US = 5 * SECOND
 LAUNCH_US = 2_000
 """Between launches of one commit: the loop does other things."""
 RETRY_US = SECOND // 2
+STALL_US = 4 * SECOND
+"""As in the engine: a commit that takes so long is a stall, as one that fails."""
 GIVE_UP_US = 60 * SECOND
-"""As in the engine: a journal that fails for so long ends the server."""
+"""As in the engine: a journal that fails or hangs for so long ends the server."""
+REFUSAL_US = 5 * SECOND
+"""A host that refused a launch is asked for nothing more for so long, at least."""
 
 
 class Server:
@@ -45,6 +51,14 @@ class Server:
         )
         self.alive = True
         self.stalled_since_us: int | None = None
+        self._stall_us = (0, 0)
+        """When the last stall that is over began and ended."""
+        self._stalled_at_us = 0
+        """When the stall that goes on was noticed."""
+        self._tries = 0
+        """Commits that were begun, so that one which hangs is told from the next."""
+        self._refused_us: dict[str, int] = {}
+        """When hosts last refused a launch, since they took one or were started."""
         self._committing: Batch | None = None
         self._planning = False
         self._checked_change = -1
@@ -82,8 +96,16 @@ class Server:
         """Carry out a command; `done` gets the reply once it is durable. While commits fail there is no answer."""
         if self._crashes() or self.stalled_since_us is not None:
             return
+        last_seq = self.core.last_seq
+
+        def durable(reply: Any) -> None:
+            if self.world.disk.last_seq < last_seq:
+                raise Violation(f"{type(command).__name__} of {envelope.actor} is acknowledged before it is durable")
+            done(reply)
+
         try:
-            self.core.execute(command, envelope, self.world.clock.now_us, self._while_alive(done))
+            self.core.execute(command, envelope, self.world.clock.now_us, self._while_alive(durable))
+            last_seq = self.core.last_seq
         except FarmError as error:
             if refused is None:
                 raise Violation(f"{type(command).__name__} of {envelope.actor} was refused: {error}") from error
@@ -100,6 +122,10 @@ class Server:
         except HostConflict:
             return  # to whoever has asked, the same as no answer
         self.world.truth.heard(command.host.peer, self.world.clock.now_us)
+        if command.host.state is HostState.DOWN:
+            self.world.truth.goodbyes_us[command.host.name] = self.world.clock.now_us
+        if command.boot:
+            self._refused_us.pop(command.host.name, None)
         self._give(orders)
         self._settle()
 
@@ -113,7 +139,7 @@ class Server:
             self._check_nothing_forgotten()
         if self.core.has_batch() and self._committing is None:
             self._committing = self.core.take()
-            self._later(self._commit_us(), self._commit)
+            self._try_to_commit(self._commit_us())
         if self.core.plan_wanted and not self._planning and self.stalled_since_us is None:
             self._planning = True
             self._later(SECOND // 1000, self._plan)
@@ -123,21 +149,65 @@ class Server:
         slow = luck.random() < self.world.faults.commit_slow
         return luck.uniform(SECOND // 2, 20 * SECOND) if slow else luck.uniform(200, 5_000)
 
+    def _try_to_commit(self, delay_us: float) -> None:
+        self._tries += 1
+        began_us, number = self.world.clock.now_us, self._tries
+
+        def hangs() -> None:
+            if self._committing is not None and self._tries == number:
+                self._stalls(began_us)
+
+        def gives_up() -> None:
+            if self._committing is not None and self._tries == number:
+                self.world.crash("a commit has not returned for too long")
+
+        self._later(STALL_US, hangs)
+        self._later(GIVE_UP_US, gives_up)
+        self._later(delay_us, self._commit)
+
+    def _stalls(self, since_us: int) -> None:
+        """Commits do not succeed at the moment: who asks is refused."""
+        if self.stalled_since_us is None:
+            self.stalled_since_us, self._stalled_at_us = since_us, self.world.clock.now_us
+
+    def _goes_on(self) -> None:
+        if self.stalled_since_us is not None:
+            self._stall_us = self._stalled_at_us, self.world.clock.now_us
+            self.stalled_since_us = None
+
+    def _check_stall(self, batch: Batch) -> None:
+        """While commits stalled nothing was taken in, booked or concluded; a launch may have been refused."""
+        began_us, ended_us = self._stall_us
+        for recorded in batch.events:
+            if not began_us < recorded.at_us < ended_us:
+                continue
+            event, actor = recorded.event, recorded.envelope.actor
+            refusal = not isinstance(event, (ev.RunsBooked, ev.Changed)) and actor == "system"
+            if isinstance(event, ev.RunEnded) and event.cause is not Cause.REFUSED:
+                refusal = False
+            if not refusal:
+                raise Violation(f"{type(event).__name__} of {actor} happened while commits stalled")
+
     def _commit(self) -> None:
         batch, faults, luck = self._committing, self.world.faults, self.world.luck
+        now_us, hangs_until_us = self.world.clock.now_us, self.world.journal_hangs_until_us
         assert batch is not None
+        if now_us < hangs_until_us:
+            self._later(hangs_until_us - now_us + 1, self._commit)
+            return
         although_durable = luck.random() < faults.commit_fails_although_durable
         if although_durable:
             self.world.disk.commit(batch)
-        if although_durable or luck.random() < faults.commit_fails:
-            now_us = self.world.clock.now_us
-            self.stalled_since_us = self.stalled_since_us or now_us
-            if now_us - self.stalled_since_us > GIVE_UP_US:
+        lost = now_us < self.world.journal_lost_until_us
+        if although_durable or lost or luck.random() < faults.commit_fails:
+            self._stalls(now_us)
+            if now_us - (self.stalled_since_us or now_us) > GIVE_UP_US:
                 self.world.crash("the journal failed for too long")
             else:
-                self._later(RETRY_US, self._commit)
+                self._try_to_commit(RETRY_US)
             return
-        self.stalled_since_us = None
+        self._goes_on()
+        self._check_stall(batch)
         self.world.disk.commit(batch)
         if luck.random() < faults.crash_after_commit:
             self.world.crash("between commit and launch")
@@ -229,8 +299,8 @@ class Server:
 
         def answered(answer: Answer) -> None:
             if self.alive:
-                if answer is Answer.REFUSED and order.run_id in self.farm.procs:
-                    self.world.failures.refused(address.host_name, self.world.clock.now_us)
+                if order.run_id in self.farm.procs:
+                    self._check_pace(address.host_name, answer, self.farm.procs[order.run_id].booked_us)
                 self.core.answered(order.run_id, answer, answer.value, self.world.clock.now_us)
                 self._check_nothing_forgotten()  # an answer may open a host without an event
                 self._settle()
@@ -249,6 +319,18 @@ class Server:
             answered=answered,
             failed=lambda: answered(Answer.UNKNOWN),
         )
+
+    def _check_pace(self, host_name: str, answer: Answer, booked_us: int) -> None:
+        """A host that refuses launches is left alone for a while each time."""
+        now_us = self.world.clock.now_us
+        if answer is Answer.TAKEN:
+            self._refused_us.pop(host_name, None)
+        elif answer is Answer.REFUSED:
+            self.world.failures.refused(host_name, now_us)
+            last_us = self._refused_us.get(host_name)
+            if last_us is not None and last_us < booked_us < last_us + REFUSAL_US:
+                raise Violation(f"{host_name} has refused a launch, and was asked for another one at once")
+            self._refused_us[host_name] = now_us
 
     def _kill(self, address: Address, order: KillOrder) -> None:
         def answered(answer: Answer) -> None:

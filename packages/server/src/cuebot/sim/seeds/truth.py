@@ -54,6 +54,8 @@ class Process:
     started_wall_us: int = 0
     """When it started, by its machine's own clock."""
     host: str = ""
+    called: str = ""
+    """What its machine says that it is called."""
     forgotten: bool = False
     """Its agent was restarted, and the one that is there now knows nothing of it."""
     excuse: str = ""
@@ -64,6 +66,17 @@ class Process:
     """It wrote no line after the first."""
     log_s: int = 0
     """When its log last grew, in seconds by its machine's own clock."""
+
+    alone: bool = False
+    """Its frame is to have the host to itself."""
+    takes: str = ""
+    """What it takes down when it is done: the `runner` that it runs under, or its `machine`."""
+    with_host: bool = False
+    """It ended because its agent died or its machine went down."""
+    host_is_back: bool = False
+    """And the machine is there again."""
+    unheard: bool = False
+    """It ended otherwise, and machine or spool were gone before anybody was known to have heard of that."""
 
     def ran_us(self, now_us: int) -> int:
         """How long it has run so far, without the time for which it was suspended."""
@@ -85,6 +98,8 @@ class Truth:
         """How often a frame ran while an earlier run of it went on, by the reason that excuses it."""
         self._by_frame: dict[str, list[Process]] = defaultdict(list)
         self._used: dict[str, list[int]] = {}
+        self.goodbyes_us: dict[str, int] = {}
+        """When the server that lives now last took in that a host's agent was told to stop, by the host's name."""
         self._heard_us: dict[str, list[int]] = defaultdict(list)
 
     def go(self, host: str, cores: int, memory: int, process: Process, gpus: int = 0) -> None:
@@ -100,6 +115,9 @@ class Truth:
                     f" {other.order.run_id} and {order.run_id} on {host}"
                 )
             self.twice[other.excuse] += 1
+        beside = [other for other in self.running.values() if other.host == host and not other.excuse]
+        if beside and (process.alone or any(other.alone for other in beside)):
+            raise Violation(f"{order.frame_name} of {order.job_name} and others run on {host}, and one is to be alone")
         self._by_frame[order.frame_id].append(process)
         self.running[order.run_id] = self.processes[order.run_id] = process
         process.host, process.state = host, ProcessState.RUNNING

@@ -16,7 +16,7 @@ from cuebot.domain.states import Cause, Exit
 from cuebot.domain.units import HOUR, SECOND, KiB, Micros
 from cuebot.engine.orders import AGENT_PORT, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
-from cuebot.sim.seeds.machine import KILL_US, Machine
+from cuebot.sim.seeds.machine import KILL_US, Habit, Machine
 from cuebot.sim.seeds.truth import Process, ProcessState
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class UpstreamHost(Machine):
     def boot(self) -> None:
         """The machine comes up and its agent with it."""
         self.alive = True
+        self.came_back()
         self._booted_at_us = self.now_us
         self.start_link()
 
@@ -63,8 +64,13 @@ class UpstreamHost(Machine):
         for process in [*self.runs.values(), *self._forgotten]:
             if process.state is ProcessState.RUNNING:
                 self._stop(process, ProcessState.ENDED)
+                self._went_down([process])
         self.runs.clear()
         self._forgotten.clear()
+
+    def may_be_taken(self, habit: Habit) -> bool:
+        """Not for ever: of such an agent's death nobody is told, and of a boot only where its clock is right."""
+        return habit is Habit.TAKES_MACHINE and not self.world.healed
 
     def lose_runner(self) -> None:
         """The agent itself watches its frames; whatever starts it starts it again."""

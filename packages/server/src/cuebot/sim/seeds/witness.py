@@ -12,6 +12,7 @@ from cuebot.domain.states import Cause, DependType, Exit, FrameState, JobState
 from cuebot.domain.units import MINUTE, SECOND
 from cuebot.engine.ports import Recorded
 from cuebot.sim.seeds.farm_rules import Run, check_caps, check_host, check_limits, check_room
+from cuebot.sim.seeds.host_ends import HostEnds
 from cuebot.sim.seeds.truth import Truth, Violation
 from cuebot.sim.seeds.waits import FrameKey, LayerShape, Need, Wait, needs_of
 
@@ -57,10 +58,14 @@ class Witness:
     bookings: int = 0
     _own_doing: Counter[FrameKey] = field(default_factory=Counter)
     """How often a frame has failed, or asked for another start, since a person last retried it."""
+    host_ends: HostEnds = field(init=False)
     _seq: int = 0
     _at_us: int = 0
     _by_er: dict[FrameKey, list[tuple[Wait, int]]] = field(default_factory=lambda: defaultdict(list))
     _by_on: dict[FrameKey, list[tuple[Wait, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self.host_ends = HostEnds(self.truth)
 
     def read(self, history: list[Recorded]) -> None:
         """Take in events in their order. Raises Violation."""
@@ -94,6 +99,8 @@ class Witness:
             case ev.RunEnded():
                 self.truth.given_up(event.run_id, event.cause, self._at_us)
                 self._run_ended(event)
+            case ev.EndedWithHost():
+                self.host_ends.told(event)
             case ev.FramesEaten(layer_id=layer_id, indices=indices):
                 keys = {(layer_id, index) for index in indices.tolist()}
                 self.eaten |= keys - self.succeeded
@@ -146,7 +153,8 @@ class Witness:
             self._may_start(key)
             cores, memory, gpus = event.cores[place], event.memory[place], event.gpus[place]
             gpu_memory = event.gpu_memory[place] if event.gpu_memory else 0
-            run = Run(key, job_id, event.host_ids[place], cores, memory, gpus, gpu_memory)
+            alone = self.host_ends.is_alone(key)
+            run = Run(key, job_id, event.host_ids[place], cores, memory, gpus, gpu_memory, alone, self._at_us)
             check_host(run, layer, job, self.things[run.host_id], self.things)
             self.runs[event.run_ids[place]] = run
             self.bookings += 1
@@ -168,7 +176,9 @@ class Witness:
                 raise Violation(f"frame {key} is booked although its {wait.type.name} {wait.id} holds it")
 
     def _run_ended(self, event: ev.RunEnded) -> None:
-        key = self.runs.pop(event.run_id).key
+        run = self.runs.pop(event.run_id)
+        key = run.key
+        self.host_ends.ended(event, run, event.booked_us)
         self._check_fault(event)
         self._count_own_doing(key, event)
         if event.run_us > self._at_us - event.booked_us:
@@ -186,6 +196,8 @@ class Witness:
 
     def _check_fault(self, event: ev.RunEnded) -> None:
         """A run that the farm could not start is never held against its frame; one over time was really over it."""
+        if event.cause is Cause.REFUSED and event.state is not None and event.exit_status not in NOT_CHARGED:
+            raise Violation(f"run {event.run_id} was refused, and its frame pays for it")
         process = self.truth.processes.get(event.run_id)
         if process is None:
             return
@@ -193,6 +205,8 @@ class Witness:
         paid = paid and event.state is not None
         if process.farms_fault and not process.upstream and paid:
             raise Violation(f"run {event.run_id} was not started by the farm's fault, and its frame pays for it")
+        if process.with_host and paid and event.state is FrameState.WAITING:
+            raise Violation(f"run {event.run_id} ended with its host, and its frame pays for it")
         if event.cause in (Cause.TIMEOUT, Cause.SILENT):
             layer = self.layer_values[event.layer_id]
             silent = event.cause is Cause.SILENT
@@ -220,6 +234,7 @@ class Witness:
     def _frames_retried(self, keys: list[FrameKey]) -> None:
         for key in keys:
             self._own_doing[key] = 0
+            self.host_ends.begins_anew(key)
             self.succeeded.discard(key)
             self.eaten.discard(key)
             self.done.discard(key)

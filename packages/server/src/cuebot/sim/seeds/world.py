@@ -125,11 +125,18 @@ class World:
         self.twins: dict[str, Machine] = {}
         """Machines that have the name of another one, by a name of their own."""
         self.mishaps = Mishaps(self)
+        self.journal_lost_until_us = self.journal_hangs_until_us = 0
+        """Until when every commit fails, and until when none returns."""
         self.jobs_without_logs: set[str] = set()
         """Jobs whose logs can be written nowhere."""
         self._memory_needed: dict[str, int] = {}
         self._habits: dict[str, Habit] = {}
         self._healed_us = 0
+
+    @property
+    def healed(self) -> bool:
+        """Everything was mended."""
+        return self._healed
 
     def called(self, name: str) -> list[Machine]:
         """The machines that say that they are called so."""
@@ -163,6 +170,8 @@ class World:
                     (Habit.ASKS_AGAIN, faults.asks_for_ever, True),
                     (Habit.NEVER_ENDS, faults.never_ends, layer["timeout_minutes"]),
                     (Habit.SILENT, faults.falls_silent, layer["timeout_llu_minutes"]),
+                    (Habit.TAKES_RUNNER, faults.takes_runner, True),
+                    (Habit.TAKES_MACHINE, faults.takes_machine, True),
                 )
                 if share and self.luck.random() < share and possible
             ]
@@ -246,6 +255,7 @@ class World:
         self.tell(f"the server crashes {when}")
         self.server.crash()
         self.server = None
+        self.truth.goodbyes_us.clear()
         self.crashes += 1
         down_us = self.luck.choice((1, 5, 30, 200)) * self.luck.uniform(0.5, 1.5) * SECOND
         self.clock.later(down_us, self._start_server)

@@ -1,4 +1,4 @@
-"""Groups as messages: plain, and nested with their jobs as the whiteboard shows them."""
+"""Groups as messages: plain, and as the whiteboard shows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from opencue_proto import job_pb2
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Group, Job
 from cuebot.domain.states import FrameState, JobState
-from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.values import cores, int32
 
 
@@ -41,19 +40,12 @@ def group_message(farm: Farm, group: Group) -> job_pb2.Group:
     )
 
 
-def nested_group_message(farm: Farm, group: Group, commented: set[str], parent: Group | None = None) -> Any:
-    """A group with everything below it."""
+def nested_group_message(farm: Farm, group: Group, parent: Group | None = None) -> Any:
+    """A group as the whiteboard shows it, without what is in it."""
     jobs = pending_jobs(farm, group)
-    message = job_pb2.NestedGroup(
-        jobs=[job.id for job in jobs],
-        inline_jobs=[job_message(farm, job, commented) for job in jobs],
-        stats=_stats(jobs),
-        **_fields(farm, group),
-    )
+    message = job_pb2.NestedGroup(jobs=[job.id for job in jobs], stats=_stats(jobs), **_fields(farm, group))
     if parent is not None:
         message.parent.CopyFrom(job_pb2.NestedGroup(**_fields(farm, parent)))
-    for child in children(farm, group):
-        message.groups.nested_groups.append(nested_group_message(farm, child, commented, group))
     return message
 
 

@@ -10,10 +10,9 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Facility
-from cuebot.wire.call import Call, fill
+from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.allocations import allocation_message, facility_message, subscription_message
-from cuebot.wire.messages.comments import commented
-from cuebot.wire.messages.hosts import host_message
+from cuebot.wire.rows import list_of
 from cuebot.wire.search import find_hosts
 
 
@@ -83,17 +82,15 @@ class AllocationInterface:
         """Say where new hosts go."""
         await call.submit(c.SetDefaultAllocation(_allocation(request, call).id))
 
+    @shared
     async def GetHosts(self, request: Any, call: Call) -> Any:
         """The hosts of an allocation."""
-        response = facility_pb2.AllocGetHostsResponse()
-        await _fill_hosts(response.hosts.hosts, call, _allocation(request, call), host_pb2.HostSearchCriteria())
-        return response
+        return await _hosts(call, _allocation(request, call), host_pb2.HostSearchCriteria())
 
+    @shared
     async def FindHosts(self, request: Any, call: Call) -> Any:
         """The hosts of an allocation by criteria."""
-        response = facility_pb2.AllocFindHostsResponse()
-        await _fill_hosts(response.hosts.hosts, call, _allocation(request, call), request.r)
-        return response
+        return await _hosts(call, _allocation(request, call), request.r)
 
     def GetSubscriptions(self, request: Any, call: Call) -> Any:
         """Who may use an allocation."""
@@ -148,11 +145,9 @@ def _allocations(farm: Farm, allocations: list[Allocation]) -> facility_pb2.Allo
     return facility_pb2.AllocationSeq(allocations=[allocation_message(farm, a) for a in ordered])
 
 
-async def _fill_hosts(messages: Any, call: Call, allocation: Allocation, criteria: Any) -> None:
-    farm = call.farm
-    remarked = commented(farm)
-    members = [host for host in farm.hosts.values() if host.allocation_id == allocation.id]
-    await fill(messages, find_hosts(farm, criteria, members), lambda host: host_message(farm, host, remarked))
+async def _hosts(call: Call, allocation: Allocation, criteria: Any) -> bytes:
+    members = [host for host in call.farm.hosts.values() if host.allocation_id == allocation.id]
+    return list_of(await rows_of(call, find_hosts(call.farm, criteria, members), call.rows.host))
 
 
 async def _change(request: Any, call: Call, **changes: Any) -> None:

@@ -10,10 +10,9 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, NotFound, Refused
 from cuebot.domain.nouns import Group
 from cuebot.domain.units import ONE_CORE, UNLIMITED
-from cuebot.wire.call import Call, fill
-from cuebot.wire.messages.comments import commented
+from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.groups import children, group_message, pending_jobs
-from cuebot.wire.messages.jobs import job_message
+from cuebot.wire.rows import list_of
 from cuebot.wire.values import units_or_unlimited, unlimited_if_negative
 
 
@@ -39,14 +38,10 @@ class GroupInterface:
         groups = [group_message(call.farm, group) for group in children(call.farm, _group(request, call))]
         return job_pb2.GroupGetGroupsResponse(groups=job_pb2.GroupSeq(groups=groups))
 
+    @shared
     async def GetJobs(self, request: Any, call: Call) -> Any:
         """The PENDING jobs directly in a group."""
-        farm = call.farm
-        response, remarked = job_pb2.GroupGetJobsResponse(), commented(farm)
-        await fill(
-            response.jobs.jobs, pending_jobs(farm, _group(request, call)), lambda job: job_message(farm, job, remarked)
-        )
-        return response
+        return list_of(await rows_of(call, pending_jobs(call.farm, _group(request, call)), call.rows.job))
 
     async def CreateSubGroup(self, request: Any, call: Call) -> Any:
         """Make a group below a group."""

@@ -12,10 +12,11 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import HostState, LockState, ThreadMode
 from cuebot.domain.tags import read_tags
-from cuebot.wire.call import Call, fill
+from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.comments import comment_message, commented, comments_of
 from cuebot.wire.messages.hosts import host_fields, host_message
 from cuebot.wire.messages.procs import proc_fields, proc_message
+from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.search import find_hosts
 from cuebot.wire.values import member
 
@@ -33,20 +34,18 @@ class HostInterface:
         host = call.farm.get("host", request.id)
         return host_pb2.HostGetHostResponse(host=host_message(call.farm, host, commented(call.farm)))
 
+    @shared
     async def GetHosts(self, request: Any, call: Call) -> Any:
         """Hosts by criteria."""
-        farm = call.farm
-        response, remarked = host_pb2.HostGetHostsResponse(), commented(farm)
-        await fill(response.hosts.hosts, find_hosts(farm, request.r), lambda host: host_message(farm, host, remarked))
-        return response
+        return list_of(await rows_of(call, find_hosts(call.farm, request.r), call.rows.host))
 
+    @shared
     async def GetHostWhiteboard(self, request: Any, call: Call) -> Any:
         """All hosts with what runs on them."""
         farm = call.farm
-        response, remarked = host_pb2.HostGetHostWhiteboardResponse(), commented(farm)
+        remarked = commented(farm)
         hosts = sorted((h for h in farm.hosts.values() if not h.removed), key=lambda host: host.name)
-        await fill(response.nested_hosts.nested_hosts, hosts, lambda host: _nested(farm, host, remarked))
-        return response
+        return list_of(await rows_of(call, hosts, lambda host: row_of(_nested(farm, host, remarked))))
 
     def GetProcs(self, request: Any, call: Call) -> Any:
         """What runs on a host."""

@@ -15,15 +15,17 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import DependType, JobState
 from cuebot.domain.units import SECOND
 from cuebot.spec import parse_spec
-from cuebot.wire.call import Call, fill
+from cuebot.wire.call import Call, fill, rows_of, shared, those
 from cuebot.wire.frame_search import changed_frames, find_frames, page_of
+from cuebot.wire.job_lists import list_jobs
 from cuebot.wire.messages.comments import comment_message, commented, comments_of
 from cuebot.wire.messages.frames import frame_message, updated_frame_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.messages.layers import layer_message
+from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.rpc.dependencies import Side, add_depend, depend_seq, drop, waiting_for, waiting_in
 from cuebot.wire.rpc.wording import change_message, kill_message
-from cuebot.wire.search import find_jobs
+from cuebot.wire.search import job_filter, pending_jobs
 from cuebot.wire.values import int32, units
 from cuebot.wire.without_effect import spec_warnings
 
@@ -40,7 +42,7 @@ async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: C
     farm, now_us = call.farm, call.engine.now_us()
     found = find_frames(layers, criteria, now_us)
     rows = page_of(layers, found, criteria.page, criteria.limit, call.engine.core.limits.page_rows)
-    await fill(messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
+    await fill(call, messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
 
 
 class JobInterface:
@@ -66,29 +68,28 @@ class JobInterface:
         job = _job(request, call)
         return job_pb2.JobGetCurrentResponse(job=job_message(call.farm, job, commented(call.farm)))
 
+    @shared
     async def GetJobs(self, request: Any, call: Call) -> Any:
         """Jobs by criteria."""
-        farm = call.farm
-        response, remarked = job_pb2.JobGetJobsResponse(), commented(farm)
-        jobs = find_jobs(farm, request.r, include_finished=request.r.include_finished)
-        await fill(response.jobs.jobs, jobs, lambda job: job_message(farm, job, remarked))
-        return response
+        return await list_jobs(call, request.r)
 
-    def GetJobNames(self, request: Any, call: Call) -> Any:
+    @shared
+    async def GetJobNames(self, request: Any, call: Call) -> Any:
         """Names of PENDING jobs by criteria."""
-        jobs = find_jobs(call.farm, request.r, include_finished=False)
-        return job_pb2.JobGetJobNamesResponse(names=[job.name for job in jobs])
+        jobs = await those(call, pending_jobs(call.farm), job_filter(call.farm, request.r))
+        return job_pb2.JobGetJobNamesResponse(names=sorted(job.name for job in jobs))
 
     def IsJobPending(self, request: Any, call: Call) -> Any:
         """Whether a job of exactly that name, or with that id, is PENDING."""
         job = call.farm.jobs.get(call.farm.active_job_by_name.get(request.name, request.name))
         return job_pb2.JobIsJobPendingResponse(value=job is not None and job.state is JobState.PENDING)
 
-    def GetLayers(self, request: Any, call: Call) -> Any:
+    @shared
+    async def GetLayers(self, request: Any, call: Call) -> Any:
         """A job's layers in dispatch order."""
         farm = call.farm
-        layers = [layer_message(farm, layer) for layer in dispatch_ordered(farm, _job(request, call))]
-        return job_pb2.JobGetLayersResponse(layers=job_pb2.LayerSeq(layers=layers))
+        layers = dispatch_ordered(farm, _job(request, call))
+        return list_of(await rows_of(call, layers, lambda layer: row_of(layer_message(farm, layer))))
 
     async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of a job's frames by criteria."""
@@ -115,7 +116,7 @@ class JobInterface:
             server_time_s = last_change_s if last_change_s > request.last_check else server_time_s
         response = job_pb2.JobGetUpdatedFramesResponse(state=int(job.state), server_time=int32(server_time_s))
         messages = response.updated_frames.updated_frames
-        await fill(messages, changed, lambda row: updated_frame_message(farm, row[0], row[1]))
+        await fill(call, messages, changed, lambda row: updated_frame_message(farm, row[0], row[1]))
         return response
 
     # --- launching and ending -------------------------------------------------------------------------------------

@@ -8,13 +8,14 @@ from opencue_proto import host_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Proc
-from cuebot.wire.call import Call, fill
+from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.comments import commented
 from cuebot.wire.messages.frames import frame_message
 from cuebot.wire.messages.hosts import host_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.procs import proc_message
+from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.search import find_procs
 from cuebot.wire.values import int32
 from cuebot.wire.without_effect import UNBOOK
@@ -23,13 +24,12 @@ from cuebot.wire.without_effect import UNBOOK
 class ProcInterface:
     """Procs: what runs where. One lives as long as its frame runs, so to unbook it without a kill changes nothing."""
 
+    @shared
     async def GetProcs(self, request: Any, call: Call) -> Any:
         """Procs by criteria."""
         farm = call.farm
-        response = host_pb2.ProcGetProcsResponse()
         found = find_procs(farm, request.r, call.engine.now_us())
-        await fill(response.procs.procs, found, lambda proc: proc_message(farm, proc))
-        return response
+        return list_of(await rows_of(call, found, lambda proc: row_of(proc_message(farm, proc))))
 
     def GetFrame(self, request: Any, call: Call) -> Any:
         """The frame that runs."""

@@ -87,8 +87,8 @@ class Records:
         current = [proc for proc in current if proc.id not in over][:room]
         page, next_before_seq = page_of_runs(ended, room - len(current))
         response = farm_pb2.GetRunsResponse(next_before_seq=next_before_seq, running=int32(running))
-        await fill(response.runs, current, lambda proc: current_run_message(farm, proc, now_us))
-        await fill(response.runs, page, lambda run: ended_run_message(farm, run))
+        await fill(call, response.runs, current, lambda proc: current_run_message(farm, proc, now_us))
+        await fill(call, response.runs, page, lambda run: ended_run_message(farm, run))
         return response
 
     async def GetFailures(self, request: Any, call: Call) -> Any:

@@ -9,13 +9,13 @@ from opencue_proto import job_pb2, show_pb2, subscription_pb2
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Show
 from cuebot.domain.states import JobState
-from cuebot.wire.call import Call, fill
+from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.allocations import subscription_message
-from cuebot.wire.messages.comments import commented
-from cuebot.wire.messages.groups import group_message, level, nested_group_message
-from cuebot.wire.messages.jobs import job_message
+from cuebot.wire.messages.groups import group_message, level
 from cuebot.wire.messages.shows import show_message, show_messages
+from cuebot.wire.rows import list_of
 from cuebot.wire.values import units
+from cuebot.wire.whiteboard import whiteboard
 
 
 class ShowInterface:
@@ -34,15 +34,14 @@ class ShowInterface:
         active = [show for show in call.farm.shows.values() if show.active]
         return show_pb2.ShowGetActiveShowsResponse(shows=_shows(call, active))
 
+    @shared
     async def GetJobs(self, request: Any, call: Call) -> Any:
         """The PENDING jobs of a show."""
         farm, show = call.farm, _show(request, call)
-        response, remarked = show_pb2.ShowGetJobsResponse(), commented(farm)
         active = (farm.jobs[id] for id in farm.active_job_by_name.values())
         jobs = [job for job in active if job.show_id == show.id and job.state is JobState.PENDING]
         jobs.sort(key=lambda job: job.name)
-        await fill(response.jobs.jobs, jobs, lambda job: job_message(farm, job, remarked))
-        return response
+        return list_of(await rows_of(call, jobs, call.rows.job))
 
     def GetRootGroup(self, request: Any, call: Call) -> Any:
         """The group that all others of a show are below."""
@@ -57,12 +56,10 @@ class ShowInterface:
         found = job_pb2.GroupSeq(groups=[group_message(farm, group) for group in groups])
         return show_pb2.ShowGetGroupsResponse(groups=found)
 
-    def GetJobWhiteboard(self, request: Any, call: Call) -> Any:
+    @shared
+    async def GetJobWhiteboard(self, request: Any, call: Call) -> Any:
         """All groups of a show with their PENDING jobs, nested. Always fresh."""
-        farm = call.farm
-        root = farm.groups[_show(request, call).root_group_id]
-        board = nested_group_message(farm, root, commented(farm))
-        return show_pb2.ShowGetJobWhiteboardResponse(whiteboard=board)
+        return await whiteboard(call, call.farm.groups[_show(request, call).root_group_id])
 
     def GetSubscriptions(self, request: Any, call: Call) -> Any:
         """What a show may use."""

@@ -1,0 +1,66 @@
+"""Lists of jobs: those that live in full, finished ones as far as anybody can read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cuebot.domain.nouns import Job
+from cuebot.domain.states import JobState
+from cuebot.domain.units import HOUR
+from cuebot.wire.call import Call, rows_of, those
+from cuebot.wire.rows import list_of
+from cuebot.wire.search import job_filter, pending_jobs
+
+ROWS_AT_A_TIME = 500
+"""Finished jobs that are put into a list before its size is looked at again."""
+
+
+async def list_jobs(call: Call, criteria: Any) -> bytes:
+    """A response with the jobs that match, by name: PENDING ones, or with `include_finished` those in any state.
+
+    Finished jobs are listed for a time, and while the reply is one that clients take; what is left out, a warning says.
+    Whoever names jobs, or has their ids, finds them for ever.
+    """
+    farm, limits = call.farm, call.engine.core.limits
+    matches = job_filter(farm, criteria)
+    if not criteria.include_finished:
+        jobs = await those(call, pending_jobs(farm), matches)
+        jobs.sort(key=lambda job: job.name)
+        return list_of(await rows_of(call, jobs, call.rows.job))
+
+    found = await those(call, farm.jobs.values(), matches)
+    finished = [job for job in found if job.state is JobState.FINISHED]
+    if not (criteria.ids or criteria.jobs):
+        since_us = call.engine.now_us() - limits.finished_jobs_hours * HOUR
+        late = [job for job in finished if job.stopped_us >= since_us]
+        hours = f"ended more than {limits.finished_jobs_hours} hours ago; ask for them by their names or ids"
+        _warn(call, len(finished) - len(late), hours)
+        finished = late
+    finished.sort(key=lambda job: (-job.stopped_us, -job.submitted_us, job.id))
+
+    living = [job for job in found if job.state is not JobState.FINISHED]
+    listed = await _with_rows(call, living)
+    room = limits.list_reply_bytes - sum(len(row) for _, row in listed) - 16  # what stands before the rows
+    shown = 0
+    while shown < len(finished) and room > 0:
+        for job, row in await _with_rows(call, finished[shown : shown + ROWS_AT_A_TIME]):
+            room -= len(row)
+            if room < 0:
+                break
+            listed.append((job, row))
+            shown += 1
+    size = f"would make it larger than {limits.list_reply_bytes >> 20} MiB; ask for fewer: by name, show or user"
+    _warn(call, len(finished) - shown, size)
+    launched = {job.id: n for n, job in enumerate(found)}  # of those of one name the last that was launched is last
+    listed.sort(key=lambda one: (one[0].name, launched[one[0].id]))
+    return list_of([row for _, row in listed])
+
+
+async def _with_rows(call: Call, jobs: list[Job]) -> list[tuple[Job, bytes]]:
+    return list(zip(jobs, await rows_of(call, jobs, call.rows.job), strict=True))
+
+
+def _warn(call: Call, left_out: int, why: str) -> None:
+    if left_out:
+        jobs = "1 finished job is" if left_out == 1 else f"{left_out} finished jobs are"
+        call.warnings.append(f"{jobs} not in this list: what {why} (`cueadmin -lj -finished` lists what ended last)")
