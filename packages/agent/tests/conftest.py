@@ -31,10 +31,10 @@ def shared_agent(shared_server: FakeServer, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 256 KiB."""
+    """A disk of 640 KiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    words = ["mount", "-t", "tmpfs", "-o", "size=640k", "none", str(folder)]
     if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
         pytest.skip("no disk can be mounted here: only root can, outside of most containers")
     yield folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -82,6 +83,45 @@ def test_a_runner_that_comes_much_later_finds_what_happened(server: FakeServer, 
     agent.kill(run_id=goes_on)
     assert server.outcome(goes_on).frame.attributes["cuefarm.cause"] == "killed"
     assert processes_with(marker) == []
+
+
+@pytest.mark.parametrize("becomes", ["another", "deleted"])
+def test_an_agent_with_another_spool_finds_what_runs(server: FakeServer, make_agent: MakeAgent, becomes: str) -> None:
+    """Whatever became of the folder in which it was written down: its supervisor has it open."""
+    agent = make_agent()
+    marker = f"moved-{uuid.uuid4()}"
+    run_id = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.05; done; exit 9; : {marker}")
+    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
+    agent.kill_whole()
+    if becomes == "deleted":
+        shutil.rmtree(agent.spool)
+    else:
+        agent.words[agent.words.index("--spool") + 1] = str(agent.folder / "other")
+        agent.spool = agent.folder / "other"
+    agent.start()
+    eventually(lambda: server.state_of(run_id) == "running", "the new agent reports the run")
+    assert frame.is_running()
+    (agent.folder / "go").touch()
+    assert server.outcome(run_id).exit_status == 9
+
+
+def test_agents_of_other_names_leave_each_others_runs_alone(
+    server: FakeServer, make_agent: MakeAgent, tmp_path: Path
+) -> None:
+    """Of one that is dead as of one that lives."""
+    (tmp_path / "b").mkdir()
+    agent = make_agent()
+    marker = f"neighbour-{uuid.uuid4()}"
+    run_id = agent.launch(f"sleep 60; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    agent.kill_whole()
+    other = make_agent("--name", "host-b", folder=tmp_path / "b")
+    server.next_report()
+    assert not other.pages()
+    assert processes_with(marker)
+    agent.start()
+    agent.kill(run_id=run_id)
+    server.outcome(run_id)
 
 
 def test_the_lease_holds_without_an_agent(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -91,17 +91,19 @@ def test_a_user_without_an_account_has_no_groups_of_anybodys(server: FakeServer,
 def test_a_frame_reads_neither_token_nor_spool_nor_what_others_keep(
     server: FakeServer, agent: AgentProcess, open_folder: Path
 ) -> None:
-    """Nothing of the agent's own, no file of mode 0600 of another user's, and no way into the agent's memory."""
+    """Nothing of the agent's own, no file of mode 0600 of another user's, and no way into its processes' memory."""
     token = open_folder / "token"
     token.chmod(0o600)
     server.outcome(agent.launch("echo mine", frame_name="0001-other", uid=STRANGER + 1))
     others = agent.logs / "job.0001-other.rqlog"
     others.chmod(0o600)
-    wanted = [token, *agent.spool.iterdir(), *(agent.spool / "runs").iterdir(), others]
+    wanted = [token, *agent.spool.iterdir(), others]
     wanted += [Path(f"/proc/{agent.runner_pid}/environ"), Path(f"/proc/{agent.link_pid}/mem")]
     assert len(wanted) > 7
     tries = "; ".join(f"cat '{path}' >/dev/null 2>&1 && echo read {path}" for path in wanted)
-    command = f"{tries}; ls {agent.spool} 2>&1 | tail -1; kill -9 {agent.runner_pid} {agent.link_pid}; echo over"
+    tries += "; for what in environ mem fd/3; do cat /proc/$PPID/$what >/dev/null 2>&1 && echo read $what; done"
+    kill = f"kill -9 {agent.runner_pid} {agent.link_pid} $PPID"
+    command = f"{tries}; ls {agent.spool} 2>&1 | tail -1; {kill}; echo over"
     lines = said(server, agent, command, uid=STRANGER)
     assert not [line for line in lines if line.startswith("read ")], lines
     assert lines[-1] == "over"
@@ -150,12 +152,13 @@ def test_a_frame_of_another_user_is_suspended_and_goes_on(server: FakeServer, ma
     server.outcome(run_id)
 
 
-def test_what_a_dead_runner_left_of_another_user_is_ended(server: FakeServer, agent: AgentProcess) -> None:
-    """The next runner finds it, its strays too, and reports it."""
+def test_a_frame_of_another_user_goes_on_under_the_next_runner(server: FakeServer, agent: AgentProcess) -> None:
+    """And what is left of it when its supervisor is killed too is ended, its strays too."""
     run_id = agent.launch("setsid sleep 4333 & sleep 4333", uid=STRANGER)
     eventually(lambda: len(processes_with("sleep 4333")) >= 2, "the frame's processes")
-    eventually(lambda: server.state_of(run_id) == "running", "the frame in a report")
     with contextlib.suppress(psutil.NoSuchProcess):
         agent.kill_runner()
+    eventually(lambda: server.state_of(run_id) == "running", "the new runner has it")
+    agent.supervisor_of(run_id).kill()
     assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
     assert processes_with("sleep 4333") == []

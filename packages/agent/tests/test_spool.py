@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from rqd.runner.spool import has_unsettled_runs
+from rqd.supervisor.book import GROWTH_PAGES
 
 from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
 
@@ -119,65 +120,53 @@ def test_an_agent_that_is_stopped_without_its_spool_names_what_is_lost(
 
 
 def test_a_full_spool_costs_nothing(server: FakeServer, make_agent: MakeAgent, spool_disk: Path) -> None:
-    """Launches are refused in words, what runs is told, and it goes on by itself when there is room."""
+    """Runs that find a page in the book are started and told; others are refused in words until there is room."""
+    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
     agent = make_agent()
-    run_id = agent.launch("sleep 1; exit 5")
-    eventually(lambda: server.state_of(run_id) == "running", "the frame runs")
+    runs = [agent.launch("sleep 1; exit 5")]
+    eventually(lambda: server.state_of(runs[0]) == "running", "the frame runs")
     ballast = fill(spool_disk)
+    runs += [agent.launch("exit 5", frame_name=f"{number:04d}-layer") for number in range(2, GROWTH_PAGES + 1)]
     refused = refusal_of(agent)
     assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert f"spool {agent.spool}: No space left" in refused.details()
-    assert server.outcome(run_id).exit_status == 5
     ballast.unlink()
-    assert server.outcome(agent.launch("exit 6")).exit_status == 6
+    runs.append(agent.launch("exit 5"))
+    server.refuse_completions_with = None
+    assert {server.outcome(run_id).exit_status for run_id in runs} == {5}
     eventually(lambda: not has_unsettled_runs(str(agent.spool)), "the spool to be settled")
 
 
 def test_a_runner_begins_on_a_full_disk(server: FakeServer, make_agent: MakeAgent, spool_disk: Path) -> None:
-    """A runner that dies while its spool is full has a successor, which ends and tells what was left."""
+    """A runner that dies while its spool is full has a successor, and its frames go on."""
     agent = make_agent()
     run_id = agent.launch("sleep 4322")
     eventually(lambda: server.state_of(run_id) == "running", "the frame runs")
     fill(spool_disk)
     agent.kill_runner()
-    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
+    eventually(lambda: server.state_of(run_id) == "running", "the new runner has it")
+    agent.kill(run_id=run_id)
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "killed"
     assert processes_with("sleep 4322") == []
-
-
-def test_a_read_only_spool_costs_nothing(
-    server: FakeServer, make_agent: MakeAgent, read_only: Callable[[Path], Callable[[], None]]
-) -> None:
-    """The same with a disk that takes no writes any more; what the spool lacks is written when it does again."""
-    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
-    agent = make_agent()
-    run_id, other = agent.launch("sleep 1; exit 5"), agent.launch("sleep 4323")
-    eventually(lambda: server.state_of(other) == "running", "both run")
-    mend = read_only(agent.spool)
-    assert refusal_of(agent).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    eventually(lambda: server.state_of(run_id) == "ended", "the frame's end")
-    assert agent.process.poll() is None
-    mend()
-    eventually(lambda: "spool can be written again" in agent.stderr_path.read_text(), "the spool to be whole")
-    agent.kill_runner()  # the next one knows the outcome from the spool alone
-    server.refuse_completions_with = None
-    assert server.outcome(run_id).exit_status == 5
-    assert server.outcome(other).frame.attributes["cuefarm.cause"] == "runner_lost"
-    assert server.outcome(agent.launch("exit 6")).exit_status == 6
 
 
 def test_a_runner_begins_on_a_read_only_disk(
     server: FakeServer, make_agent: MakeAgent, read_only: Callable[[Path], Callable[[], None]]
 ) -> None:
-    """It ends and tells what was left, and takes no work until it can keep it."""
+    """It tells what has ended, ends what goes on, and takes no work until it can keep it."""
+    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
     agent = make_agent()
-    run_id = agent.launch("sleep 4324")
-    eventually(lambda: server.state_of(run_id) == "running", "the frame runs")
+    run_id, other = agent.launch("sleep 1; exit 5"), agent.launch("sleep 4324")
+    eventually(lambda: server.state_of(other) == "running", "both run")
     runner = psutil.Process(agent.runner_pid)
     mend = read_only(agent.spool)
+    eventually(lambda: server.state_of(run_id) == "ended", "the frame's end")
     boots = len(server.boots)
     runner.kill()
     agent.await_boot(boots)
-    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
+    server.refuse_completions_with = None
+    assert server.outcome(run_id).exit_status == 5
+    assert server.outcome(other).frame.attributes["cuefarm.cause"] == "runner_lost"
     assert processes_with("sleep 4324") == []
     assert refusal_of(agent).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     mend()

@@ -192,14 +192,13 @@ def test_noise_from_the_server_costs_only_the_stream(server: StreamServer, make_
     assert agent.link_pid == link_pid
 
 
-def test_a_runner_killed_in_mid_stream_says_so(server: StreamServer, make_agent: MakeAgent) -> None:
-    """Its runs are reported as lost by the new agent, over the new stream or a call."""
+def test_a_runner_killed_in_mid_stream_costs_no_frame(server: StreamServer, make_agent: MakeAgent) -> None:
+    """Its run goes on, and the new agent tells its outcome, over the new stream or a call."""
     agent = make_agent()
-    frame = run_frame("sleep 30", agent.logs)
+    frame = run_frame(f"while [ ! -e {agent.folder}/go ]; do sleep 0.05; done; exit 7", agent.logs)
     (order,) = server.stream().launch(frame)
     server.stream().answer(order)
     os.kill(agent.runner_pid, signal.SIGKILL)
     server.stream(2)
-    eventually(
-        lambda: [r for r in [*server.streamed, *server.completions] if r.exit_status == 301], "the outcome runner_lost"
-    )
+    (agent.folder / "go").touch()
+    eventually(lambda: [r for r in [*server.streamed, *server.completions] if r.exit_status == 7], "the outcome")

@@ -197,7 +197,7 @@ def test_a_program_is_started_without_a_shell_where_it_is_named(supervise: Super
 def test_the_processor_time_of_everything_counts(supervise: Supervise) -> None:
     """Also of what left its session and its parent."""
     burn = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass"
-    page = supervise(f"(setsid {PYTHON} -c {shlex.quote(burn)} &) ; sleep 1.2").ended()
+    page = supervise(f"(setsid {PYTHON} -c {shlex.quote(burn)} &) ; sleep 2").ended()
     assert 300_000 <= page["user_us"] + page["system_us"] < 3_000_000
 
 
@@ -393,6 +393,12 @@ def test_a_run_may_be_ended_when_its_lease_is_over(supervise: Supervise) -> None
     assert run.ended()["end_cause"] == "lease"
 
 
+def test_a_run_that_nobody_comes_back_for_is_ended(supervise: Supervise) -> None:
+    """It has stood still for longer than that makes sense."""
+    run = supervise("exec sleep 300", policy=book.SUSPEND, lease_until_ns=boot_ns() + 1, standing_ns=SECOND_NS // 2)
+    assert (run.ended()["end_cause"], run.page["exit_signal"]) == ("lease", signal.SIGKILL)
+
+
 def test_a_run_without_a_lease_goes_on(supervise: Supervise) -> None:
     """Where the host's policy is to continue."""
     run = supervise("sleep 1; exit 6", policy=book.CONTINUE, lease_until_ns=1)
@@ -483,7 +489,8 @@ def test_both_sides_agree_where_each_field_of_the_book_lies(tmp_path: Path) -> N
     source = tmp_path / "places.c"
     source.write_text(
         '#include <stdio.h>\n#include <stddef.h>\n#include "book.h"\n'
-        '#define F(type, field, name) printf("%s %zu %zu\\n", name, offsetof(type, field), sizeof(((type *)0)->field));\n'
+        "#define F(type, field, name) \\\n"
+        '    printf("%s %zu %zu\\n", name, offsetof(type, field), sizeof(((type *)0)->field));\n'
         "int main(void) {\n" + "\n".join(lines) + '\nprintf("%zu\\n", sizeof(struct run)); return 0; }\n'
     )
     folder = Path(book.__file__).parent

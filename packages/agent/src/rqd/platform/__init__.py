@@ -11,6 +11,8 @@ from collections.abc import Container, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Optional, Protocol
 
+from rqd.supervisor.book import Book
+
 RUN_ID_VARIABLE = "CUEFARM_RUN_ID"
 """Every frame has its run's id in this environment variable; that is how its processes are recognised."""
 
@@ -70,6 +72,9 @@ class Platform(Protocol):
 
     def find_supervisor(self, pid: int, run_id: str) -> Optional[int]:
         """Say whether this is the living supervisor of a run, or find it where its pid is 0; returns its pid."""
+
+    def abandoned_books(self, host_name: str, servers: str) -> list[Book]:
+        """Take over the books of dead agents of this name and these servers whose supervisors go on."""
 
     def call_supervisor(self, pid: int) -> None:
         """Have it look into the book."""

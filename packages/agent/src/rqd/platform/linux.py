@@ -13,6 +13,7 @@ from typing import Optional
 from rqd import supervisor
 from rqd.platform import HostSize, JobUser, Process, Traces, proc
 from rqd.platform.remains import remains_of
+from rqd.supervisor.book import Book
 
 LOOKS_MAX = 20
 """What is not ours to signal may go on and start more: so often it is looked for, and no more at once."""
@@ -68,12 +69,34 @@ class Linux:
         return next((one for one in candidates if self._supervises(one, run_id)), None)
 
     def _supervises(self, pid: int, run_id: str) -> bool:
+        return self._is_supervisor(pid) and proc.run_id(pid) == run_id
+
+    def _is_supervisor(self, pid: int) -> bool:
+        """The dead have no command line, so it lives."""
         words = proc.read(f"/proc/{pid}/cmdline").split(b"\0")
-        names = {os.path.basename(word) for word in words[:4]}
-        if not names & _PROGRAM_NAMES or proc.run_id(pid) != run_id:
-            return False
-        stat = proc.stat(pid)
-        return stat is not None and not stat.is_dead
+        return not _PROGRAM_NAMES.isdisjoint(os.path.basename(word) for word in words[:4])
+
+    def abandoned_books(self, host_name: str, servers: str) -> list[Book]:
+        """Take over the books of dead agents of this name and these servers whose supervisors go on.
+
+        An agent may have been given another folder, or its own may have been deleted: each supervisor holds the file.
+        """
+        found: dict[tuple[int, int], Book] = {}
+        for pid in proc.all_pids():
+            if not self._is_supervisor(pid):
+                continue
+            with contextlib.suppress(OSError, ValueError):  # it is another user's, ended by now, or its runner lives
+                fd = os.open(f"/proc/{pid}/fd/{BOOK_FD}", os.O_RDWR | os.O_CLOEXEC)
+                status = os.fstat(fd)
+                if (status.st_dev, status.st_ino) in found:
+                    os.close(fd)
+                    continue
+                book = _book_of(fd)
+                if book is not None and (book.head["host_name"], book.head["servers"]) == (host_name, servers):
+                    found[status.st_dev, status.st_ino] = book
+                elif book is not None:
+                    book.close()
+        return list(found.values())
 
     def call_supervisor(self, pid: int) -> None:
         """Have it look into the book. It looks anyhow, every few seconds."""
@@ -190,6 +213,16 @@ class Linux:
     def boot_seconds(self) -> float:
         """Read a clock that goes on while the machine sleeps and that nobody can set."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _book_of(fd: int) -> Optional[Book]:
+    """The book of an open file; None where its runner lives, or it is none."""
+    try:
+        return Book(fd)
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+        return None
 
 
 _PROGRAM_NAMES = {b"supervise", b"stand_in.py"}

@@ -38,6 +38,8 @@ from rqd.supervisor.book import Page
 UNDELIVERED_MAX = 5000
 SAMPLE_SECONDS = 5.0
 SUPERVISOR_SILENT_SECONDS = 30.0
+STANDING_SECONDS = 86_400.0
+"""So long after its lease nobody comes back for a run."""
 _STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 LOOK_AGAIN_SECONDS_MIN = 0.02
 LOOK_AGAIN_SECONDS_MAX = 0.5
@@ -79,10 +81,14 @@ class Runs:
         self._server_knows = False
         self._no_launches = ""
         self._start_process = ProcessStart(options, platform, spool.book)
-        head = spool.book.head
-        head["host_name"] = options.name
-        head["sample_ns"] = int(SAMPLE_SECONDS * 1e9)
-        head["policy"] = _POLICIES[options.on_lost_contact]
+        servers = options.server_file or ",".join(options.servers)
+        spool.adopt(platform.abandoned_books(options.name, servers))
+        for pages in spool.books:
+            head = pages.head
+            head["host_name"], head["servers"] = options.name, servers
+            head["sample_ns"] = int(SAMPLE_SECONDS * 1e9)
+            head["standing_ns"] = int(STANDING_SECONDS * 1e9)
+            head["policy"] = _POLICIES[options.on_lost_contact]
         self._write_lease()
 
     @property
@@ -371,9 +377,13 @@ class Runs:
             log.warning("run lost its supervisor", run=run.run_id)
             self._lose(run)
             return
-        log.info("run is taken over", run=run.run_id, supervisor=pid)
         self._supervised(run, pid)
         self._watch(run, pid)
+        if self._spool.is_read_only:  # it would not see what we want of it, nor we how it ends
+            log.warning("run is ended: the spool takes no writes", run=run.run_id, folder=self._spool.folder)
+            self._platform.kill_supervisor(pid)
+        else:
+            log.info("run is taken over", run=run.run_id, supervisor=pid)
 
     def _watch(self, run: Run, pid: int) -> None:
         """Learn when a supervisor ends that is not our child."""

@@ -76,6 +76,15 @@ class Spool:
         except OSError:
             return True  # its disk does not answer, which may pass
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the folder's disk takes no writes."""
+        return self.book.is_read_only
+
+    def adopt(self, books: list[Book]) -> None:
+        """Take over the books of agents of our name that are dead and had other folders."""
+        self.books += books
+
     def close(self) -> None:
         """Let another runner have the folder."""
         for pages in self.books:

@@ -25,7 +25,9 @@ struct head {
     uint32_t policy;         /* what happens then */
     uint32_t pages;          /* of runs */
     uint64_t sample_ns;      /* between two measurements */
+    uint64_t standing_ns;    /* a run that stands still for longer is ended: nobody comes back for it; 0: never */
     char host_name[256];
+    char servers[1024]; /* of its agent, which only its like may follow */
 };
 
 /* A process beyond doubt: pids are used again, a pid with its start is not. */

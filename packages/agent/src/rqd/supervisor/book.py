@@ -6,6 +6,7 @@ who); the table here is that file's, in the same order.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -16,7 +17,7 @@ MAGIC = b"CUEBOOK1"
 PAGE_BYTES = 16384
 GROUPS_MAX = 256
 MEMBERS_MAX = 96
-GROWTH_PAGES = 32
+GROWTH_PAGES = 16
 
 CONTINUE, SUSPEND, KILL = range(3)
 """What happens to runs when the lease is over."""
@@ -32,7 +33,9 @@ _HEAD = (
     ("policy", "I"),
     ("pages", "I"),
     ("sample_ns", "Q"),
+    ("standing_ns", "Q"),
     ("host_name", "256s"),
+    ("servers", "1024s"),
 )
 _RUN = (
     ("run_id", "72s"),
@@ -136,6 +139,10 @@ class Page:
         """Say whether a field takes a text whole."""
         return len(text.encode("utf-8", "replace")) < self._places[name][1].size
 
+    def move_to(self, file: mmap.mmap) -> None:
+        """Be the same page of another mapping."""
+        self._map = file
+
     def clear(self) -> None:
         """Make every field zero."""
         self._map[self._start : self._start + PAGE_BYTES] = bytes(PAGE_BYTES)
@@ -144,37 +151,45 @@ class Page:
 class Book:
     """The file, and which of its pages serve a run. It grows by a few pages at a time and never shrinks."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, path: str = "") -> None:
+        """Take a book over. Raises OSError (BlockingIOError where its runner lives), ValueError where it is none."""
         self.fd = fd
-        self.child_fd = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
-        """The same file for supervisors: the lock on `fd` says that its runner lives, and must not live on in them."""
+        self._path = path
+        self.is_read_only = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+        """Its disk takes nothing: what is written is ours alone, and no supervisor sees it."""
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._map = mmap.mmap(fd, 0)
+        self.child_fd = os.open(f"/proc/self/fd/{fd}", (os.O_RDONLY if self.is_read_only else os.O_RDWR) | os.O_CLOEXEC)
+        """The same file for supervisors: the lock on `fd` says that its runner lives, and must not live on in them."""
+        self._map = mmap.mmap(fd, 0, access=mmap.ACCESS_COPY if self.is_read_only else mmap.ACCESS_WRITE)
         self.head = Page(self._map, 0)
+        if self.head["magic"] != MAGIC.decode():
+            self.close()
+            raise ValueError(f"{path or 'the file'} is no book of this version's supervisors")
         self._pages = {number: Page(self._map, number) for number in range(1, self.head["pages"] + 1)}
         self._free = [number for number, page in self._pages.items() if page["phase"] == FREE]
 
     @classmethod
     def open(cls, path: str) -> Book:
-        """Open the book at this path, or begin it.
-
-        Raises OSError (BlockingIOError where another runner has it), and ValueError where the file is no book.
-        """
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Open the book at this path, or begin it. Raises what making one raises."""
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as problem:
+            if problem.errno != errno.EROFS:
+                raise
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             if os.fstat(fd).st_size == 0:
                 os.posix_fallocate(fd, 0, PAGE_BYTES)
                 os.pwrite(fd, MAGIC, 0)
-            book = cls(fd)
-            if book.head["magic"] != MAGIC.decode():
-                raise ValueError(f"{path} is no book of this version's supervisors")
-        except (OSError, ValueError):
+            return cls(fd, path)
+        except OSError:
             os.close(fd)
             raise
-        return book
 
     def take(self, run_id: str) -> Page:
         """Give a run a page with nothing on it. Raises OSError where the disk has no room for another."""
+        if self.is_read_only:
+            self._write_again()
         if not self._free:
             self._grow()
         page = self._pages[self._free.pop()]
@@ -200,6 +215,19 @@ class Book:
         self._map.close()
         os.close(self.fd)
         os.close(self.child_fd)
+
+    def _write_again(self) -> None:
+        """See whether the disk takes something again, and give it what it lacks. Raises OSError where it does not."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        written = self._map[:]
+        self.close()  # and with it the lock
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.pwrite(fd, written, 0)
+        self.fd, self.child_fd = fd, os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        self._map = mmap.mmap(fd, 0)
+        for page in (self.head, *self._pages.values()):
+            page.move_to(self._map)
+        self.is_read_only = False
 
     def _grow(self) -> None:
         count = self.head["pages"]

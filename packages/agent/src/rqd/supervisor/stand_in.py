@@ -291,6 +291,9 @@ class Supervisor:
 
     def _keep_lease(self) -> None:
         until, policy = self._head["lease_until_ns"] / 1e9, self._head["policy"]
+        standing_seconds = self._head["standing_ns"] / 1e9
+        if self._run["suspended"] and 0 < standing_seconds < _boot_seconds() - self._suspended_at:
+            self._begin_to_end("lease", "it stood still for too long without a server", 0)
         if policy == book.CONTINUE or not until or _boot_seconds() < until or self._is_ending:
             return
         if policy == book.SUSPEND:

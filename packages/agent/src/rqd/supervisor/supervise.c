@@ -669,6 +669,8 @@ static void keep_lease(void) {
     uint64_t until = head->lease_until_ns;
     char words[96];
 
+    if (run->suspended && head->standing_ns && boot_ns() - suspended_at > head->standing_ns)
+        begin_to_end("lease", "it stood still for too long without a server", 0);
     if (head->policy == POLICY_CONTINUE || until == 0 || boot_ns() < until || is_ending)
         return;
     if (head->policy == POLICY_SUSPEND) {
