@@ -28,7 +28,7 @@ def test_a_frame_that_kills_its_agent_each_time_is_dead_after_five(new_farm: New
     script.write_text(f"echo x >> {out}/bad; sleep 0.5; {kill_agent} sleep 600\n")
     innocent = farm.launch("innocent", layer("work", f"echo s >> {out}/good; sleep 2; echo e >> {out}/good", "1-3"))
     retries = "<maxretries>1</maxretries>"
-    bad = farm.launch("poison", layer("work", f"sh {script}", "1"), job=retries)
+    bad = farm.launch("poison", layer("work", f"exec sh {script}", "1"), job=retries)
     api = farm.connect().api
 
     def frame_of_bad() -> object:

@@ -59,6 +59,9 @@ class HostSize(NamedTuple):
 class Platform(Protocol):
     """Processes as the runner sees them: each run has a supervisor, which is known by its pid and the run's id."""
 
+    def receive_orphans(self) -> None:
+        """Have what a killed supervisor leaves behind come to this process."""
+
     def start_supervisor(
         self, page: int, book_fd: int, words: list[str], environment: Mapping[str, str], log_fd: int
     ) -> int:

@@ -26,10 +26,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Linux:
-    """The port's implementation. This process is the next reaper above its supervisors, should one be killed."""
+    """The port's implementation."""
 
     def __init__(self) -> None:
         self._supervise = supervisor.program()
+
+    def receive_orphans(self) -> None:
+        """Be the next reaper above the supervisors, should one be killed."""
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 

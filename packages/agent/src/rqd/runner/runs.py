@@ -81,6 +81,7 @@ class Runs:
         self._server_knows = False
         self._no_launches = ""
         self._start_process = ProcessStart(options, platform, spool.book)
+        platform.receive_orphans()
         servers = options.server_file or ",".join(options.servers)
         spool.adopt(platform.abandoned_books(options.name, servers))
         for pages in spool.books:
