@@ -183,7 +183,7 @@ def test_unwanted_agent_that_died_is_recovered(
     wait_for(lambda: sum(h.isUp() for h in farm.connect().api.getHosts()) == 2, 40, "two hosts")
     job = farm.launch("orphans", layer("work", f"sleep {marker}", "1-2", cores="1.0"), job=NO_RETRIES)
     wait_for(lambda: states(farm, job) == [(2, 0)] * 2, 30, "both frames to run")
-    orphans = wait_for(lambda: frames(marker), 30, "the frames' processes")
+    orphans = wait_for(lambda: (found := frames(marker))[3:] and found, 30, "both frames and their supervisors")
     farm.kill_server()
     for runner in farm.agents()[:dead]:
         links = runner.children()
