@@ -44,6 +44,7 @@ class Run:
         self.page = page
         self.launch: Optional[Mapping[str, Any]] = None  # until it is started
         self.supervisor: Optional[int] = None  # its pid
+        self.supervised_at = 0.0  # seconds since the boot
         self.watch_fd: Optional[int] = None  # of a supervisor that is not our child
         self.is_lost = False  # its supervisor is gone without a word
         self.remains: list[Process] = []  # and these are what it left

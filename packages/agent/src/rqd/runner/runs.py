@@ -198,6 +198,7 @@ class Runs:
 
     def _supervised(self, run: Run, pid: int) -> None:
         run.supervisor = pid
+        run.supervised_at = self._platform.boot_seconds()
         self._by_supervisor[pid] = run
         if not self._is_looking_after:
             self._is_looking_after = True
@@ -244,7 +245,7 @@ class Runs:
         now = self._platform.boot_seconds()
         lapsed = self._options.on_lost_contact != "continue" and self._lease.has_lapsed(now)
         for run in list(self._live.values()):
-            silent_seconds = now - run.page["alive_ns"] / 1e9
+            silent_seconds = now - max(run.page["alive_ns"] / 1e9, run.supervised_at)
             if run.supervisor is None or silent_seconds < SUPERVISOR_SILENT_SECONDS:
                 continue
             log.warning("supervisor is silent", run=run.run_id, pid=run.supervisor, seconds=f"{silent_seconds:.0f}")
