@@ -103,9 +103,7 @@ def test_a_wrong_token_is_told_by_its_file(farm: Any, tmp_path: Path, monkeypatc
     assert all(call.metadata["cuefarm-token"] == "the token" for call in farm.calls)
 
 
-def test_a_client_takes_up_a_token_that_was_changed(
-    farm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_takes_up_a_token_that_was_changed(farm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server has another token since this client began, and so has its file: the call is made with that."""
     farm.token = "the token"
     path = tmp_path / "named"

@@ -107,7 +107,7 @@ def test_a_token_that_cannot_be_read_is_not_needed_by_this_user(server: Server, 
 def test_a_token_that_was_only_found_locks_nobody_out(
     server: Server, farms: list[RunningFarm], tmp_path: Path, capsys: Any
 ) -> None:
-    """The farm's file has changed since the server read it: this user is let in without. A file that is named counts."""
+    """The farm's file has changed since the server read it: this user goes without. A file that is named counts."""
     (tmp_path / "token").write_text("another")
     server.token = TOKEN
     farms.append(RunningFarm("127.0.0.1:5", "/farm", 1, str(tmp_path / "token"), address_of(server)))
