@@ -301,6 +301,25 @@ def test_signals_to_everything_are_a_shutdown_too(server: FakeServer, make_agent
     assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")
 
 
+def test_a_stop_that_comes_to_the_frame_first_is_one_too(server: FakeServer, make_agent: MakeAgent) -> None:
+    """A service manager signals everything, in whichever order; a frame that is signalled alone fails."""
+    agent = make_agent()
+    marker = f"first-{uuid.uuid4()}"
+    run_id = agent.launch(f"sleep 60; : {marker}")
+    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
+    os.killpg(frame.pid, signal.SIGTERM)
+    time.sleep(0.2)
+    assert agent.stop() == 0
+    (report,) = server.completions_of(run_id)
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")
+    agent.start()
+    alone = agent.launch("kill -TERM $$")
+    assert (server.outcome(alone).exit_signal, server.outcome(alone).frame.attributes["cuefarm.cause"]) == (
+        signal.SIGTERM,
+        "exited",
+    )
+
+
 def test_what_a_shutdown_could_not_deliver_waits_for_the_next_start(server: FakeServer, make_agent: MakeAgent) -> None:
     """The spool keeps outcomes from one agent to the next, which has the same instance."""
     server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE

@@ -38,6 +38,8 @@ from rqd.supervisor.book import Page
 UNDELIVERED_MAX = 5000
 SAMPLE_SECONDS = 5.0
 SUPERVISOR_SILENT_SECONDS = 30.0
+STOPPED_TOGETHER_SECONDS = 1.0
+"""A signal to a frame and one to its agent that come within this time are one stop."""
 STANDING_SECONDS = 86_400.0
 """So long after its lease nobody comes back for a run."""
 _STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -298,15 +300,18 @@ class Runs:
             self._loop.forget(run.watch_fd)
             os.close(run.watch_fd)
             run.watch_fd = None
-        if run.page["phase"] == book.ENDED:
-            self._complete(run)
-        else:
+        if run.page["phase"] != book.ENDED:
             log.error("supervisor was lost", run=run.run_id)
             self._lose(run)
+        elif _was_told_to_stop(run.page) and not self._is_closed:
+            # Whoever stops everything of a machine may have come to the frame before us.
+            self._loop.call_later(STOPPED_TOGETHER_SECONDS, lambda: self._complete(run))
+        else:
+            self._complete(run)
 
     def _complete(self, run: Run) -> None:
         page = run.page
-        if self._is_closed and page["end_cause"] == "exited" and page["exit_signal"] in _STOP_SIGNALS:
+        if self._is_closed and _was_told_to_stop(page):
             # Whoever stopped the agent (a service manager, Ctrl-C at the moment of a start) signalled the frame too.
             words = "the agent was told to stop"
             self._finish(run, outcome_of(run, "shutdown", SKIP_RETRY, 0, kill_message=words))
@@ -430,3 +435,9 @@ class Runs:
     def _finish_lost(self, run: Run) -> None:
         words = "the process that watched this run died"
         self._finish_unsupervised(run, "runner_lost", RUNNER_LOST, message=words)
+
+
+def _was_told_to_stop(page: Page) -> bool:
+    """Say whether a frame ended as one does that a service manager, a closed session or Ctrl-C has ended."""
+    number = page["exit_signal"] or page["exit_status"] - 128  # a shell says so of what it ran
+    return page["end_cause"] == "exited" and number in _STOP_SIGNALS
