@@ -18,7 +18,7 @@ from opencue_proto import host_pb2, rqd_pb2
 
 from rqd.runner.spool import has_unsettled_runs
 
-from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
+from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 
@@ -107,7 +107,7 @@ def test_without_a_server_frames_are_suspended_and_go_on_with_it(server: FakeSer
     run_id = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.01; done; exit 8; : {marker}")
     (process,) = eventually(lambda: processes_with(marker), "the frame runs")
     server.stop()
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(process), "the frame is suspended")
     assert agent.launch_refused("true") == grpc.StatusCode.FAILED_PRECONDITION
     time.sleep(3)
     server.start()
@@ -126,7 +126,7 @@ def test_after_a_lapsed_lease_the_server_may_end_a_run(server: FakeServer, make_
     run_id = agent.launch(f"trap 'touch {goodbye}' TERM; while :; do sleep 0.01; done; : {marker}")
     (process,) = eventually(lambda: processes_with(marker), "the frame runs")
     server.stop()
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(process), "the frame is suspended")
     server.runs_to_end = {run_id}
     server.start()
     report = server.outcome(run_id)
@@ -143,9 +143,9 @@ def test_the_lease_holds_without_a_link(server: FakeServer, make_agent: MakeAgen
     agent.launch(f"sleep 30; : {marker}")
     (process,) = eventually(lambda: processes_with(marker), "the frame runs")
     os.kill(agent.link_pid, signal.SIGSTOP)
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(process), "the frame is suspended")
     os.kill(agent.link_pid, signal.SIGCONT)
-    eventually(lambda: process.status() != psutil.STATUS_STOPPED, "the frame goes on")
+    eventually(lambda: not stands_still(process), "the frame goes on")
 
 
 @pytest.mark.parametrize(("policy", "survives"), [("continue", True), ("kill", False)])
