@@ -92,6 +92,21 @@ def test_a_change_that_lost_its_server_may_have_been_done(farm, monkeypatch):
     assert "may have been done" not in str(caught.value)
 
 
+def test_a_new_connection_knows_nothing_of_the_failures_of_an_old_one(farm):
+    """gRPC would share them, and refuse a server that is back because another connection found none a moment ago."""
+    opencue.api.getSystemStats()
+    old = opencue.Cuebot._openChannel(farm.address)
+    farm.stop()
+    for _ in range(5):
+        with pytest.raises(grpc.RpcError):
+            opencue.Cuebot._probe(old, None)
+        time.sleep(0.2)
+    farm.start(farm.port)
+    opencue.Cuebot.resetChannel()
+    opencue.api.getSystemStats()
+    old.close()
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
