@@ -75,7 +75,7 @@ LINES = {
 }
 """For each command that names a job, a line that only the older job can answer."""
 
-SAMPLE = "-explain -runs -log -lji -retry-frames -layer-cores -start-now -kill -priority".split()
+SAMPLE = ["-explain", "-runs", "-log", "-lji", "-retry-frames", "-layer-cores", "-start-now", "-kill", "-priority"]
 """One of each way to read a JOB, in `make test`; `make proof` tries the others."""
 PENDING_ONLY = "-pause -unpause -kill -drop-depends -set-min-cores -set-max-cores -set-max-gpus -priority -setpriority"
 

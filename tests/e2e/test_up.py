@@ -85,7 +85,7 @@ def test_adopted_agent_is_watched(new_farm: NewFarm) -> None:
     wait_for(lambda: [a for a in farm.agents() if a.pid != before], 20, "another agent")
 
 
-@pytest.mark.parametrize("victims", ["link", "runner", "both"])
+@pytest.mark.parametrize("victims", [pytest.param("link", marks=pytest.mark.proof), "runner", "both"])
 def test_killed_while_the_farm_stops(new_farm: NewFarm, marker: str, victims: str) -> None:
     """Whatever of the agent dies while `up` ends, no frame process is left, no agent, and nothing is charged."""
     farm = new_farm()
@@ -170,7 +170,9 @@ def test_agents_share_the_machine(new_farm: NewFarm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "dead"), [(("--agents", "1"), 1), (("--agents", "1"), 2), (("--no-agent",), 2)], ids=str
+    ("wanted", "dead"),
+    [pytest.param(("--agents", "1"), 1, marks=pytest.mark.proof), (("--agents", "1"), 2), (("--no-agent",), 2)],
+    ids=str,
 )
 def test_unwanted_agent_that_died_is_recovered(
     new_farm: NewFarm, marker: str, wanted: tuple[str, ...], dead: int
