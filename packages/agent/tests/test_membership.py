@@ -118,7 +118,7 @@ def test_the_memory_of_what_left_the_session_counts(server: FakeServer, make_age
     )
 
     def seen() -> bool:
-        return any(f.resource_id == run_id and f.rss > 88_000 for f in server.reports[-1].frames)
+        return any(f.resource_id == run_id and f.rss > 88_000 for report in server.reports[-1:] for f in report.frames)
 
     eventually(seen, "it is reported")
     agent.kill(run_id=run_id)
