@@ -16,7 +16,7 @@ from farm_process import FarmProcess, layer, wait_for
 from small_disk import SmallDisk, small_disk
 
 FRAMES = 24
-SPOOL_FRAMES = 60  # a full disk takes what goes into files that have room in their last block
+SPOOL_FRAMES = 60
 FULL_SECONDS = 4.0
 
 
@@ -131,9 +131,9 @@ def test_a_spool_disk_that_is_full(disk: SmallDisk, tmp_path: Path, made: list[R
     made.append(rendering)
     job = rendering.start()
     assert (disk.path / "lock").exists(), os.listdir(data / "run")
-    disk.fill()
 
     def told() -> bool:
+        disk.fill()  # again and again: each run that ends gives back the room that the next one needs
         return "cannot write its spool" in rendering.farm.run("cueadmin", "-explain", job.name()).stdout
 
     wait_for(told, 40, "the cause to be told")
