@@ -131,9 +131,9 @@ def test_a_spool_disk_that_is_full(disk: SmallDisk, tmp_path: Path, made: list[R
     made.append(rendering)
     job = rendering.start()
     assert (disk.path / "lock").exists(), os.listdir(data / "run")
+    disk.fill()
 
     def told() -> bool:
-        disk.fill()  # again and again: each run that ends gives back the room that the next one needs
         return "cannot write its spool" in rendering.farm.run("cueadmin", "-explain", job.name()).stdout
 
     wait_for(told, 40, "the cause to be told")
