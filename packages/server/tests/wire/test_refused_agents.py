@@ -98,15 +98,42 @@ async def test_agents_that_an_open_door_lets_in_are_named(start_site: Any, tools
     assert not answer.refused
 
 
-def test_the_log_says_it_once_a_minute_for_each_address(told: list[Any]) -> None:
-    """However often an agent tries, and whatever it is called."""
+def test_the_log_says_it_once_a_minute_for_each_agent(told: list[Any]) -> None:
+    """Agents of one address are told apart by name, and however often one tries it is told once."""
     now_s = [0.0]
     book = DoorBook(lambda: now_s[0])
     for now_s[0] in (0.0, 1.0, TOLD_SECONDS - 1, TOLD_SECONDS):
-        book.refused_agent("10.0.0.7", f"name{now_s[0]}", Refusal.NO_TOKEN)
+        book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+        book.refused_agent("10.0.0.7", "render08", Refusal.NO_TOKEN)
         book.refused_agent("10.0.0.8", "", Refusal.WRONG_TOKEN)
-    assert [entry["address"] for entry in told] == ["10.0.0.7", "10.0.0.8"] * 2
+    told_of = [("10.0.0.7", "render07"), ("10.0.0.7", "render08"), ("10.0.0.8", "")]
+    assert [(entry["address"], entry["host"]) for entry in told] == told_of * 2
     assert told[0]["why"] == "it sends no token"
+
+
+def test_the_log_is_not_filled_from_one_address(told: list[Any]) -> None:
+    """Whoever calls under ever other names gets so many lines a minute, and others theirs."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for number in range(1_000):
+        book.refused_agent("10.0.0.7", f"name{number}", Refusal.NO_TOKEN)
+    book.refused_agent("10.0.0.8", "", Refusal.NO_TOKEN)
+    assert [entry["address"] for entry in told] == ["10.0.0.7"] * NAMES_OF_AN_ADDRESS_MAX + ["10.0.0.8"]
+
+
+async def test_an_agent_whose_name_is_taken_is_seen_as_long_as_it_tries(start_site: Any, tools: Any) -> None:
+    """The reports of the one that has the name, from the same address, say nothing of the other."""
+    site = await start_site()
+    token = ((TOKEN_KEY, tools.token),)
+    for instance in ("first", "second", "first"):
+        host = tools.render_host(
+            "render07",
+            **{"cuefarm.address": "127.0.0.1:9", "cuefarm.agent": "0.1.0", "cuefarm.instance": instance},
+        )
+        request = report_pb2.RqdReportStatusRequest(host_report=report_pb2.HostReport(host=host))
+        call = site.report.ReportStatus(request, metadata=token)
+        await (call if instance == "first" else site.refused(call))
+    assert [(agent.name, agent.code) for agent in (await doors_of(site)).refused] == [("render07", "NAME_TAKEN")]
 
 
 def test_the_book_is_bounded(told: list[Any]) -> None:
