@@ -86,6 +86,27 @@ async def test_explain_names_agents_that_are_refused(start_site: Any, tools: Any
     assert codes["AGENTS_REFUSED"].text == "1 agent is refused for want of the token: render07"
 
 
+async def test_explain_says_of_what_runs_that_its_host_is_refused(site: Any, start_agent: Any, tools: Any) -> None:
+    """An agent that lost its token while frames run there: nothing else that is known of them is news."""
+    agent = await start_agent("render07")
+    agent.finish = False
+    job = await site.launch(tools.layer("beauty", "1"))
+    await tools.until(lambda: bool(agent.launched))
+    (host,) = site.engine.farm.hosts.values()
+    named = ((HOST_KEY, "render07"),)
+    await site.refused(site.report.ReportStatus(report(tools), metadata=named))
+    ask = farm_pb2.ExplainRequest(job=job.id, layer="beauty", frame="1")
+    answer = await site.farm_interface.Explain(ask)
+    assert "AGENT_REFUSED" not in {reason.code for reason in answer.frame.reasons}  # it has reported since
+    host.ping_us = 0
+    answer = await site.farm_interface.Explain(ask)
+    words = "render07, where 1 frame runs, is refused (it sends no token), so nothing is heard of it"
+    assert answer.summary == answer.frame.reasons[0].text == words
+    assert "--token-file" in answer.frame.reasons[0].remedy
+    answer = await site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.id))
+    assert words in {reason.text for reason in answer.layers[0].reasons}
+
+
 async def test_agents_that_an_open_door_lets_in_are_named(start_site: Any, tools: Any) -> None:
     """With --open agents the server knows who came in without the token."""
     site = await start_site(doors=Doors(tools.token, opened=frozenset({Door.AGENTS})))

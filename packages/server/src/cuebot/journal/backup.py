@@ -53,10 +53,13 @@ def back_up(url: str, target: Path, *, replace: bool = False) -> Standing:
     The file appears whole or not at all, and only its owner may read it: it holds everything that the farm knows.
     """
     database = _parsed(url)
-    if target.exists() and not replace:
-        raise BackupFailed(f"{target} exists; name another file, or say --force to replace it")
-    if not target.parent.is_dir():
-        raise BackupFailed(f"the folder {target.parent} does not exist; make it first")
+    try:
+        if target.exists() and not replace:
+            raise BackupFailed(f"{target} exists; name another file, or say --force to replace it")
+        if not target.parent.is_dir():
+            raise BackupFailed(f"the folder {target.parent} does not exist; make it first")
+    except OSError as error:
+        raise BackupFailed(f"{target} cannot be written: {error.strerror}") from error
     with _appearing(target) as fresh:
         if database.get_backend_name() == "sqlite":
             _copy_sqlite(Path(str(database.database)), fresh)
