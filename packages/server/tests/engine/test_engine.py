@@ -250,6 +250,8 @@ async def test_a_database_that_goes_away_is_noticed_while_nothing_is_committed(
     async with running() as found:
         async with asyncio.timeout(5):
             while found.journal.probes < 2:
+                found.engine.core.plan_wanted = True  # what is planned in vain is no answer of the database
+                found.engine._wake()
                 await asyncio.sleep(0.005)
             assert found.engine.stalled_since is None
             found.journal.fails = True

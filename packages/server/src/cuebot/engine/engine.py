@@ -68,6 +68,8 @@ class Engine:
         """What the journal said then."""
         self._stall_told = 0.0
         """Loop time when the log last said so."""
+        self._answered = 0.0
+        """Loop time when the journal last did what it was asked."""
         self._journal = journal
         self._agents = agents
         self._work = asyncio.Event()
@@ -195,6 +197,7 @@ class Engine:
         """Plan, then commit what has gathered, as long as there is anything: completions and the bookings that they
         make possible share one transaction."""
         busy = False
+        self._answered = asyncio.get_running_loop().time()
         while True:
             self._idle.set()
             await self._work_or_probe()
@@ -224,10 +227,13 @@ class Engine:
     async def _work_or_probe(self) -> None:
         """Return when there is something to do. Meanwhile the database is looked after: that it is gone shows in
         readiness before somebody's change meets it."""
+        loop = asyncio.get_running_loop()
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), PROBE_SECONDS)
-                return
+            left_s = self._answered + PROBE_SECONDS - loop.time()
+            if left_s > 0 or self.core.has_batch():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._work.wait(), left_s if left_s > 0 else None)
+                    return
             await self._until_done(self._journal.probe)
 
     async def _commit_until_done(self, batch: Batch) -> None:
@@ -248,6 +254,7 @@ class Engine:
                     raise JournalLost(f"the journal has failed for {stalled_s:.0f} s: {error}") from error
                 await asyncio.sleep(COMMIT_RETRY_SECONDS)
             else:
+                self._answered = asyncio.get_running_loop().time()
                 self._goes_on()
                 return
 
