@@ -16,6 +16,7 @@ from cuebot.wire.door_book import (
     HOST_KEY,
     NAMES_OF_AN_ADDRESS_MAX,
     TOLD_SECONDS,
+    TRIES_SECONDS,
     DoorBook,
     Refusal,
     name_in,
@@ -155,6 +156,23 @@ async def test_an_agent_whose_name_is_taken_is_seen_as_long_as_it_tries(start_si
         call = site.report.ReportStatus(request, metadata=token)
         await (call if instance == "first" else site.refused(call))
     assert [(agent.name, agent.code) for agent in (await doors_of(site)).refused] == [("render07", "NAME_TAKEN")]
+
+
+def test_the_good_one_of_two_agents_does_not_hide_the_refused_one() -> None:
+    """With one name and address, one is let in and the other has no token: that stands as long as it tries."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for now_s[0] in range(0, 300, 10):
+        book.welcome("10.0.0.7", "render07", "good")
+        if now_s[0] % 30 == 0:
+            book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+        assert len(book.refused()) == 1
+    now_s[0] = 270 + TRIES_SECONDS
+    book.welcome("10.0.0.7", "render07", "good")
+    assert book.refused() == []
+    book.refused_agent("10.0.0.8", "render08", Refusal.NO_TOKEN)
+    book.welcome("10.0.0.8", "render08", "mended")
+    assert book.refused() == []
 
 
 def test_the_book_is_bounded(told: list[Any]) -> None:

@@ -23,6 +23,11 @@ NAMES_OF_AN_ADDRESS_MAX: Final = 10
 NAME_CHARACTERS: Final = 255
 TOLD_SECONDS: Final = 60.0
 """The log says so often that an agent is refused."""
+BESIDE_SECONDS: Final = 15.0
+"""An agent that is let in reports more often."""
+TRIES_SECONDS: Final = 60.0
+"""One that is not tries again more often, as long as it runs."""
+HEARD_KEPT_MAX: Final = 20_000
 FORGOTTEN_SECONDS: Final = 24 * 3600.0
 
 
@@ -54,6 +59,10 @@ class DoorBook:
         self.clock = clock
         self._refused: dict[tuple[str, str, str], RefusedAgent] = {}
         """By address, name, and which agent of that name."""
+        self._beside_another: set[tuple[str, str, str]] = set()
+        """Of these, those refused while another of their name and address reported."""
+        self._heard_s: dict[tuple[str, str], float] = {}
+        """When one of an address and name was last listened to."""
         self._without_token: dict[tuple[str, str], float] = {}
         self._told_s: dict[tuple[str, str], float] = {}
 
@@ -65,6 +74,9 @@ class DoorBook:
         now_s = self.clock()
         key = (address, name[:NAME_CHARACTERS], agent)
         before = self._refused.pop(key, None)  # the newest stand last
+        if now_s - self._heard_s.get(key[:2], -BESIDE_SECONDS) < BESIDE_SECONDS:
+            self._beside_another.add(key)
+        self._beside_another &= {*self._refused, key}
         count = before.count + 1 if before else 1
         self._refused[key] = RefusedAgent(address, name[:NAME_CHARACTERS], why, count, now_s)
         _make_room(self._refused, address)
@@ -81,11 +93,18 @@ class DoorBook:
     def welcome(self, address: str, name: str, agent: str = "") -> None:
         """An agent reports and is listened to: what it was refused for has been mended.
 
-        At the door nobody says which agent of a name they are; those whose name is taken have, and only their own
-        report clears them.
+        At the door nobody says which agent of a name they are. One that was refused while another of its name and
+        address was listened to stands until it has been silent for a while.
         """
-        for which in ("", agent):
-            self._refused.pop((address, name[:NAME_CHARACTERS], which), None)
+        now_s, key = self.clock(), (address, name[:NAME_CHARACTERS])
+        self._heard_s.pop(key, None)
+        self._heard_s[key] = now_s
+        if len(self._heard_s) > HEARD_KEPT_MAX:
+            del self._heard_s[next(iter(self._heard_s))]
+        self._refused.pop((*key, agent), None)
+        at_the_door = self._refused.get((*key, ""))
+        if at_the_door and ((*key, "") not in self._beside_another or now_s - at_the_door.last_s >= TRIES_SECONDS):
+            del self._refused[*key, ""]
 
     def refused(self) -> list[RefusedAgent]:
         """Those of the last day, the newest first."""
