@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from opencue_proto import comment_pb2, host_pb2
 
-from cuebot.app import doctor_doors
+from cuebot.app import doctor_doors, doctor_farm
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.doctor import examine
 from cuebot.app.doctor_farm import _hosts, _readiness
 from cuebot.app.finding import Finding
 from cuefarm_proto import farm_pb2
 from opencue import running_farms
+from opencue.cuebot import Cuebot
+from opencue.exception import RefusedException
 from opencue.wrappers.comment import Comment
 from opencue.wrappers.host import Host
 
@@ -195,6 +197,7 @@ def test_doctor_tells_of_what_others_can_read(tmp_path: Path, monkeypatch: pytes
     folder = DataFolder(tmp_path / "farm")
     folder.create()
     folder.token()
+    monkeypatch.delenv("CUEFARM_TOKEN_FILE", raising=False)
     for mode in (0o700, 0o750):
         folder.path.chmod(mode)
         assert list(doctor_doors.files(folder)) == []
@@ -205,7 +208,41 @@ def test_doctor_tells_of_what_others_can_read(tmp_path: Path, monkeypatch: pytes
     copy.chmod(0o604)
     monkeypatch.setenv("CUEFARM_TOKEN_FILE", str(copy))
     lines = list(doctor_doors.files(folder))
-    assert [line.what for line in lines] == ["folder's mode", "token", "token"]
+    assert [line.what for line in lines] == ["folder's mode", "token"]
     assert not any(line.ok for line in lines)
     assert "anybody on this machine can enter" in lines[0].found
-    assert str(copy) in lines[2].found
+    used, known = doctor_doors.clients_token(folder, NOBODY)
+    assert (used.ok, used.found) == (True, f"{copy} (CUEFARM_TOKEN_FILE)")
+    assert (known.ok, known.found) == (False, f"others can read {copy}, and so speak as agents")
+    assert known.remedy.startswith(f"chmod 600 {copy}, and change the token")
+
+
+def test_doctor_names_the_token_file_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where clients take a token from is a line, also where the configuration says it, and where it cannot be read."""
+    folder, copy, settings = DataFolder(tmp_path / "none"), tmp_path / "copy", tmp_path / "opencue.yaml"
+    monkeypatch.delenv("CUEFARM_TOKEN_FILE", raising=False)
+    (none,) = doctor_doors.clients_token(folder, NOBODY)
+    assert (none.ok, none.found.startswith("none is named")) == (True, True)
+    settings.write_text(f"cuebot.token_file: {copy}\n")
+    monkeypatch.setenv("OPENCUE_CONFIG_FILE", str(settings))
+    (missing,) = doctor_doors.clients_token(folder, NOBODY)
+    assert not missing.ok
+    assert f"{copy}, named by cuebot.token_file, cannot be read: No such file" in missing.found
+    copy.write_text("token")
+    copy.chmod(0o600)
+    (line,) = doctor_doors.clients_token(folder, NOBODY)
+    assert (line.ok, line.found) == (True, f"{copy} (cuebot.token_file)")
+
+
+def test_a_client_that_is_refused_is_told_what_commands_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server answers and says no: the remedy is in its words, and is not to look whether it runs."""
+    words = "The server at farm:8443 refuses this client: this server does not know who calls. Let FILE name a copy"
+
+    def refuse(addresses: list[str]) -> None:
+        raise RefusedException(words)
+
+    monkeypatch.setattr(Cuebot, "setHosts", refuse)
+    monkeypatch.setattr(Cuebot, "Timeout", Cuebot.Timeout)
+    (line,) = doctor_farm.farm("farm:8443", "start it again")
+    assert not line.ok
+    assert (f"{line.found}. {line.remedy}", line.remedy) == (words, "Let FILE name a copy")

@@ -57,6 +57,7 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     yield from doctor_farm.clients(address, asked_for=grpc is not None)
     address = address or used
     if address:
+        yield from doctor_doors.clients_token(folder, address)
         yield from doctor_farm.farm(
             address, None if here or is_elsewhere else _start_again(folder, address), _http(here, address)
         )

@@ -85,11 +85,15 @@ def farm(address: str, start_again: str | None = None, http: str | None = None) 
         Cuebot.Timeout = TIMEOUT_MS
         Cuebot.setHosts([address])
         hosts = opencue.api.getHosts()
-    except opencue.CueException as error:
+    except opencue.exception.ConnectionException as error:
         found = f"{address} does not: {_first_sentence(error)}"
         yield Finding(
             "farm answers", False, found, start_again or "look whether a server runs there, and what its log says"
         )
+        return
+    except opencue.CueException as error:  # it does, and says no: its words tell what to do
+        found, _, remedy = str(error).partition(". ")
+        yield Finding("farm answers", False, found, remedy or "do what this says; `cueadmin -lh` says it too")
         return
     yield Finding("farm answers", True, f"{address} in {1000 * (time.perf_counter() - started):.0f} ms")
     yield from _readiness(_http_of(address) or http)
