@@ -338,9 +338,9 @@ def test_a_token_file_without_a_token_ends_the_agent_with_one_line(
 
 
 def test_an_address_of_another_machine_is_named(server: FakeServer, tmp_path: Path) -> None:
-    """An interface may come up later, so the agent is to be started again."""
+    """As for the server, a person must mend it: the next start would end in the same way."""
     status, (line,) = refused([*AgentProcess(tmp_path, server).words, "--bind", "192.0.2.1"])
-    assert status == 75
+    assert status == 78
     assert "192.0.2.1:0 is not an address of this machine" in line
 
 

@@ -9,11 +9,11 @@ import socket
 from rqd.options import Options
 
 CANNOT_START_NOW = 75
-"""The exit status of an agent that may start later without anybody's doing: its address is in use, or not there yet."""
+"""The exit status of an agent that may start later without anybody's doing: its address is in use."""
 CANNOT_START = 78
 """The exit status of an agent that nobody needs to start again before its options or its token file are others."""
 
-_PASSING_ERRNOS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, socket.EAI_AGAIN})
+_PASSING_ERRNOS = frozenset({errno.EADDRINUSE, socket.EAI_AGAIN})
 _WHY = {
     errno.EADDRINUSE: "is in use by another program",
     errno.EADDRNOTAVAIL: "is not an address of this machine",

@@ -10,6 +10,8 @@ import grpc
 import pytest
 from builders import a_frame, a_host, a_job
 from opencue_proto import job_pb2
+from opencue_proto.cue_pb2 import CueGetSystemStatsRequest
+from opencue_proto.cue_pb2_grpc import CueInterfaceStub
 
 import opencue
 from opencue import exception
@@ -96,10 +98,11 @@ def test_a_new_connection_knows_nothing_of_the_failures_of_an_old_one(farm):
     """gRPC would share them, and refuse a server that is back because another connection found none a moment ago."""
     opencue.api.getSystemStats()
     old = opencue.Cuebot._openChannel(farm.address)
+    ask = CueInterfaceStub(old).GetSystemStats
     farm.stop()
     for _ in range(5):
         with pytest.raises(grpc.RpcError):
-            opencue.Cuebot._probe(old, None)
+            ask(CueGetSystemStatsRequest(), timeout=5)
         time.sleep(0.2)
     farm.start(farm.port)
     opencue.Cuebot.resetChannel()
