@@ -153,7 +153,7 @@ def test_what_a_person_must_mend_is_said_before_the_server_is_ready(tmp_path: Pa
     elsewhere = new_server(url)
     elsewhere.grpc = "192.0.2.1:0"
     assert elsewhere.begin().ended() == PERSON
-    assert "192.0.2.1:0 is none of this machine" in elsewhere.words()
+    assert "192.0.2.1:0 is not an address of this machine" in elsewhere.words()
     assert "free port" not in elsewhere.words()
     (tmp_path / "logs").touch()
     server = new_server(url, "--log-level", "info").begin()

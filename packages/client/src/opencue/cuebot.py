@@ -229,6 +229,8 @@ class Cuebot:
                 # gRPC waits a second before it tries a lost connection again: longer than a server needs to restart.
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1_600),
+                # Connections that gRPC shares have failures in common: this one would be refused for those of another.
+                ("grpc.use_local_subchannel_pool", 1),
             ],
         )
 

@@ -22,6 +22,7 @@ from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
+from cuebot.app.host_ends_log import HostEndsLog
 from cuebot.app.listening import address_problem
 from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
@@ -99,6 +100,7 @@ class FarmServer:
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
         self.engine = Engine(core, database.journal, self._agents, clock.now_us)
+        self.engine.watchers.append(HostEndsLog(core.farm))
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
