@@ -122,6 +122,7 @@ def test_a_log_disk_that_takes_nothing(disk: SmallDisk, tmp_path: Path, made: li
     rendering.check_all_ran_once(job)
 
 
+@pytest.mark.timeout(240)  # the host is held for up to a minute after its last refusal
 def test_a_spool_disk_that_is_full(disk: SmallDisk, tmp_path: Path, made: list[Rendering]) -> None:
     """The agent takes nothing that it could not remember, tells why, and what ends meanwhile is not lost."""
     data = tmp_path / "farm"
