@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 from urllib.parse import unquote
@@ -19,7 +21,10 @@ HOST_KEY: Final = "cuefarm-host"
 """Metadata in which our agents say what their host is called, percent-encoded."""
 AGENTS_KEPT_MAX: Final = 100
 NAMES_OF_AN_ADDRESS_MAX: Final = 10
-"""Whoever calls under ever other names from one address must not push all others out."""
+"""Whoever calls under ever other names from one machine must not push out real ones: further names are only counted."""
+NAMES_COUNTED_MAX: Final = 1_000
+NAME_STEADY_SECONDS: Final = 900.0
+"""A real agent tries again within this; the place of a name that does not goes to the next one."""
 NAME_CHARACTERS: Final = 255
 TOLD_SECONDS: Final = 60.0
 """The log says so often that an address is refused."""
@@ -47,12 +52,31 @@ class RefusedAgent:
     """By the book's clock."""
 
 
+@dataclass(slots=True)
+class _FurtherNames:
+    """What was refused from an address that has all the names that are kept of one."""
+
+    address: str
+    why: Refusal
+    last_s: float
+    count: int = 0
+    names: set[int] = field(default_factory=set)
+    """Their hashes."""
+
+    def as_agent(self) -> RefusedAgent:
+        number = f"{len(self.names)}{'+' if len(self.names) >= NAMES_COUNTED_MAX else ''}"
+        words = f"and {number} more {'name' if number == '1' else 'names'}"
+        return RefusedAgent(self.address, words, self.why, self.count, self.last_s)
+
+
 class DoorBook:
     """The newest agents that were refused, and those without a token that an open door let in."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._refused: dict[tuple[str, str], RefusedAgent] = {}
+        self._further: dict[str, _FurtherNames] = {}
+        """By machine, those whose last call is newest last."""
         self._without_token: dict[tuple[str, str], float] = {}
         self._told_s: dict[str, float] = {}
 
@@ -60,10 +84,14 @@ class DoorBook:
         """An agent was refused. The log says it once a minute for each address."""
         now_s = self.clock()
         key = (address, name[:NAME_CHARACTERS])
-        before = self._refused.pop(key, None)  # the newest stand last
-        count = before.count + 1 if before else 1
-        self._refused[key] = RefusedAgent(*key, why, count, now_s)
-        _make_room(self._refused, address)
+        if key in self._refused or self._has_place(address, now_s):
+            before = self._refused.pop(key, None)  # the newest stand last
+            count = before.count + 1 if before else 1
+            self._refused[key] = RefusedAgent(*key, why, count, now_s)
+            if len(self._refused) > AGENTS_KEPT_MAX:
+                del self._refused[next(iter(self._refused))]
+        else:
+            self._count_further(*key, why, now_s)
         if now_s - self._told_s.get(address, -TOLD_SECONDS) >= TOLD_SECONDS:
             self._told_s.pop(address, None)
             self._told_s[address] = now_s
@@ -80,23 +108,64 @@ class DoorBook:
 
     def welcome(self, address: str, name: str) -> None:
         """An agent reports and is listened to: what it was refused for has been mended."""
-        self._refused.pop((address, name), None)
+        self._refused.pop((address, name[:NAME_CHARACTERS]), None)
+        further = self._further.get(machine_of(address))
+        if further is not None:
+            further.names.discard(hash(name[:NAME_CHARACTERS]))
+            if not further.names:
+                del self._further[machine_of(address)]
 
     def refused(self) -> list[RefusedAgent]:
         """Those of the last day, the newest first."""
         since_s = self.clock() - FORGOTTEN_SECONDS
-        return [agent for agent in reversed(self._refused.values()) if agent.last_s >= since_s]
+        agents = [*self._refused.values(), *(further.as_agent() for further in self._further.values())]
+        agents.sort(key=lambda agent: agent.last_s)  # of one moment, those that are only counted come first
+        return [agent for agent in reversed(agents) if agent.last_s >= since_s]
 
     def without_token(self) -> list[tuple[str, str]]:
         """Address and name of agents that an open door let in, the newest first."""
         since_s = self.clock() - FORGOTTEN_SECONDS
         return [key for key, last_s in reversed(self._without_token.items()) if last_s >= since_s]
 
+    def _has_place(self, address: str, now_s: float) -> bool:
+        """Whether another name of an address can be kept, maybe in the place of one that tries no more."""
+        machine = machine_of(address)
+        alike = [key for key in self._refused if machine_of(key[0]) == machine]
+        if len(alike) < NAMES_OF_AN_ADDRESS_MAX:
+            return True
+        if now_s - self._refused[alike[0]].last_s < NAME_STEADY_SECONDS:
+            return False
+        del self._refused[alike[0]]
+        return True
+
+    def _count_further(self, address: str, name: str, why: Refusal, now_s: float) -> None:
+        machine = machine_of(address)
+        further = self._further.pop(machine, None) or _FurtherNames(address, why, now_s)
+        self._further[machine] = further
+        further.address, further.why, further.last_s = address, why, now_s
+        further.count += 1
+        if len(further.names) < NAMES_COUNTED_MAX:
+            further.names.add(hash(name))
+        if len(self._further) > AGENTS_KEPT_MAX // NAMES_OF_AN_ADDRESS_MAX:
+            del self._further[next(iter(self._further))]
+
 
 def name_in(metadata: Any) -> str:
     """What an agent's call says that its host is called, made fit to be shown."""
     given = next((value for key, value in metadata or () if key == HOST_KEY), "")
     return shown(unquote(str(given)[: 3 * NAME_CHARACTERS])[:NAME_CHARACTERS])
+
+
+@functools.lru_cache(maxsize=4 * AGENTS_KEPT_MAX)
+def machine_of(address: str) -> str:
+    """What is one machine's for sure: all of loopback, and the 64 bits of IPv6 that a machine may fill as it likes."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.is_loopback:
+        return "loopback"
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
 
 
 def _make_room(kept: dict[tuple[str, str], Any], address: str) -> None:
