@@ -107,9 +107,9 @@ class Records:
             complete=found.complete and is_all,
         )
 
-    def FindFinishedJobs(self, request: Any, call: Call) -> Any:
+    async def FindFinishedJobs(self, request: Any, call: Call) -> Any:
         """Finished jobs by name, show and user, the one that ended last first."""
-        jobs = finished_jobs(call.farm, request)
+        jobs = await finished_jobs(call, request)
         ids = [job.id for job in jobs[: _page(request.limit, call)]]
         return farm_pb2.FindFinishedJobsResponse(job_ids=ids, found=int32(len(jobs)))
 
