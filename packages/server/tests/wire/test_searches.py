@@ -34,7 +34,7 @@ def found(pattern: str, name: str) -> bool:
 @pytest.mark.parametrize("field", ["ids", "jobs", "users", "shots", "shows", "substr"])
 async def test_a_search_for_jobs_has_a_bounded_number_of_words(site: Any, field: str) -> None:
     """The largest number is taken; one more word, in whichever other list, is refused with the limit's name."""
-    most = job_pb2.JobSearchCriteria(**{field: WORDS})  # type: ignore[arg-type]
+    most = job_pb2.JobSearchCriteria(**{field: WORDS})
     assert not (await site.job.GetJobs(job_pb2.JobGetJobsRequest(r=most))).jobs.jobs
     most.users.append("ann")
     for call in (
