@@ -60,7 +60,7 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if refusal is None:
             return await go_on(details)
 
-        async def refuse(request: Any, context: Any) -> None:
+        async def refuse(requests: Any, context: Any) -> None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, refusal)
 
-        return grpc.unary_unary_rpc_method_handler(refuse)
+        return grpc.stream_unary_rpc_method_handler(refuse)  # which reads no message: a stranger's may be large

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -113,9 +114,12 @@ class FarmServer:
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
         await self._serve_http(health)
-        for door in sorted(options.opened, key=lambda door: door.value):
+
+    def say_ready(self) -> None:
+        """Let the log say that all is well, once it is."""
+        for door in sorted(self.options.opened, key=lambda door: door.value):
             log.warning(f"{door.value} are let in without the token, from wherever they reach this server")
-        log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(core.farm.jobs))
+        log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(self.engine.farm.jobs))
 
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
@@ -253,10 +257,13 @@ def _check_free(address: str, what: str, option: str) -> None:
         socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
         kind = CannotStartNow if passes(error) else CannotStart
-        raise kind(
-            f"the {what} address {address} {address_problem(error)}; choose another: {option}"
-            f" {address.rpartition(':')[0]}:0 picks a free port"
-        ) from error
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):  # the address is well, the port is not
+            remedy = f"{option} {address.rpartition(':')[0]}:0 picks a free port"
+        else:
+            remedy = (
+                f"{option} 127.0.0.1:{port} is for this machine alone, {option} 0.0.0.0:{port} for all its addresses"
+            )
+        raise kind(f"the {what} address {address} {address_problem(error)}; choose another: {remedy}") from error
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -115,6 +115,7 @@ async def _up(
     folder.announce(grpc=server.client_address, http=server.http_address, agents=names)
     if group is not None:
         folder.share_files(group)  # the database is there now
+    server.say_ready()
     agents = LocalAgents(
         folder, shares, log_level=options.log_level, umask=frames_umask, open_files_before=open_files_before
     )
