@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import threading
 import time
@@ -58,6 +59,14 @@ def test_several_farms_are_not_none(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert not lines["clients"].ok
     assert "none runs here" not in " ".join(line.found for line in lines.values())
     assert "--grpc HOST:PORT" in lines["farm"].found
+
+
+def test_a_low_limit_of_open_files_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With what to set; a sufficient one is fine."""
+    for hard, ok in ((1_024, False), (65_536, True), (resource.RLIM_INFINITY, True)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, hard=hard: (1_024, hard))
+        line = found(DataFolder(tmp_path / "none"))["open files"]
+        assert (line.ok, "LimitNOFILE" in line.remedy) == (ok, True)
 
 
 def test_farm_that_was_stopped_is_started_with_up(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from cuebot.wire.door_book import (
     AGENTS_KEPT_MAX,
     FORGOTTEN_SECONDS,
     HOST_KEY,
+    NAME_STEADY_SECONDS,
+    NAMES_COUNTED_MAX,
     NAMES_OF_AN_ADDRESS_MAX,
     TOLD_SECONDS,
     TRIES_SECONDS,
@@ -176,7 +178,7 @@ def test_the_good_one_of_two_agents_does_not_hide_the_refused_one() -> None:
 
 
 def test_the_book_is_bounded(told: list[Any]) -> None:
-    """The newest are kept; one address under many names pushes out its own only; a day later all is forgotten."""
+    """The newest are kept; one address under many names pushes out nobody; a day later all is forgotten."""
     now_s = [0.0]
     book = DoorBook(lambda: now_s[0])
     for number in range(AGENTS_KEPT_MAX - NAMES_OF_AN_ADDRESS_MAX):
@@ -185,14 +187,51 @@ def test_the_book_is_bounded(told: list[Any]) -> None:
     for number in range(1_000):
         book.refused_agent("10.0.9.9", f"{number}" * 300, Refusal.NO_TOKEN)
         book.let_in_without_token("10.0.9.9", f"{number}" * 300)
-    assert len(book.refused()) == len(book.without_token()) == AGENTS_KEPT_MAX
-    assert book.refused()[0].name == ("999" * 300)[:255]
+    assert len(book.refused()) - 1 == len(book.without_token()) == AGENTS_KEPT_MAX
     for number in range(10):
         book.refused_agent(f"10.1.0.{number}", "", Refusal.NO_TOKEN)
-    assert len(book.refused()) == AGENTS_KEPT_MAX
+    assert len(book.refused()) - 1 == AGENTS_KEPT_MAX
     now_s[0] = FORGOTTEN_SECONDS + 1
     assert book.refused() == []
     assert book.without_token() == []
+
+
+def test_invented_names_push_out_no_real_agent(told: list[Any]) -> None:
+    """Of one machine a few names are kept and the others counted, whichever of its addresses they come from."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    book.refused_agent("127.0.0.1", "render07", Refusal.WRONG_TOKEN)
+    book.refused_agent("10.0.0.7", "render08", Refusal.NO_TOKEN)
+    for number in range(500):
+        now_s[0] += 1
+        book.refused_agent(f"127.0.{number % 250}.9", f"invented{number}", Refusal.NO_TOKEN)
+        book.refused_agent("2001:db8::7", f"invented{number}", Refusal.NO_TOKEN)
+    listed = book.refused()
+    assert {("127.0.0.1", "render07"), ("10.0.0.7", "render08")} <= {(agent.address, agent.name) for agent in listed}
+    assert len(listed) == 2 * NAMES_OF_AN_ADDRESS_MAX + 1 + 2
+    assert [(agent.name, agent.count) for agent in listed[:2]] == [
+        (f"and {500 - NAMES_OF_AN_ADDRESS_MAX} more names", 500 - NAMES_OF_AN_ADDRESS_MAX),
+        (f"and {501 - NAMES_OF_AN_ADDRESS_MAX} more names", 501 - NAMES_OF_AN_ADDRESS_MAX),
+    ]
+    for number in range(2_000):
+        book.refused_agent("10.0.9.9", f"invented{number}", Refusal.NO_TOKEN)
+    assert f"and {NAMES_COUNTED_MAX}+ more names" in [agent.name for agent in book.refused()]
+
+
+def test_a_name_that_tries_no_more_gives_its_place_to_the_next(told: list[Any]) -> None:
+    """An agent that comes after a flood is named once the invented names have fallen silent."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for number in range(NAMES_OF_AN_ADDRESS_MAX):
+        book.refused_agent("10.0.0.7", f"invented{number}", Refusal.NO_TOKEN)
+    book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+    assert book.refused()[0].name == "and 1 more name"
+    book.welcome("10.0.0.7", "render07")
+    assert len(book.refused()) == NAMES_OF_AN_ADDRESS_MAX
+    now_s[0] = NAME_STEADY_SECONDS
+    book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+    assert book.refused()[0].name == "render07"
+    assert len(book.refused()) == NAMES_OF_AN_ADDRESS_MAX
 
 
 @pytest.mark.parametrize(

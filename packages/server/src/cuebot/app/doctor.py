@@ -19,6 +19,7 @@ from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
 from cuebot.app.listening import address_problem
 from opencue import running_farms
+from rqd import open_files
 
 FREE_DISK_MIN_BYTES = 2 * 10**9
 
@@ -44,6 +45,7 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     yield _python()
     yield from _packages()
     yield _clock()
+    yield _open_files()
     here = folder.announced()
     address = grpc or (here["grpc"] if here else None)
     is_elsewhere = grpc is not None and (here is None or here["grpc"] != grpc)
@@ -138,6 +140,17 @@ def _clock() -> Finding:
     ok = 2024 <= year < 2100
     return Finding(
         "clock", ok, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()), "set the date; run an NTP client"
+    )
+
+
+def _open_files() -> Finding:
+    most = open_files.may_open()
+    return Finding(
+        "open files",
+        most >= open_files.FEW,
+        f"a server of this user has at most {most} open, connections among them",
+        f"allow {open_files.FEW} or more: LimitNOFILE= in the unit of systemd, `hard nofile` in"
+        " /etc/security/limits.conf, or `ulimit -Hn` of whoever starts it",
     )
 
 

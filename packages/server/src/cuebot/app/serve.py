@@ -24,6 +24,7 @@ from cuebot.engine.ports import JournalError
 from cuebot.journal import JournalUnusable, sqlite_file
 from cuebot.wire.doors import Door
 from opencue import running_farms
+from rqd import open_files
 
 log = structlog.get_logger("serve")
 
@@ -56,6 +57,7 @@ def run_server(options: ServeOptions) -> int:
         if group is not None and database is None:
             raise GroupUnusable("--group is for the file of a SQLite database; this one is elsewhere")
         file_modes.set_umask(group)
+        open_files.raise_limit()
         return int(uvloop.run(_serve(options, token, database, group)))
     except (CannotStart, JournalUnusable, GroupUnusable, JournalError, TokenUnusable, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
