@@ -11,6 +11,8 @@ import os
 import sys
 from typing import Any, Callable, Iterator, Optional
 
+from cue_cli import descriptors
+
 
 class NobodyReads(Exception):
     """The reader of a command that only tells has gone."""
@@ -101,6 +103,7 @@ class _Bytes:
 
 def run_command(name: str, act: Callable[[], int]) -> int:
     """Run a command whose output may end early, and return its exit status: 1 where something could not be stored."""
+    descriptors.open_missing()
     before = sys.stdout, sys.stderr
     out, err = Output(sys.stdout), Output(sys.stderr)
     sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
