@@ -16,7 +16,7 @@ from urllib.parse import quote
 import grpc
 
 from opencue import config as configuration
-from opencue import running_farms
+from opencue import listeners, running_farms, strangers
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
 from opencue.exception import ConnectionException, CueException, transportReason
@@ -24,7 +24,7 @@ from opencue.retrying import ExponentialBackoff as ExponentialBackoff
 from opencue.retrying import RetryOnRpcErrorClientInterceptor as RetryOnRpcErrorClientInterceptor
 from opencue.retrying import SleepingPolicy as SleepingPolicy
 from opencue.token import KEY as TOKEN
-from opencue.token import token_for
+from opencue.token import Token, token_for
 from opencue.warning import WarningInterceptor
 
 logger = logging.getLogger("opencue")
@@ -113,8 +113,11 @@ class Cuebot:
         failures = []
         addresses = Cuebot._addresses()
         for address in random.sample(addresses, len(addresses)):
-            channel = Cuebot._openChannel(address)
-            token = token_for(address, Cuebot.Config)
+            target = listeners.number_of(address)
+            token = token_for(target, Cuebot.Config)
+            if token:
+                strangers.check(target, token)
+            channel = Cuebot._openChannel(target)
             try:
                 Cuebot._probe(channel, token)
             except grpc.RpcError as error:
@@ -131,6 +134,7 @@ class Cuebot:
                 RequestIdentityInterceptor(token),
                 WarningInterceptor(),
                 RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
+                *([strangers.StrangerInterceptor(target, token)] if token else []),
             )
             atexit.register(Cuebot.closeChannel)
             return
@@ -228,9 +232,9 @@ class Cuebot:
         )
 
     @staticmethod
-    def _probe(channel: grpc.Channel, token: Optional[str]) -> None:
+    def _probe(channel: grpc.Channel, token: Optional[Token]) -> None:
         request = Cuebot.getProto("cue").CueGetSystemStatsRequest()
-        metadata = ((TOKEN, token),) if token else ()
+        metadata = ((TOKEN, token.text),) if token else ()
         Cuebot.getService("cue")(channel).GetSystemStats(request, timeout=Cuebot.Timeout / 1000, metadata=metadata)
 
 
@@ -268,8 +272,8 @@ USER = "cuefarm-user"
 class RequestIdentityInterceptor(grpc.UnaryUnaryClientInterceptor):
     """Names every request and who asks, so that the server knows a repeated request for the same one; has the token."""
 
-    def __init__(self, token: Optional[str] = None) -> None:
-        self._token = ((TOKEN, token),) if token else ()
+    def __init__(self, token: Optional[Token] = None) -> None:
+        self._token = ((TOKEN, token.text),) if token else ()
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Add the metadata and go on."""

@@ -8,7 +8,7 @@ the user that runs it, on its own machine.
 from __future__ import annotations
 
 import os
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from opencue import running_farms
 from opencue.exception import CueException
@@ -19,7 +19,14 @@ CONFIGURED = "cuebot.token_file"
 _BYTES_MAX = 4096
 
 
-def token_for(address: str, config: dict[str, Any]) -> Optional[str]:
+class Token(NamedTuple):
+    """A token, and the user id of its file's owner, who is trusted with it."""
+
+    text: str
+    owner: int
+
+
+def token_for(address: str, config: dict[str, Any]) -> Optional[Token]:
     """Return the token to send to a server, or None where there is none; CueException for a file that has none."""
     for path, named_by in ((os.environ.get(VARIABLE), VARIABLE), (config.get(CONFIGURED), CONFIGURED)):
         if path:
@@ -33,13 +40,14 @@ def token_for(address: str, config: dict[str, Any]) -> Optional[str]:
     return None
 
 
-def _read(path: str, named_by: str) -> str:
+def _read(path: str, named_by: str) -> Token:
     try:
         with open(path, encoding="utf-8") as file:
+            owner = os.fstat(file.fileno()).st_uid
             text = file.read(_BYTES_MAX).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise CueException(f"The token file {path}, named by {named_by}, cannot be read: {reason}.") from None
     if not text or not text.isascii() or not text.isprintable():
         raise CueException(f"The token file {path}, named by {named_by}, must hold one line of printable ASCII.")
-    return text
+    return Token(text, owner)

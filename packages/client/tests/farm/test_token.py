@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from opencue import running_farms
 from opencue.exception import CueException
-from opencue.token import token_for
+from opencue.token import Token, token_for
 
 ADDRESS = "127.0.0.1:5"
 
@@ -35,15 +36,15 @@ def test_without_a_file_there_is_no_token() -> None:
 def test_the_variable_comes_before_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CUEFARM_TOKEN_FILE wins over cuebot.token_file."""
     config = {"cuebot.token_file": written(tmp_path / "configured", "one")}
-    assert token_for(ADDRESS, config) == "one"
+    assert token_for(ADDRESS, config) == Token("one", os.geteuid())
     monkeypatch.setenv("CUEFARM_TOKEN_FILE", written(tmp_path / "named", "two"))
-    assert token_for(ADDRESS, config) == "two"
+    assert token_for(ADDRESS, config) == Token("two", os.geteuid())
 
 
 def test_the_token_of_a_farm_of_this_user_is_found_by_its_address(tmp_path: Path) -> None:
     """A farm that runs here says where its token lies; it is sent to that address alone."""
     with running_farms.announced(ADDRESS, "/a/folder", written(tmp_path / "token")):
-        assert token_for(ADDRESS, {}) == "the token"
+        assert token_for(ADDRESS, {}) == Token("the token", os.geteuid())
         assert token_for("127.0.0.1:6", {}) is None
 
 

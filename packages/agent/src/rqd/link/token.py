@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 from collections.abc import Awaitable, Iterable
 from typing import Any, Callable, Optional
 
@@ -17,6 +18,8 @@ class Token:
     def __init__(self, path: Optional[str]) -> None:
         self._path = path
         self._text = ""
+        self.owner: Optional[int] = None
+        """The user id of the file's owner, as it was read last."""
         if path is not None:
             self.read_again()
 
@@ -25,10 +28,11 @@ class Token:
         if self._path is None:
             return
         with open(self._path, encoding="utf-8") as file:
+            owner = os.fstat(file.fileno()).st_uid
             text = file.read().strip()
         if not text or not text.isascii() or not text.isprintable():
             raise ValueError(f"token file {self._path} must hold one line of printable ASCII")
-        self._text = text
+        self._text, self.owner = text, owner
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call to the server."""

@@ -9,7 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
-from cuebot.app.listening import address_problem
+from cuebot.app.listening import address_problem, all_sockets, as_number, first_number
 from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
 from cuebot.decide import Settings
@@ -68,7 +68,7 @@ class FarmServer:
     """A running server. `start`, then `wait`; `drain` and `stop` end it."""
 
     def __init__(self, options: ServerOptions) -> None:
-        self.options = options
+        self.options = replace(options, grpc=as_number(options.grpc), http=as_number(options.http))
         self.grpc_address = ""
         self.http_address = ""
         self.engine: Engine
@@ -185,7 +185,7 @@ class FarmServer:
     def client_address(self) -> str:
         """Where programs on this machine reach the server."""
         host, _, port = self.grpc_address.rpartition(":")
-        return f"{_LOOPBACK.get(host, host)}:{port}"
+        return first_number(f"{_LOOPBACK.get(host, host)}:{port}")
 
     @property
     def page_address(self) -> str:
@@ -247,14 +247,17 @@ def _split(address: str) -> tuple[str, int]:
 
 
 def _check_free(address: str, what: str, option: str) -> None:
-    """gRPC shares ports silently; a farm must not."""
+    """gRPC shares ports silently, and takes some of a name's addresses for all; a farm must not."""
     host, port = _split(address)
+    which = address
     try:
-        socket.create_server((host, port), family=_family(host)).close()
+        for family, place in all_sockets(host, port):
+            which = address if place[0] == host else f"{address} ({place[0]})"
+            socket.create_server(place, family=family).close()
     except OSError as error:
         kind = CannotStartNow if passes(error) else CannotStart
         raise kind(
-            f"the {what} address {address} {address_problem(error)}; choose another: {option}"
+            f"the {what} address {which} {address_problem(error)}; choose another: {option}"
             f" {address.rpartition(':')[0]}:0 picks a free port"
         ) from error
 
