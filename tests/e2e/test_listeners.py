@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,13 @@ with socket.socket(family) as server:
     while True:
         connection, _ = server.accept()
         print("called", flush=True)
+        connection.settimeout(1)
+        try:
+            connection.sendall(bytes.fromhex("000000040000000000"))
+            while data := connection.recv(65536):
+                print(data, flush=True)
+        except OSError:
+            pass
         connection.close()
 """
 
@@ -48,6 +56,11 @@ class Stranger:
     def was_called(self) -> bool:
         """Whether anybody has connected."""
         return bool(select.select([self._process.stdout], [], [], 0.5)[0])
+
+    def heard(self) -> str:
+        """All that it was sent; it ends."""
+        self._process.kill()
+        return self._process.communicate()[0]
 
     def stop(self) -> None:
         """End it."""
@@ -120,6 +133,36 @@ def test_a_client_sends_no_token_to_a_stranger_in_the_servers_place(
     assert f"listens uid {UID}, so the token is not sent there" in refused.stderr
     assert f"chown {UID} FILE" in refused.stderr
     assert not thief.was_called()
+
+
+def test_an_open_connection_does_not_lead_to_a_stranger(
+    server: ServeProcess, stranger: Callable[[str, str], Stranger], tmp_path: Path
+) -> None:
+    """A script that called the server goes on when that has gone: its next call is refused here, and sent to nobody."""
+    script = "import opencue\nopencue.api.getShows()\nprint('called', flush=True)\ninput()\nopencue.api.getShows()\n"
+    environment = {**os.environ, "CUEBOT_HOSTS": server.grpc, "CUEFARM_TOKEN_FILE": f"{tmp_path}/token"}
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    ) as client:
+        try:
+            assert client.stdout is not None
+            assert client.stdout.readline() == "called\n"
+            server.stop()
+            thief = stranger("127.0.0.1", server.grpc.rpartition(":")[2])
+            time.sleep(1.1)  # what was seen a second ago counts no more
+            _, words = client.communicate("\n", timeout=60)
+        finally:
+            client.kill()
+    assert "StrangerListens" in words
+    assert f"listens uid {UID}" in words
+    # Its connection may try to come back, which tells nobody anything; a call does not go by it.
+    assert "no server answers" not in words
+    assert "token" not in thief.heard()
 
 
 def test_whoever_owns_the_token_file_is_trusted_with_it(
