@@ -185,6 +185,14 @@ def test_options_that_make_no_sense_end_with_usage(words: list[str], capsys: pyt
     assert words[0] in capsys.readouterr().err
 
 
+def test_a_spool_in_no_home_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A user without account and home, as in a container, is told what to give; no folder called ~ is made."""
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(SystemExit):
+        options.parse(["--token-file", "/t", "--spool", "~/spool"])
+    assert "--spool: ~/spool names no home folder here; give the folder itself, or set HOME" in capsys.readouterr().err
+
+
 def test_another_operating_system_gets_a_clear_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

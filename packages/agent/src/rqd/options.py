@@ -62,9 +62,12 @@ def parse(arguments: list[str]) -> Options:
     wrong = _wrong_about_rights(given)
     if wrong is not None:
         parser.error(wrong)
+    spool = os.path.expanduser(given.spool)
+    if spool.startswith("~"):
+        parser.error(f"--spool: {given.spool} names no home folder here; give the folder itself, or set HOME")
     return Options(
         arguments=tuple(arguments),
-        spool=os.path.abspath(os.path.expanduser(given.spool)),
+        spool=os.path.abspath(spool),
         name=given.name,
         facility=given.facility,
         servers=servers,

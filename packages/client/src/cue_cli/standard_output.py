@@ -21,8 +21,10 @@ class NobodyReads(Exception):
 class Output:
     """A standard stream that a command cannot fail on: what is written after its end goes nowhere."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, after: Optional[Output] = None) -> None:
         self._stream = stream
+        self._after = after
+        """What was written there before comes first where both go to one place: `2>&1 | less`."""
         self.problem: Optional[OSError] = None
         """Why something could not be stored, if so."""
         self.is_for_reader = False
@@ -41,7 +43,11 @@ class Output:
 
     def write(self, text: str) -> int:
         """Write as far as that is possible."""
-        self.attempt(lambda: self._stream.write(text))
+        try:
+            if self._after is not None:
+                self._after.flush()
+        finally:  # also when nobody reads the other
+            self.attempt(lambda: self._stream.write(text))
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -105,7 +111,8 @@ def run_command(name: str, act: Callable[[], int]) -> int:
     """Run a command whose output may end early, and return its exit status: 1 where something could not be stored."""
     descriptors.open_missing()
     before = sys.stdout, sys.stderr
-    out, err = Output(sys.stdout), Output(sys.stderr)
+    out = Output(sys.stdout)
+    err = Output(sys.stderr, after=out)
     sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
     ending: Optional[SystemExit] = None
     status = 0

@@ -227,14 +227,17 @@ def _launcher(options: Any, command: List[str], name: str) -> Any:
 
 def _show(options: Any, command: List[str], name: str) -> int:
     """Print the specification; what it left on disk on the way is removed."""
+    from outline.exception import SessionException
+
     launcher = _launcher(options, command, name)
     try:
         text = launcher.serialize(use_pycuerun=False)
     finally:
-        session = launcher.get_outline().get_session().get_path()
-        shutil.rmtree(session, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(session))  # the job's folder, unless other launches have sessions in it
+        with contextlib.suppress(SessionException):  # there is none yet
+            session = launcher.get_outline().get_session().get_path()
+            shutil.rmtree(session, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(session))  # the job's folder, unless other launches have sessions in it
     print(json.dumps({"spec": text}) if options.json else text)
     return 0
 

@@ -195,11 +195,13 @@ def getFinishedJobs(
     user: Sequence[str] = (),
     limit: int = 100,
 ) -> list[Job]:
-    """Return finished jobs, the one that ended last first, at most `limit` of them.
+    """Return finished jobs, the one that ended last first, at most `limit` of them, and never more than 1,000.
 
-    `parts` are parts of the name, any of which must be in it; `name`, `show` and `user` are exact.
+    `parts` are parts of the name, any of which must be in it; `name`, `show` and `user` are exact. A warning tells of
+    a `limit` that the server did not go up to, and how many jobs there are.
     """
-    response = call("farm", "FindFinishedJobs", names=name, parts=parts, shows=show, users=user, limit=limit)
+    asked = min(limit, 2**31 - 1)  # what its field can hold
+    response = call("farm", "FindFinishedJobs", names=name, parts=parts, shows=show, users=user, limit=asked)
     if not response.job_ids:
         return []
     jobs = {job.id(): job for job in getJobs(id=list(response.job_ids), include_finished=True)}

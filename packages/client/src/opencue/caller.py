@@ -9,11 +9,11 @@ from typing import Optional
 
 
 def userName() -> str:
-    """Return the name of the person who runs this process, `unknown` where the system does not know."""
+    """Return the name of the person who runs this process; of one without an account the number, `uid23456`."""
     try:
         return getpass.getuser()
     except (KeyError, ImportError, OSError):  # a container's user may have no name
-        return "unknown"
+        return f"uid{os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def killedBy(

@@ -27,7 +27,7 @@ def config_base_directory() -> str:
     """Return the folder that holds `opencue.yaml`."""
     if os.name == "nt":
         return str(Path(os.path.expandvars("%APPDATA%")) / "opencue")
-    return str(Path("~/.config/opencue").expanduser())
+    return os.path.expanduser("~/.config/opencue")  # a Path would refuse a user without home
 
 
 def load_config_from_file() -> dict[str, Any]:

@@ -19,12 +19,11 @@ from opencue import config as configuration
 from opencue import listeners, running_farms, strangers
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
-from opencue.exception import ConnectionException, CueException, transportReason
+from opencue.exception import ConnectionException, CueException, RefusedException, transportReason
 from opencue.retrying import ExponentialBackoff as ExponentialBackoff
 from opencue.retrying import RetryOnRpcErrorClientInterceptor as RetryOnRpcErrorClientInterceptor
 from opencue.retrying import SleepingPolicy as SleepingPolicy
-from opencue.token import KEY as TOKEN
-from opencue.token import Token, token_for
+from opencue.token import Token, TokenInUse
 from opencue.warning import WarningInterceptor
 
 logger = logging.getLogger("opencue")
@@ -81,6 +80,7 @@ class Cuebot:
     RpcChannel: Optional[grpc.Channel] = None
     Hosts: list[str] = []
     _address = ""
+    _token: Optional[TokenInUse] = None
     Config: dict[str, Any] = configuration.load_config_from_file()
     Timeout: int = Config.get("cuebot.timeout", DEFAULT_TIMEOUT_MS)  # milliseconds
 
@@ -114,27 +114,26 @@ class Cuebot:
         addresses = Cuebot._addresses()
         for address in random.sample(addresses, len(addresses)):
             target = listeners.number_of(address)
-            token = token_for(target, Cuebot.Config)
-            if token:
-                strangers.check(target, token)
-            channel = Cuebot._openChannel(target)
+            token = TokenInUse(target, Cuebot.Config)
+            channel = grpc.intercept_channel(Cuebot._openChannel(target), strangers.StrangerInterceptor(token))
             try:
                 Cuebot._probe(channel, token)
             except grpc.RpcError as error:
                 channel.close()
+                if isinstance(error, strangers.StrangerListens):
+                    raise
                 if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                    raise CueException(f"The server at {address} refuses this client: {error.details()}") from None
+                    raise _refused(token, error) from None
                 failures.append(f"{address} ({transportReason(error)})")
                 logger.info("no server answers at %s: %s", address, error.details())  # if none does, it is raised
                 continue
-            Cuebot._address = address
+            Cuebot._address, Cuebot._token = address, token
             Cuebot.RpcChannel = grpc.intercept_channel(
                 channel,
                 ChangedInterceptor(),
                 RequestIdentityInterceptor(token),
                 WarningInterceptor(),
                 RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
-                *([strangers.StrangerInterceptor(target, token)] if token else []),
             )
             atexit.register(Cuebot.closeChannel)
             return
@@ -145,6 +144,11 @@ class Cuebot:
     def asked() -> list[str]:
         """Return the addresses that a call goes to: the one of the connection, else all that are configured."""
         return [Cuebot._address] if Cuebot.RpcChannel is not None else Cuebot._addresses()
+
+    @staticmethod
+    def refused(error: grpc.RpcError) -> CueException:
+        """Return what a refusal of the server means to whoever called."""
+        return _refused(Cuebot._token or TokenInUse(" or ".join(Cuebot.asked()), Cuebot.Config), error)
 
     @staticmethod
     def closeChannel() -> None:
@@ -228,14 +232,21 @@ class Cuebot:
                 # gRPC waits a second before it tries a lost connection again: longer than a server needs to restart.
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1_600),
+                # Connections that gRPC shares have failures in common: this one would be refused for those of another.
+                ("grpc.use_local_subchannel_pool", 1),
             ],
         )
 
     @staticmethod
-    def _probe(channel: grpc.Channel, token: Optional[Token]) -> None:
-        request = Cuebot.getProto("cue").CueGetSystemStatsRequest()
-        metadata = ((TOKEN, token.text),) if token else ()
-        Cuebot.getService("cue")(channel).GetSystemStats(request, timeout=Cuebot.Timeout / 1000, metadata=metadata)
+    def _probe(channel: grpc.Channel, token: TokenInUse) -> None:
+        """Ask something, to see whether a server answers and lets this client in."""
+        stub = Cuebot.getService("cue")(grpc.intercept_channel(channel, RequestIdentityInterceptor(token)))
+        stub.GetSystemStats(Cuebot.getProto("cue").CueGetSystemStatsRequest(), timeout=Cuebot.Timeout / 1000)
+
+
+def _refused(token: TokenInUse, error: grpc.RpcError) -> CueException:
+    words = f"The server at {token.address} refuses this client: {token.why_refused(error.details() or '')}"
+    return RefusedException(words, code=grpc.StatusCode.UNAUTHENTICATED, details=words)
 
 
 def _only_farm_here() -> list[str]:
@@ -267,23 +278,31 @@ def _interface(name: str) -> tuple[str, str]:
 
 REQUEST_ID = "cuefarm-request-id"
 USER = "cuefarm-user"
+TOKENS_TRIED_MAX = 3
 
 
 class RequestIdentityInterceptor(grpc.UnaryUnaryClientInterceptor):
     """Names every request and who asks, so that the server knows a repeated request for the same one; has the token."""
 
-    def __init__(self, token: Optional[Token] = None) -> None:
-        self._token = ((TOKEN, token.text),) if token else ()
+    def __init__(self, token: TokenInUse) -> None:
+        self._token = token
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """Add the metadata and go on."""
+        """Add the metadata and go on; a call that was refused, and so not carried out, is made with another token."""
         metadata = [
             *(client_call_details.metadata or ()),
-            *self._token,
             (REQUEST_ID, str(uuid.uuid4())),
             (USER, quote(userName())),
         ]
-        return continuation(_with_metadata(client_call_details, metadata), request)
+        tried: list[Optional[Token]] = []
+        while True:
+            tried.append(self._token.current)
+            details = _with_metadata(client_call_details, [*metadata, *self._token.metadata()])
+            response = continuation(details, request)
+            if response.code() is not grpc.StatusCode.UNAUTHENTICATED:
+                return response
+            if len(tried) > TOKENS_TRIED_MAX or not self._token.change(tried):
+                return response
 
 
 class _CallDetails(

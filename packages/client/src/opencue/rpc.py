@@ -34,6 +34,8 @@ def _called(seconds: float, service: str, method: str, stub: Any, fields: dict[s
     except exception.CueException:  # there was no server to call
         raise
     except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            raise Cuebot.refused(error) from None
         remark = _remark(error, seconds, method)
         where = f"{service}.{method}"
         raise exception.fromRpcError(error, call=where, remark=remark, hosts=Cuebot.asked()) from None

@@ -141,7 +141,11 @@ class BaseSearch:
 
 
 class JobSearch(BaseSearch):
-    """Search for jobs; only pending ones, unless `include_finished=True`."""
+    """Search for jobs; only pending ones, unless `include_finished=True`.
+
+    That adds finished jobs of the last 72 hours, as far as the list fits 10 MiB, and a warning counts those left out;
+    jobs that are named exactly, or whose ids are given, whenever they ended.
+    """
 
     kind = "job"
     criteria = job_pb2.JobSearchCriteria

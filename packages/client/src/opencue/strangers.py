@@ -9,7 +9,7 @@ import grpc
 
 from opencue import listeners
 from opencue.exception import CueException
-from opencue.token import Token
+from opencue.token import Token, TokenInUse
 
 CHECKED_FOR_SECONDS = 1.0
 """How long listeners are taken for the same while calls succeed; after one that failed they are looked at again."""
@@ -19,7 +19,7 @@ class StrangerListens(CueException):
     """Another user listens at the server's address, and was sent nothing. It is also the call that was not made."""
 
     def __init__(self, words: str) -> None:
-        super().__init__(words, code=grpc.StatusCode.UNAUTHENTICATED, details=words)
+        super().__init__(words, code=grpc.StatusCode.PERMISSION_DENIED, details=words)
 
     def initial_metadata(self) -> tuple[tuple[str, str], ...]:
         """No server sent any."""
@@ -45,16 +45,16 @@ def check(address: str, token: Token) -> None:
 class StrangerInterceptor(grpc.UnaryUnaryClientInterceptor):
     """Looks who listens before calls, the innermost of a channel: each new attempt may go by a new connection."""
 
-    def __init__(self, address: str, token: Token) -> None:
-        self._address = address
+    def __init__(self, token: TokenInUse) -> None:
         self._token = token
-        self._checked_at = time.monotonic()
+        self._checked_at = -CHECKED_FOR_SECONDS
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Call, or return what stands for the call that is not made."""
-        if time.monotonic() - self._checked_at >= CHECKED_FOR_SECONDS:
+        token = self._token.current
+        if token is not None and time.monotonic() - self._checked_at >= CHECKED_FOR_SECONDS:
             try:
-                check(self._address, self._token)
+                check(self._token.address, token)
             except StrangerListens as problem:
                 return problem
             self._checked_at = time.monotonic()

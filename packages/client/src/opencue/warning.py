@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 from urllib.parse import unquote
@@ -23,5 +24,17 @@ class WarningInterceptor(grpc.UnaryUnaryClientInterceptor):
         response = continuation(client_call_details, request)
         for key, value in response.trailing_metadata() or ():
             if key == WARNING:
-                warnings.warn(unquote(value), FarmWarning, stacklevel=2)
+                warnings.warn(unquote(value), FarmWarning, stacklevel=_callers_level())
         return response
+
+
+_ON_THE_WAY = ("opencue", "grpc", "outline", "cue_cli")
+"""Packages between a person's line and the call that it led to."""
+
+
+def _callers_level() -> int:
+    """Say how far up, from who asks this, the first line is that is none of these packages'."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY:
+        frame, level = frame.f_back, level + 1
+    return level

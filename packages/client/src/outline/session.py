@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from outline.config import config
 from outline.exception import SessionException
+from outline.util import get_uid
 
 if TYPE_CHECKING:
     from outline.definition import Outline
@@ -55,7 +56,10 @@ class Session:
             raise SessionException(
                 f"the option session_dir, {pattern!r}, may contain {{HOME}}, {{SHOW}} and {{SHOT}} only"
             ) from error
-        return os.path.abspath(os.path.expanduser(root))
+        root = os.path.expanduser(root)
+        if root.startswith("~"):
+            raise SessionException(f"no home folder for uid {get_uid()}: set HOME, or the option session_dir")
+        return os.path.abspath(root)
 
     def __make_folder(self, path: str) -> None:
         mode = config.get("outline", "session_mode").strip()

@@ -83,12 +83,18 @@ def get_shot() -> str:
 
 
 def get_user() -> str:
-    """Return the name of the current user; on Windows with the domain in front."""
+    """Return the name of the current user; on Windows with the domain in front.
+
+    A user without an account, as in many containers, is called by the number: `uid23456`.
+    """
     user = os.environ.get("USER")
     if not user:
         import getpass
 
-        user = getpass.getuser()
+        try:
+            user = getpass.getuser()
+        except (KeyError, ImportError, OSError):
+            user = f"uid{get_uid()}"
     domain = os.environ.get("USERDOMAIN")
     return f"{domain}\\{user}" if sys.platform == "win32" and domain else user
 

@@ -99,6 +99,8 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.failed: list[farm_pb2.Failure] = []
         self.log_pieces: list[bytes] = []  # what each call of ReadLog finds written, the last one when the run is over
         self.doors = farm_pb2.GetDoorsResponse()
+        self.token: Optional[str] = None  # what calls must have; None: it is not looked at
+        self.lets_in_without_token = True  # as a server does with its own user
         self.port = 0
         self._server: Optional[grpc.Server] = None
 
@@ -143,6 +145,10 @@ class FakeFarm(grpc.GenericRpcHandler):
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             name = f"{interface}.{method}"
             self.calls.append(Call(name, request, metadata, context.time_remaining()))
+            if self.token is not None and "cuefarm-token" in metadata and metadata["cuefarm-token"] != self.token:
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "the cuefarm-token of this call is not the server's")
+            if self.token is not None and "cuefarm-token" not in metadata and not self.lets_in_without_token:
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "this server does not know who calls")
             if self.failures:
                 if self.failures[0] is grpc.StatusCode.UNAVAILABLE and self.says_that_it_answers:
                     context.set_trailing_metadata([("cuefarm-unavailable", "now")])

@@ -165,8 +165,9 @@ def test_an_unknown_interface_is_refused_by_name():
 
 def test_what_the_server_warns_of_is_a_python_warning(farm):
     """A request that was taken and changes nothing is told as FarmWarning, in any language."""
-    with pytest.warns(FarmWarning, match="nothing is charged, für niemanden"):
+    with pytest.warns(FarmWarning, match="nothing is charged, für niemanden") as told:
         opencue.api.allocSetBillable(an_allocation(), False)
+    assert {warning.filename for warning in told} == {__file__}  # the line that asked, no line of ours
 
 
 def test_a_command_prints_a_warning_as_one_line(capsys):

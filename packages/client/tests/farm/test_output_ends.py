@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from builders import a_job, a_layer
+from builders import a_host, a_job, a_layer
 
 JOB = "demo-sh010-ann_comp"
 FULL_DISK = "/dev/full"
@@ -108,3 +108,13 @@ def test_without_stdout_at_all(farm):
     line = f'exec "{sys.executable}" -m cue_cli.cueadmin -lj >&-'
     result = subprocess.run(["/bin/sh", "-c", line], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_what_goes_to_one_place_stands_in_the_order_in_which_it_was_said(farm):
+    """With `2>&1`, agents that were refused stand below the table of hosts, as on a terminal."""
+    farm.hosts = {"render01": a_host("render01")}
+    farm.doors.refused.add(address="10.0.0.7", name="render07", why="it sends no token", remedy="give it one")
+    lines = run("cue_cli.cueadmin", "-lh", out=subprocess.PIPE, err=subprocess.STDOUT).stdout.splitlines()
+    assert lines[0].startswith("Host")
+    assert lines[1].startswith("render01")
+    assert lines[2].startswith("refused: the agent at 10.0.0.7")

@@ -176,6 +176,16 @@ def test_a_dry_run_sends_and_leaves_nothing(farm, tmp_path, capsys):
     assert list((tmp_path / "sessions").iterdir()) == []
 
 
+def test_a_dry_run_without_a_place_for_sessions_says_so(tmp_path, capsys):
+    """What cannot be made is told by its path, in one line."""
+    (tmp_path / "file").write_text("")
+    outline.config.set("outline", "session_dir", str(tmp_path / "file"))
+    assert main(["--dry-run", "--", "true"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"cuefarm submit: cannot make the session folder {tmp_path / 'file'}")
+    assert told.count("\n") == 1
+
+
 def test_json_is_for_programs(capsys):
     """The job as one object on stdout, and nothing else there."""
     assert main(["--json", "--", "true"]) == 0

@@ -155,6 +155,13 @@ def test_paging_stops_where_the_frames_do(farm, count):
     assert len(Layer(a_layer()).getFrames()) == count
 
 
+def test_more_frames_than_a_page_has_come_in_pages(farm):
+    """A limit above a page's is kept, whether there are more frames or fewer."""
+    farm.frames["j"] = [a_frame(number) for number in range(2_500)]
+    for limit, count in ((1_000, 1_000), (1_001, 1_001), (2_000, 2_000), (5_000, 2_500)):
+        assert [frame.number() for frame in opencue.api.getFrames("j", limit=limit)] == list(range(count))
+
+
 def test_a_page_that_is_asked_for_is_one_request(farm):
     """With page and limit only that page comes."""
     farm.frames["j"] = [a_frame(number) for number in range(50)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import pwd
 import subprocess
 import sys
 from typing import List
@@ -11,6 +13,8 @@ import pytest
 
 import outline
 from FileSequence import FrameSet
+from opencue.caller import userName
+from opencue.config import load_config_from_file
 from outline import util
 from outline.config import read_config_from_disk
 from outline.io import FileSpec, Path
@@ -130,3 +134,31 @@ def test_an_executor_makes_all_calls_even_if_some_fail(caplog: pytest.LogCapture
     executor.wait()
     assert sorted(done) == [0, 1, 2, 3, 4]
     assert "failed" in caplog.text
+
+
+def test_a_user_without_account_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container: the number is the name, to outlines and to calls; $USER goes before it."""
+    _without_account(monkeypatch)
+    assert (util.get_user(), userName()) == ("uid23456", "uid23456")
+    monkeypatch.setenv("USER", "ann")
+    assert (util.get_user(), userName()) == ("ann", "ann")
+
+
+def test_a_user_without_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder called ~ is made, and reading the configuration is no failure."""
+    _without_account(monkeypatch)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setitem(outline.config["outline"], "session_dir", "{HOME}/sessions")
+    load_config_from_file()
+    with pytest.raises(outline.SessionException, match="no home folder for uid 23456: set HOME"):
+        outline.Outline("comp").setup()
+
+
+def _without_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for variable in ("USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 23_456)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from opencue_proto import comment_pb2, host_pb2
 
-from cuebot.app import doctor_doors
+from cuebot.app import doctor_doors, doctor_farm
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.doctor import examine
-from cuebot.app.doctor_farm import _hosts
+from cuebot.app.doctor_farm import _hosts, _readiness
 from cuebot.app.finding import Finding
 from cuefarm_proto import farm_pb2
 from opencue import running_farms
+from opencue.cuebot import Cuebot
+from opencue.exception import RefusedException
+from opencue.wrappers.comment import Comment
+from opencue.wrappers.host import Host
 
 NOBODY = "127.0.0.1:1"
 
@@ -107,11 +115,89 @@ def test_doctor_names_agents_that_are_refused() -> None:
     assert line.found == "render07 at 10.0.0.7: it sends no token, last 5 s ago"
 
 
+def test_an_agent_that_was_refused_and_is_gone_is_a_note() -> None:
+    """After ten minutes of silence it is no fault any more, and it goes with the hour."""
+    agents = [
+        farm_pb2.RefusedAgent(address="10.0.0.7", name="render07", why="it sends no token", last_s=last_s)
+        for last_s in (599, 600, 3_599, 3_600)
+    ]
+    lines = list(doctor_doors.doors(farm_pb2.GetDoorsResponse(address="[::1]:8443", refused=agents)))[1:]
+    assert [line.ok for line in lines] == [False, True, True]
+    assert lines[1].found == "render07 at 10.0.0.7: it sends no token; silent for 10 min, so it seems to be gone"
+
+
+def a_host(**facts: object) -> Host:
+    """A host that reported just now, and does what is asked of it."""
+    return Host(host_pb2.Host(**{"name": "render07", "ping_time": int(time.time()), **facts}))
+
+
+def test_a_host_not_heard_since_the_server_started_was_not_heard_since_1970() -> None:
+    """The doctor says since when, as a fault."""
+    hosts, line = _hosts([a_host(ping_time=0)], NOBODY)
+    assert not hosts.ok
+    assert (line.what, line.ok, line.found) == ("host render07", False, "not heard since the server started")
+
+
+def test_what_the_farm_says_of_a_host_is_a_fault_that_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two agents of one name: the refusal says it, or the host's comment where that is not known; people only note."""
+    comments = [
+        Comment(comment_pb2.Comment(user=user, subject="Two agents under one name", message="Rename one."))
+        for user in ("system", "ann")
+    ]
+    monkeypatch.setattr(Host, "getComments", lambda host: comments)
+    _, theirs, anns = _hosts([a_host(has_comment=True)], NOBODY)
+    assert (theirs.ok, theirs.found) == (False, "Two agents under one name: Rename one.")
+    assert (anns.ok, anns.found) == (True, "comment of ann: Two agents under one name")
+    _, only = _hosts([a_host(has_comment=True)], NOBODY, {"render07.farm.example"})
+    assert only == anns
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "line"),
+    [
+        (200, {"ready": True}, Finding("database", True, "can be written")),
+        (503, {"ready": False, "reasons": ["the server is stopping"]}, None),
+        (503, {"ready": False}, None),
+    ],
+)
+def test_readiness_is_what_the_server_says(status: int, body: dict[str, object], line: Finding | None) -> None:
+    """Of its database where that is it, else in its own words."""
+    found = list(_readiness(answering(status, body)))
+    assert len(found) == 1
+    assert found[0] == line or (line is None and not found[0].ok and found[0].what == "ready")
+
+
+def test_a_farm_without_its_database_is_not_well() -> None:
+    """The reason is the server's."""
+    body = {"ready": False, "reasons": ["the journal cannot be written: no database server answers there"]}
+    (line,) = _readiness(answering(503, body))
+    assert not line.ok
+    assert line.what == "database"
+    assert line.found.startswith("cannot be written: no database server answers there")
+    (line,) = _readiness(NOBODY)
+    assert (line.what, line.ok) == ("ready", False)
+
+
+def answering(status: int, body: dict[str, object]) -> str:
+    """The address of a server that answers one request so."""
+    content = json.dumps(body).encode()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%s" % (status, len(content), content))
+
+    threading.Thread(target=answer, daemon=True).start()
+    return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
 def test_doctor_tells_of_what_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that others can enter, and a token that they can read, wherever clients take it from."""
     folder = DataFolder(tmp_path / "farm")
     folder.create()
     folder.token()
+    monkeypatch.delenv("CUEFARM_TOKEN_FILE", raising=False)
     for mode in (0o700, 0o750):
         folder.path.chmod(mode)
         assert list(doctor_doors.files(folder)) == []
@@ -122,7 +208,41 @@ def test_doctor_tells_of_what_others_can_read(tmp_path: Path, monkeypatch: pytes
     copy.chmod(0o604)
     monkeypatch.setenv("CUEFARM_TOKEN_FILE", str(copy))
     lines = list(doctor_doors.files(folder))
-    assert [line.what for line in lines] == ["folder's mode", "token", "token"]
+    assert [line.what for line in lines] == ["folder's mode", "token"]
     assert not any(line.ok for line in lines)
     assert "anybody on this machine can enter" in lines[0].found
-    assert str(copy) in lines[2].found
+    used, known = doctor_doors.clients_token(folder, NOBODY)
+    assert (used.ok, used.found) == (True, f"{copy} (CUEFARM_TOKEN_FILE)")
+    assert (known.ok, known.found) == (False, f"others can read {copy}, and so speak as agents")
+    assert known.remedy.startswith(f"chmod 600 {copy}, and change the token")
+
+
+def test_doctor_names_the_token_file_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where clients take a token from is a line, also where the configuration says it, and where it cannot be read."""
+    folder, copy, settings = DataFolder(tmp_path / "none"), tmp_path / "copy", tmp_path / "opencue.yaml"
+    monkeypatch.delenv("CUEFARM_TOKEN_FILE", raising=False)
+    (none,) = doctor_doors.clients_token(folder, NOBODY)
+    assert (none.ok, none.found.startswith("none is named")) == (True, True)
+    settings.write_text(f"cuebot.token_file: {copy}\n")
+    monkeypatch.setenv("OPENCUE_CONFIG_FILE", str(settings))
+    (missing,) = doctor_doors.clients_token(folder, NOBODY)
+    assert not missing.ok
+    assert f"{copy}, named by cuebot.token_file, cannot be read: No such file" in missing.found
+    copy.write_text("token")
+    copy.chmod(0o600)
+    (line,) = doctor_doors.clients_token(folder, NOBODY)
+    assert (line.ok, line.found) == (True, f"{copy} (cuebot.token_file)")
+
+
+def test_a_client_that_is_refused_is_told_what_commands_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server answers and says no: the remedy is in its words, and is not to look whether it runs."""
+    words = "The server at farm:8443 refuses this client: this server does not know who calls. Let FILE name a copy"
+
+    def refuse(addresses: list[str]) -> None:
+        raise RefusedException(words)
+
+    monkeypatch.setattr(Cuebot, "setHosts", refuse)
+    monkeypatch.setattr(Cuebot, "Timeout", Cuebot.Timeout)
+    (line,) = doctor_farm.farm("farm:8443", "start it again")
+    assert not line.ok
+    assert (f"{line.found}. {line.remedy}", line.remedy) == (words, "Let FILE name a copy")

@@ -25,6 +25,8 @@ class Server(HTTPServer):
     status = 201
     body: Any = {"path": "/open/secret", "expires_in_s": 300}
     asked: list[tuple[str, str, str | None]]
+    token: str | None = None
+    """The one that it takes; None: any."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,7 +38,9 @@ class Handler(BaseHTTPRequestHandler):
         """Give a link, or what the test wants."""
         self.server.asked.append((self.command, self.path, self.headers["Authorization"]))
         body = json.dumps(self.server.body).encode()
-        self.send_response(self.server.status)
+        token = self.headers["Authorization"]
+        is_wrong = self.server.token and token not in (None, f"Bearer {self.server.token}")
+        self.send_response(401 if is_wrong else self.server.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -98,6 +102,19 @@ def test_a_token_that_cannot_be_read_is_not_needed_by_this_user(server: Server, 
     farms.append(RunningFarm("127.0.0.1:5", "/farm", 1, "/nowhere/token", address_of(server)))
     assert run() == 0
     assert server.asked == [("POST", "/open", None)]
+
+
+def test_a_token_that_was_only_found_locks_nobody_out(
+    server: Server, farms: list[RunningFarm], tmp_path: Path, capsys: Any
+) -> None:
+    """The farm's file has changed since the server read it: this user goes without. A file that is named counts."""
+    (tmp_path / "token").write_text("another")
+    server.token = TOKEN
+    farms.append(RunningFarm("127.0.0.1:5", "/farm", 1, str(tmp_path / "token"), address_of(server)))
+    assert run() == 0
+    assert [token for *_, token in server.asked] == ["Bearer another", None]
+    assert run(address_of(server), token_file=tmp_path / "token") == 1
+    assert f"the token in {tmp_path / 'token'} (--token-file) is not that of this server" in capsys.readouterr().err
 
 
 def test_the_browser_opens_where_there_is_a_display(

@@ -258,6 +258,30 @@ async def test_the_page_says_how_the_farm_is_and_escapes_what_it_says() -> None:
         assert words in page
 
 
+@pytest.mark.parametrize(
+    ("path", "uid", "words"),
+    [
+        ("/", STRANGER, "This server does not know who asks. In a browser: run <code>cuefarm open</code> and use"),
+        ("/open/used", OURS, "This link has been used, is older than 5 minutes, or is for another user or machine"),
+        ("/<b>", OURS, "GET /&lt;b&gt;: there is no such thing here"),
+    ],
+)
+async def test_a_browser_that_is_refused_shows_a_page(path: str, uid: int, words: str) -> None:
+    """A used link, a stranger and what is not there are told to a person in the same words as to programs, as text."""
+    site = Site(uid)
+    accepts = {**BROWSER, "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    shown, told = await site.ask("GET", path, accepts), await site.ask("GET", path)
+    page = shown.body.decode()
+    assert shown.headers["content-type"] == "text/html; charset=utf-8"
+    assert (shown.status, shown.headers["connection"]) == (told.status, "close")
+    assert shown.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert shown.headers["cache-control"] == "no-store"
+    assert words in page
+    assert "<script" not in page
+    assert "{" not in page.partition("</style>")[2]
+    assert told.detail  # a program, which accepts anything, gets the document
+
+
 async def test_what_is_not_there_is_a_problem_document() -> None:
     """Also an unknown path and another method answer in words."""
     missing = await Site(OURS).ask("GET", "/nowhere/<b>")

@@ -125,16 +125,20 @@ def test_the_kernel_is_asked_with_every_call() -> None:
     [
         ("127.0.0.1:8443", "ipv4:127.0.0.1:5000", {"127.0.0.1"}),
         ("localhost:8443", "ipv4:127.0.0.1:5000", {"127.0.0.1"}),
-        ("0.0.0.0:8443", "ipv4:127.0.0.1:5000", {"127.0.0.1"}),
-        ("[::]:8443", "ipv4:10.0.0.7:5000", {"10.0.0.7", "127.0.0.1"}),
-        ("[::]:8443", "ipv6:%5B::1%5D:5000", {"::1"}),
-        ("[::]:8443", "ipv6:%5B::ffff:127.0.0.1%5D:5000", {"127.0.0.1"}),
+        ("127.0.0.1:8443", "ipv6:%5B::ffff:127.0.0.1%5D:5000", {"127.0.0.1"}),
+        ("0.0.0.0:8443", "ipv4:127.0.0.1:5000", set()),
+        ("[::]:8443", "ipv4:10.0.0.7:5000", set()),
+        ("[::]:8443", "ipv6:%5B::1%5D:5000", set()),
         ("localhost:8443", "ipv6:%5B::1%5D:5000", {"::1"}),
         ("127.0.0.1:8443", "unix:/tmp/socket", set()),
     ],
 )
 def test_the_kernel_is_asked_for_the_exact_connection(address: str, peer: str, servers: set[str]) -> None:
-    """Never for a port alone: both addresses and both ports are named."""
+    """Never for a port alone: both addresses and both ports are named; where one is not known, nobody is asked.
+
+    A server on all addresses does not learn to which of them a client came, and another user's connection to another
+    address of this machine may have the same end.
+    """
     kernel = Kernel(None)
     with pytest.raises(Unauthenticated):
         doors(kernel, address=address).check(Door.CLIENTS, Caller(peer))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from opencue_proto import job_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.frames import as_indices
+from cuebot.domain.limits import Limits
 from cuebot.domain.states import FrameState, JobState
 from cuebot.engine.core import SYSTEM
 from cuebot.engine.ports import EndedRun, JournalError, RunQuery
@@ -245,6 +247,26 @@ async def test_finished_jobs_are_listed_the_last_first(site: Any, tools: Any) ->
     assert list((await ids(names=[jobs[2].name])).job_ids) == []
     assert list((await ids(users=["nobody"])).job_ids) == []
     assert len((await ids(shows=["testing"], users=["ada"])).job_ids) == 2
+
+
+async def test_a_page_of_finished_jobs_tells_that_it_is_no_more(start_site: Any) -> None:
+    """Asked for more than a page has, the server says how many there are; a page with all of them says nothing."""
+    site = await start_site(limits=Limits(page_rows=2))
+
+    async def warned(limit: int) -> list[str]:
+        request = farm_pb2.FindFinishedJobsRequest(limit=limit)
+        call = site.farm_interface.FindFinishedJobs(request)
+        assert len((await call).job_ids) <= 2
+        trailers = await call.trailing_metadata() or ()
+        return [unquote(str(value)) for key, value in trailers if key == "cuefarm-warning"]
+
+    for name in ("one", "two"):
+        await site.engine.submit(c.KillJob((await site.launch(name=name)).id, ""), SYSTEM)
+    assert await warned(5_000) == []
+    await site.engine.submit(c.KillJob((await site.launch(name="three")).id, ""), SYSTEM)
+    (words,) = await warned(5_000)
+    assert words.startswith("these are the 2 finished jobs that ended last, of 3: a list has at most 2;")
+    assert await warned(2) == []  # as many as were asked for
 
 
 async def test_frames_of_a_finished_job_are_retried_and_eaten(site: Any) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from opencue_proto import facility_pb2, host_pb2, job_pb2, service_pb2, show_pb2
 
+from cuebot.domain.limits import Limits
 from cuebot.wire.call import WARNINGS_BYTES
 
 
@@ -38,6 +39,22 @@ async def test_a_launch_says_what_of_its_specification_was_ignored(site: Any, to
     text = tools.spec(tools.layer("beauty", "1")).replace("<job ", "<dept>Lüchter</dept><müll/><job ")
     words = await warnings_of(site.job.LaunchSpecAndWait(job_pb2.JobLaunchSpecAndWaitRequest(spec=text)))
     assert [text.partition(":")[0] for text in words] == ["müll", "dept"]
+
+
+async def test_a_page_of_frames_says_that_it_is_no_more(start_site: Any) -> None:
+    """Whoever asks for more than a page has hears how many there are; one with all of them says nothing."""
+    site = await start_site(limits=Limits(page_rows=4))
+    job = await site.launch(paused=True)  # ten frames
+
+    async def warned(**criteria: Any) -> list[str]:
+        request = job_pb2.JobGetFramesRequest(job=job, req=job_pb2.FrameSearchCriteria(**criteria))
+        return await warnings_of(site.job.GetFrames(request))
+
+    words = ["this is one page of 10 frames: a page has at most 4; `page` chooses another"]
+    assert await warned(limit=10) == words
+    assert await warned(limit=10, frame_range="1-4") == []
+    assert await warned(limit=4) == []
+    assert await warned() == []
 
 
 async def test_many_warnings_are_cut_to_what_an_answer_can_carry(site: Any, tools: Any) -> None:

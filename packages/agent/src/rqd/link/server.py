@@ -17,6 +17,7 @@ from opencue_proto import report_pb2_grpc
 from cuefarm_proto import agent_pb2_grpc
 from opencue import listeners
 from rqd import log
+from rqd.beforehand import CannotStart
 from rqd.link.token import Token
 from rqd.options import Options
 
@@ -97,7 +98,7 @@ class Server:
         self._choice += 1
         try:
             self._token.read_again()
-        except (OSError, ValueError) as problem:
+        except CannotStart as problem:
             log.warning("token cannot be read again", why=problem)
         self._connect()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import os
 from collections.abc import Awaitable, Iterable
 from typing import Any, Callable, Optional
 
 import grpc
+
+from rqd.beforehand import read_token
 
 KEY = "cuefarm-token"
 
@@ -24,15 +25,9 @@ class Token:
             self.read_again()
 
     def read_again(self) -> None:
-        """Read the file; raises OSError or ValueError where there is no token in it."""
-        if self._path is None:
-            return
-        with open(self._path, encoding="utf-8") as file:
-            owner = os.fstat(file.fileno()).st_uid
-            text = file.read().strip()
-        if not text or not text.isascii() or not text.isprintable():
-            raise ValueError(f"token file {self._path} must hold one line of printable ASCII")
-        self._text, self.owner = text, owner
+        """Read the file; raises CannotStart where there is no token in it."""
+        if self._path is not None:
+            self._text, self.owner = read_token(self._path)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call to the server."""
@@ -64,7 +59,7 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if refusal is None:
             return await go_on(details)
 
-        async def refuse(request: Any, context: Any) -> None:
+        async def refuse(requests: Any, context: Any) -> None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, refusal)
 
-        return grpc.unary_unary_rpc_method_handler(refuse)
+        return grpc.stream_unary_rpc_method_handler(refuse)  # which reads no message: a stranger's may be large

@@ -164,15 +164,16 @@ class Frame(Entity):
 def fetchFrames(fetchPage: Any, options: dict[str, Any]) -> list[Frame]:
     """Return the frames that `fetchPage(criteria)` gives for search options.
 
-    Without `page` and `limit` all of them, however many pages that takes; with either, that one page.
+    Without `page` all of them, or the first `limit`, however many pages that takes; with `page` that one.
     """
-    if options.get("page") or options.get("limit"):
+    limit = options.get("limit") or 0
+    if options.get("page") or 0 < limit <= PAGE_SIZE:
         return [Frame(message) for message in fetchPage(search.FrameSearch.criteriaFromOptions(**options))]
     frames: list[Frame] = []
     page = 1
     while True:
         messages = fetchPage(search.FrameSearch.criteriaFromOptions(**{**options, "page": page, "limit": PAGE_SIZE}))
         frames.extend(Frame(message) for message in messages)
-        if len(messages) < PAGE_SIZE:
-            return frames
+        if len(messages) < PAGE_SIZE or 0 < limit <= len(frames):
+            return frames[:limit] if limit > 0 else frames
         page += 1

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cuebot.app import demo_extra, doctor_doors, doctor_farm
 from cuebot.app.data_folder import DataFolder
@@ -56,7 +57,10 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     yield from doctor_farm.clients(address, asked_for=grpc is not None)
     address = address or used
     if address:
-        yield from doctor_farm.farm(address, None if here or is_elsewhere else _start_again(folder, address))
+        yield from doctor_doors.clients_token(folder, address)
+        yield from doctor_farm.farm(
+            address, None if here or is_elsewhere else _start_again(folder, address), _http(here, address)
+        )
         return
     if running_farms.found():  # the clients' line has named them
         yield Finding("farm", True, "none is looked at; choose one with --grpc HOST:PORT")
@@ -67,6 +71,11 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
         yield Finding("farm", True, "none runs here; `cuefarm up` starts one, or name one with --grpc HOST:PORT")
     yield _port("gRPC port", "127.0.0.1:8443", "--grpc")
     yield _port("HTTP port", "127.0.0.1:8448", "--http")
+
+
+def _http(here: dict[str, Any] | None, address: str) -> str | None:
+    """Where the farm of a folder is asked over HTTP, if that is the one that is looked at."""
+    return str(here["http"]) if here and doctor_farm.same(here["grpc"], address) else None
 
 
 def _start_again(folder: DataFolder, address: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -21,6 +22,7 @@ from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
+from cuebot.app.host_ends_log import HostEndsLog
 from cuebot.app.listening import address_problem, all_sockets, as_number, first_number
 from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
@@ -98,6 +100,7 @@ class FarmServer:
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
         self.engine = Engine(core, database.journal, self._agents, clock.now_us)
+        self.engine.watchers.append(HostEndsLog(core.farm))
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
@@ -113,9 +116,12 @@ class FarmServer:
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
         await self._serve_http(health)
-        for door in sorted(options.opened, key=lambda door: door.value):
+
+    def say_ready(self) -> None:
+        """Let the log say that all is well, once it is."""
+        for door in sorted(self.options.opened, key=lambda door: door.value):
             log.warning(f"{door.value} are let in without the token, from wherever they reach this server")
-        log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(core.farm.jobs))
+        log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(self.engine.farm.jobs))
 
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
@@ -256,10 +262,13 @@ def _check_free(address: str, what: str, option: str) -> None:
             socket.create_server(place, family=family).close()
     except OSError as error:
         kind = CannotStartNow if passes(error) else CannotStart
-        raise kind(
-            f"the {what} address {which} {address_problem(error)}; choose another: {option}"
-            f" {address.rpartition(':')[0]}:0 picks a free port"
-        ) from error
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):  # the address is well, the port is not
+            remedy = f"{option} {address.rpartition(':')[0]}:0 picks a free port"
+        else:
+            remedy = (
+                f"{option} 127.0.0.1:{port} is for this machine alone, {option} 0.0.0.0:{port} for all its addresses"
+            )
+        raise kind(f"the {what} address {which} {address_problem(error)}; choose another: {remedy}") from error
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -13,7 +13,7 @@ def address_problem(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "is in use by another program"
     if error.errno == errno.EADDRNOTAVAIL:
-        return "is none of this machine"
+        return "is not an address of this machine"
     why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return f"cannot be used ({why})"
 

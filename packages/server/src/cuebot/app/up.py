@@ -106,6 +106,7 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share], group
     folder.announce(grpc=server.client_address, http=server.http_address, agents=names)
     if group is not None:
         folder.share_files(group)  # the database is there now
+    server.say_ready()
     agents = LocalAgents(folder, shares, log_level=options.log_level, umask=frames_umask)
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -11,23 +9,16 @@ from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState, HostState
 from cuebot.web.doors import CALLER, LINK_PATH, cookie_name
+from cuebot.web.html import page
 from cuebot.web.problems import Problem
 from cuebot.web.sessions import LINK_SECONDS, SESSION_SECONDS, Sessions
 
-_STYLE: Final = (
-    "body{font:16px/1.5 sans-serif;max-width:36rem;margin:3rem auto;padding:0 1rem}"
-    "td{padding:.1rem 1rem .1rem 0}td:last-child{text-align:right;font-variant-numeric:tabular-nums}"
-)
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _LINK_UNKNOWN: Final = (
     f"this link has been used, is older than {LINK_SECONDS / 60:.0f} minutes, or is for another user or machine: it"
     " works once, in the browser of the user and machine that asked for it. `cuefarm open` prints another"
@@ -67,8 +58,7 @@ def routes(farm: Callable[[], Farm], sessions: Sessions, name: Callable[[], str]
     """The pages. `name` says where the farm's clients reach it."""
 
     async def front(request: Request) -> Response:
-        page = _front_page(name(), overview_of(farm()))
-        return HTMLResponse(page, headers={"content-security-policy": _POLICY})
+        return _front_page(name(), overview_of(farm()))
 
     async def new_link(request: Request) -> Response:
         secret = sessions.new_link(request.scope[CALLER])
@@ -99,7 +89,7 @@ def routes(farm: Callable[[], Farm], sessions: Sessions, name: Callable[[], str]
     ]
 
 
-def _front_page(name: str, farm: Overview) -> str:
+def _front_page(name: str, farm: Overview) -> Response:
     rows = {
         "Jobs that are not over": farm.jobs,
         "Hosts that are up": farm.hosts_up,
@@ -109,11 +99,8 @@ def _front_page(name: str, farm: Overview) -> str:
         "Frames that are dead": farm.frames_dead,
     }
     table = "".join(f"<tr><td>{escape(label)}</td><td>{number:,}</td></tr>" for label, number in rows.items())
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(name)}</title><style>{_STYLE}</style></head>"
-        f"<body><h1>The farm at {escape(name)}</h1><table>{table}</table>"
+    later = (
         "<p>As of this moment; load the page again for the next. Jobs are looked at and changed with"
-        " <code>cueadmin</code>.</p></body></html>"
+        " <code>cueadmin</code>.</p>"
     )
+    return page(name, f"The farm at {name}", f"<table>{table}</table>{later}")

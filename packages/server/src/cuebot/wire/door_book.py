@@ -22,7 +22,12 @@ NAMES_OF_AN_ADDRESS_MAX: Final = 10
 """Whoever calls under ever other names from one address must not push all others out."""
 NAME_CHARACTERS: Final = 255
 TOLD_SECONDS: Final = 60.0
-"""The log says so often that an address is refused."""
+"""The log says so often that an agent is refused."""
+BESIDE_SECONDS: Final = 15.0
+"""An agent that is let in reports more often."""
+TRIES_SECONDS: Final = 60.0
+"""One that is not tries again more often, as long as it runs."""
+HEARD_KEPT_MAX: Final = 20_000
 FORGOTTEN_SECONDS: Final = 24 * 3600.0
 
 
@@ -52,23 +57,30 @@ class DoorBook:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self._refused: dict[tuple[str, str], RefusedAgent] = {}
+        self._refused: dict[tuple[str, str, str], RefusedAgent] = {}
+        """By address, name, and which agent of that name."""
+        self._beside_another: set[tuple[str, str, str]] = set()
+        """Of these, those refused while another of their name and address reported."""
+        self._heard_s: dict[tuple[str, str], float] = {}
+        """When one of an address and name was last listened to."""
         self._without_token: dict[tuple[str, str], float] = {}
-        self._told_s: dict[str, float] = {}
+        self._told_s: dict[tuple[str, str], float] = {}
 
-    def refused_agent(self, address: str, name: str, why: Refusal) -> None:
-        """An agent was refused. The log says it once a minute for each address."""
+    def refused_agent(self, address: str, name: str, why: Refusal, agent: str = "") -> None:
+        """An agent was refused. The log says it once a minute for each address and name.
+
+        `agent` tells those of one name at one address apart, as far as they say who they are.
+        """
         now_s = self.clock()
-        key = (address, name[:NAME_CHARACTERS])
+        key = (address, name[:NAME_CHARACTERS], agent)
         before = self._refused.pop(key, None)  # the newest stand last
+        if now_s - self._heard_s.get(key[:2], -BESIDE_SECONDS) < BESIDE_SECONDS:
+            self._beside_another.add(key)
+        self._beside_another &= {*self._refused, key}
         count = before.count + 1 if before else 1
-        self._refused[key] = RefusedAgent(*key, why, count, now_s)
+        self._refused[key] = RefusedAgent(address, name[:NAME_CHARACTERS], why, count, now_s)
         _make_room(self._refused, address)
-        if now_s - self._told_s.get(address, -TOLD_SECONDS) >= TOLD_SECONDS:
-            self._told_s.pop(address, None)
-            self._told_s[address] = now_s
-            if len(self._told_s) > AGENTS_KEPT_MAX:
-                del self._told_s[next(iter(self._told_s))]
+        if self._is_to_be_told(address, name[:NAME_CHARACTERS], now_s):
             log.warning("an agent was refused", address=address, host=shown(name), why=why.value)
 
     def let_in_without_token(self, address: str, name: str) -> None:
@@ -78,14 +90,37 @@ class DoorBook:
         self._without_token[key] = self.clock()
         _make_room(self._without_token, address)
 
-    def welcome(self, address: str, name: str) -> None:
-        """An agent reports and is listened to: what it was refused for has been mended."""
-        self._refused.pop((address, name), None)
+    def welcome(self, address: str, name: str, agent: str = "") -> None:
+        """An agent reports and is listened to: what it was refused for has been mended.
+
+        At the door nobody says which agent of a name they are. One that was refused while another of its name and
+        address was listened to stands until it has been silent for a while.
+        """
+        now_s, key = self.clock(), (address, name[:NAME_CHARACTERS])
+        self._heard_s.pop(key, None)
+        self._heard_s[key] = now_s
+        if len(self._heard_s) > HEARD_KEPT_MAX:
+            del self._heard_s[next(iter(self._heard_s))]
+        self._refused.pop((*key, agent), None)
+        at_the_door = self._refused.get((*key, ""))
+        if at_the_door and ((*key, "") not in self._beside_another or now_s - at_the_door.last_s >= TRIES_SECONDS):
+            del self._refused[*key, ""]
 
     def refused(self) -> list[RefusedAgent]:
         """Those of the last day, the newest first."""
         since_s = self.clock() - FORGOTTEN_SECONDS
         return [agent for agent in reversed(self._refused.values()) if agent.last_s >= since_s]
+
+    def _is_to_be_told(self, address: str, name: str, now_s: float) -> bool:
+        """Whether the log says it. One address under ever other names gets only so many lines a minute."""
+        self._told_s = {key: told_s for key, told_s in self._told_s.items() if now_s - told_s < TOLD_SECONDS}
+        alike = sum(told_address == address for told_address, _ in self._told_s)
+        if (address, name) in self._told_s or alike >= NAMES_OF_AN_ADDRESS_MAX:
+            return False
+        if len(self._told_s) >= AGENTS_KEPT_MAX:
+            del self._told_s[next(iter(self._told_s))]
+        self._told_s[address, name] = now_s
+        return True
 
     def without_token(self) -> list[tuple[str, str]]:
         """Address and name of agents that an open door let in, the newest first."""
@@ -99,7 +134,7 @@ def name_in(metadata: Any) -> str:
     return shown(unquote(str(given)[: 3 * NAME_CHARACTERS])[:NAME_CHARACTERS])
 
 
-def _make_room(kept: dict[tuple[str, str], Any], address: str) -> None:
+def _make_room(kept: dict[Any, Any], address: str) -> None:
     """Drop the oldest of an address that has too many, then the oldest of all."""
     alike = [key for key in kept if key[0] == address]
     for key in alike[:-NAMES_OF_AN_ADDRESS_MAX]:

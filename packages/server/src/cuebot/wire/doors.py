@@ -94,12 +94,20 @@ class Doors:
         peer = context.peer()
         caller = self._one_of_ours(peer)
         if caller is None:
+            own = "" if self._is_on_all_addresses else ", and on its own machine the user that runs it"
             raise Unauthenticated(
-                f"this server does not know who calls from {shown(peer)}: it lets in who has its token, and on its own"
-                " machine the user that runs it. Let CUEFARM_TOKEN_FILE name a copy of its token file, or start the"
-                " server with --open clients on a network that you trust"
+                f"this server does not know who calls from {shown(peer)}: it lets in who has its token{own}. Let"
+                " CUEFARM_TOKEN_FILE name a copy of its token file, or start the server with --open clients on a"
+                " network that you trust"
             )
         return caller
+
+    def is_let_in_at_once(self, door: Door, metadata: Any) -> bool:
+        """Whether a call is let in whoever makes it, by its token or because the door stands open."""
+        given = next((value for key, value in metadata or () if key == TOKEN_KEY), None)
+        if given is None:
+            return door in self.opened
+        return not self._needs_token or self._callers.has_token(given)
 
     def _note_refused(self, door: Door, context: Any, why: Refusal) -> None:
         if door is Door.AGENTS:
@@ -113,14 +121,18 @@ class Doors:
         callers = (self._callers.who(client, server) for server in self._servers_for(client))
         return next((caller.name for caller in callers if caller.is_ours), None)
 
+    @property
+    def _is_on_all_addresses(self) -> bool:
+        """Whether nobody can say which of this machine's addresses a client is connected to: gRPC does not tell.
+
+        One user's connection to the one address and another's to the other may have the same end, so none is asked for.
+        """
+        return any(address.is_unspecified for address, _ in self._bound)
+
     def _servers_for(self, client: Endpoint) -> Iterator[Endpoint]:
-        """The endpoints of this server that a client may be connected to; one, unless it listens on several."""
-        for address, port in self._bound:
-            if address.is_unspecified:
-                loopback = "127.0.0.1" if client[0].version == 4 else "::1"
-                yield from ((one, port) for one in {client[0], ipaddress.ip_address(loopback)})
-            elif address.version == client[0].version:
-                yield address, port
+        """The endpoint of this server that a client is connected to; none where that cannot be known."""
+        if not self._is_on_all_addresses:
+            yield from ((address, port) for address, port in self._bound if address.version == client[0].version)
 
 
 def _endpoints_named(address: str) -> list[Endpoint]:

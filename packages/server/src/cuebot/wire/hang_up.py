@@ -1,4 +1,4 @@
-"""Hanging up on a client that does not read its reply.
+"""Hanging up on a client: one that does not read its reply, or is refused again and again.
 
 gRPC for asyncio (1.85) was tried with clients on raw sockets and replies of 20 MB that nobody reads:
 
@@ -29,12 +29,12 @@ log = structlog.get_logger("wire")
 DESCRIPTORS: Final = "/dev/fd"
 
 
-def hang_up(peer: str) -> None:
+def hang_up(peer: str, why: str) -> None:
     """Shut down this process's connection to a peer, named as gRPC names it; in a thread, as there may be thousands."""
-    threading.Thread(target=_hang_up, args=(peer,), name="hang up", daemon=True).start()
+    threading.Thread(target=_hang_up, args=(peer, why), name="hang up", daemon=True).start()
 
 
-def _hang_up(peer: str) -> None:
+def _hang_up(peer: str, why: str) -> None:
     wanted = endpoint_of(peer)
     for name in os.listdir(DESCRIPTORS):
         connection = _connection(int(name))
@@ -45,7 +45,7 @@ def _hang_up(peer: str) -> None:
                 host, port = connection.getpeername()[:2]  # of another kind of socket something else, or nothing
                 if parse_endpoint(f"{host}:{port}") == wanted:
                     connection.shutdown(socket.SHUT_RDWR)
-                    log.warning("a client did not read its reply; its connection was ended", peer=peer)
+                    log.warning("a client's connection was ended", peer=peer, why=why)
                     return
             except (OSError, ValueError):  # not connected, or gone by now
                 continue

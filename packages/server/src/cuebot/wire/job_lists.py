@@ -33,8 +33,10 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
     if not (criteria.ids or criteria.jobs):
         since_us = call.engine.now_us() - limits.finished_jobs_hours * HOUR
         late = [job for job in finished if job.stopped_us >= since_us]
-        hours = f"ended more than {limits.finished_jobs_hours} hours ago; ask for them by their names or ids"
-        _warn(call, len(finished) - len(late), hours)
+        early = len(finished) - len(late)
+        which = "it" if early == 1 else "they"
+        hours = f"{which} ended more than {limits.finished_jobs_hours} hours ago; by name or id every job is found"
+        _warn(call, early, "finished job", hours)
         finished = late
     finished.sort(key=lambda job: (-job.stopped_us, -job.submitted_us, job.id))
 
@@ -49,8 +51,8 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
                 break
             listed.append((job, row))
             shown += 1
-    size = f"would make it larger than {limits.list_reply_bytes >> 20} MiB; ask for fewer: by name, show or user"
-    _warn(call, len(finished) - shown, size)
+    size = f"a list has at most {limits.list_reply_bytes >> 20} MiB; ask for fewer: by name, show or user"
+    _warn(call, len(finished) - shown, "older finished job", size)
     launched = {job.id: n for n, job in enumerate(found)}  # of those of one name the last that was launched is last
     listed.sort(key=lambda one: (one[0].name, launched[one[0].id]))
     return list_of([row for _, row in listed])
@@ -60,7 +62,7 @@ async def _with_rows(call: Call, jobs: list[Job]) -> list[tuple[Job, bytes]]:
     return list(zip(jobs, await rows_of(call, jobs, call.rows.job), strict=True))
 
 
-def _warn(call: Call, left_out: int, why: str) -> None:
+def _warn(call: Call, left_out: int, what: str, why: str) -> None:
     if left_out:
-        jobs = "1 finished job is" if left_out == 1 else f"{left_out} finished jobs are"
-        call.warnings.append(f"{jobs} not in this list: what {why} (`cueadmin -lj -finished` lists what ended last)")
+        jobs = f"1 {what} is" if left_out == 1 else f"{left_out} {what}s are"
+        call.warnings.append(f"{jobs} left out: {why} (`cueadmin -lj -finished` lists what ended last)")

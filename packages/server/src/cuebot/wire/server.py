@@ -36,6 +36,7 @@ from cuebot.wire.rpc.reports import RqdReportInterface
 from cuebot.wire.rpc.services import ServiceInterface
 from cuebot.wire.rpc.shows import ShowInterface
 from cuebot.wire.rpc.subscriptions import SubscriptionInterface
+from cuebot.wire.strangers import Strangers
 from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
@@ -133,20 +134,18 @@ async def serve(
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
     offered = offered_services(streams=streams, doors=doors, allow_root=allow_root, history=history)
-    traffic = Traffic(engine)
-    handlers = {
-        f"/{service.full_name}/{rpc.name}": _handler(
-            engine,
-            service,
-            rpc,
-            offered.get(service.full_name),
-            partial(doors.check, door_of(service.full_name)),
-            None if door_of(service.full_name) is Door.AGENTS else traffic,
-        )
-        for service in service_descriptors()
-        for rpc in service.methods
-    }
-    server.add_generic_rpc_handlers((_Handlers(handlers),))
+    traffic, strangers = Traffic(engine), Strangers()
+    handlers = _Handlers(doors)
+    for service in service_descriptors():
+        door = door_of(service.full_name)
+        admit, queues = partial(doors.check, door), None if door is Door.AGENTS else traffic
+        for rpc in service.methods:
+            handler = _handler(engine, service, rpc, offered.get(service.full_name), admit, queues)
+            careful = handler
+            if not handler.request_streaming:
+                careful = strangers.careful(handler.unary_unary, admit, f"{service.name}.{rpc.name}")
+            handlers.add(f"/{service.full_name}/{rpc.name}", door, handler, careful)
+    server.add_generic_rpc_handlers((handlers,))
     try:
         port = server.add_insecure_port(address)
         doors.address = f"{address.rpartition(':')[0]}:{port}"
@@ -159,12 +158,22 @@ async def serve(
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
     """All methods by path: gRPC asks one generic handler after another, so there is only one."""
 
-    def __init__(self, handlers: dict[str, grpc.RpcMethodHandler]) -> None:
-        self._handlers = handlers
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._handlers: dict[str, tuple[Door, grpc.RpcMethodHandler, grpc.RpcMethodHandler]] = {}
+
+    def add(self, path: str, door: Door, handler: grpc.RpcMethodHandler, careful: grpc.RpcMethodHandler) -> None:
+        """Serve a method: by the first for who is let in at once, by the second for everybody else."""
+        self._handlers[path] = (door, handler, careful)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         """The handler of a call, or None where no interface has its method."""
-        return self._handlers.get(handler_call_details.method)
+        found = self._handlers.get(handler_call_details.method)
+        if found is None:
+            return None
+        door, handler, careful = found
+        is_let_in = self._doors.is_let_in_at_once(door, handler_call_details.invocation_metadata)
+        return handler if is_let_in else careful
 
 
 def _handler(

@@ -47,7 +47,9 @@ class Traffic:
         context.add_done_callback(lambda _: self.calls.end_reply(caller, reply_bytes))
         await self.lists.turn(caller)
         self.lists.spend(reply_bytes * SEND_SECONDS_PER_BYTE)
-        unread = asyncio.get_running_loop().call_later(self.limits.reply_seconds, hang_up, context.peer())
+        unread = asyncio.get_running_loop().call_later(
+            self.limits.reply_seconds, hang_up, context.peer(), "it did not read its reply"
+        )
         context.add_done_callback(lambda _: unread.cancel())
 
 

@@ -41,7 +41,11 @@ async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: C
     """Append one page of the frames that match."""
     farm, now_us = call.farm, call.engine.now_us()
     found = find_frames(layers, criteria, now_us)
-    rows = page_of(layers, found, criteria.page, criteria.limit, call.engine.core.limits.page_rows)
+    most = call.engine.core.limits.page_rows
+    rows = page_of(layers, found, criteria.page, criteria.limit, most)
+    total = sum(len(indices) for indices in found.values())
+    if criteria.limit > most < total:
+        call.warnings.append(f"this is one page of {total} frames: a page has at most {most}; `page` chooses another")
     await fill(call, messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
 
 

@@ -110,7 +110,13 @@ class Records:
     def FindFinishedJobs(self, request: Any, call: Call) -> Any:
         """Finished jobs by name, show and user, the one that ended last first."""
         jobs = finished_jobs(call.farm, request)
-        ids = [job.id for job in jobs[: _page(request.limit, call)]]
+        most = _page(request.limit, call)
+        if request.limit > most < len(jobs):
+            call.warnings.append(
+                f"these are the {most} finished jobs that ended last, of {len(jobs)}: a list has at most {most};"
+                " a name, a part of one, a show or a user choose among all"
+            )
+        ids = [job.id for job in jobs[:most]]
         return farm_pb2.FindFinishedJobsResponse(job_ids=ids, found=int32(len(jobs)))
 
     async def ReadLog(self, request: Any, call: Call) -> Any:
