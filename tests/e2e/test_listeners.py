@@ -14,6 +14,8 @@ import pytest
 from farm_process import wait_for
 from serve_process import ServeProcess
 
+from opencue import running_farms
+
 UID = 20_125
 
 pytestmark = pytest.mark.skipif(
@@ -163,6 +165,20 @@ def test_an_open_connection_does_not_lead_to_a_stranger(
     # Its connection may try to come back, which tells nobody anything; a call does not go by it.
     assert "no server answers" not in words
     assert "token" not in thief.heard()
+
+
+def test_a_token_that_was_only_guessed_is_not_left_away_for_a_stranger(
+    server: ServeProcess, stranger: Callable[[str, str], Stranger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The farm's own record names the token; a stranger gets neither it nor the call without it."""
+    monkeypatch.delenv("CUEFARM_TOKEN_FILE")
+    port = server.grpc.rpartition(":")[2]
+    thief = stranger("127.0.0.2", port)
+    with running_farms.announced(f"127.0.0.2:{port}", "a farm that has gone", f"{server.folder}/token"):
+        server.grpc = f"127.0.0.2:{port}"
+        refused = server.run("cueadmin", "-ls")
+    assert f"listens uid {UID}, so the token is not sent there" in refused.stderr
+    assert not thief.was_called()
 
 
 def test_whoever_owns_the_token_file_is_trusted_with_it(
