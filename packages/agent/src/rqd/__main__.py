@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Optional
 
+from cue_cli import descriptors
 from rqd import log, options
 from rqd.beforehand import CANNOT_START
 from rqd.platform import UnsupportedSystem, this_system
@@ -18,6 +19,7 @@ ROOT_UNSAID = (
 
 def main(arguments: Optional[list[str]] = None) -> int:
     """Run the agent until it is told to stop; returns the exit status."""
+    descriptors.open_missing()
     given = options.parse(sys.argv[1:] if arguments is None else arguments)
     log.configure("rqd.runner", given.log_level)
     try:

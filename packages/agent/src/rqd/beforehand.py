@@ -35,10 +35,11 @@ def check(options: Options) -> None:
     check_address(options.bind, options.port)
 
 
-def read_token(path: str) -> str:
-    """The token of a file. Raises CannotStart."""
+def read_token(path: str) -> tuple[str, int]:
+    """The token of a file, and the user id of the file's owner. Raises CannotStart."""
     try:
         with open(path, encoding="utf-8") as file:
+            owner = os.fstat(file.fileno()).st_uid
             text = file.read().strip()
     except FileNotFoundError:
         raise CannotStart(
@@ -51,7 +52,7 @@ def read_token(path: str) -> str:
         ) from None
     if not text or not text.isascii() or not text.isprintable():
         raise CannotStart(f"the token file {path} must hold one line of printable ASCII; copy the server's there again")
-    return text
+    return text, owner
 
 
 def check_address(bind: str, port: int) -> None:

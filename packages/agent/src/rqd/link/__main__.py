@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 
+from cue_cli import descriptors
 from rqd import log, open_files, options
 
 RUNNER_LOST = 3
@@ -17,6 +18,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> int:
     """Serve until the runner says stop; where the runner dies instead, become a new one."""
+    descriptors.open_missing()
     # Whoever stops an agent signals all of it. The runner decides; the link has outcomes to deliver until it is told.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -19,13 +19,15 @@ class Token:
     def __init__(self, path: Optional[str]) -> None:
         self._path = path
         self._text = ""
+        self.owner: Optional[int] = None
+        """The user id of the file's owner, as it was read last."""
         if path is not None:
             self.read_again()
 
     def read_again(self) -> None:
         """Read the file; raises CannotStart where there is no token in it."""
         if self._path is not None:
-            self._text = read_token(self._path)
+            self._text, self.owner = read_token(self._path)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call to the server."""
