@@ -121,6 +121,9 @@ class _NullJournal:
         """Let the loop turn once, as a commit does."""
         await asyncio.sleep(0)
 
+    async def probe(self) -> None:
+        """It is always there."""
+
     def load(self) -> tuple[Rows, int]:
         """Nothing."""
         return Rows(), 0

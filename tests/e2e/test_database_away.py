@@ -147,6 +147,42 @@ def test_a_second_server_and_a_taken_address_are_for_a_restart(tmp_path: Path, n
     assert "in use by another program" in third.words()
 
 
+def test_what_a_person_must_mend_is_said_before_the_server_is_ready(tmp_path: Path, new_server: NewServer) -> None:
+    """An address of another machine, for which no port helps, and a log root that is no folder."""
+    url = f"sqlite:///{tmp_path / 'farm.sqlite'}"
+    elsewhere = new_server(url)
+    elsewhere.grpc = "192.0.2.1:0"
+    assert elsewhere.begin().ended() == PERSON
+    assert "192.0.2.1:0 is not an address of this machine" in elsewhere.words()
+    assert "free port" not in elsewhere.words()
+    (tmp_path / "logs").touch()
+    server = new_server(url, "--log-level", "info").begin()
+    assert server.ended() == PERSON
+    assert f"the log root {tmp_path}/logs is no folder" in server.words()
+    assert "ready" not in server.words()
+    assert not (tmp_path / "farm.sqlite").exists()
+
+
+def test_an_idle_server_knows_that_its_database_is_gone(
+    postgresql: PostgreSQL, database: str, new_server: NewServer
+) -> None:
+    """/readyz and `cuefarm doctor` say so before anybody changes anything; the first change does nothing then."""
+    server = new_server(database).start()
+    opencue.Cuebot.setHosts([server.grpc])
+    (job,) = opencue.api.launchSpecAndWait(spec("idle", layer("work", "true", "1-3")))
+    postgresql.kill()
+    try:
+        wait_for(lambda: readiness(server)[0] == 503, 20, "the server to notice")
+        told = server.run("cuefarm", "doctor", "--grpc", server.grpc)
+        assert told.returncode == 1
+        assert "FAIL  database           cannot be written: " in told.stdout
+        with pytest.raises(opencue.exception.ServerUnavailableException, match="nothing was done"):
+            job.setPriority(7)
+    finally:
+        postgresql.start()
+    wait_for(lambda: readiness(server)[0] == 200, 20, "the server to go on")
+
+
 def test_a_database_that_is_killed_and_comes_back_loses_nothing(
     postgresql: PostgreSQL, database: str, new_server: NewServer
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_password_on_the_command_line_is_warned_of(tmp_path: Path, url: str) -
         server.cleanup()
 
 
+@pytest.mark.proof
 def test_a_database_that_goes_away_is_told_without_its_password(
     tmp_path: Path, postgresql: PostgreSQL, url: str
 ) -> None:

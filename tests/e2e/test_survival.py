@@ -30,7 +30,15 @@ def assert_each_ran_once(folder: Path, frames: int = FRAMES) -> None:
         assert words == ["start", "end"], f"frame {number}: {words}"
 
 
-@pytest.mark.parametrize("moment", ["launched", "first frames run", "in the middle", "last frames run"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "launched",
+        pytest.param("first frames run", marks=pytest.mark.proof),
+        "in the middle",
+        pytest.param("last frames run", marks=pytest.mark.proof),
+    ],
+)
 def test_killed_server(new_farm: NewFarm, tmp_path: Path, moment: str) -> None:
     """After SIGKILL of the server and another `up`, the job goes on and every frame has run exactly once."""
     farm, out = new_farm(), tmp_path / "out"

@@ -294,5 +294,16 @@ def processes_with(marker: str) -> list[psutil.Process]:
     return list(matching())
 
 
+def stands_still(process: psutil.Process) -> bool:
+    """Whether a process is suspended: stopped, or waiting in the kernel for a child that is.
+
+    A shell that has just vforked waits so until its child has become another program, and a stopped child never does.
+    """
+    status = process.status()
+    if status == psutil.STATUS_DISK_SLEEP:
+        return any(child.status() == psutil.STATUS_STOPPED for child in process.children())
+    return bool(status == psutil.STATUS_STOPPED)
+
+
 def _token(token: Optional[str]) -> tuple[tuple[str, str], ...]:
     return (("cuefarm-token", token),) if token is not None else ()

@@ -11,7 +11,7 @@ import subprocess
 import time
 import uuid
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
 import grpc
 import psutil
@@ -20,7 +20,7 @@ from opencue_proto import host_pb2, rqd_pb2
 
 from rqd.runner.spool import has_unsettled_runs
 
-from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
+from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 
@@ -131,13 +131,13 @@ def test_the_lease_holds_without_an_agent(server: FakeServer, make_agent: MakeAg
     run_id = agent.launch(f"sleep 60; : {marker}")
     (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
     agent.kill_whole()
-    eventually(lambda: frame.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(frame), "the frame is suspended")
     agent.start()
-    eventually(lambda: frame.status() != psutil.STATUS_STOPPED, "the frame goes on")
+    eventually(lambda: not stands_still(frame), "the frame goes on")
     os.kill(agent.runner_pid, signal.SIGSTOP)
-    eventually(lambda: frame.status() == psutil.STATUS_STOPPED, "the frame of a runner that hangs is suspended")
+    eventually(lambda: stands_still(frame), "the frame of a runner that hangs is suspended")
     os.kill(agent.runner_pid, signal.SIGCONT)
-    eventually(lambda: frame.status() != psutil.STATUS_STOPPED, "the frame goes on again")
+    eventually(lambda: not stands_still(frame), "the frame goes on again")
     agent.kill(run_id=run_id)
     server.outcome(run_id)
 
@@ -199,7 +199,7 @@ def test_without_a_server_frames_are_suspended_and_go_on_with_it(server: FakeSer
     run_id = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.01; done; exit 8; : {marker}")
     (process,) = eventually(lambda: processes_with(marker), "the frame runs")
     server.stop()
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(process), "the frame is suspended")
     assert agent.launch_refused("true") == grpc.StatusCode.FAILED_PRECONDITION
     time.sleep(3)
     server.start()
@@ -218,7 +218,7 @@ def test_after_a_lapsed_lease_the_server_may_end_a_run(server: FakeServer, make_
     run_id = agent.launch(f"trap 'touch {goodbye}' TERM; while :; do sleep 0.01; done; : {marker}")
     (process,) = eventually(lambda: processes_with(marker), "the frame runs")
     server.stop()
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(process), "the frame is suspended")
     server.runs_to_end = {run_id}
     server.start()
     report = server.outcome(run_id)
@@ -235,9 +235,9 @@ def test_the_lease_holds_without_a_link(server: FakeServer, make_agent: MakeAgen
     agent.launch(f"sleep 30; : {marker}")
     (process,) = eventually(lambda: processes_with(marker), "the frame runs")
     os.kill(agent.link_pid, signal.SIGSTOP)
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(process), "the frame is suspended")
     os.kill(agent.link_pid, signal.SIGCONT)
-    eventually(lambda: process.status() != psutil.STATUS_STOPPED, "the frame goes on")
+    eventually(lambda: not stands_still(process), "the frame goes on")
 
 
 @pytest.mark.parametrize(("policy", "survives"), [("continue", True), ("kill", False)])
@@ -411,11 +411,77 @@ def test_the_server_file_is_read_again_when_contact_is_lost(
     assert server.outcome(run_id).exit_status == 2
 
 
-def test_a_port_that_is_taken_ends_the_agent_with_advice(make_agent: MakeAgent, tmp_path: Path) -> None:
-    """A link whose options cannot work is not started again and again."""
+def refused(words: list[str]) -> tuple[int, list[str]]:
+    """The exit status of an agent that cannot start, and the lines that it prints."""
+    ended = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    return ended.returncode, ended.stderr.splitlines()
+
+
+def test_a_port_that_is_taken_ends_the_agent_with_one_line_of_advice(make_agent: MakeAgent, tmp_path: Path) -> None:
+    """Waiting may mend it, so its status is one after which a service manager tries again."""
     agent = make_agent()
     port = (agent.spool / "address").read_text().strip().rpartition(":")[2]
-    words = [*agent.words, "--port", port, "--spool", str(tmp_path / "other")]
-    second = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
-    assert second.returncode == 78
-    assert "give another --port" in second.stderr
+    status, (line,) = refused([*agent.words, "--port", port, "--spool", str(tmp_path / "other")])
+    assert status == 75
+    assert "is in use by another program; give another --port" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no token file"),
+        ("", "must hold one line of printable ASCII"),
+        ("schl\u00fcssel", "must hold one line of printable ASCII"),
+    ],
+)
+def test_a_token_file_without_a_token_ends_the_agent_with_one_line(
+    server: FakeServer, tmp_path: Path, content: Optional[str], words: str
+) -> None:
+    """Before it says that it started, and with the status that asks for a person."""
+    agent = AgentProcess(tmp_path, server)
+    token_file = tmp_path / "token"
+    token_file.unlink()
+    if content is not None:
+        token_file.write_text(content, encoding="utf-8")
+    status, (line,) = refused(agent.words)
+    assert status == 78
+    assert words in line
+    assert str(token_file) in line
+
+
+def test_an_address_of_another_machine_is_named(server: FakeServer, tmp_path: Path) -> None:
+    """As for the server, a person must mend it: the next start would end in the same way."""
+    status, (line,) = refused([*AgentProcess(tmp_path, server).words, "--bind", "192.0.2.1"])
+    assert status == 78
+    assert "192.0.2.1:0 is not an address of this machine" in line
+
+
+def test_what_is_left_is_ended_even_where_the_agent_cannot_start(
+    server: FakeServer, make_agent: MakeAgent, tmp_path: Path
+) -> None:
+    """Frames of an agent that died must not run on because the next one finds no token."""
+    agent = make_agent()
+    marker = f"left-{uuid.uuid4()}"
+    agent.launch(f"sleep 60; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    runner, link = psutil.Process(agent.runner_pid), psutil.Process(agent.link_pid)
+    runner.suspend()  # it must not start another link between the two
+    link.kill()
+    runner.kill()
+    agent.process.wait(PATIENCE_SECONDS)
+    status, lines = refused([*agent.words, "--token-file", str(tmp_path / "none")])
+    assert status == 78
+    assert any("there is no token file" in line for line in lines)
+    assert processes_with(marker) == []
+
+
+def test_a_runner_that_dies_idle_is_followed_on_the_same_port(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The link that takes its place has let go of the port before it looks whether that is free."""
+    agent = make_agent()
+    port = (agent.spool / "address").read_text().strip().rpartition(":")[2]
+    agent.stop()
+    agent.words += ["--port", port]
+    agent.start()
+    agent.kill_runner()
+    assert (agent.spool / "address").read_text().strip().endswith(f":{port}")
+    assert server.outcome(agent.launch("exit 2")).exit_status == 2

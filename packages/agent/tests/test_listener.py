@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rqd.link.listener import owners_of_listeners
+from opencue.listeners import number_of, owners_of_listeners, strangers_at
 
 from .farm import AgentProcess, FakeServer, eventually
 
@@ -71,6 +71,59 @@ def test_who_listens_is_found_where_he_would_be_reached(bound: str, asked: str, 
 def test_of_other_machines_nothing_is_known(address: str) -> None:
     """Only who listens on this machine can be asked for."""
     assert owners_of_listeners(address) is None
+
+
+@pytest.mark.parametrize(
+    "asked", ["LOCALHOST", "localhost.", "farm.localhost", "dns:///localhost", "ipv4:127.0.0.1", "127.1", "0.0.0.0"]
+)
+def test_loopback_is_known_however_it_is_written(asked: str) -> None:
+    """By other names and other numbers, and as gRPC writes addresses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert owners_of_listeners(f"{asked}:{server.getsockname()[1]}") == {os.geteuid()}
+
+
+def test_a_name_of_this_machines_own_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some systems give the machine's own name a loopback address."""
+    monkeypatch.setattr("opencue.listeners._HOSTS_FILE", str(tmp_path / "hosts"))
+    (tmp_path / "hosts").write_text("# names\n127.0.1.1 Desk desk.example # own\n192.0.2.1 farm\nnonsense farm\n")
+    with socket.create_server(("127.0.1.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert owners_of_listeners(f"desk:{port}") == {os.geteuid()}
+        assert owners_of_listeners(f"farm:{port}") is None
+
+
+def test_the_name_is_used_as_the_number_that_listens() -> None:
+    """`localhost` is 127.0.0.1 where only that listens; numbers, and names where neither does, stay what they are."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert number_of(f"localhost:{port}") == f"127.0.0.1:{port}"
+        assert number_of(f"[::1]:{port}") == f"[::1]:{port}"
+        with socket.create_server(("::1", port), family=socket.AF_INET6):
+            assert number_of(f"localhost:{port}") == f"localhost:{port}"
+    assert number_of(f"localhost:{port}") == f"localhost:{port}"
+    assert number_of("farm.example:8443") == "farm.example:8443"
+
+
+@as_root
+def test_who_listens_everywhere_gets_nothing_of_a_very_address() -> None:
+    """The kernel prefers the exact address: a stranger on all others cannot keep anybody from the server."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = f"""
+import os, socket, sys
+os.setgroups([]); os.setgid({STRANGER}); os.setuid({STRANGER})
+with socket.create_server(("::", {port}), family=socket.AF_INET6):
+    print("listens", flush=True)
+    sys.stdin.read()
+"""
+        command = [sys.executable, "-c", code]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger:
+            assert stranger.stdout is not None
+            assert stranger.stdout.readline() == "listens\n"
+            assert strangers_at(f"127.0.0.1:{port}") == set()
+            assert strangers_at(f"[::1]:{port}") == {STRANGER}
+            assert strangers_at(f"[::1]:{port}", [STRANGER]) == set()
+            stranger.communicate()
 
 
 @as_root

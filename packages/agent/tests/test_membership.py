@@ -6,10 +6,9 @@ import sys
 import uuid
 from typing import Callable
 
-import psutil
 import pytest
 
-from .farm import AgentProcess, FakeServer, eventually, processes_with
+from .farm import AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 
@@ -99,9 +98,9 @@ def test_a_lapsed_lease_suspends_what_left_the_session(server: FakeServer, make_
         lambda: [p for p in processes_with(marker) if p.cmdline()[2:3][0].startswith("while")], "it runs"
     )[0]
     server.stop()
-    eventually(lambda: inner.status() == psutil.STATUS_STOPPED, "it is suspended")
+    eventually(lambda: stands_still(inner), "it is suspended")
     server.start()
-    eventually(lambda: inner.status() != psutil.STATUS_STOPPED, "it goes on")
+    eventually(lambda: not stands_still(inner), "it goes on")
     agent.kill(run_id=run_id)
     server.outcome(run_id)
     assert processes_with(marker) == []
@@ -115,7 +114,7 @@ def test_the_memory_of_what_left_the_session_counts(server: FakeServer, make_age
     )
 
     def seen() -> bool:
-        return any(f.resource_id == run_id and f.rss > 88_000 for f in server.reports[-1].frames)
+        return any(f.resource_id == run_id and f.rss > 88_000 for report in server.reports[-1:] for f in report.frames)
 
     eventually(seen, "it is reported")
     agent.kill(run_id=run_id)

@@ -43,7 +43,10 @@ def test_the_runners_own_size_is_not_a_frames_peak(server: FakeServer, make_agen
     """A small frame that was measured while it ran is as small in its outcome."""
     agent = make_agent()
     run_id = agent.launch("exec sleep 60")
-    eventually(lambda: any(f.resource_id == run_id and f.rss > 0 for f in server.reports[-1].frames), "it is measured")
+    eventually(
+        lambda: any(f.resource_id == run_id and f.rss > 0 for report in server.reports[-1:] for f in report.frames),
+        "it is measured",
+    )
     agent.kill(run_id=run_id)
     report = server.outcome(run_id)
     assert report.exit_signal == signal.SIGTERM

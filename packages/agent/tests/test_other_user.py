@@ -15,7 +15,7 @@ import grpc
 import psutil
 import pytest
 
-from .farm import AgentProcess, FakeServer, eventually, processes_with
+from .farm import AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 STRANGER = 23_457
@@ -144,9 +144,9 @@ def test_a_frame_of_another_user_is_suspended_and_goes_on(server: FakeServer, ma
     run_id = agent.launch("/bin/sleep 4332", uid=STRANGER)
     (process,) = eventually(lambda: processes_with("sleep 4332"), "the frame")
     server.stop()
-    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the frame is suspended")
+    eventually(lambda: stands_still(process), "the frame is suspended")
     server.start()
-    eventually(lambda: process.status() != psutil.STATUS_STOPPED, "the frame goes on")
+    eventually(lambda: not stands_still(process), "the frame goes on")
     assert process.uids().real == STRANGER
     agent.kill(run_id=run_id)
     server.outcome(run_id)

@@ -16,7 +16,7 @@ from rqd.platform import Process, Traces, proc, this_system
 from rqd.platform.remains import remains_of
 from rqd.runner import frame_log
 
-from .farm import AgentProcess, FakeServer, eventually, processes_with
+from .farm import AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 
@@ -92,7 +92,7 @@ def test_what_is_found_stands_still(tmp_path: Path) -> None:
         try:
             found = this_system().remains("run", Traces((status.st_dev, status.st_ino), frozenset()), ())
             assert process.pid in [member.pid for member in found]
-            eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it stands still", 5)
+            eventually(lambda: stands_still(psutil.Process(process.pid)), "it stands still", 5)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)

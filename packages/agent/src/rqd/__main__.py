@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Optional
 
+from cue_cli import descriptors
 from rqd import log, options
+from rqd.beforehand import CANNOT_START
 from rqd.platform import UnsupportedSystem, this_system
 
-CANNOT_START = 78
-"""The exit status of an agent that nobody needs to start again before its options are others."""
 ROOT_UNSAID = (
     "frames of this agent would run as root, since root started it. With --become-job-user each runs as the user of its"
     f" job; if root is meant, say so: --run-as-root, or {options.ROOT_VARIABLE}=1 in the environment. Or start it as"
@@ -19,6 +19,7 @@ ROOT_UNSAID = (
 
 def main(arguments: Optional[list[str]] = None) -> int:
     """Run the agent until it is told to stop; returns the exit status."""
+    descriptors.open_missing()
     given = options.parse(sys.argv[1:] if arguments is None else arguments)
     log.configure("rqd.runner", given.log_level)
     try:

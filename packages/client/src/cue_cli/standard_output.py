@@ -11,6 +11,8 @@ import os
 import sys
 from typing import Any, Callable, Iterator, Optional
 
+from cue_cli import descriptors
+
 
 class NobodyReads(Exception):
     """The reader of a command that only tells has gone."""
@@ -107,6 +109,7 @@ class _Bytes:
 
 def run_command(name: str, act: Callable[[], int]) -> int:
     """Run a command whose output may end early, and return its exit status: 1 where something could not be stored."""
+    descriptors.open_missing()
     before = sys.stdout, sys.stderr
     out = Output(sys.stdout)
     err = Output(sys.stderr, after=out)

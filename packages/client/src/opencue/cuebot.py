@@ -16,7 +16,7 @@ from urllib.parse import quote
 import grpc
 
 from opencue import config as configuration
-from opencue import running_farms
+from opencue import listeners, running_farms, strangers
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
 from opencue.exception import ConnectionException, CueException, RefusedException, transportReason
@@ -113,12 +113,15 @@ class Cuebot:
         failures = []
         addresses = Cuebot._addresses()
         for address in random.sample(addresses, len(addresses)):
-            channel = Cuebot._openChannel(address)
-            token = TokenInUse(address, Cuebot.Config)
+            target = listeners.number_of(address)
+            token = TokenInUse(target, Cuebot.Config)
+            channel = grpc.intercept_channel(Cuebot._openChannel(target), strangers.StrangerInterceptor(token))
             try:
                 Cuebot._probe(channel, token)
             except grpc.RpcError as error:
                 channel.close()
+                if isinstance(error, strangers.StrangerListens):
+                    raise
                 if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                     raise _refused(token, error) from None
                 failures.append(f"{address} ({transportReason(error)})")
@@ -229,6 +232,8 @@ class Cuebot:
                 # gRPC waits a second before it tries a lost connection again: longer than a server needs to restart.
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1_600),
+                # Connections that gRPC shares have failures in common: this one would be refused for those of another.
+                ("grpc.use_local_subchannel_pool", 1),
             ],
         )
 

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from opencue.rpc import call
+
+SYSTEM_USER = "system"
+"""Whose comments are the farm's own."""
+_ONE_NAME = "Two agents under one name"
+
+
+def is_told_of(host: Any, comment: Any, rivals: Collection[str]) -> bool:
+    """Whether a comment on a host says what the refusal of an agent says that has its name too.
+
+    `rivals` are the names of agents that are listed as refused for that.
+    """
+    if comment.user() != SYSTEM_USER or comment.subject() != _ONE_NAME:
+        return False
+    return any(host.name() in (name, name.partition(".")[0]) for name in rivals)
 
 
 def getDoors() -> Any:

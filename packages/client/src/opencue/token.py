@@ -29,6 +29,8 @@ class Token(NamedTuple):
     path: str
     """The file, as it was named."""
     named_by: str
+    owner: int
+    """The user id of the file's owner, who is trusted with it."""
     is_guessed: bool = False
     """Nobody named the file for this server: it is that of a farm which runs there."""
 
@@ -75,12 +77,14 @@ class TokenInUse:
 def token_for(address: str, config: dict[str, Any]) -> Optional[Token]:
     """Return the token to send to a server, or None where there is none; CueException for a file that has none."""
     for path, named_by in named_files(config):
-        return Token(_read(os.path.expanduser(path), named_by), path, named_by)
+        text, owner = _read(os.path.expanduser(path), named_by)
+        return Token(text, path, named_by, owner)
     for farm in running_farms.found():
         if farm.token_file and farm.address == address:
             named_by = "the farm's own record"
             try:
-                return Token(_read(farm.token_file, named_by), farm.token_file, named_by, is_guessed=True)
+                text, owner = _read(farm.token_file, named_by)
+                return Token(text, farm.token_file, named_by, owner, is_guessed=True)
             except CueException:
                 return None  # the server knows this user without it
     return None
@@ -92,13 +96,14 @@ def named_files(config: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(path), named_by) for path, named_by in named if path]
 
 
-def _read(path: str, named_by: str) -> str:
+def _read(path: str, named_by: str) -> tuple[str, int]:
     try:
         with open(path, encoding="utf-8") as file:
+            owner = os.fstat(file.fileno()).st_uid
             text = file.read(_BYTES_MAX).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise CueException(f"The token file {path}, named by {named_by}, cannot be read: {reason}.") from None
     if not text or not text.isascii() or not text.isprintable():
         raise CueException(f"The token file {path}, named by {named_by}, must hold one line of printable ASCII.")
-    return text
+    return text, owner

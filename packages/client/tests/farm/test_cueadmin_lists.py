@@ -207,6 +207,32 @@ def test_lh_tells_what_the_farm_says_of_a_host(farm, capsys):
     assert len(printed.out.splitlines()) == 2
 
 
+def test_lh_of_a_host_not_heard_since_the_server_started(farm, capsys):
+    """It is Unheard, not Up, and no time since 1970 is told, also with --json."""
+    farm.hosts["a"] = a_host("render01", ping_time=0)
+    assert main(["-lh"]) == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert " Unheard " in line
+    assert " Up " not in line
+    assert line.endswith(" not heard since the server started")
+    assert main(["-lh", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert (record["state"], record["heard_of_at_epoch_s"]) == ("UNHEARD", None)
+
+
+def test_lh_tells_once_of_two_agents_under_one_name(farm, capsys):
+    """As a refused agent, also with --json; what the farm remarks on the host says no more than that."""
+    farm.hosts["a"] = a_host("render01", has_comment=True)
+    farm.remarks.append(comment_pb2.Comment(user="system", subject="Two agents under one name", message="Rename."))
+    told = {"code": "NAME_TAKEN", "why": "another agent has its name", "remedy": "rename it", "count": 3}
+    farm.doors.refused.add(address="10.0.0.7", name="render01", last_s=4, **told)
+    assert main(["-lh"]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == ["refused"]
+    assert main(["-lh", "--json"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    assert [(record["name"], record["state"]) for record in records] == [("render01", "UP"), ("render01", "REFUSED")]
+
+
 def test_lh_tells_of_agents_that_the_server_refuses(farm, capsys):
     """They stand beside the table, with what to do; with --json as hosts in a state of their own that offer nothing."""
     farm.hosts["a"] = a_host()

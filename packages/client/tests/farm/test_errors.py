@@ -10,6 +10,8 @@ import grpc
 import pytest
 from builders import a_frame, a_host, a_job
 from opencue_proto import job_pb2
+from opencue_proto.cue_pb2 import CueGetSystemStatsRequest
+from opencue_proto.cue_pb2_grpc import CueInterfaceStub
 
 import opencue
 from opencue import exception
@@ -90,6 +92,22 @@ def test_a_change_that_lost_its_server_may_have_been_done(farm, monkeypatch):
     with pytest.raises(exception.ConnectionException) as caught:
         opencue.api.getJobs()
     assert "may have been done" not in str(caught.value)
+
+
+def test_a_new_connection_knows_nothing_of_the_failures_of_an_old_one(farm):
+    """gRPC would share them, and refuse a server that is back because another connection found none a moment ago."""
+    opencue.api.getSystemStats()
+    old = opencue.Cuebot._openChannel(farm.address)
+    ask = CueInterfaceStub(old).GetSystemStats
+    farm.stop()
+    for _ in range(5):
+        with pytest.raises(grpc.RpcError):
+            ask(CueGetSystemStatsRequest(), timeout=5)
+        time.sleep(0.2)
+    farm.start(farm.port)
+    opencue.Cuebot.resetChannel()
+    opencue.api.getSystemStats()
+    old.close()
 
 
 @pytest.mark.parametrize(

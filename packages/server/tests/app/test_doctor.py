@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import resource
+import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from opencue_proto import comment_pb2, host_pb2
 
 from cuebot.app import doctor_doors, doctor_farm
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.doctor import examine
-from cuebot.app.doctor_farm import _hosts
+from cuebot.app.doctor_farm import _hosts, _readiness
 from cuebot.app.finding import Finding
 from cuefarm_proto import farm_pb2
 from opencue import running_farms
 from opencue.cuebot import Cuebot
 from opencue.exception import RefusedException
+from opencue.wrappers.comment import Comment
+from opencue.wrappers.host import Host
 
 NOBODY = "127.0.0.1:1"
 
@@ -52,6 +59,14 @@ def test_several_farms_are_not_none(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert not lines["clients"].ok
     assert "none runs here" not in " ".join(line.found for line in lines.values())
     assert "--grpc HOST:PORT" in lines["farm"].found
+
+
+def test_a_low_limit_of_open_files_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With what to set; a sufficient one is fine."""
+    for hard, ok in ((1_024, False), (65_536, True), (resource.RLIM_INFINITY, True)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, hard=hard: (1_024, hard))
+        line = found(DataFolder(tmp_path / "none"))["open files"]
+        assert (line.ok, "LimitNOFILE" in line.remedy) == (ok, True)
 
 
 def test_farm_that_was_stopped_is_started_with_up(tmp_path: Path) -> None:
@@ -107,6 +122,83 @@ def test_doctor_names_agents_that_are_refused() -> None:
     _, line = doctor_doors.doors(farm_pb2.GetDoorsResponse(address="[::1]:8443", refused=refused))
     assert (line.ok, line.remedy) == (False, "give it")
     assert line.found == "render07 at 10.0.0.7: it sends no token, last 5 s ago"
+
+
+def test_an_agent_that_was_refused_and_is_gone_is_a_note() -> None:
+    """After ten minutes of silence it is no fault any more, and it goes with the hour."""
+    agents = [
+        farm_pb2.RefusedAgent(address="10.0.0.7", name="render07", why="it sends no token", last_s=last_s)
+        for last_s in (599, 600, 3_599, 3_600)
+    ]
+    lines = list(doctor_doors.doors(farm_pb2.GetDoorsResponse(address="[::1]:8443", refused=agents)))[1:]
+    assert [line.ok for line in lines] == [False, True, True]
+    assert lines[1].found == "render07 at 10.0.0.7: it sends no token; silent for 10 min, so it seems to be gone"
+
+
+def a_host(**facts: object) -> Host:
+    """A host that reported just now, and does what is asked of it."""
+    return Host(host_pb2.Host(**{"name": "render07", "ping_time": int(time.time()), **facts}))
+
+
+def test_a_host_not_heard_since_the_server_started_was_not_heard_since_1970() -> None:
+    """The doctor says since when, as a fault."""
+    hosts, line = _hosts([a_host(ping_time=0)], NOBODY)
+    assert not hosts.ok
+    assert (line.what, line.ok, line.found) == ("host render07", False, "not heard since the server started")
+
+
+def test_what_the_farm_says_of_a_host_is_a_fault_that_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two agents of one name: the refusal says it, or the host's comment where that is not known; people only note."""
+    comments = [
+        Comment(comment_pb2.Comment(user=user, subject="Two agents under one name", message="Rename one."))
+        for user in ("system", "ann")
+    ]
+    monkeypatch.setattr(Host, "getComments", lambda host: comments)
+    _, theirs, anns = _hosts([a_host(has_comment=True)], NOBODY)
+    assert (theirs.ok, theirs.found) == (False, "Two agents under one name: Rename one.")
+    assert (anns.ok, anns.found) == (True, "comment of ann: Two agents under one name")
+    _, only = _hosts([a_host(has_comment=True)], NOBODY, {"render07.farm.example"})
+    assert only == anns
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "line"),
+    [
+        (200, {"ready": True}, Finding("database", True, "can be written")),
+        (503, {"ready": False, "reasons": ["the server is stopping"]}, None),
+        (503, {"ready": False}, None),
+    ],
+)
+def test_readiness_is_what_the_server_says(status: int, body: dict[str, object], line: Finding | None) -> None:
+    """Of its database where that is it, else in its own words."""
+    found = list(_readiness(answering(status, body)))
+    assert len(found) == 1
+    assert found[0] == line or (line is None and not found[0].ok and found[0].what == "ready")
+
+
+def test_a_farm_without_its_database_is_not_well() -> None:
+    """The reason is the server's."""
+    body = {"ready": False, "reasons": ["the journal cannot be written: no database server answers there"]}
+    (line,) = _readiness(answering(503, body))
+    assert not line.ok
+    assert line.what == "database"
+    assert line.found.startswith("cannot be written: no database server answers there")
+    (line,) = _readiness(NOBODY)
+    assert (line.what, line.ok) == ("ready", False)
+
+
+def answering(status: int, body: dict[str, object]) -> str:
+    """The address of a server that answers one request so."""
+    content = json.dumps(body).encode()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%s" % (status, len(content), content))
+
+    threading.Thread(target=answer, daemon=True).start()
+    return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_doctor_tells_of_what_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,8 @@ def test_a_frame_is_dead_after_five_ends_and_charged_nothing() -> None:
         take_down(farm, run)
     assert alone == [False, False, False, True, True]
     assert (farm.states("one/render"), int(farm.layer("one/render").frames.retries[0])) == ("X", 0)
+    told = [event.message.startswith("it was alone on its host") for event in farm.events(ev.RunEnded)]
+    assert told == alone
     assert "5 runs of this frame ended with their host, the last 2 alone" in farm.events(ev.RunEnded)[-1].message
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 
 from cuebot import decide as decide_module
 from cuebot.domain import commands as c
@@ -29,6 +30,7 @@ class FakeJournal:
         self.batches: list[Batch] = []
         self.fails = False
         self.tries = 0
+        self.probes = 0
         self.goes_on = asyncio.Event()
         self.goes_on.set()
 
@@ -40,6 +42,13 @@ class FakeJournal:
         if self.fails:
             raise JournalError("the disk is full")
         self.batches.append(batch)
+
+    async def probe(self) -> None:
+        """Answer, or fail."""
+        self.probes += 1
+        await self.goes_on.wait()
+        if self.fails:
+            raise JournalError("the disk is full")
 
     def load(self) -> tuple[Rows, int]:
         """Nothing is loaded here."""
@@ -230,6 +239,53 @@ async def test_nothing_is_booked_while_commits_fail() -> None:
         await asyncio.wait_for(waiting, 5)
         await found.engine.settled()
         assert len(found.agents.launched) == 4
+
+
+async def test_a_database_that_goes_away_is_noticed_while_nothing_is_committed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An idle server asks it now and then, is stalled while no answer comes, and goes on when one does."""
+    monkeypatch.setattr(engine_module, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(engine_module, "COMMIT_RETRY_SECONDS", 0.01)
+    async with running() as found:
+        async with asyncio.timeout(5):
+            while found.journal.probes < 2:
+                found.engine.core.plan_wanted = True  # what is planned in vain is no answer of the database
+                found.engine._wake()
+                await asyncio.sleep(0.005)
+            assert found.engine.stalled_since is None
+            found.journal.fails = True
+            while found.engine.stalled_since is None:
+                await asyncio.sleep(0.005)
+        assert found.engine.stall_reason == "the disk is full"
+        with pytest.raises(Unavailable, match="nothing was done"):
+            await found.engine.submit(c.CreateShow("film"), ENVELOPE)
+        assert found.journal.tries == 0
+        found.journal.fails = False
+        async with asyncio.timeout(5):
+            while found.engine.stalled_since is not None:
+                await asyncio.sleep(0.005)
+            await found.engine.submit(c.CreateShow("film"), ENVELOPE)
+
+
+async def test_the_log_says_now_and_then_that_commits_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, then at intervals however often a commit is tried, and when it is over."""
+    monkeypatch.setattr(engine_module, "COMMIT_RETRY_SECONDS", 0.005)
+    with structlog.testing.capture_logs() as told:
+        async with running() as found:
+            found.journal.fails = True
+            waiting = asyncio.create_task(found.engine.submit(c.CreateShow("film"), ENVELOPE))
+            async with asyncio.timeout(5):
+                while found.journal.tries < 10:
+                    await asyncio.sleep(0.005)
+            assert [entry["event"] for entry in told] == ["commits stall"]
+            monkeypatch.setattr(engine_module, "STALL_TOLD_SECONDS", 0.0)
+            async with asyncio.timeout(5):
+                while len(told) < 3:
+                    await asyncio.sleep(0.005)
+            found.journal.fails = False
+            await asyncio.wait_for(waiting, 5)
+    assert [entry["event"] for entry in told[-2:]] == ["commits stall", "commits succeed again"]
 
 
 async def test_a_journal_that_fails_for_too_long_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -88,9 +89,34 @@ def test_nothing_is_put_back_under_a_running_server(url: str, open_journal: Open
     journal, mix = open_journal(url), Mix(3)
     commit(journal, mix.batch())
     back_up(url, tmp_path / "copy")
-    with pytest.raises(BackupFailed, match=r"writes|stop"):
-        restore(tmp_path / "copy", url, replace=True)
+    for replace in (False, True):
+        with pytest.raises(BackupFailed, match=r"^a server writes .*; stop it first$"):
+            restore(tmp_path / "copy", url, replace=replace)
     commit(journal, mix.until_batch())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user is needed, whom only root can be")
+def test_a_database_that_another_user_owns_is_what_cannot_be_read() -> None:
+    """The file that was to be written is not at fault; likewise the copy that is to be put back."""
+    with tempfile.TemporaryDirectory() as theirs, tempfile.TemporaryDirectory() as ours:
+        _check_as_another_user(Path(theirs), Path(ours))
+
+
+def _check_as_another_user(theirs: Path, ours: Path) -> None:
+    (theirs / "farm.sqlite").touch()
+    (theirs / "copy").touch()
+    ours.chmod(0o777)
+    os.seteuid(20_777)
+    try:
+        with pytest.raises(BackupFailed, match=rf"^the database {theirs}/farm.sqlite cannot be read: Permission"):
+            back_up(f"sqlite:///{theirs / 'farm.sqlite'}", ours / "copy")
+        with pytest.raises(BackupFailed, match=rf"^{theirs}/new cannot be written: Permission"):
+            back_up(f"sqlite:///{theirs / 'farm.sqlite'}", theirs / "new")
+        with pytest.raises(BackupFailed, match=rf"^the file {theirs}/copy cannot be read: Permission"):
+            restore(theirs / "copy", f"sqlite:///{ours / 'farm.sqlite'}")
+    finally:
+        os.seteuid(0)
+    assert list(ours.iterdir()) == []
 
 
 def test_a_farm_is_replaced_only_when_that_is_said(url: str, open_journal: Open, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import sqlite3
 from collections.abc import Callable
@@ -188,6 +189,32 @@ def test_a_commit_of_an_old_epoch_writes_nothing(url: str, open_journal: Open) -
     after = reloaded(journal, mix.now_us)
     assert_same(after[0], before[0])
     assert after[1] == before[1]
+
+
+def test_a_database_is_asked_whether_it_is_there_and_ours(url: str, open_journal: Open) -> None:
+    """It is told apart from one that another server writes, and nothing is written for it."""
+    journal, mix = open_journal(url), Mix(13)
+    commit(journal, mix.until_batch())
+    before = reloaded(journal, mix.now_us)
+    asyncio.run(journal.probe())
+    after = reloaded(journal, mix.now_us)
+    assert_same(after[0], before[0])
+    assert after[1] == before[1]
+    execute(url, "UPDATE journal SET epoch = epoch + 1, writer = 'somebody else'")
+    with pytest.raises(JournalSuperseded, match="another server writes"):
+        asyncio.run(journal.probe())
+
+
+def test_a_question_to_a_database_that_hung_up_fails_and_the_next_one_does_not(
+    new_database: Callable[[str], str], open_journal: Open
+) -> None:
+    """As with a commit, the connection is made anew."""
+    url = new_database("postgresql")
+    journal = open_journal(url)
+    end_connections(url)
+    with pytest.raises(JournalError, match="connection"):
+        asyncio.run(journal.probe())
+    asyncio.run(journal.probe())
 
 
 def test_a_gap_in_history_is_refused(url: str, open_journal: Open) -> None:

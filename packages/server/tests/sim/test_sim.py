@@ -1,4 +1,4 @@
-"""The simulator itself: three hundred seeds keep every promise, a seed repeats, and planted mistakes are found."""
+"""The simulator itself: seeds keep every promise, a seed repeats, and planted mistakes are found."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
 
-@pytest.mark.parametrize("first", range(1, 151, 50))
-def test_a_hundred_and_fifty_seeds_keep_every_promise(first: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Fifty seeds with faults: no frame is lost or runs twice, and every one that can end, ends."""
-    status = main(["--seeds", "50", "--first", str(first)])
-    assert (status, capsys.readouterr().out.partition(" (")[0]) == (0, "50 seeds kept every promise")
+@pytest.mark.parametrize("first", [1, 21])
+def test_forty_seeds_keep_every_promise(first: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """With faults, no frame is lost or runs twice, and every one that can end, ends. `make proof` tries 300 seeds."""
+    status = main(["--seeds", "20", "--first", str(first)])
+    assert (status, capsys.readouterr().out.partition(" (")[0]) == (0, "20 seeds kept every promise")
 
 
 def test_a_seed_repeats_whatever_the_hash_seed_of_the_process() -> None:
@@ -87,11 +87,15 @@ def test_a_failure_names_the_command_that_repeats_it(
 def test_a_server_that_gives_runs_up_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not wait for the end of the lease ends runs in its books that truly go on."""
     monkeypatch.setattr(world, "Settings", lambda: Settings(lease_margin_us=Micros(-30 * SECOND)))
-    problems = {run_seed(seed).problem.split(" in the books, ")[-1] for seed in range(1, 21)}
-    assert "but it truly runs" in problems
+    assert any("but it truly runs" in run_seed(seed).problem for seed in range(1, 61))
 
 
 Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def rare(mistake: Patch, words: str) -> Any:
+    """A mistake that is found only after many seeds, so that `make proof` tries it."""
+    return pytest.param(mistake, words, marks=pytest.mark.proof)
 
 
 def charge_full_disks(patch: pytest.MonkeyPatch) -> None:
@@ -121,7 +125,7 @@ def forget_free_retries(patch: pytest.MonkeyPatch) -> None:
         (charge_full_disks, "its frame pays for it"),
         (never_time_out, "beyond its time"),
         (hold_for_ever, "could"),
-        (forget_free_retries, "is tried again"),
+        rare(forget_free_retries, "is tried again"),
     ],
 )
 def test_a_server_that_mistakes_whose_fault_it_is_is_found(
@@ -183,13 +187,13 @@ def forget_goodbyes(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("mistake", "words"),
     [
-        (never_count_hosts, "to be alone"),
-        (never_run_alone, "to be alone"),
-        (try_again_for_ever, "and is tried again"),
+        rare(never_count_hosts, "to be alone"),
+        rare(never_run_alone, "to be alone"),
+        rare(try_again_for_ever, "and is tried again"),
         (give_up_too_soon, "is given up after 2 runs"),
         (charge_lost_runners, "ended with its host, and its frame pays for it"),
-        (count_silent_hosts, "never came back"),
-        (forget_goodbyes, "had said goodbye"),
+        rare(count_silent_hosts, "never came back"),
+        rare(forget_goodbyes, "had said goodbye"),
     ],
 )
 def test_a_server_that_mistakes_who_took_a_host_down_is_found(
@@ -253,7 +257,7 @@ def charge_refusals(patch: pytest.MonkeyPatch) -> None:
     ("mistake", "words"),
     [
         (heed_no_stall, "happened while commits stalled"),
-        (plan_in_a_stall, "happened while commits stalled"),
+        rare(plan_in_a_stall, "happened while commits stalled"),
         (answer_at_once, "acknowledged before it is durable"),
         (never_pause, "was asked for another one at once"),
         (charge_refusals, "was refused, and its frame pays for it"),
@@ -380,8 +384,12 @@ def pass_time(small: world.World, seconds: float) -> None:
 
 def test_an_outcome_says_how_often_frames_ran_twice(capsys: pytest.CaptureFixture[str]) -> None:
     """In some seeds frames run twice on hosts of upstream's, and the command says how many and why."""
-    assert main(["--seeds", "10", "--first", "1010"]) == 0
-    assert "frames ran twice" in capsys.readouterr().out
+
+    def told(seed: int) -> str:
+        assert main(["--seeds", "1", "--first", str(seed)]) == 0
+        return capsys.readouterr().out
+
+    assert any("frames ran twice" in told(seed) for seed in range(1010, 1040))
 
 
 def test_truth_knows_when_a_host_has_too_much_to_do(booked: SmallFarm) -> None:

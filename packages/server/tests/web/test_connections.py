@@ -16,6 +16,8 @@ from cuebot.access.callers import Callers
 from cuebot.access.socket_owner import Endpoint
 from cuebot.web import connections
 from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
+from cuebot.web.doors import HttpDoors
+from cuebot.web.sessions import Sessions
 
 ANSWER = b"x" * 32 * 1024 * 1024
 
@@ -51,7 +53,7 @@ async def address(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setattr(connections, "STUCK_SECONDS", 0.4)
     monkeypatch.setattr(connections, "CONNECTIONS_OF_A_CALLER_MAX", 3)
     config = uvicorn.Config(
-        application,
+        HttpDoors(application, callers=Callers("", kernel.owner), sessions=Sessions(), opened=True, names=["x"]),
         http=cast(Any, partial(BoundedProtocol, Connections(Callers("", kernel.owner)))),
         ws="none",
         lifespan="off",
@@ -151,4 +153,15 @@ async def test_a_head_has_a_size(address: tuple[str, int]) -> None:
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 4 * HEAD_BYTES_MAX)
     with contextlib.suppress(ConnectionError):
         assert (await asyncio.wait_for(reader.readline(), 5)).split()[1] in (b"400", b"431")
+    writer.close()
+
+
+async def test_what_follows_a_request_with_two_lengths_is_not_answered(address: tuple[str, int]) -> None:
+    """A request hidden in the body of another, for a proxy that reads the other length, gets no answer of its own."""
+    reader, writer = await asyncio.open_connection(*address)
+    head = b"POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    writer.write(head + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    answers = await asyncio.wait_for(reader.read(-1), 5)  # until the server closes
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert answers.count(b"HTTP/1.1 ") == 1
     writer.close()

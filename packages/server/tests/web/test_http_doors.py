@@ -90,7 +90,7 @@ class Site:
             "raw_path": path.encode(),
             "query_string": b"",
             "scheme": "http",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()],
             "client": self.client,
             "server": self.server,
         }
@@ -155,6 +155,10 @@ async def test_health_answers_everybody_and_says_why_to_who_is_let_in() -> None:
         ({}, "evil.example:8448"),
         ({"Origin": "http://evil.example:8448"}, "evil.example:8448"),
         ({}, ""),
+        ({}, "localhost:evil.example"),
+        ({}, "127.0.0.1:80.evil.example"),
+        ({}, "[::1]evil.example"),
+        ({}, "localhost:"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -214,6 +218,45 @@ async def test_a_session_belongs_to_its_user_and_machine() -> None:
     assert (await site.ask(headers=session)).status == 401
     site.uid, site.client = None, ("203.0.113.9", 50_000)
     assert (await site.ask(headers=session)).status == 401
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "a=1",
+        'prefs={"a":1}',
+        "x=a b",
+        "name=caf\u00e9",
+        "k[]=1",
+        "bare",
+        "=v",
+        "path=/x",
+        "expires=1",
+        "a@b:c=1",
+        'username="2|1:0|10:17|23:u|44:abc="',
+        'open="',
+        "cuefarm-8448=another",
+        "cuefarm-8448=",
+        "cuefarm-84480=1",
+    ],
+)
+async def test_a_session_is_found_among_the_cookies_of_other_ports(other: str) -> None:
+    """Another server on this host can set any cookie, of the session's name too, and logs nobody out."""
+    site = Site(OURS)
+    session = (await site.open())["Cookie"]
+    by_proxy = {"X-Forwarded-For": "1"}  # so that only the session can let it in
+    for cookies in (f"{other}; {session}", f"{session}; {other}", f"{other};{session};{other}"):
+        assert (await site.ask(headers={**by_proxy, "Cookie": cookies})).status == 200
+    assert (await site.ask(headers={**by_proxy, "Cookie": other})).status == 401
+
+
+async def test_a_request_with_two_lengths_is_refused_and_its_connection_closed() -> None:
+    """Server and proxy could differ about where it ends, so not even the token helps."""
+    both = {"Content-Length": "5", "Transfer-Encoding": "chunked"}
+    for given in (both, {**both, **BEARER}):
+        refused = await Site(OURS).ask("POST", "/open", given)
+        assert (refused.status, refused.headers["connection"]) == (400, "close")
+        assert "Transfer-Encoding" in refused.detail
 
 
 async def test_a_browser_on_another_machine_comes_in_by_its_own_link() -> None:

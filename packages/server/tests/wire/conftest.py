@@ -77,6 +77,11 @@ class MemoryJournal:
         self.frames.extend(batch.rows.frames)
         self.events.update({recorded.seq: recorded for recorded in batch.events})
 
+    async def probe(self) -> None:
+        """Fail like a commit."""
+        if self.broken:
+            raise JournalError("the disk is full")
+
     def load(self) -> tuple[Rows, int]:
         """Return what was kept; frames as they were written, oldest first."""
         rows = Rows({kind: list(by_id.values()) for kind, by_id in self.rows.items()}, {}, list(self.frames))

@@ -14,8 +14,11 @@ from cuebot.wire.door_book import (
     AGENTS_KEPT_MAX,
     FORGOTTEN_SECONDS,
     HOST_KEY,
+    NAME_STEADY_SECONDS,
+    NAMES_COUNTED_MAX,
     NAMES_OF_AN_ADDRESS_MAX,
     TOLD_SECONDS,
+    TRIES_SECONDS,
     DoorBook,
     Refusal,
     name_in,
@@ -86,6 +89,27 @@ async def test_explain_names_agents_that_are_refused(start_site: Any, tools: Any
     assert codes["AGENTS_REFUSED"].text == "1 agent is refused for want of the token: render07"
 
 
+async def test_explain_says_of_what_runs_that_its_host_is_refused(site: Any, start_agent: Any, tools: Any) -> None:
+    """An agent that lost its token while frames run there: nothing else that is known of them is news."""
+    agent = await start_agent("render07")
+    agent.finish = False
+    job = await site.launch(tools.layer("beauty", "1"))
+    await tools.until(lambda: bool(agent.launched))
+    (host,) = site.engine.farm.hosts.values()
+    named = ((HOST_KEY, "render07"),)
+    await site.refused(site.report.ReportStatus(report(tools), metadata=named))
+    ask = farm_pb2.ExplainRequest(job=job.id, layer="beauty", frame="1")
+    answer = await site.farm_interface.Explain(ask)
+    assert "AGENT_REFUSED" not in {reason.code for reason in answer.frame.reasons}  # it has reported since
+    host.ping_us = 0
+    answer = await site.farm_interface.Explain(ask)
+    words = "render07, where 1 frame runs, is refused (it sends no token), so nothing is heard of it"
+    assert answer.summary == answer.frame.reasons[0].text == words
+    assert "--token-file" in answer.frame.reasons[0].remedy
+    answer = await site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.id))
+    assert words in {reason.text for reason in answer.layers[0].reasons}
+
+
 async def test_agents_that_an_open_door_lets_in_are_named(start_site: Any, tools: Any) -> None:
     """With --open agents the server knows who came in without the token."""
     site = await start_site(doors=Doors(tools.token, opened=frozenset({Door.AGENTS})))
@@ -98,19 +122,63 @@ async def test_agents_that_an_open_door_lets_in_are_named(start_site: Any, tools
     assert not answer.refused
 
 
-def test_the_log_says_it_once_a_minute_for_each_address(told: list[Any]) -> None:
-    """However often an agent tries, and whatever it is called."""
+def test_the_log_says_it_once_a_minute_for_each_agent(told: list[Any]) -> None:
+    """Agents of one address are told apart by name, and however often one tries it is told once."""
     now_s = [0.0]
     book = DoorBook(lambda: now_s[0])
     for now_s[0] in (0.0, 1.0, TOLD_SECONDS - 1, TOLD_SECONDS):
-        book.refused_agent("10.0.0.7", f"name{now_s[0]}", Refusal.NO_TOKEN)
+        book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+        book.refused_agent("10.0.0.7", "render08", Refusal.NO_TOKEN)
         book.refused_agent("10.0.0.8", "", Refusal.WRONG_TOKEN)
-    assert [entry["address"] for entry in told] == ["10.0.0.7", "10.0.0.8"] * 2
+    told_of = [("10.0.0.7", "render07"), ("10.0.0.7", "render08"), ("10.0.0.8", "")]
+    assert [(entry["address"], entry["host"]) for entry in told] == told_of * 2
     assert told[0]["why"] == "it sends no token"
 
 
+def test_the_log_is_not_filled_from_one_address(told: list[Any]) -> None:
+    """Whoever calls under ever other names gets so many lines a minute, and others theirs."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for number in range(1_000):
+        book.refused_agent("10.0.0.7", f"name{number}", Refusal.NO_TOKEN)
+    book.refused_agent("10.0.0.8", "", Refusal.NO_TOKEN)
+    assert [entry["address"] for entry in told] == ["10.0.0.7"] * NAMES_OF_AN_ADDRESS_MAX + ["10.0.0.8"]
+
+
+async def test_an_agent_whose_name_is_taken_is_seen_as_long_as_it_tries(start_site: Any, tools: Any) -> None:
+    """The reports of the one that has the name, from the same address, say nothing of the other."""
+    site = await start_site()
+    token = ((TOKEN_KEY, tools.token),)
+    for instance in ("first", "second", "first"):
+        host = tools.render_host(
+            "render07",
+            **{"cuefarm.address": "127.0.0.1:9", "cuefarm.agent": "0.1.0", "cuefarm.instance": instance},
+        )
+        request = report_pb2.RqdReportStatusRequest(host_report=report_pb2.HostReport(host=host))
+        call = site.report.ReportStatus(request, metadata=token)
+        await (call if instance == "first" else site.refused(call))
+    assert [(agent.name, agent.code) for agent in (await doors_of(site)).refused] == [("render07", "NAME_TAKEN")]
+
+
+def test_the_good_one_of_two_agents_does_not_hide_the_refused_one() -> None:
+    """With one name and address, one is let in and the other has no token: that stands as long as it tries."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for now_s[0] in range(0, 300, 10):
+        book.welcome("10.0.0.7", "render07", "good")
+        if now_s[0] % 30 == 0:
+            book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+        assert len(book.refused()) == 1
+    now_s[0] = 270 + TRIES_SECONDS
+    book.welcome("10.0.0.7", "render07", "good")
+    assert book.refused() == []
+    book.refused_agent("10.0.0.8", "render08", Refusal.NO_TOKEN)
+    book.welcome("10.0.0.8", "render08", "mended")
+    assert book.refused() == []
+
+
 def test_the_book_is_bounded(told: list[Any]) -> None:
-    """The newest are kept; one address under many names pushes out its own only; a day later all is forgotten."""
+    """The newest are kept; one address under many names pushes out nobody; a day later all is forgotten."""
     now_s = [0.0]
     book = DoorBook(lambda: now_s[0])
     for number in range(AGENTS_KEPT_MAX - NAMES_OF_AN_ADDRESS_MAX):
@@ -119,14 +187,51 @@ def test_the_book_is_bounded(told: list[Any]) -> None:
     for number in range(1_000):
         book.refused_agent("10.0.9.9", f"{number}" * 300, Refusal.NO_TOKEN)
         book.let_in_without_token("10.0.9.9", f"{number}" * 300)
-    assert len(book.refused()) == len(book.without_token()) == AGENTS_KEPT_MAX
-    assert book.refused()[0].name == ("999" * 300)[:255]
+    assert len(book.refused()) - 1 == len(book.without_token()) == AGENTS_KEPT_MAX
     for number in range(10):
         book.refused_agent(f"10.1.0.{number}", "", Refusal.NO_TOKEN)
-    assert len(book.refused()) == AGENTS_KEPT_MAX
+    assert len(book.refused()) - 1 == AGENTS_KEPT_MAX
     now_s[0] = FORGOTTEN_SECONDS + 1
     assert book.refused() == []
     assert book.without_token() == []
+
+
+def test_invented_names_push_out_no_real_agent(told: list[Any]) -> None:
+    """Of one machine a few names are kept and the others counted, whichever of its addresses they come from."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    book.refused_agent("127.0.0.1", "render07", Refusal.WRONG_TOKEN)
+    book.refused_agent("10.0.0.7", "render08", Refusal.NO_TOKEN)
+    for number in range(500):
+        now_s[0] += 1
+        book.refused_agent(f"127.0.{number % 250}.9", f"invented{number}", Refusal.NO_TOKEN)
+        book.refused_agent("2001:db8::7", f"invented{number}", Refusal.NO_TOKEN)
+    listed = book.refused()
+    assert {("127.0.0.1", "render07"), ("10.0.0.7", "render08")} <= {(agent.address, agent.name) for agent in listed}
+    assert len(listed) == 2 * NAMES_OF_AN_ADDRESS_MAX + 1 + 2
+    assert [(agent.name, agent.count) for agent in listed[:2]] == [
+        (f"and {500 - NAMES_OF_AN_ADDRESS_MAX} more names", 500 - NAMES_OF_AN_ADDRESS_MAX),
+        (f"and {501 - NAMES_OF_AN_ADDRESS_MAX} more names", 501 - NAMES_OF_AN_ADDRESS_MAX),
+    ]
+    for number in range(2_000):
+        book.refused_agent("10.0.9.9", f"invented{number}", Refusal.NO_TOKEN)
+    assert f"and {NAMES_COUNTED_MAX}+ more names" in [agent.name for agent in book.refused()]
+
+
+def test_a_name_that_tries_no_more_gives_its_place_to_the_next(told: list[Any]) -> None:
+    """An agent that comes after a flood is named once the invented names have fallen silent."""
+    now_s = [0.0]
+    book = DoorBook(lambda: now_s[0])
+    for number in range(NAMES_OF_AN_ADDRESS_MAX):
+        book.refused_agent("10.0.0.7", f"invented{number}", Refusal.NO_TOKEN)
+    book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+    assert book.refused()[0].name == "and 1 more name"
+    book.welcome("10.0.0.7", "render07")
+    assert len(book.refused()) == NAMES_OF_AN_ADDRESS_MAX
+    now_s[0] = NAME_STEADY_SECONDS
+    book.refused_agent("10.0.0.7", "render07", Refusal.NO_TOKEN)
+    assert book.refused()[0].name == "render07"
+    assert len(book.refused()) == NAMES_OF_AN_ADDRESS_MAX
 
 
 @pytest.mark.parametrize(

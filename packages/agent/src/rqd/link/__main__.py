@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 
-from rqd import log, options
+from cue_cli import descriptors
+from rqd import log, open_files, options
 
 RUNNER_LOST = 3
 REVIVAL_SECONDS = 0.5
@@ -17,6 +18,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> int:
     """Serve until the runner says stop; where the runner dies instead, become a new one."""
+    descriptors.open_missing()
     # Whoever stops an agent signals all of it. The runner decides; the link has outcomes to deliver until it is told.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -26,6 +28,7 @@ def main() -> int:
     given = parser.parse_args()
     agent_options = options.parse(given.arguments)
     log.configure("rqd.link", agent_options.log_level)
+    open_files_before = open_files.raise_limit()  # of its server; it starts no frames
     from rqd.link.process import run_link
 
     status = run_link(agent_options, given.runner_fd)
@@ -34,6 +37,7 @@ def main() -> int:
         time.sleep(REVIVAL_SECONDS)  # a runner that dies at once must not keep a core busy
         # It ignores them as a link. What comes before it can act on it as a runner is kept for then.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        open_files.put_back(open_files_before)  # frames get what the agent was started with
         os.execv(sys.executable, [sys.executable, "-m", "rqd", *given.arguments])
     return status
 

@@ -10,6 +10,7 @@ import grpc
 from opencue_proto import rqd_pb2_grpc
 
 from rqd import log
+from rqd.beforehand import CANNOT_START, CannotStart, check_address
 from rqd.link.host import Host
 from rqd.link.outbox import Outbox
 from rqd.link.reporting import Reporting
@@ -23,7 +24,6 @@ from rqd.platform import this_system
 
 STOPPED = 0
 RUNNER_LOST = 3
-CANNOT_START = 78
 MESSAGE_BYTES_MAX = 16 << 20
 GOODBYE_SECONDS = 3.0
 
@@ -34,9 +34,9 @@ def run_link(options: Options, runner_fd: int) -> int:
     """Serve until the runner says stop or is gone; returns which, as an exit status."""
     try:
         token = Token(options.token_file)
-    except (OSError, ValueError) as problem:
-        log.error(f"token: {problem}")
-        return CANNOT_START
+    except CannotStart as problem:
+        log.error(str(problem))
+        return problem.status
     try:
         return asyncio.run(_Link(options, token).run(runner_fd))
     except RunnerLost:
@@ -61,12 +61,12 @@ class _Link:
             interceptors=(TokenCheck(self._token),),
             options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)),
         )
-        bind = f"{self._options.bind}:{self._options.port}"
         try:
-            port = grpc_server.add_insecure_port(bind)
-        except RuntimeError as problem:
-            log.error(f"cannot listen on {bind}: {problem}; give another --port (0 takes a free one) or --bind")
-            return CANNOT_START
+            check_address(self._options.bind, self._options.port)
+            port = grpc_server.add_insecure_port(f"{self._options.bind}:{self._options.port}")
+        except (CannotStart, RuntimeError) as problem:
+            log.error(str(problem))
+            return problem.status if isinstance(problem, CannotStart) else CANNOT_START
         shown = self._options.name if self._options.bind in _ANY_ADDRESS else self._options.bind
         address = f"{shown}:{port}"
         hello = await line.call("hello", address=address)

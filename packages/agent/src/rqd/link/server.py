@@ -15,8 +15,9 @@ import grpc
 from opencue_proto import report_pb2_grpc
 
 from cuefarm_proto import agent_pb2_grpc
+from opencue import listeners
 from rqd import log
-from rqd.link.listener import owners_of_listeners
+from rqd.beforehand import CannotStart
 from rqd.link.token import Token
 from rqd.options import Options
 
@@ -47,6 +48,7 @@ class Server:
         self._warned_at = -WARN_SECONDS
         self._closing: set[asyncio.Task[None]] = set()
         self.address = ""
+        self._target = NOBODY
         self._channel: Optional[Any] = None
         self._stub: Any
         self._agent_stub: Any
@@ -68,42 +70,44 @@ class Server:
         return (*self._token.metadata(), (HOST_KEY, self._host_name))
 
     def _check_listener(self) -> None:
-        """Raise grpc.RpcError where it is not the server of a `--server-file` that would get a call on this machine.
+        """Raise grpc.RpcError where a call to this machine would go to a stranger, or to nobody.
 
-        While it does not run, any user here may listen in its place, and would be sent the token.
+        While the server does not run, or at the other of its name's addresses, any user here may listen.
         """
         path = self._options.server_file
-        owners = owners_of_listeners(self.address) if path is not None else None
-        if path is None or owners is None:
+        owners = listeners.owners_of_listeners(self._target)
+        if owners is None or (path is None and not self._token.metadata()):
             return
-        trusted = {0, os.geteuid()}
-        with contextlib.suppress(OSError):
-            trusted.add(os.stat(path).st_uid)
-        strangers = owners - trusted
-        if owners and not strangers:
+        trusted = set() if self._token.owner is None else {self._token.owner}
+        if path is not None:
+            with contextlib.suppress(OSError):
+                trusted.add(os.stat(path).st_uid)
+        strangers = owners - trusted - {0, os.geteuid()}
+        if not strangers and (owners or path is None):  # where nobody listens, the call finds that out itself
             return
         if strangers and time.monotonic() - self._warned_at >= WARN_SECONDS:
             self._warned_at = time.monotonic()
-            uids = ",".join(map(str, sorted(strangers)))
-            log.error("another user listens where the server was; nothing is sent", server=self.address, uid=uids)
+            why = listeners.words_on_strangers(self._target, strangers, trusted)
+            log.error("another user listens in the server's place; nothing is sent", server=self.address, why=why)
         words = "another user listens" if strangers else "nobody listens"
         nothing = grpc.aio.Metadata()
-        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, f"{words} at {self.address}")
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, f"{words} at {self._target}")
 
     def contact_lost(self) -> None:
         """Read again where the servers are and what the token is, and try the next one."""
         self._choice += 1
         try:
             self._token.read_again()
-        except (OSError, ValueError) as problem:
+        except CannotStart as problem:
             log.warning("token cannot be read again", why=problem)
         self._connect()
 
     def _connect(self) -> None:
         addresses = self.addresses()
         self.address = addresses[self._choice % len(addresses)] if addresses else ""
-        target = self.address or NOBODY  # no address is known yet: fail like a server that does not answer
-        old, self._channel = self._channel, grpc.aio.insecure_channel(target, _CHANNEL_OPTIONS)
+        # No address is known yet: fail like a server that does not answer.
+        self._target = listeners.number_of(self.address) if self.address else NOBODY
+        old, self._channel = self._channel, grpc.aio.insecure_channel(self._target, _CHANNEL_OPTIONS)
         self._stub = report_pb2_grpc.RqdReportInterfaceStub(self._channel)
         self._agent_stub = agent_pb2_grpc.AgentInterfaceStub(self._channel)
         if old is not None:

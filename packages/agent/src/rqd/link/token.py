@@ -8,6 +8,8 @@ from typing import Any, Callable, Optional
 
 import grpc
 
+from rqd.beforehand import read_token
+
 KEY = "cuefarm-token"
 
 
@@ -17,18 +19,15 @@ class Token:
     def __init__(self, path: Optional[str]) -> None:
         self._path = path
         self._text = ""
+        self.owner: Optional[int] = None
+        """The user id of the file's owner, as it was read last."""
         if path is not None:
             self.read_again()
 
     def read_again(self) -> None:
-        """Read the file; raises OSError or ValueError where there is no token in it."""
-        if self._path is None:
-            return
-        with open(self._path, encoding="utf-8") as file:
-            text = file.read().strip()
-        if not text or not text.isascii() or not text.isprintable():
-            raise ValueError(f"token file {self._path} must hold one line of printable ASCII")
-        self._text = text
+        """Read the file; raises CannotStart where there is no token in it."""
+        if self._path is not None:
+            self._text, self.owner = read_token(self._path)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call to the server."""

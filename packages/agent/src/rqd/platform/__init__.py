@@ -121,5 +121,5 @@ def this_system() -> Platform:
         return Linux()
     raise UnsupportedSystem(
         f"rqd does not run frames on {sys.platform} yet, only on Linux; "
-        "upstream's OpenCue agent for this system can stand in the same farm (docs/reference/agent-protocol.md)"
+        "OpenCue's own agent for this system can stand in the same farm (docs/reference/agent-protocol.md)"
     )

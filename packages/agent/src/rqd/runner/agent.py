@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import Any, Callable
 
-from rqd import __version__, log
+from rqd import __version__, beforehand, log
 from rqd.options import Options
 from rqd.platform import HostSize, Platform
 from rqd.runner.capacity import KB_PER_GIB, UNITS_PER_CORE, Capacity
@@ -18,7 +18,7 @@ from rqd.runner.link_process import LinkProcess, Message
 from rqd.runner.loop import Loop
 from rqd.runner.run import Refusal, Run
 from rqd.runner.runs import Runs
-from rqd.runner.spool import Spool, SpoolInUse
+from rqd.runner.spool import Spool, SpoolInUse, has_unsettled_runs
 
 SPOOL_LOST = 74
 """The exit status of an agent whose spool was deleted: another one can go on where it stood."""
@@ -42,6 +42,12 @@ def run_agent(options: Options, platform: Platform) -> int:
         where = problem.filename or options.spool
         log.error(f"{where}: {problem.strerror}; give rqd folders that it can write (--spool, --temp)")
         return 1
+    if not has_unsettled_runs(options.spool):  # what an earlier agent left is ended first, and told if it can be
+        try:
+            beforehand.check(options)
+        except beforehand.CannotStart as problem:
+            log.error(str(problem))
+            return problem.status
     return Agent(options, platform, spool).run()
 
 
@@ -69,9 +75,7 @@ class Agent:
             lease=self._lease,
             on_outcome=self._tell_outcome,
         )
-        self._link = LinkProcess(
-            self._loop, options.arguments, self._answer, self._tell_everything, lambda: self._give_up(78)
-        )
+        self._link = LinkProcess(self._loop, options.arguments, self._answer, self._tell_everything, self._give_up)
         self._is_stopping = False
         self._is_hurried = False
         self._is_second_try = False

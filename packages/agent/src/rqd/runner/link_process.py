@@ -11,13 +11,14 @@ import time
 from typing import Any, Callable, Optional
 
 from rqd import log
+from rqd.beforehand import CANNOT_START, CANNOT_START_NOW
 from rqd.runner.loop import Loop, Timer
 
 RESTART_SECONDS_MIN = 0.1
 RESTART_SECONDS_MAX = 10.0
 STEADY_SECONDS = 30.0
 LAST_WORDS_SECONDS = 2.0
-CANNOT_START = 78  # the exit status of a link whose options make no sense: another one would fail as well
+HOPELESS = (CANNOT_START, CANNOT_START_NOW)  # statuses of a link after which another one would fail as well
 
 _CHUNK = 1 << 18
 
@@ -35,7 +36,7 @@ class LinkProcess:
         arguments: tuple[str, ...],
         on_message: Callable[[Message], None],
         on_restart: Callable[[], None],
-        on_hopeless: Callable[[], None],
+        on_hopeless: Callable[[int], None],
     ) -> None:
         self._loop = loop
         self._arguments = arguments
@@ -124,8 +125,8 @@ class LinkProcess:
             self.has_stopped = status == 0
             return
         log.warning("link ended", status=status)
-        if status == CANNOT_START and not self._was_up:
-            self._on_hopeless()
+        if status in HOPELESS and not self._was_up:
+            self._on_hopeless(status)
             return
         if time.monotonic() - self._started_at > STEADY_SECONDS:
             self._restart_seconds = RESTART_SECONDS_MIN

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-SECRET_NAMES = ("*TOKEN*", "*SECRET*", "*PASSWORD*", "*PASSWD*", "*PASSPHRASE*", "*_KEY", "*CREDENTIAL*")
+SECRET_NAMES = (
+    "*TOKEN*",
+    "*SECRET*",
+    "*PASSWORD*",
+    "*PASSWD*",
+    "*PASSPHRASE*",
+    "*_PASS",
+    "*_PWD",  # PWD itself is a folder
+    "*_KEY",
+    "*API_KEY*",
+    "*APIKEY*",
+    "*CREDENTIAL*",
+)
 """Names that look like secrets, in capitals; a name is compared without regard to case."""
 NOT_SHOWN = "(not shown)"
 

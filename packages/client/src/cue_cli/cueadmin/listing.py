@@ -12,6 +12,7 @@ from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api, util
+from opencue.doors import SYSTEM_USER, is_told_of
 from opencue.enums import DependType, FrameState, HardwareState, JobState
 from opencue.exception import EntityNotFoundException, NotOfferedException
 from opencue.search import UNBOUNDED, parseRange
@@ -128,7 +129,7 @@ def list_hosts(session: Session, parts: list[str]) -> None:
     else:
         output.displayHosts(hosts, options.lock_state, options.sort_idle, session.style)
     if session.style != UPSTREAM:
-        _tell_what_the_farm_says(hosts)
+        _tell_what_the_farm_says(hosts, {agent.name for agent in refused if agent.code == "NAME_TAKEN"})
         for agent in refused:
             sys.stderr.write(f"{records.refusedWords(agent)}; {agent.remedy}\n")
 
@@ -151,11 +152,14 @@ def _refused_agents(search: dict[str, Any]) -> list[Any]:
     ][:HOSTS_TOLD_OF]
 
 
-def _tell_what_the_farm_says(hosts: list[Any]) -> None:
-    """Print what the farm itself remarks on hosts, beside the table: `cueadmin -lh | grep` sees hosts alone."""
+def _tell_what_the_farm_says(hosts: list[Any], rivals: set[str]) -> None:
+    """Print what the farm itself remarks on hosts, beside the table: `cueadmin -lh | grep` sees hosts alone.
+
+    What is said of an agent that is listed as refused is not said twice.
+    """
     for host in [host for host in hosts if host.isCommented()][:HOSTS_TOLD_OF]:
         for comment in host.getComments():
-            if comment.user() == "system":
+            if comment.user() == SYSTEM_USER and not is_told_of(host, comment, rivals):
                 sys.stderr.write(f"{host.name()}: {comment.subject()}. {comment.message()}\n")
 
 

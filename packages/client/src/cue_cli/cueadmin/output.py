@@ -89,7 +89,7 @@ def displayHosts(
                 f"[ {data.idle_cores:0.2f} / {formatMem(data.idle_memory)} ]",
                 data.os,
                 (duration(up_s) if data.boot_time else "-") if ours else formatLongDuration(up_s),
-                stateWord(data.state, style),
+                "Unheard" if ours and isUnheard(data) else stateWord(data.state, style),
                 LockState(data.lock_state).name,
                 data.alloc_name,
                 ThreadMode(data.thread_mode).name,
@@ -106,8 +106,13 @@ def chosenHosts(hosts: Iterable[Any], lock_state: Optional[str] = None, sort_idl
 
 
 def reportAge(ping_time: int) -> str:
-    """Return how long ago a host was heard of (seconds since 1970): `4 s ago`, `never` for 0."""
-    return f"{duration(findDuration(ping_time, 0))} ago" if ping_time else "never"
+    """Return how long ago a host was heard of (seconds since 1970): `4 s ago`; with 0, that it was not yet."""
+    return f"{duration(findDuration(ping_time, 0))} ago" if ping_time else "not heard since the server started"
+
+
+def isUnheard(data: Any) -> bool:
+    """Return whether a host that the farm takes for up was not heard since the server started."""
+    return HardwareState(data.state) is HardwareState.UP and not data.ping_time
 
 
 def stateWord(state: int, style: str) -> str:

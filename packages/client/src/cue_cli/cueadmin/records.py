@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable
 from opencue_proto import host_pb2
 
 from cue_cli.cueadmin.causes import causeText, outcome
-from cue_cli.cueadmin.output import jobState
+from cue_cli.cueadmin.output import isUnheard, jobState
 from cue_cli.words import counted, duration
 from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
 from opencue.wrappers.host import Host
@@ -123,13 +123,13 @@ def dependRecord(depend: Any) -> dict[str, Any]:
 
 
 def hostRecord(host: Any) -> dict[str, Any]:
-    """Return what a script wants to know of a host."""
+    """Return what a script wants to know of a host. One not heard since the server started is UNHEARD, not UP."""
     data = host.data
     return {
         "id": data.id,
         "name": data.name,
         "allocation": data.alloc_name,
-        "state": HardwareState(data.state).name,
+        "state": "UNHEARD" if isUnheard(data) else HardwareState(data.state).name,
         "lock_state": LockState(data.lock_state).name,
         "nimby": data.nimby_enabled,
         "thread_mode": ThreadMode(data.thread_mode).name,
@@ -143,7 +143,7 @@ def hostRecord(host: Any) -> dict[str, Any]:
         "free_swap_kb": data.free_swap,
         "load_percent": data.load,
         "booted_at_epoch_s": data.boot_time,
-        "heard_of_at_epoch_s": data.ping_time,
+        "heard_of_at_epoch_s": data.ping_time or None,
     }
 
 

@@ -16,7 +16,7 @@ def run_backup(target: Path, *, data: Path, database: str | None, force: bool) -
     except BackupFailed as error:
         print(f"cuefarm backup: {error}", file=sys.stderr)
         return 1
-    print(f"{target}: {_told(standing)}, {target.stat().st_size / 1e6:.1f} MB. Frame logs and the token are not in it.")
+    print(f"{target}: {_told(standing)}, {_size(target)}. Frame logs and the token are not in it.")
     return 0
 
 
@@ -24,7 +24,7 @@ def run_restore(source: Path, *, data: Path, database: str | None, force: bool) 
     """Put a copy in the place of a farm's database; no server may run on it. Returns the exit status."""
     try:
         if database is None:
-            DataFolder(data).create()
+            _make(DataFolder(data))
         standing = restore(source, _url(data, database), replace=force)
     except BackupFailed as error:
         print(f"cuefarm restore: {error}", file=sys.stderr)
@@ -36,8 +36,20 @@ def run_restore(source: Path, *, data: Path, database: str | None, force: bool) 
     return 0
 
 
+def _make(folder: DataFolder) -> None:
+    try:
+        folder.create()
+    except OSError as error:
+        raise BackupFailed(folder.problem(error)) from error
+
+
 def _url(data: Path, database: str | None) -> str:
     return database or f"sqlite:///{DataFolder(data).database}"
+
+
+def _size(file: Path) -> str:
+    size = file.stat().st_size
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def _told(standing: Standing) -> str:

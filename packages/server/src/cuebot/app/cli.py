@@ -34,7 +34,9 @@ def _main(arguments: list[str]) -> int:
         from cue_cli.submit import main as submit
 
         return int(submit(arguments[1:]))
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.command is None:
         _parser().print_help()
         return 0
@@ -241,6 +243,9 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--force", action="store_true", help="replace the farm that is there (SQLite: it is kept)")
 
     commands.add_parser("sim", help="run simulated farms with faults (cuefarm sim --help)", add_help=False)
+    parser.set_defaults(parser=parser)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)  # whose usage is shown for what it does not know
     return parser
 
 

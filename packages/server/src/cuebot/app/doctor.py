@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cuebot.app import demo_extra, doctor_doors, doctor_farm
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
 from cuebot.app.listening import address_problem
 from opencue import running_farms
+from rqd import open_files
 
 FREE_DISK_MIN_BYTES = 2 * 10**9
 
@@ -43,6 +45,7 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     yield _python()
     yield from _packages()
     yield _clock()
+    yield _open_files()
     here = folder.announced()
     address = grpc or (here["grpc"] if here else None)
     is_elsewhere = grpc is not None and (here is None or here["grpc"] != grpc)
@@ -57,7 +60,9 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     address = address or used
     if address:
         yield from doctor_doors.clients_token(folder, address)
-        yield from doctor_farm.farm(address, None if here or is_elsewhere else _start_again(folder, address))
+        yield from doctor_farm.farm(
+            address, None if here or is_elsewhere else _start_again(folder, address), _http(here, address)
+        )
         return
     if running_farms.found():  # the clients' line has named them
         yield Finding("farm", True, "none is looked at; choose one with --grpc HOST:PORT")
@@ -68,6 +73,11 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
         yield Finding("farm", True, "none runs here; `cuefarm up` starts one, or name one with --grpc HOST:PORT")
     yield _port("gRPC port", "127.0.0.1:8443", "--grpc")
     yield _port("HTTP port", "127.0.0.1:8448", "--http")
+
+
+def _http(here: dict[str, Any] | None, address: str) -> str | None:
+    """Where the farm of a folder is asked over HTTP, if that is the one that is looked at."""
+    return str(here["http"]) if here and doctor_farm.same(here["grpc"], address) else None
 
 
 def _start_again(folder: DataFolder, address: str) -> str | None:
@@ -130,6 +140,17 @@ def _clock() -> Finding:
     ok = 2024 <= year < 2100
     return Finding(
         "clock", ok, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()), "set the date; run an NTP client"
+    )
+
+
+def _open_files() -> Finding:
+    most = open_files.may_open()
+    return Finding(
+        "open files",
+        most >= open_files.FEW,
+        f"a server of this user has at most {most} open, connections among them",
+        f"allow {open_files.FEW} or more: LimitNOFILE= in the unit of systemd, `hard nofile` in"
+        " /etc/security/limits.conf, or `ulimit -Hn` of whoever starts it",
     )
 
 

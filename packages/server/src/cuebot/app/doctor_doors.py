@@ -16,6 +16,9 @@ from opencue.exception import CueException
 from opencue.token import token_for
 
 REFUSED_TOLD_SECONDS = 3_600
+"""As long `cueadmin -lh` lists it."""
+REFUSED_GONE_SECONDS = 600
+"""An agent that was refused tries again within a minute, as long as it runs."""
 AGENTS_NAMED_MAX = 10
 
 
@@ -32,7 +35,11 @@ def doors(answer: Any) -> Iterator[Finding]:
         yield Finding("agents let in", True, f"without the token, because agents are let in: {agents}")
     for agent in [agent for agent in answer.refused if agent.last_s < REFUSED_TOLD_SECONDS][:AGENTS_NAMED_MAX]:
         name = f"{agent.name} at {agent.address}" if agent.name else f"one at {agent.address}"
-        yield Finding("agent refused", False, f"{name}: {agent.why}, last {agent.last_s} s ago", agent.remedy)
+        if agent.last_s < REFUSED_GONE_SECONDS:
+            yield Finding("agent refused", False, f"{name}: {agent.why}, last {agent.last_s} s ago", agent.remedy)
+        else:
+            found = f"{name}: {agent.why}; silent for {agent.last_s // 60} min, so it seems to be gone"
+            yield Finding("agent refused", True, found)
 
 
 def encryption(address: str) -> Iterator[Finding]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from cuebot.app import doctor_doors
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
+from cuebot.web.health import UNWRITABLE
 from opencue import config, running_farms
+from opencue.doors import SYSTEM_USER, is_told_of
 
 SILENT_SECONDS = 35
 """Agents report every ten seconds: three reports are missing."""
 HOSTS_LISTED_MAX = 20
 TIMEOUT_MS = 5_000
+READY_BYTES_MAX = 64 * 1024
+NEVER_HEARD = "not heard since the server started"
 
 
 def client_addresses() -> tuple[list[str], str]:
@@ -66,8 +72,11 @@ def clients(address: str | None, *, asked_for: bool = False) -> Iterator[Finding
     yield Finding("clients", asked_for, f"{found}; {remedy}" if asked_for else found, remedy)
 
 
-def farm(address: str, start_again: str | None = None) -> Iterator[Finding]:
-    """Whether a server answers, and which of its hosts cannot work; `start_again` is the remedy where none does."""
+def farm(address: str, start_again: str | None = None, http: str | None = None) -> Iterator[Finding]:
+    """Whether a server answers, can be relied on, and which of its hosts cannot work.
+
+    `start_again` is the remedy where none answers; `http` is where it is asked whether it is ready, if that is known.
+    """
     import opencue
     from opencue.cuebot import Cuebot
 
@@ -87,13 +96,57 @@ def farm(address: str, start_again: str | None = None) -> Iterator[Finding]:
         yield Finding("farm answers", False, found, remedy or "do what this says; `cueadmin -lh` says it too")
         return
     yield Finding("farm answers", True, f"{address} in {1000 * (time.perf_counter() - started):.0f} ms")
+    yield from _readiness(_http_of(address) or http)
+    rivals: set[str] = set()
     with contextlib.suppress(opencue.exception.NotOfferedException):  # another server, or one of an earlier version
-        yield from doctor_doors.doors(opencue.api.getDoors())
-    yield from _hosts(hosts, address)
+        answer = opencue.api.getDoors()
+        yield from doctor_doors.doors(answer)
+        rivals = {agent.name for agent in answer.refused if agent.code == "NAME_TAKEN"}
+    yield from _hosts(hosts, address, rivals)
 
 
-def _hosts(hosts: list[Any], address: str) -> Iterator[Finding]:
-    troubled = [finding for host in sorted(hosts, key=lambda host: str(host.name())) for finding in _host(host)]
+def _http_of(address: str) -> str | None:
+    """Where the server at a gRPC address is asked over HTTP, if it is this user's and runs on this machine."""
+    return next((farm.http for farm in running_farms.found() if farm.http and same(farm.address, address)), None)
+
+
+def _readiness(http: str | None) -> Iterator[Finding]:
+    """What the server itself says that it cannot do now. Over gRPC only a change would find out."""
+    if http is None:
+        return
+    reasons = _why_not_ready(http)
+    if not reasons:
+        yield Finding("database", True, "can be written")
+    for reason in reasons:
+        if reason.startswith(UNWRITABLE):
+            found = f"cannot be written:{reason.removeprefix(UNWRITABLE)}; changes are refused until it can be"
+            remedy = (
+                "mend the database or its disk; the server goes on by itself, or ends within a minute to be started"
+            )
+            yield Finding("database", False, found, f"{remedy} again")
+        else:
+            yield Finding("ready", False, reason, "wait a moment, and look at what the server's log says")
+
+
+def _why_not_ready(http: str) -> list[str]:
+    """What /readyz says. No proxy is asked."""
+    host, _, port = http.rpartition(":")
+    connection = HTTPConnection(host.strip("[]"), int(port), timeout=TIMEOUT_MS / 1_000)
+    try:
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        body = json.loads(response.read(READY_BYTES_MAX))
+        ready, reasons = bool(body["ready"]), [str(reason) for reason in body.get("reasons", ())]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        return [f"http://{http}/readyz does not answer: {getattr(error, 'strerror', None) or error}"]
+    finally:
+        connection.close()
+    return reasons if ready or reasons else [f"http://{http}/readyz says no, and not why"]
+
+
+def _hosts(hosts: list[Any], address: str, rivals: Collection[str] = ()) -> Iterator[Finding]:
+    """`rivals` are the names of agents that were told of already, since another has their name."""
+    troubled = [finding for host in sorted(hosts, key=lambda host: str(host.name())) for finding in _host(host, rivals)]
     well = len({host.name() for host in hosts}) - len({finding.what for finding in troubled if not finding.ok})
     start = f"start an agent on each host: rqd --server {address} --token-file FILE"
     if hosts:
@@ -106,21 +159,28 @@ def _hosts(hosts: list[Any], address: str) -> Iterator[Finding]:
         yield Finding("more hosts", True, f"{len(troubled) - HOSTS_LISTED_MAX} lines more; see cueadmin -lh")
 
 
-def _host(host: Any) -> Iterator[Finding]:
+def _host(host: Any, rivals: Collection[str]) -> Iterator[Finding]:
     name = f"host {host.name()}"
-    silent_s = host.pingLast()
-    heard = f"last report {_ago(silent_s)}"
+    silent_s = host.pingLast() if host.data.ping_time else None
+    heard = NEVER_HEARD if silent_s is None else f"last report {_ago(silent_s)}"
     delete = f"if it is gone for good: cueadmin -delete-host {host.name()}"
     if not host.isUp():
         state = host.HardwareState(host.state()).name
         yield Finding(name, False, f"{state}, {heard}", f"start `rqd` there and read what it says; {delete}")
+    elif silent_s is None:
+        yield Finding(name, False, heard, f"wait a moment after a restart; then start `rqd` there; {delete}")
     elif silent_s > SILENT_SECONDS:
         yield Finding(name, False, f"silent, {heard}", f"look at its network and at what its `rqd` says; {delete}")
     if host.isLocked():
         yield Finding(name, True, f"locked by a person; cueadmin -unlock {host.name()} opens it")
     if host.isCommented():
         for comment in host.getComments():
-            yield Finding(name, True, f"comment of {comment.user()}: {comment.subject()}")
+            if is_told_of(host, comment, rivals):
+                continue
+            if comment.user() == SYSTEM_USER:  # the farm remarks on a fault
+                yield Finding(name, False, f"{comment.subject()}: {comment.message()}", "do what it says")
+            else:
+                yield Finding(name, True, f"comment of {comment.user()}: {comment.subject()}")
 
 
 def local_agents(folder: DataFolder, facts: dict[str, Any]) -> Iterator[Finding]:

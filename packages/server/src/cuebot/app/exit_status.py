@@ -23,7 +23,6 @@ PERSON_MUST_MEND: Final = 78
 _PASSING_ERRNOS: Final = frozenset(
     {
         errno.EADDRINUSE,
-        errno.EADDRNOTAVAIL,  # at boot, before the network is there
         errno.EAGAIN,
         errno.EDQUOT,
         errno.EIO,

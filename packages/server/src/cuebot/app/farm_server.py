@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,8 @@ from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
-from cuebot.app.listening import address_problem
+from cuebot.app.host_ends_log import HostEndsLog
+from cuebot.app.listening import address_problem, all_sockets, as_number, first_number
 from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
 from cuebot.decide import Settings
@@ -68,7 +70,7 @@ class FarmServer:
     """A running server. `start`, then `wait`; `drain` and `stop` end it."""
 
     def __init__(self, options: ServerOptions) -> None:
-        self.options = options
+        self.options = replace(options, grpc=as_number(options.grpc), http=as_number(options.http))
         self.grpc_address = ""
         self.http_address = ""
         self.engine: Engine
@@ -98,6 +100,7 @@ class FarmServer:
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
         self.engine = Engine(core, database.journal, self._agents, clock.now_us)
+        self.engine.watchers.append(HostEndsLog(core.farm))
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
@@ -113,9 +116,12 @@ class FarmServer:
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
         await self._serve_http(health)
-        for door in sorted(options.opened, key=lambda door: door.value):
+
+    def say_ready(self) -> None:
+        """Let the log say that all is well, once it is."""
+        for door in sorted(self.options.opened, key=lambda door: door.value):
             log.warning(f"{door.value} are let in without the token, from wherever they reach this server")
-        log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(core.farm.jobs))
+        log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(self.engine.farm.jobs))
 
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
@@ -185,7 +191,7 @@ class FarmServer:
     def client_address(self) -> str:
         """Where programs on this machine reach the server."""
         host, _, port = self.grpc_address.rpartition(":")
-        return f"{_LOOPBACK.get(host, host)}:{port}"
+        return first_number(f"{_LOOPBACK.get(host, host)}:{port}")
 
     @property
     def page_address(self) -> str:
@@ -247,16 +253,22 @@ def _split(address: str) -> tuple[str, int]:
 
 
 def _check_free(address: str, what: str, option: str) -> None:
-    """gRPC shares ports silently; a farm must not."""
+    """gRPC shares ports silently, and takes some of a name's addresses for all; a farm must not."""
     host, port = _split(address)
+    which = address
     try:
-        socket.create_server((host, port), family=_family(host)).close()
+        for family, place in all_sockets(host, port):
+            which = address if place[0] == host else f"{address} ({place[0]})"
+            socket.create_server(place, family=family).close()
     except OSError as error:
         kind = CannotStartNow if passes(error) else CannotStart
-        raise kind(
-            f"the {what} address {address} {address_problem(error)}; choose another: {option}"
-            f" {address.rpartition(':')[0]}:0 picks a free port"
-        ) from error
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):  # the address is well, the port is not
+            remedy = f"{option} {address.rpartition(':')[0]}:0 picks a free port"
+        else:
+            remedy = (
+                f"{option} 127.0.0.1:{port} is for this machine alone, {option} 0.0.0.0:{port} for all its addresses"
+            )
+        raise kind(f"the {what} address {which} {address_problem(error)}; choose another: {remedy}") from error
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -54,6 +54,13 @@ def sqlite_files(database: Path) -> list[Path]:
     return [database.with_name(database.name + suffix) for suffix in _COMPANIONS]
 
 
+def _named(group: int) -> str:
+    try:
+        return grp.getgrgid(group).gr_name
+    except KeyError:
+        return str(group)
+
+
 def _share(path: Path, group: int, mode: int) -> None:
     try:
         if path.stat().st_gid != group:
@@ -61,6 +68,6 @@ def _share(path: Path, group: int, mode: int) -> None:
         path.chmod(mode)
     except PermissionError as error:
         raise GroupUnusable(
-            f"{path} cannot be given to the group {group}: {error.strerror}; its owner can do that, as a member of the"
-            " group"
+            f"{path} cannot be given to the group {_named(group)}: {error.strerror}; its owner can do"
+            " that, as a member of the group"
         ) from None

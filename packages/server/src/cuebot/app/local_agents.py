@@ -23,6 +23,7 @@ import structlog
 
 from cuebot.app.data_folder import DataFolder, ProcessFacts
 from cuebot.app.shares import Share
+from rqd import open_files
 from rqd.runner.spool import has_unsettled_runs
 
 log = structlog.get_logger("up")
@@ -65,10 +66,20 @@ class _Agent:
 class LocalAgents:
     """The agents of one `up`, by name. Times are seconds of a clock that only goes forward."""
 
-    def __init__(self, folder: DataFolder, shares: Sequence[Share], *, log_level: str, umask: int = -1) -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        shares: Sequence[Share],
+        *,
+        log_level: str,
+        umask: int = -1,
+        open_files_before: int | None = None,
+    ) -> None:
         self._folder = folder
         self._log_level = log_level
         self._umask = umask
+        self._open_files_before = open_files_before
+        """How many files agents, and so frames, may have open; None: as many as this process."""
         self._agents = {share.name: _Agent(share) for share in shares}
         self._former: dict[str, _Agent] = {}
         """Agents of an earlier start that nobody wants, and that died and left something."""
@@ -250,6 +261,8 @@ class LocalAgents:
                     cwd=self._folder.path,
                     umask=self._umask,  # the server's own is tighter than frames expect
                 )
+            if self._open_files_before is not None:
+                open_files.put_back(self._open_files_before, agent.child.pid)
             agent.process = ProcessFacts.of(agent.child.pid)
         except OSError as error:
             agent.ended_count += 1

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from cuebot.app import token_file as token_files
 from cuebot.app.token_file import TokenUnusable
-from opencue import running_farms
+from opencue import listeners, running_farms
 from opencue.token import VARIABLE
 
 PATIENCE_S = 10.0
@@ -48,6 +48,8 @@ def link_of(server: str | None, token_file: Path | None) -> tuple[str, int]:
     address, farm_token = (_parsed(server), None) if server else _running_farm()
     named = token_file or (Path(os.environ[VARIABLE]).expanduser() if os.environ.get(VARIABLE) else None)
     token = token_files.read(named) if named else _token_at(farm_token or _token_of_farm_at(address))
+    if token:
+        address = _without_strangers(address, named)
     status, answer = _ask(address, token)
     if status == http.HTTPStatus.UNAUTHORIZED and token and not named:
         status, answer = _ask(address, None)  # the file has changed since the server read it, and knows this user
@@ -90,6 +92,19 @@ def _parsed(server: str) -> SplitResult:
     if not usable or address.username or address.path.strip("/") or address.query:
         raise NoLink(f"--server: {server!r} is no address such as http://farm.example:{DEFAULT_PORT}")
     return address._replace(path="", fragment="")
+
+
+def _without_strangers(address: SplitResult, token_file: Path | None) -> SplitResult:
+    """The address as a number of this machine, if it is one. Raises NoLink where another user would get the token."""
+    port = address.port or (443 if address.scheme == "https" else 80)
+    host = address.hostname or ""
+    given = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    target = listeners.number_of(given)
+    trusted = (token_file.stat().st_uid,) if token_file else ()
+    strangers = listeners.strangers_at(target, trusted)
+    if strangers:
+        raise NoLink(listeners.words_on_strangers(target, strangers, trusted))
+    return address if target == given or address.scheme == "https" else address._replace(netloc=target)
 
 
 def _token_of_farm_at(address: SplitResult) -> str | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import signal
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ from cuebot.engine.ports import JournalError
 from cuebot.journal import JournalUnusable, sqlite_file
 from cuebot.wire.doors import Door
 from opencue import running_farms
+from rqd import open_files
 
 log = structlog.get_logger("serve")
 
@@ -47,11 +51,13 @@ def run_server(options: ServeOptions) -> int:
 
     try:
         token = token_file.read(options.token_file)
+        _look_at_log_root(options.log_root.expanduser().absolute())
         group = file_modes.group_id(options.group) if options.group else None
         database = sqlite_file(options.database)
         if group is not None and database is None:
             raise GroupUnusable("--group is for the file of a SQLite database; this one is elsewhere")
         file_modes.set_umask(group)
+        open_files.raise_limit()
         return int(uvloop.run(_serve(options, token, database, group)))
     except (CannotStart, JournalUnusable, GroupUnusable, JournalError, TokenUnusable, OSError) as error:
         print(f"cuefarm serve: {error}", file=sys.stderr)
@@ -79,6 +85,7 @@ async def _serve(options: ServeOptions, token: str, database: Path | None, group
         return STOPPED
     if group is not None and database is not None:
         file_modes.share_files(file_modes.sqlite_files(database), group)
+    server.say_ready()
     _greet(options, server)
     failed = False
     token_path = str(options.token_file.absolute())
@@ -113,6 +120,23 @@ async def started(server: FarmServer, stop: asyncio.Event) -> bool:
     return True
 
 
+def _look_at_log_root(root: Path) -> None:
+    """Raises CannotStart where no log can be read in it. One that is not there yet may be made later."""
+    try:
+        is_folder = stat.S_ISDIR(root.stat().st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotStart(f"the log root {root} cannot be entered: {error.strerror}; {_LET_IN}") from None
+    if not is_folder:
+        raise CannotStart(f"the log root {root} is no folder; choose another with --log-root DIR")
+    if not os.access(root, os.X_OK):
+        raise CannotStart(f"the log root {root} cannot be entered: {os.strerror(errno.EACCES)}; {_LET_IN}")
+
+
+_LET_IN = "let the user of this server enter it and the folders above it, or choose another with --log-root DIR"
+
+
 def _greet(options: ServeOptions, server: FarmServer) -> None:
     print(f"cuefarm serves: grpc={server.grpc_address} http={server.http_address}", flush=True)
     if not running_farms.is_default(server.client_address):
@@ -120,8 +144,8 @@ def _greet(options: ServeOptions, server: FarmServer) -> None:
     print(f"  look at it: cuefarm open --server http://{server.page_address}", flush=True)
     if token_file.others_can_read(options.token_file):
         log.warning("others can read the token; chmod 600 it", file=str(options.token_file))
-    if not options.log_root.is_dir():
-        root = options.log_root
+    root = options.log_root.expanduser().absolute()
+    if not root.exists():
         print(
             f"  warning: the log root {root} is no folder on this machine; logs are read here, so: mkdir -p {root}",
             flush=True,

@@ -25,6 +25,7 @@ from cuebot.app.token_file import TokenUnusable
 from cuebot.engine.ports import JournalError
 from cuebot.wire.doors import Door
 from opencue import running_farms
+from rqd import open_files
 from rqd.platform import UnsupportedSystem, this_system
 
 log = structlog.get_logger("up")
@@ -64,9 +65,10 @@ def up(options: UpOptions) -> int:
         shares = _shares(options.agents)
         group = file_modes.group_id(options.group) if options.group else None
         frames_umask = file_modes.set_umask(group)
+        open_files_before = open_files.raise_limit()
         folder.create(group)
         with folder.lock():
-            return int(uvloop.run(_up(folder, options, shares, group, frames_umask)))
+            return int(uvloop.run(_up(folder, options, shares, group, frames_umask, open_files_before)))
     except (GroupUnusable, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
         return PERSON_MUST_MEND
@@ -85,7 +87,14 @@ def _shares(agents: int) -> list[Share]:
     return share_out(agents, machine.cores, machine.memory_kb)
 
 
-async def _up(folder: DataFolder, options: UpOptions, shares: list[Share], group: int | None, frames_umask: int) -> int:
+async def _up(
+    folder: DataFolder,
+    options: UpOptions,
+    shares: list[Share],
+    group: int | None,
+    frames_umask: int,
+    open_files_before: int,
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -106,7 +115,10 @@ async def _up(folder: DataFolder, options: UpOptions, shares: list[Share], group
     folder.announce(grpc=server.client_address, http=server.http_address, agents=names)
     if group is not None:
         folder.share_files(group)  # the database is there now
-    agents = LocalAgents(folder, shares, log_level=options.log_level, umask=frames_umask)
+    server.say_ready()
+    agents = LocalAgents(
+        folder, shares, log_level=options.log_level, umask=frames_umask, open_files_before=open_files_before
+    )
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))
     failed = False

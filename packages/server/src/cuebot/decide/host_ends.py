@@ -38,6 +38,13 @@ def is_given_up(farm: Farm, proc: Proc, with_host: bool | None) -> bool:
     return with_host is not False and ends >= ENDS_MOST
 
 
+def with_alone(message: str, proc: Proc) -> str:
+    """What is said of the end of a run, and that it had its host to itself: whoever reads the tries can tell them."""
+    if not proc.alone:
+        return message
+    return f"{message}; it was alone on its host" if message else "it was alone on its host"
+
+
 def words(message: str) -> str:
     """What is said of the run after which a frame is given up."""
     told = f"{ENDS_MOST} runs of this frame ended with their host, the last {ENDS_ALONE} alone there"

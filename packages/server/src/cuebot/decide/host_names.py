@@ -101,8 +101,8 @@ def conflict_told(farm: Farm, host: Host, context: Context) -> list[ev.Event]:
         return []
     text = (
         f"Another agent is called {host.name!r} too and is refused: {host.rival}. The one that has the name answers at"
-        f" {host.address}. Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of"
-        " upstream's)."
+        f" {host.address}. Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in"
+        " the rqd.conf of OpenCue's)."
     )
     told = [comment for comment in farm.comments.values() if comment.host_id == host.id and _is_ours(comment)]
     if any(comment.message == text for comment in told):
@@ -169,6 +169,6 @@ def _words(host: Host, facts: Facts, context: Context) -> str:
         free = f"this one is taken once that has been silent for {free_us // SECOND} s, or at once"
     return (
         f"another agent is called {host.name!r} too: {where}, heard {heard}. This one, {describe(facts)}, is refused."
-        " Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of upstream's)."
+        " Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of OpenCue's)."
         f" If the other one is gone, {free} after `cueadmin -delete-host {host.name}`"
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from cuebot.decide.context import Context
-from cuebot.decide.host_ends import ends_with_runner, is_given_up, told_by_outcome, unannounced, words
+from cuebot.decide.host_ends import ends_with_runner, is_given_up, told_by_outcome, unannounced, with_alone, words
 from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
 from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
 from cuebot.decide.timeouts import runs_over_time
@@ -299,6 +299,7 @@ def _ended(
     with_host: bool | None = False,
 ) -> ev.RunEnded:
     layer = farm.layers[proc.layer_id]
+    message = with_alone(message, proc)
     waits = state is FrameState.WAITING and exit_status != Exit.RETRIED_BY_USER
     if waits and is_given_up(farm, proc, with_host):
         state, message = _given_up_as(farm, proc), words(message)

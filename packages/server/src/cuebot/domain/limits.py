@@ -103,6 +103,12 @@ class Limits:
     list_reply_bytes: int = 10 * 1024 * 1024
     """What published clients take. Finished jobs beyond it are left out, those that ended first before others."""
 
+    # Searches.
+    search_words: int = 10_000
+    """Names, parts of names, users, states and so on of one search, together."""
+    search_patterns: int = 100
+    """Regular expressions among them."""
+
     # Looking at what was.
     waiting_reads: int = 200
     """Calls that wait for history, and as many again for logs."""

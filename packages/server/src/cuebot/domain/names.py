@@ -115,9 +115,7 @@ def job_suffix(show: str, shot: str, user: str, text: str, limits: Limits = DEFA
         suffix = suffix[len(prefix) :]
     suffix = re.sub("_{2,}", "_", suffix)
     if not _NAME.fullmatch(suffix) or not suffix.strip("_-"):
-        raise Invalid(
-            f'job name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}, of which one is no dash or underscore.'
-        )
+        raise Invalid(f'job name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}, and not only "-" and "_".')
     suffix = suffix.replace("-", "_").lstrip("_")
     check_job_name(f"{prefix}_{suffix}", limits)
     return suffix

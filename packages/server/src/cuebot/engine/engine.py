@@ -6,7 +6,8 @@ All of it runs on one event loop, so the Core needs no lock. Only the journal's 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -34,6 +35,10 @@ COMMIT_GIVE_UP_SECONDS: Final = 60.0
 """A journal that fails or hangs for so long ends the server: it must not pretend to know what it cannot keep."""
 
 
+PROBE_SECONDS: Final = 10.0
+"""A server that has had nothing to commit for so long asks its database whether it is there."""
+STALL_TOLD_SECONDS: Final = 10.0
+"""The log says so often that commits still stall."""
 DURABLE_SECONDS: Final = 2.0
 """How long a reader of history waits for what is on its way to the disk."""
 
@@ -61,6 +66,10 @@ class Engine:
         """Loop time since when commits fail or hang; None while they succeed."""
         self.stall_reason = ""
         """What the journal said then."""
+        self._stall_told = 0.0
+        """Loop time when the log last said so."""
+        self._answered = 0.0
+        """Loop time when the journal last did what it was asked."""
         self._journal = journal
         self._agents = agents
         self._work = asyncio.Event()
@@ -188,9 +197,10 @@ class Engine:
         """Plan, then commit what has gathered, as long as there is anything: completions and the bookings that they
         make possible share one transaction."""
         busy = False
+        self._answered = asyncio.get_running_loop().time()
         while True:
             self._idle.set()
-            await self._work.wait()
+            await self._work_or_probe()
             self._work.clear()
             self._end_if_unsound()
             while self.core.has_batch() or self.core.plan_wanted:
@@ -214,13 +224,28 @@ class Engine:
                     watcher(batch.events)
                 self._wake()
 
+    async def _work_or_probe(self) -> None:
+        """Return when there is something to do. Meanwhile the database is looked after: that it is gone shows in
+        readiness before somebody's change meets it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            left_s = self._answered + PROBE_SECONDS - loop.time()
+            if left_s > 0 or self.core.has_batch():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._work.wait(), left_s if left_s > 0 else None)
+                    return
+            await self._until_done(self._journal.probe)
+
     async def _commit_until_done(self, batch: Batch) -> None:
         """The same batch is tried again until it is durable; memory is never rolled back."""
-        if not batch.rows and not batch.events:
-            return
+        if batch.rows or batch.events:
+            await self._until_done(lambda: self._journal.commit(batch))
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Try until it succeeds; until then the engine is stalled. Raises JournalLost."""
         while True:
             try:
-                await self._commit_watched(batch)
+                await self._watched(attempt())
             except JournalSuperseded as error:
                 raise JournalLost(f"this server is no longer the journal's writer: {error}") from error
             except JournalError as error:
@@ -229,14 +254,15 @@ class Engine:
                     raise JournalLost(f"the journal has failed for {stalled_s:.0f} s: {error}") from error
                 await asyncio.sleep(COMMIT_RETRY_SECONDS)
             else:
+                self._answered = asyncio.get_running_loop().time()
                 self._goes_on()
                 return
 
-    async def _commit_watched(self, batch: Batch) -> None:
+    async def _watched(self, attempt: Awaitable[None]) -> None:
         """One try. While it hangs the engine is stalled. Raises JournalHung when that lasts for too long."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        commit = asyncio.ensure_future(self._journal.commit(batch))
+        commit = asyncio.ensure_future(attempt)
         commit.add_done_callback(_noticed)
         done, _ = await asyncio.wait({commit}, timeout=COMMIT_STALL_SECONDS)
         for after_s, until_s in (
@@ -253,11 +279,14 @@ class Engine:
     def _stall(self, reason: str, since: float | None = None) -> float:
         """Commits do not succeed at the moment. Returns for how many seconds that has been so."""
         now = asyncio.get_running_loop().time()
+        is_new = self.stalled_since is None
         if self.stalled_since is None:
             self.stalled_since = now if since is None else since
         self.stall_reason = reason
         stalled_s = now - self.stalled_since
-        log.error("commits stall", reason=reason, stalled_s=round(stalled_s, 1))
+        if is_new or now - self._stall_told >= STALL_TOLD_SECONDS:
+            self._stall_told = now
+            log.error("commits stall", reason=reason, stalled_s=round(stalled_s, 1))
         if stalled_s >= COMMIT_ANSWER_SECONDS:
             self._tell_waiting(self._taken())
         return stalled_s

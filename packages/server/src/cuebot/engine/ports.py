@@ -50,6 +50,9 @@ class Journal(Protocol):
         After a JournalError the same batch may be committed again; after a JournalSuperseded the server must end.
         """
 
+    async def probe(self) -> None:
+        """Ask the database for an answer, changing nothing. Raises what `commit` raises, for the same reasons."""
+
     def load(self) -> tuple[Rows, int]:
         """All rows, and the sequence number of the last event."""
 

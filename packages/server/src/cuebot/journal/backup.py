@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import DropTable
 
 from cuebot.engine.ports import JournalError
-from cuebot.journal.database import JournalUnusable, engine_for, parse, shown
+from cuebot.journal.database import JournalTaken, JournalUnusable, engine_for, parse, shown
 from cuebot.journal.migrate import REVISIONS, stored_revision
 from cuebot.journal.months import months
 from cuebot.journal.reasons import reason_of
@@ -52,10 +53,13 @@ def back_up(url: str, target: Path, *, replace: bool = False) -> Standing:
     The file appears whole or not at all, and only its owner may read it: it holds everything that the farm knows.
     """
     database = _parsed(url)
-    if target.exists() and not replace:
-        raise BackupFailed(f"{target} exists; name another file, or say --force to replace it")
-    if not target.parent.is_dir():
-        raise BackupFailed(f"the folder {target.parent} does not exist; make it first")
+    try:
+        if target.exists() and not replace:
+            raise BackupFailed(f"{target} exists; name another file, or say --force to replace it")
+        if not target.parent.is_dir():
+            raise BackupFailed(f"the folder {target.parent} does not exist; make it first")
+    except OSError as error:
+        raise BackupFailed(f"{target} cannot be written: {error.strerror}") from error
     with _appearing(target) as fresh:
         if database.get_backend_name() == "sqlite":
             _copy_sqlite(Path(str(database.database)), fresh)
@@ -72,8 +76,7 @@ def restore(source: Path, url: str, *, replace: bool = False) -> Standing:
     server which still has the old database open can write into the new one.
     """
     database = _parsed(url)
-    if not source.is_file():
-        raise BackupFailed(f"there is no file {source}")
+    _look_readable(source, "file")
     if database.get_backend_name() == "sqlite":
         return _restore_sqlite(source, database, replace)
     return _restore_postgresql(source, database, replace)
@@ -99,8 +102,7 @@ def copy_before_migration(url: URL, revision: str) -> Path | None:
 
 def _copy_sqlite(source: Path, target: Path) -> None:
     """One step under one read lock: a copy in several would begin anew with every commit of the server."""
-    if not source.is_file():
-        raise BackupFailed(f"there is no database {source}")
+    _look_readable(source, "database")
     try:
         with contextlib.closing(_read_only(source)) as reader, contextlib.closing(sqlite3.connect(target)) as writer:
             reader.backup(writer, pages=-1)
@@ -109,17 +111,33 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         raise BackupFailed(f"{source} cannot be copied to {target.parent}: {reason_of(error)}") from error
 
 
+def _look_readable(source: Path, what: str) -> None:
+    """Raises BackupFailed where there is no such file, or it is another user's."""
+    try:
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise BackupFailed(f"{source} is no file")
+        os.close(os.open(source, os.O_RDONLY | os.O_CLOEXEC))
+    except (FileNotFoundError, NotADirectoryError):
+        raise BackupFailed(f"there is no {what} {source}") from None
+    except OSError as error:
+        raise BackupFailed(
+            f"the {what} {source} cannot be read: {error.strerror}; run this as a user who may read it"
+        ) from None
+
+
 def _restore_sqlite(source: Path, database: URL, replace: bool) -> Standing:
     path = Path(str(database.database))
     standing = _sqlite_standing(source)
-    if path.exists() and not replace:
-        raise BackupFailed(f"{path} exists; say --force to put the copy in its place (it is kept beside it)")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(database)
+    except JournalTaken as error:
+        raise BackupFailed(f"a server writes {path}; stop it first") from error
     except JournalError as error:
         raise BackupFailed(str(error)) from error
     try:
+        if path.exists() and not replace:
+            raise BackupFailed(f"{path} exists; say --force to put the copy in its place (it is kept beside it)")
         with _appearing(path) as fresh:
             _copy_sqlite(source, fresh)
             _move_epoch_past(fresh, _epoch_of(path))

@@ -69,14 +69,18 @@ def parse(url: str) -> URL:
         if importlib.util.find_spec("psycopg") is None:
             raise JournalUnusable("PostgreSQL needs the library psycopg; `pip install 'cuefarm[postgres]'` installs it")
         return parsed.set(drivername="postgresql+psycopg")
-    raise JournalUnusable(f"the journal speaks sqlite and postgresql, not {backend!r}")
+    raise JournalUnusable(
+        f"a farm is kept in SQLite or PostgreSQL, not in {backend!r}; write sqlite:////DIR/farm.sqlite or"
+        " postgresql://USER@HOST/DATABASE"
+    )
 
 
 def shown(url: URL) -> str:
     """A database as people name it: a file's path, or a URL without a password."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    return url.difference_update_query(_PASSWORD_PARAMETERS).render_as_string(hide_password=True)
+    bare = url.set(drivername=url.get_backend_name())  # the driver is our choice, nobody typed it
+    return bare.difference_update_query(_PASSWORD_PARAMETERS).render_as_string(hide_password=True)
 
 
 def has_password(url: str) -> bool:

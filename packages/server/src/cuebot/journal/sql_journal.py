@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
@@ -21,6 +21,7 @@ from cuebot.journal.load import load_rows
 from cuebot.journal.migrate import REVISIONS, stored_revision, upgrade
 from cuebot.journal.reasons import may_pass, reason_of
 from cuebot.journal.sole_writer import LOCK_PATIENCE_S, FileLock, begin_epoch, current_epoch, lock_server
+from cuebot.journal.tables import JOURNAL
 
 Result = TypeVar("Result")
 
@@ -64,6 +65,10 @@ class SqlJournal:
         another server has the journal.
         """
         await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, batch)
+
+    async def probe(self) -> None:
+        """See whether the database is there and still ours. Raises JournalError and JournalSuperseded."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, self._look_at_epoch)
 
     def load(self) -> tuple[Rows, int]:
         """All rows, and the number of the last event. Raises JournalError."""
@@ -111,7 +116,7 @@ class SqlJournal:
             self._month = _newest_month(connection)
         except (SQLAlchemyError, self._driver_error) as error:
             kind = JournalAway if may_pass(error) else JournalUnusable
-            raise kind(f"{self.name} cannot be opened as the journal: {reason_of(error)}") from error
+            raise kind(f"{self.name} cannot be opened: {reason_of(error)}") from error
 
     def _keep_before_migration(self, connection: Connection) -> None:
         with connection.begin():
@@ -127,6 +132,10 @@ class SqlJournal:
             return self._flush.write(connection, batch, self._epoch, self._month)
 
         self._month = self._transact(write)
+
+    def _look_at_epoch(self, connection: Connection) -> None:
+        if connection.execute(select(JOURNAL.c.epoch)).scalar_one_or_none() != self._epoch:
+            raise JournalSuperseded(f"another server writes {self.name} now")
 
     def _transact(self, work: Callable[[Connection], Result]) -> Result:
         """Do work in one transaction. After an error of the database its connection is not trusted any more."""

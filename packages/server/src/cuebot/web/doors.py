@@ -8,10 +8,10 @@ enough for one: what another site sends (`Sec-Fetch-Site`, `Origin`), and what c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -38,6 +38,8 @@ _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _BROWSER_MARKS: Final = ("origin", "referer", "cookie", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
 _PROXY_MARKS: Final = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """What came by a proxy of this user comes from somebody else."""
+_HOST = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::\d{1,5})?", re.ASCII)
+"""A Host header: a name, or an address in brackets, and a port."""
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -84,6 +86,10 @@ _OTHER_SITE = Refusal(
     "this request comes from a page of another site, which gets nothing here; type the address into the browser, or"
     " paste the link that `cuefarm open` prints",
 )
+_TWO_LENGTHS = Refusal(
+    HTTPStatus.BAD_REQUEST,
+    "a request has a Content-Length or a Transfer-Encoding, not both: where its body ends must not be open to doubt",
+)
 _TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request's body has at most {BODY_BYTES_MAX} bytes here")
 _TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the request's body did not come within {BODY_SECONDS:g} seconds")
 
@@ -107,7 +113,12 @@ class HttpDoors:
                 await send({"type": "websocket.close", "code": 1008})
             return
         answer = _Answer(send)
-        headers, caller = Headers(scope=scope), caller_of(self._callers, scope)
+        headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            answer.is_last = True  # what comes next may be the rest of this one
+            await Problem(_TWO_LENGTHS.status, _TWO_LENGTHS.detail)(scope, receive, answer.send)
+            return
+        caller = caller_of(self._callers, scope)
         refusal = self._refusal(scope, headers, caller)
         scope[CALLER], scope[KNOWN] = caller.name, refusal is None
         path, is_safe = scope["path"], scope["method"] in _SAFE_METHODS
@@ -147,7 +158,8 @@ class HttpDoors:
         hosts = headers.getlist("host")
         host = hosts[0].strip().lower() if len(hosts) == 1 else ""
         own = scope["server"][0] if scope.get("server") else ""
-        if _name_in(host) not in {*self._names, _plain(own)}:
+        name = _name_in(host)
+        if not name or name not in {*self._names, _plain(own)}:
             return Refusal(
                 HTTPStatus.FORBIDDEN,
                 "this server is not known by the name that the request has as its Host; use its address, or start it"
@@ -160,8 +172,8 @@ class HttpDoors:
         return None
 
     def _has_session(self, scope: Scope, headers: Headers, caller: Caller) -> bool:
-        id = _cookie_in(headers, cookie_name(scope))
-        return bool(id) and self._sessions.has_session(id, caller.name)
+        ids = _cookies_in(headers, cookie_name(scope))
+        return any(self._sessions.has_session(id, caller.name) for id in ids if id)
 
 
 def cookie_name(scope: Scope) -> str:
@@ -169,14 +181,15 @@ def cookie_name(scope: Scope) -> str:
     return f"cuefarm-{scope['server'][1] if scope.get('server') else 0}"
 
 
-def _cookie_in(headers: Headers, name: str) -> str:
-    """The value of a cookie, or nothing."""
-    cookies: SimpleCookie = SimpleCookie()
-    try:
-        cookies.load("; ".join(headers.getlist("cookie")))
-    except CookieError:
-        return ""
-    return cookies[name].value if name in cookies else ""
+def _cookies_in(headers: Headers, name: str) -> Iterator[str]:
+    """The values of the cookies of a name.
+
+    Servers on other ports of this host set cookies too, of any form, and of this name: none may hide the session.
+    """
+    for cookie in ";".join(headers.getlist("cookie")).split(";"):
+        given, _, value = cookie.partition("=")
+        if given.strip() == name:
+            yield value.strip()
 
 
 class _Answer:
@@ -185,6 +198,8 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.has_begun = False
+        self.is_last = False
+        """The connection is closed behind it."""
 
     async def send(self, message: Message) -> None:
         """Send a part of it."""
@@ -193,6 +208,8 @@ class _Answer:
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
+            if self.is_last:
+                headers["connection"] = "close"
         await self._send(message)
 
 
@@ -225,10 +242,9 @@ def caller_of(callers: Callers, ends: Any) -> Caller:
 
 
 def _name_in(host: str) -> str:
-    """The name in a Host header, without its port."""
-    if host.startswith("["):
-        return _plain(host[1:].partition("]")[0])
-    return host.partition(":")[0]
+    """The name in a Host header, without its port; nothing where this is no name with, maybe, a port."""
+    match = _HOST.fullmatch(host)
+    return "" if match is None else _plain(match[1]) if match[1] else match[2]
 
 
 def _plain(address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -10,6 +11,9 @@ from starlette.routing import Route
 
 from cuebot.engine.engine import Engine
 from cuebot.web.doors import KNOWN
+
+UNWRITABLE: Final = "the journal cannot be written:"
+"""How a reason begins while nothing can be kept."""
 
 
 @dataclass(slots=True)
@@ -25,7 +29,7 @@ class Health:
         if not self.grpc_bound:
             reasons.append("the gRPC port is not bound yet")
         if self.engine.stalled_since is not None:
-            reasons.append(f"the journal cannot be written: {self.engine.stall_reason}")
+            reasons.append(f"{UNWRITABLE} {self.engine.stall_reason}")
         if self.engine.core.draining:
             reasons.append("the server is stopping")
         return reasons

@@ -22,7 +22,7 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
     Whoever names jobs, or has their ids, finds them for ever.
     """
     farm, limits = call.farm, call.engine.core.limits
-    matches = job_filter(farm, criteria)
+    matches = job_filter(farm, criteria, limits)
     if not criteria.include_finished:
         jobs = await those(call, pending_jobs(farm), matches)
         jobs.sort(key=lambda job: job.name)

@@ -147,7 +147,7 @@ def _allocations(farm: Farm, allocations: list[Allocation]) -> facility_pb2.Allo
 
 async def _hosts(call: Call, allocation: Allocation, criteria: Any) -> bytes:
     members = [host for host in call.farm.hosts.values() if host.allocation_id == allocation.id]
-    return list_of(await rows_of(call, find_hosts(call.farm, criteria, members), call.rows.host))
+    return list_of(await rows_of(call, await find_hosts(call, criteria, members), call.rows.host))
 
 
 async def _change(request: Any, call: Call, **changes: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import Any, Final
 
 import msgspec
 
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Layer
+from cuebot.domain.nouns import Host, Layer
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.engine.ports import RunHistory
@@ -24,6 +25,7 @@ from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
 from cuebot.wire.lookup import scope_of
 from cuebot.wire.rpc.records import Records
+from cuebot.wire.rpc.reports import short_name
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
@@ -35,8 +37,9 @@ class FarmInterface(Records):
         super().__init__(history)
         self._doors = doors
 
-    def _explanation(self, farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanation:
-        message = _explanation(farm, explanation)
+    def _explanation(self, farm: Farm, explanation: Explanation, now_us: int) -> farm_pb2.LayerExplanation:
+        message, layer = _explanation(farm, explanation), farm.layers[explanation.layer_id]
+        message.reasons.extend(_reason(reason) for reason in self._runs_on_refused(farm, layer, now_us))
         if explanation.ahead is not None:  # frames wait for a host
             message.reasons.extend(_reason(reason) for reason in self._refused_agents())
         return message
@@ -60,6 +63,27 @@ class FarmInterface(Records):
         )
         return [Reason("AGENTS_REFUSED", len(agents), "hosts", text, "`cueadmin -lh` says which, and what to do")]
 
+    def _runs_on_refused(self, farm: Farm, layer: Layer, now_us: int, index: int | None = None) -> list[Reason]:
+        """That frames of a layer, or the one at `index`, run on hosts whose agents are not let in any more.
+
+        A host that reported shortly before the refusal has another agent, which is the one that runs them.
+        """
+        book = self._doors.book
+        runs = Counter(farm.procs[id].host_id for i, id in layer.runs.items() if index is None or i == index)
+        if not runs:
+            return []
+        refused = [agent for agent in book.refused() if agent.why is not Refusal.NAME_TAKEN]
+        reasons = []
+        for host_id, count in runs.most_common(AGENTS_NAMED_MAX):
+            host, now_s = farm.hosts[host_id], book.clock()
+            agent = next((agent for agent in refused if _is_of(agent, host)), None)
+            if agent is None or now_us - (now_s - agent.last_s) * SECOND < host.ping_us + REPORTS_WITHIN_US:
+                continue
+            text = f"{host.name}, where {counted(count, 'frame')} {plural(count, 'runs', 'run')}, is refused"
+            text += f" ({agent.why.value}), so nothing is heard of {plural(count, 'it', 'them')}"
+            reasons.append(Reason("AGENT_REFUSED", count, "frames", text, _REMEDIES[agent.why]))
+        return reasons
+
     def GetDoors(self, request: Any, call: Call) -> Any:
         """Which doors stand open, and which agents were refused lately or came in without a token."""
         book = self._doors.book
@@ -80,6 +104,10 @@ class FarmInterface(Records):
         if layer is not None and scope.index is not None:
             missing_us = call.engine.core.settings.missing_run_us
             explained = explain_frame(farm, layer, scope.index, now_us, policies, missing_us)
+            refused = self._runs_on_refused(farm, layer, now_us, scope.index)
+            if refused:  # what it says of the run is what was heard last
+                summary, reasons = refused[0].text, (*refused, *explained.reasons)
+                explained = dataclasses.replace(explained, summary=summary, reasons=reasons)
             frame, summary = _frame_explanation(farm, explained), explained.summary
             explanations = [explained.layer or explain_layer(farm, layer, now_us, policies)]
         elif layer is not None:
@@ -91,12 +119,14 @@ class FarmInterface(Records):
             job_id=job.id,
             job_name=job.name,
             summary=summary,
-            layers=[self._explanation(farm, explanation) for explanation in explanations],
+            layers=[self._explanation(farm, explanation, now_us) for explanation in explanations],
             frame=frame,
         )
 
 
 AGENTS_NAMED_MAX: Final = 5
+REPORTS_WITHIN_US: Final = 15 * SECOND
+"""A host that is let in reports more often."""
 _REMEDIES: Final = {
     Refusal.NO_TOKEN: "give its `rqd` a copy of the server's token file (--token-file FILE); OpenCue's own agents,"
     " which have none, need a server started with --open agents",
@@ -104,6 +134,13 @@ _REMEDIES: Final = {
     Refusal.NAME_TAKEN: "give one of the two a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of"
     " OpenCue's), or delete the host if the other one is gone for good",
 }
+
+
+def _is_of(agent: RefusedAgent, host: Host) -> bool:
+    """Whether an agent that is refused is a host's, by the name that it says, or by its address where it says none."""
+    if agent.name:
+        return agent.name == host.full_name or short_name(agent.name) == host.name
+    return agent.address == host.address.rpartition(":")[0].strip("[]")
 
 
 def _refused(agent: RefusedAgent, now_s: float) -> farm_pb2.RefusedAgent:

@@ -37,7 +37,7 @@ class HostInterface:
     @shared
     async def GetHosts(self, request: Any, call: Call) -> Any:
         """Hosts by criteria."""
-        return list_of(await rows_of(call, find_hosts(call.farm, request.r), call.rows.host))
+        return list_of(await rows_of(call, await find_hosts(call, request.r), call.rows.host))
 
     @shared
     async def GetHostWhiteboard(self, request: Any, call: Call) -> Any:

@@ -80,7 +80,7 @@ class JobInterface:
     @shared
     async def GetJobNames(self, request: Any, call: Call) -> Any:
         """Names of PENDING jobs by criteria."""
-        jobs = await those(call, pending_jobs(call.farm), job_filter(call.farm, request.r))
+        jobs = await those(call, pending_jobs(call.farm), job_filter(call.farm, request.r, call.engine.core.limits))
         return job_pb2.JobGetJobNamesResponse(names=sorted(job.name for job in jobs))
 
     def IsJobPending(self, request: Any, call: Call) -> Any:

@@ -28,7 +28,7 @@ class ProcInterface:
     async def GetProcs(self, request: Any, call: Call) -> Any:
         """Procs by criteria."""
         farm = call.farm
-        found = find_procs(farm, request.r, call.engine.now_us())
+        found = await find_procs(call, request.r)
         return list_of(await rows_of(call, found, lambda proc: row_of(proc_message(farm, proc))))
 
     def GetFrame(self, request: Any, call: Call) -> Any:
@@ -67,7 +67,7 @@ class ProcInterface:
 
     async def UnbookProcs(self, request: Any, call: Call) -> Any:
         """The same for procs by criteria; returns how many they are."""
-        found = find_procs(call.farm, request.r, call.engine.now_us())
+        found = await find_procs(call, request.r)
         call.count(0)
         if request.kill and found:
             await call.submit(c.KillProcs(tuple(proc.id for proc in found), "procs unbooked"))

@@ -107,9 +107,9 @@ class Records:
             complete=found.complete and is_all,
         )
 
-    def FindFinishedJobs(self, request: Any, call: Call) -> Any:
+    async def FindFinishedJobs(self, request: Any, call: Call) -> Any:
         """Finished jobs by name, show and user, the one that ended last first."""
-        jobs = finished_jobs(call.farm, request)
+        jobs = await finished_jobs(call, request)
         most = _page(request.limit, call)
         if request.limit > most < len(jobs):
             call.warnings.append(

@@ -87,10 +87,11 @@ class RqdReportInterface:
         try:
             stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
         except HostConflict as conflict:
-            self._book.refused_agent(call.peer_address(), _told_name(command.host, call), Refusal.NAME_TAKEN)
+            told_name, agent = _told_name(command.host, call), _which(command.host)
+            self._book.refused_agent(call.peer_address(), told_name, Refusal.NAME_TAKEN, agent)
             self._tell_conflict(command.host.name, conflict)
             raise
-        self._book.welcome(call.peer_address(), _told_name(command.host, call))
+        self._book.welcome(call.peer_address(), _told_name(command.host, call), _which(command.host))
         if stale:
             named = stale[: call.engine.core.limits.ended_runs_per_reply]
             call.context.set_trailing_metadata(((END_RUNS_KEY, ",".join(named)),))
@@ -106,6 +107,11 @@ class RqdReportInterface:
 def _told_name(host: c.HostFacts, call: Call) -> str:
     """What the door book calls the agent: as our agents say themselves, who are known by it before they may report."""
     return name_in(call.context.invocation_metadata()) or shown(host.name)
+
+
+def _which(host: c.HostFacts) -> str:
+    """Which agent of a name it is: its spool's id, or what upstream's calls its host in full."""
+    return host.instance or host.full_name
 
 
 def _speaker(host: Any, peer: str) -> c.Speaker:
