@@ -201,7 +201,8 @@ def test_unwanted_agent_that_died_is_recovered(
     again = [(2, 0)] * 2 if agents else [(0, 0)] * 2
     wait_for(lambda: states(farm, job) == again, 40, "the frames to wait, or to run on the agent that is wanted")
     wait_for(lambda: len(farm.agents()) == agents, 30, "the agents that nobody wants to end")
-    assert sum(host.isUp() for host in farm.connect().api.getHosts()) == agents
+    api = farm.connect().api
+    wait_for(lambda: sum(host.isUp() for host in api.getHosts()) == agents, 20, "the server to know who has left")
     farm._remember()
     assert farm.stop() == 0
     assert not frames(marker)
