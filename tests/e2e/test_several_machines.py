@@ -176,7 +176,7 @@ def test_token_is_never_overwritten(machines: Machines) -> None:
             75,
             ["cannot be opened", "no database server answers there"],
         ),
-        ("cuefarm serve --db mysql://a@b/c --token-file T --log-root logs", 78, ["sqlite and postgresql"]),
+        ("cuefarm serve --db mysql://a@b/c --token-file T --log-root logs", 78, ["SQLite or PostgreSQL"]),
         ("cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc TAKEN", 75, ["TAKEN", "--grpc"]),
         (
             "cuefarm serve --db sqlite:///f.sqlite --token-file T --log-root logs --grpc 127.0.0.1:99999",

@@ -294,7 +294,7 @@ def test_signals_to_everything_are_a_shutdown_too(server: FakeServer, make_agent
     run_id = agent.launch(f"sleep 60; : {marker}")
     (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
     os.killpg(agent.process.pid, signal.SIGTERM)
-    with contextlib.suppress(ProcessLookupError):  # the agent may have been as quick
+    with contextlib.suppress(ProcessLookupError):  # the agent may have been quicker
         os.killpg(frame.pid, signal.SIGTERM)
     assert agent.process.wait(PATIENCE_SECONDS) == 0
     (report,) = server.completions_of(run_id)

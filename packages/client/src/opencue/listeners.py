@@ -37,7 +37,8 @@ def owners_of_listeners(address: str) -> Optional[set[int]]:
 
 def strangers_at(address: str, trusted: Iterable[int] = ()) -> set[int]:
     """The user ids of those at a loopback address who are neither root, nor this user, nor among the trusted."""
-    return (owners_of_listeners(address) or set()) - {0, os.geteuid(), *trusted}
+    owners = owners_of_listeners(address)
+    return owners - {0, os.geteuid(), *trusted} if owners else set()
 
 
 def number_of(address: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import grpc
 import pytest
 
 import opencue
-from opencue import running_farms
+from opencue import listeners, running_farms
 from opencue.exception import CueException, RefusedException
 from opencue.token import token_for
 
@@ -113,3 +114,11 @@ def test_a_client_takes_up_a_token_that_was_changed(farm: Any, tmp_path: Path, m
     written(path, "the new one")
     opencue.api.getJobs()
     assert [call.metadata["cuefarm-token"] for call in farm.calls[-2:]] == ["the token", "the new one"]
+
+
+def test_where_a_system_lists_no_sockets_nobody_is_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An artist's Windows has neither the kernel's tables nor numbers of users, and the token is sent all the same."""
+    monkeypatch.setattr(listeners, "_TABLES", ())
+    monkeypatch.delattr(os, "geteuid")
+    assert listeners.strangers_at("localhost:5") == set()
+    assert listeners.strangers_at("farm.example:8443") == set()

@@ -84,7 +84,7 @@ def test_each_writer_has_an_epoch_of_its_own(url: str, open_journal: Open) -> No
     [
         ("farm.sqlite", JournalUnusable, "is no database URL"),
         ("sqlite://", JournalUnusable, "names no file"),
-        ("mysql://localhost/farm", JournalUnusable, "not 'mysql'"),
+        ("mysql://localhost/farm", JournalUnusable, "not in 'mysql'"),
         ("sqlite:////nowhere/at/all/farm.sqlite", JournalUnusable, "cannot be opened"),
         ("postgresql://nobody@127.0.0.1:port/farm", JournalUnusable, "is no database URL"),
         ("postgresql://nobody@127.0.0.1/farm?nonsense=1", JournalUnusable, "parameter that PostgreSQL does not know"),

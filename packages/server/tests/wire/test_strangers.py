@@ -82,7 +82,7 @@ async def test_a_message_that_never_comes_is_not_awaited_for_ever(monkeypatch: p
             yield b""
 
     handler = Strangers(lambda peer, why: None).careful(serve, lambda context: "user 1", "It.Does")
-    with pytest.raises(Aborted, match="UNAVAILABLE"):
+    with pytest.raises(Aborted, match="RESOURCE_EXHAUSTED"):
         await handler.stream_unary(Silent(), Context())
 
 

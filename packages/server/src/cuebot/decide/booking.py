@@ -17,17 +17,13 @@ _WAITING = int(FrameState.WAITING)
 def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
     """Turn bookings into runs, one event a layer. Raises Refused where a booking contradicts the farm."""
     by_layer: dict[str, list[c.Booking]] = {}
-    taken: dict[str, list[int]] = {}
+    by_host: dict[str, list[c.Booking]] = {}
     for booking in command.bookings:
         by_layer.setdefault(booking.layer_id, []).append(booking)
-        sums = taken.setdefault(booking.host_id, [0, 0, 0, 0])
-        sums[0] += booking.cores
-        sums[1] += booking.memory
-        sums[2] += booking.gpus
-        sums[3] += booking.gpu_memory
-    for host_id, sums in taken.items():
-        _refuse_unusable(farm, host_id, sums)
-        _refuse_company(farm, host_id, [booking for booking in command.bookings if booking.host_id == host_id])
+        by_host.setdefault(booking.host_id, []).append(booking)
+    for host_id, bookings in by_host.items():
+        _refuse_unusable(farm, host_id, bookings)
+        _refuse_company(farm, host_id, bookings)
     events: list[ev.Event] = []
     for layer_id, bookings in by_layer.items():
         bookings.sort(key=lambda b: b.frame_index)
@@ -48,11 +44,18 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
     return events
 
 
-def _refuse_unusable(farm: Farm, host_id: str, taken: list[int]) -> None:
+def _refuse_unusable(farm: Farm, host_id: str, bookings: list[c.Booking]) -> None:
     """Raise Refused for a host that takes nothing, or has not the cores, memory, GPUs, GPU memory that a plan takes."""
     host, table = farm.hosts[host_id], farm.hosts_table
     if not table.bookable[host.row]:
         raise Refused(f"host {host.name!r} takes nothing now")
+
+    taken = [0, 0, 0, 0]
+    for booking in bookings:
+        taken[0] += booking.cores
+        taken[1] += booking.memory
+        taken[2] += booking.gpus
+        taken[3] += booking.gpu_memory
     columns = (table.idle_cores, table.idle_memory, table.idle_gpus, table.idle_gpu_memory)
     if any(wanted > column[host.row] for wanted, column in zip(taken, columns, strict=True)):
         raise Refused(f"host {host.name!r} has not what this plan takes from it")

@@ -228,7 +228,7 @@ class Engine:
         """Return when there is something to do. Meanwhile the database is looked after: that it is gone shows in
         readiness before somebody's change meets it."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._work.is_set():
             left_s = self._answered + PROBE_SECONDS - loop.time()
             if left_s > 0 or self.core.has_batch():
                 with contextlib.suppress(TimeoutError):

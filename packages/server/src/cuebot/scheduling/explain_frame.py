@@ -26,6 +26,8 @@ from cuebot.scheduling.words import command, counted, duration, gib, in_cores, p
 
 NAMED: Final = 3
 """Frames that are named of those that one waits for; the others are counted."""
+REPORT_LATE_US: Final = 5 * SECOND
+"""A report that comes so soon after the last word of a run may have been sent before it."""
 _OF_OTHER_FRAMES: Final = ("FRAMES_", "DEPEND_", "WAITS_FOR_")
 """Beginnings of codes that say nothing of a frame that waits for a host."""
 
@@ -246,18 +248,14 @@ def _is_missing(farm: Farm, proc: Proc) -> bool:
     return not awaited and host.ping_us - max(proc.sent_us, proc.seen_us) >= REPORT_LATE_US
 
 
-REPORT_LATE_US: Final = 5 * SECOND
-"""A report that comes so soon after the last word of a run may have been sent before it."""
-
-
 def _retries_left(farm: Farm, layer: Layer, index: int) -> Iterator[Reason]:
     """How often a frame that runs may fail, or be killed, and is tried again."""
     job, proc = farm.jobs[layer.job_id], farm.proc_of(layer, index)
-    if job.auto_eat or job.state is JobState.FINISHED or (proc is not None and proc.on_end is not OnEnd.AS_REPORTED):
+    if job.auto_eat or job.state is JobState.FINISHED:
+        return
+    if proc is not None and (proc.on_end is not OnEnd.AS_REPORTED or _is_missing(farm, proc)):
         return
     most = job.max_retries if layer.max_retries is None else layer.max_retries
-    if proc is not None and _is_missing(farm, proc):
-        return
     left = max(most - int(layer.frames.retries[index]), 0)
     again = "tried again" if left else "dead"
     retries = plural(left, "retry is", "retries are")

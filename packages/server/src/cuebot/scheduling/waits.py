@@ -150,7 +150,7 @@ def _dead(farm: Farm, job: Job, layer: Layer, frames: IndexArray | None, of: str
         them = plural(count, "it", "them")
         remedy = f"{death.first}{again(farm, job, layer, indices)} runs {them} again"
         if which is not None:
-            without = command("-eat-frames", job.name, layer.name, which, "-markdone")
+            without = command("-eat-frames", farm.word_for(job), layer.name, which, "-markdone")
             remedy += f"; {without} goes on without {them}"
         text = f"waits for {counted(count, 'dead frame')} {of}{via}"
         yield Reason("WAITS_FOR_DEAD", count, "frames", text, remedy)

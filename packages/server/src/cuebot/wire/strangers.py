@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import grpc
 
-from cuebot.domain.errors import FarmError, Invalid, Unavailable
+from cuebot.domain.errors import Exhausted, FarmError, Invalid
 from cuebot.wire.call import Admit, refusal
 from cuebot.wire.hang_up import hang_up
 
@@ -58,7 +58,7 @@ class Strangers:
         except StopAsyncIteration:
             raise Invalid(f"{rpc}: the call has no message") from None
         except TimeoutError:
-            raise Unavailable(f"{rpc}: the message did not come within {MESSAGE_SECONDS:g} s; try again") from None
+            raise Exhausted(f"{rpc}: the message did not come within {MESSAGE_SECONDS:g} s; try again") from None
 
     def _note(self, peer: str) -> None:
         refusals = self._refusals[peer] = self._refusals.pop(peer, 0) + 1

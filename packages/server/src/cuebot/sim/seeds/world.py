@@ -103,7 +103,8 @@ class World:
         self.crashes = 0
         self.story: deque[str] = deque(maxlen=300)
         self.server: Server | None = None
-        self._healed = False
+        self.healed = False
+        """Everything was mended."""
         lease_us = self.luck.choice((60, 120, 300)) * SECOND
         self.long_frames = self.luck.choice((0.0, 0.2, 0.6))
         """How many of the frames take many minutes."""
@@ -132,11 +133,6 @@ class World:
         self._memory_needed: dict[str, int] = {}
         self._habits: dict[str, Habit] = {}
         self._healed_us = 0
-
-    @property
-    def healed(self) -> bool:
-        """Everything was mended."""
-        return self._healed
 
     def called(self, name: str) -> list[Machine]:
         """The machines that say that they are called so."""
@@ -229,7 +225,7 @@ class World:
 
     def _every(self, mean_s: float, mishap: Callable[[], None]) -> None:
         def happen() -> None:
-            if not self._healed:
+            if not self.healed:
                 mishap()
                 self._every(mean_s, mishap)
 
@@ -298,7 +294,7 @@ class World:
 
     def _heal(self) -> None:
         self.tell("healing")
-        self._healed, self._healed_us = True, self.clock.now_us
+        self.healed, self._healed_us = True, self.clock.now_us
         self.faults = self.network.faults = CALM
         if self.policy is not None:
             self.policy.mend()
