@@ -15,7 +15,9 @@ help: ## list the targets
 
 venv: $(STAMP) ## make .venv with all three distributions, the demo and the test tools
 
-$(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml packages/agent/pyproject.toml packages/server/pyproject.toml
+SUPERVISOR = packages/agent/hatch_build.py packages/agent/src/rqd/supervisor/supervise.c packages/agent/src/rqd/supervisor/book.h
+
+$(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml packages/agent/pyproject.toml packages/server/pyproject.toml $(SUPERVISOR)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cuefarm needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (two or three minutes the first time; about 900 MB, nearly half of it the demo's renderer and movie encoder)"
@@ -55,8 +57,16 @@ bench: venv ## measure what speed is claimed; prints a table and writes build/be
 sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
 	$(BIN)/cuefarm sim --seeds $(SEEDS) --first $(FIRST)
 
-wheels: venv ## build the three wheels into dist
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist packages/client packages/agent packages/server
+wheels: build/wheels-venv/.installed ## build the wheels into dist: the agent's for each platform, with its supervisor compiled
+	for platform in any linux-x86_64 linux-aarch64; do RQD_WHEEL_PLATFORM=$$platform $(WHEEL) packages/agent || exit 1; done
+	$(WHEEL) packages/client packages/server
+
+WHEEL = build/wheels-venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist
+
+build/wheels-venv/.installed: Makefile
+	$(PYTHON) -m venv build/wheels-venv
+	build/wheels-venv/bin/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.27' 'ziglang>=0.17,<0.18'
+	touch $@
 
 proto: ## generate the cuefarm.v1 messages again (an old compiler, so that old protobuf runtimes can load them)
 	$(PYTHON) -m venv build/proto-venv

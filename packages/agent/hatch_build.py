@@ -1,5 +1,6 @@
 """Compiles the supervisor into the package: with zig for the platform that `RQD_WHEEL_PLATFORM` names (for releases),
-else with this machine's C compiler where there is one. Without either, runs are supervised by the Python stand-in."""
+else with this machine's C compiler where there is one. Without either, and in the wheel for `any`, runs are supervised by
+the Python stand-in."""
 
 from __future__ import annotations
 
@@ -29,17 +30,17 @@ def _compilers() -> list[list[str]]:
     return found + [[path] for path in map(shutil.which, ("cc", "gcc", "clang")) if path]
 
 
-def _compile(command: list[str]) -> bool:
-    temporary = PROGRAM.with_suffix(".new")
+def _compile(command: list[str], program: Path) -> bool:
+    """Compile the program; says whether that went well, and if not leaves what was there."""
+    new = program.with_suffix(".new")
+    arguments = [*command, *FLAGS, "-o", str(new), str(SOURCE / "supervise.c")]
     try:
-        done = subprocess.run(
-            [*command, *FLAGS, "-o", str(temporary), str(SOURCE / "supervise.c")], capture_output=True, text=True
-        )
+        done = subprocess.run(arguments, capture_output=True, text=True)
     except OSError:
         return False
     if done.returncode:
         return False
-    os.replace(temporary, PROGRAM)
+    os.replace(new, program)
     return True
 
 
@@ -48,24 +49,33 @@ class SupervisorHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before the files are collected."""
-        tag = self._compiled()
+        wanted = os.environ.get("RQD_WHEEL_PLATFORM")
+        if wanted is None:
+            program, tag = PROGRAM, self._compile_here()
+        else:
+            program, tag = Path(self.directory) / "supervise", self._compile_for(wanted)
         if tag is None:
-            self.app.display_warning("no C compiler: runs will be supervised by the slower Python stand-in")
+            self.app.display_warning("no compiled supervisor: runs will be supervised by the slower Python stand-in")
             return
-        build_data["artifacts"].append("src/rqd/supervisor/supervise")
+        build_data["force_include"][str(program)] = "rqd/supervisor/supervise"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{tag}"
 
-    def _compiled(self) -> Optional[str]:
-        wanted = os.environ.get("RQD_WHEEL_PLATFORM")
-        if wanted:
-            target, tag = WHEELS[wanted]
-            if not _compile([sys.executable, "-m", "ziglang", "cc", "-target", target, "-static"]):
-                raise RuntimeError(f"zig could not compile the supervisor for {wanted}")
-            return tag
+    def _compile_here(self) -> Optional[str]:
+        """Compile beside the source, where an installation in place runs it from."""
         if not sys.platform.startswith("linux"):
             return None
         for compiler in _compilers():
-            if _compile([*compiler, "-static"]) or _compile(compiler):
+            if _compile([*compiler, "-static"], PROGRAM) or _compile(compiler, PROGRAM):
                 return f"linux_{platform.machine()}"
         return None
+
+    def _compile_for(self, wanted: str) -> Optional[str]:
+        if wanted == "any":
+            return None
+        target, tag = WHEELS[wanted]
+        program = Path(self.directory) / "supervise"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        if not _compile([sys.executable, "-m", "ziglang", "cc", "-target", target, "-static"], program):
+            raise RuntimeError(f"zig could not compile the supervisor for {wanted}")
+        return tag
