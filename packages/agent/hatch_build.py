@@ -57,7 +57,8 @@ class SupervisorHook(BuildHookInterface[Any]):
         if tag is None:
             self.app.display_warning("no compiled supervisor: runs will be supervised by the slower Python stand-in")
             return
-        build_data["force_include"][str(program)] = "rqd/supervisor/supervise"
+        if version != "editable":
+            build_data["force_include"][str(program)] = "rqd/supervisor/supervise"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{tag}"
 
