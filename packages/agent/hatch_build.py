@@ -1,6 +1,6 @@
 """Compiles the supervisor into the package: with zig for the platform that `RQD_WHEEL_PLATFORM` names (for releases),
-else with this machine's C compiler where there is one. Without either, and in the wheel for `any`, runs are supervised by
-the Python stand-in."""
+else with this machine's C compiler where there is one. Without either, and in the wheel for `any`, runs have the Python
+stand-in."""
 
 from __future__ import annotations
 
