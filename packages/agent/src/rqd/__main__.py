@@ -6,7 +6,7 @@ import sys
 from typing import Optional
 
 from cue_cli import descriptors
-from rqd import log, options
+from rqd import log, options, signals
 from rqd.beforehand import CANNOT_START
 from rqd.platform import UnsupportedSystem, this_system
 
@@ -20,7 +20,13 @@ ROOT_UNSAID = (
 def main(arguments: Optional[list[str]] = None) -> int:
     """Run the agent until it is told to stop; returns the exit status."""
     descriptors.open_missing()
-    given = options.parse(sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] in (["stop"], ["restart"]):
+        from rqd import control
+
+        return control.main(words)
+    signals.keep()
+    given = options.parse(words)
     log.configure("rqd.runner", given.log_level)
     try:
         platform = this_system()
