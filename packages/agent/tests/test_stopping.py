@@ -124,7 +124,7 @@ def test_rqd_stop_finds_an_agent_by_the_name_of_its_host(make_agent: MakeAgent, 
 def test_rqd_stop_gives_up_after_its_time(make_agent: MakeAgent) -> None:
     """The agent goes on ending."""
     agent = make_agent("--kill-grace-seconds", "60")
-    run_id = agent.launch("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    agent.launch("trap '' TERM; echo ready; while :; do sleep 0.05; done")
     eventually(lambda: says_ready(agent), "it runs")
     stopped = rqd("stop", "--spool", str(agent.spool), "--timeout", "0.5")
     assert stopped.returncode == NOT_DONE
