@@ -255,7 +255,7 @@ class AgentProcess:
         if self._channel is not None:
             self._channel.close()
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(PATIENCE_SECONDS)
         for process in processes_with(str(self.spool)):  # a runner that came after the first, and links

@@ -7,7 +7,7 @@ import signal
 STOP = signal.SIGINT
 """End all frames, which wait again, say goodbye, and end: Ctrl-C, and `rqd stop`."""
 LEAVE = signal.SIGTERM
-"""End at once; frames go on under their supervisors: a service manager."""
+"""End at once; frames go on under their supervisors: what a service manager sends."""
 HANG_UP = signal.SIGHUP
 """The same: a terminal that was closed."""
 RESTART = signal.SIGUSR2
