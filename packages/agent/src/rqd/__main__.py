@@ -6,7 +6,7 @@ import sys
 from typing import Optional
 
 from cue_cli import descriptors
-from rqd import log, options, signals
+from rqd import log, options
 from rqd.beforehand import CANNOT_START
 from rqd.platform import UnsupportedSystem, this_system
 
@@ -25,7 +25,6 @@ def main(arguments: Optional[list[str]] = None) -> int:
         from rqd import control
 
         return control.main(words)
-    signals.keep()
     given = options.parse(words)
     log.configure("rqd.runner", given.log_level)
     try:
@@ -36,8 +35,10 @@ def main(arguments: Optional[list[str]] = None) -> int:
     if options.root_unsaid(given):
         log.error(ROOT_UNSAID)
         return CANNOT_START
-    from rqd.runner.agent import run_agent  # only here: elsewhere it cannot even be imported
+    from rqd import signals  # only here: elsewhere they cannot even be imported
+    from rqd.runner.agent import run_agent
 
+    signals.keep()
     return run_agent(given, platform)
 
 
