@@ -162,6 +162,18 @@ def test_rqd_stop_ends_frames_that_a_dead_agent_left(server: FakeServer, make_ag
     assert told(server, lost) == (301, "runner_lost")
 
 
+def test_rqd_stop_does_not_take_a_spool_from_somebody_whom_it_cannot_see(make_agent: MakeAgent) -> None:
+    """An agent in a container has another pid there."""
+    agent = make_agent()
+    _, frame = waiting_frame(agent)
+    (agent.spool / "lock").write_text("1\n")
+    stopped = rqd("stop", "--spool", str(agent.spool), "--timeout", "0.5")
+    assert stopped.returncode == NOT_DONE
+    assert "is the agent in a container?" in stopped.stderr
+    assert goes_on(frame)
+    (agent.spool / "lock").write_text(f"{agent.process.pid}\n")
+
+
 def waiting_frame_of_a_dead_supervisor(agent: AgentProcess) -> tuple[str, psutil.Process]:
     """A frame, and a process of it that outlives its supervisor."""
     marker = f"orphan-{uuid.uuid4()}"
