@@ -93,7 +93,7 @@ async def measure(folder: Path) -> list[Figure]:
             found.append(Figure(f"agent alone: CPU a frame, {name}", used_us, "us"))
         return found
     finally:
-        agent.send_signal(signal.SIGTERM)
+        agent.send_signal(signal.SIGINT)
         await asyncio.to_thread(agent.wait, 20)
         await server.stop(0)
 

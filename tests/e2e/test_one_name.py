@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -45,7 +46,7 @@ def start_agent(farm: FarmProcess, tmp_path: Path) -> Iterator[StartAgent]:
     yield start
     for agent in started:
         if agent.poll() is None:
-            agent.terminate()
+            agent.send_signal(signal.SIGINT)  # with its frames
     for agent in started:
         try:
             agent.wait(20)

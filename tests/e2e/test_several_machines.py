@@ -78,7 +78,7 @@ class Machines:
         """End what was started, the last first."""
         for process in reversed(self.started):
             if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGINT)  # agents with their frames
                 try:
                     process.wait(20)
                 except subprocess.TimeoutExpired:

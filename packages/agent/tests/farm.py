@@ -238,9 +238,16 @@ class AgentProcess:
         return (self.logs / f"{job_name}.{frame_name}.rqlog{suffix}").read_text()
 
     def stop(self) -> int:
-        """Ask it to end with SIGTERM; returns its exit status (of the first runner)."""
+        """Have it end with its frames; returns its exit status (of the first runner)."""
+        return self._end_by(signal.SIGINT)
+
+    def leave(self) -> int:
+        """Have it end and let its frames go on; returns its exit status."""
+        return self._end_by(signal.SIGTERM)
+
+    def _end_by(self, number: signal.Signals) -> int:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.runner_pid, signal.SIGTERM)
+            os.kill(self.runner_pid, number)
         return self.process.wait(PATIENCE_SECONDS)
 
     def destroy(self) -> None:
@@ -248,7 +255,7 @@ class AgentProcess:
         if self._channel is not None:
             self._channel.close()
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(PATIENCE_SECONDS)
         for process in processes_with(str(self.spool)):  # a runner that came after the first, and links

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -272,61 +271,13 @@ def test_a_second_agent_on_the_same_spool_is_refused(make_agent: MakeAgent) -> N
     assert f"process {agent.runner_pid}" in second.stderr
 
 
-def test_sigterm_ends_frames_delivers_outcomes_and_then_the_agent(server: FakeServer, make_agent: MakeAgent) -> None:
-    """Frames come back as `shutdown`, uncharged; nothing is left, and the exit status is 0."""
-    agent = make_agent()
-    marker = f"shutdown-{uuid.uuid4()}"
-    run_id = agent.launch(f"trap '' TERM; sleep 60; : {marker}")
-    eventually(lambda: processes_with(marker), "the frame runs")
-    link_pid = agent.link_pid
-    assert agent.stop() == 0
-    (report,) = server.completions_of(run_id)
-    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")
-    assert processes_with(marker) == []
-    assert not psutil.pid_exists(link_pid)
-    assert server.reports[-1].host.state == 1  # DOWN: nobody should launch here any more
-
-
-def test_signals_to_everything_are_a_shutdown_too(server: FakeServer, make_agent: MakeAgent) -> None:
-    """A service manager signals runner, link and frames; the link still delivers, and no frame is to blame."""
-    agent = make_agent()
-    marker = f"everything-{uuid.uuid4()}"
-    run_id = agent.launch(f"sleep 60; : {marker}")
-    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
-    os.killpg(agent.process.pid, signal.SIGTERM)
-    with contextlib.suppress(ProcessLookupError):  # the agent may have been quicker
-        os.killpg(frame.pid, signal.SIGTERM)
-    assert agent.process.wait(PATIENCE_SECONDS) == 0
-    (report,) = server.completions_of(run_id)
-    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")
-
-
-def test_a_stop_that_comes_to_the_frame_first_is_one_too(server: FakeServer, make_agent: MakeAgent) -> None:
-    """A service manager signals everything, in whichever order; a frame that is signalled alone fails."""
-    agent = make_agent()
-    marker = f"first-{uuid.uuid4()}"
-    run_id = agent.launch(f"sleep 60; : {marker}")
-    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
-    os.killpg(frame.pid, signal.SIGTERM)
-    time.sleep(0.2)
-    assert agent.stop() == 0
-    (report,) = server.completions_of(run_id)
-    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "shutdown")
-    agent.start()
-    alone = agent.launch("kill -TERM $$")
-    assert (server.outcome(alone).exit_signal, server.outcome(alone).frame.attributes["cuefarm.cause"]) == (
-        signal.SIGTERM,
-        "exited",
-    )
-
-
 def test_what_a_shutdown_could_not_deliver_waits_for_the_next_start(server: FakeServer, make_agent: MakeAgent) -> None:
     """The spool keeps outcomes from one agent to the next, which has the same instance."""
     server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
     agent = make_agent()
     run_id = agent.launch("exit 4")
     eventually(lambda: server.state_of(run_id) == "ended", "the run ended")
-    agent.process.send_signal(signal.SIGTERM)
+    agent.process.send_signal(signal.SIGINT)
     eventually(lambda: server.reports[-1].host.state == 1, "the agent is stopping")
     assert agent.stop() == 0  # the second signal: it does not wait for the server any longer
     server.refuse_completions_with = None

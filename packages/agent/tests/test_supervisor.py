@@ -359,6 +359,45 @@ def test_signals_that_a_service_manager_sends_do_not_end_a_supervisor(supervise:
     assert run.ended()["exit_status"] == 5
 
 
+@pytest.mark.parametrize(
+    ("command", "cause"),
+    [
+        ("exec sleep 300", "shutdown"),
+        ("trap 'sleep 0.3; exit 3' TERM; echo ready; while :; do sleep 0.05; done", "shutdown"),
+        ("trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done", "exited"),
+    ],
+    ids=["dies", "fails", "succeeds"],
+)
+@pytest.mark.parametrize("first", ["supervisor", "frame"])
+def test_a_run_that_is_stopped_with_everything_has_not_failed(
+    supervise: Supervise, command: str, cause: str, first: str
+) -> None:
+    """Whoever stops a machine or a service signals supervisors as well, in whichever order."""
+    run = supervise(command)
+    wait_for(lambda: run.page["leader_pid"] and ("ready" in run.output() or "ready" not in command))
+    pids = [run.pid, run.page["leader_pid"]]
+    for pid in pids if first == "supervisor" else reversed(pids):
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.2)
+    assert run.ended()["end_cause"] == cause
+    assert f"cause               {cause}\n" in run.output()
+
+
+@pytest.mark.parametrize(("told_ago_ns", "cause"), [(SECOND_NS, "shutdown"), (60 * SECOND_NS, "exited")])
+def test_a_frame_that_is_signalled_when_its_agent_was_has_not_failed(
+    supervise: Supervise, told_ago_ns: int, cause: str
+) -> None:
+    """Also where its supervisor was spared; long after that a signal is the frame's own affair."""
+    page = supervise("kill -TERM $$", told_to_stop_ns=boot_ns() - told_ago_ns).ended()
+    assert (page["end_cause"], page["exit_signal"]) == (cause, signal.SIGTERM)
+
+
+def test_a_frame_that_signals_its_parent_has_stopped_nothing(supervise: Supervise) -> None:
+    """It fails as any other; or it would be run again for ever."""
+    page = supervise("kill -TERM $PPID; exit 3").ended()
+    assert (page["end_cause"], page["exit_status"]) == ("exited", 3)
+
+
 # --- lease and orders ------------------------------------------------------------------------------------------------
 
 

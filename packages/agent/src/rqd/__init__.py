@@ -12,7 +12,9 @@ It is two processes. The *runner* (standard library only) is the command itself 
 7.  It is reaped, its log gets a footer, and the outcome is appended to the spool's file and told to the link.
 8.  `link.outbox` delivers the outcome until the server says OK; the runner then keeps only the id, for an hour.
 9.  If the link dies, the runner starts another, which is told all outcomes again. No frame notices.
-10. If the runner dies, the link becomes a new runner, which ends what the spool lists and reports it as `runner_lost`.
+10. If the runner dies, the link becomes a new runner, which takes over what supervisors go on with. So does the next
+    one after a runner that was told to leave, and one that starts itself anew; a runner that is told to stop ends its
+    frames first (`signals`, `control`).
 """
 
 __version__ = "0.1.0"

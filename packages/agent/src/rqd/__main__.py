@@ -20,7 +20,12 @@ ROOT_UNSAID = (
 def main(arguments: Optional[list[str]] = None) -> int:
     """Run the agent until it is told to stop; returns the exit status."""
     descriptors.open_missing()
-    given = options.parse(sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] in (["stop"], ["restart"]):
+        from rqd import control
+
+        return control.main(words)
+    given = options.parse(words)
     log.configure("rqd.runner", given.log_level)
     try:
         platform = this_system()
@@ -30,8 +35,10 @@ def main(arguments: Optional[list[str]] = None) -> int:
     if options.root_unsaid(given):
         log.error(ROOT_UNSAID)
         return CANNOT_START
-    from rqd.runner.agent import run_agent  # only here: elsewhere it cannot even be imported
+    from rqd import signals  # only here: elsewhere they cannot even be imported
+    from rqd.runner.agent import run_agent
 
+    signals.keep()
     return run_agent(given, platform)
 
 

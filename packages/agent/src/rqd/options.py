@@ -15,6 +15,7 @@ from rqd.runner.secrets import SECRET_NAMES
 ROOT_VARIABLE = "RQD_RUN_AS_ROOT"
 DEFAULT_SERVER = "127.0.0.1:8443"  # not localhost, which may be another address too, where anybody may listen
 DEFAULT_PORT = 8444
+DEFAULT_LEASE_SECONDS = 300.0
 CONTACT_POLICIES = ("suspend", "continue", "kill")
 
 
@@ -138,7 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rqd",
         description="Run frames of a render farm on this machine, and report to its server.",
-        epilog="Stop it with SIGTERM or Ctrl-C: frames are ended and go back to waiting. A second signal hurries.",
+        epilog="`rqd stop` or Ctrl-C ends it and its frames, which go back to waiting; a second Ctrl-C hurries. SIGTERM"
+        " ends the agent alone: frames go on, and the next agent on the spool takes them over. `rqd restart` starts it"
+        " anew in place.",
     )
     add = parser.add_argument
     server = parser.add_argument_group("the server")
@@ -156,12 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument(
         "--no-token", action="store_true", help="let any user of this machine give orders; on loopback, not as root"
     )
-    server.add_argument("--report-seconds", metavar="S", type=_positive, default=10.0, help="seconds between reports")
+    server.add_argument("--report-seconds", metavar="S", type=positive, default=10.0, help="seconds between reports")
     server.add_argument(
         "--lease-seconds",
         metavar="S",
-        type=_positive,
-        default=300.0,
+        type=positive,
+        default=DEFAULT_LEASE_SECONDS,
         help="how long frames run without an answer from a server (default: %(default)g)",
     )
     server.add_argument(
@@ -173,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument(
         "--orphan-exit-after",
         metavar="S",
-        type=_positive,
+        type=positive,
         help="end the agent when it was idle and without any contact for so many seconds (default: never)",
     )
     host = parser.add_argument_group("this host")
@@ -181,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     host.add_argument("--facility", default="local", help="where it stands (default: %(default)s)")
     host.add_argument("--tag", metavar="TAG", action="append", default=[], help="a tag of this host; may be repeated")
     host.add_argument("--cores", metavar="N", type=_count, help="cores to offer instead of all that there are")
-    host.add_argument("--memory-gb", metavar="GIB", type=_positive, help="memory to offer instead of all")
+    host.add_argument("--memory-gb", metavar="GIB", type=positive, help="memory to offer instead of all")
     host.add_argument(
         "--bind", metavar="ADDRESS", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )
@@ -230,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     frames.add_argument(
         "--kill-grace-seconds",
         metavar="S",
-        type=_positive,
+        type=positive,
         default=5.0,
         help="seconds between SIGTERM and SIGKILL (default: %(default)g)",
     )
@@ -255,7 +258,8 @@ def _absolute(path: Optional[str]) -> Optional[str]:
     return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """A number above zero, of a command line."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")

@@ -211,6 +211,24 @@ def test_a_short_lease_takes_its_host_down_early() -> None:
     assert causes(farm) == [Cause.HOST_LOST] * 2
 
 
+def test_an_agent_that_leaves_its_frames_running_takes_them_up_again() -> None:
+    """Nothing is booked on its host meanwhile; its runs stay, and go on with its successor or end with their lease."""
+    farm = running()
+    farm.launch(job_spec("two", layer_spec("render", "1-4")))
+    runs = list(farm.farm.procs.values())
+    assert farm.report("host0", runs, state=HostState.DOWN) == []
+    assert farm.plan() == []
+    farm.wait(290)
+    farm.do(c.Sweep())
+    assert farm.report("host0", boot=True) == []
+    assert farm.report("host0", runs) == []
+    assert (farm.farm.host_named("host0").state, causes(farm), farm.states("one/render")) == (HostState.UP, [], "RR")
+    farm.report("host0", runs, state=HostState.DOWN)
+    farm.wait(360)
+    farm.do(c.Sweep())
+    assert causes(farm) == [Cause.HOST_LOST] * 2
+
+
 def test_an_agent_without_a_lease_has_five_minutes() -> None:
     """With any other agent runs are given up together with their host."""
     farm = running(agent="", lease_us=0)

@@ -188,6 +188,7 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         self.refuse: grpc.StatusCode | None = None
         self.raises = False
         self.stopped = False
+        self.restarts: list[str] = []
         self._server = grpc.aio.server()
         self._tasks: set[asyncio.Task[None]] = set()
         self.address = ""
@@ -282,6 +283,18 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         self.stopped = True
         return rqd_pb2.RqdStaticShutdownNowResponse()
 
+    async def RestartRqdNow(self, request: Any, context: Any) -> Any:
+        """Note that it was asked to start anew, or refuse."""
+        if self.refuse is not None:
+            await context.abort(self.refuse, "not here")
+        self.restarts.append("now")
+        return rqd_pb2.RqdStaticRestartNowResponse()
+
+    async def RestartRqdIdle(self, request: Any, context: Any) -> Any:
+        """The same, after its last run."""
+        self.restarts.append("when idle")
+        return rqd_pb2.RqdStaticRestartIdleResponse()
+
     def _running(self, run: Any) -> report_pb2.RunningFrameInfo:
         return report_pb2.RunningFrameInfo(
             resource_id=run.resource_id,
@@ -338,7 +351,9 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             "history": history,
             **options,
         }
-        server, port = await serve(engine, address="127.0.0.1:0", streams=agents.streams, **chosen)
+        server, port = await serve(
+            engine, address="127.0.0.1:0", streams=agents.streams, restart_agent=agents.restart, **chosen
+        )
         site = Site(engine, journal, agents, server, port)
         running.append((site, task))
         return site

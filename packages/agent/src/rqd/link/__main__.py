@@ -9,18 +9,17 @@ import sys
 import time
 
 from cue_cli import descriptors
-from rqd import log, open_files, options
+from rqd import log, open_files, options, signals
 
 RUNNER_LOST = 3
 REVIVAL_SECONDS = 0.5
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
     """Serve until the runner says stop; where the runner dies instead, become a new one."""
     descriptors.open_missing()
     # Whoever stops an agent signals all of it. The runner decides; the link has outcomes to deliver until it is told.
-    for number in STOP_SIGNALS:
+    for number in signals.ALL:
         signal.signal(number, signal.SIG_IGN)
     parser = argparse.ArgumentParser(prog="rqd.link")
     parser.add_argument("--runner-fd", type=int, required=True)
@@ -36,7 +35,7 @@ def main() -> int:
         log.error("runner died; starting another in its place")
         time.sleep(REVIVAL_SECONDS)  # a runner that dies at once must not keep a core busy
         # It ignores them as a link. What comes before it can act on it as a runner is kept for then.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        signals.keep()
         open_files.put_back(open_files_before)  # frames get what the agent was started with
         os.execv(sys.executable, [sys.executable, "-m", "rqd", *given.arguments])
     return status

@@ -20,8 +20,6 @@ _ABSENT = {
     "NimbyOff": "this agent does not watch who sits at the machine; unlock its cores instead",
     "RebootNow": "this agent does not reboot its machine; shut the agent down and reboot by other means",
     "RebootIdle": "this agent does not reboot its machine; use ShutdownRqdIdle and reboot by other means",
-    "RestartRqdNow": "this agent does not restart itself; use ShutdownRqdNow under a supervisor that starts it again",
-    "RestartRqdIdle": "this agent does not restart itself; use ShutdownRqdIdle under a supervisor that starts it again",
 }
 
 
@@ -76,7 +74,7 @@ class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):  # type: ignore[misc]
         return rqd_pb2.RqdStaticUnlockResponse()
 
     async def UnlockAll(self, request: Any, context: Any) -> Any:
-        """Offer all cores again, and take back a shutdown that waits for the last frame."""
+        """Offer all cores again, and take back a shutdown or a restart that waits for the last frame."""
         await self._change_lock(context, "unlock", core_units=0, all=True)
         return rqd_pb2.RqdStaticUnlockAllResponse()
 
@@ -89,6 +87,16 @@ class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):  # type: ignore[misc]
         """Lock all cores, and end the agent after its last frame."""
         await self._change_lock(context, "shutdown", when_idle=True)
         return rqd_pb2.RqdStaticShutdownIdleResponse()
+
+    async def RestartRqdNow(self, request: Any, context: Any) -> Any:
+        """Have the agent start itself anew. Frames go on."""
+        await self._ask(context, "restart", when_idle=False)
+        return rqd_pb2.RqdStaticRestartNowResponse()
+
+    async def RestartRqdIdle(self, request: Any, context: Any) -> Any:
+        """Lock all cores, and have the agent start itself anew after its last frame."""
+        await self._change_lock(context, "restart", when_idle=True)
+        return rqd_pb2.RqdStaticRestartIdleResponse()
 
     async def _change_lock(self, context: Any, do: str, **fields: object) -> None:
         await self._ask(context, do, **fields)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import signal
 import sys
 import time
 import traceback
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
-from rqd import __version__, beforehand, log
+from rqd import __version__, beforehand, log, signals
 from rqd.options import Options
 from rqd.platform import HostSize, Platform
+from rqd.runner.anew import Anew
 from rqd.runner.capacity import KB_PER_GIB, UNITS_PER_CORE, Capacity
 from rqd.runner.lease import Lease
 from rqd.runner.link_process import LinkProcess, Message
@@ -51,7 +53,12 @@ def run_agent(options: Options, platform: Platform) -> int:
     return Agent(options, platform, spool).run()
 
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+class Way(enum.Enum):
+    """How an agent ends."""
+
+    STOP = "all frames are ended and wait again"
+    LEAVE = "frames go on without an agent"
+    RESTART = "frames go on, and this process becomes the agent anew"
 
 
 class Agent:
@@ -61,6 +68,7 @@ class Agent:
         self._options = options
         self._platform = platform
         self._spool = spool
+        self._anew = Anew()
         self._loop = Loop()
         self._size = _offered(options, platform.host_size())
         self._capacity = Capacity(self._size.cores * UNITS_PER_CORE, self._size.memory_kb)
@@ -76,10 +84,10 @@ class Agent:
             on_outcome=self._tell_outcome,
         )
         self._link = LinkProcess(self._loop, options.arguments, self._answer, self._tell_everything, self._give_up)
-        self._is_stopping = False
+        self._way: Optional[Way] = None
         self._is_hurried = False
         self._is_second_try = False
-        self._stops_when_idle = False
+        self._when_idle: Optional[Callable[[], None]] = None
         self._is_done = False
         self._exit_status = 0
         self._is_hopeless = False
@@ -95,16 +103,18 @@ class Agent:
             "acknowledged": lambda message: self._runs.acknowledged(message["run_id"]),
             "lock": self._on_lock,
             "unlock": self._on_unlock,
-            "shutdown": self._on_shutdown,
+            "shutdown": lambda message: self._end_by_order(self.stop, message["when_idle"]),
+            "restart": lambda message: self._end_by_order(self.restart, message["when_idle"]),
         }
 
     def run(self) -> int:
         """Serve until stopped; returns the exit status."""
-        for number in STOP_SIGNALS:
-            self._loop.on_signal(number, self.stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        # Last: a service manager signals frames as well, and their deaths must be seen as part of the shutdown.
+        self._loop.on_signal(signals.STOP, self.stop)
+        self._loop.on_signal(signals.LEAVE, self.leave)
+        self._loop.on_signal(signals.HANG_UP, self._hang_up)
+        self._loop.on_signal(signals.RESTART, self.restart)
         self._loop.on_signal(signal.SIGCHLD, self._children_changed)
+        signals.obey()
         log.info(
             "agent started",
             version=__version__,
@@ -120,6 +130,7 @@ class Agent:
             self._runs.end_all("shutdown", "the agent takes no work")
             self._end_when_recovered()
         self._link.start()
+        self._children_changed()  # those of before a restart may have ended while nobody heard of it
         self._watch_idleness()
         more_to_start = False
         while not self._is_done:
@@ -128,24 +139,69 @@ class Agent:
             more_to_start = self._runs.start_accepted(STARTS_PER_TURN)
             self._link.flush()
         self._say_what_is_lost()
-        log.info("agent stopped", undelivered=len(self._runs.undelivered))
+        if self._way is Way.RESTART:
+            return self._start_anew()
+        log.info("agent stopped", undelivered=len(self._runs.undelivered), frames_go_on=self._runs.live_count)
         return self._exit_status
 
     def stop(self) -> None:
         """End all frames, deliver what can be delivered, and end. The second time: without grace or waiting."""
-        if self._is_stopping:
+        words = "the agent was told to stop"
+        if self._way is Way.STOP:
             self._is_hurried = True
-            self._runs.end_all("shutdown", "the agent was told to stop", grace_seconds=0)
+            self._runs.end_all("shutdown", words, grace_seconds=0)
             return
-        log.info("agent is stopping", runs=self._runs.live_count)
-        self._is_stopping = True
+        is_ending = self._way is not None
+        self._begin_to_end(Way.STOP)
+        self._runs.told_to_stop()
+        self._runs.end_all("shutdown", words)
+        if not is_ending:
+            self._await_runs()
+
+    def leave(self) -> None:
+        """End and let frames go on, for the next agent of this spool to take over. The second time: without waiting.
+
+        The first process of a container takes everything there with it, so it ends its frames in good order.
+        """
+        if self._way is Way.STOP or os.getpid() == 1:
+            self.stop()
+        elif self._way is Way.LEAVE:
+            self._is_hurried = True
+        else:
+            is_ending = self._way is not None
+            self._begin_to_end(Way.LEAVE)
+            self._runs.told_to_stop()
+            if not is_ending:
+                self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
+
+    def restart(self) -> None:
+        """Let frames go on, and be the same command anew in this process: what runs then is what is installed then."""
+        if self._way is None:
+            self._begin_to_end(Way.RESTART)
+            self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
+
+    def _start_anew(self) -> int:
+        log.info("agent starts anew", pid=os.getpid(), runs=self._runs.live_count)
+        try:
+            self._anew.run()
+        except OSError as problem:
+            log.error("this agent cannot be started anew: start it by hand; its frames go on", why=problem)
+        return 1
+
+    def _hang_up(self) -> None:
+        """A terminal was closed, or a service manager sends this beside its SIGTERM: that hurries nothing."""
+        if self._way is None:
+            self.leave()
+
+    def _begin_to_end(self, way: Way) -> None:
+        log.info("agent is ending", runs=self._runs.live_count, how=way.value)
+        self._way = way
         self._link.send({"stopping": True})
-        self._runs.end_all("shutdown", "the agent was told to stop")
-        self._await_runs()
+        self._runs.close()
 
     def _end_when_recovered(self) -> None:
         """End once nothing is left to end or to deliver. The server knows this host as down from the first report."""
-        if self._is_stopping:
+        if self._way is not None:
             return
         if self._runs.live_count or self._runs.undelivered:
             self._loop.call_later(RECOVERY_LOOK_SECONDS, self._end_when_recovered)
@@ -180,13 +236,19 @@ class Agent:
             self._await_link(time.monotonic())
             return
         self._link.kill()
+        if self._way is Way.STOP and self._runs.live_count:  # it was told so when it had begun to leave
+            self._await_runs()
+            return
         self._is_done = True
 
     def _give_up(self, exit_status: int) -> None:
-        """The link cannot start with these options, so nobody would ever hear of a frame."""
+        """The link cannot start with these options, so nobody would ever hear of a frame; unless that may pass."""
         self._exit_status = exit_status
         self._is_hopeless = True
-        self.stop()
+        if exit_status == beforehand.CANNOT_START_NOW and not self._options.only_recover:
+            self.leave()
+        else:
+            self.stop()
 
     def _children_changed(self) -> None:
         self._link.reap()
@@ -194,7 +256,7 @@ class Agent:
 
     def _watch_idleness(self) -> None:
         limit = self._options.orphan_exit_after_seconds
-        if self._is_stopping:
+        if self._way is not None:
             return
         is_idle = not self._runs.live_count
         if not self._has_lost_spool and not self._spool.is_there():
@@ -202,7 +264,9 @@ class Agent:
         if is_idle and limit is not None and self._lease.silence(self._platform.boot_seconds()) > limit:
             log.info("idle and without contact: ending", seconds=f"{limit:g}")
             self.stop()
-        elif is_idle and (self._stops_when_idle or (self._has_lost_spool and not self._runs.undelivered)):
+        elif is_idle and self._when_idle is not None:
+            self._when_idle()
+        elif is_idle and self._has_lost_spool and not self._runs.undelivered:
             self.stop()
         else:
             self._loop.call_later(IDLE_LOOK_SECONDS, self._watch_idleness)
@@ -243,7 +307,7 @@ class Agent:
     def _tell_everything(self) -> None:
         for run in self._runs.undelivered:
             self._tell_outcome(run)
-        if self._is_stopping or self._options.only_recover:
+        if self._way is not None or self._options.only_recover:
             self._link.send({"stopping": True})
 
     def _cores(self) -> dict[str, int]:
@@ -296,15 +360,15 @@ class Agent:
         self._capacity.lock(self._capacity.core_units if message["all"] else message["core_units"])
 
     def _on_unlock(self, message: Message) -> None:
-        self._stops_when_idle = False
+        self._when_idle = None
         self._capacity.unlock(self._capacity.core_units if message["all"] else message["core_units"])
 
-    def _on_shutdown(self, message: Message) -> None:
-        if not message["when_idle"]:
-            self._loop.call_later(0, self.stop)
+    def _end_by_order(self, end: Callable[[], None], when_idle: bool) -> None:
+        if not when_idle:
+            self._loop.call_later(0, end)
             return
         self._capacity.lock(self._capacity.core_units)
-        self._stops_when_idle = True
+        self._when_idle = end
 
 
 def _offered(options: Options, size: HostSize) -> HostSize:

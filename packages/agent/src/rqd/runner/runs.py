@@ -21,7 +21,6 @@ from rqd.runner.loop import Loop
 from rqd.runner.outcome import (
     FAILED_LAUNCH,
     RUNNER_LOST,
-    SKIP_RETRY,
     Outcome,
     outcome_of,
     status_of,
@@ -38,11 +37,8 @@ from rqd.supervisor.book import Page
 UNDELIVERED_MAX = 5000
 SAMPLE_SECONDS = 5.0
 SUPERVISOR_SILENT_SECONDS = 30.0
-STOPPED_TOGETHER_SECONDS = 1.0
-"""A signal to a frame and one to its agent that come within this time are one stop."""
 STANDING_SECONDS = 86_400.0
 """So long after its lease nobody comes back for a run."""
-_STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 LOOK_AGAIN_SECONDS_MIN = 0.02
 LOOK_AGAIN_SECONDS_MAX = 0.5
 _POLICIES = {"suspend": book.SUSPEND, "continue": book.CONTINUE, "kill": book.KILL}
@@ -278,9 +274,23 @@ class Runs:
         if run.supervisor is not None:
             self._platform.call_supervisor(run.supervisor)
 
+    def close(self) -> None:
+        """Accept no run any more. What runs goes on without us; what was accepted and not started waits again."""
+        self._is_closed = True
+        for run in list(self._to_start):
+            self.end(run, "shutdown", "the agent was told to stop before it started")
+
+    def told_to_stop(self) -> None:
+        """Let supervisors know when this agent was told to stop: whoever told it may have told their frames too."""
+        self._note_stop(int(self._platform.boot_seconds() * 1e9))
+
+    def _note_stop(self, at_ns: int) -> None:
+        for pages in self._spool.books:
+            pages.head["told_to_stop_ns"] = at_ns
+
     def end_all(self, cause: str, words: str, grace_seconds: Optional[float] = None) -> None:
         """Accept no run any more, and have all end."""
-        self._is_closed = True
+        self.close()
         for run in list(self._live.values()):
             self.end(run, cause, words, grace_seconds)
 
@@ -293,7 +303,8 @@ class Runs:
 
     def _supervisor_ended(self, run: Run) -> None:
         """It has written down how its run ended, or was killed before it could."""
-        assert run.supervisor is not None, "it had one"
+        if run.supervisor is None:
+            return  # a child that we also watch, since an earlier program of this process was its parent
         self._by_supervisor.pop(run.supervisor, None)
         run.supervisor = None
         if run.watch_fd is not None:
@@ -303,19 +314,11 @@ class Runs:
         if run.page["phase"] != book.ENDED:
             log.error("supervisor was lost", run=run.run_id)
             self._lose(run)
-        elif _was_told_to_stop(run.page) and not self._is_closed:
-            # Whoever stops everything of a machine may have come to the frame before us.
-            self._loop.call_later(STOPPED_TOGETHER_SECONDS, lambda: self._complete(run))
         else:
             self._complete(run)
 
     def _complete(self, run: Run) -> None:
         page = run.page
-        if self._is_closed and _was_told_to_stop(page):
-            # Whoever stopped the agent (a service manager, Ctrl-C at the moment of a start) signalled the frame too.
-            words = "the agent was told to stop"
-            self._finish(run, outcome_of(run, "shutdown", SKIP_RETRY, 0, kill_message=words))
-            return
         error_line = ""
         if page["end_cause"] == "exited" and page["exit_status"] and run.log_fd is not None:
             output = (page["output_begins_at"], page["output_ends_at"])
@@ -355,6 +358,14 @@ class Runs:
 
     def recover(self) -> None:
         """Take over what earlier runners left: outcomes to deliver, and runs that their supervisors went on with."""
+        lost = [run for run in self._recovered() if not self._take_over(run)]
+        for run in lost:  # only now: what comes from a living supervisor is told apart from what a dead one left
+            log.warning("run lost its supervisor", run=run.run_id)
+            self._lose(run)
+        self._note_stop(0)
+
+    def _recovered(self) -> Iterable[Run]:
+        """The runs of this boot that have not ended; what is to be told of the others is settled."""
         for page in [page for pages in self._spool.books for page in pages.in_use()]:
             try:
                 run, boot_id = run_from(page)
@@ -369,21 +380,20 @@ class Runs:
             self._capacity.book(run.run_id, run.identity["core_units"], 0)
             run.log_fd = frame_log.reopen(run.log_path, run.run_id)
             if boot_id == self._boot_id:
-                self._take_over(run)
+                yield run
             elif page["phase"] == book.ENDED:
                 self._complete(run)
             else:
                 self._finish_lost(run)
 
-    def _take_over(self, run: Run) -> None:
+    def _take_over(self, run: Run) -> bool:
+        """Watch a run from now on, or see how it ended; says whether either can be done."""
         pid = self._platform.find_supervisor(run.page["supervisor_pid"], run.run_id)
         if pid is None and run.page["phase"] == book.ENDED:  # also of one that ended while we looked
             self._complete(run)
-            return
+            return True
         if pid is None:
-            log.warning("run lost its supervisor", run=run.run_id)
-            self._lose(run)
-            return
+            return False
         self._supervised(run, pid)
         self._watch(run, pid)
         if self._spool.is_read_only:  # it would not see what we want of it, nor we how it ends
@@ -391,6 +401,7 @@ class Runs:
             self._platform.kill_supervisor(pid)
         else:
             log.info("run is taken over", run=run.run_id, supervisor=pid)
+        return True
 
     def _watch(self, run: Run, pid: int) -> None:
         """Learn when a supervisor ends that is not our child."""
@@ -435,9 +446,3 @@ class Runs:
     def _finish_lost(self, run: Run) -> None:
         words = "the process that watched this run died"
         self._finish_unsupervised(run, "runner_lost", RUNNER_LOST, message=words)
-
-
-def _was_told_to_stop(page: Page) -> bool:
-    """Say whether a frame ended as one does that a service manager, a closed session or Ctrl-C has ended."""
-    number = page["exit_signal"] or page["exit_status"] - 128  # a shell says so of what it ran
-    return page["end_cause"] == "exited" and number in _STOP_SIGNALS

@@ -28,6 +28,7 @@ REMEMBER_SECONDS = 3600
 REMEMBER_RUNS_MAX = 200_000
 FREE_FILES_MAX = 256
 BOOK = "book"
+LOCK = "lock"
 NEW = ".new"
 """The end of a file's name that is being written and then gets its own."""
 
@@ -69,7 +70,7 @@ class Spool:
     def is_there(self) -> bool:
         """Say whether the folder still is the one that we locked, and was not deleted under us."""
         try:
-            is_ours = os.path.samestat(os.stat(os.path.join(self.folder, "lock")), os.fstat(self._lock_fd))
+            is_ours = os.path.samestat(os.stat(os.path.join(self.folder, LOCK)), os.fstat(self._lock_fd))
             return is_ours and os.path.samestat(os.stat(os.path.join(self.folder, BOOK)), os.fstat(self.book.fd))
         except (FileNotFoundError, NotADirectoryError):
             return False
@@ -130,7 +131,7 @@ class Spool:
         return booted_at
 
     def _lock(self) -> int:
-        path = os.path.join(self.folder, "lock")
+        path = os.path.join(self.folder, LOCK)
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as problem:

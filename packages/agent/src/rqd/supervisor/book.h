@@ -28,6 +28,7 @@ struct head {
     uint64_t standing_ns;    /* a run that stands still for longer is ended: nobody comes back for it; 0: never */
     char host_name[256];
     char servers[1024]; /* of its agent, which only its like may follow */
+    uint64_t told_to_stop_ns; /* CLOCK_BOOTTIME: when its agent was; 0: it was not */
 };
 
 /* A process beyond doubt: pids are used again, a pid with its start is not. */

@@ -26,6 +26,10 @@ LOOKS_MAX = 20
 LOOK_AGAIN_SECONDS_MIN = 0.005
 LOOK_AGAIN_SECONDS_MAX = 0.5
 UNKILLABLE_AFTER_SECONDS = 10.0
+STOPPED_TOGETHER_SECONDS = 1.0
+DIES_OF_ITS_AGENTS_STOP_SECONDS = 10.0
+DIES_OF_A_STOP_SECONDS = 100.0
+STOPS = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
 SHARING_KB_THAT_MATTERS = 64 << 10
 WALK_BUDGET_KB = 24 << 20
 WALK_REST_FACTOR = 30
@@ -148,6 +152,7 @@ class Supervisor:
         self._last_signal = 0
         self._suspended_at = 0.0
         self._suspended_seconds = 0.0
+        self._stopped_at = 0.0
         self._started_at = 0.0
         self._walk_due_at = 0.0
         self._walked_kb = self._walked_sum_kb = 0
@@ -222,11 +227,11 @@ class Supervisor:
     # --- watching ----------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        run, awaited = self._run, {signal.SIGCHLD, signal.SIGUSR1}
+        run = self._run
         sample_seconds = self._head["sample_ns"] / 1e9
         sample_at, waited = _boot_seconds() + sample_seconds / 10, LOOK_AGAIN_SECONDS_MIN
         while True:
-            signal.sigtimedwait(awaited, self._patience(sample_at, waited))
+            self._await_signal(self._patience(sample_at, waited))
             run["alive_ns"] = int(_boot_seconds() * 1e9)
             if self._reap():
                 return
@@ -405,6 +410,33 @@ class Supervisor:
         now = self._suspended_at if self._run["suspended"] else _boot_seconds()
         return int((now - self._started_at - self._suspended_seconds) * 1000)
 
+    # --- when everything is stopped ----------------------------------------------------------------------------------
+
+    def _await_signal(self, patience_seconds: float) -> None:
+        found = signal.sigtimedwait({signal.SIGCHLD, signal.SIGUSR1, *STOPS}, patience_seconds)
+        if found is not None and found.si_signo in STOPS and not _comes_from_the_run(found.si_pid):
+            self._stopped_at = _boot_seconds()
+
+    def _was_stopped_with_everything(self, number: int) -> bool:
+        now, told_at = _boot_seconds(), self._head["told_to_stop_ns"] / 1e9
+        if self._stopped_at and now - self._stopped_at < DIES_OF_A_STOP_SECONDS:
+            return True
+        is_near = bool(told_at) and now - told_at < DIES_OF_ITS_AGENTS_STOP_SECONDS
+        return is_near and number in {*STOPS, signal.SIGKILL}
+
+    def _is_of_a_stop(self) -> bool:
+        status, number = self._run["exit_status"], self._run["exit_signal"]
+        if not status and not number:
+            return False
+        number = number or status - 128
+        until = _boot_seconds() + (STOPPED_TOGETHER_SECONDS if number in STOPS else 0)
+        while True:
+            self._await_signal(max(0.0, until - _boot_seconds()))
+            if self._was_stopped_with_everything(number):
+                return True
+            if _boot_seconds() >= until:
+                return False
+
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _note_end(self) -> None:
@@ -418,7 +450,9 @@ class Supervisor:
         else:
             run["exit_status"] = 1 if is_killed else os.WEXITSTATUS(status)
             run["exit_signal"] = self._last_signal if is_killed else 0
-        if not is_killed:
+        if not is_killed and self._is_of_a_stop():
+            run["end_cause"], run["end_words"] = "shutdown", "everything on its machine was told to stop"
+        elif not is_killed:
             run["end_cause"] = "exited"
             if (run["exit_status"] or run["exit_signal"]) and _is_log_disk_full():
                 run["log_errno"] = errno.ENOSPC
@@ -450,6 +484,16 @@ class Supervisor:
                 data = data[os.write(LOG_FD, data) :]
         except OSError as problem:
             run["log_errno"] = problem.errno or errno.EIO
+
+
+def _comes_from_the_run(sender: int) -> bool:
+    own = os.getpid()
+    while sender not in (0, own):
+        stat = _stat(sender)
+        if stat is None:
+            return True
+        sender = stat.parent
+    return sender == own
 
 
 def _is_log_disk_full() -> bool:

@@ -38,6 +38,9 @@
 #define LOOK_AGAIN_MIN (5 * MS)
 #define LOOK_AGAIN_MAX (500 * MS)
 #define UNKILLABLE_AFTER (10 * SECOND)
+#define STOPPED_TOGETHER SECOND         /* signals to a frame, to its agent and to us that come within this are one stop */
+#define DIES_OF_ITS_AGENTS_STOP (10 * SECOND)
+#define DIES_OF_A_STOP (100 * SECOND)   /* service managers give 90 s before they kill what is left */
 #define SHARING_KB_THAT_MATTERS (64ull << 10)
 #define WALK_BUDGET_KB (24ull << 20)
 #define WALK_REST_FACTOR 30
@@ -59,6 +62,8 @@ static int last_signal;
 
 static uint64_t suspended_at;
 static uint64_t suspended_ns;
+
+static uint64_t stopped_at; /* when somebody told us to stop, as whoever stops a machine or a service tells everything */
 
 /* ---- clocks and words ---------------------------------------------------------------------------------------------- */
 
@@ -544,6 +549,67 @@ static uint64_t ran_ms(void) {
     return (now - run->started_ns - suspended_ns) / MS;
 }
 
+/* ---- when everything is stopped ------------------------------------------------------------------------------------- */
+
+static int is_stop(int number) {
+    return number == SIGHUP || number == SIGINT || number == SIGTERM;
+}
+
+/* What a frame does to its parent is no stop of the machine; nor is what came from somebody who is gone already. */
+static int comes_from_the_run(pid_t sender) {
+    struct stat_line stat;
+
+    if (sender == 0) /* the kernel, or outside of our container */
+        return 0;
+    for (pid_t up = sender; up != getpid(); up = stat.parent) {
+        if (up == 0)
+            return 0;
+        if (!read_stat(up, &stat))
+            return 1;
+    }
+    return 1;
+}
+
+/* Wait for a signal for a while. One that asks to stop does not end us: it tells whose doing the end of our run is. */
+static void await_signal(uint64_t patience_ns) {
+    struct timespec timeout = {.tv_sec = (time_t)(patience_ns / SECOND), .tv_nsec = (long)(patience_ns % SECOND)};
+    sigset_t awaited;
+    siginfo_t signal;
+
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGCHLD);
+    sigaddset(&awaited, SIGUSR1);
+    sigaddset(&awaited, SIGHUP);
+    sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGTERM);
+    if (is_stop(sigtimedwait(&awaited, &signal, &timeout)) && !comes_from_the_run(signal.si_pid))
+        stopped_at = boot_ns();
+}
+
+/* Whether a run that failed was stopped with everything else: then that is nobody's failure. */
+static int was_stopped_with_everything(int number) {
+    uint64_t now = boot_ns(), told_at = head->told_to_stop_ns;
+
+    if (stopped_at && now - stopped_at < DIES_OF_A_STOP)
+        return 1;
+    return told_at && now - told_at < DIES_OF_ITS_AGENTS_STOP && (is_stop(number) || number == SIGKILL);
+}
+
+/* The same, where the signal to the frame may have come a moment before those to its agent and to us. */
+static int is_of_a_stop(void) {
+    int number = run->exit_signal ? run->exit_signal : run->exit_status - 128; /* a shell says so of what it ran */
+    uint64_t until = boot_ns() + (is_stop(number) ? STOPPED_TOGETHER : 0);
+
+    if (run->exit_status == 0 && run->exit_signal == 0)
+        return 0;
+    do {
+        await_signal(boot_ns() < until ? until - boot_ns() : 0);
+        if (was_stopped_with_everything(number))
+            return 1;
+    } while (boot_ns() < until);
+    return 0;
+}
+
 /* Nothing is left: everything about the run goes into the book, the log gets its foot, and the last word is the phase. */
 static void complete(void) {
     int is_killed = is_ending && strcmp((const char *)run->end_cause, "exited") != 0;
@@ -561,7 +627,10 @@ static void complete(void) {
         if (is_killed)
             run->exit_status = 1;
     }
-    if (!is_killed) {
+    if (!is_killed && is_of_a_stop()) {
+        put_words(run->end_cause, sizeof run->end_cause, "shutdown");
+        put_words(run->end_words, sizeof run->end_words, "everything on its machine was told to stop");
+    } else if (!is_killed) {
         put_words(run->end_cause, sizeof run->end_cause, "exited");
         if ((run->exit_status || run->exit_signal) && log_disk_is_full())
             run->log_errno = ENOSPC;
@@ -737,16 +806,9 @@ static uint64_t patience(uint64_t sample_at, uint64_t look_again) {
 
 static void watch(void) {
     uint64_t sample_at = boot_ns() + head->sample_ns / 10, waited = LOOK_AGAIN_MIN;
-    sigset_t awaited;
 
-    sigemptyset(&awaited);
-    sigaddset(&awaited, SIGCHLD);
-    sigaddset(&awaited, SIGUSR1);
     for (;;) {
-        uint64_t sleep_ns = patience(sample_at, waited);
-        struct timespec timeout = {.tv_sec = (time_t)(sleep_ns / SECOND), .tv_nsec = (long)(sleep_ns % SECOND)};
-
-        sigtimedwait(&awaited, NULL, &timeout);
+        await_signal(patience(sample_at, waited));
         run->alive_ns = boot_ns();
         if (reap())
             return;

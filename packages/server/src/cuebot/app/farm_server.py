@@ -112,6 +112,7 @@ class FarmServer:
             doors=doors,
             allow_root=os.geteuid() == 0,
             history=database.history,
+            restart_agent=self._agents.restart,
         )
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True

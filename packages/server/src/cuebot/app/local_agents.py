@@ -1,8 +1,8 @@
 """Agents that `cuefarm up` runs on its own machine: started, taken over after a crash, kept alive, ended with the farm.
 
 An agent is two processes, runner and link, and each replaces the other when it dies. Only when both are gone is it for
-the farm to start the agent again, on the same spool: the new runner finds there what the dead one ran, ends it and
-reports it as lost. The spool of an agent that is no longer wanted, because an earlier `up` had other shares, gets one
+the farm to start the agent again, on the same spool: the new runner takes over what goes on, and tells what has ended
+meanwhile. The spool of an agent that is no longer wanted, because an earlier `up` had other shares, gets one
 that does this alone.
 """
 
@@ -23,7 +23,7 @@ import structlog
 
 from cuebot.app.data_folder import DataFolder, ProcessFacts
 from cuebot.app.shares import Share
-from rqd import open_files
+from rqd import open_files, signals
 from rqd.runner.spool import has_unsettled_runs
 
 log = structlog.get_logger("up")
@@ -151,7 +151,7 @@ class LocalAgents:
         return self._folder.run / f"agent-{name}.log"
 
     def stop(self, patience_s: float) -> list[ProcessFacts]:
-        """End every agent of the folder with SIGTERM and wait. Returns those that still run.
+        """End every agent of the folder, with its frames, and wait. Returns those that still run.
 
         A runner that is killed meanwhile has a successor a moment later, which is told as well.
         """
@@ -328,7 +328,7 @@ def _tell_to_end(agents: Iterable[ProcessFacts]) -> None:
     for agent in agents:
         if agent.alive():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(agent.pid, signal.SIGTERM)
+                os.kill(agent.pid, signals.STOP)
 
 
 def _wait_ended(agents: Iterable[ProcessFacts], patience_s: float) -> None:

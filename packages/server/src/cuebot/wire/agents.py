@@ -18,7 +18,7 @@ import grpc.aio
 import structlog
 from opencue_proto import rqd_pb2
 
-from cuebot.domain.errors import FarmError
+from cuebot.domain.errors import FarmError, NotOffered, Refused
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered
 from cuebot.wire.agent_streams import NOT_SENT, AgentStreams, Over
@@ -61,6 +61,8 @@ _CHANNEL_OPTIONS: Final = (
 _LAUNCH: Final = "/rqd.RqdInterface/LaunchFrame"
 _KILL: Final = "/rqd.RqdInterface/KillRunningFrame"
 _SHUTDOWN: Final = "/rqd.RqdInterface/ShutdownRqdNow"
+_RESTART: Final = "/rqd.RqdInterface/RestartRqdNow"
+_RESTART_IDLE: Final = "/rqd.RqdInterface/RestartRqdIdle"
 
 
 class GrpcAgents:
@@ -108,6 +110,19 @@ class GrpcAgents:
         if code is not _Code.OK:
             log.warning("an agent did not take its shutdown", host=address.host_name, status=code.name, words=words)
         return code is _Code.OK
+
+    async def restart(self, address: Address, when_idle: bool) -> None:
+        """Have an agent start itself anew, at once or after its last run. Raises FarmError where it will not."""
+        rpc, request = _RESTART, rqd_pb2.RqdStaticRestartNowRequest()
+        if when_idle:
+            rpc, request = _RESTART_IDLE, rqd_pb2.RqdStaticRestartIdleRequest()
+        link = self._link(address.target)
+        code, words = await self._ask(link.call(rpc), request.SerializeToString(), self._metadata(address))
+        if code is _Code.UNIMPLEMENTED:
+            raise NotOffered(f"the agent of host {address.host_name!r} does not restart itself ({words})")
+        if code is not _Code.OK:
+            why = words.removeprefix(NOT_SENT)
+            raise Refused(f"the agent of host {address.host_name!r} at {address.target} was not told to restart: {why}")
 
     async def close(self) -> None:
         """Drop what waits and close all channels; nobody is answered any more."""

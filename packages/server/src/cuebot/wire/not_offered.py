@@ -20,7 +20,6 @@ _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
 _MONITORING = "history is not offered over this interface yet"
 _REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
-_RESTARTS = "this server does not restart agents; the service that starts them on the host does"
 _OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
 _STAGGER = "staggering is not offered; launch the layer with an interleaved range such as 1-100:10"
 
@@ -60,7 +59,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner")
     | _all(_PARTITIONS, "GetRenderPartitions")
     | _all(_REBOOTS, "Reboot", "RebootWhenIdle")
-    | _all(_RESTARTS, "RestartRqdNow", "RestartRqdWhenIdle")
     | _all(_REDIRECTS, "RedirectToJob"),
     "host.OwnerInterface": _all(_OWNERS, "Delete", "GetDeeds", "GetHosts", "GetOwner", "SetShow", "TakeOwnership"),
     "host.ProcInterface": _all(

@@ -27,7 +27,7 @@ from cuebot.wire.rpc.facilities import AllocationInterface, FacilityInterface
 from cuebot.wire.rpc.farm import FarmInterface
 from cuebot.wire.rpc.frames import FrameInterface
 from cuebot.wire.rpc.groups import GroupInterface
-from cuebot.wire.rpc.hosts import HostInterface
+from cuebot.wire.rpc.hosts import HostInterface, RestartAgent
 from cuebot.wire.rpc.jobs import JobInterface
 from cuebot.wire.rpc.layers import LayerInterface
 from cuebot.wire.rpc.limits import LimitInterface
@@ -80,7 +80,12 @@ def service_descriptors() -> list[Any]:
 
 
 def offered_services(
-    *, streams: AgentStreams, allow_root: bool, history: RunHistory | None = None, doors: Doors | None = None
+    *,
+    streams: AgentStreams,
+    allow_root: bool,
+    history: RunHistory | None = None,
+    doors: Doors | None = None,
+    restart_agent: RestartAgent | None = None,
 ) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
     doors = doors or Doors(None)
@@ -90,7 +95,7 @@ def offered_services(
         "depend.DependInterface": DependInterface(),
         "facility.AllocationInterface": AllocationInterface(),
         "facility.FacilityInterface": FacilityInterface(),
-        "host.HostInterface": HostInterface(),
+        "host.HostInterface": HostInterface(restart_agent),
         "host.ProcInterface": ProcInterface(),
         "job.FrameInterface": FrameInterface(),
         "job.GroupInterface": GroupInterface(),
@@ -114,12 +119,14 @@ async def serve(
     doors: Doors,
     allow_root: bool,
     history: RunHistory | None = None,
+    restart_agent: RestartAgent | None = None,
     max_message_bytes: int = RECEIVED_BYTES_MAX,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
-    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known.
+    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known; without
+    `restart_agent`, no agent is restarted.
     Raises OSError when the address cannot be bound.
     """
     server = grpc.aio.server(
@@ -133,7 +140,9 @@ async def serve(
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
-    offered = offered_services(streams=streams, doors=doors, allow_root=allow_root, history=history)
+    offered = offered_services(
+        streams=streams, doors=doors, allow_root=allow_root, history=history, restart_agent=restart_agent
+    )
     traffic, strangers = Traffic(engine), Strangers()
     handlers = _Handlers(doors)
     for service in service_descriptors():

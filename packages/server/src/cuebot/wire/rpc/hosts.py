@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from opencue_proto import comment_pb2, host_pb2
 
 from cuebot.domain import commands as c
-from cuebot.domain.errors import Invalid, NotFound, shown
+from cuebot.domain.errors import Invalid, NotFound, NotOffered, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import HostState, LockState, ThreadMode
 from cuebot.domain.tags import read_tags
+from cuebot.engine.orders import Address, address_of
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.comments import comment_message, commented, comments_of
 from cuebot.wire.messages.hosts import host_fields, host_message
@@ -20,9 +23,17 @@ from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.search import find_hosts
 from cuebot.wire.values import member
 
+log = structlog.get_logger("hosts")
+
+RestartAgent = Callable[[Address, bool], Awaitable[None]]
+"""Has an agent start itself anew, at once or when it is idle. Raises FarmError."""
+
 
 class HostInterface:
     """Render hosts."""
+
+    def __init__(self, restart_agent: RestartAgent | None = None) -> None:
+        self._restart_agent = restart_agent
 
     def FindHost(self, request: Any, call: Call) -> Any:
         """A host by name."""
@@ -109,6 +120,22 @@ class HostInterface:
         """Say which operating systems a host has, comma separated; its next report says so again."""
         names = tuple(name.strip() for name in request.os.split(",") if name.strip())
         await call.submit(c.Change("host", _host(request, call).id, {"os": names}))
+
+    async def RestartRqdNow(self, request: Any, call: Call) -> None:
+        """Have the host's agent start itself anew. Frames of our agents go on."""
+        await self._restart(request, call, when_idle=False)
+
+    async def RestartRqdWhenIdle(self, request: Any, call: Call) -> None:
+        """Have the host's agent take nothing more, and start itself anew after its last frame."""
+        await self._restart(request, call, when_idle=True)
+
+    async def _restart(self, request: Any, call: Call, *, when_idle: bool) -> None:
+        host = _host(request, call)
+        if self._restart_agent is None:
+            raise NotOffered(f"{call.rpc}: this server gives agents no orders")
+        await self._restart_agent(address_of(host), when_idle)
+        log.info("an agent was told to restart", host=host.name, when_idle=when_idle, by=call.envelope().actor)
+        call.count(1)
 
     async def Delete(self, request: Any, call: Call) -> None:
         """Forget a host; its runs are over."""

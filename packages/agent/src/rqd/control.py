@@ -1,0 +1,230 @@
+"""`rqd stop` and `rqd restart`: what is done to the agent that runs on a spool, and to frames that it left."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any, Optional
+
+from rqd import signals, whereabouts
+from rqd.options import default_spool, positive
+from rqd.platform import this_system
+from rqd.runner.leftovers import end_frames
+from rqd.runner.spool import LOCK, SpoolInUse
+from rqd.whereabouts import Agent
+
+DONE = 0
+NOT_DONE = 1
+NOT_RUNNING = 3
+"""Nothing was there to be stopped or restarted, as init scripts have it."""
+
+TIMEOUT_SECONDS = 60.0
+REVIVAL_SECONDS = 3.0
+"""So long after the death of its main process an agent's other half may take to be the agent."""
+SAY_SECONDS = 5.0
+LOOK_SECONDS = 0.05
+
+
+class Failed(Exception):
+    """It was not done. The words say why, and what to do; `status` is the exit status."""
+
+    def __init__(self, words: str, status: int = NOT_DONE) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+def main(words: list[str]) -> int:
+    """Carry out one of the two; returns the exit status."""
+    given = _parser(words[0]).parse_args(words[1:])
+    command = _Command(given)
+    try:
+        command.facts["spool"] = spool = _spool_of(given)
+        done = command.stop(spool) if words[0] == "stop" else command.restart(spool)
+        status = DONE
+    except Failed as problem:
+        done, status = str(problem), problem.status
+    except PermissionError as problem:
+        done, status = f"{problem.filename or 'that'} is another user's: do this as that user, or as root", NOT_DONE
+    except OSError as problem:
+        done, status = f"{problem.filename or 'the spool'} cannot be read: {problem.strerror}", NOT_DONE
+    command.finish(done, status)
+    return status
+
+
+class _Command:
+    """What is done, and what is said of it."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self._is_json: bool = given.json
+        self._began = time.monotonic()
+        self._until = self._began + given.timeout
+        self._said_at = self._began
+        self.facts: dict[str, Any] = {}
+
+    def stop(self, spool: str) -> str:
+        """End the agent and its frames, or frames that an agent left; returns what to say. Raises Failed."""
+        agent, told = self._agent(spool), None
+        while agent is not None or _live(spool):
+            if agent is None:
+                self._end_left(spool)
+            elif agent != told:
+                told = agent
+                self._tell_to_stop(agent)
+            elif not agent.ended_within(LOOK_SECONDS):
+                self._wait(f"{_frames(_live(spool))} left to end" if _live(spool) else "it says goodbye")
+            agent = whereabouts.agent_of(spool)
+        if "frames" not in self.facts:
+            raise Failed(f"nothing to stop: no agent runs on {spool}{_elsewhere(spool)}", NOT_RUNNING)
+        return "stopped: no agent and no frame of it runs"
+
+    def restart(self, spool: str) -> str:
+        """Have the agent be the same command anew; returns what to say. Raises Failed."""
+        agent = self._agent(spool)
+        if agent is None:
+            left = _live(spool)
+            words = f"; {_go_on(left, ' of an agent that is gone')}: start it, or `rqd stop`" if left else ""
+            raise Failed(f"nothing to restart: no agent runs on {spool}{words}{_elsewhere(spool)}", NOT_RUNNING)
+        lock_before = _changed_ns(spool, LOCK)
+        self._note(agent)
+        self._say(f"{self._name()} starts anew; {_go_on(self.facts['frames'])}")
+        _tell(agent, signals.RESTART)
+        while not lock_before < _changed_ns(spool, LOCK) < _changed_ns(spool, "address"):
+            if agent.ended_within(LOOK_SECONDS):
+                raise Failed("it ended instead of starting anew; its log says why. Frames go on: start it by hand")
+            self._wait("not up yet")
+        return f"restarted: process {agent.process.pid} is the agent anew, {_go_on(_live(spool))}"
+
+    def finish(self, words: str, status: int) -> None:
+        """Say how it ended."""
+        self.facts.update(done=status == DONE, status=status, words=words, seconds=round(self._seconds(), 2))
+        if self._is_json:
+            print(json.dumps(self.facts))
+        elif status == DONE:
+            print(f"{words} ({self._seconds():.1f} s)")
+        else:
+            print(f"rqd: {words}", file=sys.stderr)
+
+    def _agent(self, spool: str) -> Optional[Agent]:
+        """The agent, also while its other half takes the place of a main process that died."""
+        until = min(self._until, time.monotonic() + REVIVAL_SECONDS)
+        while True:
+            agent = whereabouts.agent_of(spool)
+            is_told = agent is not None or not os.path.exists(os.path.join(spool, LOCK))
+            if is_told or time.monotonic() >= until or not whereabouts.is_being_replaced():
+                return agent
+            time.sleep(LOOK_SECONDS)
+
+    def _tell_to_stop(self, agent: Agent) -> None:
+        self._note(agent)
+        self._say(f"{self._name()} ends, and {_frames(self.facts['frames'])} with it: they wait again")
+        with contextlib.suppress(ProcessLookupError):
+            _tell(agent, signals.STOP)
+
+    def _end_left(self, spool: str) -> None:
+        if "frames" not in self.facts:
+            self.facts["frames"] = live = _live(spool)
+            self._say(
+                f"no agent runs; it left {_frames(live)}, to be ended: they wait again when the next agent tells so"
+            )
+        try:
+            left = end_frames(spool, this_system(), self._until - time.monotonic())
+        except SpoolInUse:  # an agent has come, and is told next; or there is one that we cannot see
+            time.sleep(LOOK_SECONDS)
+            self._wait(f"somebody works on {spool} whom nobody sees from here; is the agent in a container?")
+        else:
+            if left:
+                raise Failed(f"{_frames(left)} did not end within the --timeout")
+
+    def _note(self, agent: Agent) -> None:
+        known = whereabouts.frames_of(agent.spool)
+        self.facts.update(host=known.host_name, process=agent.process.pid)
+        self.facts.setdefault("frames", known.live)
+
+    def _name(self) -> str:
+        return f"agent {self.facts['host']} (process {self.facts['process']})"
+
+    def _wait(self, words: str) -> None:
+        """Wait a little, and say now and then for what. Raises Failed when the time is over."""
+        if time.monotonic() >= self._until:
+            raise Failed(f"not done within {self._seconds():.0f} s (--timeout): {words}; it goes on")
+        if time.monotonic() - self._said_at >= SAY_SECONDS:
+            self._say(f"after {self._seconds():.0f} s: {words}")
+
+    def _say(self, words: str) -> None:
+        self._said_at = time.monotonic()
+        print(words, file=sys.stderr if self._is_json else sys.stdout, flush=True)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
+def _parser(action: str) -> argparse.ArgumentParser:
+    what = {
+        "stop": "End the agent that runs on a spool. Frames are ended and wait again, uncharged, also those of an agent"
+        " that is gone.",
+        "restart": "Have the agent that runs on a spool start itself anew in place, as after an upgrade. Frames go on.",
+    }
+    parser = argparse.ArgumentParser(
+        prog=f"rqd {action}",
+        description=what[action],
+        epilog=f"Exit status: {DONE} done, {NOT_DONE} not done, 2 a wrong command line, {NOT_RUNNING} nothing runs.",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--spool", metavar="DIR", help=f"the spool of the agent (default: {default_spool()})")
+    which.add_argument("--name", metavar="HOST", help="the agent of this machine that the farm calls so")
+    parser.add_argument(
+        "--timeout", metavar="S", type=positive, default=TIMEOUT_SECONDS, help="how long to wait (%(default)g)"
+    )
+    parser.add_argument("--json", action="store_true", help="say how it ended as JSON; progress on standard error")
+    return parser
+
+
+def _spool_of(given: argparse.Namespace) -> str:
+    if given.name is None:
+        return os.path.abspath(os.path.expanduser(given.spool or default_spool()))
+    found = [spool for spool in whereabouts.spools() if whereabouts.frames_of(spool).host_name == given.name]
+    if not found:
+        raise Failed(f"no agent called {given.name} runs here, nor a frame of one{_elsewhere('')}", NOT_RUNNING)
+    if len(found) > 1:
+        raise Failed(f"{len(found)} agents here are called {given.name}; say which: --spool {' or '.join(found)}")
+    return found[0]
+
+
+def _elsewhere(spool: str) -> str:
+    others = [other for other in whereabouts.spools() if other != spool]
+    return f"; there is work on other spools: --spool {', '.join(others)}" if others else ""
+
+
+def _tell(agent: Agent, number: signal.Signals) -> None:
+    try:
+        agent.tell(number)
+    except PermissionError:
+        words = f"process {agent.process.pid} is another user's: do this as that user, or as root"
+        raise Failed(words) from None
+
+
+def _live(spool: str) -> int:
+    try:
+        return whereabouts.frames_of(spool).live
+    except FileNotFoundError:
+        return 0
+
+
+def _changed_ns(spool: str, name: str) -> int:
+    try:
+        return os.stat(os.path.join(spool, name)).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame" if count == 1 else f"{count} frames"
+
+
+def _go_on(count: int, whose: str = "") -> str:
+    return f"{_frames(count)}{whose} {'goes' if count == 1 else 'go'} on"

@@ -1,0 +1,377 @@
+"""Two ways to stop an agent: with its frames, or without them; and to start it anew in place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Callable
+
+import psutil
+import pytest
+from opencue_proto import host_pb2, rqd_pb2
+
+from rqd.control import DONE, NOT_DONE, NOT_RUNNING
+from rqd.supervisor import book
+
+from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
+
+MakeAgent = Callable[..., AgentProcess]
+UNCHARGED = (286, "shutdown")
+
+
+def told(server: FakeServer, run_id: str) -> tuple[int, str]:
+    """How the server is told that a run ended, always alike: exit status and cause."""
+    server.outcome(run_id)
+    (answer,) = {
+        (report.exit_status, report.frame.attributes["cuefarm.cause"]) for report in server.completions_of(run_id)
+    }
+    return answer
+
+
+def waiting_frame(agent: AgentProcess, end: str = "exit 9") -> tuple[str, psutil.Process]:
+    """A frame that goes on until its agent's folder has the file `go`, and its process."""
+    marker = f"frame-{uuid.uuid4()}"
+    run_id = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.02; done; {end}; : {marker}")
+    return run_id, eventually(lambda: processes_with(marker), "the frame runs")[0]
+
+
+def says_ready(agent: AgentProcess) -> bool:
+    """Whether the frame has set itself up."""
+    return (agent.logs / "job.0001-layer.rqlog").exists() and "\nready\n" in agent.log_of()
+
+
+def goes_on(process: psutil.Process) -> bool:
+    """Whether a process has not ended."""
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
+def rqd(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `rqd`."""
+    return subprocess.run(
+        [sys.executable, "-m", "rqd", *words], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+
+
+# --- with its frames -------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_frames_delivers_outcomes_and_then_the_agent(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Frames come back as `shutdown`, uncharged; nothing is left, and the exit status is 0."""
+    agent = make_agent()
+    marker = f"shutdown-{uuid.uuid4()}"
+    run_id = agent.launch(f"trap '' TERM; sleep 60; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    link_pid = agent.link_pid
+    assert agent.stop() == 0
+    assert told(server, run_id) == UNCHARGED
+    assert processes_with(marker) == []
+    assert not psutil.pid_exists(link_pid)
+    assert server.reports[-1].host.state == host_pb2.DOWN  # nobody should launch here any more
+
+
+def test_a_second_ctrl_c_leaves_frames_no_time(server: FakeServer, make_agent: MakeAgent) -> None:
+    """They are killed at once."""
+    agent = make_agent("--kill-grace-seconds", "60")
+    marker = f"hurry-{uuid.uuid4()}"
+    run_id = agent.launch(f"trap '' TERM; while :; do sleep 0.05; done; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    os.kill(agent.runner_pid, signal.SIGINT)
+    eventually(lambda: agent.pages()[run_id]["phase"] == book.ENDING, "it is being ended")
+    began = time.monotonic()
+    assert agent.stop() == 0
+    assert time.monotonic() - began < 10
+    assert processes_with(marker) == []
+
+
+def test_rqd_stop_ends_all_and_says_what_it_does(server: FakeServer, make_agent: MakeAgent) -> None:
+    """It returns when nothing runs any more, and finds nothing the next time."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    spool = str(agent.spool)
+    stopped = rqd("stop", "--spool", spool)
+    assert stopped.returncode == DONE, stopped.stderr
+    assert f"agent host-a (process {agent.process.pid}) ends, and 1 frame with it" in stopped.stdout
+    assert agent.process.wait(1) == 0
+    assert not goes_on(frame)
+    assert told(server, run_id) == UNCHARGED
+    again = rqd("stop", "--spool", spool, "--json")
+    assert again.returncode == NOT_RUNNING
+    assert json.loads(again.stdout)["done"] is False
+    assert "no agent runs on" in json.loads(again.stdout)["words"]
+
+
+def test_rqd_stop_finds_an_agent_by_the_name_of_its_host(make_agent: MakeAgent, tmp_path: Path) -> None:
+    """And leaves the others of the machine alone."""
+    name = f"host-{uuid.uuid4()}"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    agent, other = make_agent("--name", name, folder=tmp_path / "a"), make_agent(folder=tmp_path / "b")
+    stopped = rqd("stop", "--name", name, "--json")
+    assert stopped.returncode == DONE
+    assert json.loads(stopped.stdout)["host"] == name
+    assert agent.process.wait(1) == 0
+    assert other.process.poll() is None
+    assert rqd("stop", "--name", name).returncode == NOT_RUNNING
+
+
+def test_rqd_stop_gives_up_after_its_time(make_agent: MakeAgent) -> None:
+    """The agent goes on ending."""
+    agent = make_agent("--kill-grace-seconds", "60")
+    agent.launch("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    eventually(lambda: says_ready(agent), "it runs")
+    stopped = rqd("stop", "--spool", str(agent.spool), "--timeout", "0.5")
+    assert stopped.returncode == NOT_DONE
+    assert "--timeout" in stopped.stderr
+    agent.stop()
+
+
+def test_a_pid_that_was_used_again_is_not_stopped(make_agent: MakeAgent) -> None:
+    """Whoever has the pid that a dead agent has noted is left alone."""
+    agent = make_agent()
+    agent.stop()
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        (agent.spool / "lock").write_text(f"{bystander.pid}\n")
+        assert rqd("stop", "--spool", str(agent.spool)).returncode == NOT_RUNNING
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_rqd_stop_ends_frames_that_a_dead_agent_left(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Without an agent and without a server; the next agent tells how they ended."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    lost, orphan = waiting_frame_of_a_dead_supervisor(agent)
+    agent.kill_whole()
+    agent.supervisor_of(lost).kill()
+    server.stop()
+    stopped = rqd("stop", "--spool", str(agent.spool), "--json")
+    assert stopped.returncode == DONE, stopped.stderr
+    assert json.loads(stopped.stdout)["frames"] == 2
+    assert not goes_on(frame)
+    assert not goes_on(orphan)
+    server.start()
+    agent.start()
+    assert told(server, run_id) == UNCHARGED
+    assert told(server, lost) == (301, "runner_lost")
+
+
+def test_rqd_stop_does_not_take_a_spool_from_somebody_whom_it_cannot_see(make_agent: MakeAgent) -> None:
+    """An agent in a container has another pid there."""
+    agent = make_agent()
+    _, frame = waiting_frame(agent)
+    (agent.spool / "lock").write_text("1\n")
+    stopped = rqd("stop", "--spool", str(agent.spool), "--timeout", "0.5")
+    assert stopped.returncode == NOT_DONE
+    assert "is the agent in a container?" in stopped.stderr
+    assert goes_on(frame)
+    (agent.spool / "lock").write_text(f"{agent.process.pid}\n")
+
+
+def waiting_frame_of_a_dead_supervisor(agent: AgentProcess) -> tuple[str, psutil.Process]:
+    """A frame, and a process of it that outlives its supervisor."""
+    marker = f"orphan-{uuid.uuid4()}"
+    run_id = agent.launch(f"setsid sh -c 'while :; do sleep 0.02; done; : {marker}' & wait", frame_name="0002-layer")
+    inner = eventually(lambda: [p for p in processes_with(marker) if len(p.cmdline()) == 3], "it runs")
+    return run_id, max(inner, key=lambda process: process.pid)
+
+
+# --- without its frames ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_frames_go_on_when_a_service_manager_ends_their_agent(
+    server: FakeServer, make_agent: MakeAgent, number: signal.Signals
+) -> None:
+    """The agent says that it leaves and what goes on; the next one takes all over: none is lost, or starts twice."""
+    agent = make_agent()
+    count = agent.folder / "count"
+    run_id, frame = waiting_frame(agent, f"echo x >> {count}; exit 9")
+    ends_meanwhile = agent.launch(
+        f"while [ ! -e {agent.folder}/left ]; do sleep 0.02; done; exit 7", frame_name="0002-layer"
+    )
+    eventually(lambda: agent.pages()[ends_meanwhile]["phase"] == book.RUNNING, "it runs")
+    os.kill(agent.runner_pid, number)
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    goodbye = server.reports[-1]
+    assert goodbye.host.state == host_pb2.DOWN
+    states = {running.resource_id: running.attributes["cuefarm.state"] for running in goodbye.frames}
+    assert states == {run_id: "running", ends_meanwhile: "running"}
+    (agent.folder / "left").touch()
+    eventually(lambda: agent.pages()[ends_meanwhile]["phase"] == book.ENDED, "it ended while there was no agent")
+    assert goes_on(frame)
+    assert server.completions_of(run_id) == []
+    agent.start()
+    eventually(lambda: server.state_of(run_id) == "running", "the next agent reports it")
+    (agent.folder / "go").touch()
+    assert told(server, run_id) == (9, "exited")
+    assert told(server, ends_meanwhile) == (7, "exited")
+    assert count.read_text() == "x\n"
+
+
+def test_what_was_not_started_when_the_agent_left_waits_again(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Whatever was accepted at that moment is started, or told as uncharged: never neither."""
+    agent = make_agent()
+    runs = [agent.launch("exit 5", frame_name=f"{n:04d}-layer", num_cores=10) for n in range(40)]
+    agent.leave()
+    agent.start()
+    assert {told(server, run_id) for run_id in runs} <= {(5, "exited"), UNCHARGED}
+
+
+def test_an_agent_that_leaves_can_still_be_stopped(server: FakeServer, make_agent: MakeAgent) -> None:
+    """While it waits for a server that does not hear its goodbye."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    server.stop()
+    os.kill(agent.runner_pid, signal.SIGTERM)
+    eventually(lambda: "frames go on without an agent" in agent.stderr_path.read_text(), "it leaves")
+    assert rqd("stop", "--spool", str(agent.spool)).returncode == DONE
+    assert not goes_on(frame)
+    server.start()
+    agent.start()
+    assert told(server, run_id) == UNCHARGED
+
+
+# --- when everything is stopped --------------------------------------------------------------------------------------
+
+
+def signal_all_of(agent: AgentProcess, frame: psutil.Process, *numbers: signal.Signals) -> None:
+    """What a service manager does to all processes of a service (systemd's KillMode=control-group)."""
+    supervisors = [agent.supervisor_of(run_id).pid for run_id in agent.pages()]
+    for number in numbers:
+        for pid in [agent.runner_pid, agent.link_pid, *supervisors, frame.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+@pytest.mark.parametrize("dies", ["at once", "late, with a status of its own"])
+def test_signals_to_everything_are_charged_to_nobody(server: FakeServer, make_agent: MakeAgent, dies: str) -> None:
+    """Frames die of the shutdown, some when their agent is gone; the next agent knows that it was one."""
+    agent = make_agent()
+    marker = f"everything-{uuid.uuid4()}"
+    trap = "" if dies == "at once" else "trap 'sleep 1.5; exit 3' TERM; "
+    run_id = agent.launch(f"{trap}echo ready; while :; do sleep 0.05; done; : {marker}")
+    (frame,) = eventually(lambda: says_ready(agent) and processes_with(marker), "the frame runs")
+    signal_all_of(agent, frame, signal.SIGTERM, signal.SIGHUP)
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    eventually(lambda: not processes_with(marker), "the frame has died")
+    agent.start()
+    assert told(server, run_id) == UNCHARGED
+
+
+@pytest.mark.parametrize("first", ["agent", "frame"])
+def test_a_frame_that_is_stopped_with_its_agent_is_charged_to_nobody(
+    server: FakeServer, make_agent: MakeAgent, first: str
+) -> None:
+    """Also where its supervisor was spared, in whichever order; a frame that is signalled alone fails."""
+    agent = make_agent()
+    marker = f"first-{uuid.uuid4()}"
+    run_id = agent.launch(f"sleep 60; : {marker}")
+    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
+    if first == "frame":
+        os.killpg(frame.pid, signal.SIGTERM)
+        time.sleep(0.2)
+        agent.leave()
+    else:
+        agent.leave()
+        os.killpg(frame.pid, signal.SIGTERM)
+    eventually(lambda: agent.pages().get(run_id, {"phase": book.ENDED})["phase"] >= book.ENDED, "its end is known")
+    agent.start()
+    assert told(server, run_id) == UNCHARGED
+    alone = agent.launch("kill -TERM $$")
+    assert told(server, alone) == (1, "exited")
+    assert server.outcome(alone).exit_signal == signal.SIGTERM
+
+
+def test_a_machine_that_was_shut_down_charges_no_frame(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The agent had left, then everything was signalled, and the next agent is one of another boot."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    agent.leave()
+    supervisor = agent.supervisor_of(run_id)
+    for process in (supervisor, frame):
+        process.send_signal(signal.SIGTERM)
+    eventually(lambda: agent.pages()[run_id]["phase"] == book.ENDED, "its end is known")
+    data = (agent.spool / "book").read_bytes()
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+    (agent.spool / "book").write_bytes(data.replace(boot_id, b"0" * len(boot_id)))
+    agent.start()
+    assert told(server, run_id) == UNCHARGED
+
+
+# --- anew, in place --------------------------------------------------------------------------------------------------
+
+
+def test_rqd_restart_keeps_the_process_and_the_frames(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The same command line, port and pid; what ended meanwhile and what goes on are both told once."""
+    agent = make_agent()
+    port = (agent.spool / "address").read_text().strip().rpartition(":")[2]
+    agent.stop()
+    agent.words += ["--port", port]
+    agent.start()
+    run_id, frame = waiting_frame(agent)
+    pid, link_pid = agent.process.pid, agent.link_pid
+    for _ in range(2):
+        restarted = rqd("restart", "--spool", str(agent.spool))
+        assert restarted.returncode == DONE, restarted.stderr + agent.stderr_path.read_text()
+        assert f"process {pid} is the agent anew, 1 frame goes on" in restarted.stdout
+    assert agent.runner_pid == pid
+    assert agent.process.poll() is None
+    assert agent.link_pid != link_pid
+    assert goes_on(frame)
+    eventually(lambda: server.state_of(run_id) == "running", "it reports the frame")
+    (agent.folder / "go").touch()
+    assert told(server, run_id) == (9, "exited")
+    assert told(server, agent.launch("exit 4")) == (4, "exited")
+    assert (agent.spool / "address").read_text().strip().endswith(f":{port}")
+
+
+def test_a_restart_ends_no_frame_for_the_loss_of_another(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Supervisors are children of the process that starts anew, as orphans of a supervisor that was killed are."""
+    agent = make_agent()
+    lost, orphan = waiting_frame_of_a_dead_supervisor(agent)
+    run_id, frame = waiting_frame(agent)
+    os.kill(agent.runner_pid, signal.SIGSTOP)
+    agent.supervisor_of(lost).kill()
+    os.kill(agent.runner_pid, signal.SIGUSR2)
+    os.kill(agent.runner_pid, signal.SIGCONT)
+    assert told(server, lost) == (301, "runner_lost")
+    assert not goes_on(orphan)
+    assert goes_on(frame)
+    (agent.folder / "go").touch()
+    assert told(server, run_id) == (9, "exited")
+
+
+def test_rqd_restart_without_an_agent_says_what_goes_on(make_agent: MakeAgent) -> None:
+    """With a status of its own."""
+    agent = make_agent()
+    waiting_frame(agent)
+    agent.leave()
+    restarted = rqd("restart", "--spool", str(agent.spool))
+    assert restarted.returncode == NOT_RUNNING
+    assert "1 frame of an agent that is gone goes on" in restarted.stderr
+
+
+def test_the_server_can_restart_an_agent(server: FakeServer, make_agent: MakeAgent) -> None:
+    """RestartRqdNow keeps frames; RestartRqdIdle waits for the last of them, and takes no other meanwhile."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    pid, boots = agent.runner_pid, len(server.boots)
+    agent.call("RestartRqdNow", rqd_pb2.RqdStaticRestartNowRequest())
+    agent.await_boot(boots)
+    assert (agent.runner_pid, goes_on(frame)) == (pid, True)
+    boots = len(server.boots)
+    agent.call("RestartRqdIdle", rqd_pb2.RqdStaticRestartIdleRequest())
+    agent.launch_refused("true")
+    assert len(server.boots) == boots
+    (agent.folder / "go").touch()
+    agent.await_boot(boots)
+    assert told(server, run_id) == (9, "exited")
+    assert told(server, agent.launch("exit 2")) == (2, "exited")
+    assert agent.runner_pid == pid
