@@ -17,6 +17,7 @@ from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
 from cuebot.wire.call import Admit, Method, behaviour, refusal, stream_behaviour
+from cuebot.wire.connections import most_connections
 from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.rpc.agent_work import AgentInterface
@@ -40,6 +41,7 @@ from cuebot.wire.strangers import Strangers
 from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
+from rqd import connections
 
 SENT_BYTES_MAX: Final = 100 * 1024 * 1024
 RECEIVED_BYTES_MAX: Final = DEFAULT_LIMITS.spec_bytes + 1024 * 1024
@@ -130,6 +132,7 @@ async def serve(
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
             ("grpc.keepalive_timeout_ms", 20_000),  # also how long bytes may stay unacknowledged (`hang_up`)
+            *connections.options(most_connections(engine.core.limits)),
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
