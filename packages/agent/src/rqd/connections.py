@@ -23,8 +23,10 @@ IDLE_MS = 300_000
 agents, which hold a stream, or report once a minute, are never idle."""
 
 LOOK_SECONDS = 5.0
-HURRIED_SECONDS = 0.5
+HURRIED_SECONDS = 1.0
 """Between two looks while there is something to end: whoever opens them all again at once is soon cut again."""
+BREATH, BREATH_SECONDS = 32, 0.000_5
+"""So many new connections are looked at between two pauses, in which the process's other threads go on: a millisecond."""
 TELL_SECONDS = 60.0
 DESCRIPTORS = "/dev/fd"
 
@@ -88,6 +90,8 @@ class Connections:
             caller = self._callers.get(inode)
             if caller is None:
                 caller = self._callers[inode] = self._caller(sockets[inode], inode)
+                if len(self._callers) % BREATH == 0:
+                    time.sleep(BREATH_SECONDS)
             if not caller:  # no connection to this port
                 continue
             held[caller] += 1
