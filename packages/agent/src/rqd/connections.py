@@ -26,7 +26,7 @@ LOOK_SECONDS = 5.0
 HURRIED_SECONDS = 1.0
 """Between two looks while there is something to end: whoever opens them all again at once is soon cut again."""
 BREATH, BREATH_SECONDS = 32, 0.000_5
-"""So many new connections are looked at between two pauses, in which the process's other threads go on: a millisecond."""
+"""So many new connections are looked at between two pauses, in which other threads go on: in about a millisecond."""
 TELL_SECONDS = 60.0
 DESCRIPTORS = "/dev/fd"
 
