@@ -66,7 +66,9 @@ async def test_searches_for_anything_else_have_the_same_bound(site: Any) -> None
         assert (code, "search_words" in words) == ("INVALID_ARGUMENT", True)
 
 
-async def test_costly_filters_let_others_have_the_loop_between_two_things(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_costly_filters_let_others_have_the_loop_between_two_things(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where each thing takes as long as a slice, no two are looked at without a pause."""
     slice_s = 0.003  # longer than its own, so that a busy machine changes nothing
     monkeypatch.setattr("cuebot.wire.call.SLICE_SECONDS", slice_s)
