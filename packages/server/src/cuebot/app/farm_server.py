@@ -35,6 +35,7 @@ from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
 from cuebot.web.health import Health
 from cuebot.web.site import http_app
 from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.connections import watch_connections
 from cuebot.wire.doors import Door, Doors
 from cuebot.wire.server import serve
 
@@ -113,6 +114,8 @@ class FarmServer:
             allow_root=os.geteuid() == 0,
             history=database.history,
         )
+        watch = watch_connections(port, core.limits)
+        self._tasks.append(asyncio.create_task(watch, name="connections"))
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
         await self._serve_http(health)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cuebot.access.socket_owner import Endpoint, may_speak_for, owner_of, parse_endpoint
+from rqd.socket_owner import Endpoint, may_speak_for, owner_of, parse_endpoint
 
 NOBODY = 65_534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
