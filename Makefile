@@ -5,6 +5,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 UPSTREAM = $(CURDIR)/.venv-upstream
 SEEDS  ?= 50
+JOBS   ?= 2
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
@@ -31,8 +32,8 @@ demo: venv ## start a farm, render a real animation on it, print where the movie
 up: venv ## start a farm on this machine and stay (Ctrl-C stops it)
 	@$(BIN)/cuefarm up
 
-test: venv upstream ## run every test that does not take minutes (ten minutes in all)
-	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m "not proof"
+test: venv upstream ## run every test that does not take minutes, two files at a time (ten minutes in all)
+	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m "not proof" -n $(JOBS) --dist loadfile
 
 proof: venv upstream ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults
 	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof

@@ -21,6 +21,12 @@ def may_open() -> int:
     return MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
 
 
+def allowed() -> int:
+    """How many this process may have open now."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST if soft == resource.RLIM_INFINITY else min(soft, MOST)
+
+
 def raise_limit() -> int:
     """Allow this process as many as it may have; returns how many it had before, as `put_back` takes it."""
     before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -44,7 +44,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_value_comes_back_as_it_was_put(value: Any) -> None:
     """Plain values, tuples, sets, frames and paths survive the session."""
     layer = Layer("layer")

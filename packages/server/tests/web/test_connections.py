@@ -13,11 +13,11 @@ import pytest
 import uvicorn
 
 from cuebot.access.callers import Callers
-from cuebot.access.socket_owner import Endpoint
 from cuebot.web import connections
 from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
 from cuebot.web.doors import HttpDoors
 from cuebot.web.sessions import Sessions
+from rqd.socket_owner import Endpoint
 
 ANSWER = b"x" * 32 * 1024 * 1024
 

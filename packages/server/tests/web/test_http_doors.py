@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from cuebot.access.callers import Callers
-from cuebot.access.socket_owner import Endpoint
 from cuebot.domain.farm import Farm
 from cuebot.web.doors import BODY_BYTES_MAX, HttpDoors
 from cuebot.web.health import Health
 from cuebot.web.sessions import LINK_SECONDS, LINKS_MAX, SESSION_SECONDS, SESSIONS_MAX, Sessions
 from cuebot.web.site import http_app
+from rqd.socket_owner import Endpoint
 
 TOKEN = "the token"
 OURS = os.geteuid()

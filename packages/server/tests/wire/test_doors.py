@@ -11,10 +11,10 @@ import grpc
 import pytest
 from opencue_proto import cue_pb2, cue_pb2_grpc
 
-from cuebot.access.socket_owner import Endpoint
 from cuebot.domain.errors import Unauthenticated
 from cuebot.wire.doors import TOKEN_KEY, Door, Doors, door_of
 from cuebot.wire.server import service_descriptors
+from rqd.socket_owner import Endpoint
 
 TOKEN = "the token"
 STRANGER = 4_242

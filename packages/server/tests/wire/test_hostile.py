@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import math
 import os
+import struct
 from typing import Any
 
 import pytest
 from opencue_proto import cue_pb2, host_pb2, job_pb2, report_pb2, show_pb2
 from structlog.testing import capture_logs
+
+from cuebot.wire.server import CALLS_OF_A_CONNECTION_MAX
 
 
 async def alive(site: Any) -> bool:
@@ -191,3 +194,14 @@ async def test_a_failure_inside_the_server_is_internal_with_an_id(site: Any) -> 
     assert code == "INTERNAL"
     assert logs[-1]["failure"] in words
     assert await alive(site)
+
+
+async def test_a_connection_carries_so_many_calls_at_once(site: Any) -> None:
+    """What a stranger sends without waiting is bounded before anybody looks at it: the server says so at once."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+    head = await asyncio.wait_for(reader.readexactly(9), 10)
+    settings = dict(struct.iter_unpack(">HI", await reader.readexactly(int.from_bytes(head[:3]))))
+    writer.close()
+    assert head[3] == 4  # SETTINGS
+    assert settings[3] == CALLS_OF_A_CONNECTION_MAX

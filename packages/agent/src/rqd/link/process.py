@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from opencue_proto import rqd_pb2_grpc
 
-from rqd import log
+from rqd import connections, log
 from rqd.beforehand import CANNOT_START, CannotStart, check_address
 from rqd.link.host import Host
 from rqd.link.outbox import Outbox
@@ -25,6 +25,9 @@ from rqd.platform import this_system
 STOPPED = 0
 RUNNER_LOST = 3
 MESSAGE_BYTES_MAX = 16 << 20
+CONNECTIONS_MAX = 512
+CONNECTIONS_OF_A_CALLER_MAX = 64
+"""The server has one, and now and then somebody looks."""
 GOODBYE_SECONDS = 3.0
 
 _ANY_ADDRESS = ("0.0.0.0", "::", "[::]", "")
@@ -59,7 +62,11 @@ class _Link:
         # SO_REUSEPORT would let two agents share a port, and each get half of the other's launches.
         grpc_server = grpc.aio.server(
             interceptors=(TokenCheck(self._token),),
-            options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)),
+            options=(
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+                *connections.options(CONNECTIONS_MAX),
+            ),
         )
         try:
             check_address(self._options.bind, self._options.port)
@@ -116,6 +123,7 @@ class _Link:
             asyncio.create_task(self._outbox.run()),
             asyncio.create_task(stream.run()),
             asyncio.create_task(self._stop.wait()),
+            asyncio.create_task(connections.Connections(port, CONNECTIONS_OF_A_CALLER_MAX).watch(_tell_ended)),
         ]
         done, _ = await asyncio.wait([*tasks, line.lost], return_when=asyncio.FIRST_COMPLETED)
         if self._stop.is_set() or line.lost.done():
@@ -158,6 +166,11 @@ class _Link:
             self._outbox.add(message["outcome"])
         elif "stopping" in message:
             self._stopping()
+
+
+def _tell_ended(ended: dict[str, int]) -> None:
+    of = ", ".join(f"{caller}: {count}" for caller, count in sorted(ended.items()))
+    log.warning("connections beyond a caller's part were ended", ended=of, most=CONNECTIONS_OF_A_CALLER_MAX)
 
 
 def _write_address(spool: str, address: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cuebot.access.socket_owner import Endpoint, may_speak_for, owner_of
+from rqd.socket_owner import Endpoint, may_speak_for, owner_of
 
 Owner = Callable[[Endpoint, Endpoint], int | None]
 """Says whose process is at the first end of a connection; None where nobody knows."""

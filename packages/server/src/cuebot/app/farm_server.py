@@ -35,6 +35,7 @@ from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
 from cuebot.web.health import Health
 from cuebot.web.site import http_app
 from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.connections import watch_connections
 from cuebot.wire.doors import Door, Doors
 from cuebot.wire.server import serve
 
@@ -114,6 +115,8 @@ class FarmServer:
             history=database.history,
             restart_agent=self._agents.restart,
         )
+        watch = watch_connections(port, core.limits)
+        self._tasks.append(asyncio.create_task(watch, name="connections"))
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
         await self._serve_http(health)

@@ -84,6 +84,11 @@ class Limits:
     ended_runs_per_reply: int = 150
     agent_streams: int = 10_000
 
+    # Connections to the gRPC port; fewer where few files may be open.
+    connections: int = 32_768
+    connections_per_caller: int = 4_096
+    """Of a user of this machine, or of an address, behind which thousands of agents may be; the newest are ended."""
+
     # What one caller may have under way: his further calls wait, those of others do not.
     calls_per_caller: int = 100
     """A call is under way until its reply has been read."""

@@ -18,9 +18,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cuebot.access.callers import NOBODY, Caller, Callers
-from cuebot.access.socket_owner import parse_endpoint
 from cuebot.web.problems import Problem
 from cuebot.web.sessions import Sessions
+from rqd.socket_owner import parse_endpoint
 
 PUBLIC: Final = frozenset({"/healthz", "/readyz"})
 """Answered to everybody, with more for who is let in."""

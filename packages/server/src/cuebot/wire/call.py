@@ -305,7 +305,7 @@ def _failure(rpc: str, error: Exception) -> str:
     )
 
 
-SLICE_SECONDS: Final = 0.002
+SLICE_SECONDS: Final = 0.001
 """For how long a list holds the loop."""
 SLICE_THINGS: Final = 20
 """How many are done between two looks at the clock, at most."""

@@ -17,9 +17,9 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from cuebot.access.callers import Callers, Owner
-from cuebot.access.socket_owner import Endpoint, owner_of, parse_endpoint
 from cuebot.domain.errors import Unauthenticated, shown
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
+from rqd.socket_owner import Endpoint, owner_of, parse_endpoint
 
 TOKEN_KEY: Final = "cuefarm-token"
 

@@ -17,16 +17,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from typing import Final
 
 import structlog
 
-from cuebot.access.socket_owner import parse_endpoint
 from cuebot.wire.doors import endpoint_of
+from rqd.connections import DESCRIPTORS, socket_at
+from rqd.socket_owner import parse_endpoint
 
 log = structlog.get_logger("wire")
-
-DESCRIPTORS: Final = "/dev/fd"
 
 
 def hang_up(peer: str, why: str) -> None:
@@ -37,7 +35,7 @@ def hang_up(peer: str, why: str) -> None:
 def _hang_up(peer: str, why: str) -> None:
     wanted = endpoint_of(peer)
     for name in os.listdir(DESCRIPTORS):
-        connection = _connection(int(name))
+        connection = socket_at(int(name))
         if connection is None or wanted is None:
             continue
         with connection:  # a copy of the descriptor: gRPC's own stays open until it sees the end
@@ -49,15 +47,3 @@ def _hang_up(peer: str, why: str) -> None:
                     return
             except (OSError, ValueError):  # not connected, or gone by now
                 continue
-
-
-def _connection(descriptor: int) -> socket.socket | None:
-    try:
-        copy = os.dup(descriptor)
-    except OSError:
-        return None
-    try:
-        return socket.socket(fileno=copy)
-    except OSError:  # no socket
-        os.close(copy)
-        return None

@@ -17,6 +17,7 @@ from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agent_streams import AgentStreams
 from cuebot.wire.call import Admit, Method, behaviour, refusal, stream_behaviour
+from cuebot.wire.connections import most_connections
 from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.rpc.agent_work import AgentInterface
@@ -40,10 +41,16 @@ from cuebot.wire.strangers import Strangers
 from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
+from rqd import connections
 
 SENT_BYTES_MAX: Final = 100 * 1024 * 1024
 RECEIVED_BYTES_MAX: Final = DEFAULT_LIMITS.spec_bytes + 1024 * 1024
 """A specification is the largest thing that anybody sends. A message is in memory whole before anybody looks at it."""
+CALLS_OF_A_CONNECTION_MAX: Final = 128
+"""Under way at once; clients of gRPC keep back what is more, and a caller has no more under way anyhow."""
+PENDING_RPCS_MAX: Final = 20_000
+"""Calls that have come and are not looked at yet. gRPC cancels what is more, whoever's it is, and its own 1,000 are
+soon full where a stranger sends calls that are refused as fast as he can."""
 CONCURRENT_RPCS_MAX: Final = 20_000
 """Calls under way at once, the streams of agents among them; more are refused with RESOURCE_EXHAUSTED."""
 
@@ -129,14 +136,19 @@ async def serve(
     `restart_agent`, no agent is restarted.
     Raises OSError when the address cannot be bound.
     """
+    limits = engine.core.limits
     server = grpc.aio.server(
         options=(
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", SENT_BYTES_MAX),
             ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+            ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION_MAX),
+            ("grpc.server.max_pending_requests", PENDING_RPCS_MAX),
+            ("grpc.server.max_pending_requests_hard_limit", PENDING_RPCS_MAX),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
             ("grpc.keepalive_timeout_ms", 20_000),  # also how long bytes may stay unacknowledged (`hang_up`)
+            *connections.options(most_connections(limits)),
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, Final
 
 from opencue_proto import comment_pb2, depend_pb2, job_pb2
@@ -39,6 +40,7 @@ def dispatch_ordered(farm: Farm, job: Job) -> list[Layer]:
 
 async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: Call) -> None:
     """Append one page of the frames that match."""
+    began = time.perf_counter()
     farm, now_us = call.farm, call.engine.now_us()
     found = find_frames(layers, criteria, now_us)
     most = call.engine.core.limits.page_rows
@@ -46,6 +48,7 @@ async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: C
     total = sum(len(indices) for indices in found.values())
     if criteria.limit > most < total:
         call.warnings.append(f"this is one page of {total} frames: a page has at most {most}; `page` chooses another")
+    await call.pause(time.perf_counter() - began, is_last=not rows)  # the search looks at every frame
     await fill(call, messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
 
 

@@ -14,9 +14,9 @@ import socket
 import struct
 import sys
 import threading
-from typing import Final
+from typing import Final, Union
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Endpoint = tuple[IpAddress, int]
 """An address and a TCP port."""
 
