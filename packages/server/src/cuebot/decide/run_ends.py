@@ -34,12 +34,16 @@ UNCHARGED_CAUSES: Final = frozenset(
         Cause.NEVER_RECEIVED,
         Cause.LOG_UNWRITABLE,
         Cause.HOST_FAULT,
+        Cause.START_LIMIT,
     }
 )
 """The farm's fault, not the frame's: the frame waits again and no retry is charged."""
 
 TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 """It took longer than its layer allows: it would do so again, so the frame is dead."""
+
+_ENDS_FOR_MEMORY: Final = frozenset({Cause.EXITED, Cause.MEMORY})
+"""It says itself that it lacked memory, or was ended for it."""
 
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
@@ -68,7 +72,7 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     if not max_rss and status in MEMORY_EXITS:
         max_rss = command.max_rss_below  # so that neither we nor a reader of its record believe that it lacked memory
     command = replace(command, run_us=run_us, max_rss=max_rss, cause=_cause_of(command, proc))
-    memory = memory_after(farm, proc, status, max_rss) if command.cause is Cause.EXITED else None
+    memory = memory_after(farm, proc, status, max_rss) if command.cause in _ENDS_FOR_MEMORY else None
     state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None)
     free = state is FrameState.WAITING and status in UNCHARGED_EXITS and _own_doing(command)
     if free and int(farm.layers[proc.layer_id].frames.free_retries[proc.frame_index]) >= context.limits.free_retries:
