@@ -262,6 +262,85 @@ async def test_a_second_stream_of_an_agent_replaces_the_first(
     assert (len(first.launches), len(second.launches)) == (0, 3)
 
 
+async def test_a_launch_says_what_to_run_and_what_it_may_not_exceed(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """All that the farm knows of it, in a message of its own."""
+    agent = await start_agent()
+    stream = await stream_of(agent).open()
+    more = "<timeout>90</timeout><timeout_llu>5</timeout_llu>"
+    job = await site.launch(tools.layer("sim", "7", command="echo #IFRAME#").replace("</layer>", f"{more}</layer>"))
+    await tools.until(lambda: bool(stream.launches))
+    [(_, run)] = stream.launches
+    assert (run.frame_name, run.job_name, run.show, run.shot) == ("0007-sim", job.name, "testing", "sh1")
+    assert (run.shell_text, list(run.arguments), run.user.name) == ("echo 7", [], "ada")
+    assert (run.cores, run.memory_kib, run.environment["CUE_MEMORY"]) == (100, 524_288, "524288")
+    assert "/".join([run.log.root, *run.log.path]) == site.farm.jobs[job.id].log_dir
+    assert (run.log.path[:3], list(run.log.name)) == (["testing", "sh1", "logs"], [job.name, "0007-sim"])
+    assert run.limits == agent_pb2.Limits(
+        run_seconds=5_400, silence_seconds=300, start_seconds=120, memory_kib=2 * 524_288
+    )
+
+
+async def test_a_run_may_hold_what_is_reserved_for_it(site: Any, start_agent: Any, stream_of: Any, tools: Any) -> None:
+    """Also where that is more than twice what its layer asks for by now; new limits follow the change of a layer."""
+    stream = await stream_of(await start_agent()).open()
+    job = await site.launch(tools.layer("sim", "1", memory="4g"))
+    await tools.until(lambda: bool(stream.launches))
+    [layer] = await site.layers_of(job)
+    await site.layer.SetMinMemory(job_pb2.LayerSetMinMemoryRequest(layer=layer, memory=1_048_576))
+    await tools.until(lambda: bool(stream.limits))
+    assert stream.launches[0][1].limits.memory_kib == 8_388_608
+    assert [(new.run_id, new.limits.memory_kib) for new in stream.limits] == [(stream.launches[0][1].run_id, 4_194_304)]
+
+
+async def test_new_limits_follow_a_change_of_their_layer(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """Once it is durable, for each run of that layer and for no other."""
+    stream = await stream_of(await start_agent()).open()
+    job = await site.launch(tools.layer("sim", "1-2") + tools.layer("other", "1"))
+    await tools.until(lambda: len(stream.launches) == 3)
+    layer = next(layer for layer in await site.layers_of(job) if layer.name == "sim")
+    await site.layer.SetTimeout(job_pb2.LayerSetTimeoutRequest(layer=layer, timeout=3))
+    await tools.until(lambda: len(stream.limits) == 2)
+    assert {new.run_id for new in stream.limits} == {
+        run.run_id for _, run in stream.launches if run.layer_id == layer.id
+    }
+    assert [new.limits.run_seconds for new in stream.limits] == [180, 180]
+    await site.layer.SetTags(job_pb2.LayerSetTagsRequest(layer=layer, tags=["general"]))
+    await site.engine.settled()
+    assert len(stream.limits) == 2
+
+
+async def test_limits_are_sent_again_when_a_stream_opens(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """Those of all runs of that host: a change may not have arrived, and a single call carries none."""
+    agent = await start_agent()
+    agent.finish = False
+    await site.launch(tools.layer("sim", "1-2"))
+    await tools.until(lambda: len(agent.launched) == 2)
+    stream = await stream_of(agent).open()
+    await tools.until(lambda: len(stream.limits) == 2)
+    assert {new.run_id for new in stream.limits} == {run.resource_id for run in agent.launched}
+    assert {new.limits.memory_kib for new in stream.limits} == {1_048_576}
+
+
+async def test_an_agent_of_an_older_protocol_is_served_by_single_calls(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """It would not understand a launch by the stream, and is told so in words."""
+    agent = await start_agent()
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stream_of(agent).open(protocol=0)
+    assert refusal.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "protocol 0 of the stream, and this server 1; single calls serve it" in refusal.value.details()
+    job = await site.launch(tools.layer("sim", "1-3"))
+    await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
+    assert len(agent.launched) == 3
+
+
 @pytest.mark.parametrize(
     ("token", "hello", "status"),
     [

@@ -15,6 +15,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.memory import MEMORY_EXITS
 from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState, OnEnd
 from cuebot.domain.telemetry import possible_memory
 from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
@@ -151,7 +152,7 @@ def given_up(
     """The run is over although nobody reported its end.
 
     The exit status is the cause's where none is given; `run_us` is how long it ran where that is known better than by
-    when it was booked; `with_host` is as in `RunEnded`.
+    what its host told last; `with_host` is as in `RunEnded`.
     """
     layer = farm.layers[proc.layer_id]
     on_end = OnEnd(proc.on_end)
@@ -162,7 +163,7 @@ def given_up(
     elif int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
         state = None
     if run_us is None:
-        run_us = Micros(max(context.now_us - proc.booked_us, 0)) if proc.launched else Micros(0)
+        run_us = ran_until_now_us(farm.hosts[proc.host_id], proc, context.now_us)
     return _ended(
         farm,
         proc,
