@@ -243,7 +243,7 @@ def test_a_command_that_does_not_become_a_process_is_ended(host: Host, hung_disk
 
 
 def test_an_older_server_is_used_by_single_calls(tmp_path: Path) -> None:
-    """Its stream is left again: what it sends by it would not be understood."""
+    """Its stream is left again, and not tried again soon unless the server was away: it may be another one then."""
     server = StreamServer()
     server.protocol = 0
     agent = AgentProcess(tmp_path, server.start())
@@ -251,8 +251,14 @@ def test_an_older_server_is_used_by_single_calls(tmp_path: Path) -> None:
         agent.start()
         words = "its stream has protocol 0, and this agent needs 1"
         eventually(lambda: words in agent.stderr_path.read_text(), "the agent to say so")
-        assert server.outcome(agent.launch("exit 3")).exit_status == 3
-        assert server.streamed == []
+        assert server.outcome(agent.launch("sleep 1.5; exit 3")).exit_status == 3
+        assert (server.streamed, len(server.streams)) == ([], 1)
+        server.stop()
+        eventually(lambda: "report not answered" in agent.stderr_path.read_text(), "the agent to miss it")
+        server.protocol = 1
+        server.start()
+        number = server.stream(2).launch(run_frame("exit 4", agent.logs))[0]
+        assert server.stream(2).answer(number) == (OK, "")
     finally:
         agent.destroy()
         server.stop()

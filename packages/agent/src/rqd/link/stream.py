@@ -38,6 +38,10 @@ class NotUnderstood(Exception):
     """The server does not speak as we do."""
 
 
+class OldServer(NotUnderstood):
+    """Nor will it before it is another one, of which contact mostly tells; a quick restart may go unnoticed."""
+
+
 class Stream:
     """Opens the stream, keeps it open, and says when it is not.
 
@@ -94,9 +98,15 @@ class Stream:
             if self._is_open:
                 self._is_open = False
                 self._on_lost()
-            seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(failures, 10)) * random.uniform(0.8, 1.2)
+            seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(failures, 10))
+            if self._is_old(self._serving):
+                seconds = RETRY_SECONDS_MAX
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._contact.wait(), seconds)
+                await asyncio.wait_for(self._contact.wait(), seconds * random.uniform(0.8, 1.2))
+
+    @staticmethod
+    def _is_old(serving: asyncio.Future[None]) -> bool:
+        return not serving.cancelled() and isinstance(serving.exception(), OldServer)
 
     def _note_end(self, serving: asyncio.Future[None]) -> None:
         problem = None if serving.cancelled() else serving.exception()
@@ -125,7 +135,7 @@ class Stream:
             if first is None:
                 return
             if first.protocol < PROTOCOL:
-                raise NotUnderstood(f"its stream has protocol {first.protocol}, and this agent needs {PROTOCOL}")
+                raise OldServer(f"its stream has protocol {first.protocol}, and this agent needs {PROTOCOL}")
             log.info("stream open", server=self._server.address)
             writing = asyncio.ensure_future(outgoing.write_to(call.write))
             self._is_open = True
