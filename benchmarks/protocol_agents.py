@@ -121,6 +121,9 @@ class StreamAgent(Agent):
         """What the stream asks of its server."""
         return self._work()
 
+    def tell(self, do: str, **fields: object) -> None:
+        """What the stream tells the runner: limits, which these runs keep."""
+
     def ask(self, do: str, launch: Any) -> asyncio.Future[None]:
         """What the stream asks of the runner: the run is taken, and succeeds later."""
         loop = asyncio.get_running_loop()

@@ -28,7 +28,7 @@ from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.orders import Address, KillOrder, RunOrder
+from cuebot.engine.orders import Address, KillOrder, LimitsOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered, Recorded
 from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
@@ -139,6 +139,10 @@ class TakingAgents:
     def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
         """Nothing is killed here."""
         raise AssertionError(f"{len(orders)} runs were to be killed on {address.host_name}")
+
+    def limit(self, address: Address, orders: Sequence[LimitsOrder]) -> None:
+        """No limits change here."""
+        raise AssertionError(f"{len(orders)} runs got other limits on {address.host_name}")
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.orders import Address, RunOrder
+from cuebot.engine.orders import Address, RunLimits, RunOrder
 from cuebot.engine.ports import Answer, Batch
 from cuebot.engine.rows import Rows
 from cuebot.spec import parse_spec
@@ -190,6 +190,7 @@ def _order(number: int) -> RunOrder:
         gpus=0,
         soft_memory=KiB(400_000),
         hard_memory=KiB(500_000),
+        limits=RunLimits(0, 0, 120, KiB(500_000)),
     )
 
 

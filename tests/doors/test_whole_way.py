@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,15 +26,16 @@ from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.spec import parse_spec
 from cuebot.wire.agents import run_frame
 from cuebot.wire.messages.procs import proc_message
+from cuebot.wire.run_messages import run_message
 from FileSequence import FrameSet
 from opencue.util import logPath
 from outline import cuerun
 from outline.command_line import replace_tokens, shell_text, token_values
 from outline.exception import OutlineException
 from outline.modules.shell import Shell
-from rqd.link.messages import launch_from
-from rqd.platform import RUN_ID_VARIABLE, this_system
-from rqd.runner.command import shell_arguments
+from rqd.link.messages import NO_LIMITS, launch_from, launch_from_order
+from rqd.platform import RUN_ID_VARIABLE
+from rqd.runner.command import supervisor_words
 from rqd.runner.environment import frame_environment
 from rqd.runner.frame_log import log_path
 
@@ -104,9 +105,10 @@ def booked(text: str) -> tuple[SmallFarm, list[RunOrder]]:
 
 
 def at_the_agent(order: RunOrder) -> tuple[dict[str, Any], str, dict[str, str]]:
-    """What an agent makes of an order: the launch, the path of the log, the environment."""
-    launch = launch_from(run_frame(order, 0))
-    path = log_path(launch["log_dir"], launch["job_name"], launch["frame_name"])
+    """What an agent makes of an order: the launch, the path of the log, the environment. Both ways it is the same."""
+    launch = launch_from_order(run_message(order))
+    assert {**launch, "limits": NO_LIMITS} == launch_from(run_frame(order, 0))
+    path = log_path(launch["log_dir"], *launch["log_parts"])
     return launch, path, frame_environment(launch, "host0", path, "/")
 
 
@@ -156,7 +158,7 @@ def test_what_is_accepted_arrives_as_it_was_said(
         local = wanted[start : start + chunk]
         tokens = token_values(local, on_farm.name, order.job_name, chunk)
         if "#FRAMESPEC#" not in words or len(local) == 1:  # the server's short form is OpenCue's, which is longer
-            assert launch["command"] == replace_tokens(shell_text(["tool", *words]), tokens)
+            assert launch["shell_text"] == replace_tokens(shell_text(["tool", *words]), tokens)
         assert (launch["show"], launch["shot"], launch["user_name"]) == ("testing", environment["CUE_SHOT"], user)
 
 
@@ -225,16 +227,12 @@ def test_a_real_process_finds_what_the_outline_said(
     _, (order,) = booked(text)
     launch, _, environment = at_the_agent(order)
     log = tmp_path_factory.getbasetemp() / "whole.log"
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            # What other tests start would come to this process, and nobody would collect it.
-            patch.setattr("rqd.platform.families._become_subreaper", lambda: False)
-            process = this_system().spawn(shell_arguments(launch["command"]), environment, fd, None)
-        _, status = os.waitpid(process.pid, 0)
-    finally:
-        os.close(fd)
-    assert status == 0, log.read_text()
+    text, *program = supervisor_words(launch)
+    with log.open("wb") as output:
+        process = subprocess.run(
+            program or ["/bin/sh", "-c", text], env=environment, stdout=output, stderr=output, check=False
+        )
+    assert process.returncode == 0, log.read_text()
     found, arguments = json.loads(log.read_text())
     assert {variable: found[variable] for variable in variables} == variables
     assert found[RUN_ID_VARIABLE] == order.run_id

@@ -11,9 +11,29 @@ from typing import Any, Optional
 import grpc
 from opencue_proto import report_pb2, report_pb2_grpc
 
-from cuefarm_proto import agent_pb2, agent_pb2_grpc
+from cuefarm_proto import agent_pb2
 
 from .farm import FakeServer, eventually
+
+
+def run_order(frame: Any, **more: Any) -> Any:
+    """What a server sends by a stream for the launch that `farm.run_frame` makes; anything in it can be given."""
+    values: dict[str, Any] = {
+        "run_id": frame.resource_id,
+        "frame_id": frame.frame_id,
+        "frame_name": frame.frame_name,
+        "job_id": frame.job_id,
+        "job_name": frame.job_name,
+        "layer_id": frame.layer_id,
+        "show": frame.show,
+        "shot": frame.shot,
+        "user": {"name": frame.user_name},
+        "shell_text": frame.command,
+        "environment": frame.environment,
+        "cores": frame.num_cores,
+        "log": {"root": frame.log_dir, "name": (frame.job_name, frame.frame_name)},
+    }
+    return agent_pb2.RunOrder(**{**values, **more})
 
 
 class OpenStream:
@@ -26,12 +46,12 @@ class OpenStream:
         self.answers: dict[int, tuple[int, str]] = {}
         self._orders = itertools.count(1)
 
-    def launch(self, *frames: Any) -> list[int]:
-        """Send launches in one message, and return their numbers."""
-        orders = [next(self._orders) for _ in frames]
+    def launch(self, *runs: Any) -> list[int]:
+        """Send launches in one message, and return their numbers. A RunFrame becomes a RunOrder first."""
+        orders = [next(self._orders) for _ in runs]
         launches = [
-            agent_pb2.Launch(order=order, run_frame=frame.SerializeToString())
-            for order, frame in zip(orders, frames)  # noqa: B905  # strict came with Python 3.10
+            agent_pb2.Launch(order=order, run=run if isinstance(run, agent_pb2.RunOrder) else run_order(run))
+            for order, run in zip(orders, runs)  # noqa: B905  # strict came with Python 3.10
         ]
         self.to_send.put(agent_pb2.ToAgent(launches=launches))
         return orders
@@ -42,6 +62,11 @@ class OpenStream:
         self.to_send.put(agent_pb2.ToAgent(kills=[agent_pb2.Kill(order=order, run_id=run_id, message="by a test")]))
         return order
 
+    def limit(self, run_id: str, **limits: int) -> None:
+        """Send new limits of a run."""
+        new = agent_pb2.NewLimits(run_id=run_id, limits=agent_pb2.Limits(**limits))
+        self.to_send.put(agent_pb2.ToAgent(limits=[new]))
+
     def answer(self, order: int) -> tuple[int, str]:
         """Wait for the answer to an order: its status and words."""
         return eventually(lambda: self.answers.get(order), f"answer to order {order}")
@@ -51,7 +76,12 @@ class OpenStream:
         self.to_send.put(None)
 
 
-class StreamServer(FakeServer, agent_pb2_grpc.AgentInterfaceServicer):
+def _to_bytes(message: Any) -> bytes:
+    """A message, or what a test would have in its place."""
+    return message if isinstance(message, bytes) else bytes(message.SerializeToString())
+
+
+class StreamServer(FakeServer):
     """Takes streams besides single calls. Outcomes that came by a stream are in `streamed`, and in no other list."""
 
     def __init__(self) -> None:
@@ -59,6 +89,8 @@ class StreamServer(FakeServer, agent_pb2_grpc.AgentInterfaceServicer):
         self.streams: list[OpenStream] = []
         self.streamed: list[Any] = []
         self.acknowledges = True
+        self.protocol = 1
+        """What the first answer says."""
         self.not_taken: set[str] = set()
         """Runs whose outcome is not taken the next time it comes."""
 
@@ -66,7 +98,9 @@ class StreamServer(FakeServer, agent_pb2_grpc.AgentInterfaceServicer):
         """Listen: on a free port the first time, on the same one after that."""
         self._server = grpc.server(ThreadPoolExecutor(8), options=(("grpc.so_reuseport", 0),))
         report_pb2_grpc.add_RqdReportInterfaceServicer_to_server(self, self._server)
-        agent_pb2_grpc.add_AgentInterfaceServicer_to_server(self, self._server)
+        work = grpc.stream_stream_rpc_method_handler(self.Work, agent_pb2.FromAgent.FromString, _to_bytes)
+        streams = grpc.method_handlers_generic_handler("cuefarm.v1.AgentInterface", {"Work": work})
+        self._server.add_generic_rpc_handlers((streams,))
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         self._server.start()
         return self
@@ -78,7 +112,7 @@ class StreamServer(FakeServer, agent_pb2_grpc.AgentInterfaceServicer):
         reader = ThreadPoolExecutor(1)
         reader.submit(self._read, requests, stream)
         context.add_callback(stream.end)
-        yield agent_pb2.ToAgent()
+        yield agent_pb2.ToAgent(protocol=self.protocol)
         self.streams.append(stream)
         while (message := stream.to_send.get()) is not None:
             yield message

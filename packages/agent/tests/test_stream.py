@@ -11,8 +11,6 @@ from typing import Callable
 import grpc
 import pytest
 
-from cuefarm_proto import agent_pb2
-
 from .farm import TOKEN, AgentProcess, eventually, run_frame
 from .stream_server import StreamServer
 
@@ -182,11 +180,11 @@ def test_a_stream_does_not_renew_the_lease(server: StreamServer, make_agent: Mak
 
 
 def test_noise_from_the_server_costs_only_the_stream(server: StreamServer, make_agent: MakeAgent) -> None:
-    """A launch that is none ends the stream; the agent opens another, and single calls work."""
+    """What is no message ends the stream; the agent opens another, and single calls work."""
     agent = make_agent()
     stream = server.stream()
     link_pid = agent.link_pid
-    stream.to_send.put(agent_pb2.ToAgent(launches=[agent_pb2.Launch(order=1, run_frame=b"\xff\xff")]))
+    stream.to_send.put(b"\xff\xff")
     server.stream(2)
     assert server.streamed_outcome(agent.launch("exit 1")).exit_status == 1
     assert agent.link_pid == link_pid

@@ -194,6 +194,18 @@ def test_a_program_is_started_without_a_shell_where_it_is_named(supervise: Super
     assert other.output().startswith("by the shell\n")
 
 
+def test_an_empty_command_wants_no_shell(supervise: Supervise) -> None:
+    """The program is found in PATH; where it is none, there is no process, and that is the frame's own doing."""
+    run = supervise("", "printf", "%s", "$HOME *")
+    run.ended()
+    assert run.output().startswith("$HOME *\n")
+    other = supervise("", "is-not-there")
+    page = other.ended()
+    assert (page["end_cause"], page["start_errno"]) == ("launch_failed", errno.ENOENT)
+    assert page["end_words"] == "is-not-there cannot be started: No such file or directory"
+    assert supervise("", "/etc/passwd").ended()["start_errno"] == errno.EACCES
+
+
 def test_the_processor_time_of_everything_counts(supervise: Supervise) -> None:
     """Also of what left its session and its parent."""
     burn = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass"
@@ -241,9 +253,10 @@ def test_what_cannot_be_started_says_why(supervise: Supervise) -> None:
         pytest.skip("only root may ask for another user")
     run = supervise("true", become_user=1, uid=20_001, group_count=1_000)
     page = run.ended()
-    assert (page["phase"], page["end_cause"]) == (book.ENDED, "launch_failed")
+    assert (page["phase"], page["end_cause"]) == (book.ENDED, "host_fault")
     assert page["start_errno"] == errno.EINVAL
-    assert "launch_failed" in run.output()
+    assert "host_fault" in run.output()
+    assert page["end_words"] in run.output()
 
 
 def test_a_frame_gets_the_rights_of_its_user(supervise: Supervise) -> None:
@@ -473,7 +486,8 @@ def test_standing_still_does_not_count_as_running(supervise: Supervise) -> None:
 def test_a_run_that_lasts_too_long_is_ended(supervise: Supervise) -> None:
     """Without a runner or a server."""
     page = supervise("while :; do echo still here; sleep 0.1; done", timeout_ms=600).ended()
-    assert (page["end_cause"], page["end_words"]) == ("timeout", "it ran for more than 0 s")
+    assert page["end_cause"] == "timeout"
+    assert page["end_words"] == "timed out: it ran longer than the 0 s that its layer allows (timeout)"
 
 
 def test_a_run_that_falls_silent_is_ended(supervise: Supervise) -> None:
@@ -481,6 +495,38 @@ def test_a_run_that_falls_silent_is_ended(supervise: Supervise) -> None:
     assert supervise("sleep 300", silence_ms=700).ended()["end_cause"] == "silent"
     talking = supervise("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo $i; sleep 0.1; done", silence_ms=700)
     assert talking.ended()["end_cause"] == "exited"
+
+
+def test_a_pause_before_the_log_last_grew_excuses_no_silence_after_it(supervise: Supervise) -> None:
+    """Nor does a pause count as silence itself."""
+    run = supervise("sleep 0.5; echo one; exec sleep 300", silence_ms=1_500)
+    wait_for(lambda: run.page["leader_pid"])
+    run.order(book.ORDER_SUSPEND)
+    time.sleep(2)
+    assert run.page["phase"] == book.RUNNING
+    run.order(book.ORDER_RESUME)
+    assert run.ended(3.5)["end_cause"] == "silent"
+    assert run.page["run_ms"] < 3_500
+
+
+def test_limits_may_change_while_a_run_goes_on(supervise: Supervise) -> None:
+    """What stands in the book at a look is what counts then."""
+    run = supervise("exec sleep 300", timeout_ms=300_000)
+    wait_for(lambda: run.page["leader_pid"])
+    run.page["timeout_ms"] = 100
+    assert run.ended()["end_cause"] == "timeout"
+
+
+def test_what_a_run_has_run_is_told_as_it_goes(supervise: Supervise) -> None:
+    """With the supervisor's last look, and not counting on while it stands still."""
+    run = supervise("exec sleep 300")
+    wait_for(lambda: run.page["run_ms"] > 300)
+    run.order(book.ORDER_SUSPEND)
+    wait_for(lambda: run.page["suspended"])
+    told = run.page["run_ms"]
+    looked_ns = run.page["alive_ns"]
+    wait_for(lambda: run.page["alive_ns"] > looked_ns + SECOND_NS // 2)
+    assert run.page["run_ms"] - told < 50
 
 
 HOLD = "import time; held = bytearray(MB << 20); print('held', flush=True); time.sleep(30)"

@@ -13,27 +13,43 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63uefarm_proto/agent.proto\x12\ncuefarm.v1\"d\n\tFromAgent\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x11.cuefarm.v1.Hello\x12#\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x12.cuefarm.v1.Answer\x12\x10\n\x08outcomes\x18\x03 \x03(\x0c\"+\n\x05Hello\x12\x11\n\thost_name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"4\n\x06\x41nswer\x12\r\n\x05order\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\r\n\x05words\x18\x03 \x01(\t\"\x8f\x01\n\x07ToAgent\x12$\n\x08launches\x18\x01 \x03(\x0b\x32\x12.cuefarm.v1.Launch\x12\x1f\n\x05kills\x18\x02 \x03(\x0b\x32\x10.cuefarm.v1.Kill\x12\x14\n\x0c\x61\x63knowledged\x18\x03 \x03(\t\x12\'\n\tnot_taken\x18\x04 \x03(\x0b\x32\x14.cuefarm.v1.NotTaken\"*\n\x06Launch\x12\r\n\x05order\x18\x01 \x01(\x04\x12\x11\n\trun_frame\x18\x02 \x01(\x0c\"H\n\x04Kill\x12\r\n\x05order\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"7\n\x08NotTaken\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\r\n\x05words\x18\x03 \x01(\t2H\n\x0e\x41gentInterface\x12\x36\n\x04Work\x12\x15.cuefarm.v1.FromAgent\x1a\x13.cuefarm.v1.ToAgent(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63uefarm_proto/agent.proto\x12\ncuefarm.v1\"d\n\tFromAgent\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x11.cuefarm.v1.Hello\x12#\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x12.cuefarm.v1.Answer\x12\x10\n\x08outcomes\x18\x03 \x03(\x0c\"=\n\x05Hello\x12\x11\n\thost_name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\r\"4\n\x06\x41nswer\x12\r\n\x05order\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\r\n\x05words\x18\x03 \x01(\t\"\xc8\x01\n\x07ToAgent\x12$\n\x08launches\x18\x01 \x03(\x0b\x32\x12.cuefarm.v1.Launch\x12\x1f\n\x05kills\x18\x02 \x03(\x0b\x32\x10.cuefarm.v1.Kill\x12\x14\n\x0c\x61\x63knowledged\x18\x03 \x03(\t\x12\'\n\tnot_taken\x18\x04 \x03(\x0b\x32\x14.cuefarm.v1.NotTaken\x12%\n\x06limits\x18\x05 \x03(\x0b\x32\x15.cuefarm.v1.NewLimits\x12\x10\n\x08protocol\x18\x06 \x01(\r\"@\n\x06Launch\x12\r\n\x05order\x18\x01 \x01(\x04\x12!\n\x03run\x18\x03 \x01(\x0b\x32\x14.cuefarm.v1.RunOrderJ\x04\x08\x02\x10\x03\"H\n\x04Kill\x12\r\n\x05order\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"7\n\x08NotTaken\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\r\n\x05words\x18\x03 \x01(\t\"?\n\tNewLimits\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.cuefarm.v1.Limits\"\x8b\x04\n\x08RunOrder\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x66rame_id\x18\x02 \x01(\t\x12\x12\n\nframe_name\x18\x03 \x01(\t\x12\x10\n\x08layer_id\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12\x10\n\x08job_name\x18\x06 \x01(\t\x12\x0c\n\x04show\x18\x07 \x01(\t\x12\x0c\n\x04shot\x18\x08 \x01(\t\x12\x1e\n\x04user\x18\t \x01(\x0b\x32\x10.cuefarm.v1.User\x12\x11\n\targuments\x18\n \x03(\t\x12\x12\n\nshell_text\x18\x0b \x01(\t\x12\x0f\n\x07wrapper\x18\x0c \x03(\t\x12\x16\n\x0eworking_folder\x18\r \x01(\t\x12:\n\x0b\x65nvironment\x18\x0e \x03(\x0b\x32%.cuefarm.v1.RunOrder.EnvironmentEntry\x12\x0f\n\x07secrets\x18\x0f \x03(\t\x12\r\n\x05\x63ores\x18\x10 \x01(\r\x12\x12\n\nmemory_kib\x18\x11 \x01(\x04\x12#\n\x07\x64\x65vices\x18\x12 \x03(\x0b\x32\x12.cuefarm.v1.Device\x12\x1c\n\x03log\x18\x13 \x01(\x0b\x32\x0f.cuefarm.v1.Log\x12\"\n\x06limits\x18\x14 \x01(\x0b\x32\x12.cuefarm.v1.Limits\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\x04User\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x03uid\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x03gid\x18\x03 \x01(\rH\x01\x88\x01\x01\x42\x06\n\x04_uidB\x06\n\x04_gid\"2\n\x06\x44\x65vice\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0b\n\x03ids\x18\x03 \x03(\t\"/\n\x03Log\x12\x0c\n\x04root\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x03(\t\x12\x0c\n\x04name\x18\x03 \x03(\t\"a\n\x06Limits\x12\x13\n\x0brun_seconds\x18\x01 \x01(\x04\x12\x17\n\x0fsilence_seconds\x18\x02 \x01(\x04\x12\x15\n\rstart_seconds\x18\x03 \x01(\x04\x12\x12\n\nmemory_kib\x18\x04 \x01(\x04\x32H\n\x0e\x41gentInterface\x12\x36\n\x04Work\x12\x15.cuefarm.v1.FromAgent\x1a\x13.cuefarm.v1.ToAgent(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cuefarm_proto.agent_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
+  _RUNORDER_ENVIRONMENTENTRY._options = None
+  _RUNORDER_ENVIRONMENTENTRY._serialized_options = b'8\001'
   _globals['_FROMAGENT']._serialized_start=41
   _globals['_FROMAGENT']._serialized_end=141
   _globals['_HELLO']._serialized_start=143
-  _globals['_HELLO']._serialized_end=186
-  _globals['_ANSWER']._serialized_start=188
-  _globals['_ANSWER']._serialized_end=240
-  _globals['_TOAGENT']._serialized_start=243
-  _globals['_TOAGENT']._serialized_end=386
-  _globals['_LAUNCH']._serialized_start=388
-  _globals['_LAUNCH']._serialized_end=430
-  _globals['_KILL']._serialized_start=432
-  _globals['_KILL']._serialized_end=504
-  _globals['_NOTTAKEN']._serialized_start=506
-  _globals['_NOTTAKEN']._serialized_end=561
-  _globals['_AGENTINTERFACE']._serialized_start=563
-  _globals['_AGENTINTERFACE']._serialized_end=635
+  _globals['_HELLO']._serialized_end=204
+  _globals['_ANSWER']._serialized_start=206
+  _globals['_ANSWER']._serialized_end=258
+  _globals['_TOAGENT']._serialized_start=261
+  _globals['_TOAGENT']._serialized_end=461
+  _globals['_LAUNCH']._serialized_start=463
+  _globals['_LAUNCH']._serialized_end=527
+  _globals['_KILL']._serialized_start=529
+  _globals['_KILL']._serialized_end=601
+  _globals['_NOTTAKEN']._serialized_start=603
+  _globals['_NOTTAKEN']._serialized_end=658
+  _globals['_NEWLIMITS']._serialized_start=660
+  _globals['_NEWLIMITS']._serialized_end=723
+  _globals['_RUNORDER']._serialized_start=726
+  _globals['_RUNORDER']._serialized_end=1249
+  _globals['_RUNORDER_ENVIRONMENTENTRY']._serialized_start=1199
+  _globals['_RUNORDER_ENVIRONMENTENTRY']._serialized_end=1249
+  _globals['_USER']._serialized_start=1251
+  _globals['_USER']._serialized_end=1323
+  _globals['_DEVICE']._serialized_start=1325
+  _globals['_DEVICE']._serialized_end=1375
+  _globals['_LOG']._serialized_start=1377
+  _globals['_LOG']._serialized_end=1424
+  _globals['_LIMITS']._serialized_start=1426
+  _globals['_LIMITS']._serialized_end=1523
+  _globals['_AGENTINTERFACE']._serialized_start=1525
+  _globals['_AGENTINTERFACE']._serialized_end=1597
 # @@protoc_insertion_point(module_scope)

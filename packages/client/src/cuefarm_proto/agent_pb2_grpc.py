@@ -25,7 +25,7 @@ class AgentInterfaceServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Work(self, request_iterator, context):
-        """The first message of the agent is its hello; the server answers it with an empty message.
+        """The first message of the agent is its hello; the first of the server has its protocol and nothing else.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

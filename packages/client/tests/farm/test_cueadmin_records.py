@@ -222,7 +222,7 @@ def test_each_cause_has_words():
 
 def test_a_reason_is_told_once():
     """Where the message says what our words would, it stands alone; without one our words do."""
-    late = "timed out: it ran longer than the 1 min that layer beauty allows (timeout)"
+    late = "timed out: it ran longer than the 1 min that its layer allows (timeout)"
     assert fullText(farm_pb2.Run(cause="TIMEOUT", message=late)) == late
     assert fullText(farm_pb2.Run(cause="TIMEOUT")) == "it ran longer than its layer allows (timeout)"
     stopped = farm_pb2.Run(cause="SHUTDOWN", message="the agent was told to stop")

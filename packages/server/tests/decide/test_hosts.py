@@ -125,6 +125,21 @@ def test_a_run_that_its_host_has_lost_is_given_up_after_a_minute() -> None:
     assert farm.layer("one/render").frames.retries.tolist() == [0, 0]
 
 
+def test_a_run_whose_lease_is_over_is_billed_until_it_stood_still() -> None:
+    """What its host told, and then its lease: the margin after it is a pause of ours."""
+    farm = running()
+    run = farm.run_of("one/render", 0)
+    farm.wait(30)
+    farm.report("host0", [c.RunFacts(run.id, run.id, ran_us=Micros(20 * SECOND)), farm.run_of("one/render", 1)])
+    farm.wait(400)
+    farm.core.sweep(farm.now_us)
+    farm.commit()
+    ended = next(event for event in farm.events(ev.RunEnded) if event.run_id == run.id)
+    assert (ended.cause, ended.run_us) == (Cause.HOST_LOST, 320 * SECOND)
+    layer = farm.layer("one/render")
+    assert int(layer.frames.core_us[0]) == 320 * SECOND * run.cores // 100
+
+
 def test_our_agent_gets_a_launch_without_an_answer_again() -> None:
     """A run that our agent never confirmed is sent again with the next report, not given up."""
     farm = SmallFarm()

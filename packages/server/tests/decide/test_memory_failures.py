@@ -9,7 +9,7 @@ import pytest
 from cuebot.decide.memory_failures import MEMORY_RETRIES
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.states import Exit
+from cuebot.domain.states import Cause, Exit
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
@@ -47,6 +47,16 @@ def test_a_memory_failure_raises_the_layer_and_does_not_kill_the_frame(status: i
     assert layer.min_memory == had + 2_097_152
     assert not layer.memory_optimizer
     assert farm.run_of("one/render").memory == layer.min_memory
+
+
+def test_a_run_that_was_ended_for_its_memory_is_as_one_that_says_so_itself() -> None:
+    """Its agent kept the hard limit: the layer asks for more, and the frame waits beyond its retries."""
+    farm = one_frame()
+    run = farm.run_of("one/render")
+    farm.end(run, Exit.MEMORY, cause=Cause.MEMORY, max_rss=2 * GIB + 1)
+    assert (farm.states("one/render"), farm.layer("one/render").min_memory) == ("W", GIB + 2_097_152)
+    (ended,) = farm.events(ev.RunEnded)
+    assert (ended.cause, ended.exit_status) == (Cause.MEMORY, Exit.MEMORY)
 
 
 @pytest.mark.parametrize("status", MEMORY_EXITS)

@@ -76,6 +76,25 @@ def test_a_run_beyond_its_layers_timeout_is_ended_and_its_frame_is_dead(host: di
     assert "2 min" in ended.message
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["by its agent", "by both"])
+def test_what_its_agent_ended_for_its_time_is_in_the_books_as_what_the_server_ended(asked: bool) -> None:
+    """The same state, status, cause and words, whoever was first; and it is ended once."""
+    by_server = one_run(timeout_minutes=2)
+    pass_time(by_server, 2.5)
+    by_server.end(by_server.run_of(ON), 1, exit_signal=15, cause=Cause.KILLED)
+    by_agent = one_run(timeout_minutes=2)
+    pass_time(by_agent, 2.5 if asked else 1.9)
+    words = "timed out: it ran longer than the 2 min that its layer allows (timeout)"
+    by_agent.end(by_agent.run_of(ON), 1, exit_signal=15, cause=Cause.TIMEOUT, message=words)
+
+    def books(farm: SmallFarm) -> tuple[Any, ...]:
+        (ended,) = farm.events(ev.RunEnded)
+        return farm.states(ON), ended.exit_status, ended.exit_signal, ended.cause, ended.message
+
+    assert books(by_agent) == books(by_server)
+    assert books(by_agent) == ("X", 15, 15, Cause.TIMEOUT, words)
+
+
 @pytest.mark.parametrize("host", [{}, UPSTREAM], ids=["ours", "upstream"])
 def test_a_run_whose_log_does_not_grow_is_ended(host: dict[str, Any]) -> None:
     """Silence counts from the last growth that was told, whatever the host's clock says."""

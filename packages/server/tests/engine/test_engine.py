@@ -14,7 +14,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound, Unavailable
 from cuebot.engine import engine as engine_module
 from cuebot.engine.engine import Engine, FarmUnsound, JournalHung, JournalLost
-from cuebot.engine.orders import Address, KillOrder, RunOrder
+from cuebot.engine.orders import Address, KillOrder, LimitsOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered, Batch, JournalError, Recorded
 from cuebot.engine.rows import Rows
 from cuebot.sim.small_farm import SmallFarm
@@ -61,6 +61,7 @@ class FakeAgents:
     def __init__(self) -> None:
         self.launched: list[str] = []
         self.killed: list[str] = []
+        self.limited: list[LimitsOrder] = []
 
     def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
         """Take runs."""
@@ -71,6 +72,10 @@ class FakeAgents:
     def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
         """End runs."""
         self.killed += [order.run_id for order in orders]
+
+    def limit(self, address: Address, orders: Sequence[LimitsOrder]) -> None:
+        """Be told what runs may."""
+        self.limited += orders
 
 
 class Running:

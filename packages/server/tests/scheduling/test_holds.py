@@ -104,7 +104,7 @@ def test_what_is_mended_goes_on_by_itself() -> None:
     assert (farm.states("one/render"), farm.states("two/render")) == ("S" * 40, "S" * 40)
 
 
-@pytest.mark.parametrize("cause", [Cause.LOG_UNWRITABLE, Cause.HOST_FAULT])
+@pytest.mark.parametrize("cause", [Cause.LOG_UNWRITABLE, Cause.HOST_FAULT, Cause.START_LIMIT])
 def test_one_host_that_starts_nothing_is_held_and_the_others_go_on(cause: Cause) -> None:
     """The rest of the farm loses a few seconds, whether one job runs or several."""
     for jobs in (1, 5):

@@ -26,6 +26,7 @@ class StreamOfAgent:
         self.agent = agent
         self.launches: list[tuple[int, Any]] = []
         self.kills: list[Any] = []
+        self.limits: list[Any] = []
         self.acknowledged: list[str] = []
         self.not_taken: list[Any] = []
         self.obeys = True
@@ -36,11 +37,11 @@ class StreamOfAgent:
         self._reading: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()  # gRPC takes one message at a time
 
-    async def open(self, **hello: str) -> StreamOfAgent:
+    async def open(self, **hello: Any) -> StreamOfAgent:
         """Say hello, and keep what the server sends from then on."""
-        words = {"host_name": self.agent.name, "address": self.agent.address, **hello}
+        words = {"host_name": self.agent.name, "address": self.agent.address, "protocol": 1, **hello}
         await self.call.write(agent_pb2.FromAgent(hello=agent_pb2.Hello(**words)))
-        assert await self.call.read() == agent_pb2.ToAgent()
+        assert await self.call.read() == agent_pb2.ToAgent(protocol=1)
         self._reading = asyncio.ensure_future(self._read())
         return self
 
@@ -48,8 +49,9 @@ class StreamOfAgent:
         while (message := await self.call.read()) is not grpc.aio.EOF:
             self.acknowledged += message.acknowledged
             self.not_taken += message.not_taken
-            launches = [(launch.order, rqd_pb2.RunFrame.FromString(launch.run_frame)) for launch in message.launches]
+            launches = [(launch.order, launch.run) for launch in message.launches]
             self.launches += launches
+            self.limits += message.limits
             self.kills += message.kills
             if self.obeys and (launches or message.kills):
                 orders = [order for order, _ in launches] + [kill.order for kill in message.kills]
@@ -81,7 +83,7 @@ class StreamOfAgent:
 def outcome_of(run: Any) -> bytes:
     """Return a run's success, as it goes into a message."""
     info = report_pb2.RunningFrameInfo(
-        resource_id=run.resource_id, frame_id=run.frame_id, attributes={"cuefarm.cause": "exited"}
+        resource_id=run.run_id, frame_id=run.frame_id, attributes={"cuefarm.cause": "exited"}
     )
     return report_pb2.FrameCompleteReport(frame=info, run_time=1).SerializeToString()
 
@@ -109,8 +111,8 @@ async def test_a_whole_job_goes_over_the_stream(site: Any, start_agent: Any, str
     job = await site.launch(tools.layer("beauty", "1-40", command="render -f #IFRAME#"))
     await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
     runs = [run for _, run in stream.launches]
-    assert sorted(run.command for run in runs) == sorted(f"render -f {n}" for n in range(1, 41))
-    await tools.until(lambda: sorted(stream.acknowledged) == sorted(run.resource_id for run in runs))
+    assert sorted(run.shell_text for run in runs) == sorted(f"render -f {n}" for n in range(1, 41))
+    await tools.until(lambda: sorted(stream.acknowledged) == sorted(run.run_id for run in runs))
     assert agent.launched == []
 
 
@@ -158,12 +160,12 @@ async def test_an_outcome_is_acknowledged_only_when_it_is_durable(
     await stream.send(succeeded=[second])
     await tools.until(lambda: bool(stream.not_taken))
     refused = stream.not_taken[0]
-    assert (refused.run_id, refused.code) == (second.resource_id, grpc.StatusCode.UNAVAILABLE.value[0])
+    assert (refused.run_id, refused.code) == (second.run_id, grpc.StatusCode.UNAVAILABLE.value[0])
     assert stream.acknowledged == []
     site.journal.broken = False
     await tools.until(lambda: site.engine.stalled_since is None)
     await stream.send(succeeded=[second])
-    await tools.until(lambda: sorted(stream.acknowledged) == sorted([first.resource_id, second.resource_id]))
+    await tools.until(lambda: sorted(stream.acknowledged) == sorted([first.run_id, second.run_id]))
 
 
 async def test_an_outcome_that_comes_twice_is_acknowledged_twice(
@@ -176,8 +178,8 @@ async def test_an_outcome_that_comes_twice_is_acknowledged_twice(
     await tools.until(lambda: bool(stream.launches))
     run = stream.launches[0][1]
     await stream.send(succeeded=[run, run])
-    await agent.complete(run)
-    await tools.until(lambda: stream.acknowledged == [run.resource_id] * 2)
+    await agent.complete(rqd_pb2.RunFrame(resource_id=run.run_id, frame_id=run.frame_id))
+    await tools.until(lambda: stream.acknowledged == [run.run_id] * 2)
     [frame] = await site.frames_of(job)
     assert (frame.state, frame.retry_count) == (job_pb2.SUCCEEDED, 0)
 
@@ -197,7 +199,7 @@ async def test_a_broken_stream_leaves_unanswered_launches_to_the_next_report(
     assert (len(site.farm.procs), site.engine.core.counters.launches_refused) == (3, 0)
     await agent.report()
     await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
-    assert sorted(run.resource_id for run in agent.launched) == sorted(run.resource_id for _, run in stream.launches)
+    assert sorted(run.resource_id for run in agent.launched) == sorted(run.run_id for _, run in stream.launches)
 
 
 async def test_an_agent_that_does_not_answer_loses_its_stream(
@@ -240,7 +242,7 @@ async def test_kills_go_over_the_stream(site: Any, start_agent: Any, stream_of: 
     await site.job.Kill(job_pb2.JobKillRequest(job=job, username="ada", pid="7", host_kill="desk"))
     await tools.until(lambda: bool(stream.kills))
     [kill] = stream.kills
-    assert kill.run_id == stream.launches[0][1].resource_id
+    assert kill.run_id == stream.launches[0][1].run_id
     assert "by ada" in kill.message
     assert agent.killed == []
 
@@ -258,6 +260,85 @@ async def test_a_second_stream_of_an_agent_replaces_the_first(
     job = await site.launch(tools.layer("sim", "1-3"))
     await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
     assert (len(first.launches), len(second.launches)) == (0, 3)
+
+
+async def test_a_launch_says_what_to_run_and_what_it_may_not_exceed(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """All that the farm knows of it, in a message of its own."""
+    agent = await start_agent()
+    stream = await stream_of(agent).open()
+    more = "<timeout>90</timeout><timeout_llu>5</timeout_llu>"
+    job = await site.launch(tools.layer("sim", "7", command="echo #IFRAME#").replace("</layer>", f"{more}</layer>"))
+    await tools.until(lambda: bool(stream.launches))
+    [(_, run)] = stream.launches
+    assert (run.frame_name, run.job_name, run.show, run.shot) == ("0007-sim", job.name, "testing", "sh1")
+    assert (run.shell_text, list(run.arguments), run.user.name) == ("echo 7", [], "ada")
+    assert (run.cores, run.memory_kib, run.environment["CUE_MEMORY"]) == (100, 524_288, "524288")
+    assert "/".join([run.log.root, *run.log.path]) == site.farm.jobs[job.id].log_dir
+    assert (run.log.path[:3], list(run.log.name)) == (["testing", "sh1", "logs"], [job.name, "0007-sim"])
+    assert run.limits == agent_pb2.Limits(
+        run_seconds=5_400, silence_seconds=300, start_seconds=120, memory_kib=2 * 524_288
+    )
+
+
+async def test_a_run_may_hold_what_is_reserved_for_it(site: Any, start_agent: Any, stream_of: Any, tools: Any) -> None:
+    """Also where that is more than twice what its layer asks for by now; new limits follow the change of a layer."""
+    stream = await stream_of(await start_agent()).open()
+    job = await site.launch(tools.layer("sim", "1", memory="4g"))
+    await tools.until(lambda: bool(stream.launches))
+    [layer] = await site.layers_of(job)
+    await site.layer.SetMinMemory(job_pb2.LayerSetMinMemoryRequest(layer=layer, memory=1_048_576))
+    await tools.until(lambda: bool(stream.limits))
+    assert stream.launches[0][1].limits.memory_kib == 8_388_608
+    assert [(new.run_id, new.limits.memory_kib) for new in stream.limits] == [(stream.launches[0][1].run_id, 4_194_304)]
+
+
+async def test_new_limits_follow_a_change_of_their_layer(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """Once it is durable, for each run of that layer and for no other."""
+    stream = await stream_of(await start_agent()).open()
+    job = await site.launch(tools.layer("sim", "1-2") + tools.layer("other", "1"))
+    await tools.until(lambda: len(stream.launches) == 3)
+    layer = next(layer for layer in await site.layers_of(job) if layer.name == "sim")
+    await site.layer.SetTimeout(job_pb2.LayerSetTimeoutRequest(layer=layer, timeout=3))
+    await tools.until(lambda: len(stream.limits) == 2)
+    assert {new.run_id for new in stream.limits} == {
+        run.run_id for _, run in stream.launches if run.layer_id == layer.id
+    }
+    assert [new.limits.run_seconds for new in stream.limits] == [180, 180]
+    await site.layer.SetTags(job_pb2.LayerSetTagsRequest(layer=layer, tags=["general"]))
+    await site.engine.settled()
+    assert len(stream.limits) == 2
+
+
+async def test_limits_are_sent_again_when_a_stream_opens(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """Those of all runs of that host: a change may not have arrived, and a single call carries none."""
+    agent = await start_agent()
+    agent.finish = False
+    await site.launch(tools.layer("sim", "1-2"))
+    await tools.until(lambda: len(agent.launched) == 2)
+    stream = await stream_of(agent).open()
+    await tools.until(lambda: len(stream.limits) == 2)
+    assert {new.run_id for new in stream.limits} == {run.resource_id for run in agent.launched}
+    assert {new.limits.memory_kib for new in stream.limits} == {1_048_576}
+
+
+async def test_an_agent_of_an_older_protocol_is_served_by_single_calls(
+    site: Any, start_agent: Any, stream_of: Any, tools: Any
+) -> None:
+    """It would not understand a launch by the stream, and is told so in words."""
+    agent = await start_agent()
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stream_of(agent).open(protocol=0)
+    assert refusal.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "protocol 0 of the stream, and this server 1; single calls serve it" in refusal.value.details()
+    job = await site.launch(tools.layer("sim", "1-3"))
+    await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
+    assert len(agent.launched) == 3
 
 
 @pytest.mark.parametrize(
@@ -302,7 +383,7 @@ async def test_a_hostile_message_ends_its_stream_and_nothing_else(
     """What cannot be read or is too much is INVALID_ARGUMENT; others are answered."""
     agent = await start_agent()
     call = site.channel.stream_stream("/cuefarm.v1.AgentInterface/Work")(metadata=agent.metadata())
-    hello = agent_pb2.Hello(host_name=agent.name, address=agent.address)
+    hello = agent_pb2.Hello(host_name=agent.name, address=agent.address, protocol=1)
     await call.write(agent_pb2.FromAgent(hello=hello).SerializeToString())
     await call.read()
     await call.write(body)
@@ -331,7 +412,7 @@ async def test_an_outcome_that_fails_inside_the_server_does_not_hold_up_others(
     execute = site.engine.core.execute
 
     def fails_for_the_first(command: Any, *rest: Any) -> Any:
-        if getattr(command, "run_id", "") == first.resource_id:
+        if getattr(command, "run_id", "") == first.run_id:
             raise ZeroDivisionError
         return execute(command, *rest)
 
@@ -339,7 +420,7 @@ async def test_an_outcome_that_fails_inside_the_server_does_not_hold_up_others(
     with capture_logs() as logs:
         await stream.send(succeeded=[first, second])
         await tools.until(lambda: bool(stream.not_taken and stream.acknowledged))
-    assert (stream.not_taken[0].run_id, stream.acknowledged) == (first.resource_id, [second.resource_id])
+    assert (stream.not_taken[0].run_id, stream.acknowledged) == (first.run_id, [second.run_id])
     assert logs[-1]["failure"] in stream.not_taken[0].words
 
 

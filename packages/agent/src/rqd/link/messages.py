@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 from opencue_proto import report_pb2
@@ -9,8 +10,14 @@ from opencue_proto import report_pb2
 Description = dict[str, Any]
 
 
+GPU = "gpu"
+"""The kind of device that is counted."""
+
+NO_LIMITS = {"run_seconds": 0, "silence_seconds": 0, "start_seconds": 0, "memory_kib": 0}
+
+
 def launch_from(run_frame: Any) -> Description:
-    """What the runner needs of a RunFrame."""
+    """What the runner needs of a RunFrame, which has no limits: a server keeps them itself."""
     environment = dict(run_frame.environment)
     memory = environment.get("CUE_MEMORY", "")
     return {
@@ -20,9 +27,13 @@ def launch_from(run_frame: Any) -> Description:
         "job_id": run_frame.job_id,
         "job_name": run_frame.job_name,
         "layer_id": run_frame.layer_id,
-        "command": run_frame.command,
+        "arguments": [],
+        "shell_text": run_frame.command,
+        "wrapper": [],
+        "working_folder": "",
         "user_name": run_frame.user_name,
         "log_dir": run_frame.log_dir,
+        "log_parts": [run_frame.job_name, run_frame.frame_name],
         "show": run_frame.show,
         "shot": run_frame.shot,
         "uid": run_frame.uid if run_frame.HasField("uid") else None,
@@ -31,7 +42,45 @@ def launch_from(run_frame: Any) -> Description:
         "gpus": run_frame.num_gpus,
         "memory_kb": int(memory) if memory.isascii() and memory.isdigit() else 0,
         "environment": environment,
+        "secrets": [],
+        "limits": NO_LIMITS,
     }
+
+
+def launch_from_order(order: Any) -> Description:
+    """What the runner needs of a RunOrder: the same, and what RunFrame cannot say."""
+    user = order.user
+    *of_job, of_frame = order.log.name or [""]
+    return {
+        "run_id": order.run_id,
+        "frame_id": order.frame_id,
+        "frame_name": order.frame_name,
+        "job_id": order.job_id,
+        "job_name": order.job_name,
+        "layer_id": order.layer_id,
+        "arguments": list(order.arguments),
+        "shell_text": order.shell_text,
+        "wrapper": list(order.wrapper),
+        "working_folder": order.working_folder,
+        "user_name": user.name,
+        "log_dir": posixpath.join(order.log.root, "/".join(order.log.path)),
+        "log_parts": [".".join(of_job), of_frame],
+        "show": order.show,
+        "shot": order.shot,
+        "uid": user.uid if user.HasField("uid") else None,
+        "gid": user.gid,
+        "core_units": order.cores,
+        "gpus": sum(device.count for device in order.devices if device.kind == GPU),
+        "memory_kb": order.memory_kib,
+        "environment": dict(order.environment),
+        "secrets": list(order.secrets),
+        "limits": limits_from(order.limits),
+    }
+
+
+def limits_from(limits: Any) -> Description:
+    """What a run may."""
+    return {name: getattr(limits, name) for name in NO_LIMITS}
 
 
 def frame_info(run: Description) -> Any:

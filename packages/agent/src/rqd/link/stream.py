@@ -14,12 +14,10 @@ from collections import deque
 from typing import Any, Callable, Optional
 
 import grpc
-from google.protobuf.message import DecodeError
-from opencue_proto import rqd_pb2
 
 from cuefarm_proto import agent_pb2
 from rqd import log
-from rqd.link.messages import Description, launch_from, stream_outcome
+from rqd.link.messages import Description, launch_from_order, limits_from, stream_outcome
 from rqd.link.runner_line import RunnerLine, RunnerRefused
 from rqd.link.server import Server
 
@@ -30,7 +28,18 @@ ANSWERS_PER_MESSAGE = 256
 RETRY_SECONDS_MIN = 0.5
 RETRY_SECONDS_MAX = 30.0
 
+PROTOCOL = 1
+"""Which messages of the stream we speak; a server that speaks only earlier ones is used by single calls."""
+
 _OK = grpc.StatusCode.OK.value[0]
+
+
+class NotUnderstood(Exception):
+    """The server does not speak as we do."""
+
+
+class OldServer(NotUnderstood):
+    """Nor will it before it is another one, of which contact mostly tells; a quick restart may go unnoticed."""
 
 
 class Stream:
@@ -54,7 +63,7 @@ class Stream:
     ) -> None:
         self._server = server
         self._line = line
-        self._hello = agent_pb2.Hello(host_name=host_name, address=address)
+        self._hello = agent_pb2.Hello(host_name=host_name, address=address, protocol=PROTOCOL)
         self._on_open = on_open
         self._on_acknowledged = on_acknowledged
         self._on_not_taken = on_not_taken
@@ -89,9 +98,15 @@ class Stream:
             if self._is_open:
                 self._is_open = False
                 self._on_lost()
-            seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(failures, 10)) * random.uniform(0.8, 1.2)
+            seconds = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(failures, 10))
+            if self._is_old(self._serving):
+                seconds = RETRY_SECONDS_MAX
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._contact.wait(), seconds)
+                await asyncio.wait_for(self._contact.wait(), seconds * random.uniform(0.8, 1.2))
+
+    @staticmethod
+    def _is_old(serving: asyncio.Future[None]) -> bool:
+        return not serving.cancelled() and isinstance(serving.exception(), OldServer)
 
     def _note_end(self, serving: asyncio.Future[None]) -> None:
         problem = None if serving.cancelled() else serving.exception()
@@ -101,7 +116,9 @@ class Stream:
             why = f"{problem.code().name}: {problem.details()}"
         elif problem is None:
             why = "contact lost" if serving.cancelled() else "ended by the server"
-        elif isinstance(problem, (asyncio.InvalidStateError, DecodeError)):
+        elif isinstance(problem, NotUnderstood):
+            why = str(problem)
+        elif isinstance(problem, asyncio.InvalidStateError):
             why = repr(problem)
         else:
             raise problem
@@ -114,13 +131,16 @@ class Stream:
         writing: Optional[asyncio.Future[None]] = None
         try:
             await call.write(agent_pb2.FromAgent(hello=self._hello))
-            if await call.read() is grpc.aio.EOF:
+            first = await _next(call)
+            if first is None:
                 return
+            if first.protocol < PROTOCOL:
+                raise OldServer(f"its stream has protocol {first.protocol}, and this agent needs {PROTOCOL}")
             log.info("stream open", server=self._server.address)
             writing = asyncio.ensure_future(outgoing.write_to(call.write))
             self._is_open = True
             self._on_open(lambda run: outgoing.add_outcome(stream_outcome(run)))
-            while (message := await call.read()) is not grpc.aio.EOF:
+            while (message := await _next(call)) is not None:
                 self._take(message, outgoing)
         finally:
             if writing is not None:
@@ -130,8 +150,9 @@ class Stream:
 
     def _take(self, message: Any, outgoing: Outgoing) -> None:
         for launch in message.launches:
-            frame = rqd_pb2.RunFrame.FromString(launch.run_frame)
-            self._ask(outgoing, launch.order, "launch", launch=launch_from(frame))
+            self._ask(outgoing, launch.order, "launch", launch=launch_from_order(launch.run))
+        for new in message.limits:
+            self._line.tell("limit", run_id=new.run_id, limits=limits_from(new.limits))
         for kill in message.kills:
             fields = {"run_id": kill.run_id, "frame_id": kill.frame_id, "message": kill.message}
             self._ask(outgoing, kill.order, "kill", **fields)
@@ -152,6 +173,16 @@ class Stream:
             # Otherwise the runner is gone, and so will the stream be: the server learns nothing, which is the truth.
 
         self._line.ask(do, **fields).add_done_callback(answered)
+
+
+async def _next(call: Any) -> Optional[Any]:
+    """The next message, None at the end. Raises NotUnderstood; for what cannot be read gRPC gives nothing."""
+    message = await call.read()
+    if message is grpc.aio.EOF:
+        return None
+    if message is None:
+        raise NotUnderstood("a message of its stream cannot be read")
+    return message
 
 
 class Outgoing:

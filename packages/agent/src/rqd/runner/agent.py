@@ -95,6 +95,7 @@ class Agent:
         self._requests: dict[str, Callable[[Message], Any]] = {
             "hello": self._on_hello,
             "launch": lambda message: self._runs.launch(message["launch"]),
+            "limit": lambda message: self._runs.limit(message["run_id"], message["limits"]),
             "kill": self._on_kill,
             "runs": lambda message: {"runs": self._runs.described(), "cores": self._cores()},
             "find": self._on_find,

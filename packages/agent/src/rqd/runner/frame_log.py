@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from rqd.runner.command import shown_command
 from rqd.runner.log_name import earlier_names, file_name, header_of, move_aside
 from rqd.runner.secrets import shown_environment
 
@@ -18,9 +19,9 @@ _RULE = "=" * 59 + "\n"
 _RUN_ID = re.compile(rb"^runId +(\S+)$", re.MULTILINE)
 
 
-def log_path(log_dir: str, job_name: str, frame_name: str) -> str:
-    """Where a frame's log goes. Whatever the names hold, the file is inside of the folder."""
-    return os.path.join(log_dir, file_name(job_name, frame_name))
+def log_path(log_dir: str, job_part: str, frame_part: str) -> str:
+    """Where a frame's log goes. Whatever the parts of its name hold, the file is inside of the folder."""
+    return os.path.join(log_dir, file_name(job_part, frame_part))
 
 
 def open_new(path: str) -> int:
@@ -81,11 +82,12 @@ def header(
 ) -> str:
     """What stands above a frame's own output. `cwd_note` says why it works in another folder than was asked.
 
-    Of variables whose names fit `secret_names` only the names stand there: more people read logs than may know those.
+    Of variables that the launch calls secret, and of those whose names fit `secret_names`, only the names stand there:
+    more people read logs than may know those.
     """
     rows = [
         ("proxy", launch["frame_id"]),
-        ("command", launch["command"]),
+        ("command", shown_command(launch)),
         ("uid", launch["uid"] if launch["uid"] is not None else os.geteuid()),
         ("gid", launch["gid"]),
         ("logDestination", path),
@@ -98,7 +100,7 @@ def header(
     ]
     if environment.get(ATTEMPT_VARIABLE):
         rows.append(("attempt", environment[ATTEMPT_VARIABLE]))
-    shown = shown_environment(environment, secret_names)
+    shown = shown_environment(environment, secret_names, launch["secrets"])
     rows.extend(("env", f"{name}={shown[name]}") for name in sorted(shown))
     return f"{_RULE}RenderQ JobSpec      {time.ctime()}\n{_table(rows, 21)}{_RULE}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import time
@@ -15,6 +14,7 @@ from rqd.runner.run import Run
 FAILED_LAUNCH = 256
 SKIP_RETRY = 286
 RUNNER_LOST = 301
+OUT_OF_MEMORY = 33
 
 WORDS_MAX = 500
 """Characters of a message."""
@@ -55,9 +55,14 @@ def stored(outcome: Outcome) -> str:
     return json.dumps(outcome, ensure_ascii=False, separators=(",", ":"))
 
 
+_AS_THE_PROCESS = ("killed", "timeout", "silent")
+
+
 def status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int]:
-    """Exit status and signal of a run that the agent ended: those of the process only where the server asked."""
-    return (exit_status, exit_signal) if cause == "killed" else (SKIP_RETRY, 0)
+    """Exit status and signal of a run that was ended: those of the process where somebody's wish or limit ended it."""
+    if cause == "memory":
+        return OUT_OF_MEMORY, 0
+    return (exit_status, exit_signal) if cause in _AS_THE_PROCESS else (SKIP_RETRY, 0)
 
 
 def told_of(run: Run, error_line: str) -> Outcome:
@@ -65,7 +70,7 @@ def told_of(run: Run, error_line: str) -> Outcome:
     page = run.page
     cause, words = page["end_cause"], page["end_words"]
     if page["start_errno"]:
-        return outcome_of(run, *_not_started(run, page["start_errno"]))
+        return outcome_of(run, cause, FAILED_LAUNCH, 0, message=words)
     if cause != "exited":
         exit_status, exit_signal = status_of(cause, page["exit_status"], page["exit_signal"])
         return outcome_of(run, cause, exit_status, exit_signal, kill_message=words)
@@ -78,12 +83,6 @@ def told_of(run: Run, error_line: str) -> Outcome:
         ]
         outcome.update(cause="log_unwritable", exit_status=FAILED_LAUNCH, exit_signal=0)
     return outcome
-
-
-def _not_started(run: Run, number: int) -> tuple[str, int, int, str]:
-    """Too long a command or environment is the frame's own; anything else is not."""
-    cause = "launch_failed" if number == errno.E2BIG else "host_fault"
-    return cause, FAILED_LAUNCH, 0, f"no process could be started for the command: {os.strerror(number)}"
 
 
 def write_foot(run: Run, outcome: Outcome, host_name: str) -> None:

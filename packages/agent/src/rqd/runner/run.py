@@ -19,7 +19,7 @@ UID_MAX = (1 << 31) - 1
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 # What the spool and every report need of a launch; the command and the environment are needed once.
-_IDENTITY = ("run_id", "frame_id", "frame_name", "job_id", "job_name", "layer_id", "core_units", "gpus")
+_IDENTITY = ("run_id", "frame_id", "frame_name", "job_id", "job_name", "layer_id", "core_units", "gpus", "log_parts")
 
 
 class Refusal(Exception):
@@ -33,20 +33,25 @@ class Refusal(Exception):
 class Run:
     """Where one run stands. Its page in the book says most; only `Runs` changes the rest."""
 
-    def __init__(self, identity: Mapping[str, Any], log_path: str, accepted_ms: int, page: Page) -> None:
+    def __init__(
+        self, identity: Mapping[str, Any], log_path: str, accepted_ms: int, page: Page, start_until_s: float = 0.0
+    ) -> None:
         self.identity = {key: identity[key] for key in _IDENTITY}
         self.run_id: str = identity["run_id"]
         self.frame_id: str = identity["frame_id"]
         self.log_path = log_path
         self.log_fd: Optional[int] = None
-        self.shortened_log_name = shortened(log_path, identity["job_name"], identity["frame_name"])
+        self.shortened_log_name = shortened(log_path, *identity["log_parts"])
         self.accepted_ms = accepted_ms
+        self.start_until_s = start_until_s
+        """Until when, in seconds since the boot, its command must be a process; 0: whenever."""
         self.page = page
         self.launch: Optional[Mapping[str, Any]] = None  # until it is started
         self.supervisor: Optional[int] = None  # its pid
         self.supervised_at = 0.0  # seconds since the boot
         self.watch_fd: Optional[int] = None  # of a supervisor that is not our child
         self.is_lost = False  # its supervisor is gone without a word
+        self.is_late = False  # because its command did not become a process in time
         self.remains: list[Process] = []  # and these are what it left
         self.outcome: Optional[dict[str, Any]] = None
 
@@ -109,13 +114,14 @@ class Run:
 def record_of(run: Run, boot_id: str) -> str:
     """What the book keeps of a run from the start."""
     kept = {**run.identity, "log_path": run.log_path, "accepted_ms": run.accepted_ms, "boot_id": boot_id}
+    kept["start_until_s"] = run.start_until_s
     return json.dumps(kept, separators=(",", ":"))
 
 
 def run_from(page: Page) -> tuple[Run, str]:
     """The run that an earlier runner accepted, and in which boot; raises ValueError, KeyError or TypeError."""
     record = json.loads(page["record"])
-    run = Run(record, record["log_path"], record["accepted_ms"], page)
+    run = Run(record, record["log_path"], record["accepted_ms"], page, record["start_until_s"])
     if page["phase"] == TOLD:
         run.outcome = json.loads(page["outcome"])
     return run, record["boot_id"]
@@ -127,18 +133,20 @@ def check_launch(launch: Mapping[str, Any]) -> None:
         raise Refusal("INVALID_ARGUMENT", f"resource_id {launch['run_id']!r} is not an id; give a fresh UUID a run")
     if not launch["frame_id"]:
         raise Refusal("INVALID_ARGUMENT", f"run {launch['run_id']} has no frame_id")
-    if not launch["command"].strip():
-        raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']} has no command")
+    _check_command(launch)
     if launch["core_units"] <= 0:
         raise Refusal(
             "INVALID_ARGUMENT", f"num_cores {launch['core_units']} of frame {launch['frame_name']} is not positive"
         )
     if not launch["log_dir"].startswith("/"):
         raise Refusal("INVALID_ARGUMENT", f"log_dir {launch['log_dir']!r} is not an absolute path on this host")
+    if not any(launch["log_parts"]):
+        raise Refusal("INVALID_ARGUMENT", f"run {launch['run_id']} has no name for its log")
     if launch["uid"] is not None and not 0 < launch["uid"] <= UID_MAX:
         words = f"uid {launch['uid']}: frames do not run as root, and users have numbers from 1 to {UID_MAX}"
         raise Refusal("INVALID_ARGUMENT", words)
-    texts = [launch["command"], launch["log_dir"], launch["user_name"], launch["show"], launch["shot"]]
+    texts = [launch["shell_text"], *launch["arguments"], *launch["wrapper"], launch["working_folder"]]
+    texts += [launch["log_dir"], *launch["log_parts"], launch["user_name"], launch["show"], launch["shot"]]
     texts += [launch["job_name"], launch["frame_name"], *launch["environment"], *launch["environment"].values()]
     if any("\0" in text for text in texts):
         raise Refusal(
@@ -147,3 +155,17 @@ def check_launch(launch: Mapping[str, Any]) -> None:
     for name in launch["environment"]:
         if not name or "=" in name:
             raise Refusal("INVALID_ARGUMENT", f"{name!r} cannot be the name of an environment variable")
+
+
+def _check_command(launch: Mapping[str, Any]) -> None:
+    text, arguments, wrapper = launch["shell_text"], launch["arguments"], launch["wrapper"]
+    if not text.strip() and not arguments:
+        raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']} has no command")
+    if text and arguments:
+        words = "both a text for the shell and arguments; give one of them"
+        raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']} has {words}")
+    if any(words and not words[0] for words in (arguments, wrapper)):
+        raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']}: the program to start has no name")
+    folder = launch["working_folder"]
+    if folder and not folder.startswith("/"):
+        raise Refusal("INVALID_ARGUMENT", f"working folder {folder!r} is not an absolute path on this host")

@@ -21,6 +21,7 @@ from rqd.runner.loop import Loop
 from rqd.runner.outcome import (
     FAILED_LAUNCH,
     RUNNER_LOST,
+    SKIP_RETRY,
     Outcome,
     outcome_of,
     status_of,
@@ -121,9 +122,11 @@ class Runs:
             return
         check_launch(launch)
         self._refuse_if_unable(launch)
-        path = frame_log.log_path(launch["log_dir"], launch["job_name"], launch["frame_name"])
+        path = frame_log.log_path(launch["log_dir"], *launch["log_parts"])
         page = self._page_for(run_id)
-        run = Run(launch, path, int(time.time() * 1000), page)
+        start_seconds = launch["limits"]["start_seconds"]
+        start_until_s = self._platform.boot_seconds() + start_seconds if start_seconds else 0.0
+        run = Run(launch, path, int(time.time() * 1000), page, start_until_s)
         run.launch = launch
         record = record_of(run, self._boot_id)
         if not page.has_room("record", record):
@@ -134,6 +137,7 @@ class Runs:
         page["kill_grace_ms"] = int(self._options.kill_grace_seconds * 1000)
         page["oom_score_adj"] = self._platform.frames_oom_score()
         page["record"] = record
+        _write_limits(page, launch["limits"])
         page["phase"] = book.PREPARED
         self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
         self._known[run_id] = self._live[run_id] = run
@@ -178,8 +182,13 @@ class Runs:
         """Start runs that were accepted; says whether some are left to start."""
         while self._to_start and at_most > 0:
             run = self._to_start.popleft()
-            if run.outcome is None:
-                at_most -= 1
+            if run.outcome is not None:
+                continue
+            at_most -= 1
+            if _is_late(run, self._platform.boot_seconds()):  # those before it waited for a disk
+                run.is_late = True
+                self._finish_lost(run)
+            else:
                 self._start(run)
         return bool(self._to_start)
 
@@ -212,6 +221,12 @@ class Runs:
 
     # --- a run goes on -----------------------------------------------------------------------------------------------
 
+    def limit(self, run_id: str, limits: Mapping[str, int]) -> None:
+        """What a run may, from now on. One that has ended, or was never here, has no use for it."""
+        run = self._live.get(run_id)
+        if run is not None:
+            _write_limits(run.page, limits)
+
     def contact(self, sent_at: float, confirmed: Iterable[str], to_end: Iterable[str]) -> None:
         """A server answered the report that was sent at this moment: end the runs it named, go on with the others."""
         lapsed_before = self._lease.has_lapsed(self._platform.boot_seconds())
@@ -243,6 +258,9 @@ class Runs:
         now = self._platform.boot_seconds()
         lapsed = self._options.on_lost_contact != "continue" and self._lease.has_lapsed(now)
         for run in list(self._live.values()):
+            if run.supervisor is not None and _is_late(run, now):
+                self._end_late_start(run, run.supervisor)
+                continue
             silent_seconds = now - max(run.page["alive_ns"] / 1e9, run.supervised_at)
             if run.supervisor is None or silent_seconds < SUPERVISOR_SILENT_SECONDS:
                 continue
@@ -251,6 +269,12 @@ class Runs:
             if lapsed and not run.is_suspended:
                 self._platform.kill_supervisor(run.supervisor)
         self._loop.call_later(SAMPLE_SECONDS, self._look_after)
+
+    def _end_late_start(self, run: Run, supervisor: int) -> None:
+        """End what waits for a disk, such as that of its program: its supervisor waits with it, and can do nothing."""
+        run.is_late = True
+        log.warning("run did not start in time", run=run.run_id, frame=run.identity["frame_name"])
+        self._platform.kill_supervisor(supervisor)
 
     # --- a run ends --------------------------------------------------------------------------------------------------
 
@@ -312,7 +336,8 @@ class Runs:
             os.close(run.watch_fd)
             run.watch_fd = None
         if run.page["phase"] != book.ENDED:
-            log.error("supervisor was lost", run=run.run_id)
+            if not run.is_late:
+                log.error("supervisor was lost", run=run.run_id)
             self._lose(run)
         else:
             self._complete(run)
@@ -435,7 +460,7 @@ class Runs:
         run.remains = self._platform.kill_verified(run.remains)
         if not run.remains:
             run.remains = self._remains(run)  # what it forked while it was being ended
-        if run.remains:
+        if run.remains and not (run.is_late and waited >= LOOK_AGAIN_SECONDS_MAX):
             self._loop.call_later(waited, lambda: self._bury(run, min(waited * 2, LOOK_AGAIN_SECONDS_MAX)))
             return
         self._finish_lost(run)
@@ -444,5 +469,20 @@ class Runs:
         return self._platform.remains(run.run_id, run.traces(), self._by_supervisor)
 
     def _finish_lost(self, run: Run) -> None:
+        if run.is_late:  # what still hangs in the kernel is killed already, and ends before it is anybody's command
+            words = "its command did not become a process in time; look at the disks of its program and its folders"
+            self._finish_unsupervised(run, "start_limit", SKIP_RETRY, message=words)
+            return
         words = "the process that watched this run died"
         self._finish_unsupervised(run, "runner_lost", RUNNER_LOST, message=words)
+
+
+def _write_limits(page: Page, limits: Mapping[str, int]) -> None:
+    page["timeout_ms"] = limits["run_seconds"] * 1000
+    page["silence_ms"] = limits["silence_seconds"] * 1000
+    page["memory_max_kb"] = limits["memory_kib"]
+
+
+def _is_late(run: Run, now_s: float) -> bool:
+    """Say whether a run should have a process by now and has none."""
+    return run.page["phase"] == book.PREPARED and 0 < run.start_until_s < now_s and not run.is_late

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 SECRET_NAMES = (
@@ -22,10 +22,12 @@ SECRET_NAMES = (
 NOT_SHOWN = "(not shown)"
 
 
-def shown_environment(environment: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
-    """The variables as a log lists them: the values of those whose name fits a pattern are left out."""
+def shown_environment(
+    environment: Mapping[str, str], patterns: Iterable[str], names: Collection[str] = ()
+) -> dict[str, str]:
+    """The variables as a log lists them: without the values of those that are named, or whose name fits a pattern."""
     wanted = tuple(patterns)
     return {
-        name: NOT_SHOWN if any(fnmatchcase(name.upper(), pattern) for pattern in wanted) else value
+        name: NOT_SHOWN if name in names or any(fnmatchcase(name.upper(), pattern) for pattern in wanted) else value
         for name, value in environment.items()
     }

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 from rqd.options import Options
 from rqd.platform import JobUser, Platform
 from rqd.runner import frame_log
-from rqd.runner.command import direct_arguments
+from rqd.runner.command import supervisor_words
 from rqd.runner.environment import frame_environment, own_home
 from rqd.runner.run import Run
 from rqd.supervisor.book import GROUPS_MAX, Book, Page
@@ -55,10 +55,13 @@ class ProcessStart:
         home = user.home if user else self._own_home
         environment = frame_environment(launch, self._options.name, run.log_path, home)
         # A process inherits its folder: the fast way to start one has no other way to set it.
-        folder = self._enter(environment.get(FOLDER_VARIABLE, ""), user)
+        if launch["working_folder"]:
+            folder = self._enter_exactly(launch["working_folder"], user)
+        else:
+            folder = self._enter(environment.get(FOLDER_VARIABLE, ""), user)
         try:
             self._open_log(run, launch, environment, folder, user)
-            return self._spawn(run, launch["command"], environment, user)
+            return self._spawn(run, supervisor_words(launch), environment, user)
         finally:
             os.chdir("/")  # the runner itself keeps no disk from being unmounted
 
@@ -70,6 +73,16 @@ class ProcessStart:
         except OSError as problem:
             words = f"the user with the number {launch['uid']} cannot be looked up: {problem.strerror or problem}"
             raise LaunchFailed("host_fault", f"{words}; mend the accounts of this host") from None
+
+    def _enter_exactly(self, wanted: str, user: Optional[JobUser]) -> _Folder:
+        """Go to the folder that the frame must work in."""
+        try:
+            with self._platform.rights_of(user):
+                os.chdir(wanted)
+        except OSError as problem:
+            words = f"the working folder {wanted} cannot be entered on this host: {problem.strerror}"
+            raise LaunchFailed("launch_failed", words) from None
+        return _Folder(wanted, None)
 
     def _enter(self, wanted: str, user: Optional[JobUser]) -> _Folder:
         """Go to the folder of launch where this host has it and the user may enter it, else to the agent's own."""
@@ -119,11 +132,10 @@ class ProcessStart:
                 raise LaunchFailed("host_fault", f"{words}; the agent has no more of that") from None
             raise LaunchFailed("log_unwritable", words) from None
 
-    def _spawn(self, run: Run, command: str, environment: Mapping[str, str], user: Optional[JobUser]) -> int:
+    def _spawn(self, run: Run, words: list[str], environment: Mapping[str, str], user: Optional[JobUser]) -> int:
         assert run.log_fd is not None, "the log was opened"
         if user is not None:
             _give_rights(run.page, user)
-        words = [command, *direct_arguments(command)]
         try:
             return self._platform.start_supervisor(run.page.number, self._book.child_fd, words, environment, run.log_fd)
         except (OSError, ValueError) as problem:

@@ -48,6 +48,8 @@ struct run {
     uint32_t groups[GROUPS_MAX];
     int32_t oom_score_adj;
     uint32_t kill_grace_ms;
+
+    /* --- the runner writes these at any time, each at once ------------------------------------------------------- */
     uint64_t memory_max_kb; /* 0: no limit; the same of the others */
     uint64_t timeout_ms;
     uint64_t silence_ms;

@@ -92,12 +92,15 @@ Value = Union[int, str, tuple[int, ...]]
 
 
 def _placed(fields: tuple[tuple[str, str], ...]) -> dict[str, tuple[int, struct.Struct]]:
-    """Where each field lies: at the next multiple of its own size, as a C compiler has it."""
+    """Where each field lies: at the next multiple of its own size, as a C compiler has it.
+
+    In the machine's own form a number is written at once, so no supervisor reads half of one.
+    """
     places, at = {}, 0
     for name, kind in fields:
         size = {"Q": 8, "q": 8, "I": 4, "i": 4, "s": 1}[kind[-1]]
         at += -at % size
-        places[name] = (at, struct.Struct("=" + kind))
+        places[name] = (at, struct.Struct("@" + kind))
         at += places[name][1].size
     return places
 

@@ -36,6 +36,9 @@ WALK_REST_FACTOR = 30
 OWN_LOG_BYTES_MAX = 64 << 20
 RULE = "=" * 59 + "\n"
 
+# Why a program cannot be started, where that is the frame's own doing.
+_NO_PROGRAM = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP, errno.ENAMETOOLONG)
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -138,6 +141,24 @@ def _proportional_kb(pid: int, resident_kb: int) -> int:
     return int(pss[0]) + (int(swapped[0]) if swapped else 0) if pss else resident_kb
 
 
+class _NoProgram(OSError):
+    """What was named cannot be started."""
+
+
+def _become_program(words: list[str]) -> None:
+    """Become a program, by its path or from the folders of PATH. Raises _NoProgram where that cannot be."""
+    folders = os.environ.get("PATH", "").split(":")
+    paths = words[:1] if "/" in words[0] else [f"{folder}/{words[0]}" for folder in folders]
+    problem = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for path in paths:
+        try:
+            os.execve(path, words, os.environ)
+        except OSError as failure:
+            if failure.errno not in (errno.ENOENT, errno.ENOTDIR) and problem.errno == errno.ENOENT:
+                problem = failure
+    raise _NoProgram(problem.errno, problem.strerror)
+
+
 class Supervisor:
     """One run, from its command's start to the foot of its log."""
 
@@ -154,6 +175,7 @@ class Supervisor:
         self._suspended_seconds = 0.0
         self._stopped_at = 0.0
         self._started_at = 0.0
+        self._grew_ms = 0
         self._walk_due_at = 0.0
         self._walked_kb = self._walked_sum_kb = 0
         self._machine_kb = _machine_kb()
@@ -166,11 +188,16 @@ class Supervisor:
         self._started_at = _boot_seconds()
         run["started_ns"] = run["alive_ns"] = int(self._started_at * 1e9)
         self._note_log()
-        problem = self._start(command, arguments)
+        problem, is_program = self._start(command, arguments)
         if problem:
             run["start_errno"] = problem
             run["end_ms"] = int(time.time() * 1000)
-            run["end_cause"], run["end_words"], run["exit_status"] = "launch_failed", os.strerror(problem), 1
+            is_own = problem == errno.E2BIG or (is_program and problem in _NO_PROGRAM)
+            run["end_cause"] = "launch_failed" if is_own else "host_fault"
+            who = f"{arguments[0][:400]} cannot be" if is_program else "no process could be"
+            whom = "" if is_program else " for the command"
+            run["end_words"] = f"{who} started{whom}: {os.strerror(problem)}"
+            run["exit_status"] = 1
         else:
             run["leader_pid"] = self._leader
             run["phase"] = book.RUNNING
@@ -182,26 +209,27 @@ class Supervisor:
 
     # --- the command -------------------------------------------------------------------------------------------------
 
-    def _start(self, command: str, arguments: list[str]) -> int:
-        """Start the command; returns 0, or why there is no process."""
+    def _start(self, command: str, arguments: list[str]) -> tuple[int, bool]:
+        """Start the command; returns 0, or why there is no process, and whether the program is at fault."""
         ours, theirs = os.pipe2(os.O_CLOEXEC)
         try:
             self._leader = os.fork()
         except OSError as problem:
-            return problem.errno or errno.EAGAIN
+            return problem.errno or errno.EAGAIN, False
         if self._leader == 0:
             try:
                 self._become_frame(command, arguments)
             except OSError as problem:
-                os.write(theirs, str(problem.errno or errno.EINVAL).encode())
+                os.write(theirs, f"{problem.errno or errno.EINVAL} {int(isinstance(problem, _NoProgram))}".encode())
             finally:
                 os._exit(127)
         os.close(theirs)
-        said = os.read(ours, 16)
+        said = os.read(ours, 16).split()
         os.close(ours)
-        if said:
-            os.waitpid(self._leader, 0)
-        return int(said or 0)
+        if not said:
+            return 0, False
+        os.waitpid(self._leader, 0)
+        return int(said[0]), said[1] == b"1"
 
     def _become_frame(self, command: str, arguments: list[str]) -> None:
         run = self._run
@@ -219,6 +247,8 @@ class Supervisor:
             os.setresuid(run["uid"], run["uid"], run["uid"])
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if arguments and not command:
+            _become_program(arguments)
         if arguments:
             with contextlib.suppress(OSError):
                 os.execve(arguments[0], arguments, os.environ)
@@ -232,7 +262,7 @@ class Supervisor:
         sample_at, waited = _boot_seconds() + sample_seconds / 10, LOOK_AGAIN_SECONDS_MIN
         while True:
             self._await_signal(self._patience(sample_at, waited))
-            run["alive_ns"] = int(_boot_seconds() * 1e9)
+            self._note_time()
             if self._reap():
                 return
             self._take_order()
@@ -311,17 +341,17 @@ class Supervisor:
         run = self._run
         if self._is_ending or run["suspended"]:
             return
-        grace_seconds, memory_kb, timeout_ms = run["kill_grace_ms"] / 1000, run["memory_max_kb"], run["timeout_ms"]
+        grace_seconds, memory_kb = run["kill_grace_ms"] / 1000, run["memory_max_kb"]
+        timeout_ms, silence_ms = run["timeout_ms"], run["silence_ms"]
         if memory_kb and run["rss_kb"] > memory_kb:
-            words = f"it held {run['rss_kb']} KB, more than the {memory_kb} KB that it may"
+            words = f"out of memory: it held {run['rss_kb']} KiB, more than the {memory_kb} KiB that it may"
             self._begin_to_end("memory", words, grace_seconds)
         elif timeout_ms and self._ran_ms() > timeout_ms:
-            self._begin_to_end("timeout", f"it ran for more than {timeout_ms // 1000} s", grace_seconds)
-        elif run["silence_ms"] and self._ran_ms() > run["silence_ms"]:
-            silent_ms = time.time() * 1000 - run["log_written_ms"]
-            if silent_ms > run["silence_ms"] + self._suspended_seconds * 1000:
-                words = f"its log did not grow for more than {run['silence_ms'] // 1000} s"
-                self._begin_to_end("silent", words, grace_seconds)
+            words = f"timed out: it ran longer than the {_time(timeout_ms)} that its layer allows (timeout)"
+            self._begin_to_end("timeout", words, grace_seconds)
+        elif silence_ms and self._ran_ms() - self._grew_ms > silence_ms:
+            words = f"timed out: its log did not grow for the {_time(silence_ms)} that its layer allows (timeout_llu)"
+            self._begin_to_end("silent", words, grace_seconds)
 
     def _measure(self) -> None:
         sizes, virtual_kb = {}, 0
@@ -402,8 +432,14 @@ class Supervisor:
             self._run["unkillable"] = len(_processes())
 
     def _note_log(self) -> None:
+        run, before_ms = self._run, self._run["log_written_ms"]
         with contextlib.suppress(OSError):
-            self._run["log_written_ms"] = int(os.fstat(LOG_FD).st_mtime * 1000)
+            run["log_written_ms"] = int(os.fstat(LOG_FD).st_mtime * 1000)
+        if run["log_written_ms"] != before_ms:
+            self._grew_ms = self._ran_ms()
+
+    def _note_time(self) -> None:
+        self._run["alive_ns"] = int(_boot_seconds() * 1e9)
         self._run["run_ms"] = self._ran_ms()
 
     def _ran_ms(self) -> int:
@@ -494,6 +530,11 @@ def _comes_from_the_run(sender: int) -> bool:
             return True
         sender = stat.parent
     return sender == own
+
+
+def _time(ms: int) -> str:
+    """Time-outs are given in minutes by whoever set them."""
+    return f"{ms // 60_000} min" if ms % 60_000 == 0 else f"{ms // 1000} s"
 
 
 def _is_log_disk_full() -> bool:

@@ -3,7 +3,7 @@
  *     supervise PAGE COMMAND [PROGRAM [ARGUMENT...]]
  *
  * The book is open as descriptor 3, the log as 1 and 2; the environment is the frame's. PROGRAM is tried first where it
- * is given, and COMMAND by /bin/sh otherwise. It depends on nobody: not on the runner, which may die, hang or be replaced, nor on
+ * is given, and COMMAND by /bin/sh otherwise; an empty COMMAND wants no shell. It depends on nobody: not on the runner, which may die, hang or be replaced, nor on
  * a server. What it may still do it reads off the lease in the book, by a clock of its own.
  *
  * It is the reaper of everything below it (PR_SET_CHILD_SUBREAPER), whatever a process does about its session or its
@@ -64,6 +64,9 @@ static uint64_t suspended_at;
 static uint64_t suspended_ns;
 
 static uint64_t stopped_at; /* when somebody told us to stop, as whoever stops a machine or a service tells everything */
+
+/* How long it had run when its log last grew. */
+static uint64_t grew_ms;
 
 /* ---- clocks and words ---------------------------------------------------------------------------------------------- */
 
@@ -535,11 +538,20 @@ static int reap(void) {
     }
 }
 
+/* Note when the log grew: for readers by the clock of its disk, for its limit by how long the run had run then. */
 static void note_log(void) {
+    int64_t before_ms = run->log_written_ms;
     struct stat log;
 
     if (fstat(STDOUT_FILENO, &log) == 0)
         run->log_written_ms = (int64_t)log.st_mtim.tv_sec * 1000 + log.st_mtim.tv_nsec / 1000000;
+    if (run->log_written_ms != before_ms)
+        grew_ms = ran_ms();
+}
+
+/* That this supervisor is awake, and how long the run has run by now. */
+static void note_time(void) {
+    run->alive_ns = boot_ns();
     run->run_ms = ran_ms();
 }
 
@@ -639,11 +651,26 @@ static void complete(void) {
     run->phase = PHASE_ENDED;
 }
 
-static void not_started(int number) {
+/* Whether it is the frame's own doing that a program cannot be started. */
+static int is_no_program(int number) {
+    return number == ENOENT || number == ENOTDIR || number == EACCES || number == ENOEXEC || number == ELOOP ||
+           number == ENAMETOOLONG;
+}
+
+/* There is no process. Too long a command or environment, or a program that is none, is the frame's own doing;
+ * anything else is its host's. */
+static void not_started(int number, const char *program) {
+    int is_own = number == E2BIG || (program != NULL && is_no_program(number));
+    char words[sizeof run->end_words];
+
     run->start_errno = number;
     run->end_ms = wall_ms();
-    put_words(run->end_cause, sizeof run->end_cause, "launch_failed");
-    put_words(run->end_words, sizeof run->end_words, strerror(number));
+    put_words(run->end_cause, sizeof run->end_cause, is_own ? "launch_failed" : "host_fault");
+    if (program != NULL)
+        snprintf(words, sizeof words, "%.400s cannot be started: %s", program, strerror(number));
+    else
+        snprintf(words, sizeof words, "no process could be started for the command: %s", strerror(number));
+    put_words(run->end_words, sizeof run->end_words, words);
     run->exit_status = 1;
     write_foot();
     run->phase = PHASE_ENDED;
@@ -683,10 +710,34 @@ static int become_user(void) {
     return (int)syscall(SYS_setresuid, run->uid, run->uid, run->uid);
 }
 
-/* Start the command. Returns 0, or why there is no process. */
-static int start(char **arguments) {
+/* Become a program, by its path or from the folders of PATH. Returns why that cannot be. */
+static int become_program(char **words) {
     extern char **environ;
-    volatile int problem = 0;
+    const char *folder = getenv("PATH");
+    int problem = ENOENT;
+    char path[PATH_MAX];
+
+    if (strchr(words[0], '/') != NULL) {
+        execve(words[0], words, environ);
+        return errno;
+    }
+    while (folder != NULL) {
+        size_t length = strcspn(folder, ":");
+
+        if (snprintf(path, sizeof path, "%.*s/%s", (int)length, folder, words[0]) < (int)sizeof path) {
+            execve(path, words, environ);
+            if (errno != ENOENT && errno != ENOTDIR && problem == ENOENT)
+                problem = errno;
+        }
+        folder = folder[length] ? folder + length + 1 : NULL;
+    }
+    return problem;
+}
+
+/* Start the command. Returns 0, or why there is no process; `is_program` says whether the program is at fault. */
+static int start(char **arguments, int *is_program) {
+    extern char **environ;
+    volatile int problem = 0, in_program = 0;
     char *shell[] = {"/bin/sh", "-c", arguments[0], NULL};
 
     leader = vfork();
@@ -700,6 +751,11 @@ static int start(char **arguments) {
         }
         if (run->become_user)
             prctl(PR_SET_PDEATHSIG, SIGKILL); /* another user's rights have taken it back */
+        if (arguments[0][0] == 0 && arguments[1] != NULL) {
+            in_program = 1;
+            problem = become_program(arguments + 1);
+            _exit(127);
+        }
         if (arguments[1] != NULL)
             execve(arguments[1], arguments + 1, environ);
         /* The shell runs scripts without a first line, and has the words for what is missing. */
@@ -707,11 +763,10 @@ static int start(char **arguments) {
         problem = errno;
         _exit(127);
     }
-    if (problem) {
+    if (problem)
         waitpid(leader, NULL, 0);
-        return problem;
-    }
-    return 0;
+    *is_program = in_program;
+    return problem;
 }
 
 /* ---- watching ------------------------------------------------------------------------------------------------------ */
@@ -750,27 +805,33 @@ static void keep_lease(void) {
     begin_to_end("lease", words, (uint64_t)run->kill_grace_ms * MS);
 }
 
+/* Time-outs are given in minutes by whoever set them. */
+static void put_time(char *to, size_t size, uint64_t ms) {
+    int in_minutes = ms % 60000 == 0;
+
+    snprintf(to, size, "%llu %s", (unsigned long long)ms / (in_minutes ? 60000 : 1000), in_minutes ? "min" : "s");
+}
+
 static void keep_limits(void) {
-    uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS;
-    char words[160];
+    uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS, memory_max_kb = run->memory_max_kb;
+    uint64_t timeout_ms = run->timeout_ms, silence_ms = run->silence_ms;
+    char words[160], time[32];
 
     if (is_ending || run->suspended)
         return;
-    if (run->memory_max_kb && run->rss_kb > run->memory_max_kb) {
-        snprintf(words, sizeof words, "it held %llu KB, more than the %llu KB that it may",
-                 (unsigned long long)run->rss_kb, (unsigned long long)run->memory_max_kb);
+    if (memory_max_kb && run->rss_kb > memory_max_kb) {
+        snprintf(words, sizeof words, "out of memory: it held %llu KiB, more than the %llu KiB that it may",
+                 (unsigned long long)run->rss_kb, (unsigned long long)memory_max_kb);
         begin_to_end("memory", words, grace_ns);
-    } else if (run->timeout_ms && ran_ms() > run->timeout_ms) {
-        snprintf(words, sizeof words, "it ran for more than %llu s", (unsigned long long)run->timeout_ms / 1000);
+    } else if (timeout_ms && ran_ms() > timeout_ms) {
+        put_time(time, sizeof time, timeout_ms);
+        snprintf(words, sizeof words, "timed out: it ran longer than the %s that its layer allows (timeout)", time);
         begin_to_end("timeout", words, grace_ns);
-    } else if (run->silence_ms && ran_ms() > run->silence_ms) {
-        /* Standing still is no silence, so no log is called silent for longer than it has been going on since. */
-        int64_t silent_ms = wall_ms() - run->log_written_ms;
-
-        if (silent_ms > (int64_t)(run->silence_ms + suspended_ns / MS)) {
-            snprintf(words, sizeof words, "its log did not grow for more than %llu s", (unsigned long long)run->silence_ms / 1000);
-            begin_to_end("silent", words, grace_ns);
-        }
+    } else if (silence_ms && ran_ms() - grew_ms > silence_ms) {
+        put_time(time, sizeof time, silence_ms);
+        snprintf(words, sizeof words,
+                 "timed out: its log did not grow for the %s that its layer allows (timeout_llu)", time);
+        begin_to_end("silent", words, grace_ns);
     }
 }
 
@@ -809,7 +870,7 @@ static void watch(void) {
 
     for (;;) {
         await_signal(patience(sample_at, waited));
-        run->alive_ns = boot_ns();
+        note_time();
         if (reap())
             return;
         take_order();
@@ -873,10 +934,10 @@ int main(int count, char **arguments) {
     run->start_ms = wall_ms();
     run->started_ns = run->alive_ns = boot_ns();
     note_log();
-    int problem = start(arguments + 2);
+    int is_program, problem = start(arguments + 2, &is_program);
 
     if (problem) {
-        not_started(problem);
+        not_started(problem, is_program ? arguments[3] : NULL);
         return 0;
     }
     run->leader_pid = (uint32_t)leader;

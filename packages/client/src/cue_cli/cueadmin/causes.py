@@ -20,6 +20,8 @@ WORDS = {
     "SILENT": "its log did not grow for longer than its layer allows (timeout_llu)",
     "LOG_UNWRITABLE": "its log could not be written",
     "HOST_FAULT": "the host could not start a process",
+    "MEMORY": "it held more memory than it may",
+    "START_LIMIT": "its command did not become a process in time",
 }
 OUTCOMES = {
     "LAUNCH_FAILED": "UNSTARTED",
@@ -27,13 +29,17 @@ OUTCOMES = {
     "NEVER_RECEIVED": "UNSTARTED",
     "LOG_UNWRITABLE": "NO_LOG",
     "HOST_FAULT": "UNSTARTED",
+    "START_LIMIT": "UNSTARTED",
     "RUNNER_LOST": "LOST",
     "HOST_LOST": "LOST",
     "LEASE": "LOST",
     "SHUTDOWN": "STOPPED",
 }
 """What a run that ended for these causes became; others are called by their cause, or FAILED."""
-MESSAGE_TELLS = ("TIMEOUT", "SILENT", "SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LOG_UNWRITABLE")
+MESSAGE_TELLS = (
+    *("TIMEOUT", "SILENT", "MEMORY", "START_LIMIT"),
+    *("SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LOG_UNWRITABLE"),
+)
 """Causes whose message, where there is one, says the same as our words, and more."""
 STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}
 MEMORY_STATUSES = (33, 137)

@@ -15,6 +15,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.memory import MEMORY_EXITS
 from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState, OnEnd
 from cuebot.domain.telemetry import possible_memory
 from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
@@ -34,12 +35,16 @@ UNCHARGED_CAUSES: Final = frozenset(
         Cause.NEVER_RECEIVED,
         Cause.LOG_UNWRITABLE,
         Cause.HOST_FAULT,
+        Cause.START_LIMIT,
     }
 )
 """The farm's fault, not the frame's: the frame waits again and no retry is charged."""
 
 TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 """It took longer than its layer allows: it would do so again, so the frame is dead."""
+
+_ENDS_FOR_MEMORY: Final = frozenset({Cause.EXITED, Cause.MEMORY})
+"""It says itself that it lacked memory, or was ended for it."""
 
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
@@ -68,7 +73,7 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     if not max_rss and status in MEMORY_EXITS:
         max_rss = command.max_rss_below  # so that neither we nor a reader of its record believe that it lacked memory
     command = replace(command, run_us=run_us, max_rss=max_rss, cause=_cause_of(command, proc))
-    memory = memory_after(farm, proc, status, max_rss) if command.cause is Cause.EXITED else None
+    memory = memory_after(farm, proc, status, max_rss) if command.cause in _ENDS_FOR_MEMORY else None
     state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None)
     free = state is FrameState.WAITING and status in UNCHARGED_EXITS and _own_doing(command)
     if free and int(farm.layers[proc.layer_id].frames.free_retries[proc.frame_index]) >= context.limits.free_retries:
@@ -147,7 +152,7 @@ def given_up(
     """The run is over although nobody reported its end.
 
     The exit status is the cause's where none is given; `run_us` is how long it ran where that is known better than by
-    when it was booked; `with_host` is as in `RunEnded`.
+    what its host told last; `with_host` is as in `RunEnded`.
     """
     layer = farm.layers[proc.layer_id]
     on_end = OnEnd(proc.on_end)
@@ -158,7 +163,7 @@ def given_up(
     elif int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
         state = None
     if run_us is None:
-        run_us = Micros(max(context.now_us - proc.booked_us, 0)) if proc.launched else Micros(0)
+        run_us = ran_until_now_us(farm.hosts[proc.host_id], proc, context.now_us)
     return _ended(
         farm,
         proc,

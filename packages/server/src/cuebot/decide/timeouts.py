@@ -1,10 +1,10 @@
 """Runs that take longer than their layer allows, or whose log stopped growing, are to be ended.
 
-The server's rule, for every agent, by what hosts last said: how long a run has run, without the time for which it was
-suspended (an agent that tells no such time suspends nothing: then it is the time since the launch), and how long it had
-run when the time of its log's last growth was last another one. So hosts' clocks do not matter, nothing is concluded
-while a host is silent, and no run is ended for its log whose agent tells nothing of it. After a restart silence is
-counted anew.
+Our agents keep that themselves, and say it in the same words. This is the server's rule, for every agent, by what hosts
+last said: how long a run has run, without the time for which it was suspended (an agent that tells no such time
+suspends nothing: then it is the time since the launch), and how long it had run when the time of its log's last growth
+was last another one. So hosts' clocks do not matter, nothing is concluded while a host is silent, and no run is ended
+for its log whose agent tells nothing of it. After a restart silence is counted anew.
 """
 
 from __future__ import annotations
@@ -45,8 +45,6 @@ def _why_over(layer: Layer, proc: Proc) -> Cause | None:
 
 def _words(layer: Layer, cause: Cause) -> str:
     if cause is Cause.TIMEOUT:
-        return f"timed out: it ran longer than the {layer.timeout_minutes} min that layer {layer.name} allows (timeout)"
-    return (
-        f"timed out: its log did not grow for the {layer.timeout_llu_minutes} min that layer {layer.name} allows"
-        " (timeout_llu)"
-    )
+        return f"timed out: it ran longer than the {layer.timeout_minutes} min that its layer allows (timeout)"
+    minutes = layer.timeout_llu_minutes
+    return f"timed out: its log did not grow for the {minutes} min that its layer allows (timeout_llu)"

@@ -112,6 +112,10 @@ class Cause(IntEnum):
     """It was not started: its log could not be made. The farm's fault, never the frame's."""
     HOST_FAULT = 12
     """It was not started: its host could start no process. The host's fault, never the frame's."""
+    MEMORY = 13
+    """It held more memory than it may, and was ended."""
+    START_LIMIT = 14
+    """Its command did not become a process in time. The host's fault, or the farm's, never the frame's."""
 
 
 _J, _F, _H = JobState, FrameState, HostState

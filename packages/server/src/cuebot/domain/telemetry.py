@@ -155,7 +155,7 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
         return
     own_fault = event.exit_status not in UNCHARGED_EXITS and event.exit_status != Exit.RETRIED_BY_USER
     failed = event.state in (FrameState.WAITING, FrameState.DEAD) and own_fault
-    if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED):
+    if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY):
         return
     layer.avoided_until_us[host.row] = now_us + AVOIDED_US
     if event.job_id in host.failed_jobs and len(host.failed_jobs) < JOBS_TO_QUARANTINE:
@@ -177,14 +177,14 @@ def _hold_or_go_on(farm: Farm, host: Host, event: RunEnded, now_us: int) -> None
     job, layer = farm.jobs[event.job_id], farm.layers[event.layer_id]
     if host.removed:
         return
-    if event.cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT):
+    if event.cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT, Cause.START_LIMIT):
         words = "logs cannot be written" if event.cause is Cause.LOG_UNWRITABLE else "no frame could be started"
         farm.holds.job_failed(job, host, event.message or words, event.booked_us, now_us)
         layer.avoided_until_us[host.row] = now_us + UNSTARTED_AVOIDED_US
     elif event.cause is Cause.LAUNCH_FAILED and not host.agent:
         # The agents that are not ours do not say whose fault it is, so the frame is charged and the host is paced.
         farm.holds.host_failed(host, event.message or "no frame could be started", event.booked_us, now_us)
-    elif event.cause in (Cause.EXITED, Cause.TIMEOUT, Cause.SILENT):
+    elif event.cause in (Cause.EXITED, Cause.TIMEOUT, Cause.SILENT, Cause.MEMORY):
         farm.holds.started(event.job_id, event.host_id, event.booked_us)
 
 

@@ -7,7 +7,7 @@ The asyncio engine and the simulator drive the same Core. One batch is open at a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -36,7 +36,17 @@ from cuebot.domain.telemetry import (
     observe_told,
 )
 from cuebot.domain.units import KiB, Micros, frame_id
-from cuebot.engine.orders import Address, KillOrder, RunOrder, address_of, kill_order, run_orders
+from cuebot.engine.orders import (
+    LIMITING_FIELDS,
+    Address,
+    KillOrder,
+    LimitsOrder,
+    RunOrder,
+    address_of,
+    kill_order,
+    limits_orders,
+    run_orders,
+)
 from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
 from cuebot.engine.rows import take_dirty
 from cuebot.scheduling.plan import plan
@@ -63,6 +73,7 @@ class Orders:
 
     launches: list[tuple[Address, list[RunOrder]]] = field(default_factory=list)
     kills: list[tuple[Address, list[KillOrder]]] = field(default_factory=list)
+    limits: list[tuple[Address, list[LimitsOrder]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -352,6 +363,7 @@ class Core:
         tickets, events = self._closed, self._closed_events
         self._closed, self._closed_events = [], []
         kills: dict[str, list[Proc]] = {}
+        limited: dict[str, None] = {}
         for recorded in events:
             if isinstance(recorded.event, ev.RunsBooked):
                 self._to_launch.extend(recorded.event.run_ids)
@@ -361,7 +373,11 @@ class Core:
                     proc = self.farm.procs.get(run_id)
                     if proc is not None:
                         kills.setdefault(proc.host_id, []).append(proc)
-        return tickets, Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()])
+            elif isinstance(recorded.event, ev.Changed) and _changes_limits(recorded.event):
+                limited[recorded.event.id] = None
+        orders = Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()])
+        orders.limits = self._limits(limited)
+        return tickets, orders
 
     def has_launches(self) -> bool:
         """Runs are durable whose launches wait to be sent."""
@@ -384,10 +400,23 @@ class Core:
             launches.setdefault(proc.host_id, []).append(order)
         return Orders(launches=[(address_of(self.farm.hosts[id]), runs) for id, runs in launches.items()])
 
+    def _limits(self, layer_ids: Iterable[str]) -> list[tuple[Address, list[LimitsOrder]]]:
+        """What runs of layers may not exceed from now on, by the hosts that keep it."""
+        by_host: dict[str, list[str]] = {}
+        for layer_id in layer_ids:
+            layer = self.farm.layers.get(layer_id)
+            for run_id in layer.runs.values() if layer is not None else ():
+                by_host.setdefault(self.farm.procs[run_id].host_id, []).append(run_id)
+        return [(address_of(self.farm.hosts[id]), limits_orders(self.farm, runs)) for id, runs in by_host.items()]
+
     def _kills(self, host: Host, procs: list[Proc], now_us: int) -> tuple[Address, list[KillOrder]]:
         for proc in procs:
             proc.kill_sent_us = Micros(now_us)
         return address_of(host), [kill_order(proc) for proc in procs]
+
+
+def _changes_limits(event: ev.Changed) -> bool:
+    return event.kind == "layer" and not LIMITING_FIELDS.isdisjoint(event.changes)
 
 
 def _not_startable(farm: Farm, proc: Proc, words: str) -> c.ReportOutcome:

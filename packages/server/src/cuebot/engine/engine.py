@@ -343,6 +343,8 @@ class Engine:
             self._agents.launch(address, runs, self._launch_answered)
         for address, kills in orders.kills:
             self._agents.kill(address, kills, self._kill_answered)
+        for address, limits in orders.limits:
+            self._agents.limit(address, limits)
 
     def _launch_answered(self, run_id: str, answer: Answer, words: str) -> None:
         if answer is not Answer.TAKEN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import FrameNumbers, chunk_frames, parse_frame_set
@@ -26,6 +26,15 @@ class Address:
     """It keeps the promises of docs/reference/agent-protocol.md."""
     instance: str = ""
     """Which of our agents is meant: another one may answer under the host's name."""
+
+
+class RunLimits(NamedTuple):
+    """What a run may not exceed; our agents keep that. 0 is none."""
+
+    run_s: int
+    silence_s: int
+    start_s: int
+    memory: KiB
 
 
 class RunOrder(NamedTuple):
@@ -50,6 +59,15 @@ class RunOrder(NamedTuple):
     gpus: int
     soft_memory: KiB
     hard_memory: KiB
+    """All its processes together may not hold more."""
+    limits: RunLimits
+
+
+class LimitsOrder(NamedTuple):
+    """What a run may not exceed from now on."""
+
+    run_id: str
+    limits: RunLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +80,12 @@ class KillOrder:
 
 
 AGENT_PORT = 8444
+
+START_LIMIT_SECONDS: Final = 120
+"""So long a command may take to become a process, which waits for no more than a disk."""
+
+LIMITING_FIELDS: Final = frozenset({"timeout_minutes", "timeout_llu_minutes", "min_memory"})
+"""Fields of a layer from which its runs have their limits."""
 
 
 def address_of(host: Host) -> Address:
@@ -88,7 +112,7 @@ class _LayerOrders:
         self.farm, self.layer = farm, layer
         self.job = job = farm.jobs[layer.job_id]
         self.show = farm.shows[job.show_id].name
-        self.soft_memory, self.hard_memory = KiB(layer.min_memory * 16 // 10), KiB(layer.min_memory * 2)
+        self.soft_memory = KiB(layer.min_memory * 16 // 10)
         self.environment = layer_environment(
             job.env,
             layer.env,
@@ -111,6 +135,7 @@ class _LayerOrders:
         number = int(layer.frames.number[index])
         name = self.farm.frame_name(layer, index)
         id = frame_id(layer.id, index)
+        limits = run_limits(layer, proc)
         environment = frame_environment(
             self.environment,
             frame_name=name,
@@ -140,7 +165,8 @@ class _LayerOrders:
             memory=proc.memory,
             gpus=proc.gpus,
             soft_memory=self.soft_memory,
-            hard_memory=self.hard_memory,
+            hard_memory=limits.memory,
+            limits=limits,
         )
 
     def _command(self, number: int, name: str) -> str:
@@ -154,6 +180,18 @@ class _LayerOrders:
             chunk=layer.chunk,
             chunk_frames=chunk_frames(_range(layer.range_text), layer.chunk, number) if layer.chunk > 1 else [number],
         )
+
+
+def run_limits(layer: Layer, proc: Proc) -> RunLimits:
+    """What a run of a layer may not exceed: never less memory than it has reserved."""
+    memory = KiB(max(layer.min_memory * 2, proc.memory))
+    return RunLimits(layer.timeout_minutes * 60, layer.timeout_llu_minutes * 60, START_LIMIT_SECONDS, memory)
+
+
+def limits_orders(farm: Farm, run_ids: Iterable[str]) -> list[LimitsOrder]:
+    """The limits of runs, as they are now."""
+    procs = [farm.procs[id] for id in run_ids]
+    return [LimitsOrder(proc.id, run_limits(farm.layers[proc.layer_id], proc)) for proc in procs]
 
 
 def kill_order(proc: Proc) -> KillOrder:

@@ -11,7 +11,7 @@ from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.events import Event
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import CoreUnits, KiB, Micros
-from cuebot.engine.orders import Address, KillOrder, RunOrder
+from cuebot.engine.orders import Address, KillOrder, LimitsOrder, RunOrder
 from cuebot.engine.rows import Rows
 
 
@@ -135,13 +135,16 @@ Answered = Callable[[str, Answer, str], None]
 
 
 class Agents(Protocol):
-    """The hosts' agents. Both calls return at once; answers come by `answered`, in any order."""
+    """The hosts' agents. All calls return at once; answers come by `answered`, in any order."""
 
     def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
         """Start runs on a host."""
 
     def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
         """End runs on a host."""
+
+    def limit(self, address: Address, orders: Sequence[LimitsOrder]) -> None:
+        """Tell a host what its runs may not exceed from now on, if it can be told. There is no answer."""
 
 
 Authorize = Callable[[Envelope, Command], None]

@@ -82,6 +82,7 @@ class SmallFarm:
         """Add orders to those that wait to be looked at."""
         self.orders.launches += orders.launches
         self.orders.kills += orders.kills
+        self.orders.limits += orders.limits
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

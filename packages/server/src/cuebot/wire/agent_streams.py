@@ -23,6 +23,7 @@ ORDERS_UNANSWERED_MAX: Final = 256
 MESSAGE_BYTES: Final = 1 << 20
 """A message is closed once its launches are as large as this."""
 ACKNOWLEDGED_PER_MESSAGE: Final = 1_000
+LIMITS_PER_MESSAGE: Final = 1_000
 WORDS_CHARACTERS: Final = 500
 NOT_SENT: Final = "not sent: "
 """How the words of an order begin that never left. Words of agents begin with the name of a status."""
@@ -96,6 +97,7 @@ class AgentStream:
         self._count = 0
         self._unsent: deque[_Order] = deque()
         self._unanswered: dict[int, _Order] = {}
+        self._limits: deque[agent_pb2.NewLimits] = deque()
         self._acknowledged: deque[str] = deque()
         self._not_taken: deque[agent_pb2.NotTaken] = deque()
         self._wake = asyncio.Event()
@@ -103,13 +105,18 @@ class AgentStream:
 
     # --- to the agent ---------------------------------------------------------------------------------------------
 
-    def launch(self, run_frame: bytes, over: Over) -> None:
+    def launch(self, run: agent_pb2.RunOrder, over: Over) -> None:
         """Have a run started."""
-        self._put(agent_pb2.Launch(order=self._next(), run_frame=run_frame), over)
+        self._put(agent_pb2.Launch(order=self._next(), run=run), over)
 
     def kill(self, run_id: str, frame_id: str, message: str, over: Over) -> None:
         """Have a run ended."""
         self._put(agent_pb2.Kill(order=self._next(), run_id=run_id, frame_id=frame_id, message=message), over)
+
+    def limit(self, run_id: str, limits: agent_pb2.Limits) -> None:
+        """Say what a run may not exceed from now on."""
+        self._limits.append(agent_pb2.NewLimits(run_id=run_id, limits=limits))
+        self._wake.set()
 
     def acknowledge(self, run_id: str) -> None:
         """A run's outcome is durable."""
@@ -152,6 +159,8 @@ class AgentStream:
             size += order.message.ByteSize()
             order.deadline_s = self._loop.time() + self._deadline_s
             self._unanswered[order.message.order] = order
+        while self._limits and len(message.limits) < LIMITS_PER_MESSAGE:
+            message.limits.append(self._limits.popleft())
         while self._acknowledged and len(message.acknowledged) < ACKNOWLEDGED_PER_MESSAGE:
             message.acknowledged.append(self._acknowledged.popleft())
         while self._not_taken and len(message.not_taken) < ACKNOWLEDGED_PER_MESSAGE:

@@ -19,10 +19,11 @@ import structlog
 from opencue_proto import rqd_pb2
 
 from cuebot.domain.errors import FarmError, NotOffered, Refused
-from cuebot.engine.orders import Address, KillOrder, RunOrder
+from cuebot.engine.orders import Address, KillOrder, LimitsOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered
 from cuebot.wire.agent_streams import NOT_SENT, AgentStreams, Over
 from cuebot.wire.doors import TOKEN_KEY
+from cuebot.wire.run_messages import limits_message, run_message
 
 log = structlog.get_logger("agents")
 
@@ -81,15 +82,15 @@ class GrpcAgents:
         stream = self.streams.find(address.target, address.instance) if address.ours else None
         for order in orders:
             try:
-                frame = run_frame(order, self._now_us())
+                message = run_frame(order, self._now_us()) if stream is None else run_message(order)
             except (TypeError, ValueError) as error:
                 _tell(answered, order.run_id, Answer.INVALID, f"this run cannot be put into a message: {error}")
                 continue
             over = partial(_launch_over, answered, order.run_id, address.ours)
             if stream is not None:
-                stream.launch(frame.SerializeToString(), over)
+                stream.launch(message, over)
             else:
-                self._call(address, _LAUNCH, rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=frame), order.run_id, over)
+                self._call(address, _LAUNCH, rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=message), order.run_id, over)
 
     def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
         """End runs on a host. Returns at once; `answered` is called for each."""
@@ -101,6 +102,13 @@ class GrpcAgents:
             else:
                 request = rqd_pb2.RqdStaticKillRunningFrameRequest(frame_id=order.frame_id, message=order.message)
                 self._call(address, _KILL, request, order.run_id, over)
+
+    def limit(self, address: Address, orders: Sequence[LimitsOrder]) -> None:
+        """Tell a host what its runs may not exceed. Without a stream it is told when it opens one."""
+        stream = self.streams.find(address.target, address.instance) if address.ours else None
+        if stream is not None:
+            for order in orders:
+                stream.limit(order.run_id, limits_message(order.limits))
 
     async def shutdown(self, address: Address) -> bool:
         """Tell an agent to end its runs and itself. Returns whether it said that it will."""

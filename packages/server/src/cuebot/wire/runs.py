@@ -11,6 +11,7 @@ from cuebot.decide.run_ends import UNCHARGED_CAUSES
 from cuebot.domain.errors import Invalid, Unavailable, shown
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer, Proc
+from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import UNCHARGED_EXITS, Exit, FrameState
 from cuebot.domain.units import frame_id
 from cuebot.engine.ports import EndedRun, JournalError, RunHistory, RunQuery
@@ -134,7 +135,7 @@ def current_run_message(farm: Farm, proc: Proc, now_us: int) -> farm_pb2.Run:
         memory_kib=proc.memory,
         max_rss_kib=proc.max_rss,
         start_us=proc.booked_us,
-        run_us=max(now_us - proc.booked_us, 0),
+        run_us=ran_until_now_us(farm.hosts[proc.host_id], proc, now_us),
         **_frame_fields(farm, layer, proc.frame_index),
     )
 

@@ -48,15 +48,15 @@ class Failures:
         self, host_name: str, layer_id: str, job_id: str, exit_status: int, cause: Cause, *, retried: bool, at_us: int
     ) -> None:
         """The server learned how a current run ended; `retried`: somebody wanted the frame to run again anyway."""
-        if cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT):
+        if cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT, Cause.START_LIMIT):
             self._job_not_started_us[job_id].add(at_us)
             self._job_not_started_there_us[host_name, layer_id].add(at_us)
-        if cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT, Cause.LAUNCH_FAILED):
+        if cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT, Cause.START_LIMIT, Cause.LAUNCH_FAILED):
             self._not_started_us[host_name].add(at_us)
         if exit_status == 0:
             if not retried:
                 self._jobs_in_a_row[host_name].clear()
-        elif cause in (Cause.EXITED, Cause.LAUNCH_FAILED) and exit_status not in _NOT_THE_FRAMES_FAULT:
+        elif cause in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY) and exit_status not in _NOT_THE_FRAMES_FAULT:
             self._of_layer_us[host_name, layer_id].add(at_us)
             self._of_host_us[host_name].add(at_us)
             self._jobs_in_a_row[host_name].add(job_id)

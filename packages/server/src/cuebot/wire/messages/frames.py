@@ -6,6 +6,7 @@ from opencue_proto import job_pb2
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer
+from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.wire.values import int32, time_s
@@ -20,8 +21,8 @@ def frame_message(farm: Farm, layer: Layer, index: int, now_us: int) -> job_pb2.
     number = int(frames.number[index])
     core_us = int(frames.core_us[index])
     start_us = int(frames.start_us[index])
-    if state == FrameState.RUNNING:
-        core_us += max(now_us - start_us, 0) * int(frames.last_cores[index]) // 100
+    if proc is not None and state == FrameState.RUNNING:
+        core_us += ran_until_now_us(farm.hosts[proc.host_id], proc, now_us) * proc.cores // 100
     return job_pb2.Frame(
         id=frame_id(layer.id, index),
         name=f"{number:04d}-{layer.name}",

@@ -11,13 +11,17 @@ from opencue_proto import report_pb2
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, Refused, shown
 from cuebot.domain.nouns import Host
+from cuebot.engine.orders import limits_orders
 from cuebot.wire.agent_streams import AgentStream, AgentStreams
 from cuebot.wire.call import Call, refusal
 from cuebot.wire.rpc.reports import outcome, short_name
+from cuebot.wire.run_messages import limits_message
 from cuefarm_proto import agent_pb2
 
 OUTCOMES_PER_MESSAGE: Final = 256
 """So many are carried out without a pause."""
+PROTOCOL: Final = 1
+"""The messages of the stream that this server speaks, and the oldest that it understands."""
 
 
 class AgentInterface:
@@ -31,10 +35,13 @@ class AgentInterface:
         first = await call.context.read()
         hello = agent_pb2.FromAgent.FromString(b"" if first is grpc.aio.EOF else first).hello
         host = _known_host(hello, call)
+        _refuse_old(hello, host)
         stream = self._streams.open(hello.address, host.instance, call.engine.core.limits.agent_streams)
         tasks: list[asyncio.Task[Any]] = []
         try:
-            await call.context.write(b"")
+            await call.context.write(agent_pb2.ToAgent(protocol=PROTOCOL).SerializeToString())
+            for order in limits_orders(call.farm, sorted(host.proc_ids)):
+                stream.limit(order.run_id, limits_message(order.limits))
             tasks += [
                 asyncio.ensure_future(_read(call, stream, host.name)),
                 asyncio.ensure_future(stream.write_to(call.context.write)),
@@ -66,6 +73,15 @@ def _known_host(hello: Any, call: Call) -> Host:
             " (`rqd --name NAME`)"
         )
     return host
+
+
+def _refuse_old(hello: Any, host: Host) -> None:
+    """An agent that would not understand a launch is launched on by single calls, as upstream's are."""
+    if hello.protocol < PROTOCOL:
+        raise Refused(
+            f"the agent of host {host.name} speaks protocol {hello.protocol} of the stream, and this server {PROTOCOL};"
+            " single calls serve it until it is upgraded"
+        )
 
 
 async def _read(call: Call, stream: AgentStream, host_name: str) -> None:

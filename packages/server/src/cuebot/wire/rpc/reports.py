@@ -36,6 +36,8 @@ CAUSES: Final = {
     "silent": Cause.SILENT,
     "log_unwritable": Cause.LOG_UNWRITABLE,
     "host_fault": Cause.HOST_FAULT,
+    "memory": Cause.MEMORY,
+    "start_limit": Cause.START_LIMIT,
 }
 """`cuefarm.cause` of docs/reference/agent-protocol.md."""
 
