@@ -56,6 +56,13 @@ class HostSize(NamedTuple):
     memory_kb: int
 
 
+class Memory(NamedTuple):
+    """Memory of this machine, or of the part of it that this agent may use."""
+
+    total_kb: int
+    available_kb: int
+
+
 class Platform(Protocol):
     """Processes as the runner sees them: each run has a supervisor, which is known by its pid and the run's id."""
 
@@ -105,6 +112,12 @@ class Platform(Protocol):
 
     def host_size(self) -> HostSize:
         """Measure the machine."""
+
+    def memory(self) -> Memory:
+        """What memory there is now, for this process and all that it starts."""
+
+    def oom_kills(self) -> int:
+        """How many processes the system has ended for want of memory since the boot."""
 
     def boot_id(self) -> str:
         """Name this boot of the machine: pids and start times mean nothing in another."""

@@ -15,6 +15,7 @@ from rqd.runner.run import Run
 FAILED_LAUNCH = 256
 SKIP_RETRY = 286
 RUNNER_LOST = 301
+MEMORY = 33
 
 WORDS_MAX = 500
 """Characters of a message."""
@@ -47,6 +48,7 @@ def outcome_of(
         "message": message[:WORDS_MAX],
         "kill_message": kill_message[:WORDS_MAX],
         "error_line": error_line,
+        "left_behind": f"{page['left_behind']}: {page['left_names']}" if page["left_behind"] else "",
     }
 
 
@@ -56,8 +58,10 @@ def stored(outcome: Outcome) -> str:
 
 
 def status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int]:
-    """Exit status and signal of a run that the agent ended: those of the process only where the server asked."""
-    return (exit_status, exit_signal) if cause == "killed" else (SKIP_RETRY, 0)
+    """Exit status and signal of a run that the agent ended: those of the process where that was its own doing."""
+    if cause == "memory":
+        return MEMORY, 0
+    return (exit_status, exit_signal) if cause in ("killed", "log_limit") else (SKIP_RETRY, 0)
 
 
 def told_of(run: Run, error_line: str) -> Outcome:
