@@ -47,7 +47,7 @@ def test_the_foot_names_what_was_left_behind(supervise: Supervise) -> None:
     page = run.ended()
     assert page["left_behind"] == 6
     assert re.fullmatch(r"(\d+ \(sleep\), ){3}\d+ \(sleep\) and 2 more", page["left_names"])
-    assert f"leftBehind          6: {page['left_names']}\n" in run.output()
+    assert f"leftBehind          6 left behind, ended: {page['left_names']}\n" in run.output()
 
 
 def test_what_cannot_be_ended_is_told_of_and_keeps_its_run_alive(

@@ -48,7 +48,7 @@ def outcome_of(
         "message": message[:WORDS_MAX],
         "kill_message": kill_message[:WORDS_MAX],
         "error_line": error_line,
-        "left_behind": f"{page['left_behind']}: {page['left_names']}" if page["left_behind"] else "",
+        "left_behind": page["left_names"] if page["left_behind"] else "",
     }
 
 

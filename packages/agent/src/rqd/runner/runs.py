@@ -368,6 +368,8 @@ class Runs:
             run.log_fd = None
         self._capacity.release(run.run_id)
         self._live.pop(run.run_id, None)
+        if outcome["left_behind"]:
+            log.info("run left processes behind, which were ended", run=run.run_id, which=outcome["left_behind"])
         log.debug("run ended", run=run.run_id, cause=outcome["cause"], exit_status=outcome["exit_status"])
         self._on_outcome(run)
 

@@ -551,7 +551,7 @@ class Supervisor:
         if run["end_words"]:
             rows.append(("message" if run["start_errno"] else "killMessage", run["end_words"]))
         if run["left_behind"]:
-            rows.append(("leftBehind", f"{run['left_behind']}: {run['left_names']}"))
+            rows.append(("leftBehind", f"{run['left_behind']} left behind, ended: {run['left_names']}"))
         if self._unkillable_seconds:
             rows.append(("unkillable", f"{int(self._unkillable_seconds)} s after SIGKILL: {run['left_names']}"))
         rows += [

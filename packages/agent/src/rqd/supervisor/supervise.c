@@ -595,7 +595,7 @@ static void write_foot(void) {
     if (*words)
         add_row(text, size, run->start_errno ? "message" : "killMessage", words);
     if (run->left_behind)
-        add_left(text, size, "leftBehind", "%u: %s", run->left_behind);
+        add_left(text, size, "leftBehind", "%u left behind, ended: %s", run->left_behind);
     if (unkillable_for)
         add_left(text, size, "unkillable", "%u s after SIGKILL: %s", (unsigned)(unkillable_for / SECOND));
     add_time(text, size, "startTime", run->start_ms);
