@@ -219,3 +219,49 @@ def test_the_kernel_ends_the_frame_and_not_what_is_larger_without_its_score(
     finally:
         agent.kill()
         agent.communicate()
+
+
+# --- a control group, as a second net --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def group_folder() -> Iterator[Path]:
+    """A folder in which runs get control groups of their own; nothing is left in it."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    top = next((Path(fields[1]) for fields in mounts if fields[2] == "cgroup2"), None)
+    if top is None:
+        pytest.skip("no control groups of version 2 here")
+    folder = top / f"cuefarm-test-{uuid.uuid4()}"
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("no control group can be made here")
+    yield folder
+    folder.rmdir()
+
+
+def test_a_run_that_goes_on_has_a_control_group(supervise: Supervise, group_folder: Path, tmp_path: Path) -> None:
+    """Everything of it is in there, also what it starts later, and the group goes with it."""
+    daemon = f"env -i setsid sh -c 'echo $$ > {tmp_path}/PID; exec sleep 300'"
+    command = f"({daemon} &) ; sleep 0.7; ({daemon.replace('PID', 'later')} &) ; sleep 300".replace("PID", "first")
+    run = supervise(command, group_folder=str(group_folder))
+    pids = {written_pid(tmp_path / "first"), written_pid(tmp_path / "later"), run.page["leader_pid"]}
+    group = Path(run.page["group"])
+    assert group.parent == group_folder
+    wait_for(lambda: pids <= {int(pid) for pid in (group / "cgroup.procs").read_text().split()})
+    assert run.pid not in {int(pid) for pid in (group / "cgroup.procs").read_text().split()}
+    run.order(book.ORDER_END, grace_ms=0)
+    run.ended()
+    assert not group.exists()
+
+
+def test_a_short_run_has_no_control_group(supervise: Supervise, group_folder: Path) -> None:
+    """Making one costs as much as the run itself."""
+    assert supervise("true", group_folder=str(group_folder), sample_ns=5 * SECOND_NS).ended()["group"] == ""
+    assert [path for path in group_folder.iterdir() if path.is_dir()] == []
+
+
+def test_a_run_needs_no_control_group(supervise: Supervise, tmp_path: Path) -> None:
+    """Where none can be made it goes on without."""
+    run = supervise("sleep 0.4; exit 3", group_folder=str(tmp_path / "nowhere"))
+    assert run.ended()["exit_status"] == 3

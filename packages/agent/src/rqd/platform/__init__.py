@@ -35,6 +35,8 @@ class Traces(NamedTuple):
     """The device and inode of its log, which somebody holds open."""
     members: frozenset[Process]
     """What was seen of it last."""
+    group: str = ""
+    """The folder of its control group, if it has one."""
 
 
 class JobUser(NamedTuple):
@@ -112,6 +114,12 @@ class Platform(Protocol):
 
     def host_size(self) -> HostSize:
         """Measure the machine."""
+
+    def make_groups(self, name: str) -> str:
+        """Make a folder in which runs can have control groups of their own; empty where that cannot be done."""
+
+    def drop_group(self, folder: str) -> None:
+        """Remove a control group, or the folder of all, if nothing is in it."""
 
     def memory(self) -> Memory:
         """What memory there is now, for this process and all that it starts."""

@@ -210,6 +210,25 @@ class Linux:
         cores = max(1, usable_threads // threads_per_core)
         return HostSize(max(1, len(sockets)), cores, threads_per_core, memory.machine().total_kb)
 
+    def make_groups(self, name: str) -> str:
+        """Make a folder below our own control group (version 2), which a service manager may have delegated."""
+        if not self._cgroups:
+            return ""
+        folder = os.path.join(self._cgroups[0], name)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError:
+            return ""
+        if os.access(f"{folder}/cgroup.kill", os.W_OK):  # Linux 5.14
+            return folder
+        self.drop_group(folder)
+        return ""
+
+    def drop_group(self, folder: str) -> None:
+        """Remove a control group, or the folder of all, if nothing is in it."""
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
     def memory(self) -> Memory:
         """Look at the machine and at the control groups (v2) that this process is in: the tightest counts."""
         return memory.narrowest(self._cgroups)

@@ -115,7 +115,7 @@ class Run:
         numbers = self.page["members"]
         pairs = (numbers[at : at + 2] for at in range(0, len(numbers), 2))
         members = frozenset(Process(pid, ticks) for ticks, pid in pairs if pid)
-        return Traces(self._log_file(), members)
+        return Traces(self._log_file(), members, self.page["group"])
 
     def _log_file(self) -> Optional[tuple[int, int]]:
         if self.log_fd is None:

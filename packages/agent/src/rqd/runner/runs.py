@@ -89,11 +89,13 @@ class Runs:
         platform.receive_orphans()
         servers = options.server_file or ",".join(options.servers)
         spool.adopt(platform.abandoned_books(options.name, servers))
+        self._group_folder = platform.make_groups(f"cuefarm-rqd-{spool.instance}")
         for pages in spool.books:
             head = pages.head
             head["host_name"], head["servers"] = options.name, servers
             head["sample_ns"] = int(SAMPLE_SECONDS * 1e9)
             head["standing_ns"] = int(STANDING_SECONDS * 1e9)
+            head["group_folder"] = self._group_folder
             head["unkillable_ns"] = int(UNKILLABLE_SECONDS * 1e9)
             head["policy"] = _POLICIES[options.on_lost_contact]
         self._write_lease()
@@ -211,6 +213,11 @@ class Runs:
             self._is_looking_after = True
             self._note_machine()
             self._loop.call_later(SAMPLE_SECONDS, self._look_after)
+
+    def drop_groups(self) -> None:
+        """Leave no folder behind that had the runs' control groups, unless some are there yet."""
+        if self._group_folder:
+            self._platform.drop_group(self._group_folder)
 
     def lose_spool(self) -> None:
         """Nothing can be kept any more: accept no run; what runs goes on."""
@@ -464,6 +471,8 @@ class Runs:
         return self._platform.remains(run.run_id, run.traces(), self._by_supervisor)
 
     def _finish_lost(self, run: Run) -> None:
+        if run.page["group"]:
+            self._platform.drop_group(run.page["group"])
         words = "the process that watched this run died"
         self._finish_unsupervised(run, "runner_lost", RUNNER_LOST, message=words)
 

@@ -30,6 +30,7 @@ struct head {
     uint64_t live_runs;       /* of this runner */
     uint64_t oom_kills;       /* processes that the kernel had ended for want of memory, a moment ago */
     uint64_t oom_kills_at_ns; /* CLOCK_BOOTTIME of that moment */
+    char group_folder[256];   /* where runs get control groups (version 2) of their own; empty: nowhere */
     char host_name[256];
     char servers[1024]; /* of its agent, which only its like may follow */
 };
@@ -89,7 +90,8 @@ struct run {
     uint64_t largest_kb; /* the most that one of its processes held, as the kernel counted */
     char end_cause[32];
     char end_words[512];
-    char left_names[256]; /* of the processes that were left behind, or that do not end */
+    char left_names[192]; /* of the processes that were left behind, or that do not end */
+    char group[192];       /* its control group; empty: it has none (yet) */
     int64_t log_written_ms; /* since 1970 */
     uint64_t output_ends_at; /* in the log: where its foot begins */
     struct member members[MEMBERS_MAX]; /* below the supervisor at its last look; a pid of 0 ends the list */

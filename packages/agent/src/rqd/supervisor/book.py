@@ -38,6 +38,7 @@ _HEAD = (
     ("live_runs", "Q"),
     ("oom_kills", "Q"),
     ("oom_kills_at_ns", "Q"),
+    ("group_folder", "256s"),
     ("host_name", "256s"),
     ("servers", "1024s"),
 )
@@ -84,7 +85,8 @@ _RUN = (
     ("largest_kb", "Q"),
     ("end_cause", "32s"),
     ("end_words", "512s"),
-    ("left_names", "256s"),
+    ("left_names", "192s"),
+    ("group", "192s"),
     ("log_written_ms", "q"),
     ("output_ends_at", "Q"),
     ("members", f"{2 * MEMBERS_MAX}Q"),

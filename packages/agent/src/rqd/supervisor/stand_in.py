@@ -62,6 +62,16 @@ def _read(path: str) -> str:
         return ""
 
 
+def _write(path: str, text: str) -> bool:
+    """Write to a file of the kernel's; says whether it took that."""
+    try:
+        with open(path, "w") as file:
+            file.write(text)
+    except OSError:
+        return False
+    return True
+
+
 def _stat(pid: int) -> Optional[_Stat]:
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return _Stat(fields[0], int(fields[1]), int(fields[19])) if len(fields) > 19 else None
@@ -229,6 +239,7 @@ class Supervisor:
             os.chdir("/")
             self._watch()
             self._note_end()
+            self._leave_group()
         self._write_foot()
         run["phase"] = book.ENDED
 
@@ -295,6 +306,8 @@ class Supervisor:
             if self._log_grows_fast or _boot_seconds() >= sample_at:
                 self._note_log()
             if _boot_seconds() >= sample_at:
+                if not run["group"] and not self._is_ending:
+                    self._join_group()
                 self._measure()
                 self._keep_limits()
                 if run["suspended"]:
@@ -424,6 +437,34 @@ class Supervisor:
         stats = [(found.start_ticks, pid) for pid in sizes if (found := _stat(pid)) is not None]
         run["members"] = tuple(number for member in stats for number in member)
 
+    # --- a control group, as a second net ----------------------------------------------------------------------------
+
+    def _join_group(self) -> None:
+        run, folder = self._run, self._head["group_folder"]
+        group = f"{folder}/{run['run_id']}"
+        if not folder or not run.has_room("group", group):
+            return
+        try:
+            os.mkdir(group)
+        except FileExistsError:
+            pass
+        except OSError:
+            return
+        run["group"] = group
+        for _ in range(LOOKS_MAX):
+            outside = [pid for pid in _processes() if run["run_id"] not in _read(f"/proc/{pid}/cgroup")]
+            moved = [pid for pid in outside if _write(f"{group}/cgroup.procs", str(pid))]
+            if not moved:
+                return
+
+    def _leave_group(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._run["group"]:
+                os.rmdir(self._run["group"])
+                self._run["group"] = ""
+
+    # --- memory ------------------------------------------------------------------------------------------------------
+
     def _walked(self, sizes: dict[int, int], sum_kb: int) -> int:
         """The sum of proportional sizes; the kernel walks through all pages for it, where that is due."""
         began, limit_kb = _boot_seconds(), self._run["memory_max_kb"]
@@ -485,6 +526,8 @@ class Supervisor:
         if self._leader_status is None:
             self._last_signal = signal.SIGKILL
         _signal_all(signal.SIGKILL)
+        if self._run["group"]:
+            _write(f"{self._run['group']}/cgroup.kill", "1")
         if 0 < self._head["unkillable_ns"] < (now - self._killed_first_at) * 1e9:
             self._run["unkillable"] = self._note_left()
             self._unkillable_seconds = now - self._killed_first_at

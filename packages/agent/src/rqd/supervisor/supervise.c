@@ -338,6 +338,65 @@ static void note_members(const struct pids *found) {
         run->members[count].pid = 0;
 }
 
+/* ---- a control group, as a second net ------------------------------------------------------------------------------ */
+
+static int write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    int is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+    if (fd >= 0)
+        close(fd);
+    return is_written;
+}
+
+static int is_in_group(pid_t pid) {
+    char path[64], text[4096];
+
+    snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+    return read_file(path, text, sizeof text) && strstr(text, (const char *)run->run_id) != NULL;
+}
+
+/* Give the run a group of its own where there can be one. What is in it stays in it, whatever becomes of us. Not at the
+ * start: it costs as much as the start itself, and most frames that are short leave nothing. */
+static void join_group(void) {
+    const char *folder = (const char *)head->group_folder;
+    char group[sizeof run->group], path[sizeof group + 32];
+    int length = snprintf(group, sizeof group, "%s/%s", folder, (const char *)run->run_id);
+    int is_new = 1;
+
+    if (folder[0] == 0 || length >= (int)sizeof group || (mkdir(group, 0755) != 0 && errno != EEXIST))
+        return;
+    put_words(run->group, sizeof run->group, group);
+    snprintf(path, sizeof path, "%s/cgroup.procs", group);
+    for (int look = 0; is_new && look < LOOKS_MAX; look++) { /* what one started before it was moved is outside */
+        struct pids found = processes();
+
+        is_new = 0;
+        for (size_t at = 0; at < found.count; at++) {
+            char number[16];
+
+            snprintf(number, sizeof number, "%d", found.list[at]);
+            if (!is_in_group(found.list[at]) && write_file(path, number))
+                is_new = 1;
+        }
+        free_pids(&found);
+    }
+}
+
+static void kill_group(void) {
+    char path[sizeof run->group + 32];
+
+    if (run->group[0] == 0)
+        return;
+    snprintf(path, sizeof path, "%s/cgroup.kill", (const char *)run->group);
+    write_file(path, "1");
+}
+
+static void leave_group(void) {
+    if (run->group[0] && rmdir((const char *)run->group) == 0)
+        run->group[0] = 0;
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
 
 /* Memory of the machine and, in `swapped_kb`, what of it is swapped out now. */
@@ -769,6 +828,7 @@ static void complete(void) {
         if ((run->exit_status || run->exit_signal) && log_disk_is_full())
             run->log_errno = ENOSPC;
     }
+    leave_group();
     write_foot();
     run->phase = PHASE_ENDED;
 }
@@ -918,6 +978,7 @@ static uint64_t pursue(uint64_t waited) {
         if (!leader_is_gone)
             last_signal = SIGKILL;
         signal_all(SIGKILL);
+        kill_group();
         if (head->unkillable_ns && now - killed_first_at > head->unkillable_ns) {
             uint32_t left = note_left();
 
@@ -964,6 +1025,8 @@ static void watch(void) {
         if (log_grows_fast || boot_ns() >= sample_at)
             note_log();
         if (boot_ns() >= sample_at) {
+            if (run->group[0] == 0 && !is_ending)
+                join_group();
             measure();
             keep_limits();
             if (run->suspended)
