@@ -480,6 +480,9 @@ class Supervisor:
                 held_kb, shared_kb = _proportional_kb(pid)
             self._walked_kb += held_kb
             self._walked_shared_kb += shared_kb
+        has_shrunk = sum(_pages(pid)[1] for pid in sizes) * _PAGE_KB * 10 < sum_kb * 9
+        if has_shrunk:  # what leaves during the walk makes the shares of the others larger
+            self._walked_kb = min(self._walked_kb, self._run["rss_kb"])
         self._walked_sum_kb = sum_kb
         self._walked_max_kb = max(self._walked_max_kb, self._walked_kb)
         rest_factor = WALK_REST_FACTOR * max(1, self._head["live_runs"])

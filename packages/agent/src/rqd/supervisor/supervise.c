@@ -450,6 +450,14 @@ static uint64_t proportional_kb(pid_t pid, uint64_t *shared_memory_kb) {
     return number_after(text, "\nPss:", 0) + number_after(text, "\nSwapPss:", 0);
 }
 
+static int has_shrunk(const struct pids *found, uint64_t from_kb) {
+    uint64_t sum_kb = 0, virtual_kb = 0;
+
+    for (size_t at = 0; at < found->count; at++)
+        sum_kb += resident_kb(found->list[at], &virtual_kb);
+    return sum_kb * 10 < from_kb * 9;
+}
+
 /* Whether a mount is of memory (tmpfs), by its number; the table is read once. */
 static int is_in_memory(uint64_t mount) {
     static uint64_t mounts[TMPFS_MAX];
@@ -558,6 +566,9 @@ static void measure(void) {
                     walked_kb += sizes[at];
                 }
             }
+            /* What leaves during the walk makes the shares of the others larger, of each that is looked at after it. */
+            if (has_shrunk(&found, sum_kb) && walked_kb > run->rss_kb)
+                walked_kb = run->rss_kb;
             guess_kb = walked_kb;
             walked_sum_kb = sum_kb;
             if (walked_kb > walked_max_kb)
