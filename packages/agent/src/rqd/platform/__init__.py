@@ -115,11 +115,11 @@ class Platform(Protocol):
     def host_size(self) -> HostSize:
         """Measure the machine."""
 
-    def make_groups(self, name: str) -> str:
-        """Make a folder in which runs can have control groups of their own; empty where that cannot be done."""
+    def groups_folder(self) -> str:
+        """Where runs can have control groups of their own; empty where they cannot."""
 
     def drop_group(self, folder: str) -> None:
-        """Remove a control group, or the folder of all, if nothing is in it."""
+        """Remove a control group, if nothing is in it."""
 
     def memory(self) -> Memory:
         """What memory there is now, for this process and all that it starts."""

@@ -210,22 +210,12 @@ class Linux:
         cores = max(1, usable_threads // threads_per_core)
         return HostSize(max(1, len(sockets)), cores, threads_per_core, memory.machine().total_kb)
 
-    def make_groups(self, name: str) -> str:
-        """Make a folder below our own control group (version 2), which a service manager may have delegated."""
-        if not self._cgroups:
-            return ""
-        folder = os.path.join(self._cgroups[0], name)
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError:
-            return ""
-        if os.access(f"{folder}/cgroup.kill", os.W_OK):  # Linux 5.14
-            return folder
-        self.drop_group(folder)
-        return ""
+    def groups_folder(self) -> str:
+        """Our own control group (version 2) where we may make others below it: as root, or by a service manager's leave."""
+        return self._cgroups[0] if self._cgroups and os.access(self._cgroups[0], os.W_OK) else ""
 
     def drop_group(self, folder: str) -> None:
-        """Remove a control group, or the folder of all, if nothing is in it."""
+        """Remove a control group, if nothing is in it."""
         with contextlib.suppress(OSError):
             os.rmdir(folder)
 

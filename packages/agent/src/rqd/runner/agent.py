@@ -128,7 +128,6 @@ class Agent:
             more_to_start = self._runs.start_accepted(STARTS_PER_TURN)
             self._link.flush()
         self._say_what_is_lost()
-        self._runs.drop_groups()
         log.info("agent stopped", undelivered=len(self._runs.undelivered))
         return self._exit_status
 

@@ -89,13 +89,12 @@ class Runs:
         platform.receive_orphans()
         servers = options.server_file or ",".join(options.servers)
         spool.adopt(platform.abandoned_books(options.name, servers))
-        self._group_folder = platform.make_groups(f"cuefarm-rqd-{spool.instance}")
         for pages in spool.books:
             head = pages.head
             head["host_name"], head["servers"] = options.name, servers
             head["sample_ns"] = int(SAMPLE_SECONDS * 1e9)
             head["standing_ns"] = int(STANDING_SECONDS * 1e9)
-            head["group_folder"] = self._group_folder
+            head["group_folder"] = platform.groups_folder()
             head["unkillable_ns"] = int(UNKILLABLE_SECONDS * 1e9)
             head["policy"] = _POLICIES[options.on_lost_contact]
         self._write_lease()
@@ -213,11 +212,6 @@ class Runs:
             self._is_looking_after = True
             self._note_machine()
             self._loop.call_later(SAMPLE_SECONDS, self._look_after)
-
-    def drop_groups(self) -> None:
-        """Leave no folder behind that had the runs' control groups, unless some are there yet."""
-        if self._group_folder:
-            self._platform.drop_group(self._group_folder)
 
     def lose_spool(self) -> None:
         """Nothing can be kept any more: accept no run; what runs goes on."""

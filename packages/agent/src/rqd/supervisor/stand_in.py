@@ -441,7 +441,7 @@ class Supervisor:
 
     def _join_group(self) -> None:
         run, folder = self._run, self._head["group_folder"]
-        group = f"{folder}/{run['run_id']}"
+        group = f"{folder}/cuefarm-{run['run_id']}"
         if not folder or not run.has_room("group", group):
             return
         try:

@@ -361,7 +361,7 @@ static int is_in_group(pid_t pid) {
 static void join_group(void) {
     const char *folder = (const char *)head->group_folder;
     char group[sizeof run->group], path[sizeof group + 32];
-    int length = snprintf(group, sizeof group, "%s/%s", folder, (const char *)run->run_id);
+    int length = snprintf(group, sizeof group, "%s/cuefarm-%s", folder, (const char *)run->run_id);
     int is_new = 1;
 
     if (folder[0] == 0 || length >= (int)sizeof group || (mkdir(group, 0755) != 0 && errno != EEXIST))
