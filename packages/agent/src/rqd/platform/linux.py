@@ -211,7 +211,7 @@ class Linux:
         return HostSize(max(1, len(sockets)), cores, threads_per_core, memory.machine().total_kb)
 
     def groups_folder(self) -> str:
-        """Our own control group (version 2) where we may make others below it: as root, or by a service manager's leave."""
+        """Our own control group (version 2), where we may make others in it: root may, or who was delegated it."""
         return self._cgroups[0] if self._cgroups and os.access(self._cgroups[0], os.W_OK) else ""
 
     def drop_group(self, folder: str) -> None:
