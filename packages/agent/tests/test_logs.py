@@ -150,7 +150,7 @@ def test_a_frame_that_fails_when_its_log_disk_is_full_is_not_to_blame(
     shared_server: FakeServer, shared_agent: AgentProcess, small_disk: Path
 ) -> None:
     """Its log takes no footer, which the agent sees; a frame that succeeds all the same has succeeded."""
-    fill = f"head -c 400000 /dev/zero > {small_disk}/other 2>/dev/null"
+    fill = f"head -c 800000 /dev/zero > {small_disk}/other 2>/dev/null"
     report = shared_server.outcome(shared_agent.launch(f"{fill}; exit 7", log_dir=str(small_disk / "a")))
     assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (256, "log_unwritable")
     assert "(exit status 7, signal 0): No space left on device" in report.frame.attributes["cuefarm.message"]
@@ -165,7 +165,7 @@ def test_a_full_log_disk_is_no_frames_fault(
     """No frame begins, no empty log is left for each try, and it goes on when there is room."""
     logs = small_disk / "logs"
     logs.mkdir()
-    (small_disk / "other").write_bytes(b"x" * 4096 * 61)
+    (small_disk / "other").write_bytes(b"x" * 4096 * 157)
     big = {"BIG": "y" * 40_000}
     for _ in range(2):
         report = shared_server.outcome(shared_agent.launch("true", log_dir=str(logs), environment=big))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 import psutil
+import pytest
 
 from rqd.platform import Process, Traces, proc, this_system
 from rqd.platform.remains import remains_of
@@ -137,3 +138,24 @@ def test_a_worker_without_any_mark_is_ended_if_it_was_seen_before(server: FakeSe
     agent.supervisor_of(run_id).kill()
     assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
     assert processes_with(f": {marker}") == []
+
+
+def test_a_worker_that_nobody_saw_is_known_by_its_control_group(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Without any mark, begun after its supervisor had looked last, when all of its agent is killed too."""
+    agent = make_agent()
+    marker, go = f"unseen-{uuid.uuid4()}", agent.folder / "go"
+    worker = f"setsid {WORKER.format(marker=marker)} >/dev/null 2>&1"
+    run_id = agent.launch(f"while [ ! -e {go} ]; do sleep 0.05; done; ( {worker} & ); sleep 60")
+    supervisor = agent.supervisor_of(run_id)
+    eventually(lambda: any(agent.pages()[run_id]["members"]), "its supervisor has looked")
+    group = agent.pages()[run_id]["group"]
+    if not group:
+        pytest.skip("no control groups of version 2 can be made here")
+    go.touch()
+    eventually(lambda: processes_with(marker), "it runs")
+    agent.kill_whole()
+    supervisor.kill()
+    agent.start()
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "runner_lost"
+    assert processes_with(marker) == []
+    assert not os.path.exists(group)

@@ -16,6 +16,7 @@ ROOT_VARIABLE = "RQD_RUN_AS_ROOT"
 DEFAULT_SERVER = "127.0.0.1:8443"  # not localhost, which may be another address too, where anybody may listen
 DEFAULT_PORT = 8444
 DEFAULT_LEASE_SECONDS = 300.0
+LOG_MB_MAX = 1024
 CONTACT_POLICIES = ("suspend", "continue", "kill")
 
 
@@ -44,6 +45,8 @@ class Options:
     secret_names: tuple[str, ...]
     report_seconds: float
     kill_grace_seconds: float
+    log_max_mb: int
+    memory_low_mb: Optional[int]
     log_level: str
     only_recover: bool = False
     """End and report what an earlier agent left in the spool, take no work, and end."""
@@ -88,6 +91,8 @@ def parse(arguments: list[str]) -> Options:
         secret_names=_secret_names(given),
         report_seconds=given.report_seconds,
         kill_grace_seconds=given.kill_grace_seconds,
+        log_max_mb=given.log_max_mb,
+        memory_low_mb=given.memory_low_mb,
         log_level=given.log_level,
         only_recover=given.only_recover,
     )
@@ -186,6 +191,13 @@ def _parser() -> argparse.ArgumentParser:
     host.add_argument("--cores", metavar="N", type=_count, help="cores to offer instead of all that there are")
     host.add_argument("--memory-gb", metavar="GIB", type=positive, help="memory to offer instead of all")
     host.add_argument(
+        "--memory-low-mb",
+        metavar="MB",
+        type=_count_or_none,
+        help="with less free memory than this, the run that is furthest over its reservation is ended; 0: never"
+        " (default: 2 %% of all, 1024 at most)",
+    )
+    host.add_argument(
         "--bind", metavar="ADDRESS", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )
     host.add_argument(
@@ -237,6 +249,13 @@ def _parser() -> argparse.ArgumentParser:
         default=5.0,
         help="seconds between SIGTERM and SIGKILL (default: %(default)g)",
     )
+    frames.add_argument(
+        "--log-max-mb",
+        metavar="MB",
+        type=_count_or_none,
+        default=LOG_MB_MAX,
+        help="a frame whose log grows beyond this is ended, and the rest is cut off; 0: never (default: %(default)s)",
+    )
     add(
         "--log-level", choices=tuple(log.LEVELS), default="info", help="how much to say on standard error (%(default)s)"
     )
@@ -270,6 +289,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+def _count_or_none(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
     return value
 
 

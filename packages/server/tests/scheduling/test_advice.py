@@ -246,6 +246,7 @@ ELSEWHERE: dict[str, str] = {
     "JOB_POSTED": "below: the end of the parent ends it",
     "LAST_RUN_OPEN": "the end of the run before ends it, or of its lease",
     "NOT_REPORTED": "test_explain_frame: the host's reports end it, or time",
+    "RUN_STUCK": "test_stuck_runs: the host's report that it is over ends it",
     "HOST_NOT_HEARD": "after a restart only: the next report ends it",
     "QUARANTINED": "test_bad_hosts: time ends it",
     "PROBATION": "test_bad_hosts: the frame that runs there ends it",
@@ -289,7 +290,7 @@ def codes_in_source() -> set[str]:
     folder = Path(cuebot.scheduling.__file__).parent
     names = (
         "obstacles", "explain", "explain_frame", "dead_frames", "waits", "learned_words", "eligibility", "cures",
-        "silent_hosts",
+        "silent_hosts", "stuck_runs",
     )  # fmt: skip
     trees = [ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")) for name in names]
     words = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}

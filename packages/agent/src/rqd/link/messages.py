@@ -89,6 +89,8 @@ def frame_info(run: Description) -> Any:
     outcome = run["outcome"]
     if run["ran_ms"]:
         attributes["cuefarm.ran_ms"] = str(run["ran_ms"])
+    if run["stuck"]:
+        attributes["cuefarm.stuck"] = run["stuck"]
     if outcome is not None:
         attributes["cuefarm.cause"] = outcome["cause"]
         attributes["cuefarm.run_ms"] = str(outcome["run_ms"])
@@ -101,6 +103,8 @@ def frame_info(run: Description) -> Any:
             attributes["cuefarm.kill_message"] = outcome["kill_message"]
         if outcome.get("error_line"):
             attributes["cuefarm.error_line"] = outcome["error_line"]
+        if outcome.get("left_behind"):
+            attributes["cuefarm.left_behind"] = outcome["left_behind"]
         if run["log_name"]:
             attributes["cuefarm.log_name"] = run["log_name"]
     return report_pb2.RunningFrameInfo(

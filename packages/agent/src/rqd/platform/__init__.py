@@ -35,6 +35,8 @@ class Traces(NamedTuple):
     """The device and inode of its log, which somebody holds open."""
     members: frozenset[Process]
     """What was seen of it last."""
+    group: str = ""
+    """The folder of its control group, if it has one."""
 
 
 class JobUser(NamedTuple):
@@ -54,6 +56,13 @@ class HostSize(NamedTuple):
     cores: int
     threads_per_core: int
     memory_kb: int
+
+
+class Memory(NamedTuple):
+    """Memory of this machine, or of the part of it that this agent may use."""
+
+    total_kb: int
+    available_kb: int
 
 
 class Platform(Protocol):
@@ -105,6 +114,18 @@ class Platform(Protocol):
 
     def host_size(self) -> HostSize:
         """Measure the machine."""
+
+    def groups_folder(self) -> str:
+        """Where runs can have control groups of their own; empty where they cannot."""
+
+    def drop_group(self, folder: str) -> None:
+        """Remove a control group, if nothing is in it."""
+
+    def memory(self) -> Memory:
+        """What memory there is now, for this process and all that it starts."""
+
+    def oom_kills(self) -> int:
+        """How many processes the system has ended for want of memory since the boot."""
 
     def boot_id(self) -> str:
         """Name this boot of the machine: pids and start times mean nothing in another."""

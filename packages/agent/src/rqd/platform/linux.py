@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Optional
 
 from rqd import supervisor
-from rqd.platform import HostSize, JobUser, Process, Traces, proc
+from rqd.platform import HostSize, JobUser, Memory, Process, Traces, memory, proc
 from rqd.platform.remains import remains_of
 from rqd.supervisor.book import Book
 
@@ -30,6 +30,7 @@ class Linux:
 
     def __init__(self) -> None:
         self._supervise = supervisor.program()
+        self._cgroups = memory.own_cgroups()
 
     def receive_orphans(self) -> None:
         """Be the next reaper above the supervisors, should one be killed."""
@@ -207,7 +208,24 @@ class Linux:
         threads_per_core = max(1, siblings // max(1, cores_per_socket))
         usable_threads = len(os.sched_getaffinity(0))
         cores = max(1, usable_threads // threads_per_core)
-        return HostSize(max(1, len(sockets)), cores, threads_per_core, _machine_kb())
+        return HostSize(max(1, len(sockets)), cores, threads_per_core, memory.machine().total_kb)
+
+    def groups_folder(self) -> str:
+        """Our own control group (version 2), where we may make others in it: root may, or who was delegated it."""
+        return self._cgroups[0] if self._cgroups and os.access(self._cgroups[0], os.W_OK) else ""
+
+    def drop_group(self, folder: str) -> None:
+        """Remove a control group, if nothing is in it."""
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+    def memory(self) -> Memory:
+        """Look at the machine and at the control groups (v2) that this process is in: the tightest counts."""
+        return memory.narrowest(self._cgroups)
+
+    def oom_kills(self) -> int:
+        """Read the kernel's count, which has those of control groups too."""
+        return proc.number_after(proc.read("/proc/vmstat"), b"\noom_kill ")
 
     def boot_id(self) -> str:
         """Name this boot of the machine: pids and start times mean nothing in another."""
@@ -251,9 +269,3 @@ def _signal_process(process: Process, numbers: Iterable[signal.Signals]) -> None
     finally:
         if fd is not None:
             os.close(fd)
-
-
-def _machine_kb() -> int:
-    """All memory of this machine."""
-    line = next((n for n in proc.read("/proc/meminfo").splitlines() if n.startswith(b"MemTotal:")), b"MemTotal: 0 kB")
-    return int(line.split()[1])

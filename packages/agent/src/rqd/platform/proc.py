@@ -39,6 +39,12 @@ def read(path: str) -> bytes:
     return b"".join(chunks)
 
 
+def number_after(data: bytes, label: bytes) -> int:
+    """The number that follows a label; 0 where there is none."""
+    words = data.partition(label)[2].split(None, 1)
+    return int(words[0]) if words else 0
+
+
 def all_pids() -> list[int]:
     """Every process that there is."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]

@@ -4,7 +4,7 @@ A process is the run's by any of these marks, if it is in the session of one tha
 
 - the run's id in its environment;
 - the run's log as its output, whose file the caller holds open, so that its inode is no other file's;
-- its supervisor had noted it in the book.
+- its supervisor had noted it in the book, or put it into the run's control group.
 
 A session is a run's own: its leader begins one, and so does whoever leaves it.
 """
@@ -21,10 +21,12 @@ def remains_of(run_id: str, traces: Traces) -> set[Process]:
     """Find the live processes of the run."""
     stats = {pid: stat for pid in proc.all_pids() if (stat := proc.stat(pid)) is not None and not stat.is_dead}
     own = stats.pop(os.getpid(), None)
+    grouped = {int(number) for number in proc.read(f"{traces.group}/cgroup.procs").split()} if traces.group else set()
     marked = {
         pid
         for pid, stat in stats.items()
-        if Process(pid, stat.start_ticks) in traces.members
+        if pid in grouped
+        or Process(pid, stat.start_ticks) in traces.members
         or proc.run_id(pid) == run_id
         or (traces.log is not None and traces.log in proc.outputs(pid))
     }

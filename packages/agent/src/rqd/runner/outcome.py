@@ -47,6 +47,7 @@ def outcome_of(
         "message": message[:WORDS_MAX],
         "kill_message": kill_message[:WORDS_MAX],
         "error_line": error_line,
+        "left_behind": page["left_names"] if page["left_behind"] else "",
     }
 
 
@@ -55,7 +56,7 @@ def stored(outcome: Outcome) -> str:
     return json.dumps(outcome, ensure_ascii=False, separators=(",", ":"))
 
 
-_AS_THE_PROCESS = ("killed", "timeout", "silent")
+_AS_THE_PROCESS = ("killed", "timeout", "silent", "log_limit")
 
 
 def status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int]:

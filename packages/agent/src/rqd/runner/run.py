@@ -16,10 +16,14 @@ from rqd.supervisor.book import TOLD, Page
 UID_MAX = (1 << 31) - 1
 """What a launch can carry; the kernel takes its largest number, which would be -1, for "leave it as it is"."""
 
+UNKILLABLE_SECONDS = 10.0
+"""What is there so long after its SIGKILL waits in the kernel, for a disk above all, and is told of."""
+
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 # What the spool and every report need of a launch; the command and the environment are needed once.
-_IDENTITY = ("run_id", "frame_id", "frame_name", "job_id", "job_name", "layer_id", "core_units", "gpus", "log_parts")
+_NAMES = ("run_id", "frame_id", "frame_name", "job_id", "job_name", "layer_id")
+_IDENTITY = (*_NAMES, "core_units", "memory_kb", "gpus", "log_parts")
 
 
 class Refusal(Exception):
@@ -52,7 +56,9 @@ class Run:
         self.watch_fd: Optional[int] = None  # of a supervisor that is not our child
         self.is_lost = False  # its supervisor is gone without a word
         self.is_late = False  # because its command did not become a process in time
+        self.lost_at = 0.0  # by time.monotonic()
         self.remains: list[Process] = []  # and these are what it left
+        self.is_told_stuck = False
         self.outcome: Optional[dict[str, Any]] = None
 
     @property
@@ -80,6 +86,18 @@ class Run:
         since_ms = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - page["alive_ns"]) // 1_000_000
         return int(page["run_ms"]) + max(0, since_ms) if self.supervisor is not None else int(page["run_ms"])
 
+    def stuck(self) -> str:
+        """What of it does not end although it was killed, in words; empty where there is no such thing.
+
+        Until it is gone the run has not ended, and keeps its cores and its memory.
+        """
+        if self.outcome is not None:
+            return ""
+        count, names = self.page["unkillable"], self.page["left_names"]
+        if self.is_lost and time.monotonic() - self.lost_at > UNKILLABLE_SECONDS:
+            count, names = len(self.remains), ", ".join(str(process.pid) for process in self.remains[:4])
+        return f"still there after SIGKILL ({count}): {names}" if count else ""
+
     def described(self) -> dict[str, Any]:
         """What the link reports of it."""
         page = self.page
@@ -93,6 +111,7 @@ class Run:
             "max_vsize_kb": page["virtual_max_kb"],
             "log_written_s": page["log_written_ms"] // 1000,
             "ran_ms": self.ran_ms(),
+            "stuck": self.stuck(),
             "outcome": self.outcome,
             "log_name": self.shortened_log_name,
         }
@@ -102,7 +121,7 @@ class Run:
         numbers = self.page["members"]
         pairs = (numbers[at : at + 2] for at in range(0, len(numbers), 2))
         members = frozenset(Process(pid, ticks) for ticks, pid in pairs if pid)
-        return Traces(self._log_file(), members)
+        return Traces(self._log_file(), members, self.page["group"])
 
     def _log_file(self) -> Optional[tuple[int, int]]:
         if self.log_fd is None:

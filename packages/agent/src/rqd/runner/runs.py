@@ -29,7 +29,8 @@ from rqd.runner.outcome import (
     told_of,
     write_foot,
 )
-from rqd.runner.run import Refusal, Run, check_launch, record_of, run_from
+from rqd.runner.run import UNKILLABLE_SECONDS, Refusal, Run, check_launch, record_of, run_from
+from rqd.runner.shortage import SHORTAGE_GRACE_SECONDS, Shortage
 from rqd.runner.spool import Spool
 from rqd.runner.start import LaunchFailed, ProcessStart
 from rqd.supervisor import book
@@ -78,7 +79,9 @@ class Runs:
         self._is_looking_after = False
         self._is_closed = False
         self._server_knows = False
+        self._oom_kills: Optional[tuple[float, int]] = None  # of the machine since its boot, and when that was read
         self._no_launches = ""
+        self._shortage = Shortage(platform, options.memory_low_mb)
         self._start_process = ProcessStart(options, platform, spool.book)
         platform.receive_orphans()
         servers = options.server_file or ",".join(options.servers)
@@ -88,6 +91,8 @@ class Runs:
             head["host_name"], head["servers"] = options.name, servers
             head["sample_ns"] = int(SAMPLE_SECONDS * 1e9)
             head["standing_ns"] = int(STANDING_SECONDS * 1e9)
+            head["group_folder"] = platform.groups_folder()
+            head["unkillable_ns"] = int(UNKILLABLE_SECONDS * 1e9)
             head["policy"] = _POLICIES[options.on_lost_contact]
         self._write_lease()
 
@@ -135,6 +140,7 @@ class Runs:
                 "INVALID_ARGUMENT", f"frame {launch['frame_name']}: its names and its log's path are too long"
             )
         page["kill_grace_ms"] = int(self._options.kill_grace_seconds * 1000)
+        page["log_max_bytes"] = self._options.log_max_mb << 20
         page["oom_score_adj"] = self._platform.frames_oom_score()
         page["record"] = record
         _write_limits(page, launch["limits"])
@@ -209,6 +215,7 @@ class Runs:
         self._by_supervisor[pid] = run
         if not self._is_looking_after:
             self._is_looking_after = True
+            self._note_machine()
             self._loop.call_later(SAMPLE_SECONDS, self._look_after)
 
     def lose_spool(self) -> None:
@@ -251,13 +258,21 @@ class Runs:
             pages.head["lease_until_ns"] = int(until * 1e9)
 
     def _look_after(self) -> None:
-        """See whether supervisors do their work: should one of them hang, the lease binds its frame all the same."""
+        """See whether supervisors do their work, whether runs end that should, and whether there is memory left.
+
+        Should a supervisor hang, the lease binds its frame all the same.
+        """
         self._is_looking_after = bool(self._live)
         if not self._is_looking_after:
             return
         now = self._platform.boot_seconds()
         lapsed = self._options.on_lost_contact != "continue" and self._lease.has_lapsed(now)
+        self._note_machine()
+        too_large = self._shortage.run_to_end(self._live.values())
+        if too_large is not None:
+            self.end(*too_large, SHORTAGE_GRACE_SECONDS)
         for run in list(self._live.values()):
+            self._say_stuck(run)
             if run.supervisor is not None and _is_late(run, now):
                 self._end_late_start(run, run.supervisor)
                 continue
@@ -275,6 +290,21 @@ class Runs:
         run.is_late = True
         log.warning("run did not start in time", run=run.run_id, frame=run.identity["frame_name"])
         self._platform.kill_supervisor(supervisor)
+
+    def _note_machine(self) -> None:
+        """Tell supervisors what they judge by: of OOM kills the count of one look ago, since it rises before an end."""
+        now, oom_kills = self._platform.boot_seconds(), self._platform.oom_kills()
+        before, self._oom_kills = self._oom_kills or (now, oom_kills), (now, oom_kills)
+        for pages in self._spool.books:
+            pages.head["live_runs"] = len(self._live)
+            pages.head["oom_kills"], pages.head["oom_kills_at_ns"] = before[1], int(before[0] * 1e9)
+
+    def _say_stuck(self, run: Run) -> None:
+        """Log once what does not end although it was killed. Reports say it as long as it is so."""
+        words = run.stuck()
+        if words and not run.is_told_stuck:
+            log.error("run does not end, and keeps its cores and memory", run=run.run_id, what=words)
+        run.is_told_stuck = bool(words)
 
     # --- a run ends --------------------------------------------------------------------------------------------------
 
@@ -367,6 +397,8 @@ class Runs:
             run.log_fd = None
         self._capacity.release(run.run_id)
         self._live.pop(run.run_id, None)
+        if outcome["left_behind"]:
+            log.info("run left processes behind, which were ended", run=run.run_id, which=outcome["left_behind"])
         log.debug("run ended", run=run.run_id, cause=outcome["cause"], exit_status=outcome["exit_status"])
         self._on_outcome(run)
 
@@ -402,7 +434,7 @@ class Runs:
             if run.outcome is not None:
                 continue
             self._live[run.run_id] = run
-            self._capacity.book(run.run_id, run.identity["core_units"], 0)
+            self._capacity.book(run.run_id, run.identity["core_units"], run.identity["memory_kb"])
             run.log_fd = frame_log.reopen(run.log_path, run.run_id)
             if boot_id == self._boot_id:
                 yield run
@@ -452,7 +484,7 @@ class Runs:
 
     def _lose(self, run: Run) -> None:
         """Nobody can tell how it would have ended: what is left of it is ended now."""
-        run.is_lost = True
+        run.is_lost, run.lost_at = True, time.monotonic()
         run.remains = self._remains(run)
         self._bury(run, LOOK_AGAIN_SECONDS_MIN)
 
@@ -469,6 +501,8 @@ class Runs:
         return self._platform.remains(run.run_id, run.traces(), self._by_supervisor)
 
     def _finish_lost(self, run: Run) -> None:
+        if run.page["group"]:
+            self._platform.drop_group(run.page["group"])
         if run.is_late:  # what still hangs in the kernel is killed already, and ends before it is anybody's command
             words = "its command did not become a process in time; look at the disks of its program and its folders"
             self._finish_unsupervised(run, "start_limit", SKIP_RETRY, message=words)

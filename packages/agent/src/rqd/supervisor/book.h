@@ -26,6 +26,11 @@ struct head {
     uint32_t pages;          /* of runs */
     uint64_t sample_ns;      /* between two measurements */
     uint64_t standing_ns;    /* a run that stands still for longer is ended: nobody comes back for it; 0: never */
+    uint64_t unkillable_ns;   /* what is there so long after its SIGKILL is told of */
+    uint64_t live_runs;       /* of this runner */
+    uint64_t oom_kills;       /* processes that the kernel had ended for want of memory, a moment ago */
+    uint64_t oom_kills_at_ns; /* CLOCK_BOOTTIME of that moment */
+    char group_folder[256];   /* where runs get control groups (version 2) of their own; empty: nowhere */
     char host_name[256];
     char servers[1024]; /* of its agent, which only its like may follow */
     uint64_t told_to_stop_ns; /* CLOCK_BOOTTIME: when its agent was; 0: it was not */
@@ -53,6 +58,7 @@ struct run {
     uint64_t memory_max_kb; /* 0: no limit; the same of the others */
     uint64_t timeout_ms;
     uint64_t silence_ms;
+    uint64_t log_max_bytes;
 
     /* --- the runner writes these at any time; the last of them is the number, and a signal follows --------------- */
     uint32_t order_grace_ms;
@@ -87,6 +93,8 @@ struct run {
     uint64_t largest_kb; /* the most that one of its processes held, as the kernel counted */
     char end_cause[32];
     char end_words[512];
+    char left_names[192]; /* of the processes that were left behind, or that do not end */
+    char group[192];       /* its control group; empty: it has none (yet) */
     int64_t log_written_ms; /* since 1970 */
     uint64_t output_ends_at; /* in the log: where its foot begins */
     struct member members[MEMBERS_MAX]; /* below the supervisor at its last look; a pid of 0 ends the list */

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from stat import S_ISREG
 from typing import NamedTuple, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -25,15 +26,20 @@ LOG_FD = 1
 LOOKS_MAX = 20
 LOOK_AGAIN_SECONDS_MIN = 0.005
 LOOK_AGAIN_SECONDS_MAX = 0.5
-UNKILLABLE_AFTER_SECONDS = 10.0
 STOPPED_TOGETHER_SECONDS = 1.0
 DIES_OF_ITS_AGENTS_STOP_SECONDS = 10.0
 DIES_OF_A_STOP_SECONDS = 100.0
 STOPS = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
 SHARING_KB_THAT_MATTERS = 64 << 10
 WALK_BUDGET_KB = 24 << 20
-WALK_REST_FACTOR = 30
+WALK_REST_FACTOR = 100
+FILES_MAX = 256
+DESCRIPTORS_MAX = 4096
 OWN_LOG_BYTES_MAX = 64 << 20
+LOG_LOOK_AGAIN_SECONDS = 0.1
+LOG_GRACE_SECONDS_MAX = 1.0
+NAMED_MAX = 4
+OOM_SAMPLES_MAX = 4
 RULE = "=" * 59 + "\n"
 
 # Why a program cannot be started, where that is the frame's own doing.
@@ -61,6 +67,16 @@ def _read(path: str) -> str:
             return file.read().decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def _write(path: str, text: str) -> bool:
+    """Write to a file of the kernel's; says whether it took that."""
+    try:
+        with open(path, "w") as file:
+            file.write(text)
+    except OSError:
+        return False
+    return True
 
 
 def _stat(pid: int) -> Optional[_Stat]:
@@ -130,15 +146,61 @@ def _stop_all() -> None:
             return
 
 
-def _machine_kb() -> int:
-    line = _read("/proc/meminfo").partition("MemTotal:")[2].split(None, 1)
-    return int(line[0]) if line else 1 << 62
+def _number_after(text: str, label: str, otherwise: int = 0) -> int:
+    words = text.partition(label)[2].split(None, 1)
+    return int(words[0]) if words else otherwise
 
 
-def _proportional_kb(pid: int, resident_kb: int) -> int:
+def _pages(pid: int) -> tuple[int, int]:
+    """The virtual and the resident size of a process; 0 where it is gone, or about to go."""
+    pages = _read(f"/proc/{pid}/statm").split()
+    return (int(pages[0]), int(pages[1])) if len(pages) >= 2 else (0, 0)
+
+
+def _proportional_kb(pid: int) -> tuple[int, int]:
+    """The proportional size of a process, what it swapped out included, and what of that is shared memory."""
     text = _read(f"/proc/{pid}/smaps_rollup")
-    pss, swapped = text.partition("\nPss:")[2].split(None, 1), text.partition("\nSwapPss:")[2].split(None, 1)
-    return int(pss[0]) + (int(swapped[0]) if swapped else 0) if pss else resident_kb
+    if "\nPss:" not in text:
+        return _pages(pid)[1] * _PAGE_KB, 0
+    held_kb = _number_after(text, "\nPss:") + _number_after(text, "\nSwapPss:")
+    return held_kb, _number_after(text, "\nPss_Shmem:")
+
+
+def _machine_kb() -> tuple[int, int]:
+    """Memory of the machine, swap included, and what of it is swapped out now."""
+    text = _read("/proc/meminfo")
+    swap_kb = _number_after(text, "SwapTotal:")
+    return _number_after(text, "MemTotal:", 1 << 62) + swap_kb, swap_kb - _number_after(text, "SwapFree:")
+
+
+def _mounts_in_memory() -> set[int]:
+    return {int(line.split()[0]) for line in _read("/proc/self/mountinfo").splitlines() if " - tmpfs " in line}
+
+
+def _open_files_kb(pids: list[int], mounts: set[int]) -> int:
+    """What files in memory (/dev/shm, memfd) hold that these processes have open, each once."""
+    files: dict[tuple[int, int], int] = {}
+    looked_at = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                looked_at += 1
+                if looked_at > DESCRIPTORS_MAX or len(files) >= FILES_MAX:
+                    return sum(files.values())
+                with contextlib.suppress(OSError):
+                    if _holds_memory(pid, descriptor, mounts):
+                        found = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                        if S_ISREG(found.st_mode):
+                            files[found.st_dev, found.st_ino] = found.st_blocks // 2
+    return sum(files.values())
+
+
+def _holds_memory(pid: int, descriptor: str, mounts: set[int]) -> bool:
+    """Whether a descriptor is of a file in memory. Only such a file is asked for its size: any other disk may hang."""
+    path = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+    if path.startswith("/memfd:"):
+        return True
+    return path.startswith("/") and _number_after(_read(f"/proc/{pid}/fdinfo/{descriptor}"), "mnt_id:") in mounts
 
 
 class _NoProgram(OSError):
@@ -176,9 +238,14 @@ class Supervisor:
         self._stopped_at = 0.0
         self._started_at = 0.0
         self._grew_ms = 0
+        self._was_shot = False
+        self._unkillable_seconds = 0.0
         self._walk_due_at = 0.0
-        self._walked_kb = self._walked_sum_kb = 0
-        self._machine_kb = _machine_kb()
+        self._walked_kb = self._walked_sum_kb = self._walked_max_kb = self._walked_shared_kb = 0
+        self._mounts_in_memory: Optional[set[int]] = None
+        self._log_grows_fast = False
+        self._log_bytes = 0
+        self._log_looked_at = 0.0
 
     def main(self, command: str, arguments: list[str]) -> None:
         """Supervise the run to its end."""
@@ -204,6 +271,7 @@ class Supervisor:
             os.chdir("/")
             self._watch()
             self._note_end()
+            self._leave_group()
         self._write_foot()
         run["phase"] = book.ENDED
 
@@ -268,10 +336,13 @@ class Supervisor:
             self._take_order()
             self._keep_lease()
             if self._leader_status is not None and not self._is_ending:
-                run["left_behind"] = len(_processes())
+                run["left_behind"] = self._note_left()
                 self._begin_to_end("exited", "", run["kill_grace_ms"] / 1000)
-            if _boot_seconds() >= sample_at:
+            if self._log_grows_fast or _boot_seconds() >= sample_at:
                 self._note_log()
+            if _boot_seconds() >= sample_at:
+                if not run["group"] and not self._is_ending:
+                    self._join_group()
                 self._measure()
                 self._keep_limits()
                 if run["suspended"]:
@@ -287,6 +358,8 @@ class Supervisor:
             until = min(until, lease_until)
         if self._is_ending:
             until = min(until, now + look_again)
+        if self._log_grows_fast and not self._is_ending:
+            until = min(until, now + LOG_LOOK_AGAIN_SECONDS)
         return max(until - now, 0.001)
 
     def _reap(self) -> bool:
@@ -305,6 +378,23 @@ class Supervisor:
                 run["largest_kb"] = max(run["largest_kb"], used.ru_maxrss)
             if pid == self._leader:
                 self._leader_status = status
+                is_shot = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL != self._last_signal
+                self._was_shot = is_shot and self._kernel_was_short()
+
+    def _kernel_was_short(self) -> bool:
+        """Whether the kernel has ended processes for want of memory since a moment ago."""
+        head = self._head
+        age_seconds = _boot_seconds() - head["oom_kills_at_ns"] / 1e9
+        if not head["oom_kills_at_ns"] or age_seconds > OOM_SAMPLES_MAX * head["sample_ns"] / 1e9:
+            return False
+        return _number_after(_read("/proc/vmstat"), "\noom_kill ") > int(head["oom_kills"])
+
+    def _note_left(self) -> int:
+        """Note who is left, a few by name; returns how many."""
+        alive = [pid for pid in _processes() if (found := _stat(pid)) is not None and found.state not in "ZX"]
+        names = ", ".join(f"{pid} ({_read(f'/proc/{pid}/comm').rstrip()})" for pid in alive[:NAMED_MAX])
+        self._run["left_names"] = names + (f" and {len(alive) - NAMED_MAX} more" if len(alive) > NAMED_MAX else "")
+        return len(alive)
 
     def _is_own_size(self, kb: int) -> bool:
         """Between fork and exec a process is as large as this one: the kernel counts that, and it tells nothing."""
@@ -355,38 +445,84 @@ class Supervisor:
 
     def _measure(self) -> None:
         sizes, virtual_kb = {}, 0
+        machine_kb, swapped_kb = _machine_kb()
         for pid in _processes():
-            pages = _read(f"/proc/{pid}/statm").split()
-            if len(pages) >= 2:
-                sizes[pid] = int(pages[1]) * _PAGE_KB
-                virtual_kb += int(pages[0]) * _PAGE_KB
+            pages_virtual, pages = _pages(pid)
+            out_kb = _number_after(_read(f"/proc/{pid}/status"), "\nVmSwap:") if swapped_kb else 0
+            sizes[pid] = pages * _PAGE_KB + out_kb
+            virtual_kb += pages_virtual * _PAGE_KB
         sum_kb, largest_kb = sum(sizes.values()), max(sizes.values(), default=0)
         held_kb = sum_kb
-        if sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS:
-            self._walk(sizes, sum_kb)
-            held_kb = max(self._walked_kb, largest_kb)
-        held_kb = min(held_kb, self._machine_kb)
+        is_walked = sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS
+        if is_walked:
+            held_kb = min(max(self._walked(sizes, sum_kb), largest_kb), sum_kb)
+        if self._mounts_in_memory is None:
+            self._mounts_in_memory = _mounts_in_memory()
+        files_kb = _open_files_kb(list(sizes), self._mounts_in_memory)
+        if files_kb:
+            mapped_kb = self._walked_shared_kb
+            if not is_walked:
+                mapped_kb = sum(_number_after(_read(f"/proc/{pid}/status"), "\nRssShmem:") for pid in sizes)
+            held_kb += max(0, files_kb - mapped_kb)
+        held_kb = min(held_kb, machine_kb)
         run = self._run
         run["rss_kb"], run["virtual_kb"] = held_kb, virtual_kb
         run["rss_max_kb"] = max(run["rss_max_kb"], held_kb)
         run["virtual_max_kb"] = max(run["virtual_max_kb"], virtual_kb)
-        stats = [(stat.start_ticks, pid) for pid in sizes if (stat := _stat(pid)) is not None]
+        stats = [(found.start_ticks, pid) for pid in sizes if (found := _stat(pid)) is not None]
         run["members"] = tuple(number for member in stats for number in member)
 
-    def _walk(self, sizes: dict[int, int], sum_kb: int) -> None:
-        """Have the kernel walk through the pages, where that is due."""
-        began = _boot_seconds()
-        if began < self._walk_due_at and abs(sum_kb - self._walked_sum_kb) * 10 <= self._walked_sum_kb:
+    # --- a control group, as a second net ----------------------------------------------------------------------------
+
+    def _join_group(self) -> None:
+        run, folder = self._run, self._head["group_folder"]
+        group = f"{folder}/cuefarm-{run['run_id']}"
+        if not folder or not run.has_room("group", group):
             return
-        self._walked_kb, budget_kb = 0, WALK_BUDGET_KB
+        try:
+            os.mkdir(group)
+        except FileExistsError:
+            pass
+        except OSError:
+            return
+        run["group"] = group
+        for _ in range(LOOKS_MAX):
+            outside = [pid for pid in _processes() if run["run_id"] not in _read(f"/proc/{pid}/cgroup")]
+            moved = [pid for pid in outside if _write(f"{group}/cgroup.procs", str(pid))]
+            if not moved:
+                return
+
+    def _leave_group(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._run["group"]:
+                os.rmdir(self._run["group"])
+                self._run["group"] = ""
+
+    # --- memory ------------------------------------------------------------------------------------------------------
+
+    def _walked(self, sizes: dict[int, int], sum_kb: int) -> int:
+        """The sum of proportional sizes; the kernel walks through all pages for it, where that is due."""
+        began, limit_kb = _boot_seconds(), self._run["memory_max_kb"]
+        guess_kb = self._walked_kb + max(0, sum_kb - self._walked_sum_kb)
+        is_peak = guess_kb * 10 > self._walked_max_kb * 11
+        if began < self._walk_due_at and not is_peak and not 0 < limit_kb < guess_kb:
+            return guess_kb
+        self._walked_kb, self._walked_shared_kb, budget_kb = 0, 0, WALK_BUDGET_KB
         for pid, resident_kb in sizes.items():
+            held_kb, shared_kb = resident_kb, 0
             if resident_kb <= budget_kb:
                 budget_kb -= resident_kb
-                self._walked_kb += _proportional_kb(pid, resident_kb)
-            else:
-                self._walked_kb += resident_kb
+                held_kb, shared_kb = _proportional_kb(pid)
+            self._walked_kb += held_kb
+            self._walked_shared_kb += shared_kb
+        has_shrunk = sum(_pages(pid)[1] for pid in sizes) * _PAGE_KB * 10 < sum_kb * 9
+        if has_shrunk:  # what leaves during the walk makes the shares of the others larger
+            self._walked_kb = min(self._walked_kb, self._run["rss_kb"])
         self._walked_sum_kb = sum_kb
-        self._walk_due_at = _boot_seconds() + WALK_REST_FACTOR * (_boot_seconds() - began)
+        self._walked_max_kb = max(self._walked_max_kb, self._walked_kb)
+        rest_factor = WALK_REST_FACTOR * max(1, self._head["live_runs"])
+        self._walk_due_at = _boot_seconds() + rest_factor * (_boot_seconds() - began)
+        return self._walked_kb
 
     # --- suspending and ending ---------------------------------------------------------------------------------------
 
@@ -428,15 +564,37 @@ class Supervisor:
         if self._leader_status is None:
             self._last_signal = signal.SIGKILL
         _signal_all(signal.SIGKILL)
-        if now - self._killed_first_at > UNKILLABLE_AFTER_SECONDS:
-            self._run["unkillable"] = len(_processes())
+        if self._run["group"]:
+            _write(f"{self._run['group']}/cgroup.kill", "1")
+        if 0 < self._head["unkillable_ns"] < (now - self._killed_first_at) * 1e9:
+            self._run["unkillable"] = self._note_left()
+            self._unkillable_seconds = now - self._killed_first_at
 
     def _note_log(self) -> None:
-        run, before_ms = self._run, self._run["log_written_ms"]
-        with contextlib.suppress(OSError):
-            run["log_written_ms"] = int(os.fstat(LOG_FD).st_mtime * 1000)
-        if run["log_written_ms"] != before_ms:
+        """Look at the log. One that would be too long before the next sample is looked at more often."""
+        run, now = self._run, _boot_seconds()
+        try:
+            log = os.fstat(LOG_FD)
+        except OSError:
+            return
+        if int(log.st_mtime * 1000) != run["log_written_ms"]:
             self._grew_ms = self._ran_ms()
+        run["log_written_ms"] = int(log.st_mtime * 1000)
+        most_bytes, grown_bytes = run["log_max_bytes"], max(0, log.st_size - self._log_bytes)
+        if most_bytes and log.st_size > most_bytes:
+            self._log_grows_fast = False
+            if not self._is_ending:
+                self._end_for_its_log(log.st_size)
+        elif most_bytes and self._log_looked_at:
+            bytes_a_sample = grown_bytes / (now - self._log_looked_at + 1e-9) * self._head["sample_ns"] / 1e9
+            self._log_grows_fast = bytes_a_sample > most_bytes - log.st_size
+        self._log_bytes, self._log_looked_at = log.st_size, now
+
+    def _end_for_its_log(self, grown_to_bytes: int) -> None:
+        most_bytes = self._run["log_max_bytes"]
+        words = f"its log grew to {grown_to_bytes >> 20} MB, more than the {most_bytes >> 20} MB that it may"
+        words += " (--log-max-mb)"
+        self._begin_to_end("log_limit", words, min(self._run["kill_grace_ms"] / 1000, LOG_GRACE_SECONDS_MAX))
 
     def _note_time(self) -> None:
         self._run["alive_ns"] = int(_boot_seconds() * 1e9)
@@ -486,7 +644,13 @@ class Supervisor:
         else:
             run["exit_status"] = 1 if is_killed else os.WEXITSTATUS(status)
             run["exit_signal"] = self._last_signal if is_killed else 0
-        if not is_killed and self._is_of_a_stop():
+        if run["end_cause"] == "log_limit":
+            with contextlib.suppress(OSError):
+                os.ftruncate(LOG_FD, run["log_max_bytes"])
+        if not is_killed and self._was_shot:
+            run["end_cause"] = "memory"
+            run["end_words"] = "it was killed while the kernel ended processes for want of memory"
+        elif not is_killed and self._is_of_a_stop():
             run["end_cause"], run["end_words"] = "shutdown", "everything on its machine was told to stop"
         elif not is_killed:
             run["end_cause"] = "exited"
@@ -502,7 +666,9 @@ class Supervisor:
         if run["end_words"]:
             rows.append(("message" if run["start_errno"] else "killMessage", run["end_words"]))
         if run["left_behind"]:
-            rows.append(("leftBehind", run["left_behind"]))
+            rows.append(("leftBehind", f"{run['left_behind']} left behind, ended: {run['left_names']}"))
+        if self._unkillable_seconds:
+            rows.append(("unkillable", f"{int(self._unkillable_seconds)} s after SIGKILL: {run['left_names']}"))
         rows += [
             ("startTime", time.ctime(run["start_ms"] / 1000)),
             ("endTime", time.ctime(run["end_ms"] / 1000)),

@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,14 +38,20 @@
 #define SECOND (1000 * MS)
 #define LOOK_AGAIN_MIN (5 * MS)
 #define LOOK_AGAIN_MAX (500 * MS)
-#define UNKILLABLE_AFTER (10 * SECOND)
 #define STOPPED_TOGETHER SECOND         /* signals to a frame, to its agent and to us that come within this are one stop */
 #define DIES_OF_ITS_AGENTS_STOP (10 * SECOND)
 #define DIES_OF_A_STOP (100 * SECOND)   /* service managers give 90 s before they kill what is left */
 #define SHARING_KB_THAT_MATTERS (64ull << 10)
 #define WALK_BUDGET_KB (24ull << 20)
-#define WALK_REST_FACTOR 30
+#define WALK_REST_FACTOR 100 /* times the runs of this agent: walks of all of them take a hundredth of a core */
+#define TMPFS_MAX 64
+#define FILES_MAX 256
+#define DESCRIPTORS_MAX 4096
 #define OWN_LOG_BYTES_MAX (64ll << 20)
+#define LOG_LOOK_AGAIN (100 * MS)
+#define LOG_GRACE_MAX SECOND
+#define NAMED_MAX 4
+#define OOM_SAMPLES_MAX 4 /* an older count of the runner's tells nothing of now */
 #define RULE "===========================================================\n"
 
 static volatile struct head *head;
@@ -53,12 +60,16 @@ static volatile struct run *run;
 static pid_t leader;
 static int leader_status;
 static int leader_is_gone;
+static int leader_was_shot; /* by the kernel, which was short of memory */
 
 /* Why the run is being ended, if it is. */
 static int is_ending;
 static uint64_t kill_at;
 static uint64_t killed_first_at;
 static int last_signal;
+static uint64_t unkillable_for; /* nanoseconds */
+
+static int log_grows_fast;
 
 static uint64_t suspended_at;
 static uint64_t suspended_ns;
@@ -289,6 +300,36 @@ static void stop_all(void) {
     }
 }
 
+/* Note who is left, a few by name, for whoever reads the log or wonders why the run does not end; returns how many. */
+static uint32_t note_left(void) {
+    struct pids found = processes();
+    char names[sizeof run->left_names] = "";
+    uint32_t count = 0;
+
+    for (size_t at = 0; at < found.count; at++) {
+        char path[64], name[64];
+        size_t length = strlen(names);
+        struct stat_line stat;
+
+        if (!read_stat(found.list[at], &stat) || stat.state == 'Z' || stat.state == 'X')
+            continue;
+        if (count++ >= NAMED_MAX)
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/comm", found.list[at]);
+        read_file(path, name, sizeof name);
+        name[strcspn(name, "\n")] = 0;
+        snprintf(names + length, sizeof names - length, "%s%d (%s)", length ? ", " : "", found.list[at], name);
+    }
+    if (count > NAMED_MAX) {
+        size_t length = strlen(names);
+
+        snprintf(names + length, sizeof names - length, " and %u more", count - NAMED_MAX);
+    }
+    free_pids(&found);
+    put_words(run->left_names, sizeof run->left_names, names);
+    return count;
+}
+
 /* Note who is there, for whoever has to find them should we be killed. */
 static void note_members(const struct pids *found) {
     size_t count = 0;
@@ -305,76 +346,256 @@ static void note_members(const struct pids *found) {
         run->members[count].pid = 0;
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
+/* ---- a control group, as a second net ------------------------------------------------------------------------------ */
 
-static uint64_t machine_kb(void) {
-    static uint64_t known;
+static int write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    int is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 
-    if (known == 0) {
-        char text[256], *at;
-
-        if (read_file("/proc/meminfo", text, sizeof text) && (at = strstr(text, "MemTotal:")) != NULL)
-            known = strtoull(at + 9, NULL, 10);
-    }
-    return known ? known : UINT64_MAX;
+    if (fd >= 0)
+        close(fd);
+    return is_written;
 }
 
-/* The proportional size of a process, what it swapped out included; its resident size where the kernel does not say. */
-static uint64_t proportional_kb(pid_t pid, uint64_t resident_kb) {
-    char path[64], text[4096], *pss, *swap;
+static int is_in_group(pid_t pid) {
+    char path[64], text[4096];
+
+    snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+    return read_file(path, text, sizeof text) && strstr(text, (const char *)run->run_id) != NULL;
+}
+
+/* Give the run a group of its own where there can be one. What is in it stays in it, whatever becomes of us. Not at the
+ * start: it costs as much as the start itself, and most frames that are short leave nothing. */
+static void join_group(void) {
+    const char *folder = (const char *)head->group_folder;
+    char group[sizeof run->group], path[sizeof group + 32];
+    int length = snprintf(group, sizeof group, "%s/cuefarm-%s", folder, (const char *)run->run_id);
+    int is_new = 1;
+
+    if (folder[0] == 0 || length >= (int)sizeof group || (mkdir(group, 0755) != 0 && errno != EEXIST))
+        return;
+    put_words(run->group, sizeof run->group, group);
+    snprintf(path, sizeof path, "%s/cgroup.procs", group);
+    for (int look = 0; is_new && look < LOOKS_MAX; look++) { /* what one started before it was moved is outside */
+        struct pids found = processes();
+
+        is_new = 0;
+        for (size_t at = 0; at < found.count; at++) {
+            char number[16];
+
+            snprintf(number, sizeof number, "%d", found.list[at]);
+            if (!is_in_group(found.list[at]) && write_file(path, number))
+                is_new = 1;
+        }
+        free_pids(&found);
+    }
+}
+
+static void kill_group(void) {
+    char path[sizeof run->group + 32];
+
+    if (run->group[0] == 0)
+        return;
+    snprintf(path, sizeof path, "%s/cgroup.kill", (const char *)run->group);
+    write_file(path, "1");
+}
+
+static void leave_group(void) {
+    if (run->group[0] && rmdir((const char *)run->group) == 0)
+        run->group[0] = 0;
+}
+
+/* ---- memory -------------------------------------------------------------------------------------------------------- */
+
+/* Memory of the machine and, in `swapped_kb`, what of it is swapped out now. */
+static uint64_t machine_kb(uint64_t *swapped_kb) {
+    struct sysinfo machine;
+
+    *swapped_kb = 0;
+    if (sysinfo(&machine) != 0)
+        return UINT64_MAX;
+    *swapped_kb = (uint64_t)(machine.totalswap - machine.freeswap) * machine.mem_unit / 1024;
+    return (uint64_t)(machine.totalram + machine.totalswap) * machine.mem_unit / 1024;
+}
+
+/* A number after its label in a file of /proc; `otherwise` where it has none. */
+static uint64_t number_after(const char *text, const char *label, uint64_t otherwise) {
+    const char *at = strstr(text, label);
+
+    return at ? strtoull(at + strlen(label), NULL, 10) : otherwise;
+}
+
+static uint64_t status_kb(pid_t pid, const char *label) {
+    char path[64], text[4096];
+
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    return read_file(path, text, sizeof text) ? number_after(text, label, 0) : 0;
+}
+
+/* The resident size of a process, and its virtual one; 0 where it is gone, or about to go. */
+static uint64_t resident_kb(pid_t pid, uint64_t *virtual_kb) {
+    char path[64], text[128];
+    unsigned long long pages_virtual, pages;
+    uint64_t page_kb = (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    if (read_file(path, text, sizeof text) == 0 || sscanf(text, "%llu %llu", &pages_virtual, &pages) != 2)
+        return 0;
+    *virtual_kb += pages_virtual * page_kb;
+    return pages * page_kb;
+}
+
+/* The proportional size of a process, what it swapped out included, and what of that is shared memory; its resident
+ * size where the kernel does not say. */
+static uint64_t proportional_kb(pid_t pid, uint64_t *shared_memory_kb) {
+    char path[64], text[4096];
+    uint64_t virtual_kb = 0;
 
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
-    if (read_file(path, text, sizeof text) == 0 || (pss = strstr(text, "\nPss:")) == NULL)
-        return resident_kb;
-    swap = strstr(text, "\nSwapPss:");
-    return strtoull(pss + 5, NULL, 10) + (swap ? strtoull(swap + 9, NULL, 10) : 0);
+    if (read_file(path, text, sizeof text) == 0 || strstr(text, "\nPss:") == NULL)
+        return resident_kb(pid, &virtual_kb);
+    *shared_memory_kb += number_after(text, "\nPss_Shmem:", 0);
+    return number_after(text, "\nPss:", 0) + number_after(text, "\nSwapPss:", 0);
+}
+
+static int has_shrunk(const struct pids *found, uint64_t from_kb) {
+    uint64_t sum_kb = 0, virtual_kb = 0;
+
+    for (size_t at = 0; at < found->count; at++)
+        sum_kb += resident_kb(found->list[at], &virtual_kb);
+    return sum_kb * 10 < from_kb * 9;
+}
+
+/* Whether a mount is of memory (tmpfs), by its number; the table is read once. */
+static int is_in_memory(uint64_t mount) {
+    static uint64_t mounts[TMPFS_MAX];
+    static int count = -1;
+
+    if (count < 0) {
+        FILE *table = fopen("/proc/self/mountinfo", "re");
+        char line[4096];
+
+        count = 0;
+        while (table != NULL && count < TMPFS_MAX && fgets(line, sizeof line, table) != NULL)
+            if (strstr(line, " - tmpfs ") != NULL)
+                mounts[count++] = strtoull(line, NULL, 10);
+        if (table != NULL)
+            fclose(table);
+    }
+    for (int at = 0; at < count; at++)
+        if (mounts[at] == mount)
+            return 1;
+    return 0;
+}
+
+/* Whether a descriptor is of a file in memory. Only such a file is asked for its size: any other disk may hang. */
+static int holds_memory(pid_t pid, const char *descriptor) {
+    char path[400], text[1024];
+    ssize_t length;
+
+    snprintf(path, sizeof path, "/proc/%d/fd/%s", pid, descriptor);
+    length = readlink(path, text, sizeof text - 1);
+    if (length <= 0 || text[0] != '/')
+        return 0;
+    text[length] = 0;
+    if (strncmp(text, "/memfd:", 7) == 0)
+        return 1;
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%s", pid, descriptor);
+    return read_file(path, text, sizeof text) && is_in_memory(number_after(text, "mnt_id:", 0));
+}
+
+/* What files in memory (/dev/shm, memfd) hold that the run's processes have open, each once. */
+static uint64_t open_files_kb(const struct pids *found) {
+    static struct stat files[FILES_MAX];
+    size_t count = 0, looked_at = 0;
+    uint64_t sum_kb = 0;
+
+    for (size_t at = 0; at < found->count; at++) {
+        char path[400];
+        struct dirent *descriptor;
+        DIR *all;
+
+        snprintf(path, sizeof path, "/proc/%d/fd", found->list[at]);
+        all = opendir(path);
+        while (all != NULL && (descriptor = readdir(all)) != NULL && count < FILES_MAX && looked_at++ < DESCRIPTORS_MAX) {
+            size_t known = 0;
+
+            if (descriptor->d_name[0] == '.' || !holds_memory(found->list[at], descriptor->d_name))
+                continue;
+            snprintf(path, sizeof path, "/proc/%d/fd/%s", found->list[at], descriptor->d_name);
+            if (stat(path, &files[count]) != 0 || !S_ISREG(files[count].st_mode))
+                continue;
+            while (files[known].st_ino != files[count].st_ino || files[known].st_dev != files[count].st_dev)
+                known++;
+            if (known == count)
+                sum_kb += (uint64_t)files[count++].st_blocks / 2;
+        }
+        if (all != NULL)
+            closedir(all);
+    }
+    return sum_kb;
 }
 
 /* Measure the whole run. The sum of resident sizes counts shared pages often; the proportional sizes do not, but the
- * kernel walks through all pages for them: so only where it can matter, within a budget, and not again at once. */
+ * kernel walks through all pages for them: so only where it can matter, within a budget, and with a rest. Between two
+ * walks what came since counts in full; what that makes a new peak, or too much, is walked through at once. */
 static void measure(void) {
-    static uint64_t walk_due_at, walked_kb, walked_sum_kb;
+    static uint64_t walk_due_at, walked_kb, walked_sum_kb, walked_max_kb, walked_shared_kb;
     struct pids found = processes();
-    uint64_t sum_kb = 0, largest_kb = 0, virtual_kb = 0, page_kb = (uint64_t)sysconf(_SC_PAGESIZE) / 1024, held_kb;
+    uint64_t sum_kb = 0, largest_kb = 0, virtual_kb = 0;
+    uint64_t swapped_kb, most_kb = machine_kb(&swapped_kb), held_kb, files_kb, mapped_kb = 0;
     uint64_t *sizes = calloc(found.count ? found.count : 1, sizeof *sizes);
+    int is_walked = 0;
 
     for (size_t at = 0; sizes != NULL && at < found.count; at++) {
-        char path[64], text[128];
-        unsigned long long pages_virtual, pages;
-
-        snprintf(path, sizeof path, "/proc/%d/statm", found.list[at]);
-        if (read_file(path, text, sizeof text) == 0 || sscanf(text, "%llu %llu", &pages_virtual, &pages) != 2)
-            continue;
-        sizes[at] = pages * page_kb;
+        sizes[at] = resident_kb(found.list[at], &virtual_kb);
+        if (swapped_kb)
+            sizes[at] += status_kb(found.list[at], "\nVmSwap:");
         sum_kb += sizes[at];
-        virtual_kb += pages_virtual * page_kb;
         if (sizes[at] > largest_kb)
             largest_kb = sizes[at];
     }
     held_kb = sum_kb;
     if (sizes != NULL && sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS) {
         uint64_t began = boot_ns();
-        uint64_t changed_kb = sum_kb > walked_sum_kb ? sum_kb - walked_sum_kb : walked_sum_kb - sum_kb;
+        uint64_t guess_kb = sum_kb > walked_sum_kb ? walked_kb + sum_kb - walked_sum_kb : walked_kb;
 
-        if (began >= walk_due_at || changed_kb * 10 > walked_sum_kb) {
+        is_walked = 1;
+        if (began >= walk_due_at || guess_kb * 10 > walked_max_kb * 11 ||
+            (run->memory_max_kb && guess_kb > run->memory_max_kb)) {
             uint64_t budget_kb = WALK_BUDGET_KB;
 
-            walked_kb = 0;
+            walked_kb = walked_shared_kb = 0;
             for (size_t at = 0; at < found.count; at++) {
                 if (sizes[at] <= budget_kb) {
                     budget_kb -= sizes[at];
-                    walked_kb += proportional_kb(found.list[at], sizes[at]);
+                    walked_kb += proportional_kb(found.list[at], &walked_shared_kb);
                 } else {
                     walked_kb += sizes[at];
                 }
             }
+            /* What leaves during the walk makes the shares of the others larger, of each that is looked at after it. */
+            if (has_shrunk(&found, sum_kb) && walked_kb > run->rss_kb)
+                walked_kb = run->rss_kb;
+            guess_kb = walked_kb;
             walked_sum_kb = sum_kb;
-            walk_due_at = boot_ns() + WALK_REST_FACTOR * (boot_ns() - began);
+            if (walked_kb > walked_max_kb)
+                walked_max_kb = walked_kb;
+            walk_due_at = boot_ns() + WALK_REST_FACTOR * (head->live_runs ? head->live_runs : 1) * (boot_ns() - began);
         }
-        held_kb = walked_kb > largest_kb ? walked_kb : largest_kb;
+        held_kb = guess_kb > largest_kb ? guess_kb : largest_kb;
+        if (held_kb > sum_kb)
+            held_kb = sum_kb;
     }
-    if (held_kb > machine_kb())
-        held_kb = machine_kb();
+    files_kb = open_files_kb(&found);
+    if (files_kb && is_walked)
+        mapped_kb = walked_shared_kb;
+    for (size_t at = 0; files_kb && !is_walked && at < found.count; at++)
+        mapped_kb += status_kb(found.list[at], "\nRssShmem:");
+    if (files_kb > mapped_kb) /* what is mapped has been counted */
+        held_kb += files_kb - mapped_kb;
+    if (held_kb > most_kb)
+        held_kb = most_kb;
     run->rss_kb = held_kb;
     run->virtual_kb = virtual_kb;
     if (held_kb > run->rss_max_kb)
@@ -384,6 +605,16 @@ static void measure(void) {
     note_members(&found);
     free(sizes);
     free_pids(&found);
+}
+
+/* Whether the kernel has ended processes for want of memory since a moment ago. */
+static int kernel_was_short(void) {
+    char text[32768];
+    uint64_t age = boot_ns() - head->oom_kills_at_ns;
+
+    if (head->oom_kills_at_ns == 0 || age > OOM_SAMPLES_MAX * head->sample_ns)
+        return 0;
+    return read_file("/proc/vmstat", text, sizeof text) && number_after(text, "\noom_kill ", 0) > head->oom_kills;
 }
 
 /* ---- the log's foot ------------------------------------------------------------------------------------------------ */
@@ -420,6 +651,13 @@ static void add_time(char *to, size_t size, const char *label, int64_t ms) {
     add_row(to, size, label, text);
 }
 
+static void add_left(char *to, size_t size, const char *label, const char *form, unsigned number) {
+    char words[sizeof run->left_names + 64];
+
+    snprintf(words, sizeof words, form, number, (const char *)run->left_names);
+    add_row(to, size, label, words);
+}
+
 static void write_foot(void) {
     char text[8192] = "\n" RULE "RenderQ Job Complete\n", number[32];
     const char *cause = (const char *)run->end_cause, *words = (const char *)run->end_words;
@@ -435,7 +673,9 @@ static void write_foot(void) {
     if (*words)
         add_row(text, size, run->start_errno ? "message" : "killMessage", words);
     if (run->left_behind)
-        add_number(text, size, "leftBehind", run->left_behind);
+        add_left(text, size, "leftBehind", "%u left behind, ended: %s", run->left_behind);
+    if (unkillable_for)
+        add_left(text, size, "unkillable", "%u s after SIGKILL: %s", (unsigned)(unkillable_for / SECOND));
     add_time(text, size, "startTime", run->start_ms);
     add_time(text, size, "endTime", run->end_ms);
     add_number(text, size, "maxrss", (long long)most_kb); /* OpenCue's logs have it twice; readers look for one of them */
@@ -534,25 +774,52 @@ static int reap(void) {
         if (pid == leader) {
             leader_is_gone = 1;
             leader_status = status;
+            leader_was_shot =
+                WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && last_signal != SIGKILL && kernel_was_short();
         }
     }
-}
-
-/* Note when the log grew: for readers by the clock of its disk, for its limit by how long the run had run then. */
-static void note_log(void) {
-    int64_t before_ms = run->log_written_ms;
-    struct stat log;
-
-    if (fstat(STDOUT_FILENO, &log) == 0)
-        run->log_written_ms = (int64_t)log.st_mtim.tv_sec * 1000 + log.st_mtim.tv_nsec / 1000000;
-    if (run->log_written_ms != before_ms)
-        grew_ms = ran_ms();
 }
 
 /* That this supervisor is awake, and how long the run has run by now. */
 static void note_time(void) {
     run->alive_ns = boot_ns();
     run->run_ms = ran_ms();
+}
+
+static void end_for_its_log(uint64_t bytes) {
+    uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS;
+    char words[160];
+
+    snprintf(words, sizeof words, "its log grew to %llu MB, more than the %llu MB that it may (--log-max-mb)",
+             (unsigned long long)bytes >> 20, (unsigned long long)run->log_max_bytes >> 20);
+    begin_to_end("log_limit", words, grace_ns < LOG_GRACE_MAX ? grace_ns : LOG_GRACE_MAX);
+}
+
+/* Look at the log: for readers by the clock of its disk, for the limit of silence by how long the run had run when it
+ * grew. One that would be too long before the next sample is looked at more often. */
+static void note_log(void) {
+    static uint64_t bytes_before, looked_at;
+    int64_t before_ms = run->log_written_ms;
+    uint64_t now = boot_ns(), bytes, grown;
+    struct stat log;
+
+    if (fstat(STDOUT_FILENO, &log) != 0)
+        return;
+    run->log_written_ms = (int64_t)log.st_mtim.tv_sec * 1000 + log.st_mtim.tv_nsec / 1000000;
+    if (run->log_written_ms != before_ms)
+        grew_ms = ran_ms();
+    bytes = (uint64_t)log.st_size;
+    grown = bytes > bytes_before ? bytes - bytes_before : 0;
+    if (run->log_max_bytes && bytes > run->log_max_bytes) {
+        log_grows_fast = 0;
+        if (!is_ending)
+            end_for_its_log(bytes);
+    } else if (run->log_max_bytes && looked_at) {
+        log_grows_fast = (double)grown / (double)(now - looked_at + 1) * (double)head->sample_ns >
+                         (double)(run->log_max_bytes - bytes);
+    }
+    bytes_before = bytes;
+    looked_at = now;
 }
 
 static uint64_t ran_ms(void) {
@@ -639,7 +906,13 @@ static void complete(void) {
         if (is_killed)
             run->exit_status = 1;
     }
-    if (!is_killed && is_of_a_stop()) {
+    if (strcmp((const char *)run->end_cause, "log_limit") == 0)
+        (void)!ftruncate(STDOUT_FILENO, (off_t)run->log_max_bytes); /* what it wrote until it had ended */
+    if (!is_killed && leader_was_shot) {
+        put_words(run->end_cause, sizeof run->end_cause, "memory");
+        put_words(run->end_words, sizeof run->end_words,
+                  "it was killed while the kernel ended processes for want of memory");
+    } else if (!is_killed && is_of_a_stop()) {
         put_words(run->end_cause, sizeof run->end_cause, "shutdown");
         put_words(run->end_words, sizeof run->end_words, "everything on its machine was told to stop");
     } else if (!is_killed) {
@@ -647,6 +920,7 @@ static void complete(void) {
         if ((run->exit_status || run->exit_signal) && log_disk_is_full())
             run->log_errno = ENOSPC;
     }
+    leave_group();
     write_foot();
     run->phase = PHASE_ENDED;
 }
@@ -845,11 +1119,12 @@ static uint64_t pursue(uint64_t waited) {
         if (!leader_is_gone)
             last_signal = SIGKILL;
         signal_all(SIGKILL);
-        if (now - killed_first_at > UNKILLABLE_AFTER) {
-            struct pids left = processes();
+        kill_group();
+        if (head->unkillable_ns && now - killed_first_at > head->unkillable_ns) {
+            uint32_t left = note_left();
 
-            run->unkillable = (uint32_t)left.count;
-            free_pids(&left);
+            run->unkillable = left;
+            unkillable_for = now - killed_first_at;
         }
     }
     return waited * 2 < LOOK_AGAIN_MAX ? waited * 2 : LOOK_AGAIN_MAX;
@@ -862,6 +1137,8 @@ static uint64_t patience(uint64_t sample_at, uint64_t look_again) {
         until = lease;
     if (is_ending && now + look_again < until)
         until = now + look_again;
+    if (log_grows_fast && !is_ending && now + LOG_LOOK_AGAIN < until)
+        until = now + LOG_LOOK_AGAIN;
     return until > now ? until - now : MS;
 }
 
@@ -876,14 +1153,14 @@ static void watch(void) {
         take_order();
         keep_lease();
         if (leader_is_gone && !is_ending) {
-            struct pids left = processes();
-
-            run->left_behind = (uint32_t)left.count;
-            free_pids(&left);
+            run->left_behind = note_left();
             begin_to_end("exited", "", (uint64_t)run->kill_grace_ms * MS);
         }
-        if (boot_ns() >= sample_at) {
+        if (log_grows_fast || boot_ns() >= sample_at)
             note_log();
+        if (boot_ns() >= sample_at) {
+            if (run->group[0] == 0 && !is_ending)
+                join_group();
             measure();
             keep_limits();
             if (run->suspended)

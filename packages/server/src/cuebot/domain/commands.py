@@ -227,6 +227,8 @@ class RunFacts:
     """It is over and its outcome is on the way."""
     ran_us: Micros = Micros(0)
     """How long it has run, without the time for which it was suspended; 0 where the agent does not tell."""
+    stuck: str = ""
+    """What of it is still there although it was killed; empty where there is no such thing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -504,6 +504,8 @@ class Proc:
     """How long it had run when its host last named it, without the time for which it was suspended."""
     grew_us: Micros | None = volatile(None)
     """How long it had run when a report last told another `llu_s`; None before the first that tells any."""
+    stuck: str = volatile("")
+    """What of it is still there although it was killed, as its host said last."""
 
 
 @dataclass(slots=True)

@@ -83,6 +83,7 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> bool:
     """Keep what a report says of a run. Returns whether a hold ended: its log and its process exist."""
     proc.launched = True
     proc.seen_us = Micros(now_us)
+    proc.stuck = facts.stuck
     # An agent that does not tell how long does not suspend runs. An older report may come later.
     proc.ran_us = max(facts.ran_us or Micros(now_us - max(proc.booked_us, proc.sent_us)), proc.ran_us)
     if facts.llu_s and facts.llu_s != proc.llu_s:  # clocks are not compared: what counts is a change

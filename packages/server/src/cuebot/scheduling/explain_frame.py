@@ -20,6 +20,7 @@ from cuebot.scheduling.explain import Explanation, explain_layer, killed_job, wa
 from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.silent_hosts import is_silent, silent_reason
+from cuebot.scheduling.stuck_runs import stuck_reason
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import roots
 from cuebot.scheduling.words import command, counted, duration, gib, in_cores, plural
@@ -66,7 +67,7 @@ def explain_frame(
     if state is FrameState.DEPEND:
         reasons = [*roots(farm, layer, as_indices([index])), *_depends(farm, layer, index)]
     elif state is FrameState.RUNNING:
-        reasons = [*_host_silent(farm, layer, index, now_us), _running(farm, layer, index, now_us, missing_run_us)]
+        reasons = [*_cannot_end(farm, layer, index, now_us), _running(farm, layer, index, now_us, missing_run_us)]
         reasons += _retries_left(farm, layer, index)
     elif state is FrameState.DEAD:
         reasons = [_dead(farm, layer, index)]
@@ -235,10 +236,16 @@ def _running(farm: Farm, layer: Layer, index: int, now_us: int, missing_run_us: 
     return Reason("RUNNING", 0, "", text)
 
 
-def _host_silent(farm: Farm, layer: Layer, index: int, now_us: int) -> list[Reason]:
+def _cannot_end(farm: Farm, layer: Layer, index: int, now_us: int) -> Iterator[Reason]:
+    """Why a run may go on for ever."""
     proc = farm.proc_of(layer, index)
-    host = farm.hosts[proc.host_id] if proc is not None else None
-    return [silent_reason(host, 1, now_us)] if host is not None and is_silent(host, now_us) else []
+    if proc is None:
+        return
+    host = farm.hosts[proc.host_id]
+    if is_silent(host, now_us):
+        yield silent_reason(host, 1, now_us)
+    if proc.stuck:
+        yield stuck_reason(farm, proc)
 
 
 def _is_missing(farm: Farm, proc: Proc) -> bool:

@@ -43,6 +43,7 @@ CAUSES: Final = {
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}", re.ASCII)
 ERROR_LINE_BYTES: Final = 200
+STUCK_BYTES: Final = 400
 FILE_NAME_BYTES: Final = 255
 _MESSAGE_CHARACTERS: Final = 1_000
 _TAG_CHARACTERS: Final = 128
@@ -200,6 +201,7 @@ def _run_facts(run: Any) -> c.RunFacts:
         llu_s=max(int32(run.llu_time), 0),
         ended=run.attributes.get("cuefarm.state", "") == "ended",
         ran_us=_milliseconds(run.attributes, "cuefarm.ran_ms"),
+        stuck=_cut(run.attributes.get("cuefarm.stuck", ""), STUCK_BYTES),
     )
 
 
@@ -230,6 +232,9 @@ def outcome(report: Any, host_name: str, speaker: c.Speaker | None = None) -> c.
     if cause is None:
         cause = Cause.LAUNCH_FAILED if report.exit_status == Exit.FAILED_LAUNCH else Cause.EXITED
     message = attributes.get("cuefarm.message", "") or attributes.get("cuefarm.kill_message", "")
+    left = attributes.get("cuefarm.left_behind", "")
+    if left and not message:
+        message = f"left behind, ended: {left}"
     return c.ReportOutcome(
         host_name=host_name,
         run_id=frame.resource_id,
