@@ -28,6 +28,7 @@ struct head {
     uint64_t standing_ns;    /* a run that stands still for longer is ended: nobody comes back for it; 0: never */
     char host_name[256];
     char servers[1024]; /* of its agent, which only its like may follow */
+    char owners[1024];  /* the instances of the agents that had this book, in their order */
 };
 
 /* A process beyond doubt: pids are used again, a pid with its start is not. */

@@ -36,6 +36,7 @@ _HEAD = (
     ("standing_ns", "Q"),
     ("host_name", "256s"),
     ("servers", "1024s"),
+    ("owners", "1024s"),
 )
 _RUN = (
     ("run_id", "72s"),

@@ -46,7 +46,9 @@ class SimHost(SupervisedMachine):
         """When it truly was."""
         self.instance = world.new_id()
         self.succeeds: tuple[str, ...] = ()
-        """Dead agents with other spools, whose books the runner has taken over."""
+        """Agents with other spools that had the books which the runner has taken over."""
+        self._owners: dict[str, tuple[str, ...]] = {}
+        """By book: which agents had it, as it says."""
         self._address = f"{self.called}:1"
         self._stopping = False
         """Its agent was told to stop, and says so."""
@@ -239,7 +241,9 @@ class SimHost(SupervisedMachine):
         self._unheard(gone)
         for run_id in gone:
             self._give_up(self.runs.pop(run_id))
-        self.succeeds = tuple(dict.fromkeys(process.book for process in living if process.book != self.instance))
+        had = {process.book: (process.book, *self._owners.get(process.book, ())) for process in living}
+        self.succeeds = tuple(dict.fromkeys(one for owners in had.values() for one in owners if one != self.instance))
+        self._owners = {book: tuple(dict.fromkeys((*owners, self.instance))) for book, owners in had.items()}
         self.tally("frames taken over", len(living))
         self.tally("frames taken over from another spool", sum(p.book != self.instance for p in living))
         self.tally("outcomes waited in the book", len(self.processes(ProcessState.ENDED)))
@@ -267,7 +271,7 @@ class SimHost(SupervisedMachine):
 
     def start_link(self) -> None:
         """The link comes up: first a start-up report, which names no run, then what was not acknowledged."""
-        if not self.alive or self._away_until_us > self.now_us and not self._hangs:
+        if not self.alive or (self._away_until_us > self.now_us and not self._hangs):
             return  # it is the runner that starts it
         self.link_up = True
         self._link += 1

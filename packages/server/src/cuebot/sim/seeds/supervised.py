@@ -76,7 +76,7 @@ class SupervisedMachine(Machine):
     # --- how runs end ---------------------------------------------------------------------------------------------
 
     def end(self, run_id: str, cause: Cause) -> None:
-        """Have a process end; a suspended one never goes on for it, and of a lost one the runner sees to what is left."""
+        """Have a process end. A suspended one never goes on for it; what is left of a lost one the runner ends."""
         process = self.runs[run_id]
         status, signal = (1, 15) if cause is Cause.KILLED else (int(Exit.SKIP_RETRY), 0)
         if process.state is ProcessState.SUSPENDED:

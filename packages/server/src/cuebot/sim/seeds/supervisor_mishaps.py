@@ -1,4 +1,4 @@
-"""What happens to our agents while their frames live: each fault by a luck of its own, so that one more changes no other.
+"""What happens to our agents while their frames live, each fault by a luck of its own: one more changes no other.
 
 The rates and moments of one fault depend on nothing that another one draws; whom it meets depends on what runs then.
 """

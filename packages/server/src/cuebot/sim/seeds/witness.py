@@ -208,7 +208,7 @@ class Witness:
         if process.farms_fault and not process.upstream and paid:
             raise Violation(f"run {event.run_id} was not started by the farm's fault, and its frame pays for it")
         if process.cause in _AGENTS_DOING and paid and event.cause is process.cause:
-            raise Violation(f"run {event.run_id} was ended by its agent ({event.cause.name}), and its frame pays for it")
+            raise Violation(f"run {event.run_id} was ended by its agent, and its frame pays for it")
         if process.with_host and paid and event.state is FrameState.WAITING:
             raise Violation(f"run {event.run_id} ended with its host, and its frame pays for it")
         if event.cause in (Cause.TIMEOUT, Cause.SILENT):
