@@ -149,13 +149,14 @@ def test_a_runner_that_starts_grants_no_lease(server: FakeServer, make_agent: Ma
     """Without a server it may start as often as it likes: what it takes over has the lease of before, and it takes no
     launch."""
     agent = make_agent()
-    agent.launch("sleep 60")
+    supervisor = agent.supervisor_of(agent.launch("sleep 60"))
     server.stop()
     agent.kill_whole()
     granted = agent.lease_until_ns()
     agent.begin()
     eventually(lambda: "run is taken over" in agent.stderr_path.read_text(), "the next runner takes over")
     assert agent.lease_until_ns() == granted
+    assert supervisor.is_running()
     server.start()
     eventually(lambda: agent.lease_until_ns() > granted, "a server's answer renews it")
 
