@@ -293,6 +293,7 @@ class SimHost(SupervisedMachine):
             if link != self._link:
                 return
             if boot:
+                self.receive(lambda: self.renew_lease(sent_us))
                 self._report(link, boot=False)
             else:
                 self.receive(lambda: self._answered(sent_us, named, stale))
