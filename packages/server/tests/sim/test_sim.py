@@ -279,9 +279,9 @@ def charge_what_agents_end(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("mistake", "words", "first"),
     [
-        (ignore_the_lease, "but it truly runs", 31),
+        (ignore_the_lease, "but it truly runs", 1),
         (adopt_nothing, "but it truly runs", 1),
-        (drop_outcomes, "has ended, and is over by", 21),
+        (drop_outcomes, "has ended, and is over by", 1),
         (grant_a_lease, "but it truly runs", 16),
         (leave_the_tree, "but it truly runs", 1),
         (claim_nothing, "but it truly runs", 31),
