@@ -145,14 +145,18 @@ class AgentProcess:
     def start(self, **environment: str) -> AgentProcess:
         """Start it, and wait for its first report."""
         boots = len(self.server.boots)
-        with self.stderr_path.open("ab") as stderr:
-            self.process = subprocess.Popen(
-                self.words, stderr=stderr, env={**os.environ, **environment}, start_new_session=True
-            )
+        self.begin(**environment)
         eventually(lambda: len(self.server.boots) > boots or self.process.poll() is not None, "a boot report")
         assert len(self.server.boots) > boots, self.stderr_path.read_text()
         self.await_boot(boots)
         return self
+
+    def begin(self, **environment: str) -> None:
+        """Start it, and wait for nothing."""
+        with self.stderr_path.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                self.words, stderr=stderr, env={**os.environ, **environment}, start_new_session=True
+            )
 
     def await_boot(self, earlier_boots: int) -> None:
         """Wait for a new link to report, and connect to it."""
@@ -199,6 +203,10 @@ class AgentProcess:
         data = (self.spool / "book").read_bytes() if (self.spool / "book").exists() else b""
         pages = [Page(data, number) for number in range(1, len(data) // PAGE_BYTES)]
         return {page["run_id"]: page for page in pages if page["phase"]}
+
+    def lease_until_ns(self) -> int:
+        """When the lease in its book is over."""
+        return int(Page((self.spool / "book").read_bytes(), 0)["lease_until_ns"])
 
     def kill_whole(self) -> None:
         """SIGKILL the link and the runner, so that neither can become the other; frames and supervisors go on."""

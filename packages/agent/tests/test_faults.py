@@ -88,6 +88,7 @@ def test_a_runner_that_comes_much_later_finds_what_happened(server: FakeServer, 
 def test_an_agent_with_another_spool_finds_what_runs(server: FakeServer, make_agent: MakeAgent, becomes: str) -> None:
     """Whatever became of the folder in which it was written down: its supervisor has it open."""
     agent = make_agent()
+    before = server.next_report().host.attributes["cuefarm.instance"]
     marker = f"moved-{uuid.uuid4()}"
     run_id = agent.launch(f"while [ ! -e {agent.folder}/go ]; do sleep 0.05; done; exit 9; : {marker}")
     (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
@@ -100,6 +101,8 @@ def test_an_agent_with_another_spool_finds_what_runs(server: FakeServer, make_ag
     agent.start()
     eventually(lambda: server.state_of(run_id) == "running", "the new agent reports the run")
     assert frame.is_running()
+    attributes = server.next_report().host.attributes
+    assert attributes["cuefarm.succeeds"] == before != attributes["cuefarm.instance"]
     (agent.folder / "go").touch()
     assert server.outcome(run_id).exit_status == 9
 
@@ -139,6 +142,22 @@ def test_the_lease_holds_without_an_agent(server: FakeServer, make_agent: MakeAg
     eventually(lambda: not stands_still(frame), "the frame goes on again")
     agent.kill(run_id=run_id)
     server.outcome(run_id)
+
+
+def test_a_runner_that_starts_grants_no_lease(server: FakeServer, make_agent: MakeAgent) -> None:
+    """Without a server it may start as often as it likes: what it takes over has the lease of before, and it takes no
+    launch."""
+    agent = make_agent()
+    supervisor = agent.supervisor_of(agent.launch("sleep 60"))
+    server.stop()
+    agent.kill_whole()
+    granted = agent.lease_until_ns()
+    agent.begin()
+    eventually(lambda: "run is taken over" in agent.stderr_path.read_text(), "the next runner takes over")
+    assert agent.lease_until_ns() == granted
+    assert supervisor.is_running()
+    server.start()
+    eventually(lambda: agent.lease_until_ns() > granted, "a server's answer renews it")
 
 
 def test_the_death_of_a_supervisor_ends_its_run_and_says_so(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import shlex
@@ -103,7 +104,7 @@ def supervise(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Superv
 
     def start(command: str, *arguments: str, **fields: Any) -> Supervised:
         folder = tmp_path / str(len(made))
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         made.append(Supervised(supervisor, folder, command, list(arguments), **fields))
         return made[-1]
 
@@ -176,6 +177,21 @@ def test_the_log_has_output_and_then_a_foot(supervise: Supervise) -> None:
     assert (rows["exitStatus"], rows["exitSignal"], rows["cause"], rows["renderhost"]) == ("3", "0", "exited", "node1")
     assert time.strptime(rows["endTime"])
     assert float(rows["utime"]) >= 0
+
+
+def test_a_run_has_ended_when_all_about_its_end_is_written(supervise: Supervise, tmp_path: Path) -> None:
+    """Nobody reads half of it: the phase is the last word, and a log that takes no foot yet holds it up."""
+    folder = tmp_path / "0"
+    folder.mkdir()
+    os.mkfifo(folder / "frame.rqlog")
+    reader = os.open(folder / "frame.rqlog", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    run = supervise("head -c 4096 /dev/zero; exit 3")
+    wait_for(lambda: run.page["exit_status"] == 3, what="the exit status in the book")
+    assert run.page["phase"] != book.ENDED
+    os.read(reader, 4096)
+    assert run.ended()["phase"] == book.ENDED
+    os.close(reader)
 
 
 def test_a_signal_that_ends_the_command_is_known(supervise: Supervise) -> None:

@@ -133,6 +133,20 @@ def test_a_machine_that_booted_with_an_empty_disk_is_the_same_machine() -> None:
     assert farm.farm.host_named("host0").instance == "empty"
 
 
+def test_an_agent_that_took_over_the_runs_of_the_one_before_is_the_same_host() -> None:
+    """It has another spool, and so another time of boot; its start-up report, which names no run, ends none."""
+    farm = farm_with()
+    runs = list(farm.farm.procs.values())
+    anew = {**FIRST, "instance": "anew", "succeeds": ("one",), "boot_us": Micros(START_US + 5 * MINUTE)}
+    farm.wait(90)
+    farm.report("host0", boot=True, **anew)
+    assert farm.report("host0", runs, **anew) == []
+    assert farm.states("one/render") == "RR"
+    assert farm.farm.host_named("host0").instance == "anew"
+    with pytest.raises(HostConflict):
+        farm.report("host0", **FIRST)  # late, from the one before
+
+
 def test_a_machine_that_got_another_address_is_the_same_while_it_has_its_runs() -> None:
     """Only where a report comes from has changed; a copy of its disk would not have its runs."""
     farm = farm_with()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from cuebot.decide import Settings, host_ends, host_reports, run_ends
 from cuebot.domain import apply, check, frames, holds
 from cuebot.domain import commands as c
 from cuebot.domain.holds import Hold
-from cuebot.domain.states import Cause
+from cuebot.domain.states import Cause, Exit
 from cuebot.domain.units import HOUR, SECOND, Micros
 from cuebot.engine import core
 from cuebot.engine.core import Core
@@ -25,8 +26,11 @@ from cuebot.sim import main, run_seed
 from cuebot.sim.clock import Clock
 from cuebot.sim.seeds import machine, world
 from cuebot.sim.seeds.faults import CALM, Faults
+from cuebot.sim.seeds.hosts import SimHost
+from cuebot.sim.seeds.machine import Machine
 from cuebot.sim.seeds.network import Network
 from cuebot.sim.seeds.server import Server
+from cuebot.sim.seeds.supervised import LIVE, SupervisedMachine
 from cuebot.sim.seeds.truth import SILENT, Process, ProcessState, Truth, Violation
 from cuebot.sim.seeds.upstream_hosts import UpstreamHost
 from cuebot.sim.small_farm import SmallFarm
@@ -204,6 +208,162 @@ def test_a_server_that_mistakes_who_took_a_host_down_is_found(
     assert any(words in run_seed(seed).problem for seed in range(1, 101))
 
 
+def ignore_the_lease(patch: pytest.MonkeyPatch) -> None:
+    """A supervisor lets its frame go on when the lease is over."""
+    patch.setattr(SupervisedMachine, "_outlast_lease", lambda host, process: None)
+
+
+def adopt_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A runner forgets what its predecessor started."""
+    honest = SimHost._adopt
+
+    def adopt(host: SimHost) -> None:
+        honest(host)
+        for process in host.processes(*LIVE):
+            del host.runs[process.order.run_id]
+
+    patch.setattr(SimHost, "_adopt", adopt)
+
+
+def drop_outcomes(patch: pytest.MonkeyPatch) -> None:
+    """A runner forgets what ended before it came."""
+    honest = SimHost._adopt
+
+    def adopt(host: SimHost) -> None:
+        honest(host)
+        for process in host.processes(ProcessState.ENDED):
+            if not process.unheard:
+                del host.runs[process.order.run_id]
+
+    patch.setattr(SimHost, "_adopt", adopt)
+
+
+def grant_a_lease(patch: pytest.MonkeyPatch) -> None:
+    """A runner that starts lets frames run on for another lease."""
+    honest = SimHost._adopt
+
+    def adopt(host: SimHost) -> None:
+        honest(host)
+        host.renew_lease(host.now_us)
+
+    patch.setattr(SimHost, "_adopt", adopt)
+
+
+def leave_the_tree(patch: pytest.MonkeyPatch) -> None:
+    """What a killed supervisor leaves goes on, and the runner tells that it is over."""
+
+    def bury(host: SimHost, process: Process) -> None:
+        left = replace(process, state=ProcessState.ENDED, cause=Cause.RUNNER_LOST, exit_status=int(Exit.ORPHAN))
+        host.runs[process.order.run_id] = left
+        host._ended(left)
+
+    patch.setattr(SupervisedMachine, "_bury", bury)
+
+
+def claim_nothing(patch: pytest.MonkeyPatch) -> None:
+    """An agent with another spool does not say whose runs it has taken over, and the server takes it for a stranger."""
+    patch.setattr(host_reports, "succeeds", lambda host, facts: False)
+
+
+def charge_what_agents_end(patch: pytest.MonkeyPatch) -> None:
+    """A frame pays for it that its host lost contact, or that its agent was stopped."""
+    honest = run_ends._frame_after
+
+    def frame_after(farm: Any, proc: Any, command: c.ReportOutcome, status: int, **more: Any) -> Any:
+        state, kept = honest(farm, proc, command, status, **more)
+        return state, 1 if command.cause in (Cause.LEASE, Cause.SHUTDOWN) else kept
+
+    patch.setattr(run_ends, "_frame_after", frame_after)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words", "first"),
+    [
+        (ignore_the_lease, "but it truly runs", 1),
+        (adopt_nothing, "but it truly runs", 1),
+        (drop_outcomes, "has ended, and is over by", 1),
+        (grant_a_lease, "but it truly runs", 16),
+        (leave_the_tree, "but it truly runs", 1),
+        (claim_nothing, "but it truly runs", 31),
+        (charge_what_agents_end, "was ended by its agent", 1),
+    ],
+)
+def test_an_agent_that_mistakes_what_lives_is_found(
+    mistake: Patch, words: str, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of thirty seeds find a mistake in what supervisors and runners do while the others are dead."""
+    mistake(monkeypatch)
+    assert any(words in run_seed(seed).problem for seed in range(first, first + 30))
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_what_stood_still_goes_on_only_where_the_server_confirms_it(
+    is_right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host is cut off until its run is given up; an agent that resumes it at the first contact is found."""
+    monkeypatch.setattr(machine, "LONG_WORK_S", 3_000)
+    honest = SimHost._answered
+
+    def answered(host: SimHost, sent_us: int, named: Sequence[str], stale: Sequence[str]) -> None:
+        honest(host, sent_us, named, stale if is_right else [])
+
+    monkeypatch.setattr(SimHost, "_answered", answered)
+    small = farm_with_a_long_frame(lambda world, name: SimHost(world, name, 4, 16, 60 * SECOND))
+    (process,) = small.truth.running.values()
+    cut_off = small.hosts[process.host]
+    cut_off.cut_up = True
+    pass_time(small, 200)
+    assert process.state is ProcessState.SUSPENDED
+    cut_off.cut_up = False
+    if is_right:
+        pass_time(small, 60)
+        assert process.state is ProcessState.ENDED
+    else:
+        with pytest.raises(Violation, match=r"goes on on .*, and is over in the books"):
+            pass_time(small, 60)
+
+
+def farm_with_a_long_frame(host: Callable[[world.World, str], Machine]) -> world.World:
+    """Two hosts without faults, one of which has begun with a frame."""
+    small = world.World(1)
+    small.faults = small.network.faults = CALM
+    small.long_frames = 1.0
+    small.hosts = {name: host(small, name) for name in ("host0", "host1")}
+    small._start_server()
+    small._ask_first(c.Seed())
+    for one in small.hosts.values():
+        one.boot()
+    small.clock.later(
+        20 * SECOND, lambda: small.operators.ask(c.Launch(spec_of(job_spec("one", layer_spec("one", "1")))))
+    )
+    pass_time(small, 60)
+    return small
+
+
+@pytest.mark.proof
+def test_each_fault_with_living_frames_happens_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A few dozen seeds have all of them, and the command says what became of the frames."""
+    assert main(["--seeds", "40", "--first", "1"]) == 0
+    told = capsys.readouterr().out
+    for what in (
+        "runners died",
+        "runners hung",
+        "runners died with their spools",
+        "spools were deleted under their agents",
+        "agents were restarted in place",
+        "agents were ended by SIGTERM",
+        "supervisors killed",
+        "frames ended because a machine was out of memory",
+        "frames taken over",
+        "frames taken over from another spool",
+        "frames stood still",
+        "frames went on again",
+        "frames ended with their lease",
+        "outcomes waited in the book",
+    ):
+        assert re.search(rf"\d {what}[,\n]", told), what
+
+
 def heed_no_stall(patch: pytest.MonkeyPatch) -> None:
     """Whoever asks while commits stall is heard."""
     honest = Server.submit
@@ -357,18 +517,7 @@ def test_nothing_excuses_our_agent(booked: SmallFarm) -> None:
 def test_a_silent_host_of_upstreams_makes_a_frame_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut off in the middle of a long frame such a host goes on with it; five minutes later another has it too."""
     monkeypatch.setattr(machine, "LONG_WORK_S", 3_000)
-    small = world.World(1)
-    small.faults = small.network.faults = CALM
-    small.long_frames = 1.0
-    small.hosts = {name: UpstreamHost(small, name, 4, 16, newer=True, desk=False) for name in ("host0", "host1")}
-    small._start_server()
-    small._ask_first(c.Seed())
-    for host in small.hosts.values():
-        host.boot()
-    small.clock.later(
-        20 * SECOND, lambda: small.operators.ask(c.Launch(spec_of(job_spec("one", layer_spec("one", "1")))))
-    )
-    pass_time(small, 60)
+    small = farm_with_a_long_frame(lambda world, name: UpstreamHost(world, name, 4, 16, newer=True, desk=False))
     (process,) = small.truth.running.values()
     small.hosts[process.host].cut_up = True
     pass_time(small, 280)

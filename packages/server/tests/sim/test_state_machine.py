@@ -155,7 +155,7 @@ class Farm(RuleBasedStateMachine):
 
     @rule(number=hosts)
     def lose_runner(self, number: int) -> None:
-        """The part of an agent that holds the frames dies, and they with it."""
+        """An agent dies and another one is there: one of ours takes its frames over."""
         if self.host(number).alive:
             self.host(number).lose_runner()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import psutil
@@ -26,21 +27,24 @@ class Host:
 
     # GPUs and NIMBY (is somebody sitting at this desk?) are host facts too: their fields of RenderHost stay empty yet.
 
-    def __init__(self, options: Options, address: str, instance: str, size: list[int], boot_time: int) -> None:
+    def __init__(self, options: Options, address: str, known: Mapping[str, Any]) -> None:
+        """`known` is the runner's answer to the link's hello."""
         self.is_stopping = False
         self._options = options
-        self._sockets, self._cores, self._threads_per_core, self._memory_kb = size
+        self._sockets, self._cores, self._threads_per_core, self._memory_kb = known["size"]
         self._attributes = {
             "SP_OS": platform.system().lower(),
             "hyperthreadingMultiplier": str(self._threads_per_core),
             "cuefarm.agent": __version__,
             "cuefarm.address": address,
-            "cuefarm.instance": instance,
+            "cuefarm.instance": known["instance"],
             "cuefarm.lease_seconds": lease_told(options),
         }
+        if known["succeeds"]:
+            self._attributes["cuefarm.succeeds"] = " ".join(known["succeeds"])
         word_size = "64bit" if sys.maxsize > 2**32 else "32bit"
         self._tags = [f"rqdv-{__version__}", *options.tags, word_size, platform.release()]
-        self._boot_time = boot_time
+        self._boot_time = known["boot_time"]
 
     def message(self) -> Any:
         """Measure now, as the wire wants it: KiB, hundredths of a core, load times a hundred."""

@@ -79,7 +79,7 @@ class _Link:
         hello = await line.call("hello", address=address)
         _write_address(self._options.spool, address)
         server = Server(self._options, self._token)
-        self._host = Host(self._options, address, hello["instance"], hello["size"], hello["boot_time"])
+        self._host = Host(self._options, address, hello)
         self._outbox = Outbox(
             server,
             self._host,

@@ -121,9 +121,11 @@ class Reporting:
 
     async def _report_startup(self) -> None:
         report = await self.host_report()
+        sent_at = self._boot_seconds()
         boot_report = report_pb2.BootReport(host=report.host, core_info=report.core_info)
         await self._server.call("ReportRqdStartup", report_pb2.RqdReportRqdStartupRequest(boot_report=boot_report))
         self._line.tell("known")
+        self._line.tell("contact", sent_at=sent_at, confirmed=[], end=[])  # before the launches that may follow at once
 
     async def _report_status(self) -> None:
         report = await self.host_report()

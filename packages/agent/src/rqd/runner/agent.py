@@ -337,7 +337,12 @@ class Agent:
     def _on_hello(self, message: Message) -> Message:
         self._link.mark_up()
         log.info("link is up", address=message["address"])
-        return {"instance": self._spool.instance, "size": list(self._size), "boot_time": self._boot_time}
+        return {
+            "instance": self._spool.instance,
+            "succeeds": self._runs.succeeds,
+            "size": list(self._size),
+            "boot_time": self._boot_time,
+        }
 
     def _on_kill(self, message: Message) -> None:
         run_id, frame_id, words = message["run_id"], message["frame_id"], message["message"]

@@ -41,6 +41,8 @@ SAMPLE_SECONDS = 5.0
 SUPERVISOR_SILENT_SECONDS = 30.0
 STANDING_SECONDS = 86_400.0
 """So long after its lease nobody comes back for a run."""
+OWNERS_MAX = 20
+"""Agents that had a book, as it says."""
 LOOK_AGAIN_SECONDS_MIN = 0.02
 LOOK_AGAIN_SECONDS_MAX = 0.5
 _POLICIES = {"suspend": book.SUSPEND, "continue": book.CONTINUE, "kill": book.KILL}
@@ -94,7 +96,8 @@ class Runs:
             head["group_folder"] = platform.groups_folder()
             head["unkillable_ns"] = int(UNKILLABLE_SECONDS * 1e9)
             head["policy"] = _POLICIES[options.on_lost_contact]
-        self._write_lease()
+        self.succeeds = self._take_over_books()
+        """Agents with other spools whose runs go on under this one."""
 
     @property
     def live_count(self) -> int:
@@ -173,7 +176,7 @@ class Runs:
                 words = f"agent {self._options.name} has not told the server yet that its frames go on without one"
                 raise Refusal("FAILED_PRECONDITION", words)
         elif self._lease.has_lapsed(self._platform.boot_seconds()):
-            words = f"agent {self._options.name} had no answer to its reports for {self._lease.seconds:g} s"
+            words = f"agent {self._options.name} had no answer to a report of the last {self._lease.seconds:g} s"
             raise Refusal("FAILED_PRECONDITION", words)
         for earlier in self.live_of_frame(launch["frame_id"]):
             words = f"run {earlier.run_id} of frame {launch['frame_name']} has not ended here yet"
@@ -412,6 +415,22 @@ class Runs:
         self._spool.give_back(run.page)
 
     # --- after an earlier runner -------------------------------------------------------------------------------------
+
+    def _take_over_books(self) -> list[str]:
+        """Learn from the books who had them, and write that down for whoever comes next.
+
+        Only supervisors that live prove that it was here: the copy of a disk has the words as well.
+        """
+        own, before = self._spool.instance, []
+        for pages in self._spool.books:
+            owners = str(pages.head["owners"]).split() if any(map(self._is_supervised, pages.in_use())) else []
+            before += owners
+            others = [one for one in owners if one != own]
+            pages.head["owners"] = " ".join([*others[-OWNERS_MAX:], own])
+        return [one for one in dict.fromkeys(before) if one != own]
+
+    def _is_supervised(self, page: Page) -> bool:
+        return self._platform.find_supervisor(page["supervisor_pid"], page["run_id"]) is not None
 
     def recover(self) -> None:
         """Take over what earlier runners left: outcomes to deliver, and runs that their supervisors went on with."""

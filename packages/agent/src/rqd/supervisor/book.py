@@ -42,6 +42,7 @@ _HEAD = (
     ("host_name", "256s"),
     ("servers", "1024s"),
     ("told_to_stop_ns", "Q"),
+    ("owners", "1024s"),
 )
 _RUN = (
     ("run_id", "72s"),

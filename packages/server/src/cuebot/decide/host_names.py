@@ -60,6 +60,15 @@ def boots_again(host: Host, facts: Facts) -> bool:
     return facts.boot_us > host.boot_us + SAME_BOOT_US
 
 
+def succeeds(host: Host, facts: c.HostFacts) -> bool:
+    """Whether this agent has taken over the runs of the one that we know, which had another spool and is dead.
+
+    Supervisors tell it so, which live on that machine and since the same boot. So it is the same host, whatever time of
+    boot a new spool has computed.
+    """
+    return bool(host.instance) and host.instance != facts.instance and host.instance in facts.succeeds
+
+
 def takes_over(host: Host, facts: c.HostFacts, named: Collection[str], context: Context) -> bool:
     """Whether a host's name passes to another agent with this report. Raises HostConflict where it cannot, yet."""
     if _may_be_a_copy(host, facts, named, context):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import told_by_report, unannounced
-from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, takes_over
+from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, succeeds, takes_over
 from cuebot.decide.run_ends import given_up
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -36,8 +36,9 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
-    is_new_agent = takes_over(host, facts, reported, context)
-    rebooted = boots_again(host, facts)
+    is_successor = succeeds(host, facts)
+    is_new_agent = not is_successor and takes_over(host, facts, reported, context)
+    rebooted = not is_successor and boots_again(host, facts)
     events: list[ev.Event] = []
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
         if _launched_again(host, proc):
@@ -50,7 +51,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     idle = len(host.proc_ids) == len(events)
     events += told_by_report(farm, host, facts, is_new_agent=is_new_agent)
     changes = _changes(host, facts, command.boot or is_new_agent)
-    if rebooted or is_new_agent:
+    if rebooted or is_new_agent or is_successor:
         changes["boot_us"] = facts.boot_us
     if command.boot or idle or facts.boot_us > host.boot_us - SAME_BOOT_US:
         changes.update(_resources(host, facts))

@@ -201,6 +201,8 @@ class HostFacts:
     """With its domain, as it was sent."""
     peer: str = ""
     """The network address that the report came from."""
+    succeeds: tuple[str, ...] = ()
+    """Instances of dead agents on this machine whose runs go on, and which this one has taken over."""
 
 
 class Speaker(NamedTuple):

@@ -89,6 +89,8 @@ def _run_seeds(options: argparse.Namespace) -> int:
     print(f"{tally.verdict()} ({time.monotonic() - began:.1f} s)")
     if tally.twice:
         print("with upstream's agents, which have no lease: " + told_twice(tally.twice))
+    if tally.happened:
+        print("with our agents: " + told_happened(tally.happened))
     return 1 if tally.failed else 0
 
 
@@ -98,12 +100,14 @@ class Tally:
     def __init__(self, count: int, verbose: bool) -> None:
         self.failed = 0
         self.twice: Counter[str] = Counter()
+        self.happened: Counter[str] = Counter()
         self._count, self._verbose = count, verbose
 
     def take(self, outcomes: Iterable[Outcome]) -> None:
         """Report outcomes."""
         for done, outcome in enumerate(outcomes, start=1):
             self.twice.update(outcome.twice)
+            self.happened.update(outcome.happened)
             if outcome.problem:
                 self.failed += 1
                 if self._verbose:
@@ -135,3 +139,8 @@ def _told(outcome: Outcome) -> str:
 def told_twice(twice: Mapping[str, int]) -> str:
     """How many frames ran a second time beside the first, and why they may."""
     return f"{sum(twice.values())} frames ran twice: " + ", ".join(f"{n} {why}" for why, n in sorted(twice.items()))
+
+
+def told_happened(happened: Mapping[str, int]) -> str:
+    """What agents, supervisors and machines went through while frames lived, and what became of these."""
+    return ", ".join(f"{number} {what}" for what, number in sorted(happened.items()))

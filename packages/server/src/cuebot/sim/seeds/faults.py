@@ -46,8 +46,8 @@ class Faults:
     """How many frames go on for hours, in layers with a time-out."""
     falls_silent: float = 0.0
     """How many frames write no line more and go on for hours, in layers with a time-out for that."""
-    takes_runner: float = 0.0
-    """How many frames have the agent that runs them killed, each time."""
+    takes_supervisor: float = 0.0
+    """How many frames have what watches them killed, each time."""
     takes_machine: float = 0.0
     """How many frames make their machine boot again, each time."""
     refusing_every_s: float = 0.0
@@ -107,7 +107,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "asks_for_ever": (0.02, 0.2),
     "never_ends": (0.05, 0.4),
     "falls_silent": (0.05, 0.4),
-    "takes_runner": (0.02, 0.15),
+    "takes_supervisor": (0.02, 0.15),
     "takes_machine": (0.02, 0.1),
     "refusing_every_s": (60, 500),
     "journal_lost_every_s": (100, 800),

@@ -1,17 +1,21 @@
-"""Simulated hosts with our agent, keeping the promises of docs/reference/agent-protocol.md."""
+"""Simulated hosts with our agent, keeping the promises of docs/reference/agent-protocol.md.
+
+What goes on there without an agent is in `supervised`; here a runner and its link come, hang, die and take over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cuebot.domain import commands as c
-from cuebot.domain.states import Cause, Exit, HostState
+from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import HOUR, NO_END, SECOND, KiB, Micros
 from cuebot.engine.orders import Address, KillOrder, RunOrder
 from cuebot.engine.ports import Answer
-from cuebot.sim.seeds.machine import KILL_US, Machine
+from cuebot.sim.seeds.machine import KILL_US
+from cuebot.sim.seeds.supervised import LIVE, SupervisedMachine
 from cuebot.sim.seeds.truth import Process, ProcessState
 
 if TYPE_CHECKING:
@@ -20,33 +24,43 @@ if TYPE_CHECKING:
 REPORT_US: Final = 10 * SECOND
 STOP_US: Final = KILL_US + 4 * SECOND
 """How long an agent that was told to stop waits for its frames, and for the server to take what it has to say."""
+GOODBYE_US: Final = 3 * SECOND
+"""How long an agent that leaves its frames waits for the server to hear so."""
+LOOK_US: Final = SECOND
+"""How often an agent without a spool looks whether it may end."""
 REMEMBERED_US: Final = HOUR
 """How long an agent knows the id of a run whose outcome was acknowledged."""
 
 
-class SimHost(Machine):
-    """A machine with our agent. What is in `runs` survives everything but a new disk."""
-
-    ours = True
+class SimHost(SupervisedMachine):
+    """A machine with our agent."""
 
     def __init__(
         self, world: World, name: str, cores: int, memory_gib: int, lease_us: int, *, called: str = ""
     ) -> None:
-        super().__init__(world, name, cores, memory_gib, called)
-        self.lease_us = lease_us
-        self.goes_on = False
-        """Its frames go on without a server, however long: `--on-lost-contact continue`."""
+        super().__init__(world, name, cores, memory_gib, lease_us, called)
         self.boot_us = self.wall.now_us
-        """When this boot was, by the wall clock of that moment: the agent keeps it with the boot's id, so that a clock
-        that is set later makes no other boot of it."""
+        """When this boot was, by the wall clock of the moment in which the spool's first agent of the boot asked: so a
+        clock that is set later makes no other boot of it."""
+        self._booted_us = self.now_us
+        """When it truly was."""
         self.instance = world.new_id()
+        self.succeeds: tuple[str, ...] = ()
+        """Agents with other spools that had the books which the runner has taken over."""
+        self._owners: dict[str, tuple[str, ...]] = {}
+        """By book: which agents had it, as it says."""
         self._address = f"{self.called}:1"
         self._stopping = False
         """Its agent was told to stop, and says so."""
+        self._away_until_us = 0
+        """When a runner that is gone, or hangs, is there again."""
+        self._hangs = self._loses_spool = False
+        self._waiting: list[Callable[[], None]] = []
+        """What a runner that hangs has not come to yet, in its order."""
+        self._life = 0
+        """Number of the runner's life, so that what was to happen in an old one does not."""
         self.forgotten: dict[str, int] = {}
         """Runs whose outcome was acknowledged, and until when their ids are remembered."""
-        self._confirmed_us = -lease_us
-        """When the last report that was answered had been sent."""
         self._link = 0
         """Number of the link's life, so that what belongs to an old one is ignored."""
 
@@ -64,75 +78,189 @@ class SimHost(Machine):
         self.instance = other.instance
         self._address = f"{self.name}:1"
 
-    @property
-    def in_lease(self) -> bool:
-        """A server has answered lately (or ever, where that is enough): frames may run. By the monotonic clock."""
-        if self.goes_on:
-            return self._confirmed_us > -self.lease_us
-        return self.now_us - self._confirmed_us < self.lease_us
-
     # --- the machine ----------------------------------------------------------------------------------------------
 
     def boot(self) -> None:
         """The machine comes up and its agent with it."""
         self.alive = True
         self.came_back()
-        self.boot_us = self.wall.now_us
+        self._booted_us, self.boot_us = self.now_us, self.wall.now_us
         self._confirmed_us = -self.lease_us
-        self.start_link()
+        self._start_runner()
 
     def die(self, *, new_disk: bool) -> None:
         """Power off: every process is gone, and with a new disk everything that the agent knew."""
         self.alive = self._stopping = False
-        self.stop_link()
-        there = self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED)
-        self.lose_runner()
-        self._went_down(there)
-        self._unheard()
+        self._end_runner()
+        self._power_off()
+        self._unheard(self.runs)
         if new_disk:
+            self._begin_spool()
             self.runs.clear()
-            self.forgotten.clear()
-            self.instance = self.world.new_id()
 
-    def _unheard(self) -> None:
+    def _unheard(self, run_ids: Iterable[str]) -> None:
         """What had ended, and was not acknowledged, may be told to nobody, or too late."""
-        for process in self.runs.values():
-            process.unheard = not process.with_host
-
-    def stop_agent(self, off_us: float, *, new_spool: bool) -> None:
-        """The agent is told to stop: it ends its frames, says so, delivers what it can; later it starts again."""
-        self._stopping = True
-        for process in self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED):
-            self.end(process.order.run_id, Cause.SHUTDOWN)
-        self._report(self._link, boot=False)
-        self.world.clock.later(STOP_US, lambda: self._stopped(off_us, new_spool=new_spool))
-
-    def _stopped(self, off_us: float, *, new_spool: bool) -> None:
-        if not self._stopping:
-            return  # the machine went down before
-        self.stop_link()
-        self.world.clock.later(off_us, lambda: self._start_agent(new_spool=new_spool))
-
-    def _start_agent(self, *, new_spool: bool) -> None:
-        if not self._stopping:
-            return
-        self._stopping = False
-        if new_spool:
-            self._unheard()
-            self.runs.clear()
-            self.forgotten.clear()
-            self.instance = self.world.new_id()
-        self.start_link()
-
-    def lose_runner(self) -> None:
-        """The runner died, and the next one ends what is left of the processes."""
-        for process in self.processes(ProcessState.RUNNING, ProcessState.SUSPENDED):
-            process.with_host = process.host_is_back = True
-            self._end(process, int(Exit.ORPHAN), 0, Cause.RUNNER_LOST)
+        for run_id in run_ids:
+            self.runs[run_id].unheard = not self.runs[run_id].with_host
 
     def owner_returns(self) -> None:
         """Somebody locks all cores: what runs goes on, and nothing is started. Our agent does not watch for people."""
         self.locked = True
+
+    # --- the runner -----------------------------------------------------------------------------------------------
+
+    @property
+    def has_agent(self) -> bool:
+        """An agent is there, hanging or not, and was not told to stop."""
+        return self.alive and not self._stopping and self.now_us >= (0 if self._hangs else self._away_until_us)
+
+    @property
+    def watches(self) -> bool:
+        """A runner is there and sees what becomes of supervisors."""
+        return self.alive and self.now_us >= self._away_until_us
+
+    @property
+    def watched_again_us(self) -> int:
+        """When a runner is there again."""
+        return max(self._away_until_us, self.now_us)
+
+    def lose_runner(self, off_us: int = 0, *, new_spool: bool = False, why: str = "runners died") -> None:
+        """The runner is gone, and the link with it; supervisors go on. The next one comes after a while."""
+        if self.has_agent:
+            self._tally_living(why)
+            self._leave(off_us, new_spool=new_spool)
+
+    def hang(self, length_s: float) -> None:
+        """The runner answers nothing for a while, and then goes on with what it was asked meanwhile."""
+        if not self.has_agent or self._hangs:
+            return
+        self._tally_living("runners hung")
+        self._hangs = True
+        self._go_away(int(length_s * SECOND))
+        self._in_this_life(length_s * SECOND, self.wake_runner)
+
+    def wake_runner(self) -> None:
+        """A runner that hung goes on, where it does: first with what waits for it."""
+        if not self._hangs:
+            return
+        self._hangs, self._away_until_us = False, 0
+        waiting, self._waiting = self._waiting, []
+        for action in waiting:
+            action()
+        self.bury_lost()
+
+    def leave_frames(self, off_us: int) -> None:
+        """A service manager ends the agent: it says goodbye and leaves its frames to the next one."""
+        if self.has_agent and self.watches:
+            self._stopping = True
+            self._report(self._link, boot=False)
+            self._in_this_life(GOODBYE_US, lambda: self._gone(off_us))
+
+    def _gone(self, off_us: int) -> None:
+        self._stopping = False
+        self.lose_runner(off_us, why="agents were ended by SIGTERM")
+
+    def lose_spool(self, off_us: int) -> None:
+        """Its spool is deleted under it: the runner starts nothing more, watches what runs, and ends."""
+        if self.has_agent and not self._loses_spool:
+            self._tally_living("spools were deleted under their agents")
+            self._loses_spool = True
+            self._end_without_spool(off_us)
+
+    def _end_without_spool(self, off_us: int) -> None:
+        if self.runs:
+            self._in_this_life(LOOK_US, lambda: self._end_without_spool(off_us))
+        else:
+            self._leave(off_us, new_spool=True)
+
+    def come_back(self) -> None:
+        """Whoever looks after the machine sees that its agent runs."""
+        self.wake_runner()
+        if self.alive and self._away_until_us:
+            self._start_runner()
+
+    def stop_agent(self, off_us: int, *, new_spool: bool) -> None:
+        """The agent is told to stop: it ends its frames, says so, delivers what it can; later it starts again."""
+        if not self.watches or self._stopping:
+            return
+        self._stopping = True
+        for process in self.processes(*LIVE):
+            self.end(process.order.run_id, Cause.SHUTDOWN)
+        self._report(self._link, boot=False)
+        self._in_this_life(STOP_US, lambda: self._leave(off_us, new_spool=new_spool))
+
+    def _tally_living(self, what: str) -> None:
+        living = len(self.processes(*LIVE))
+        self.tally(what)
+        self.tally(f"frames lived when {what}", living)
+
+    def _leave(self, off_us: int, *, new_spool: bool) -> None:
+        self._end_runner()
+        self._go_away(off_us)
+        self._in_this_life(off_us, lambda: self._start_runner(new_spool=new_spool))
+
+    def _end_runner(self) -> None:
+        self.stop_link()
+        self._life += 1
+        self._hangs, self._away_until_us = False, 0
+        self._waiting.clear()
+
+    def _go_away(self, off_us: int) -> None:
+        self._away_until_us = self.now_us + off_us
+        for process in self.processes(*LIVE):
+            if not process.is_watched and self.is_away_too_long:
+                self._bury(process)
+
+    def _in_this_life(self, delay_us: float, action: Callable[[], None]) -> None:
+        life = self._life
+        self.world.clock.later(delay_us, lambda: action() if life == self._life else None)
+
+    def _start_runner(self, *, new_spool: bool = False) -> None:
+        """A runner takes over what lives, and tells what has ended meanwhile."""
+        self._life += 1
+        self._stopping, self._away_until_us = False, 0
+        new_spool = new_spool or self._loses_spool
+        if new_spool:
+            self._begin_spool()
+        self._adopt()
+        if new_spool:
+            self.boot_us = self.wall.now_us - (self.now_us - self._booted_us)
+        self.bury_lost()
+        self.start_link()
+
+    def _begin_spool(self) -> None:
+        self._loses_spool = False
+        self.forgotten.clear()
+        self.instance = self.world.new_id()
+
+    def _adopt(self) -> None:
+        """A runner has its own book, and those of other spools that supervisors hold open."""
+        living = [process for process in self.processes(*LIVE) if process.is_watched]
+        held = {self.instance, *(process.book for process in living)}
+        gone = [run_id for run_id, process in self.runs.items() if process.book not in held]
+        self._unheard(gone)
+        for run_id in gone:
+            self._give_up(self.runs.pop(run_id))
+        had = {process.book: (process.book, *self._owners.get(process.book, ())) for process in living}
+        self.succeeds = tuple(dict.fromkeys(one for owners in had.values() for one in owners if one != self.instance))
+        self._owners = {book: tuple(dict.fromkeys((*owners, self.instance))) for book, owners in had.items()}
+        self.tally("frames taken over", len(living))
+        self.tally("frames taken over from another spool", sum(p.book != self.instance for p in living))
+        self.tally("outcomes waited in the book", len(self.processes(ProcessState.ENDED)))
+
+    def _give_up(self, process: Process) -> None:
+        """Nobody knows of it any more, and nothing goes on of it."""
+        if process.state in LIVE:
+            self._bury(process)
+
+    def receive(self, action: Callable[[], None]) -> None:
+        """Something from the link comes to the runner, now or when it goes on."""
+        if not self.link_up:
+            return
+        if self._hangs:
+            self._waiting.append(action)
+        else:
+            action()
 
     # --- the link -------------------------------------------------------------------------------------------------
 
@@ -143,14 +271,19 @@ class SimHost(Machine):
 
     def start_link(self) -> None:
         """The link comes up: first a start-up report, which names no run, then what was not acknowledged."""
+        if not self.alive or (self._away_until_us > self.now_us and not self._hangs):
+            return  # it is the runner that starts it
         self.link_up = True
         self._link += 1
         self._report(self._link, boot=True)
         for process in self.processes(ProcessState.ENDED):
-            self._send_outcome(process)
+            self._ended(process)
 
     def _report(self, link: int, *, boot: bool) -> None:
         if link != self._link:
+            return
+        if self._hangs:
+            self._waiting.append(lambda: self._report(link, boot=boot))
             return
         sent_us = self.now_us
         named = [] if boot else list(self.runs)
@@ -160,9 +293,10 @@ class SimHost(Machine):
             if link != self._link:
                 return
             if boot:
+                self.receive(lambda: self.renew_lease(sent_us))
                 self._report(link, boot=False)
             else:
-                self._answered(sent_us, named, stale)
+                self.receive(lambda: self._answered(sent_us, named, stale))
                 self._next_report(link, boot=False)
 
         self.world.network.call(
@@ -179,22 +313,21 @@ class SimHost(Machine):
 
     def _answered(self, sent_us: int, named: Sequence[str], stale: Sequence[str]) -> None:
         """The server has confirmed the runs that the report named, but for the stale ones."""
-        if sent_us > self._confirmed_us:
-            self._confirmed_us = sent_us
-            self.world.clock.later(sent_us + self.lease_us - self.now_us, self._lease_over)
+        self.renew_lease(sent_us)
         for run_id in stale:
             if run_id in self.runs:
                 self.end(run_id, Cause.LEASE)
         if self.in_lease:
             for run_id in named:
                 process = self.runs.get(run_id)
-                if process is not None and process.state is ProcessState.SUSPENDED:
-                    self._go(process)
+                if process is not None and process.state is ProcessState.SUSPENDED and process.is_watched:
+                    self._resume(process)
 
-    def _lease_over(self) -> None:
-        if not self.in_lease:
-            for process in self.processes(ProcessState.RUNNING):
-                self._stop(process, ProcessState.SUSPENDED)
+    def _resume(self, process: Process) -> None:
+        """The server counts on a process that stood still."""
+        self.tally("frames went on again")
+        self.world.witness.goes_on(process)
+        self._go(process)
 
     def facts(self) -> c.HostFacts:
         """What the host says of itself."""
@@ -204,6 +337,7 @@ class SimHost(Machine):
             state=HostState.DOWN if self._stopping else HostState.UP,
             agent="1",
             instance=self.instance,
+            succeeds=self.succeeds,
             lease_us=NO_END if self.goes_on else Micros(self.lease_us),
         )
 
@@ -227,12 +361,14 @@ class SimHost(Machine):
             return Answer.TAKEN
         if (
             self._stopping
+            or self._loses_spool
             or not self.in_lease
             or self._refuses_for_room(order)
             or self.luck.random() < self.world.faults.launch_refused
         ):
             return Answer.REFUSED
         self._start(order)
+        self.runs[order.run_id].book = self.instance
         return Answer.TAKEN
 
     def kill(self, order: KillOrder) -> Answer:
@@ -242,18 +378,12 @@ class SimHost(Machine):
         self.end(order.run_id, Cause.KILLED)
         return Answer.TAKEN
 
-    def end(self, run_id: str, cause: Cause) -> None:
-        """Ask a process to end; a suspended one never goes on for it."""
-        process = self.runs[run_id]
-        status, signal = (1, 15) if cause is Cause.KILLED else (int(Exit.SKIP_RETRY), 0)
-        if process.state is ProcessState.SUSPENDED:
-            self._end(process, status, signal, cause)
-        elif process.state is ProcessState.RUNNING:
-            self._after(process, self.luck.uniform(0, KILL_US), lambda: self._end(process, status, signal, cause))
-
     def _ended(self, process: Process) -> None:
-        if self.link_up:
-            self._send_outcome(process)
+        self.receive(lambda: self._send_outcome(process))
+
+    def _acknowledged(self, run_id: str) -> None:
+        if self.runs.pop(run_id, None) is not None:
+            self.forgotten[run_id] = self.now_us + REMEMBERED_US
 
     def _send_outcome(self, process: Process) -> None:
         """Say how a run ended, again and again until the server has it on disk."""
@@ -274,8 +404,8 @@ class SimHost(Machine):
         )
 
         def answered(_: object) -> None:
-            if link == self._link and self.runs.pop(order.run_id, None) is not None:
-                self.forgotten[order.run_id] = self.now_us + REMEMBERED_US
+            if link == self._link:
+                self.receive(lambda: self._acknowledged(order.run_id))
 
         def failed() -> None:
             pause_us = self.luck.uniform(1, 5) * SECOND

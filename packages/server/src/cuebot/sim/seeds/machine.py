@@ -43,7 +43,7 @@ class Habit(Enum):
     ASKS_AGAIN = "asks for another start"
     NEVER_ENDS = "never ends"
     SILENT = "falls silent and never ends"
-    TAKES_RUNNER = "has its agent killed"
+    TAKES_SUPERVISOR = "has what watches it killed"
     TAKES_MACHINE = "makes its machine boot again"
 
 
@@ -124,7 +124,7 @@ class Machine(ABC):
 
     @abstractmethod
     def lose_runner(self) -> None:
-        """Whatever watched the processes dies."""
+        """The agent dies, and is started again at once."""
 
     @abstractmethod
     def stop_link(self) -> None:
@@ -147,6 +147,11 @@ class Machine(ABC):
         self.cores, self.memory_gib, self._resized = CoreUnits(cores * 100), memory_gib, True
 
     # --- what it is told ------------------------------------------------------------------------------------------
+
+    def receive(self, action: Callable[[], None]) -> None:
+        """Something that was sent to its agent arrives."""
+        if self.link_up:
+            action()
 
     @abstractmethod
     def launch(self, order: RunOrder) -> Answer:
@@ -249,9 +254,9 @@ class Machine(ABC):
             process.exit_status, process.exit_signal, process.cause = int(Exit.SKIP_RETRY), 0, Cause.EXITED
         elif habit in (Habit.NEVER_ENDS, Habit.SILENT):
             process.left_us, process.silent = FOR_EVER_US, habit is Habit.SILENT
-        elif habit in (Habit.TAKES_RUNNER, Habit.TAKES_MACHINE) and self.may_be_taken(habit):
+        elif habit in (Habit.TAKES_SUPERVISOR, Habit.TAKES_MACHINE) and self.may_be_taken(habit):
             process.left_us = min(process.left_us, int(self.luck.uniform(1, 60) * SECOND))
-            process.takes = "runner" if habit is Habit.TAKES_RUNNER else "machine"
+            process.takes = "supervisor" if habit is Habit.TAKES_SUPERVISOR else "machine"
         return process
 
     def _fate(self) -> tuple[int, int, Cause]:
@@ -281,12 +286,9 @@ class Machine(ABC):
         if not process.takes:
             self._end(process, process.exit_status, process.exit_signal, process.cause)
             return
-        self.world.tell(f"{self.name}: {process.order.frame_name} takes the {process.takes} down")
-        if process.takes == "runner":
-            self.lose_runner()
-        else:
-            self.die(new_disk=False)
-            self.world.clock.later(self.luck.uniform(1, 120) * SECOND, lambda: None if self.alive else self.boot())
+        self.world.tell(f"{self.name}: {process.order.frame_name} takes the machine down")
+        self.die(new_disk=False)
+        self.world.clock.later(self.luck.uniform(1, 120) * SECOND, lambda: None if self.alive else self.boot())
 
     def may_be_taken(self, habit: Habit) -> bool:
         """A frame may do here what takes agent or machine down."""

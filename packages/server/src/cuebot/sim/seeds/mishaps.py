@@ -39,7 +39,7 @@ class Mishaps:
         faults = self.world.faults
         return [
             (faults.link_restart_every_s, self.link_restart),
-            (faults.runner_lost_every_s, lambda: self._some_machine().lose_runner()),
+            (faults.runner_lost_every_s, self.runner_lost),
             (faults.reboot_every_s, self.reboot),
             (faults.vanish_every_s, self.vanish),
             (faults.agent_stopped_every_s, self.agent_stopped),
@@ -59,6 +59,14 @@ class Mishaps:
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         self.world.clock.later(seconds * SECOND, action)
+
+    def runner_lost(self) -> None:
+        """An agent dies: one of upstream's is there again at once."""
+        machine = self._some_machine()
+        if isinstance(machine, SimHost):
+            self.world.supervisor_mishaps.lose_runner(machine)
+        else:
+            machine.lose_runner()
 
     def link_restart(self) -> None:
         """The agent, or the part of it that speaks to the server, is restarted."""
@@ -96,7 +104,7 @@ class Mishaps:
         if isinstance(machine, SimHost) and machine.link_up:
             new_spool = self.luck.random() < 0.3
             self.world.tell(f"{machine.name}: its agent is stopped{', and its spool deleted' if new_spool else ''}")
-            machine.stop_agent(self.luck.choice((0.1, 5, 40, 500)) * SECOND, new_spool=new_spool)
+            machine.stop_agent(int(self.luck.choice((0.1, 5, 40, 500)) * SECOND), new_spool=new_spool)
 
     def clone(self) -> None:
         """For a while a second machine has the name of another, perhaps as a copy of its disk.
@@ -112,7 +120,7 @@ class Mishaps:
         cores, gib = original.cores // 100, original.memory_gib
         if isinstance(original, SimHost):
             twin = SimHost(self.world, name, cores, gib, original.lease_us, called=original.name)
-            twin.goes_on = original.goes_on
+            twin.goes_on, twin.ends_at_lease = original.goes_on, original.ends_at_lease
             if self.luck.random() < 0.4 and not self.world.faults.server_ends:
                 twin.copy_disk_of(original)
         else:

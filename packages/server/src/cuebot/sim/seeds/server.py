@@ -308,8 +308,7 @@ class Server:
         host = self.world.answering(address)
 
         def arrives(reply: Reply) -> None:
-            if host.link_up:
-                reply(host.launch(order) if host.is_meant(address) else Answer.REFUSED)
+            host.receive(lambda: reply(host.launch(order) if host.is_meant(address) else Answer.REFUSED))
 
         self.world.network.call(
             host,
@@ -341,8 +340,7 @@ class Server:
         host = self.world.answering(address)
 
         def arrives(reply: Reply) -> None:
-            if host.link_up:
-                reply(host.kill(order) if host.is_meant(address) else Answer.REFUSED)
+            host.receive(lambda: reply(host.kill(order) if host.is_meant(address) else Answer.REFUSED))
 
         self.world.network.call(
             host,

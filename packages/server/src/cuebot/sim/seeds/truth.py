@@ -70,9 +70,13 @@ class Process:
     alone: bool = False
     """Its frame is to have the host to itself."""
     takes: str = ""
-    """What it takes down when it is done: the `runner` that it runs under, or its `machine`."""
+    """What it takes down when it is done: the `supervisor` that watches it, or its `machine`."""
+    is_watched: bool = True
+    """Its supervisor lives."""
+    book: str = ""
+    """The spool in whose book it stands."""
     with_host: bool = False
-    """It ended because its agent died or its machine went down."""
+    """It ended because what watched it died or its machine went down."""
     host_is_back: bool = False
     """And the machine is there again."""
     unheard: bool = False
@@ -157,13 +161,14 @@ class Truth:
             return
         if process.upstream and process.forgotten and cause in (Cause.HOST_LOST, Cause.NEVER_RECEIVED):
             process.excuse = FORGOTTEN
-        elif process.upstream and cause is Cause.HOST_LOST and self._silence_us(process.host, at_us) >= SILENCE_US:
+        elif process.upstream and cause is Cause.HOST_LOST and self.silence_us(process.host, at_us) >= SILENCE_US:
             process.excuse = SILENT
         else:
             raise Violation(f"run {run_id} is over by {cause.name} in the books, but it truly runs")
         self._release(process)
 
-    def _silence_us(self, host: str, at_us: int) -> int:
+    def silence_us(self, host: str, at_us: int) -> int:
+        """How long a host had not been heard of at a moment."""
         heard_us = self._heard_us[host]
         before = bisect_left(heard_us, at_us)
         return at_us - heard_us[before - 1] if before else at_us

@@ -13,7 +13,7 @@ from cuebot.domain.units import MINUTE, SECOND
 from cuebot.engine.ports import Recorded
 from cuebot.sim.seeds.farm_rules import Run, check_caps, check_host, check_limits, check_room
 from cuebot.sim.seeds.host_ends import HostEnds
-from cuebot.sim.seeds.truth import Truth, Violation
+from cuebot.sim.seeds.truth import Process, Truth, Violation
 from cuebot.sim.seeds.waits import FrameKey, LayerShape, Need, Wait, needs_of
 
 OPERATOR = "operator"
@@ -23,6 +23,7 @@ OPERATOR = "operator"
 NOT_CHARGED: Final = frozenset({286, 299, 301, 399, 500})
 """Exit statuses after which the next start costs no retry; after 500 a person wanted it."""
 RETRIED: Final = 500
+_AGENTS_DOING: Final = frozenset({Cause.LEASE, Cause.SHUTDOWN})
 TOO_SOON_US: Final = MINUTE
 """A message may be late by half a minute, so the server cannot know better when a run began."""
 OWN_DOING_MOST: Final = 5 + 3 + 3 + 1
@@ -98,6 +99,7 @@ class Witness:
                 self._runs_booked(event)
             case ev.RunEnded():
                 self.truth.given_up(event.run_id, event.cause, self._at_us)
+                self._check_outcome_kept(event, by_hand=by_hand)
                 self._run_ended(event)
             case ev.EndedWithHost():
                 self.host_ends.told(event)
@@ -205,6 +207,8 @@ class Witness:
         paid = paid and event.state is not None
         if process.farms_fault and not process.upstream and paid:
             raise Violation(f"run {event.run_id} was not started by the farm's fault, and its frame pays for it")
+        if process.cause in _AGENTS_DOING and paid and event.cause is process.cause:
+            raise Violation(f"run {event.run_id} was ended by its agent, and its frame pays for it")
         if process.with_host and paid and event.state is FrameState.WAITING:
             raise Violation(f"run {event.run_id} ended with its host, and its frame pays for it")
         if event.cause in (Cause.TIMEOUT, Cause.SILENT):
@@ -216,6 +220,26 @@ class Witness:
                 raise Violation(f"run {event.run_id} is over by {event.cause.name} after {ran_us // SECOND} s")
             if event.state not in (None, FrameState.DEAD, FrameState.EATEN) and event.exit_status != RETRIED:
                 raise Violation(f"run {event.run_id} took too long, and its frame is tried again")
+
+    def _check_outcome_kept(self, event: ev.RunEnded, *, by_hand: bool) -> None:
+        """What ended by itself on a host of ours stands in its book: it is over by that, whoever was dead meanwhile.
+
+        Nobody tells of it in time whose host was silent for its lease; and disks are lost.
+        """
+        process = self.truth.processes.get(event.run_id)
+        if process is None or process.upstream or process.unheard or by_hand or event.run_id not in self.truth.exits:
+            return
+        if event.cause not in (Cause.HOST_LOST, Cause.NEVER_RECEIVED) or process.with_host:
+            return
+        lease_us = self.things[event.host_id]["lease_us"]
+        if self.truth.silence_us(process.host, self._at_us) < lease_us:
+            raise Violation(f"run {event.run_id} has ended, and is over by {event.cause.name} in the books")
+
+    def goes_on(self, process: Process) -> None:
+        """A process that stood still goes on: so its run is not over, as far as is durable. Raises Violation."""
+        run_id = process.order.run_id
+        if run_id not in self.runs:
+            raise Violation(f"run {run_id} goes on on {process.host}, and is over in the books")
 
     def _count_own_doing(self, key: FrameKey, event: ev.RunEnded) -> None:
         """What a frame does by itself, charged or not, it does a bounded number of times until a person helps it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -33,6 +33,7 @@ from cuebot.sim.seeds.mishaps import Mishaps, machine
 from cuebot.sim.seeds.network import Network, Reply
 from cuebot.sim.seeds.operators import Operators
 from cuebot.sim.seeds.server import Server
+from cuebot.sim.seeds.supervisor_mishaps import SupervisorMishaps
 from cuebot.sim.seeds.truth import Truth, Violation
 from cuebot.sim.seeds.witness import Witness
 
@@ -67,6 +68,8 @@ class Outcome:
     simulated_s: int
     twice: dict[str, int] = field(default_factory=dict)
     """How often a frame of a host with upstream's agent ran while an earlier run of it went on, by the reason."""
+    happened: dict[str, int] = field(default_factory=dict)
+    """How often something happened to our agents while frames lived, and what became of these, in words."""
     story: tuple[str, ...] = ()
 
     @property
@@ -101,6 +104,8 @@ class World:
         self.operators = Operators(self, random.Random(f"{seed}/people"))
         self.jobs_launched = 0
         self.crashes = 0
+        self.happened: Counter[str] = Counter()
+        """What happened to agents while frames lived, and what became of these."""
         self.story: deque[str] = deque(maxlen=300)
         self.server: Server | None = None
         self.healed = False
@@ -126,6 +131,7 @@ class World:
         self.twins: dict[str, Machine] = {}
         """Machines that have the name of another one, by a name of their own."""
         self.mishaps = Mishaps(self)
+        self.supervisor_mishaps = SupervisorMishaps(self)
         self.journal_lost_until_us = self.journal_hangs_until_us = 0
         """Until when every commit fails, and until when none returns."""
         self.jobs_without_logs: set[str] = set()
@@ -166,7 +172,7 @@ class World:
                     (Habit.ASKS_AGAIN, faults.asks_for_ever, True),
                     (Habit.NEVER_ENDS, faults.never_ends, layer["timeout_minutes"]),
                     (Habit.SILENT, faults.falls_silent, layer["timeout_llu_minutes"]),
-                    (Habit.TAKES_RUNNER, faults.takes_runner, True),
+                    (Habit.TAKES_SUPERVISOR, faults.takes_supervisor, True),
                     (Habit.TAKES_MACHINE, faults.takes_machine, True),
                 )
                 if share and self.luck.random() < share and possible
@@ -192,6 +198,7 @@ class World:
         for mean_s, mishap in [*self.mishaps.by_rate(), (self.faults.operator_every_s, self.operators.meddle)]:
             if mean_s:
                 self._every(mean_s, mishap)
+        self.supervisor_mishaps.begin()
         self._run_until(self.clock.now_us + FAULTS_US, lambda: False)
         self._heal()
         if not self._run_until(self.clock.now_us + HEALED_AT_MOST_US, self._at_rest):
@@ -299,6 +306,7 @@ class World:
         if self.policy is not None:
             self.policy.mend()
         self.mishaps.mend()
+        self.supervisor_mishaps.mend()
         self._heal_farm()
 
     def _heal_farm(self) -> None:
@@ -394,5 +402,6 @@ def run_seed(seed: int) -> Outcome:
         runs=world.truth.started,
         simulated_s=(end_us - Clock().now_us) // SECOND,
         twice=dict(world.truth.twice),
+        happened=dict(world.happened),
         story=tuple(world.story) if problem else (),
     )

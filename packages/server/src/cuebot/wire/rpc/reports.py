@@ -47,6 +47,7 @@ STUCK_BYTES: Final = 400
 FILE_NAME_BYTES: Final = 255
 _MESSAGE_CHARACTERS: Final = 1_000
 _TAG_CHARACTERS: Final = 128
+_SUCCEEDS_CHARACTERS: Final = 40 * 37
 _NAME_CHARACTERS: Final = 255
 CONFLICT_TOLD_SECONDS: Final = 60.0
 """The server's log says so often that two agents have one name."""
@@ -167,6 +168,7 @@ def host_facts(host: Any, peer: str) -> c.HostFacts:
         lease_us=_lease_us(attributes.get("cuefarm.lease_seconds", "")),
         full_name=host.name[:_NAME_CHARACTERS],
         peer=peer,
+        succeeds=tuple(attributes.get("cuefarm.succeeds", "")[:_SUCCEEDS_CHARACTERS].split()),
     )
 
 
