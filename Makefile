@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 UPSTREAM = $(CURDIR)/.venv-upstream
 SEEDS  ?= 50
-JOBS   ?= 2
+JOBS   ?= 4
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ help: ## list the targets
 
 venv: $(STAMP) ## make .venv with all three distributions, the demo and the test tools
 
-SUPERVISOR = packages/agent/hatch_build.py packages/agent/src/rqd/supervisor/supervise.c packages/agent/src/rqd/supervisor/book.h
+SUPERVISOR = packages/agent/hatch_build.py $(wildcard packages/agent/src/rqd/supervisor/program/*)
 
 $(STAMP): requirements-dev.txt constraints.txt packages/client/pyproject.toml packages/agent/pyproject.toml packages/server/pyproject.toml $(SUPERVISOR)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cuefarm needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
@@ -32,7 +32,7 @@ demo: venv ## start a farm, render a real animation on it, print where the movie
 up: venv ## start a farm on this machine and stay (Ctrl-C stops it)
 	@$(BIN)/cuefarm up
 
-test: venv upstream ## run every test that does not take minutes, two files at a time (ten minutes in all)
+test: venv upstream ## run every test that does not take minutes, four files at a time, as most of it waits (ten minutes in all)
 	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m "not proof" -n $(JOBS) --dist loadfile
 
 proof: venv upstream ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults

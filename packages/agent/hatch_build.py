@@ -14,8 +14,8 @@ from typing import Any, Optional
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path(__file__).parent / "src" / "rqd" / "supervisor"
-PROGRAM = SOURCE / "supervise"
+SOURCE = Path(__file__).parent / "src" / "rqd" / "supervisor" / "program"
+PROGRAM = SOURCE.parent / "supervise"
 FLAGS = ["-O2", "-s", "-std=gnu11", "-Wall", "-Wextra"]
 WHEELS = {
     "linux-x86_64": ("x86_64-linux-musl", "manylinux_2_17_x86_64.musllinux_1_1_x86_64"),
@@ -33,7 +33,7 @@ def _compilers() -> list[list[str]]:
 def _compile(command: list[str], program: Path) -> bool:
     """Compile the program; says whether that went well, and if not leaves what was there."""
     new = program.with_suffix(".new")
-    arguments = [*command, *FLAGS, "-o", str(new), str(SOURCE / "supervise.c")]
+    arguments = [*command, *FLAGS, "-o", str(new), *map(str, sorted(SOURCE.glob("*.c")))]
     try:
         done = subprocess.run(arguments, capture_output=True, text=True)
     except OSError:

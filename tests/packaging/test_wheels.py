@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"client": "cuefarm-client", "agent": "cuefarm-agent", "server": "cuefarm"}
 TYPED = {"agent": ["rqd"], "server": ["cuebot"], "client": []}
 WHEEL_BYTES_MAX = 1_000_000
-KINDS = {".py", ".pyi", ".proto", ".cfg", ".mako", ".yaml", ".typed", ""}
+KINDS = {".py", ".pyi", ".proto", ".c", ".h", ".cfg", ".mako", ".yaml", ".typed", ""}
 """What the packages are made of; anything else got in by mistake, or needs a line here."""
 
 

@@ -22,6 +22,8 @@ from rqd.supervisor.book import PAGE_BYTES, Page
 
 TOKEN = "the-token-of-this-installation"
 PATIENCE_SECONDS = 30.0
+LEASE_SECONDS = "2"
+"""For tests in which it lapses: short, and many times what a busy machine takes for a report."""
 
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -297,7 +299,10 @@ def run_frame(command: str, logs: Path, **fields: Any) -> Any:
 
 
 def processes_with(marker: str) -> list[psutil.Process]:
-    """The live processes whose command line holds the marker, but for supervisors, whose line has their command's."""
+    """The live processes whose command line holds the marker, but for supervisors, whose line has their command's.
+
+    The oldest is the first: what a shell has just forked has its line for a moment.
+    """
 
     def matching() -> Iterator[psutil.Process]:
         for process in psutil.process_iter(["cmdline", "status"]):
@@ -306,7 +311,7 @@ def processes_with(marker: str) -> list[psutil.Process]:
             if process.info["status"] != psutil.STATUS_ZOMBIE and marker in " ".join(words) and not is_supervisor:
                 yield process
 
-    return list(matching())
+    return sorted(matching(), key=lambda process: process.create_time())
 
 
 def stands_still(process: psutil.Process) -> bool:

@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from .farm import AgentProcess, FakeServer, eventually, processes_with, stands_still
+from .farm import LEASE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 
@@ -91,7 +91,7 @@ def test_a_neighbour_is_not_taken_for_an_orphan(shared_server: FakeServer, share
 
 def test_a_lapsed_lease_suspends_what_left_the_session(server: FakeServer, make_agent: MakeAgent) -> None:
     """It stops and goes on with its frame."""
-    agent = make_agent("--lease-seconds", "0.6")
+    agent = make_agent("--lease-seconds", LEASE_SECONDS)
     marker = f"away-{uuid.uuid4()}"
     run_id = agent.launch(f"setsid -f sh -c 'while :; do sleep 0.1; done; : {marker}'; sleep 60")
     inner = eventually(

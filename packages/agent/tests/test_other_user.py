@@ -142,7 +142,7 @@ def test_a_frame_of_another_user_is_suspended_and_goes_on(server: FakeServer, ma
     """The lease holds for it as for any other."""
     agent = make_agent("--become-job-user", "--lease-seconds", "1")
     run_id = agent.launch("/bin/sleep 4332", uid=STRANGER)
-    (process,) = eventually(lambda: processes_with("sleep 4332"), "the frame")
+    process, *_ = eventually(lambda: processes_with("sleep 4332"), "the frame")
     server.stop()
     eventually(lambda: stands_still(process), "the frame is suspended")
     server.start()

@@ -48,7 +48,11 @@ class Host:
     def run(self, reserved_kb: int, held_kb: int) -> Run:
         """A run that has so much reserved, and holds so much."""
         names = ("frame_id", "frame_name", "job_id", "job_name", "layer_id")
-        identity: dict[str, Any] = {**dict.fromkeys(names, "x"), "log_parts": ["x", "x"], "run_id": f"run-{len(self.runs)}"}
+        identity: dict[str, Any] = {
+            **dict.fromkeys(names, "x"),
+            "log_parts": ["x", "x"],
+            "run_id": f"run-{len(self.runs)}",
+        }
         identity |= {"core_units": 100, "gpus": 0, "memory_kb": reserved_kb}
         run = Run(identity, "/logs/x", 0, self._book.take(identity["run_id"]))
         run.page["rss_kb"] = held_kb

@@ -257,7 +257,7 @@ def test_signals_to_everything_are_charged_to_nobody(server: FakeServer, make_ag
     marker = f"everything-{uuid.uuid4()}"
     trap = "" if dies == "at once" else "trap 'sleep 1.5; exit 3' TERM; "
     run_id = agent.launch(f"{trap}echo ready; while :; do sleep 0.05; done; : {marker}")
-    (frame,) = eventually(lambda: says_ready(agent) and processes_with(marker), "the frame runs")
+    frame, *_ = eventually(lambda: says_ready(agent) and processes_with(marker), "the frame runs")
     signal_all_of(agent, frame, signal.SIGTERM, signal.SIGHUP)
     assert agent.process.wait(PATIENCE_SECONDS) == 0
     eventually(lambda: not processes_with(marker), "the frame has died")
@@ -273,7 +273,7 @@ def test_a_frame_that_is_stopped_with_its_agent_is_charged_to_nobody(
     agent = make_agent()
     marker = f"first-{uuid.uuid4()}"
     run_id = agent.launch(f"sleep 60; : {marker}")
-    (frame,) = eventually(lambda: processes_with(marker), "the frame runs")
+    frame, *_ = eventually(lambda: processes_with(marker), "the frame runs")
     if first == "frame":
         os.killpg(frame.pid, signal.SIGTERM)
         time.sleep(0.2)

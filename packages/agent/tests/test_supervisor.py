@@ -594,7 +594,7 @@ def test_both_sides_agree_where_each_field_of_the_book_lies(tmp_path: Path) -> N
         '    printf("%s %zu %zu\\n", name, offsetof(type, field), sizeof(((type *)0)->field));\n'
         "int main(void) {\n" + "\n".join(lines) + '\nprintf("%zu\\n", sizeof(struct run)); return 0; }\n'
     )
-    folder = Path(book.__file__).parent
+    folder = Path(book.__file__).parent / "program"
     subprocess.run([compiler, "-I", str(folder), "-o", str(tmp_path / "places"), str(source)], check=True)
     *said, size = subprocess.run([str(tmp_path / "places")], capture_output=True, text=True, check=True).stdout.split(
         "\n"

@@ -66,8 +66,10 @@ class Loop:
 
     def turn(self, wait: bool) -> None:
         """Wait for something to happen (or only look), and make all the calls that are due."""
+        watched = self._selector.get_map()
         for key, events in self._selector.select(self._patience() if wait else 0):
-            key.data(events)
+            if watched.get(key.fd) is key:  # an earlier call of this turn may have forgotten it
+                key.data(events)
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             action = heapq.heappop(self._timers)[2].action

@@ -1,6 +1,6 @@
 """One supervisor a run: a small program between the runner and the command, which depends on neither.
 
-`supervise.c` is that program; `stand_in.py` does the same where it was not compiled. `book.py` is what they share with
+`program/` is that program; `stand_in.py` does the same where it was not compiled. `book.py` is what they share with
 the runner.
 """
 

@@ -1,7 +1,7 @@
 """What a runner and its supervisors share: one file, mapped by all of them, with a page of its own for each run.
 
-The file lives in the page cache, so it outlives every process that writes it. Each field has one writer (`book.h` says
-who); the table here is that file's, in the same order.
+The file lives in the page cache, so it outlives every process that writes it. Each field has one writer
+(`program/book.h` says who); the table here is that file's, in the same order.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A run's supervisor in Python, for machines on which `supervise.c` was not compiled: it does the same, and is larger.
+"""A run's supervisor in Python, for machines on which `program/` was not compiled: it does the same, and is larger.
 
 It is a program of its own (`python stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]`) and imports next to nothing,
-since every run pays for that. Its parts, and why things are as they are, are those of `supervise.c`.
+since every run pays for that. Its parts, and why things are as they are, are those of `program/*.c`.
 """
 
 from __future__ import annotations
@@ -314,6 +314,8 @@ class Supervisor:
             os.setresgid(run["gid"], run["gid"], run["gid"])
             os.setresuid(run["uid"], run["uid"], run["uid"])
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != run["supervisor_pid"]:  # it died before that was asked
+            os._exit(127)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if arguments and not command:
             _become_program(arguments)

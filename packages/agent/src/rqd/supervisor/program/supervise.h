@@ -1,0 +1,69 @@
+/* What the parts of a supervisor share. */
+#ifndef CUEFARM_SUPERVISE_H
+#define CUEFARM_SUPERVISE_H
+
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "book.h"
+
+#define MS 1000000ull
+#define SECOND (1000 * MS)
+#define LOOKS_MAX 20
+
+/* The book's first page, and the page of our run. */
+extern volatile struct head *head;
+extern volatile struct run *run;
+
+/* --- basics.c ------------------------------------------------------------------------------------------------------- */
+
+uint64_t boot_ns(void);
+int64_t wall_ms(void);
+void put_words(volatile char *to, size_t size, const char *from);
+size_t read_file(const char *path, char *to, size_t size);
+int write_file(const char *path, const char *text);
+
+/* --- tree.c --------------------------------------------------------------------------------------------------------- */
+
+struct pids {
+    pid_t *list;
+    size_t count, room;
+};
+
+struct stat_line {
+    char state;
+    pid_t parent;
+    uint64_t start_ticks;
+};
+
+int read_stat(pid_t pid, struct stat_line *to);
+struct pids processes(void);
+void free_pids(struct pids *pids);
+size_t signal_all(int number);
+void stop_all(void);
+uint32_t note_left(void);
+void note_members(const struct pids *found);
+
+/* --- group.c -------------------------------------------------------------------------------------------------------- */
+
+void join_group(void);
+void kill_group(void);
+void leave_group(void);
+
+/* --- memory.c ------------------------------------------------------------------------------------------------------- */
+
+void measure(void);
+int kernel_was_short(void);
+
+/* --- foot.c --------------------------------------------------------------------------------------------------------- */
+
+void write_foot(uint64_t unkillable_for_ns);
+int log_disk_is_full(void);
+
+/* --- start.c -------------------------------------------------------------------------------------------------------- */
+
+pid_t start(char **arguments, int *why, int *is_program);
+
+#endif

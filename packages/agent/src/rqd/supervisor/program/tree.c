@@ -1,0 +1,231 @@
+/* The processes of a run: everything below its supervisor. */
+#include "supervise.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NAMED_MAX 4
+
+static int add_pid(struct pids *to, pid_t pid) {
+    if (to->count == to->room) {
+        size_t room = to->room ? 2 * to->room : 64;
+        pid_t *list = realloc(to->list, room * sizeof *list);
+
+        if (list == NULL)
+            return -1;
+        to->list = list;
+        to->room = room;
+    }
+    to->list[to->count++] = pid;
+    return 0;
+}
+
+/* Add the children that one thread has. A list that is longer than the buffer is read on: numbers are never cut. */
+static int add_children_of_thread(struct pids *to, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[4096];
+    ssize_t got;
+    long number = 0;
+    int in_number = 0;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    while ((got = read(fd, text, sizeof text)) > 0) {
+        for (ssize_t at = 0; at < got; at++) {
+            if (text[at] >= '0' && text[at] <= '9') {
+                number = number * 10 + (text[at] - '0');
+                in_number = 1;
+            } else if (in_number) {
+                add_pid(to, (pid_t)number);
+                number = in_number = 0;
+            }
+        }
+    }
+    close(fd);
+    return 0;
+}
+
+static void add_children(struct pids *to, pid_t pid) {
+    char path[64];
+    DIR *threads;
+    struct dirent *thread;
+
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    threads = opendir(path);
+    if (threads == NULL)
+        return;
+    while ((thread = readdir(threads)) != NULL) {
+        char children[400];
+
+        if (thread->d_name[0] == '.')
+            continue;
+        snprintf(children, sizeof children, "/proc/%d/task/%s/children", pid, thread->d_name);
+        add_children_of_thread(to, children);
+    }
+    closedir(threads);
+}
+
+static int tells_children(void) {
+    static int answer = -1;
+
+    if (answer < 0)
+        answer = access("/proc/self/task", F_OK) == 0 && syscall(SYS_gettid) > 0;
+    if (answer) {
+        char path[64];
+
+        snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)syscall(SYS_gettid));
+        answer = access(path, R_OK) == 0;
+    }
+    return answer;
+}
+
+/* What /proc/PID/stat says; 0 where there is no such process. A command's name may hold blanks and brackets. */
+int read_stat(pid_t pid, struct stat_line *to) {
+    char path[64], text[1024], *after;
+    unsigned long long start_ticks;
+    int parent;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (read_file(path, text, sizeof text) == 0 || (after = strrchr(text, ')')) == NULL)
+        return 0;
+    if (sscanf(after + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &to->state,
+               &parent, &start_ticks) != 3)
+        return 0;
+    to->parent = parent;
+    to->start_ticks = start_ticks;
+    return 1;
+}
+
+/* Where the kernel does not tell a process's children: climb from every process to see whether it comes from us. */
+static void add_by_parents(struct pids *to) {
+    DIR *all = opendir("/proc");
+    struct dirent *entry;
+    pid_t own = getpid();
+
+    if (all == NULL)
+        return;
+    while ((entry = readdir(all)) != NULL) {
+        pid_t pid = (pid_t)atoi(entry->d_name), up = pid;
+        struct stat_line stat;
+
+        for (int steps = 0; up > 1 && up != own && steps < 1000; steps++)
+            up = read_stat(up, &stat) ? stat.parent : 0;
+        if (pid > 1 && pid != own && up == own)
+            add_pid(to, pid);
+    }
+    closedir(all);
+}
+
+/* Everything below us. To be freed by `free_pids`. */
+struct pids processes(void) {
+    struct pids found = {0};
+
+    if (!tells_children()) {
+        add_by_parents(&found);
+        return found;
+    }
+    add_children(&found, getpid());
+    for (size_t at = 0; at < found.count; at++)
+        add_children(&found, found.list[at]);
+    return found;
+}
+
+void free_pids(struct pids *pids) {
+    free(pids->list);
+}
+
+/* Signal everything of the run. Its pids are safe: what is below us is not reaped, so its number is nobody else's, but
+ * for what a process of the run reaps itself between our look and the signal; a descriptor of the process closes that. */
+size_t signal_all(int number) {
+    struct pids found = processes();
+    size_t reached = 0;
+
+    for (size_t at = 0; at < found.count; at++) {
+        struct stat_line stat;
+        int fd = (int)syscall(SYS_pidfd_open, found.list[at], 0);
+
+        /* It is still below us now that we hold it. */
+        if (read_stat(found.list[at], &stat) && stat.state != 'Z' && stat.state != 'X') {
+            int failed = fd >= 0 ? (int)syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) : kill(found.list[at], number);
+
+            reached += failed == 0;
+        }
+        if (fd >= 0)
+            close(fd);
+    }
+    free_pids(&found);
+    return reached;
+}
+
+/* Stop everything where it stands. What is stopped starts nothing, so we look until there is nothing new. */
+void stop_all(void) {
+    for (int look = 0; look < LOOKS_MAX; look++) {
+        struct pids found = processes();
+        int is_new = 0;
+
+        for (size_t at = 0; at < found.count; at++) {
+            struct stat_line stat;
+
+            if (read_stat(found.list[at], &stat) && strchr("TtZX", stat.state) == NULL && kill(found.list[at], SIGSTOP) == 0)
+                is_new = 1;
+        }
+        free_pids(&found);
+        if (!is_new)
+            return;
+        sched_yield();
+    }
+}
+
+/* Note who is left, a few by name, for whoever reads the log or wonders why the run does not end; returns how many. */
+uint32_t note_left(void) {
+    struct pids found = processes();
+    char names[sizeof run->left_names] = "";
+    uint32_t count = 0;
+
+    for (size_t at = 0; at < found.count; at++) {
+        char path[64], name[64];
+        size_t length = strlen(names);
+        struct stat_line stat;
+
+        if (!read_stat(found.list[at], &stat) || stat.state == 'Z' || stat.state == 'X')
+            continue;
+        if (count++ >= NAMED_MAX)
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/comm", found.list[at]);
+        read_file(path, name, sizeof name);
+        name[strcspn(name, "\n")] = 0;
+        snprintf(names + length, sizeof names - length, "%s%d (%s)", length ? ", " : "", found.list[at], name);
+    }
+    if (count > NAMED_MAX) {
+        size_t length = strlen(names);
+
+        snprintf(names + length, sizeof names - length, " and %u more", count - NAMED_MAX);
+    }
+    free_pids(&found);
+    put_words(run->left_names, sizeof run->left_names, names);
+    return count;
+}
+
+/* Note who is there, for whoever has to find them should we be killed. */
+void note_members(const struct pids *found) {
+    size_t count = 0;
+
+    for (size_t at = 0; at < found->count && count < MEMBERS_MAX; at++) {
+        struct stat_line stat;
+
+        if (read_stat(found->list[at], &stat)) {
+            run->members[count].start_ticks = stat.start_ticks;
+            run->members[count++].pid = (uint64_t)found->list[at];
+        }
+    }
+    if (count < MEMBERS_MAX)
+        run->members[count].pid = 0;
+}
