@@ -61,8 +61,7 @@ def test_frames_keep_the_limit_that_was_there(new_farm: Callable[..., FarmProces
     """`cuefarm up` and its agent's link raise it; frames do not get that, nor those of a runner that was a link."""
     farm = new_farm()
     assert farm.server is not None
-    link = farm.link()
-    assert link is not None
+    link = wait_for(farm.link, 10, "a link")
     for pid in (farm.server.pid, link.pid):
         wait_for(lambda pid=pid: open_files_of(pid) > SOFT, 20, "the limit to be raised")
     held = hold(farm.grpc)
