@@ -11,12 +11,11 @@ import ipaddress
 import os
 import re
 import socket
-import struct
 from collections.abc import Iterable
 from typing import Optional
 
-_TABLES = (("/proc/net/tcp", 4), ("/proc/net/tcp6", 16))
-_LISTENING = "0A"
+from opencue.listening_sockets import listening_sockets
+
 _HOSTS_FILE = "/etc/hosts"
 _HOSTS_BYTES_MAX = 1 << 20
 _LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback")
@@ -28,7 +27,7 @@ _SCHEME = re.compile(r"^(?:dns:(?://[^/]*/)?|ipv4:|ipv6:)", re.IGNORECASE)
 def owners_of_listeners(address: str) -> Optional[set[int]]:
     """The user ids of those who listen at a loopback address; None where it is none, or the system does not tell.
 
-    `address` is HOST:PORT. Costs a millisecond or so where the machine has a few hundred sockets.
+    `address` is HOST:PORT.
     """
     host, port = _split(address)
     wanted = _loopbacks(host)
@@ -80,29 +79,20 @@ def _split(address: str) -> tuple[str, str]:
 
 
 def _owners(wanted: frozenset[str], port: int) -> Optional[set[int]]:
+    found = listening_sockets()
+    if found is None:
+        return None
     exactly: dict[str, set[int]] = {}
     anywhere: dict[str, set[int]] = {}
-    is_told = False
-    wanted_port = f":{port:04X} "
-    for table, size in _TABLES:
-        with contextlib.suppress(OSError, ValueError, IndexError), open(table, encoding="ascii") as lines:
-            next(lines)
-            is_told = True
-            for line in lines:
-                if wanted_port not in line:
-                    continue
-                fields = line.split()
-                local, _, local_port = fields[1].partition(":")
-                if fields[3] != _LISTENING or local_port != wanted_port[1:-1]:
-                    continue
-                bound = _bound(local, size)
-                for address in wanted:
-                    if bound.is_unspecified and (size == 16 or ":" not in address):
-                        anywhere.setdefault(address, set()).add(int(fields[7]))
-                    elif str(bound) == address:
-                        exactly.setdefault(address, set()).add(int(fields[7]))
-    if not is_told:
-        return None
+    for listener in found:
+        if listener.port != port:
+            continue
+        bound = getattr(listener.address, "ipv4_mapped", None) or listener.address
+        for address in wanted:
+            if bound.is_unspecified and (listener.is_ipv6 or ":" not in address):
+                anywhere.setdefault(address, set()).add(listener.uid)
+            elif str(bound) == address:
+                exactly.setdefault(address, set()).add(listener.uid)
     # The kernel gives a connection to who is bound to its very address, and to others only where nobody is.
     return set().union(*(exactly.get(address) or anywhere.get(address, set()) for address in wanted))
 
@@ -140,11 +130,3 @@ def _in_hosts_file(name: str) -> list[str]:
                 with contextlib.suppress(ValueError):
                     found.append(str(ipaddress.ip_address(number)))
     return found
-
-
-def _bound(local: str, size: int) -> ipaddress._BaseAddress:
-    """The address of a socket, as the kernel writes it; one of IPv4 in IPv6's clothes as itself."""
-    words = struct.unpack(f"!{size // 4}I", bytes.fromhex(local))
-    packed = struct.pack(f"={size // 4}I", *words)  # each word stands there as the machine has it in memory
-    bound = ipaddress.ip_address(socket.inet_ntop(socket.AF_INET if size == 4 else socket.AF_INET6, packed))
-    return getattr(bound, "ipv4_mapped", None) or bound
