@@ -45,7 +45,7 @@ with LocalCluster(sys.argv[1]) as cluster:
 
 
 def figures() -> Iterator[Figure]:
-    """Measure both, one after the other, first with ten slots a core, as frames that mostly wait have, then with one."""
+    """Measure both, with ten slots a core, as frames have that mostly wait, and with one."""
     with tempfile.TemporaryDirectory(prefix="cuefarm-bench-") as folder:
         yield from beside(Path(folder) / "many", 10, 1.1)
         yield from beside(Path(folder) / "few", 1, None)
