@@ -10,7 +10,19 @@ from pathlib import Path
 from benchmarks.table import Figure, keep, show
 
 ROOT = Path(__file__).resolve().parents[1]
-CASES = ("farm", "agent", "peer", "watching", "wire", "protocol", "crowd", "journal", "scheduler", "scale")
+CASES = (
+    "farm",
+    "agent",
+    "supervisor",
+    "peer",
+    "watching",
+    "wire",
+    "protocol",
+    "crowd",
+    "journal",
+    "scheduler",
+    "scale",
+)
 
 
 def main() -> int:
