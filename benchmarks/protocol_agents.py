@@ -138,7 +138,7 @@ def ended(launch: Any) -> Any:
     outcome = {"cause": "exited", "exit_status": 0, "exit_signal": 0, "run_ms": 1, "user_ms": 1, "system_ms": 1}
     memory = {"rss_kb": 0, "vsize_kb": 0, "max_rss_kb": 1_000, "max_vsize_kb": 1_000, "log_written_s": 0}
     words = {"message": "", "kill_message": "", "error_line": ""}
-    run = {"state": "ended", "start_ms": 0, "ran_ms": 1, "log_name": ""}
+    run = {"state": "ended", "start_ms": 0, "ran_ms": 1, "log_name": "", "stuck": ""}
     return {**launch, **memory, **run, "outcome": {**outcome, **words}}
 
 
