@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping
+from stat import S_ISREG
 from typing import Optional
 
 from rqd import supervisor
@@ -76,14 +77,20 @@ class Linux:
         return self._is_supervisor(pid) and proc.run_id(pid) == run_id
 
     def _is_supervisor(self, pid: int) -> bool:
-        """The dead have no command line, so it lives."""
+        """Whether it has the name and the rights of ours. The dead have no command line, so it lives."""
         words = proc.read(f"/proc/{pid}/cmdline").split(b"\0")
-        return not _PROGRAM_NAMES.isdisjoint(os.path.basename(word) for word in words[:4])
+        if _PROGRAM_NAMES.isdisjoint(os.path.basename(word) for word in words[:4]):
+            return False
+        with contextlib.suppress(OSError):
+            return os.stat(f"/proc/{pid}").st_uid == os.geteuid()
+        return False
 
     def abandoned_books(self, host_name: str, servers: str) -> list[Book]:
         """Take over the books of dead agents of this name and these servers whose supervisors go on.
 
         An agent may have been given another folder, or its own may have been deleted: each supervisor holds the file.
+        What is in a book is believed, so it must be a file of our own user's that nobody else may write, held by a
+        process with our user's rights: anybody can give a program of his the name of a supervisor.
         """
         found: dict[tuple[int, int], Book] = {}
         for pid in proc.all_pids():
@@ -92,7 +99,7 @@ class Linux:
             with contextlib.suppress(OSError, ValueError):  # it is another user's, ended by now, or its runner lives
                 fd = os.open(f"/proc/{pid}/fd/{BOOK_FD}", os.O_RDWR | os.O_CLOEXEC)
                 status = os.fstat(fd)
-                if (status.st_dev, status.st_ino) in found:
+                if (status.st_dev, status.st_ino) in found or not _is_ours_alone(status):
                     os.close(fd)
                     continue
                 book = _book_of(fd)
@@ -234,6 +241,10 @@ class Linux:
     def boot_seconds(self) -> float:
         """Read a clock that goes on while the machine sleeps and that nobody can set."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _is_ours_alone(file: os.stat_result) -> bool:
+    return S_ISREG(file.st_mode) and file.st_uid == os.geteuid() and not file.st_mode & 0o022
 
 
 def _book_of(fd: int) -> Optional[Book]:

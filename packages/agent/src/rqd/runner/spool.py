@@ -133,7 +133,7 @@ class Spool:
     def _lock(self) -> int:
         path = os.path.join(self.folder, LOCK)
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as problem:
             if problem.errno != errno.EROFS:
                 raise
@@ -198,7 +198,7 @@ class Spool:
             os.replace(path + NEW, path)
         self._forgotten_lines = len(self._forgotten)
         try:
-            return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as problem:
             if problem.errno != errno.EROFS:
                 raise

@@ -175,9 +175,11 @@ class Book:
         """The same file for supervisors: the lock on `fd` says that its runner lives, and must not live on in them."""
         self._map = mmap.mmap(fd, 0, access=mmap.ACCESS_COPY if self.is_read_only else mmap.ACCESS_WRITE)
         self.head = Page(self._map, 0)
-        if self.head["magic"] != MAGIC.decode():
+        size = len(self._map)
+        is_whole = size >= PAGE_BYTES and size >= PAGE_BYTES * (1 + self.head["pages"])
+        if not is_whole or self.head["magic"] != MAGIC.decode():
             self.close()
-            raise ValueError(f"{path or 'the file'} is no book of this version's supervisors")
+            raise ValueError(f"{path or 'the file'} is no whole book of this version's supervisors")
         self._pages = {number: Page(self._map, number) for number in range(1, self.head["pages"] + 1)}
         self._free = [number for number, page in self._pages.items() if page["phase"] == FREE]
 
@@ -185,11 +187,11 @@ class Book:
     def open(cls, path: str) -> Book:
         """Open the book at this path, or begin it. Raises what making one raises."""
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as problem:
             if problem.errno != errno.EROFS:
                 raise
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             if os.fstat(fd).st_size == 0:
                 os.posix_fallocate(fd, 0, PAGE_BYTES)
