@@ -34,7 +34,8 @@ def triedAgain(killed: Changed, left: list[int]) -> str:
         again = sum(bool(number) for number in left)
         return f"; {again} of them {'is' if again == 1 else 'are'} tried again; -eat-frames gives them up"
     fewest, most = left[0] - 1, left[-1] - 1  # this kill is charged
-    number = f"{fewest} to {most} retries" if fewest < most else counted(most, "retry", "retries") if most else "no retry"
+    number = counted(most, "retry", "retries") if most else "no retry"
+    number = f"{fewest} to {most} retries" if fewest < most else number
     they, them = ("it is", "it") if killed == 1 else ("they are", "them")
     return f"; {they} tried again (after that: {number} left); -eat-frames gives {them} up"
 

@@ -38,8 +38,8 @@ def _warn_of_another_farm(data: Path) -> None:
     facts = DataFolder(data).announced()
     if used and not (facts and any(doctor_farm.same(str(facts["grpc"]), address) for address in used)):
         print(
-            f"cuefarm backup: warning: CUEBOT_HOSTS names {', '.join(used)}, which the farm in {data} does not serve now;"
-            " the database of a farm of `cuefarm serve` is named with --db URL",
+            f"cuefarm backup: warning: CUEBOT_HOSTS names {', '.join(used)}, which the farm in {data} does not serve"
+            " now; the database of a farm of `cuefarm serve` is named with --db URL",
             file=sys.stderr,
         )
 
