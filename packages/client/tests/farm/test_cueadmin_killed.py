@@ -112,7 +112,7 @@ def test_retry_of_a_killed_job_says_what_opens_it_again(farm, show, capsys):
 
 
 def test_a_frame_that_is_killed_says_that_it_is_tried_again(farm, show):
-    """With its retries; where none is left, only that it was killed."""
+    """With the retries that it then has, this kill counted; where none was left, only that it was killed."""
     left = farm_pb2.Reason(code="RETRIES_LEFT", count=2, counts="retries", text="2 left")
     frame = farm_pb2.FrameExplanation(frame_id="id-beauty-1", frame_name="0001-beauty", state="RUNNING", reasons=[left])
     farm.explanation = explained()
@@ -120,8 +120,10 @@ def test_a_frame_that_is_killed_says_that_it_is_tried_again(farm, show):
     farm.frames[JOB] = [a_frame(state=job_pb2.RUNNING)]
     farm.changed["JobInterface.KillFrames"] = 1
     said = f"{JOB}/beauty: 1 frame killed"
-    again = "it is tried again (2 retries left); -eat-frames gives it up"
-    assert show("-kill-frames", "-force", JOB, "beauty", "1") == [f"{said}; {again}"]
+    for left.count, then in ((3, "2 retries"), (2, "1 retry"), (1, "no retry")):
+        farm.explanation.frame.reasons[0].count = left.count
+        again = f"it is tried again (after that: {then} left); -eat-frames gives it up"
+        assert show("-kill-frames", "-force", JOB, "beauty", "1") == [f"{said}; {again}"]
     farm.explanation.frame.reasons[0].count = 0
     assert show("-kill-frames", JOB, "beauty", "1", "-force") == [said]
 

@@ -208,10 +208,11 @@ def test_lh_tells_what_the_farm_says_of_a_host(farm, capsys):
 
 
 def test_lh_of_a_host_not_heard_since_the_server_started(farm, capsys):
-    """It is Unheard, not Up, and no time since 1970 is told, also with --json."""
+    """It is Unheard, not Up, and neither a load nor a time since 1970 is told, also with --json."""
     farm.hosts["a"] = a_host("render01", ping_time=0)
     assert main(["-lh"]) == 0
     line = capsys.readouterr().out.splitlines()[1]
+    assert line.split()[1:6] == ["-", "False", "-", "-", "-"]
     assert " Unheard " in line
     assert " Up " not in line
     assert line.endswith(" not heard since the server started")

@@ -11,7 +11,7 @@ from cuebot.app import backup, file_modes, serve
 from cuebot.app.cli import main
 from cuebot.app.exit_status import CannotStart
 from cuebot.app.file_modes import GroupUnusable
-from cuebot.journal import JournalUnusable
+from cuebot.journal import JournalUnusable, SqlJournal
 from cuebot.journal.database import parse, shown
 
 
@@ -55,6 +55,21 @@ def test_a_copy_has_its_size(tmp_path: Path, size_bytes: int, words: str) -> Non
     with (tmp_path / "copy").open("wb") as file:
         file.truncate(size_bytes)
     assert backup._size(tmp_path / "copy") == words
+
+
+def test_a_backup_names_what_it_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And warns where the environment names a farm that is not the one of its folder."""
+    database = tmp_path / "farm.sqlite"
+    SqlJournal(f"sqlite:///{database}").close()
+    monkeypatch.setenv("CUEBOT_HOSTS", "farm.example:8443")
+    options = {"data": tmp_path / "up", "force": False}
+    assert backup.run_backup(tmp_path / "copy", database=f"sqlite:///{database}", **options) == 0
+    told = capsys.readouterr()
+    assert (told.out.startswith(f"{tmp_path / 'copy'}: a copy of {database}, 0 jobs, "), told.err) == (True, "")
+    assert backup.run_backup(tmp_path / "other", database=None, **options) == 1
+    assert "warning: CUEBOT_HOSTS names farm.example:8443, which the farm in " in capsys.readouterr().err
 
 
 def test_a_log_root_may_be_made_later(tmp_path: Path) -> None:

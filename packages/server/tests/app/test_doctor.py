@@ -147,6 +147,16 @@ def test_a_host_not_heard_since_the_server_started_was_not_heard_since_1970() ->
     assert (line.what, line.ok, line.found) == ("host render07", False, "not heard since the server started")
 
 
+def test_an_agent_that_was_told_to_stop_is_no_fault() -> None:
+    """The doctor notes it, and such a host is none that can work; one that is down without a goodbye is a fault."""
+    hosts = [a_host(name=name, state=host_pb2.DOWN) for name in ("render07", "render08")] + [a_host(name="render09")]
+    some, stopped, lost = _hosts(hosts, NOBODY, stopped={"render07"})
+    assert (some.ok, some.found) == (True, "1 of 3 can work")
+    assert (stopped.what, stopped.ok) == ("host render07", True)
+    assert stopped.found.startswith("its agent was stopped, last report 0 s ago; start `rqd` there")
+    assert (lost.what, lost.ok) == ("host render08", False)
+
+
 def test_what_the_farm_says_of_a_host_is_a_fault_that_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two agents of one name: the refusal says it, or the host's comment where that is not known; people only note."""
     comments = [

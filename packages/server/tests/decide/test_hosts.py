@@ -79,11 +79,12 @@ def test_a_host_that_says_goodbye_is_down_however_often_it_says_so() -> None:
     host = farm.host()
     for _ in range(2):
         farm.report(state=HostState.DOWN)
-        assert host.state is HostState.DOWN
+        assert (host.state, host.stopped) == (HostState.DOWN, True)
     farm.report()
-    assert host.state is HostState.UP
+    assert (host.state, host.stopped) == (HostState.UP, False)
     farm.report("leaving", state=HostState.DOWN)
-    assert farm.farm.host_named("leaving").state is HostState.DOWN
+    leaving = farm.farm.host_named("leaving")
+    assert (leaving.state, stored_values(leaving)["stopped"]) == (HostState.DOWN, True)
 
 
 def test_what_a_host_has_is_what_it_says() -> None:

@@ -10,8 +10,9 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Exhausted, Forbidden
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.limits import Limits
-from cuebot.domain.states import Cause, Exit
+from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.engine.core import Core
 from cuebot.engine.ports import Answer
 from cuebot.engine.rows import load_farm
@@ -286,6 +287,15 @@ def test_a_report_without_news_is_answered_without_a_row() -> None:
     assert farm.report() == []
     assert [batch.events or batch.rows for batch in farm.batches[batches:]] == [farm.batches[-1].rows]
     assert not farm.batches[-1].rows
+
+
+def test_a_goodbye_is_still_known_after_a_restart() -> None:
+    """A host whose agent was stopped is told as such, not as one of which nothing was heard."""
+    farm = SmallFarm()
+    farm.host()
+    farm.report(state=HostState.DOWN)
+    (host,) = restarted(farm).farm.hosts.values()
+    assert why_not_bookable(host) == "HOST_STOPPED"
 
 
 def test_the_oldest_answers_are_forgotten_first_also_after_a_restart() -> None:

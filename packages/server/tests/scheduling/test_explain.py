@@ -233,3 +233,20 @@ def test_a_frame_that_waits_for_a_dead_one_is_told_once() -> None:
     farm.plan()
     farm.finish("one/sim", 0, exit_status=1)
     assert list(reasons(farm, "one/ren")) == ["WAITS_FOR_DEAD"]
+
+
+def test_runs_that_their_hosts_do_not_name_are_counted() -> None:
+    """As after a restore: so many count as running and are given up, until a report names them."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec("render", "1-2")))
+    runs = farm.plan()
+    farm.wait(20)
+    assert "NOT_REPORTED" not in reasons(farm)
+    farm.report()
+    assert reasons(farm)["NOT_REPORTED"].text == (
+        "2 frames count as running, but their hosts do not name them: given up within about a minute, and they wait"
+        " again then"
+    )
+    farm.report("host0", [farm.farm.procs[run.id] for run in runs])
+    assert "NOT_REPORTED" not in reasons(farm)

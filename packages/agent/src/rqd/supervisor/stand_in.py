@@ -436,7 +436,8 @@ class Supervisor:
         grace_seconds, memory_kb = run["kill_grace_ms"] / 1000, run["memory_max_kb"]
         timeout_ms, silence_ms = run["timeout_ms"], run["silence_ms"]
         if memory_kb and run["rss_kb"] > memory_kb:
-            words = f"out of memory: it held {run['rss_kb']} KiB, more than the {memory_kb} KiB that it may"
+            held_mb = run["rss_kb"] + 1023 >> 10
+            words = f"out of memory: it held {held_mb} MB, more than the {memory_kb >> 10} MB that it may"
             self._begin_to_end("memory", words, grace_seconds)
         elif timeout_ms and self._ran_ms() > timeout_ms:
             words = f"timed out: it ran longer than the {_time(timeout_ms)} that its layer allows (timeout)"

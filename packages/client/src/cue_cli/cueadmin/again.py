@@ -33,9 +33,11 @@ def triedAgain(killed: Changed, left: list[int]) -> str:
     if not left[0]:
         again = sum(bool(number) for number in left)
         return f"; {again} of them {'is' if again == 1 else 'are'} tried again; -eat-frames gives them up"
-    number = counted(left[0], "retry", "retries") if left[0] == left[-1] else f"{left[0]} to {left[-1]} retries"
+    fewest, most = left[0] - 1, left[-1] - 1  # this kill is charged
+    number = counted(most, "retry", "retries") if most else "no retry"
+    number = f"{fewest} to {most} retries" if fewest < most else number
     they, them = ("it is", "it") if killed == 1 else ("they are", "them")
-    return f"; {they} tried again ({number} left); -eat-frames gives {them} up"
+    return f"; {they} tried again (after that: {number} left); -eat-frames gives {them} up"
 
 
 def opensAgain(job_id: str) -> str:

@@ -92,8 +92,8 @@ def failureRecord(failure: Any) -> dict[str, Any]:
 def _state_text(failure: Any) -> str:
     if failure.state == "DEAD":
         return "dead"
-    word = "waits" if failure.frames == 1 else "wait"
-    return f"{word} for another try" if failure.charged else f"{word} again, through no fault of its own"
+    word, its = ("waits", "its") if failure.frames == 1 else ("wait", "their")
+    return f"{word} for another try" if failure.charged else f"{word} again, through no fault of {its} own"
 
 
 def hasLog(failure: Any) -> bool:

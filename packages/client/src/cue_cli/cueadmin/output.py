@@ -75,15 +75,18 @@ def displayHosts(
     for host in chosenHosts(hosts, lock_state, sort_idle):
         data = host.data
         up_s = findDuration(data.boot_time, 0)
+        unknown = ours and not data.ping_time  # not heard since the server started: what it has free nobody knows
+        free = (data.free_memory, data.free_swap, data.free_mcp)
+        free_memory, free_swap, free_mcp = ("-" if unknown else formatMem(kib) for kib in free)
         print(
             (f"{layout} {reportAge(data.ping_time)}" if ours else layout)
             % (
                 data.name,
-                f"{data.load / PERCENT:.2f}" if ours else data.load,
+                "-" if unknown else f"{data.load / PERCENT:.2f}" if ours else data.load,
                 data.nimby_enabled,
-                formatMem(data.free_memory),
-                formatMem(data.free_swap),
-                formatMem(data.free_mcp),
+                free_memory,
+                free_swap,
+                free_mcp,
                 data.cores,
                 formatMem(data.memory),
                 f"[ {data.idle_cores:0.2f} / {formatMem(data.idle_memory)} ]",

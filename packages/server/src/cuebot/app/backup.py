@@ -5,19 +5,43 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from cuebot.app import doctor_farm
 from cuebot.app.data_folder import DataFolder
 from cuebot.journal.backup import BackupFailed, Standing, back_up, restore
+from cuebot.journal.database import parse, shown
+from opencue import config
 
 
 def run_backup(target: Path, *, data: Path, database: str | None, force: bool) -> int:
     """Copy a farm's database into a file; the farm may run. Returns the exit status."""
+    url = _url(data, database)
+    if database is None:
+        _warn_of_another_farm(data)
     try:
-        standing = back_up(_url(data, database), target, replace=force)
+        standing = back_up(url, target, replace=force)
     except BackupFailed as error:
         print(f"cuefarm backup: {error}", file=sys.stderr)
         return 1
-    print(f"{target}: {_told(standing)}, {_size(target)}. Frame logs and the token are not in it.")
+    print(
+        f"{target}: a copy of {shown(parse(url))}, {_told(standing)}, {_size(target)}. Frame logs and the token are not"
+        " in it."
+    )
     return 0
+
+
+def _warn_of_another_farm(data: Path) -> None:
+    """Say on stderr that the farm that clients use is not the one in this folder, where the environment tells."""
+    try:
+        used = config.hosts_from_environment()
+    except ValueError:
+        return
+    facts = DataFolder(data).announced()
+    if used and not (facts and any(doctor_farm.same(str(facts["grpc"]), address) for address in used)):
+        print(
+            f"cuefarm backup: warning: CUEBOT_HOSTS names {', '.join(used)}, which the farm in {data} does not serve"
+            " now; the database of a farm of `cuefarm serve` is named with --db URL",
+            file=sys.stderr,
+        )
 
 
 def run_restore(source: Path, *, data: Path, database: str | None, force: bool) -> int:

@@ -98,11 +98,13 @@ def farm(address: str, start_again: str | None = None, http: str | None = None) 
     yield Finding("farm answers", True, f"{address} in {1000 * (time.perf_counter() - started):.0f} ms")
     yield from _readiness(_http_of(address) or http)
     rivals: set[str] = set()
+    stopped: set[str] = set()
     with contextlib.suppress(opencue.exception.NotOfferedException):  # another server, or one of an earlier version
         answer = opencue.api.getDoors()
         yield from doctor_doors.doors(answer)
         rivals = {agent.name for agent in answer.refused if agent.code == "NAME_TAKEN"}
-    yield from _hosts(hosts, address, rivals)
+        stopped = set(answer.stopped_hosts)
+    yield from _hosts(hosts, address, rivals, stopped)
 
 
 def _http_of(address: str) -> str | None:
@@ -144,10 +146,18 @@ def _why_not_ready(http: str) -> list[str]:
     return reasons if ready or reasons else [f"http://{http}/readyz says no, and not why"]
 
 
-def _hosts(hosts: list[Any], address: str, rivals: Collection[str] = ()) -> Iterator[Finding]:
-    """`rivals` are the names of agents that were told of already, since another has their name."""
-    troubled = [finding for host in sorted(hosts, key=lambda host: str(host.name())) for finding in _host(host, rivals)]
-    well = len({host.name() for host in hosts}) - len({finding.what for finding in troubled if not finding.ok})
+def _hosts(
+    hosts: list[Any], address: str, rivals: Collection[str] = (), stopped: Collection[str] = ()
+) -> Iterator[Finding]:
+    """What is to be told of hosts.
+
+    `rivals` are the names of agents that were told of already, since another has their name; `stopped` those of hosts
+    whose agents were told to stop.
+    """
+    in_order = sorted(hosts, key=lambda host: str(host.name()))
+    troubled = [finding for host in in_order for finding in _host(host, rivals, stopped)]
+    down = {finding.what for finding in troubled if not finding.ok} | {f"host {name}" for name in stopped}
+    well = len({f"host {host.name()}" for host in hosts} - down)
     start = f"start an agent on each host: rqd --server {address} --token-file FILE"
     if hosts:
         yield Finding("hosts", well > 0, f"{well} of {len(hosts)} can work", f"{start}, or mend those below")
@@ -159,12 +169,14 @@ def _hosts(hosts: list[Any], address: str, rivals: Collection[str] = ()) -> Iter
         yield Finding("more hosts", True, f"{len(troubled) - HOSTS_LISTED_MAX} lines more; see cueadmin -lh")
 
 
-def _host(host: Any, rivals: Collection[str]) -> Iterator[Finding]:
+def _host(host: Any, rivals: Collection[str], stopped: Collection[str]) -> Iterator[Finding]:
     name = f"host {host.name()}"
     silent_s = host.pingLast() if host.data.ping_time else None
     heard = NEVER_HEARD if silent_s is None else f"last report {_ago(silent_s)}"
     delete = f"if it is gone for good: cueadmin -delete-host {host.name()}"
-    if not host.isUp():
+    if host.name() in stopped:
+        yield Finding(name, True, f"its agent was stopped, {heard}; start `rqd` there to have it back, or {delete}")
+    elif not host.isUp():
         state = host.HardwareState(host.state()).name
         yield Finding(name, False, f"{state}, {heard}", f"start `rqd` there and read what it says; {delete}")
     elif silent_s is None:

@@ -117,6 +117,7 @@ def _new_host(farm: Farm, facts: c.HostFacts, context: Context) -> ev.Added:
         agent=facts.agent,
         instance=facts.instance,
         lease_us=facts.lease_us,
+        stopped=facts.state is HostState.DOWN,
     )
     return ev.Added("host", stored_values(host))
 
@@ -158,6 +159,8 @@ def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
         changes["lock"] = LockState.NIMBY_LOCKED
     elif not facts.nimby_locked and host.lock is LockState.NIMBY_LOCKED:
         changes["lock"] = LockState.OPEN
+    if host.stopped is not (facts.state is HostState.DOWN):
+        changes["stopped"] = not host.stopped
     for name in _KEPT:
         value = getattr(facts, name)
         if getattr(host, name) != value:

@@ -208,7 +208,8 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
 
 def _no_word_of(host: Host, silent_us: int) -> str:
     if host.stopped:
-        return f"the agent of {host.name} was stopped {silent_us // SECOND} s ago and did not say how this run ended"
+        ago = f" {silent_us // SECOND} s ago" if host.ping_us else ""  # before the server started
+        return f"the agent of {host.name} was stopped{ago} and did not say how this run ended"
     return f"{host.name} has been silent for {silent_us // SECOND} s"
 
 

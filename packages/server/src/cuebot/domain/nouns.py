@@ -425,6 +425,8 @@ class Host:
     lease_us: Micros = Micros(0)
     """How long our agent lets frames run without contact; 0 for any other agent, NO_END for one that goes on."""
     removed: bool = False
+    stopped: bool = False
+    """Its agent has said that it was told to stop, and nothing since."""
     proc_ids: set[str] = derived(set)
     ping_us: Micros = volatile(Micros(0))
     load: int = volatile(0)
@@ -441,8 +443,6 @@ class Host:
     """The network address that its agent's last report came from."""
     full_name: str = volatile("")
     """Its name with its domain, as its agent's last report had it."""
-    stopped: bool = volatile(False)
-    """Its agent has said that it was told to stop, and nothing since."""
     goodbye_us: Micros = volatile(Micros(0))
     """When its agent last said that it was told to stop; at the latest when the server started, of a host that was down
     then. What was booked before has not ended unannounced."""

@@ -38,8 +38,7 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     host.ping_us = Micros(now_us)
     host.reported = True
     host.peer, host.full_name = facts.peer, facts.full_name
-    host.stopped = facts.state is HostState.DOWN
-    if host.stopped:
+    if facts.state is HostState.DOWN:
         host.goodbye_us = Micros(now_us)
     host.load = facts.load
     host.total_memory, host.free_memory = facts.total_memory, facts.free_memory

@@ -255,6 +255,7 @@ HOST: Final = Table(
     _text("instance"),
     _int("lease_us"),
     _flag("removed"),
+    _flag("stopped"),
 )
 
 PROC: Final = Table(

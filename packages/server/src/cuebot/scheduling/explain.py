@@ -30,7 +30,7 @@ from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
 from cuebot.scheduling.remedies import Remedy, remedies
 from cuebot.scheduling.reservations import PATIENCE_US
-from cuebot.scheduling.silent_hosts import silent_reasons
+from cuebot.scheduling.silent_hosts import silent_reasons, unnamed_reasons
 from cuebot.scheduling.stuck_runs import stuck_reasons
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import holding, roots
@@ -76,6 +76,7 @@ def explain_layer(
         return _finished(view, job, layer)
     reasons = dead_reasons(farm, layer)
     reasons += silent_reasons(farm, layer, now_us)
+    reasons += unnamed_reasons(farm, layer)
     reasons += stuck_reasons(farm, layer)
     reasons += _depend_reasons(view, job, layer)
     if not layer.counts[FrameState.WAITING]:

@@ -19,7 +19,7 @@ from cuebot.scheduling.dead_frames import again, deaths
 from cuebot.scheduling.explain import Explanation, explain_layer, killed_job, waited_for
 from cuebot.scheduling.policy import Policy
 from cuebot.scheduling.reasons import Reason
-from cuebot.scheduling.silent_hosts import is_silent, silent_reason
+from cuebot.scheduling.silent_hosts import is_silent, is_unnamed, silent_reason
 from cuebot.scheduling.stuck_runs import stuck_reason
 from cuebot.scheduling.view import View
 from cuebot.scheduling.waits import roots
@@ -27,9 +27,7 @@ from cuebot.scheduling.words import command, counted, duration, gib, in_cores, p
 
 NAMED: Final = 3
 """Frames that are named of those that one waits for; the others are counted."""
-REPORT_LATE_US: Final = 5 * SECOND
-"""A report that comes so soon after the last word of a run may have been sent before it."""
-_OF_OTHER_FRAMES: Final = ("FRAMES_", "DEPEND_", "WAITS_FOR_")
+_OF_OTHER_FRAMES: Final = ("FRAMES_", "NOT_REPORTED", "DEPEND_", "WAITS_FOR_")
 """Beginnings of codes that say nothing of a frame that waits for a host."""
 
 
@@ -252,7 +250,7 @@ def _is_missing(farm: Farm, proc: Proc) -> bool:
     """Whether its host has reported since the last word of a run, and not named it."""
     host = farm.hosts[proc.host_id]
     awaited = bool(host.agent) and not proc.launched  # its launch is sent again
-    return not awaited and host.ping_us - max(proc.sent_us, proc.seen_us) >= REPORT_LATE_US
+    return not awaited and is_unnamed(farm, proc)
 
 
 def _retries_left(farm: Farm, layer: Layer, index: int) -> Iterator[Reason]:

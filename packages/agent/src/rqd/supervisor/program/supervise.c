@@ -353,8 +353,8 @@ static void keep_limits(void) {
     if (is_ending || run->suspended)
         return;
     if (memory_max_kb && run->rss_kb > memory_max_kb) {
-        snprintf(words, sizeof words, "out of memory: it held %llu KiB, more than the %llu KiB that it may",
-                 (unsigned long long)run->rss_kb, (unsigned long long)memory_max_kb);
+        snprintf(words, sizeof words, "out of memory: it held %llu MB, more than the %llu MB that it may",
+                 (unsigned long long)(run->rss_kb + 1023) >> 10, (unsigned long long)memory_max_kb >> 10);
         begin_to_end("memory", words, grace_ns);
     } else if (timeout_ms && ran_ms() > timeout_ms) {
         put_time(time, sizeof time, timeout_ms);

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from cuebot.domain.farm import Farm
+from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.nouns import Host, Layer
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
@@ -94,6 +95,9 @@ class FarmInterface(Records):
             without_token=[
                 farm_pb2.AgentAtTheDoor(address=address, name=name) for address, name in book.without_token()
             ],
+            stopped_hosts=sorted(
+                host.name for host in call.farm.hosts.values() if why_not_bookable(host) == "HOST_STOPPED"
+            ),
         )
 
     def Explain(self, request: Any, call: Call) -> Any:
