@@ -65,6 +65,6 @@ def test_a_frame_that_holds_too_much_memory_is_ended_and_gets_more(new_farm: New
     assert farm.wait_job(job, 60).data.job_stats.succeeded_frames == 1
     first, second = ended_runs(farm, job)
     assert (first.cause, first.exit_status) == ("MEMORY", 33)
-    assert first.message.endswith("more than the 524288 KiB that it may")
+    assert first.message.endswith("more than the 512 MB that it may")
     assert first.max_rss_kib > 524_288
     assert (second.cause, second.state, second.memory_kib) == ("EXITED", "SUCCEEDED", 262_144 + 2_097_152)
