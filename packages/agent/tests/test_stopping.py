@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 from typing import Callable
 
+import grpc
 import psutil
 import pytest
 from opencue_proto import host_pb2, rqd_pb2
@@ -90,6 +91,26 @@ def test_a_second_ctrl_c_leaves_frames_no_time(server: FakeServer, make_agent: M
     assert agent.stop() == 0
     assert time.monotonic() - began < 10
     assert processes_with(marker) == []
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_hurried_agent_tells_how_frames_ended_or_names_them(
+    server: FakeServer, make_agent: MakeAgent, hears: bool
+) -> None:
+    """A server that answers has heard it; one that does not is told by the next agent, and the log says whose ends."""
+    agent = make_agent("--kill-grace-seconds", "60")
+    run_id = agent.launch("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    eventually(lambda: says_ready(agent), "it runs")
+    if not hears:
+        server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
+    os.kill(agent.runner_pid, signal.SIGINT)
+    eventually(lambda: agent.pages()[run_id]["phase"] == book.ENDING, "it is being ended")
+    assert agent.stop() == 0
+    said = agent.stderr_path.read_text()
+    assert ("the server has not heard that frames ended" in said) is not hears
+    assert bool(server.completions_of(run_id)) is hears
+    if not hears:
+        assert 'count=1 frames="job/0001-layer"' in said or "count=1 frames=job/0001-layer" in said
 
 
 def test_rqd_stop_ends_all_and_says_what_it_does(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -76,7 +76,7 @@ def agent_of(spool: str) -> Optional[Agent]:
         ticks = proc.start_ticks(pid)
         if ticks is not None and any(os.path.samestat(lock, opened) for opened in _open_files(pid)):
             return Agent(Process(pid, ticks), spool)
-    return next((agent for agent in agents_of_deleted_spools() if agent.spool == spool), None)
+    return next((agent for agent in agents_of_deleted_spools() if agent.spool == os.path.realpath(spool)), None)
 
 
 def agents_of_deleted_spools() -> list[Agent]:
