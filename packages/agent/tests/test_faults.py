@@ -166,10 +166,12 @@ def test_the_death_of_a_supervisor_ends_its_run_and_says_so(server: FakeServer, 
     marker = f"orphan-{uuid.uuid4()}"
     run_id = agent.launch(f"trap '' TERM; setsid sh -c 'sleep 60; : {marker}' & sleep 60; : {marker}")
     eventually(lambda: len(processes_with(marker)) == 2, "the frame runs")
+    time.sleep(1.5)
     agent.supervisor_of(run_id).kill()
     report = server.outcome(run_id)
     assert processes_with(marker) == []
     assert report.exit_status == 301
+    assert int(report.frame.attributes["cuefarm.run_ms"]) >= 1_400, "it is billed until its supervisor died"
     assert report.frame.attributes["cuefarm.cause"] == "runner_lost"
     assert "cause               runner_lost" in agent.log_of()
 

@@ -50,11 +50,17 @@ def said(server: FakeServer, agent: AgentProcess, command: str, **fields: Any) -
 def test_a_frame_runs_as_the_job_user_only_where_that_was_asked(
     server: FakeServer, make_agent: MakeAgent, options: tuple[str, ...], expected: int
 ) -> None:
-    """Without --become-job-user the request's uid changes nothing; with it, the process has it and owns its log."""
+    """Without --become-job-user the request's uid changes nothing; with it, the process has it and owns its log.
+
+    The log's header has the ids of the process.
+    """
     agent = make_agent(*options)
-    server.outcome(agent.launch("echo uid=$(id -u) groups=$(id -G)", uid=STRANGER, gid=54321))
+    command = "echo uid=$(id -u) gid=$(id -g) groups=$(id -G)"
+    server.outcome(agent.launch(command, uid=STRANGER, gid=54321))
     text = agent.log_of()
-    assert f"\nuid={expected} " in text
+    group = 54321 if expected else os.getegid()
+    assert f"\nuid={expected} gid={group} " in text
+    assert f"\nuid{expected:>{len(str(expected)) + 18}}\ngid{group:>{len(str(group)) + 18}}\n" in text
     assert (agent.logs / "job.0001-layer.rqlog").stat().st_uid == expected
     if expected:
         assert "groups=54321\n" in text

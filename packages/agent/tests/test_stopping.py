@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,12 @@ import uuid
 from pathlib import Path
 from typing import Callable
 
+import grpc
 import psutil
 import pytest
 from opencue_proto import host_pb2, rqd_pb2
 
+from rqd import control, whereabouts
 from rqd.control import DONE, NOT_DONE, NOT_RUNNING
 from rqd.supervisor import book
 
@@ -90,6 +93,26 @@ def test_a_second_ctrl_c_leaves_frames_no_time(server: FakeServer, make_agent: M
     assert processes_with(marker) == []
 
 
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_hurried_agent_tells_how_frames_ended_or_names_them(
+    server: FakeServer, make_agent: MakeAgent, hears: bool
+) -> None:
+    """A server that answers has heard it; one that does not is told by the next agent, and the log says whose ends."""
+    agent = make_agent("--kill-grace-seconds", "60")
+    run_id = agent.launch("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    eventually(lambda: says_ready(agent), "it runs")
+    if not hears:
+        server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
+    os.kill(agent.runner_pid, signal.SIGINT)
+    eventually(lambda: agent.pages()[run_id]["phase"] == book.ENDING, "it is being ended")
+    assert agent.stop() == 0
+    said = agent.stderr_path.read_text()
+    assert ("the server has not heard that frames ended" in said) is not hears
+    assert bool(server.completions_of(run_id)) is hears
+    if not hears:
+        assert 'count=1 frames="job/0001-layer"' in said or "count=1 frames=job/0001-layer" in said
+
+
 def test_rqd_stop_ends_all_and_says_what_it_does(server: FakeServer, make_agent: MakeAgent) -> None:
     """It returns when nothing runs any more, and finds nothing the next time."""
     agent = make_agent()
@@ -141,6 +164,50 @@ def test_a_pid_that_was_used_again_is_not_stopped(make_agent: MakeAgent) -> None
         assert rqd("stop", "--spool", str(agent.spool)).returncode == NOT_RUNNING
         assert bystander.poll() is None
         bystander.kill()
+
+
+def test_rqd_stop_finds_an_agent_whose_spool_was_deleted(make_agent: MakeAgent) -> None:
+    """By its spool's former path as by its host's name; and it cannot be restarted."""
+    for word in ("--name", "--spool"):
+        name = f"host-{uuid.uuid4()}"
+        agent = make_agent("--name", name)
+        _, frame = waiting_frame(agent)
+        shutil.rmtree(agent.spool)
+        which = (word, name if word == "--name" else str(agent.spool))
+        restarted = rqd("restart", *which)
+        assert restarted.returncode == NOT_DONE
+        assert "was deleted" in restarted.stderr
+        stopped = rqd("stop", *which)
+        assert stopped.returncode == DONE, stopped.stderr
+        assert f"(process {agent.process.pid}) ends, and 1 frame with it" in stopped.stdout
+        assert not goes_on(frame)
+        agent.process.wait(PATIENCE_SECONDS)
+
+
+def test_an_agent_that_nobody_has_collected_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process had open is root's when it has ended; that does not make it another user's."""
+
+    def hidden(path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(whereabouts.os, "listdir", hidden)
+    monkeypatch.setattr(whereabouts, "agents_of_deleted_spools", list)
+    with subprocess.Popen(["sleep", "60"]) as ended:
+        (tmp_path / "lock").write_text(f"{ended.pid}\n")
+        with pytest.raises(PermissionError):
+            whereabouts.agent_of(str(tmp_path))
+        ended.kill()
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert whereabouts.agent_of(str(tmp_path)) is None
+
+
+def test_rqd_stop_by_name_says_that_another_users_agent_may_be_meant(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it is called, only that user and root can see."""
+    monkeypatch.setattr(whereabouts, "are_there_others", lambda: True)
+    assert control.main(["stop", "--name", f"host-{uuid.uuid4()}"]) == NOT_RUNNING
+    assert "no agent of yours called" in capsys.readouterr().err
 
 
 def test_rqd_stop_ends_frames_that_a_dead_agent_left(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -551,9 +551,12 @@ HOLD = "import time; held = bytearray(MB << 20); print('held', flush=True); time
 def test_a_run_that_holds_too_much_memory_is_ended(supervise: Supervise) -> None:
     """Everything of it together, also what left."""
     hold = shlex.quote(HOLD.replace("MB", "60"))
-    page = supervise(f"(setsid {PYTHON} -c {hold} &); {PYTHON} -c {hold}", memory_max_kb=100 << 10).ended(20)
+    run = supervise(f"(setsid {PYTHON} -c {hold} &); {PYTHON} -c {hold}", memory_max_kb=100 << 10)
+    page = run.ended(20)
     assert page["end_cause"] == "memory"
     assert page["rss_max_kb"] > 100 << 10
+    assert "exitStatus          33\nexitSignal          0\ncause               memory\n" in run.output()
+    assert page["end_words"].endswith("MB, more than the 100 MB that it may")
 
 
 def test_shared_memory_counts_once(supervise: Supervise) -> None:

@@ -76,7 +76,8 @@ class _Command:
                 told = agent
                 self._tell_to_stop(agent)
             elif not agent.ended_within(LOOK_SECONDS):
-                self._wait(f"{_frames(_live(spool))} left to end" if _live(spool) else "it says goodbye")
+                left = _live_of(agent)
+                self._wait(f"{_frames(left)} left to end" if left else "it says goodbye")
             agent = whereabouts.agent_of(spool)
         if "frames" not in self.facts:
             raise Failed(f"nothing to stop: no agent runs on {spool}{_elsewhere(spool)}", NOT_RUNNING)
@@ -89,6 +90,9 @@ class _Command:
             left = _live(spool)
             words = f"; {_go_on(left, ' of an agent that is gone')}: start it, or `rqd stop`" if left else ""
             raise Failed(f"nothing to restart: no agent runs on {spool}{words}{_elsewhere(spool)}", NOT_RUNNING)
+        if agent.deleted_book:
+            words = f"process {agent.process.pid} runs, but its spool {spool} was deleted: stop it, then start it again"
+            raise Failed(words)
         lock_before = _changed_ns(spool, LOCK)
         self._note(agent)
         self._say(f"{self._name()} starts anew; {_go_on(self.facts['frames'])}")
@@ -121,7 +125,11 @@ class _Command:
 
     def _tell_to_stop(self, agent: Agent) -> None:
         self._note(agent)
-        self._say(f"{self._name()} ends, and {_frames(self.facts['frames'])} with it: they wait again")
+        deleted = "; its spool was deleted" if agent.deleted_book else ""
+        count = self.facts["frames"]
+        waits = "it waits again" if count == 1 else "they wait again"
+        with_it = f", and {_frames(count)} with it: {waits}" if count else ", no frame with it"
+        self._say(f"{self._name()} ends{with_it}{deleted}")
         with contextlib.suppress(ProcessLookupError):
             _tell(agent, signals.STOP)
 
@@ -141,7 +149,7 @@ class _Command:
                 raise Failed(f"{_frames(left)} did not end within the --timeout")
 
     def _note(self, agent: Agent) -> None:
-        known = whereabouts.frames_of(agent.spool)
+        known = agent.frames()
         self.facts.update(host=known.host_name, process=agent.process.pid)
         self.facts.setdefault("frames", known.live)
 
@@ -187,7 +195,13 @@ def _parser(action: str) -> argparse.ArgumentParser:
 def _spool_of(given: argparse.Namespace) -> str:
     if given.name is None:
         return os.path.abspath(os.path.expanduser(given.spool or default_spool()))
-    found = [spool for spool in whereabouts.spools() if whereabouts.frames_of(spool).host_name == given.name]
+    named = {spool for spool in whereabouts.spools() if whereabouts.frames_of(spool).host_name == given.name}
+    deleted = whereabouts.agents_of_deleted_spools()
+    named |= {agent.spool for agent in deleted if agent.frames().host_name == given.name}
+    found = sorted(named)
+    if not found and whereabouts.are_there_others():
+        words = f"no agent of yours called {given.name} runs here, nor a frame of one; another user may have one"
+        raise Failed(f"{words}{_elsewhere('')}", NOT_RUNNING)
     if not found:
         raise Failed(f"no agent called {given.name} runs here, nor a frame of one{_elsewhere('')}", NOT_RUNNING)
     if len(found) > 1:
@@ -212,6 +226,13 @@ def _live(spool: str) -> int:
     try:
         return whereabouts.frames_of(spool).live
     except FileNotFoundError:
+        return 0
+
+
+def _live_of(agent: Agent) -> int:
+    try:
+        return agent.frames().live
+    except FileNotFoundError:  # it has just ended, and its deleted book with it
         return 0
 
 

@@ -20,6 +20,9 @@ from rqd.supervisor import book
 from rqd.supervisor.book import PAGE_BYTES, Page
 
 _LOOK_SECONDS = 0.05
+_ENDS_WITHIN_SECONDS = 1.0
+"""So long what a process of ours has open may be hidden from us: while it ends, that belongs to root."""
+_DELETED = " (deleted)"
 
 
 class Agent(NamedTuple):
@@ -27,6 +30,12 @@ class Agent(NamedTuple):
 
     process: Process
     spool: str
+    deleted_book: str = ""
+    """Where the spool was deleted: another path to the book, which the agent still has open."""
+
+    def frames(self) -> Frames:
+        """What its book says. Raises OSError where it cannot be read."""
+        return _frames_in(self.deleted_book) if self.deleted_book else frames_of(self.spool)
 
     def tell(self, number: signal.Signals) -> None:
         """Signal it. Raises PermissionError where it is another user's, ProcessLookupError where it has ended."""
@@ -60,14 +69,27 @@ class Agent(NamedTuple):
 
 
 def agent_of(spool: str) -> Optional[Agent]:
-    """The agent that works on a spool. Raises PermissionError where that is another user's."""
+    """The agent that works on a spool, also on one that was deleted. Raises PermissionError where it is another's."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         with open(os.path.join(spool, LOCK), encoding="ascii") as file:
             pid, lock = int(file.read()), os.fstat(file.fileno())
         ticks = proc.start_ticks(pid)
         if ticks is not None and any(os.path.samestat(lock, opened) for opened in _open_files(pid)):
             return Agent(Process(pid, ticks), spool)
-    return None
+    return next((agent for agent in agents_of_deleted_spools() if agent.spool == os.path.realpath(spool)), None)
+
+
+def agents_of_deleted_spools() -> list[Agent]:
+    """The agents whose spools were deleted: what such a one has open still has its former name."""
+    found = []
+    for pid in proc.all_pids():
+        stat, opened = proc.stat(pid), _opened(pid)
+        for path in opened:
+            folder, file = os.path.split(path)
+            book_path = opened.get(os.path.join(folder, BOOK + _DELETED))
+            if stat is not None and not stat.is_dead and file == LOCK + _DELETED and book_path is not None:
+                found.append(Agent(Process(pid, stat.start_ticks), folder, book_path))
+    return found
 
 
 def is_being_replaced() -> bool:
@@ -75,16 +97,22 @@ def is_being_replaced() -> bool:
     return any(b"rqd.link" in proc.read(f"/proc/{pid}/cmdline").split(b"\0") for pid in proc.all_pids())
 
 
+def are_there_others() -> bool:
+    """Say whether another user has an agent here, into which we may not look."""
+    if os.geteuid() == 0:
+        return False
+    pids = (pid for pid in proc.all_pids() if b"rqd.link" in proc.read(f"/proc/{pid}/cmdline").split(b"\0"))
+    return any(_is_anothers(pid) for pid in pids)
+
+
 def spools() -> list[str]:
     """The spools that anybody works on: agents, and supervisors of agents that are gone."""
     found = set()
     for pid in proc.all_pids():
-        with contextlib.suppress(OSError):
-            for name in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    folder, file = os.path.split(os.readlink(f"/proc/{pid}/fd/{name}"))
-                    if file == BOOK and os.path.exists(os.path.join(folder, LOCK)):
-                        found.add(folder)
+        for path in _opened(pid):
+            folder, file = os.path.split(path)
+            if file == BOOK and os.path.exists(os.path.join(folder, LOCK)):
+                found.add(folder)
     return sorted(found)
 
 
@@ -98,7 +126,11 @@ class Frames(NamedTuple):
 
 def frames_of(spool: str) -> Frames:
     """Look into a spool's book, whoever has it. Raises OSError where it cannot be read."""
-    with open(os.path.join(spool, BOOK), "rb") as file:
+    return _frames_in(os.path.join(spool, BOOK))
+
+
+def _frames_in(path: str) -> Frames:
+    with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size < PAGE_BYTES:
             return Frames("", 0)
@@ -108,12 +140,44 @@ def frames_of(spool: str) -> Frames:
 
 
 def _open_files(pid: int) -> list[os.stat_result]:
-    """Raises PermissionError, FileNotFoundError."""
-    found = []
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            found.append(os.stat(f"/proc/{pid}/fd/{name}"))
+    """What a process has open; nothing of one that has ended, though nobody has collected it.
+
+    Raises FileNotFoundError, and PermissionError where it is another user's.
+    """
+    until = time.monotonic() + _ENDS_WITHIN_SECONDS
+    while True:
+        stat = proc.stat(pid)
+        if stat is None or stat.is_dead:
+            return []
+        try:
+            names = os.listdir(f"/proc/{pid}/fd")
+        except PermissionError:
+            if _is_anothers(pid) or time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK_SECONDS)
+            continue
+        found = []
+        for name in names:
+            with contextlib.suppress(OSError):
+                found.append(os.stat(f"/proc/{pid}/fd/{name}"))
+        return found
+
+
+def _opened(pid: int) -> dict[str, str]:
+    """The names of what a process has open, and other paths to it; nothing where it is none of ours."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                path = f"/proc/{pid}/fd/{name}"
+                found[os.readlink(path)] = path
     return found
+
+
+def _is_anothers(pid: int) -> bool:
+    """Say whether a process is another user's; one that has ended is nobody's."""
+    status = proc.read(f"/proc/{pid}/status")
+    return bool(status) and proc.number_after(status, b"\nUid:") != os.geteuid()
 
 
 def _descriptor_of(process: Process) -> Optional[int]:

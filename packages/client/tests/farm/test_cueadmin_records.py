@@ -225,6 +225,8 @@ def test_a_reason_is_told_once():
     late = "timed out: it ran longer than the 1 min that its layer allows (timeout)"
     assert fullText(farm_pb2.Run(cause="TIMEOUT", message=late)) == late
     assert fullText(farm_pb2.Run(cause="TIMEOUT")) == "it ran longer than its layer allows (timeout)"
+    long = "its log grew to 9 MB, more than the 5 MB that it may (--log-max-mb)"
+    assert fullText(farm_pb2.Run(cause="LOG_LIMIT", message=long)) == long
     stopped = farm_pb2.Run(cause="SHUTDOWN", message="the agent was told to stop")
     assert fullText(stopped) == "the agent was told to stop"
     lost = farm_pb2.Run(cause="HOST_LOST", message="vm has been silent for 60 s")

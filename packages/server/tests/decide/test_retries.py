@@ -143,6 +143,13 @@ def test_the_farms_own_fault_is_never_charged(cause: Cause) -> None:
     assert farm.layer("one/render").frames.exit_status[0] in UNCHARGED_EXITS
 
 
+def test_a_log_that_grew_too_long_is_the_frames_own_failure() -> None:
+    """It is charged, with a cause of its own."""
+    farm = one_frame()
+    fail(farm, 1, exit_signal=15, cause=Cause.LOG_LIMIT)
+    assert retries(farm) == 1
+
+
 def test_a_signal_is_the_exit_status() -> None:
     """A frame ended by a signal has the signal's number as its exit status (D16)."""
     farm = one_frame()

@@ -57,6 +57,15 @@ async def test_attempts_are_kept_with_their_cause_and_words(make_scene: Any) -> 
     assert reply.runs[2].log_path.endswith("0001-beauty.rqlog.1")
 
 
+async def test_a_log_that_grew_too_long_is_a_cause(make_scene: Any) -> None:
+    """As the agent tells it, and charged."""
+    scene = await make_scene("1")
+    run = (await scene.launched())[0]
+    await scene.fail(run, exit_signal=15, cause="log_limit", kill_message="its log grew to 9 MB")
+    (ended, *_) = (run for run in (await scene.runs()).runs if run.cause)
+    assert (ended.cause, ended.message, ended.charged) == ("LOG_LIMIT", "its log grew to 9 MB", True)
+
+
 async def test_a_run_that_was_ended_for_another_request_names_who_asked(make_scene: Any) -> None:
     """Whoever ate or retried its frame: those requests have no field for it, the call has."""
     scene = await make_scene("1")

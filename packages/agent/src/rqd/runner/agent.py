@@ -26,6 +26,8 @@ SPOOL_LOST = 74
 """The exit status of an agent whose spool was deleted: another one can go on where it stood."""
 STARTS_PER_TURN = 8
 DELIVERY_SECONDS = 3.0
+HURRIED_DELIVERY_SECONDS = 0.5
+NAMED_MAX = 20
 LINK_STOP_SECONDS = 6.0  # it says goodbye first, if need be to a server that does not answer
 LINK_HURRIED_STOP_SECONDS = 0.5
 IDLE_LOOK_SECONDS = 1.0
@@ -140,13 +142,14 @@ class Agent:
             more_to_start = self._runs.start_accepted(STARTS_PER_TURN)
             self._link.flush()
         self._say_what_is_lost()
+        self._say_what_is_untold()
         if self._way is Way.RESTART:
             return self._start_anew()
         log.info("agent stopped", undelivered=len(self._runs.undelivered), frames_go_on=self._runs.live_count)
         return self._exit_status
 
     def stop(self) -> None:
-        """End all frames, deliver what can be delivered, and end. The second time: without grace or waiting."""
+        """End all frames, deliver what can be, and end. The second time: without grace, and hardly waiting."""
         words = "the agent was told to stop"
         if self._way is Way.STOP:
             self._is_hurried = True
@@ -160,7 +163,7 @@ class Agent:
             self._await_runs()
 
     def leave(self) -> None:
-        """End and let frames go on, for the next agent of this spool to take over. The second time: without waiting.
+        """End and let frames go on, for the next agent of this spool to take over. The second time: hardly waiting.
 
         The first process of a container takes everything there with it, so it ends its frames in good order.
         """
@@ -217,7 +220,8 @@ class Agent:
         self._await_delivery(give_up_at)
 
     def _await_delivery(self, give_up_at: float) -> None:
-        is_patient = not self._is_hurried and time.monotonic() < give_up_at
+        hurry_seconds = DELIVERY_SECONDS - HURRIED_DELIVERY_SECONDS if self._is_hurried else 0.0
+        is_patient = time.monotonic() < give_up_at - hurry_seconds
         if self._runs.undelivered and self._link.is_running and is_patient:
             self._loop.call_later(0.02, lambda: self._await_delivery(give_up_at))
             return
@@ -299,6 +303,19 @@ class Agent:
                 runs=",".join(lost[:20]),
                 count=len(lost),
             )
+
+    def _say_what_is_untold(self) -> None:
+        """Name the frames that ended without the server's having heard it: there they run."""
+        untold = self._runs.undelivered
+        if not untold or self._has_lost_spool or self._way is Way.RESTART:
+            return
+        names = [f"{run.identity['job_name']}/{run.identity['frame_name']}" for run in untold[:NAMED_MAX]]
+        log.warning(
+            "the server has not heard that frames ended: there they count as running until an agent with this spool"
+            " runs again and tells how they ended, or until their lease is over and they wait again",
+            count=len(untold),
+            frames=", ".join(names),
+        )
 
     # --- towards the link --------------------------------------------------------------------------------------------
 

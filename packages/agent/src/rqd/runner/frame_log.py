@@ -79,17 +79,21 @@ def header(
     cwd: str,
     cwd_note: Optional[str] = None,
     secret_names: Iterable[str] = (),
+    ids: Optional[tuple[int, int]] = None,
 ) -> str:
     """What stands above a frame's own output. `cwd_note` says why it works in another folder than was asked.
+
+    `ids` are the user's and the group's that the frame runs with, unless they are the agent's own.
 
     Of variables that the launch calls secret, and of those whose names fit `secret_names`, only the names stand there:
     more people read logs than may know those.
     """
+    uid, gid = ids or (os.geteuid(), os.getegid())
     rows = [
         ("proxy", launch["frame_id"]),
         ("command", shown_command(launch)),
-        ("uid", launch["uid"] if launch["uid"] is not None else os.geteuid()),
-        ("gid", launch["gid"]),
+        ("uid", uid),
+        ("gid", gid),
         ("logDestination", path),
         ("cwd", cwd),
         *([("cwdNote", cwd_note)] if cwd_note else ()),

@@ -363,6 +363,8 @@ class Runs:
         if run.supervisor is None:
             return  # a child that we also watch, since an earlier program of this process was its parent
         self._by_supervisor.pop(run.supervisor, None)
+        if run.page["phase"] != book.ENDED:  # what it had counted may be some seconds old
+            run.page["run_ms"] = run.ran_ms()
         run.supervisor = None
         if run.watch_fd is not None:
             self._loop.forget(run.watch_fd)

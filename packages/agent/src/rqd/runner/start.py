@@ -123,6 +123,7 @@ class ProcessStart:
                 folder.path,
                 folder.note,
                 self._options.secret_names,
+                (user.uid, user.gid) if user is not None else None,
             )
             run.page["output_begins_at"] = frame_log.write_all(run.log_fd, text)
         except OSError as problem:

@@ -37,6 +37,7 @@ FILES_MAX = 256
 DESCRIPTORS_MAX = 4096
 OWN_LOG_BYTES_MAX = 64 << 20
 LOG_LOOK_AGAIN_SECONDS = 0.1
+OUT_OF_MEMORY = 33
 LOG_GRACE_SECONDS_MAX = 1.0
 NAMED_MAX = 4
 OOM_SAMPLES_MAX = 4
@@ -243,7 +244,7 @@ class Supervisor:
         self._walk_due_at = 0.0
         self._walked_kb = self._walked_sum_kb = self._walked_max_kb = self._walked_shared_kb = 0
         self._mounts_in_memory: Optional[set[int]] = None
-        self._log_grows_fast = False
+        self._log_is_watched = True  # at first nobody knows how fast it grows
         self._log_bytes = 0
         self._log_looked_at = 0.0
 
@@ -340,7 +341,7 @@ class Supervisor:
             if self._leader_status is not None and not self._is_ending:
                 run["left_behind"] = self._note_left()
                 self._begin_to_end("exited", "", run["kill_grace_ms"] / 1000)
-            if self._log_grows_fast or _boot_seconds() >= sample_at:
+            if self._log_is_watched or _boot_seconds() >= sample_at:
                 self._note_log()
             if _boot_seconds() >= sample_at:
                 if not run["group"] and not self._is_ending:
@@ -360,7 +361,7 @@ class Supervisor:
             until = min(until, lease_until)
         if self._is_ending:
             until = min(until, now + look_again)
-        if self._log_grows_fast and not self._is_ending:
+        if self._log_is_watched and not self._is_ending:
             until = min(until, now + LOG_LOOK_AGAIN_SECONDS)
         return max(until - now, 0.001)
 
@@ -585,12 +586,12 @@ class Supervisor:
         run["log_written_ms"] = int(log.st_mtime * 1000)
         most_bytes, grown_bytes = run["log_max_bytes"], max(0, log.st_size - self._log_bytes)
         if most_bytes and log.st_size > most_bytes:
-            self._log_grows_fast = False
+            self._log_is_watched = False
             if not self._is_ending:
                 self._end_for_its_log(log.st_size)
-        elif most_bytes and self._log_looked_at:
+        elif self._log_looked_at:
             bytes_a_sample = grown_bytes / (now - self._log_looked_at + 1e-9) * self._head["sample_ns"] / 1e9
-            self._log_grows_fast = bytes_a_sample > most_bytes - log.st_size
+            self._log_is_watched = 0 < most_bytes < log.st_size + bytes_a_sample
         self._log_bytes, self._log_looked_at = log.st_size, now
 
     def _end_for_its_log(self, grown_to_bytes: int) -> None:
@@ -665,7 +666,9 @@ class Supervisor:
         with contextlib.suppress(OSError):
             run["output_ends_at"] = os.fstat(LOG_FD).st_size
         most_kb = max(run["rss_max_kb"], run["largest_kb"])
-        rows = [("exitStatus", run["exit_status"]), ("exitSignal", run["exit_signal"]), ("cause", run["end_cause"])]
+        is_memory = run["end_cause"] == "memory"
+        status, number = (OUT_OF_MEMORY, 0) if is_memory else (run["exit_status"], run["exit_signal"])
+        rows = [("exitStatus", status), ("exitSignal", number), ("cause", run["end_cause"])]
         if run["end_words"]:
             rows.append(("message" if run["start_errno"] else "killMessage", run["end_words"]))
         if run["left_behind"]:

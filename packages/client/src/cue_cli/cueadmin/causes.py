@@ -22,6 +22,7 @@ WORDS = {
     "HOST_FAULT": "the host could not start a process",
     "MEMORY": "it held more memory than it may",
     "START_LIMIT": "its command did not become a process in time",
+    "LOG_LIMIT": "its log grew beyond what its agent allows (--log-max-mb)",
 }
 OUTCOMES = {
     "LAUNCH_FAILED": "UNSTARTED",
@@ -37,7 +38,7 @@ OUTCOMES = {
 }
 """What a run that ended for these causes became; others are called by their cause, or FAILED."""
 MESSAGE_TELLS = (
-    *("TIMEOUT", "SILENT", "MEMORY", "START_LIMIT"),
+    *("TIMEOUT", "SILENT", "MEMORY", "START_LIMIT", "LOG_LIMIT"),
     *("SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LOG_UNWRITABLE"),
 )
 """Causes whose message, where there is one, says the same as our words, and more."""

@@ -116,6 +116,8 @@ class Cause(IntEnum):
     """It held more memory than it may, and was ended."""
     START_LIMIT = 14
     """Its command did not become a process in time. The host's fault, or the farm's, never the frame's."""
+    LOG_LIMIT = 15
+    """Its log grew beyond what its agent allows, and it was ended."""
 
 
 _J, _F, _H = JobState, FrameState, HostState

@@ -155,7 +155,7 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
         return
     own_fault = event.exit_status not in UNCHARGED_EXITS and event.exit_status != Exit.RETRIED_BY_USER
     failed = event.state in (FrameState.WAITING, FrameState.DEAD) and own_fault
-    if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY):
+    if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY, Cause.LOG_LIMIT):
         return
     layer.avoided_until_us[host.row] = now_us + AVOIDED_US
     if event.job_id in host.failed_jobs and len(host.failed_jobs) < JOBS_TO_QUARANTINE:
@@ -184,7 +184,7 @@ def _hold_or_go_on(farm: Farm, host: Host, event: RunEnded, now_us: int) -> None
     elif event.cause is Cause.LAUNCH_FAILED and not host.agent:
         # The agents that are not ours do not say whose fault it is, so the frame is charged and the host is paced.
         farm.holds.host_failed(host, event.message or "no frame could be started", event.booked_us, now_us)
-    elif event.cause in (Cause.EXITED, Cause.TIMEOUT, Cause.SILENT, Cause.MEMORY):
+    elif event.cause in (Cause.EXITED, Cause.TIMEOUT, Cause.SILENT, Cause.MEMORY, Cause.LOG_LIMIT):
         farm.holds.started(event.job_id, event.host_id, event.booked_us)
 
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define OWN_LOG_BYTES_MAX (64ll << 20)
+#define OUT_OF_MEMORY 33 /* what the server is told of a run that was ended for its memory, with no signal */
 #define RULE "===========================================================\n"
 
 static void add_row(char *to, size_t size, const char *label, const char *value) {
@@ -55,13 +56,14 @@ void write_foot(uint64_t unkillable_for_ns) {
     char text[8192] = "\n" RULE "RenderQ Job Complete\n", number[32];
     const char *cause = (const char *)run->end_cause, *words = (const char *)run->end_words;
     uint64_t most_kb = run->rss_max_kb > run->largest_kb ? run->rss_max_kb : run->largest_kb;
+    int lacked_memory = strcmp(cause, "memory") == 0;
     size_t size = sizeof text, written = 0;
     struct stat log;
 
     if (fstat(STDOUT_FILENO, &log) == 0)
         run->output_ends_at = (uint64_t)log.st_size;
-    add_number(text, size, "exitStatus", run->exit_status);
-    add_number(text, size, "exitSignal", run->exit_signal);
+    add_number(text, size, "exitStatus", lacked_memory ? OUT_OF_MEMORY : run->exit_status);
+    add_number(text, size, "exitSignal", lacked_memory ? 0 : run->exit_signal);
     add_row(text, size, "cause", cause);
     if (*words)
         add_row(text, size, run->start_errno ? "message" : "killMessage", words);

@@ -51,7 +51,7 @@ static uint64_t killed_first_at;
 static int last_signal;
 static uint64_t unkillable_for; /* nanoseconds */
 
-static int log_grows_fast;
+static int log_is_watched = 1; /* at first nobody knows how fast it grows */
 
 static uint64_t suspended_at;
 static uint64_t suspended_ns;
@@ -163,12 +163,13 @@ static void note_log(void) {
     bytes = (uint64_t)log.st_size;
     grown = bytes > bytes_before ? bytes - bytes_before : 0;
     if (run->log_max_bytes && bytes > run->log_max_bytes) {
-        log_grows_fast = 0;
+        log_is_watched = 0;
         if (!is_ending)
             end_for_its_log(bytes);
-    } else if (run->log_max_bytes && looked_at) {
-        log_grows_fast = (double)grown / (double)(now - looked_at + 1) * (double)head->sample_ns >
-                         (double)(run->log_max_bytes - bytes);
+    } else if (looked_at) {
+        log_is_watched =
+            run->log_max_bytes && (double)grown / (double)(now - looked_at + 1) * (double)head->sample_ns >
+                                      (double)(run->log_max_bytes - bytes);
     }
     bytes_before = bytes;
     looked_at = now;
@@ -396,7 +397,7 @@ static uint64_t patience(uint64_t sample_at, uint64_t look_again) {
         until = lease;
     if (is_ending && now + look_again < until)
         until = now + look_again;
-    if (log_grows_fast && !is_ending && now + LOG_LOOK_AGAIN < until)
+    if (log_is_watched && !is_ending && now + LOG_LOOK_AGAIN < until)
         until = now + LOG_LOOK_AGAIN;
     return until > now ? until - now : MS;
 }
@@ -415,7 +416,7 @@ static void watch(void) {
             run->left_behind = note_left();
             begin_to_end("exited", "", (uint64_t)run->kill_grace_ms * MS);
         }
-        if (log_grows_fast || boot_ns() >= sample_at)
+        if (log_is_watched || boot_ns() >= sample_at)
             note_log();
         if (boot_ns() >= sample_at) {
             if (run->group[0] == 0 && !is_ending)

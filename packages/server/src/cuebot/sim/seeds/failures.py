@@ -26,6 +26,7 @@ UNSTARTED_AVOIDED_US: Final = MINUTE
 HOLDS_US: Final = REFUSALS_US
 """How long nothing may be started after the farm's fault kept something from it."""
 
+_FRAMES_OWN: Final = frozenset({Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY, Cause.LOG_LIMIT})
 _NOT_THE_FRAMES_FAULT: Final = frozenset({Exit.NEVER_RAN, Exit.SKIP_RETRY, Exit.CLEARED, Exit.ORPHAN, Exit.HOST_DOWN})
 
 
@@ -56,7 +57,7 @@ class Failures:
         if exit_status == 0:
             if not retried:
                 self._jobs_in_a_row[host_name].clear()
-        elif cause in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY) and exit_status not in _NOT_THE_FRAMES_FAULT:
+        elif cause in _FRAMES_OWN and exit_status not in _NOT_THE_FRAMES_FAULT:
             self._of_layer_us[host_name, layer_id].add(at_us)
             self._of_host_us[host_name].add(at_us)
             self._jobs_in_a_row[host_name].add(job_id)

@@ -38,6 +38,7 @@ CAUSES: Final = {
     "host_fault": Cause.HOST_FAULT,
     "memory": Cause.MEMORY,
     "start_limit": Cause.START_LIMIT,
+    "log_limit": Cause.LOG_LIMIT,
 }
 """`cuefarm.cause` of docs/reference/agent-protocol.md."""
 
