@@ -13,7 +13,7 @@ from typing import Callable
 import pytest
 
 from rqd.platform import this_system
-from rqd.supervisor.book import PAGE_BYTES, Book
+from rqd.supervisor.book import PAGE_BYTES, RUNNING, Book
 
 NOBODY = 65_534
 HOLD = """import os, sys, time
@@ -46,7 +46,7 @@ def book_at(path: Path) -> Path:
     """A book of a dead agent that is called as ours and has its server."""
     book = Book.open(str(path))
     book.head["host_name"], book.head["servers"] = "mine", "farm:8443"
-    book.take("run-1")
+    book.take("run-1")["phase"] = RUNNING
     book.close()
     return path
 
@@ -81,6 +81,23 @@ def test_a_file_that_a_stranger_may_write_is_none_either(hold: Hold, tmp_path: P
     hold(his, os.geteuid())
     hold(open_to_all, os.geteuid())
     assert adopted() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_ends_nothing_that_a_strangers_spool_names(hold: Hold, tmp_path: Path) -> None:
+    """`rqd stop` leaves it to that user: the book says what is to be killed."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    (spool / "lock").touch()
+    book = book_at(spool / "book")
+    for path in (spool, spool / "lock", book):
+        os.chown(path, NOBODY, NOBODY)
+    hold(book, NOBODY)
+    words = [sys.executable, "-m", "rqd", "stop", "--spool", str(spool), "--timeout", "5"]
+    stopped = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert stopped.returncode == 1
+    assert "is another user's" in stopped.stderr
+    assert (spool / "lock").read_text() == ""
 
 
 def test_a_damaged_book_keeps_no_other_agent_from_starting(hold: Hold, tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ class _Command:
             _tell(agent, signals.STOP)
 
     def _end_left(self, spool: str) -> None:
+        if not whereabouts.belongs_to_us(spool):
+            raise Failed(f"no agent runs; what it left on {spool} is another user's: do this as that user")
         if "frames" not in self.facts:
             self.facts["frames"] = live = _live(spool)
             self._say(

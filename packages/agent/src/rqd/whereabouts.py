@@ -106,14 +106,29 @@ def are_there_others() -> bool:
 
 
 def spools() -> list[str]:
-    """The spools that anybody works on: agents, and supervisors of agents that are gone."""
+    """The spools that anybody works on: agents, and supervisors of agents that are gone.
+
+    Anybody can have a file of that name open; only who has the folder's own user's rights is listed with it.
+    """
     found = set()
     for pid in proc.all_pids():
         for path in _opened(pid):
             folder, file = os.path.split(path)
-            if file == BOOK and os.path.exists(os.path.join(folder, LOCK)):
+            if file == BOOK and os.path.exists(os.path.join(folder, LOCK)) and _has_owners_rights(pid, folder):
                 found.add(folder)
     return sorted(found)
+
+
+def belongs_to_us(spool: str) -> bool:
+    """Say whether a spool is this user's. What its book says is believed only then: it names processes to be killed."""
+    return os.stat(spool).st_uid == os.geteuid()
+
+
+def _has_owners_rights(pid: int, folder: str) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == os.stat(folder).st_uid
+    except OSError:  # ended by now
+        return False
 
 
 class Frames(NamedTuple):
