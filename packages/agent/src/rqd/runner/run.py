@@ -19,6 +19,9 @@ UID_MAX = (1 << 31) - 1
 UNKILLABLE_SECONDS = 10.0
 """What is there so long after its SIGKILL waits in the kernel, for a disk above all, and is told of."""
 
+GPUS_MAX = (1 << 31) - 1
+"""What a report can say."""
+
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 # What the spool and every report need of a launch; the command and the environment are needed once.
@@ -157,16 +160,30 @@ def check_launch(launch: Mapping[str, Any]) -> None:
         raise Refusal(
             "INVALID_ARGUMENT", f"num_cores {launch['core_units']} of frame {launch['frame_name']} is not positive"
         )
+    if launch["gpus"] > GPUS_MAX:
+        words = f"frame {launch['frame_name']} wants {launch['gpus']} GPUs, which no host has"
+        raise Refusal("INVALID_ARGUMENT", words)
     if not launch["log_dir"].startswith("/"):
         raise Refusal("INVALID_ARGUMENT", f"log_dir {launch['log_dir']!r} is not an absolute path on this host")
+    for part in launch["log_path"]:
+        if part in ("", ".", "..") or "/" in part:
+            words = f"part {part!r} of the path of run {launch['run_id']}'s log is not the name of one folder"
+            raise Refusal("INVALID_ARGUMENT", words)
     if not any(launch["log_parts"]):
         raise Refusal("INVALID_ARGUMENT", f"run {launch['run_id']} has no name for its log")
     if launch["uid"] is not None and not 0 < launch["uid"] <= UID_MAX:
         words = f"uid {launch['uid']}: frames do not run as root, and users have numbers from 1 to {UID_MAX}"
         raise Refusal("INVALID_ARGUMENT", words)
     texts = [launch["shell_text"], *launch["arguments"], *launch["wrapper"], launch["working_folder"]]
-    texts += [launch["log_dir"], *launch["log_parts"], launch["user_name"], launch["show"], launch["shot"]]
-    texts += [launch["job_name"], launch["frame_name"], *launch["environment"], *launch["environment"].values()]
+    texts += [launch["log_dir"], *launch["log_path"], *launch["log_parts"], launch["user_name"]]
+    texts += [
+        launch["show"],
+        launch["shot"],
+        launch["job_name"],
+        launch["frame_name"],
+        *launch["environment"],
+        *launch["environment"].values(),
+    ]
     if any("\0" in text for text in texts):
         raise Refusal(
             "INVALID_ARGUMENT", f"frame {launch['frame_name']}: a zero byte in the command, a name or a variable"

@@ -130,15 +130,25 @@ class Runs:
             return
         check_launch(launch)
         self._refuse_if_unable(launch)
-        path = frame_log.log_path(launch["log_dir"], *launch["log_parts"])
+        path = frame_log.log_path(os.path.join(launch["log_dir"], *launch["log_path"]), *launch["log_parts"])
         page = self._page_for(run_id)
+        try:
+            run = self._prepared(launch, path, page)
+        except BaseException:
+            self._spool.give_back(page)
+            raise
+        self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
+        self._known[run_id] = self._live[run_id] = run
+        self._to_start.append(run)
+
+    def _prepared(self, launch: Mapping[str, Any], path: str, page: Page) -> Run:
+        """Write a run on its page. The last word is the phase: before it the page is nobody's."""
         start_seconds = launch["limits"]["start_seconds"]
         start_until_s = self._platform.boot_seconds() + start_seconds if start_seconds else 0.0
         run = Run(launch, path, int(time.time() * 1000), page, start_until_s)
         run.launch = launch
         record = record_of(run, self._boot_id)
         if not page.has_room("record", record):
-            self._spool.give_back(page)
             raise Refusal(
                 "INVALID_ARGUMENT", f"frame {launch['frame_name']}: its names and its log's path are too long"
             )
@@ -148,9 +158,7 @@ class Runs:
         page["record"] = record
         _write_limits(page, launch["limits"])
         page["phase"] = book.PREPARED
-        self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
-        self._known[run_id] = self._live[run_id] = run
-        self._to_start.append(run)
+        return run
 
     def _page_for(self, run_id: str) -> Page:
         try:
@@ -531,9 +539,10 @@ class Runs:
 
 
 def _write_limits(page: Page, limits: Mapping[str, int]) -> None:
-    page["timeout_ms"] = limits["run_seconds"] * 1000
-    page["silence_ms"] = limits["silence_seconds"] * 1000
-    page["memory_max_kb"] = limits["memory_kib"]
+    """More than the book can hold is as good as what it can: that is never reached."""
+    page["timeout_ms"] = min(limits["run_seconds"] * 1000, book.NUMBER_MAX)
+    page["silence_ms"] = min(limits["silence_seconds"] * 1000, book.NUMBER_MAX)
+    page["memory_max_kb"] = min(limits["memory_kib"], book.NUMBER_MAX)
 
 
 def _is_late(run: Run, now_s: float) -> bool:

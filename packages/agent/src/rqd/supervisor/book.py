@@ -18,6 +18,8 @@ PAGE_BYTES = 16384
 GROUPS_MAX = 256
 MEMBERS_MAX = 96
 GROWTH_PAGES = 16
+NUMBER_MAX = (1 << 64) - 1
+"""What a field of 8 bytes holds."""
 
 CONTINUE, SUSPEND, KILL = range(3)
 """What happens to runs when the lease is over."""
