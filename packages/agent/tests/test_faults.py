@@ -21,6 +21,12 @@ from rqd.runner.spool import has_unsettled_runs
 
 from .farm import LEASE_SECONDS, PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
+WITH_HASTY_STAND_IN = (
+    "import runpy; from rqd import supervisor; supervisor.program = supervisor.stand_in;"
+    " from rqd.runner import runs; runs.SUPERVISOR_SILENT_SECONDS = 2;"
+    " runpy.run_module('rqd', run_name='__main__', alter_sys=True)"
+)
+
 MakeAgent = Callable[..., AgentProcess]
 
 
@@ -172,6 +178,18 @@ def test_the_death_of_a_supervisor_ends_its_run_and_says_so(server: FakeServer, 
     assert report.exit_status == 301
     assert report.frame.attributes["cuefarm.cause"] == "runner_lost"
     assert "cause               runner_lost" in agent.log_of()
+
+
+def test_a_supervisor_that_does_not_hear_a_kill_is_killed(server: FakeServer, make_agent: MakeAgent) -> None:
+    """It is held up; its run is over as one that lost its supervisor."""
+    agent = make_agent()
+    agent.leave()
+    agent.words[1:3] = ["-c", WITH_HASTY_STAND_IN]
+    agent.start()
+    os.mkfifo(agent.folder / "zone")  # Python reads its time zone when it starts, so the stand-in waits here
+    run_id = agent.launch("true", environment={"TZ": f":{agent.folder}/zone"})
+    agent.kill(run_id=run_id)
+    assert server.outcome(run_id).exit_status == 301
 
 
 def test_an_outcome_survives_the_runner(server: FakeServer, make_agent: MakeAgent) -> None:

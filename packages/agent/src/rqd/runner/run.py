@@ -56,6 +56,7 @@ class Run:
         self.launch: Optional[Mapping[str, Any]] = None  # until it is started
         self.supervisor: Optional[int] = None  # its pid
         self.supervised_at = 0.0  # seconds since the boot
+        self.to_end_since = 0.0  # the same: when it was told to have its run end
         self.watch_fd: Optional[int] = None  # of a supervisor that is not our child
         self.is_lost = False  # its supervisor is gone without a word
         self.is_late = False  # because its command did not become a process in time

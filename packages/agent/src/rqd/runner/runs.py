@@ -95,6 +95,7 @@ class Runs:
             head["standing_ns"] = int(STANDING_SECONDS * 1e9)
             head["group_folder"] = platform.groups_folder()
             head["unkillable_ns"] = int(UNKILLABLE_SECONDS * 1e9)
+            head["utc_offset_s"] = time.localtime().tm_gmtoff
             head["policy"] = _POLICIES[options.on_lost_contact]
         self.succeeds = self._take_over_books()
         """Agents with other spools whose runs go on under this one."""
@@ -294,6 +295,8 @@ class Runs:
             self._platform.wake_supervisor(run.supervisor)
             if lapsed and not run.is_suspended:
                 self._platform.kill_supervisor(run.supervisor)
+            elif 0 < run.to_end_since < now - SUPERVISOR_SILENT_SECONDS:
+                self._end_unheard(run, run.supervisor)
         self._loop.call_later(SAMPLE_SECONDS, self._look_after)
 
     def _end_late_start(self, run: Run, supervisor: int) -> None:
@@ -302,12 +305,19 @@ class Runs:
         log.warning("run did not start in time", run=run.run_id, frame=run.identity["frame_name"])
         self._platform.kill_supervisor(supervisor)
 
+    def _end_unheard(self, run: Run, supervisor: int) -> None:
+        """End a run whose supervisor does not hear that it should; perhaps its frame traces it."""
+        log.error("supervisor does not end its run, and is killed", run=run.run_id, pid=supervisor)
+        run.log_fd = None  # still open, since it may be the log's disk that it waits for: closing would wait as well
+        self._platform.kill_supervisor(supervisor)
+
     def _note_machine(self) -> None:
         """Tell supervisors what they judge by: of OOM kills the count of one look ago, since it rises before an end."""
         now, oom_kills = self._platform.boot_seconds(), self._platform.oom_kills()
         before, self._oom_kills = self._oom_kills or (now, oom_kills), (now, oom_kills)
         for pages in self._spool.books:
             pages.head["live_runs"] = len(self._live)
+            pages.head["utc_offset_s"] = time.localtime().tm_gmtoff
             pages.head["oom_kills"], pages.head["oom_kills_at_ns"] = before[1], int(before[0] * 1e9)
 
     def _say_stuck(self, run: Run) -> None:
@@ -333,6 +343,8 @@ class Runs:
 
     def _order(self, run: Run, order: int, grace_seconds: float = 0.0, cause: str = "", words: str = "") -> None:
         page = run.page
+        if order == book.ORDER_END and not run.to_end_since:
+            run.to_end_since = self._platform.boot_seconds()
         page["order"], page["order_grace_ms"] = order, int(grace_seconds * 1000)
         page["order_cause"], page["order_words"] = cause, words
         page["order_number"] = page["order_number"] + 1

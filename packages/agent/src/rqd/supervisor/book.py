@@ -45,6 +45,7 @@ _HEAD = (
     ("servers", "1024s"),
     ("told_to_stop_ns", "Q"),
     ("owners", "1024s"),
+    ("utc_offset_s", "q"),
 )
 _RUN = (
     ("run_id", "72s"),
