@@ -150,6 +150,14 @@ def run_from(page: Page) -> tuple[Run, str]:
     return run, record["boot_id"]
 
 
+def unreadable_run(page: Page) -> Run:
+    """What can be said of a run whose record is damaged: its id, and how it ends. Raises ValueError without an id."""
+    if not RUN_ID.fullmatch(page["run_id"]):
+        raise ValueError(f"{page['run_id']!r} is no id")
+    identity = {**dict.fromkeys(_NAMES, ""), "run_id": page["run_id"], "log_parts": ["", ""]}
+    return Run({**identity, "core_units": 0, "memory_kb": 0, "gpus": 0}, "", 0, page)
+
+
 def check_launch(launch: Mapping[str, Any]) -> None:
     """Refuse what makes no sense, before anything is done about it."""
     if not RUN_ID.fullmatch(launch["run_id"]):

@@ -29,7 +29,7 @@ from rqd.runner.outcome import (
     told_of,
     write_foot,
 )
-from rqd.runner.run import UNKILLABLE_SECONDS, Refusal, Run, check_launch, record_of, run_from
+from rqd.runner.run import UNKILLABLE_SECONDS, Refusal, Run, check_launch, record_of, run_from, unreadable_run
 from rqd.runner.shortage import SHORTAGE_GRACE_SECONDS, Shortage
 from rqd.runner.spool import Spool
 from rqd.runner.start import LaunchFailed, ProcessStart
@@ -111,8 +111,8 @@ class Runs:
         return [run for run in self._known.values() if run.outcome is not None]
 
     def live_of_frame(self, frame_id: str) -> list[Run]:
-        """The runs of this frame that have not ended."""
-        return [run for run in self._live.values() if run.frame_id == frame_id]
+        """The runs that have not ended and may be this frame's: of one with a damaged record nobody knows."""
+        return [run for run in self._live.values() if run.frame_id in (frame_id, "")]
 
     def live_run(self, run_id: str) -> Optional[Run]:
         """The run of this id, unless it ended or is not known."""
@@ -466,9 +466,12 @@ class Runs:
             try:
                 run, boot_id = run_from(page)
             except (KeyError, TypeError, ValueError) as problem:
-                log.error("a page of the book is no run", run=page["run_id"], folder=self._spool.folder, why=problem)
-                self._spool.give_back(page)
-                continue
+                log.error("a page of the book is damaged", run=page["run_id"], folder=self._spool.folder, why=problem)
+                try:
+                    run, boot_id = unreadable_run(page), self._boot_id
+                except ValueError:
+                    self._spool.give_back(page)
+                    continue
             self._known[run.run_id] = run
             if run.outcome is not None:
                 continue
@@ -494,6 +497,9 @@ class Runs:
         self._watch(run, pid)
         if self._spool.is_read_only:  # it would not see what we want of it, nor we how it ends
             log.warning("run is ended: the spool takes no writes", run=run.run_id, folder=self._spool.folder)
+            self._platform.kill_supervisor(pid)
+        elif not run.frame_id:
+            log.warning("run is ended: its page in the book is damaged", run=run.run_id)
             self._platform.kill_supervisor(pid)
         else:
             log.info("run is taken over", run=run.run_id, supervisor=pid)
