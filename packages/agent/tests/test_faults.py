@@ -18,8 +18,15 @@ import pytest
 from opencue_proto import host_pb2, rqd_pb2
 
 from rqd.runner.spool import has_unsettled_runs
+from rqd.supervisor.book import MAGIC, PAGE_BYTES, Book
 
 from .farm import LEASE_SECONDS, PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
+
+WITH_HASTY_STAND_IN = (
+    "import runpy; from rqd import supervisor; supervisor.program = supervisor.stand_in;"
+    " from rqd.runner import runs; runs.SUPERVISOR_SILENT_SECONDS = 2;"
+    " runpy.run_module('rqd', run_name='__main__', alter_sys=True)"
+)
 
 MakeAgent = Callable[..., AgentProcess]
 
@@ -176,6 +183,18 @@ def test_the_death_of_a_supervisor_ends_its_run_and_says_so(server: FakeServer, 
     assert "cause               runner_lost" in agent.log_of()
 
 
+def test_a_supervisor_that_does_not_hear_a_kill_is_killed(server: FakeServer, make_agent: MakeAgent) -> None:
+    """It is held up; its run is over as one that lost its supervisor."""
+    agent = make_agent()
+    agent.leave()
+    agent.words[1:3] = ["-c", WITH_HASTY_STAND_IN]
+    agent.start()
+    os.mkfifo(agent.folder / "zone")  # Python reads its time zone when it starts, so the stand-in waits here
+    run_id = agent.launch("true", environment={"TZ": f":{agent.folder}/zone"})
+    agent.kill(run_id=run_id)
+    assert server.outcome(run_id).exit_status == 301
+
+
 def test_an_outcome_survives_the_runner(server: FakeServer, make_agent: MakeAgent) -> None:
     """What had ended before the runner died keeps its own exit status."""
     server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
@@ -290,6 +309,41 @@ def test_a_second_agent_on_the_same_spool_is_refused(make_agent: MakeAgent) -> N
     second = subprocess.run(agent.words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert second.returncode == 1
     assert f"process {agent.runner_pid}" in second.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"x" * 100, b"CUEBOOK0" + bytes(2 * PAGE_BYTES), MAGIC + b"\xff" * PAGE_BYTES],
+    ids=["short", "of another version", "random"],
+)
+def test_a_book_that_is_none_ends_the_agent_with_one_line(make_agent: MakeAgent, content: bytes) -> None:
+    """It says what to do about it, and touches nothing."""
+    agent = make_agent()
+    agent.leave()
+    (agent.spool / "book").write_bytes(content)
+    ended = subprocess.run(agent.words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (78, 1)
+    assert "is no book" in ended.stderr
+    assert (agent.spool / "book").read_bytes() == content
+
+
+@pytest.mark.parametrize(("command", "status"), [("sleep 300", 301), ("sleep 0.5; exit 3", 3)], ids=["live", "ended"])
+def test_a_run_whose_record_is_damaged_is_told(
+    server: FakeServer, make_agent: MakeAgent, command: str, status: int
+) -> None:
+    """By its id: with its own end where it has one, else it is ended, since nobody could say whose it is."""
+    agent = make_agent()
+    run_id = agent.launch(command)
+    supervisor = agent.supervisor_of(run_id)
+    agent.leave()
+    if status == 3:
+        eventually(lambda: not supervisor.is_running(), "the end of the run")
+    book = Book.open(str(agent.spool / "book"))
+    (page,) = book.in_use()
+    page["record"] = "{nonsense"
+    book.close()
+    agent.start()
+    assert server.outcome(run_id).exit_status == status
 
 
 def test_what_a_shutdown_could_not_deliver_waits_for_the_next_start(server: FakeServer, make_agent: MakeAgent) -> None:

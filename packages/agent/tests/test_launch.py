@@ -20,6 +20,7 @@ from .farm import AgentProcess, eventually, run_frame
 from .stream_server import OpenStream, StreamServer, run_order
 
 OK = grpc.StatusCode.OK.value[0]
+LOG_PARTS_THAT_LEAVE = ("..", ".", "", "/tmp", "b/../../c")
 INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
 PYTHON = shlex.quote(sys.executable)
 
@@ -144,6 +145,8 @@ def test_a_log_lies_below_its_root_under_its_name(host: Host, tmp_path: Path) ->
         ({"log": {"root": "/tmp"}}, "no name for its log"),
         ({"log": {"root": "tmp", "name": ["a"]}}, "not an absolute path"),
         ({"wrapper": ["a\0b"]}, "zero byte"),
+        *[({"log": {"root": "/tmp", "path": [part], "name": ["a"]}}, "one folder") for part in LOG_PARTS_THAT_LEAVE],
+        ({"devices": [{"kind": "gpu", "count": 1 << 31}]}, "GPUs"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -200,6 +203,13 @@ def test_a_run_that_holds_too_much_ends_with_the_memory_status(host: Host) -> No
     outcome = host.ended(f"exec {PYTHON} -c {shlex.quote(hold)}", limits={"memory_kib": 50 << 10})
     assert said(outcome) == (33, 0, "memory")
     assert outcome.frame.max_rss > 50 << 10
+
+
+def test_limits_beyond_all_numbers_are_none(host: Host) -> None:
+    """A run under them goes on, and its page can be had again."""
+    most = (1 << 64) - 1
+    limits = dict.fromkeys(("run_seconds", "silence_seconds", "start_seconds", "memory_kib"), most)
+    assert said(host.ended("exit 3", limits=limits)) == (3, 0, "exited")
 
 
 def test_new_limits_of_a_run_that_is_not_here_change_nothing(host: Host) -> None:

@@ -13,11 +13,16 @@ import pytest
 
 from rqd import log, options
 from rqd.__main__ import main
+from rqd.link.messages import frame_info
 from rqd.runner.capacity import Capacity
 from rqd.runner.command import direct_arguments
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
 from rqd.runner.spool import Spool, SpoolInUse
+
+_TEXTS = ("run_id", "job_id", "job_name", "frame_id", "frame_name", "layer_id", "state", "stuck", "log_name")
+_MEASURED = ("rss_kb", "max_rss_kb", "vsize_kb", "max_vsize_kb", "log_written_s", "ran_ms")
+_NUMBERS = ("core_units", "gpus", "start_ms", *_MEASURED)
 
 
 class FakeClock:
@@ -129,6 +134,12 @@ def test_a_message_stays_one_line_whatever_is_in_it(capsys: pytest.CaptureFixtur
     written = capsys.readouterr().err
     assert written.count("\n") == 1
     assert 'frame="0001-x\\\\n2026 error forged"' in written
+
+
+def test_numbers_that_are_too_large_for_a_report_are_cut() -> None:
+    """One run that says odd things of itself does not cost the reports of all others."""
+    told = frame_info({**dict.fromkeys(_TEXTS, ""), **dict.fromkeys(_NUMBERS, (1 << 64) - 1), "outcome": None})
+    assert (told.num_gpus, told.rss) == ((1 << 31) - 1, (1 << 63) - 1)
 
 
 def test_timers_run_in_order_unless_they_are_cancelled() -> None:

@@ -32,6 +32,7 @@ class Supervised:
     """A run under a supervisor that this process started."""
 
     def __init__(self, supervisor: list[str], folder: Path, command: str, arguments: list[str], **fields: Any) -> None:
+        variables = fields.pop("variables", {})
         self.log = folder / "frame.rqlog"
         self._book = Book.open(str(folder / "book"))
         self.head, self.page = self._book.head, self._book.take("run-1")
@@ -46,7 +47,7 @@ class Supervised:
         self.pid = os.posix_spawn(
             words[0],
             words,
-            {"PATH": os.environ["PATH"], "CUEFARM_RUN_ID": "run-1"},
+            {"PATH": os.environ["PATH"], "CUEFARM_RUN_ID": "run-1", **variables},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, log, 1),
@@ -177,6 +178,20 @@ def test_the_log_has_output_and_then_a_foot(supervise: Supervise) -> None:
     assert (rows["exitStatus"], rows["exitSignal"], rows["cause"], rows["renderhost"]) == ("3", "0", "exited", "node1")
     assert time.strptime(rows["endTime"])
     assert float(rows["utime"]) >= 0
+
+
+def test_the_foot_of_a_log_has_the_time_of_its_agent(supervise: Supervise) -> None:
+    """And not that of its frame's time zone."""
+    run = supervise("exit 3", utc_offset_s=7200, variables={"TZ": "EST5"})
+    ended = time.asctime(time.gmtime(run.ended()["end_ms"] // 1000 + 7200))
+    assert ended in run.output()
+
+
+@pytest.mark.parametrize("supervise", [program], ids=["compiled"], indirect=True)  # Python opens it when it starts
+def test_a_time_zone_that_cannot_be_read_does_not_hold_up_a_supervisor(supervise: Supervise, tmp_path: Path) -> None:
+    """The file that a frame calls its time zone is not opened for it."""
+    os.mkfifo(tmp_path / "zone")
+    assert supervise("exit 3", variables={"TZ": f":{tmp_path}/zone"}).ended()["exit_status"] == 3
 
 
 def test_a_run_has_ended_when_all_about_its_end_is_written(supervise: Supervise, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
 from opencue_proto import report_pb2
 
 Description = dict[str, Any]
@@ -12,6 +12,14 @@ Description = dict[str, Any]
 
 GPU = "gpu"
 """The kind of device that is counted."""
+
+_FIELD = FieldDescriptor
+_RANGES = {
+    _FIELD.CPPTYPE_INT32: (-(1 << 31), (1 << 31) - 1),
+    _FIELD.CPPTYPE_INT64: (-(1 << 63), (1 << 63) - 1),
+    _FIELD.CPPTYPE_UINT32: (0, (1 << 32) - 1),
+    _FIELD.CPPTYPE_UINT64: (0, (1 << 64) - 1),
+}
 
 NO_LIMITS = {"run_seconds": 0, "silence_seconds": 0, "start_seconds": 0, "memory_kib": 0}
 
@@ -33,6 +41,7 @@ def launch_from(run_frame: Any) -> Description:
         "working_folder": "",
         "user_name": run_frame.user_name,
         "log_dir": run_frame.log_dir,
+        "log_path": [],
         "log_parts": [run_frame.job_name, run_frame.frame_name],
         "show": run_frame.show,
         "shot": run_frame.shot,
@@ -63,7 +72,8 @@ def launch_from_order(order: Any) -> Description:
         "wrapper": list(order.wrapper),
         "working_folder": order.working_folder,
         "user_name": user.name,
-        "log_dir": posixpath.join(order.log.root, "/".join(order.log.path)),
+        "log_dir": order.log.root,
+        "log_path": list(order.log.path),
         "log_parts": [".".join(of_job), of_frame],
         "show": order.show,
         "shot": order.shot,
@@ -107,7 +117,8 @@ def frame_info(run: Description) -> Any:
             attributes["cuefarm.left_behind"] = outcome["left_behind"]
         if run["log_name"]:
             attributes["cuefarm.log_name"] = run["log_name"]
-    return report_pb2.RunningFrameInfo(
+    return _cut_to_fit(
+        report_pb2.RunningFrameInfo,
         resource_id=run["run_id"],
         job_id=run["job_id"],
         job_name=run["job_name"],
@@ -138,7 +149,8 @@ def stream_outcome(run: Description) -> bytes:
 
 def _complete_report(run: Description, host: Any) -> Any:
     outcome = run["outcome"]
-    return report_pb2.FrameCompleteReport(
+    return _cut_to_fit(
+        report_pb2.FrameCompleteReport,
         host=host,
         frame=frame_info(run),
         exit_status=outcome["exit_status"],
@@ -152,3 +164,12 @@ def core_detail(cores: dict[str, int]) -> Any:
     return report_pb2.CoreDetail(
         total_cores=cores["total"], idle_cores=cores["idle"], locked_cores=cores["locked"], booked_cores=cores["booked"]
     )
+
+
+def _cut_to_fit(kind: Any, **values: Any) -> Any:
+    """A message whose numbers are at most what their fields can hold: one odd run must not cost a whole report."""
+    for name, field in kind.DESCRIPTOR.fields_by_name.items():
+        if name in values and field.cpp_type in _RANGES:
+            least, most = _RANGES[field.cpp_type]
+            values[name] = min(max(values[name], least), most)
+    return kind(**values)

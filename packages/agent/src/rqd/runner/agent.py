@@ -21,9 +21,14 @@ from rqd.runner.loop import Loop
 from rqd.runner.run import Refusal, Run
 from rqd.runner.runs import Runs
 from rqd.runner.spool import Spool, SpoolInUse, has_unsettled_runs
+from rqd.supervisor.book import NoBook
 
 SPOOL_LOST = 74
 """The exit status of an agent whose spool was deleted: another one can go on where it stood."""
+BOOK_ADVICE = (
+    "frames of an earlier agent may go on until their lease is over. If another version wrote it, start that one until"
+    " it has told all its runs; else end what is left of them, move the file away, and start this one again"
+)
 STARTS_PER_TURN = 8
 DELIVERY_SECONDS = 3.0
 HURRIED_DELIVERY_SECONDS = 0.5
@@ -42,6 +47,9 @@ def run_agent(options: Options, platform: Platform) -> int:
     except SpoolInUse as problem:
         log.error(str(problem))
         return 1
+    except NoBook as problem:
+        log.error(f"{problem}; {BOOK_ADVICE}")
+        return beforehand.CANNOT_START
     except OSError as problem:
         where = problem.filename or options.spool
         log.error(f"{where}: {problem.strerror}; give rqd folders that it can write (--spool, --temp)")
@@ -365,7 +373,7 @@ class Agent:
         run_id, frame_id, words = message["run_id"], message["frame_id"], message["message"]
         if run_id:
             run = self._runs.live_run(run_id)
-            wanted = [run] if run is not None and frame_id in ("", run.frame_id) else []
+            wanted = [run] if run is not None and (not frame_id or run.frame_id in ("", frame_id)) else []
         else:
             wanted = self._runs.live_of_frame(frame_id)
         if not wanted:

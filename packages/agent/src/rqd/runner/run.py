@@ -19,6 +19,9 @@ UID_MAX = (1 << 31) - 1
 UNKILLABLE_SECONDS = 10.0
 """What is there so long after its SIGKILL waits in the kernel, for a disk above all, and is told of."""
 
+GPUS_MAX = (1 << 31) - 1
+"""What a report can say."""
+
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 # What the spool and every report need of a launch; the command and the environment are needed once.
@@ -53,6 +56,7 @@ class Run:
         self.launch: Optional[Mapping[str, Any]] = None  # until it is started
         self.supervisor: Optional[int] = None  # its pid
         self.supervised_at = 0.0  # seconds since the boot
+        self.to_end_since = 0.0  # the same: when it was told to have its run end
         self.watch_fd: Optional[int] = None  # of a supervisor that is not our child
         self.is_lost = False  # its supervisor is gone without a word
         self.is_late = False  # because its command did not become a process in time
@@ -146,6 +150,14 @@ def run_from(page: Page) -> tuple[Run, str]:
     return run, record["boot_id"]
 
 
+def unreadable_run(page: Page) -> Run:
+    """What can be said of a run whose record is damaged: its id, and how it ends. Raises ValueError without an id."""
+    if not RUN_ID.fullmatch(page["run_id"]):
+        raise ValueError(f"{page['run_id']!r} is no id")
+    identity = {**dict.fromkeys(_NAMES, ""), "run_id": page["run_id"], "log_parts": ["", ""]}
+    return Run({**identity, "core_units": 0, "memory_kb": 0, "gpus": 0}, "", 0, page)
+
+
 def check_launch(launch: Mapping[str, Any]) -> None:
     """Refuse what makes no sense, before anything is done about it."""
     if not RUN_ID.fullmatch(launch["run_id"]):
@@ -157,16 +169,30 @@ def check_launch(launch: Mapping[str, Any]) -> None:
         raise Refusal(
             "INVALID_ARGUMENT", f"num_cores {launch['core_units']} of frame {launch['frame_name']} is not positive"
         )
+    if launch["gpus"] > GPUS_MAX:
+        words = f"frame {launch['frame_name']} wants {launch['gpus']} GPUs, which no host has"
+        raise Refusal("INVALID_ARGUMENT", words)
     if not launch["log_dir"].startswith("/"):
         raise Refusal("INVALID_ARGUMENT", f"log_dir {launch['log_dir']!r} is not an absolute path on this host")
+    for part in launch["log_path"]:
+        if part in ("", ".", "..") or "/" in part:
+            words = f"part {part!r} of the path of run {launch['run_id']}'s log is not the name of one folder"
+            raise Refusal("INVALID_ARGUMENT", words)
     if not any(launch["log_parts"]):
         raise Refusal("INVALID_ARGUMENT", f"run {launch['run_id']} has no name for its log")
     if launch["uid"] is not None and not 0 < launch["uid"] <= UID_MAX:
         words = f"uid {launch['uid']}: frames do not run as root, and users have numbers from 1 to {UID_MAX}"
         raise Refusal("INVALID_ARGUMENT", words)
     texts = [launch["shell_text"], *launch["arguments"], *launch["wrapper"], launch["working_folder"]]
-    texts += [launch["log_dir"], *launch["log_parts"], launch["user_name"], launch["show"], launch["shot"]]
-    texts += [launch["job_name"], launch["frame_name"], *launch["environment"], *launch["environment"].values()]
+    texts += [launch["log_dir"], *launch["log_path"], *launch["log_parts"], launch["user_name"]]
+    texts += [
+        launch["show"],
+        launch["shot"],
+        launch["job_name"],
+        launch["frame_name"],
+        *launch["environment"],
+        *launch["environment"].values(),
+    ]
     if any("\0" in text for text in texts):
         raise Refusal(
             "INVALID_ARGUMENT", f"frame {launch['frame_name']}: a zero byte in the command, a name or a variable"

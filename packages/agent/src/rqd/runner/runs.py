@@ -29,7 +29,7 @@ from rqd.runner.outcome import (
     told_of,
     write_foot,
 )
-from rqd.runner.run import UNKILLABLE_SECONDS, Refusal, Run, check_launch, record_of, run_from
+from rqd.runner.run import UNKILLABLE_SECONDS, Refusal, Run, check_launch, record_of, run_from, unreadable_run
 from rqd.runner.shortage import SHORTAGE_GRACE_SECONDS, Shortage
 from rqd.runner.spool import Spool
 from rqd.runner.start import LaunchFailed, ProcessStart
@@ -95,6 +95,7 @@ class Runs:
             head["standing_ns"] = int(STANDING_SECONDS * 1e9)
             head["group_folder"] = platform.groups_folder()
             head["unkillable_ns"] = int(UNKILLABLE_SECONDS * 1e9)
+            head["utc_offset_s"] = time.localtime().tm_gmtoff
             head["policy"] = _POLICIES[options.on_lost_contact]
         self.succeeds = self._take_over_books()
         """Agents with other spools whose runs go on under this one."""
@@ -110,8 +111,8 @@ class Runs:
         return [run for run in self._known.values() if run.outcome is not None]
 
     def live_of_frame(self, frame_id: str) -> list[Run]:
-        """The runs of this frame that have not ended."""
-        return [run for run in self._live.values() if run.frame_id == frame_id]
+        """The runs that have not ended and may be this frame's: of one with a damaged record nobody knows."""
+        return [run for run in self._live.values() if run.frame_id in (frame_id, "")]
 
     def live_run(self, run_id: str) -> Optional[Run]:
         """The run of this id, unless it ended or is not known."""
@@ -130,15 +131,25 @@ class Runs:
             return
         check_launch(launch)
         self._refuse_if_unable(launch)
-        path = frame_log.log_path(launch["log_dir"], *launch["log_parts"])
+        path = frame_log.log_path(os.path.join(launch["log_dir"], *launch["log_path"]), *launch["log_parts"])
         page = self._page_for(run_id)
+        try:
+            run = self._prepared(launch, path, page)
+        except BaseException:
+            self._spool.give_back(page)
+            raise
+        self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
+        self._known[run_id] = self._live[run_id] = run
+        self._to_start.append(run)
+
+    def _prepared(self, launch: Mapping[str, Any], path: str, page: Page) -> Run:
+        """Write a run on its page. The last word is the phase: before it the page is nobody's."""
         start_seconds = launch["limits"]["start_seconds"]
         start_until_s = self._platform.boot_seconds() + start_seconds if start_seconds else 0.0
         run = Run(launch, path, int(time.time() * 1000), page, start_until_s)
         run.launch = launch
         record = record_of(run, self._boot_id)
         if not page.has_room("record", record):
-            self._spool.give_back(page)
             raise Refusal(
                 "INVALID_ARGUMENT", f"frame {launch['frame_name']}: its names and its log's path are too long"
             )
@@ -148,9 +159,7 @@ class Runs:
         page["record"] = record
         _write_limits(page, launch["limits"])
         page["phase"] = book.PREPARED
-        self._capacity.book(run_id, launch["core_units"], launch["memory_kb"])
-        self._known[run_id] = self._live[run_id] = run
-        self._to_start.append(run)
+        return run
 
     def _page_for(self, run_id: str) -> Page:
         try:
@@ -286,6 +295,8 @@ class Runs:
             self._platform.wake_supervisor(run.supervisor)
             if lapsed and not run.is_suspended:
                 self._platform.kill_supervisor(run.supervisor)
+            elif 0 < run.to_end_since < now - SUPERVISOR_SILENT_SECONDS:
+                self._end_unheard(run, run.supervisor)
         self._loop.call_later(SAMPLE_SECONDS, self._look_after)
 
     def _end_late_start(self, run: Run, supervisor: int) -> None:
@@ -294,12 +305,19 @@ class Runs:
         log.warning("run did not start in time", run=run.run_id, frame=run.identity["frame_name"])
         self._platform.kill_supervisor(supervisor)
 
+    def _end_unheard(self, run: Run, supervisor: int) -> None:
+        """End a run whose supervisor does not hear that it should; perhaps its frame traces it."""
+        log.error("supervisor does not end its run, and is killed", run=run.run_id, pid=supervisor)
+        run.log_fd = None  # still open, since it may be the log's disk that it waits for: closing would wait as well
+        self._platform.kill_supervisor(supervisor)
+
     def _note_machine(self) -> None:
         """Tell supervisors what they judge by: of OOM kills the count of one look ago, since it rises before an end."""
         now, oom_kills = self._platform.boot_seconds(), self._platform.oom_kills()
         before, self._oom_kills = self._oom_kills or (now, oom_kills), (now, oom_kills)
         for pages in self._spool.books:
             pages.head["live_runs"] = len(self._live)
+            pages.head["utc_offset_s"] = time.localtime().tm_gmtoff
             pages.head["oom_kills"], pages.head["oom_kills_at_ns"] = before[1], int(before[0] * 1e9)
 
     def _say_stuck(self, run: Run) -> None:
@@ -325,6 +343,8 @@ class Runs:
 
     def _order(self, run: Run, order: int, grace_seconds: float = 0.0, cause: str = "", words: str = "") -> None:
         page = run.page
+        if order == book.ORDER_END and not run.to_end_since:
+            run.to_end_since = self._platform.boot_seconds()
         page["order"], page["order_grace_ms"] = order, int(grace_seconds * 1000)
         page["order_cause"], page["order_words"] = cause, words
         page["order_number"] = page["order_number"] + 1
@@ -448,9 +468,12 @@ class Runs:
             try:
                 run, boot_id = run_from(page)
             except (KeyError, TypeError, ValueError) as problem:
-                log.error("a page of the book is no run", run=page["run_id"], folder=self._spool.folder, why=problem)
-                self._spool.give_back(page)
-                continue
+                log.error("a page of the book is damaged", run=page["run_id"], folder=self._spool.folder, why=problem)
+                try:
+                    run, boot_id = unreadable_run(page), self._boot_id
+                except ValueError:
+                    self._spool.give_back(page)
+                    continue
             self._known[run.run_id] = run
             if run.outcome is not None:
                 continue
@@ -476,6 +499,9 @@ class Runs:
         self._watch(run, pid)
         if self._spool.is_read_only:  # it would not see what we want of it, nor we how it ends
             log.warning("run is ended: the spool takes no writes", run=run.run_id, folder=self._spool.folder)
+            self._platform.kill_supervisor(pid)
+        elif not run.frame_id:
+            log.warning("run is ended: its page in the book is damaged", run=run.run_id)
             self._platform.kill_supervisor(pid)
         else:
             log.info("run is taken over", run=run.run_id, supervisor=pid)
@@ -533,9 +559,10 @@ class Runs:
 
 
 def _write_limits(page: Page, limits: Mapping[str, int]) -> None:
-    page["timeout_ms"] = limits["run_seconds"] * 1000
-    page["silence_ms"] = limits["silence_seconds"] * 1000
-    page["memory_max_kb"] = limits["memory_kib"]
+    """More than the book can hold is as good as what it can: that is never reached."""
+    page["timeout_ms"] = min(limits["run_seconds"] * 1000, book.NUMBER_MAX)
+    page["silence_ms"] = min(limits["silence_seconds"] * 1000, book.NUMBER_MAX)
+    page["memory_max_kb"] = min(limits["memory_kib"], book.NUMBER_MAX)
 
 
 def _is_late(run: Run, now_s: float) -> bool:

@@ -11,13 +11,15 @@ import fcntl
 import mmap
 import os
 import struct
-from typing import Any, Union
+from typing import Any, NoReturn, Union
 
 MAGIC = b"CUEBOOK1"
 PAGE_BYTES = 16384
 GROUPS_MAX = 256
 MEMBERS_MAX = 96
 GROWTH_PAGES = 16
+NUMBER_MAX = (1 << 64) - 1
+"""What a field of 8 bytes holds."""
 
 CONTINUE, SUSPEND, KILL = range(3)
 """What happens to runs when the lease is over."""
@@ -43,6 +45,7 @@ _HEAD = (
     ("servers", "1024s"),
     ("told_to_stop_ns", "Q"),
     ("owners", "1024s"),
+    ("utc_offset_s", "q"),
 )
 _RUN = (
     ("run_id", "72s"),
@@ -96,6 +99,11 @@ _RUN = (
     ("record", "6144s"),
     ("outcome", "5632s"),
 )
+
+
+class NoBook(ValueError):
+    """What a file holds was written by nothing that we know."""
+
 
 Value = Union[int, str, tuple[int, ...]]
 
@@ -165,7 +173,7 @@ class Book:
     """The file, and which of its pages serve a run. It grows by a few pages at a time and never shrinks."""
 
     def __init__(self, fd: int, path: str = "") -> None:
-        """Take a book over. Raises OSError (BlockingIOError where its runner lives), ValueError where it is none."""
+        """Take a book over. Raises OSError (BlockingIOError where its runner lives), NoBook where it is none."""
         self.fd = fd
         self._path = path
         self.is_read_only = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
@@ -173,13 +181,14 @@ class Book:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.child_fd = os.open(f"/proc/self/fd/{fd}", (os.O_RDONLY if self.is_read_only else os.O_RDWR) | os.O_CLOEXEC)
         """The same file for supervisors: the lock on `fd` says that its runner lives, and must not live on in them."""
+        if os.fstat(fd).st_size < PAGE_BYTES:
+            self._refuse()
         self._map = mmap.mmap(fd, 0, access=mmap.ACCESS_COPY if self.is_read_only else mmap.ACCESS_WRITE)
         self.head = Page(self._map, 0)
-        size = len(self._map)
-        is_whole = size >= PAGE_BYTES and size >= PAGE_BYTES * (1 + self.head["pages"])
-        if not is_whole or self.head["magic"] != MAGIC.decode():
-            self.close()
-            raise ValueError(f"{path or 'the file'} is no whole book of this version's supervisors")
+        has_pages = len(self._map) // PAGE_BYTES > self.head["pages"]
+        if self.head["magic"] != MAGIC.decode() or not has_pages:
+            self._map.close()
+            self._refuse()
         self._pages = {number: Page(self._map, number) for number in range(1, self.head["pages"] + 1)}
         self._free = [number for number, page in self._pages.items() if page["phase"] == FREE]
 
@@ -230,6 +239,11 @@ class Book:
         self._map.close()
         os.close(self.fd)
         os.close(self.child_fd)
+
+    def _refuse(self) -> NoReturn:
+        os.close(self.fd)
+        os.close(self.child_fd)
+        raise NoBook(f"{self._path or 'the file'} is no book of this version's supervisors")
 
     def _write_again(self) -> None:
         """See whether the disk takes something again, and give it what it lacks. Raises OSError where it does not."""

@@ -1,7 +1,8 @@
 """A run's supervisor in Python, for machines on which `program/` was not compiled: it does the same, and is larger.
 
 It is a program of its own (`python stand_in.py PAGE COMMAND [PROGRAM [ARGUMENT...]]`) and imports next to nothing,
-since every run pays for that. Its parts, and why things are as they are, are those of `program/*.c`.
+since every run pays for that. Its parts, and why things are as they are, are those of `program/*.c`. One thing it
+cannot: Python reads the time zone when it starts, so a `TZ` that names a file on a hung disk holds it up.
 """
 
 from __future__ import annotations
@@ -676,8 +677,8 @@ class Supervisor:
         if self._unkillable_seconds:
             rows.append(("unkillable", f"{int(self._unkillable_seconds)} s after SIGKILL: {run['left_names']}"))
         rows += [
-            ("startTime", time.ctime(run["start_ms"] / 1000)),
-            ("endTime", time.ctime(run["end_ms"] / 1000)),
+            ("startTime", self._local_time(run["start_ms"])),
+            ("endTime", self._local_time(run["end_ms"])),
             ("maxrss", most_kb),
             ("maxUsedGpuMemory", 0),
             ("utime", f"{run['user_us'] / 1e6:.2f}"),
@@ -692,6 +693,9 @@ class Supervisor:
                 data = data[os.write(LOG_FD, data) :]
         except OSError as problem:
             run["log_errno"] = problem.errno or errno.EIO
+
+    def _local_time(self, ms: int) -> str:
+        return time.asctime(time.gmtime(ms // 1000 + self._head["utc_offset_s"]))
 
 
 def _comes_from_the_run(sender: int) -> bool:

@@ -35,6 +35,7 @@ struct head {
     char servers[1024]; /* of its agent, which only its like may follow */
     uint64_t told_to_stop_ns; /* CLOCK_BOOTTIME: when its agent was; 0: it was not */
     char owners[1024];  /* the instances of the agents that had this book, in their order */
+    int64_t utc_offset_s; /* of the time in logs, as its agent tells it */
 };
 
 /* A process beyond doubt: pids are used again, a pid with its start is not. */

@@ -37,11 +37,11 @@ static void add_number(char *to, size_t size, const char *label, long long numbe
 }
 
 static void add_time(char *to, size_t size, const char *label, int64_t ms) {
-    time_t seconds = (time_t)(ms / 1000);
+    time_t seconds = (time_t)(ms / 1000 + head->utc_offset_s);
     struct tm parts;
     char text[64];
 
-    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", localtime_r(&seconds, &parts));
+    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", gmtime_r(&seconds, &parts));
     add_row(to, size, label, text);
 }
 

@@ -473,6 +473,7 @@ int main(int count, char **arguments) {
     run->started_ns = run->alive_ns = boot_ns();
     note_log();
     leader = start(arguments + 2, &problem, &is_program);
+    clearenv(); /* it is the frame's: its TZ may name a file on which even a look at the time waits for ever */
     if (problem) {
         not_started(problem, is_program ? arguments[3] : NULL);
         return 0;
