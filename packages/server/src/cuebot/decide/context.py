@@ -28,6 +28,8 @@ class Settings:
     launch without an answer is over after this."""
     kill_again_us: Micros = Micros(15 * SECOND)
     """A run that was to be killed and goes on is killed again so often."""
+    stood_still_us: Micros = Micros(20 * SECOND)
+    """A server that looks for silent hosts so long after the time before has stood still, and could not hear them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ class Context:
     new_id: Callable[[], str]
     """A fresh UUID as text."""
     started_us: Micros
-    """When this server began to listen: no lease is counted from before."""
+    """When this server began."""
+    awake_us: Micros
+    """Since when this server has listened without a pause, at the earliest its start: before, nobody's silence says
+    anything."""
     settings: Settings = field(default_factory=Settings)
     limits: Limits = DEFAULT_LIMITS
 

@@ -162,7 +162,7 @@ def _has_what_runs(host: Host, facts: c.HostFacts, named: Collection[str]) -> bo
 
 
 def _silence_us(host: Host, context: Context) -> Micros:
-    return Micros(context.now_us - max(host.ping_us, context.started_us))
+    return Micros(context.now_us - max(host.ping_us, context.awake_us))
 
 
 def _words(host: Host, facts: Facts, context: Context) -> str:
