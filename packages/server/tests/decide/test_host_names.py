@@ -147,6 +147,33 @@ def test_an_agent_that_took_over_the_runs_of_the_one_before_is_the_same_host() -
         farm.report("host0", **FIRST)  # late, from the one before
 
 
+@pytest.mark.parametrize(("lease", "held"), [(5 * MINUTE, 15), (MINUTE // 20, 3)])
+def test_a_successor_of_an_agent_that_was_just_heard_waits(lease: int, held: int) -> None:
+    """Nobody takes the name and the runs of an agent that lives; once it is silent its successor is taken."""
+    first = {**FIRST, "lease_us": Micros(lease)}
+    farm = farm_with(**first)
+    runs = list(farm.farm.procs.values())
+    anew = {**first, "instance": "anew", "succeeds": ("one",), "boot_us": Micros(START_US + 5 * MINUTE)}
+    farm.wait(60)
+    farm.report("host0", runs, **first)
+    farm.wait(held - 1)
+    with pytest.raises(HostConflict, match=f"once that has been silent for {held} s"):
+        farm.report("host0", boot=True, **anew)
+    assert farm.farm.host_named("host0").instance == "one"
+    farm.wait(1)
+    farm.report("host0", boot=True, **anew)
+    assert (farm.farm.host_named("host0").instance, farm.states("one/render")) == ("anew", "RR")
+
+
+def test_a_successor_of_an_agent_that_said_goodbye_is_taken_at_once() -> None:
+    """It has left, with what goes on under its supervisors."""
+    farm = farm_with()
+    runs = list(farm.farm.procs.values())
+    farm.report("host0", runs, state=HostState.DOWN, **FIRST)
+    farm.report("host0", boot=True, **{**FIRST, "instance": "anew", "succeeds": ("one",)})
+    assert (farm.farm.host_named("host0").instance, farm.states("one/render")) == ("anew", "RR")
+
+
 def test_a_machine_that_got_another_address_is_the_same_while_it_has_its_runs() -> None:
     """Only where a report comes from has changed; a copy of its disk would not have its runs."""
     farm = farm_with()
@@ -182,6 +209,29 @@ def test_the_copy_of_a_disk_does_not_end_the_runs_that_are_in_its_spool() -> Non
     with pytest.raises(HostConflict):
         farm.do(ended)
     assert farm.states("one/render") == "RR"
+
+
+@pytest.mark.parametrize(
+    ("speaker", "is_taken"),
+    [
+        (c.Speaker("liar", "1", "two", "liar", "192.0.2.1", Micros(START_US)), False),
+        (c.Speaker("host0", "", "", "host0.a", "192.0.2.1", Micros(START_US)), False),
+        (c.Speaker("renamed", "1", "one", "renamed", "192.0.2.1", Micros(START_US)), True),
+    ],
+    ids=["another host", "the host without its spool", "the host under another name"],
+)
+def test_only_the_agent_that_has_a_run_says_how_it_ended_while_it_lives(speaker: c.Speaker, is_taken: bool) -> None:
+    """Whatever it is called by now; of one that is silent, whoever knows the run may."""
+    farm = farm_with()
+    run = next(iter(farm.farm.procs.values()))
+    ended = c.ReportOutcome(speaker.name, run.id, "", 0, 0, Cause.EXITED, Micros(0), run.memory, speaker=speaker)
+    if not is_taken:
+        with pytest.raises(HostConflict, match="host0"):
+            farm.do(ended)
+        assert farm.states("one/render") == "RR"
+        farm.wait(30)
+    farm.do(ended)
+    assert sorted(farm.states("one/render")) == ["R", "S"]
 
 
 def test_an_agent_of_upstreams_that_has_the_runs_has_the_name() -> None:

@@ -133,8 +133,7 @@ def test_a_run_whose_lease_is_over_is_billed_until_it_stood_still() -> None:
     farm.wait(30)
     farm.report("host0", [c.RunFacts(run.id, run.id, ran_us=Micros(20 * SECOND)), farm.run_of("one/render", 1)])
     farm.wait(400)
-    farm.core.sweep(farm.now_us)
-    farm.commit()
+    farm.do(c.Sweep())
     ended = next(event for event in farm.events(ev.RunEnded) if event.run_id == run.id)
     assert (ended.cause, ended.run_us) == (Cause.HOST_LOST, 320 * SECOND)
     layer = farm.layer("one/render")
@@ -214,6 +213,37 @@ def test_a_silent_host_is_down_and_its_runs_are_given_up_a_margin_after_the_leas
     farm.wait(60)
     farm.do(c.Sweep())
     assert causes(farm) == [Cause.HOST_LOST] * 2
+
+
+def test_a_server_that_stood_still_gives_nothing_up_that_reports_at_once() -> None:
+    """It heard nobody meanwhile: whoever lives reports when it goes on, and who is dead has a lease from there."""
+    farm = running(lease_us=3 * SECOND)
+    runs = list(farm.farm.procs.values())
+
+    def sweep(*seconds: float) -> None:
+        for pause in seconds:
+            farm.wait(pause)
+            farm.core.sweep(farm.now_us)
+            farm.commit()
+
+    sweep(2, 400)
+    assert (farm.farm.host_named("host0").state, causes(farm)) == (HostState.UP, [])
+    farm.report("host0", runs, lease_us=3 * SECOND)
+    sweep(*[5] * 12)
+    assert (farm.farm.host_named("host0").state, causes(farm)) == (HostState.DOWN, [])
+    sweep(5)
+    assert causes(farm) == [Cause.HOST_LOST] * 2
+
+
+def test_a_server_that_stood_still_takes_no_late_report_for_a_run_that_never_arrived() -> None:
+    """A report without a run may have waited at its door since before the run's launch."""
+    farm = running()
+    farm.core.sweep(farm.now_us)
+    farm.wait(400)
+    farm.core.sweep(farm.now_us)
+    farm.commit()
+    farm.report("host0")
+    assert causes(farm) == []
 
 
 def test_a_short_lease_takes_its_host_down_early() -> None:

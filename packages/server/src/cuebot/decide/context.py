@@ -23,11 +23,15 @@ class Settings:
     """How long after our agent has suspended a run the server gives it up."""
     name_held_us: Micros = Micros(30 * SECOND)
     """An agent that was heard so lately keeps its host's name against any other: it reports every 12 s at least."""
+    succeeded_us: Micros = Micros(15 * SECOND)
+    """An agent that was heard so lately is not dead, whoever says that it succeeds it: the successor asks again."""
     missing_run_us: Micros = MINUTE
     """A run that its host does not name so long after it was booked never arrived. No message is late by as much: a
     launch without an answer is over after this."""
     kill_again_us: Micros = Micros(15 * SECOND)
     """A run that was to be killed and goes on is killed again so often."""
+    stood_still_us: Micros = Micros(20 * SECOND)
+    """A server that looks for silent hosts so long after the time before has stood still, and could not hear them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,10 @@ class Context:
     new_id: Callable[[], str]
     """A fresh UUID as text."""
     started_us: Micros
-    """When this server began to listen: no lease is counted from before."""
+    """When this server began."""
+    awake_us: Micros
+    """Since when this server has listened without a pause, at the earliest its start: before, nobody's silence says
+    anything."""
     settings: Settings = field(default_factory=Settings)
     limits: Limits = DEFAULT_LIMITS
 

@@ -60,13 +60,23 @@ def boots_again(host: Host, facts: Facts) -> bool:
     return facts.boot_us > host.boot_us + SAME_BOOT_US
 
 
-def succeeds(host: Host, facts: c.HostFacts) -> bool:
+def succeeds(host: Host, facts: c.HostFacts, context: Context) -> bool:
     """Whether this agent has taken over the runs of the one that we know, which had another spool and is dead.
 
     Supervisors tell it so, which live on that machine and since the same boot. So it is the same host, whatever time of
-    boot a new spool has computed.
+    boot a new spool has computed. Raises HostConflict where the one before was heard a moment ago, and so may live:
+    what runs goes on under its supervisors until this agent asks again.
     """
-    return bool(host.instance) and host.instance != facts.instance and host.instance in facts.succeeds
+    if not host.instance or host.instance == facts.instance or host.instance not in facts.succeeds:
+        return False
+    held_us = min(context.settings.succeeded_us, host.lease_us or context.settings.succeeded_us)
+    silent_us = _silence_us(host, context)
+    if silent_us < held_us and not host.stopped and host.state is not HostState.DOWN:
+        raise HostConflict(
+            f"{describe(facts)} says that it succeeds the agent of {host.name!r}, which was heard"
+            f" {silent_us // SECOND} s ago; it is taken once that has been silent for {held_us // SECOND} s"
+        )
+    return True
 
 
 def takes_over(host: Host, facts: c.HostFacts, named: Collection[str], context: Context) -> bool:
@@ -87,15 +97,21 @@ def takes_over(host: Host, facts: c.HostFacts, named: Collection[str], context: 
 
 
 def refuse_rival_outcome(host: Host, speaker: c.Speaker | None, context: Context) -> None:
-    """Raise HostConflict where the agent that reports an outcome is another one under the name of a living host.
+    """Raise HostConflict where another agent than the one that has the run reports its outcome, while that one lives.
 
-    A run's id is known to whoever has the run, so any other agent may report its end, whatever its host is called now.
-    Only the copy of a disk has the ids of runs that it never had.
+    Whatever its host is called now, an agent is known by its spool. Another one, with the copy of a disk or by mistake,
+    may know the ids of runs that it never had.
     """
-    if speaker is None or not speaker.agent or speaker.name != host.name or not is_other(host, speaker):
+    if speaker is None or not (host.agent or speaker.agent) or not is_other(host, speaker):
         return
-    if _silence_us(host, context) < context.settings.name_held_us:
+    if _silence_us(host, context) >= context.settings.name_held_us:
+        return
+    if speaker.name == host.name:
         raise HostConflict(_words(host, speaker, context))
+    raise HostConflict(
+        f"the run is of {host.name}, which was heard {_silence_us(host, context) // SECOND} s ago; how it ended is not"
+        f" for {describe(speaker)} to say"
+    )
 
 
 def describe(facts: Facts) -> str:
@@ -162,7 +178,7 @@ def _has_what_runs(host: Host, facts: c.HostFacts, named: Collection[str]) -> bo
 
 
 def _silence_us(host: Host, context: Context) -> Micros:
-    return Micros(context.now_us - max(host.ping_us, context.started_us))
+    return Micros(context.now_us - max(host.ping_us, context.awake_us))
 
 
 def _words(host: Host, facts: Facts, context: Context) -> str:

@@ -36,7 +36,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
-    is_successor = succeeds(host, facts)
+    is_successor = succeeds(host, facts, context)
     is_new_agent = not is_successor and takes_over(host, facts, reported, context)
     rebooted = not is_successor and boots_again(host, facts)
     events: list[ev.Event] = []
@@ -78,10 +78,11 @@ def _missing(farm: Farm, proc: Proc, context: Context) -> ev.RunEnded:
 def _long_unheard(proc: Proc, context: Context) -> bool:
     """Whether a report without this run is certainly younger than its launch and than the last word of it.
 
-    The run's booking and this server's start count as a word of it. An agent that is not ours may even have been given
+    The run's booking and this server's start count as a word of it, and so does its going on after it had stood still:
+    reports may have waited at its door. An agent that is not ours may even have been given
     it after a boot that we hear of only now; ours takes no launch before a report was answered.
     """
-    return context.now_us - max(proc.sent_us, proc.seen_us) >= context.settings.missing_run_us
+    return context.now_us - max(proc.sent_us, proc.seen_us, context.awake_us) >= context.settings.missing_run_us
 
 
 def _launched_again(host: Host, proc: Proc) -> bool:

@@ -181,7 +181,8 @@ def given_up(
 def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
     """Mark hosts that fell silent DOWN, give up runs whose lease is certainly over, end those that are over time.
 
-    Silence counts from the last report and from this server's start, whichever is later. Our agent suspends a run when
+    Silence counts from the last report, from this server's start and from when it last went on after it had stood
+    still, whichever is latest. Our agent suspends a run when
     its lease is over, and a margin later it is given up, never where its lease has no end; any other agent's run is
     given up when its host is DOWN and may then run twice: that is the at-least-once that
     docs/explanation/exactly-once.md speaks of.
@@ -190,7 +191,7 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
     settings = context.settings
     over: set[str] = set()
     for host in sorted(_silent_hosts(farm, context), key=lambda h: h.row):
-        silent_us = context.now_us - max(host.ping_us, context.started_us)
+        silent_us = context.now_us - max(host.ping_us, context.awake_us)
         # DOWN as soon as its lease is over, a margin before its runs are given up: a launch on the way there by then
         # has arrived or is lost.
         lease_us = host.lease_us or settings.host_silent_us
@@ -215,13 +216,13 @@ def _no_word_of(host: Host, silent_us: int) -> str:
 
 def _silent_hosts(farm: Farm, context: Context) -> list[Host]:
     """Hosts about which silence may say something; a farm that is well has none, so this is quick to find out."""
-    now_us, started_us, silent_us = context.now_us, context.started_us, context.settings.host_silent_us
+    now_us, awake_us, silent_us = context.now_us, context.awake_us, context.settings.host_silent_us
     soonest_us = min(context.settings.lease_margin_us, 0)
     return [
         host
         for host in farm.hosts.values()
         if not host.removed
-        and now_us - max(host.ping_us, started_us) >= min(host.lease_us or silent_us, silent_us) + soonest_us
+        and now_us - max(host.ping_us, awake_us) >= min(host.lease_us or silent_us, silent_us) + soonest_us
     ]
 
 

@@ -133,6 +133,7 @@ class Core:
         """Runs that are booked and whose launch has no answer yet: the scheduler's back-pressure."""
         self._seq = last_seq
         self._started_us = Micros(started_us)
+        self._awake_us = self._swept_us = self._started_us
         self._new_id = new_id
         self._authorize = authorize
         self._open = _Open()
@@ -149,7 +150,7 @@ class Core:
 
     def context(self, now_us: int) -> Context:
         """The circumstances of a decision made now."""
-        return Context(Micros(now_us), self._new_id, self._started_us, self.settings, self.limits)
+        return Context(Micros(now_us), self._new_id, self._started_us, self._awake_us, self.settings, self.limits)
 
     # --- commands -------------------------------------------------------------------------------------------------
 
@@ -324,7 +325,13 @@ class Core:
         return len(found.bookings)
 
     def sweep(self, now_us: int) -> Orders:
-        """What time alone brings about: silent hosts, ended leases, kills to be repeated, pauses that are over."""
+        """What time alone brings about: silent hosts, ended leases, kills to be repeated, pauses that are over.
+
+        A sweep that comes late shows that this server stood still, so nobody's silence is counted from before.
+        """
+        if now_us - self._swept_us >= self.settings.stood_still_us:
+            self._awake_us = Micros(now_us)
+        self._swept_us = Micros(now_us)
         self.execute(c.Sweep(), SYSTEM, now_us)
         if self.farm.ready:
             self.plan_wanted = True

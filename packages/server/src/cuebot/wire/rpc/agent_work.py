@@ -43,7 +43,7 @@ class AgentInterface:
             for order in limits_orders(call.farm, sorted(host.proc_ids)):
                 stream.limit(order.run_id, limits_message(order.limits))
             tasks += [
-                asyncio.ensure_future(_read(call, stream, host.name)),
+                asyncio.ensure_future(_read(call, stream, host)),
                 asyncio.ensure_future(stream.write_to(call.context.write)),
                 asyncio.ensure_future(stream.ended.wait()),
             ]
@@ -84,8 +84,9 @@ def _refuse_old(hello: Any, host: Host) -> None:
         )
 
 
-async def _read(call: Call, stream: AgentStream, host_name: str) -> None:
-    envelope = c.Envelope(actor=host_name, origin=call.origin())
+async def _read(call: Call, stream: AgentStream, host: Host) -> None:
+    envelope = c.Envelope(actor=host.name, origin=call.origin())
+    speaker = c.Speaker(host.name, host.agent, host.instance, host.full_name, host.peer, host.boot_us)
     while (raw := await call.context.read()) is not grpc.aio.EOF:
         message = agent_pb2.FromAgent.FromString(raw)
         if len(message.outcomes) > OUTCOMES_PER_MESSAGE:
@@ -93,7 +94,8 @@ async def _read(call: Call, stream: AgentStream, host_name: str) -> None:
         for answer in message.answers:
             stream.answered(answer.order, answer.code, answer.words)
         for report in message.outcomes:
-            _take(call, stream, outcome(report_pb2.FrameCompleteReport.FromString(report), host_name), envelope)
+            told = outcome(report_pb2.FrameCompleteReport.FromString(report), speaker.name, speaker)
+            _take(call, stream, told, envelope)
 
 
 def _take(call: Call, stream: AgentStream, command: c.ReportOutcome, envelope: c.Envelope) -> None:
