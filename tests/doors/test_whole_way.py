@@ -107,8 +107,10 @@ def booked(text: str) -> tuple[SmallFarm, list[RunOrder]]:
 def at_the_agent(order: RunOrder) -> tuple[dict[str, Any], str, dict[str, str]]:
     """What an agent makes of an order: the launch, the path of the log, the environment. Both ways it is the same."""
     launch = launch_from_order(run_message(order))
-    assert {**launch, "limits": NO_LIMITS} == launch_from(run_frame(order, 0))
-    path = log_path(launch["log_dir"], *launch["log_parts"])
+    folder = "/".join((launch["log_dir"], *launch["log_path"]))
+    by_call = launch_from(run_frame(order, 0))
+    assert {**launch, "limits": NO_LIMITS, "log_dir": folder, "log_path": []} == by_call
+    path = log_path(folder, *launch["log_parts"])
     return launch, path, frame_environment(launch, "host0", path, "/")
 
 

@@ -142,6 +142,7 @@ class AgentProcess:
         self.server = server
         self.words = [sys.executable, "-m", "rqd", *words, *options]
         self.process: subprocess.Popen[bytes]
+        self.started_at = 0.0
         self._channel: Optional[grpc.Channel] = None
 
     def start(self, **environment: str) -> AgentProcess:
@@ -155,6 +156,7 @@ class AgentProcess:
 
     def begin(self, **environment: str) -> None:
         """Start it, and wait for nothing."""
+        self.started_at = time.monotonic()
         with self.stderr_path.open("ab") as stderr:
             self.process = subprocess.Popen(
                 self.words, stderr=stderr, env={**os.environ, **environment}, start_new_session=True
@@ -222,8 +224,15 @@ class AgentProcess:
         """Launch a frame, and return its run's id."""
         frame = run_frame(command, self.logs, **fields)
         request = rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=frame)
-        self.stub.LaunchFrame(request, metadata=_token(token), timeout=PATIENCE_SECONDS)
-        return str(frame.resource_id)
+        while True:
+            try:
+                self.stub.LaunchFrame(request, metadata=_token(token), timeout=PATIENCE_SECONDS)
+                return str(frame.resource_id)
+            except grpc.RpcError as refusal:  # its first report has come, and the answer is on its way
+                is_new = time.monotonic() < self.started_at + PATIENCE_SECONDS / 3
+                if not (is_new and "had no answer to a report of the last 300 s" in str(refusal.details())):
+                    raise
+                time.sleep(0.02)
 
     def launch_refused(self, command: str, **fields: Any) -> grpc.StatusCode:
         """Launch a frame that must be refused, and return the status."""
