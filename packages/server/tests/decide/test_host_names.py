@@ -147,24 +147,6 @@ def test_an_agent_that_took_over_the_runs_of_the_one_before_is_the_same_host() -
         farm.report("host0", **FIRST)  # late, from the one before
 
 
-@pytest.mark.parametrize(("lease", "held"), [(5 * MINUTE, 15), (MINUTE // 20, 3)])
-def test_a_successor_of_an_agent_that_was_just_heard_waits(lease: int, held: int) -> None:
-    """Nobody takes the name and the runs of an agent that lives; once it is silent its successor is taken."""
-    first = {**FIRST, "lease_us": Micros(lease)}
-    farm = farm_with(**first)
-    runs = list(farm.farm.procs.values())
-    anew = {**first, "instance": "anew", "succeeds": ("one",), "boot_us": Micros(START_US + 5 * MINUTE)}
-    farm.wait(60)
-    farm.report("host0", runs, **first)
-    farm.wait(held - 1)
-    with pytest.raises(HostConflict, match=f"once that has been silent for {held} s"):
-        farm.report("host0", boot=True, **anew)
-    assert farm.farm.host_named("host0").instance == "one"
-    farm.wait(1)
-    farm.report("host0", boot=True, **anew)
-    assert (farm.farm.host_named("host0").instance, farm.states("one/render")) == ("anew", "RR")
-
-
 def test_a_successor_of_an_agent_that_said_goodbye_is_taken_at_once() -> None:
     """It has left, with what goes on under its supervisors."""
     farm = farm_with()

@@ -262,7 +262,7 @@ def leave_the_tree(patch: pytest.MonkeyPatch) -> None:
 
 def claim_nothing(patch: pytest.MonkeyPatch) -> None:
     """An agent with another spool does not say whose runs it has taken over, and the server takes it for a stranger."""
-    patch.setattr(host_reports, "succeeds", lambda host, facts, context: False)
+    patch.setattr(host_reports, "succeeds", lambda host, facts: False)
 
 
 def charge_what_agents_end(patch: pytest.MonkeyPatch) -> None:

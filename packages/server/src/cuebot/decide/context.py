@@ -23,8 +23,6 @@ class Settings:
     """How long after our agent has suspended a run the server gives it up."""
     name_held_us: Micros = Micros(30 * SECOND)
     """An agent that was heard so lately keeps its host's name against any other: it reports every 12 s at least."""
-    succeeded_us: Micros = Micros(15 * SECOND)
-    """An agent that was heard so lately is not dead, whoever says that it succeeds it: the successor asks again."""
     missing_run_us: Micros = MINUTE
     """A run that its host does not name so long after it was booked never arrived. No message is late by as much: a
     launch without an answer is over after this."""

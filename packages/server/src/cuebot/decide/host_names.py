@@ -60,23 +60,13 @@ def boots_again(host: Host, facts: Facts) -> bool:
     return facts.boot_us > host.boot_us + SAME_BOOT_US
 
 
-def succeeds(host: Host, facts: c.HostFacts, context: Context) -> bool:
+def succeeds(host: Host, facts: c.HostFacts) -> bool:
     """Whether this agent has taken over the runs of the one that we know, which had another spool and is dead.
 
     Supervisors tell it so, which live on that machine and since the same boot. So it is the same host, whatever time of
-    boot a new spool has computed. Raises HostConflict where the one before was heard a moment ago, and so may live:
-    what runs goes on under its supervisors until this agent asks again.
+    boot a new spool has computed.
     """
-    if not host.instance or host.instance == facts.instance or host.instance not in facts.succeeds:
-        return False
-    held_us = min(context.settings.succeeded_us, host.lease_us or context.settings.succeeded_us)
-    silent_us = _silence_us(host, context)
-    if silent_us < held_us and not host.stopped and host.state is not HostState.DOWN:
-        raise HostConflict(
-            f"{describe(facts)} says that it succeeds the agent of {host.name!r}, which was heard"
-            f" {silent_us // SECOND} s ago; it is taken once that has been silent for {held_us // SECOND} s"
-        )
-    return True
+    return bool(host.instance) and host.instance != facts.instance and host.instance in facts.succeeds
 
 
 def takes_over(host: Host, facts: c.HostFacts, named: Collection[str], context: Context) -> bool:

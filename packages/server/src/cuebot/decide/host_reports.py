@@ -36,7 +36,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]
     host = farm.hosts[host_id]
     reported = {run.run_id: run for run in command.runs}
-    is_successor = succeeds(host, facts, context)
+    is_successor = succeeds(host, facts)
     is_new_agent = not is_successor and takes_over(host, facts, reported, context)
     rebooted = not is_successor and boots_again(host, facts)
     events: list[ev.Event] = []
