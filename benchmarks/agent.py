@@ -8,6 +8,7 @@ counts: on ext4 a new file can cost ten times as much while thousands were delet
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import grpc
@@ -63,22 +64,32 @@ def figures() -> Iterator[Figure]:
         yield from asyncio.run(measure(Path(folder)))
 
 
-async def measure(folder: Path) -> list[Figure]:
-    """Run the frames and say what it took."""
+@contextlib.asynccontextmanager
+async def agent_alone(folder: Path, cores: int) -> AsyncIterator[tuple[ReportServer, psutil.Process, str]]:
+    """The real agent with this process as its server: what takes its reports, its runner, and its address."""
     servicer = ReportServer()
     server = grpc.aio.server()
     report_pb2_grpc.add_RqdReportInterfaceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     words = ["--server", f"127.0.0.1:{port}", "--port", "0", "--spool", str(folder / "spool")]
-    words += ["--cores", str(IN_FLIGHT), "--log-level", "warning", "--token-file", str(folder / "token")]
+    words += ["--cores", str(cores), "--log-level", "warning", "--token-file", str(folder / "token")]
     (folder / "token").write_text(TOKEN)
     agent = subprocess.Popen([sys.executable, "-m", "rqd", *words], env={**os.environ, "RQD_RUN_AS_ROOT": "1"})
     try:
-        started = time.perf_counter()
         address = await asyncio.wait_for(servicer.address, 20)
+        yield servicer, psutil.Process(agent.pid), address
+    finally:
+        agent.send_signal(signal.SIGINT)  # with its frames
+        await asyncio.to_thread(agent.wait, 30)
+        await server.stop(0)
+
+
+async def measure(folder: Path) -> list[Figure]:
+    """Run the frames and say what it took."""
+    started = time.perf_counter()
+    async with agent_alone(folder, IN_FLIGHT) as (servicer, runner, address):
         found = [Figure("agent: start to first report", time.perf_counter() - started, "s")]
-        runner = psutil.Process(agent.pid)
         link = runner.children()[0]
         async with grpc.aio.insecure_channel(address) as channel:
             stub = rqd_pb2_grpc.RqdInterfaceStub(channel)
@@ -92,10 +103,6 @@ async def measure(folder: Path) -> list[Figure]:
             used_us = (cpu_seconds(process) - earlier) / FRAMES * 1e6
             found.append(Figure(f"agent alone: CPU a frame, {name}", used_us, "us"))
         return found
-    finally:
-        agent.send_signal(signal.SIGINT)
-        await asyncio.to_thread(agent.wait, 20)
-        await server.stop(0)
 
 
 async def run_frames(servicer: ReportServer, stub: rqd_pb2_grpc.RqdInterfaceStub, count: int, folder: Path) -> None:

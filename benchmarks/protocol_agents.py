@@ -137,7 +137,7 @@ def ended(launch: Any) -> Any:
     """What the runner says of a run that succeeded."""
     outcome = {"cause": "exited", "exit_status": 0, "exit_signal": 0, "run_ms": 1, "user_ms": 1, "system_ms": 1}
     memory = {"rss_kb": 0, "vsize_kb": 0, "max_rss_kb": 1_000, "max_vsize_kb": 1_000, "log_written_s": 0}
-    words = {"message": "", "kill_message": "", "error_line": ""}
+    words = {"message": "", "kill_message": "", "error_line": "", "left_behind": ""}
     run = {"state": "ended", "start_ms": 0, "ran_ms": 1, "log_name": "", "stuck": ""}
     return {**launch, **memory, **run, "outcome": {**outcome, **words}}
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -19,9 +17,9 @@ from pathlib import Path
 
 import grpc
 import psutil
-from opencue_proto import report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
+from opencue_proto import rqd_pb2, rqd_pb2_grpc
 
-from benchmarks.agent import TOKEN, ReportServer
+from benchmarks.agent import TOKEN, agent_alone
 from benchmarks.table import Figure
 
 RUNS = 64
@@ -45,18 +43,7 @@ def figures() -> Iterator[Figure]:
 
 async def measure(folder: Path) -> list[Figure]:
     """Start the runs, let them settle, and see what a minute costs."""
-    server = grpc.aio.server()
-    servicer = ReportServer()
-    report_pb2_grpc.add_RqdReportInterfaceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    words = ["--server", f"127.0.0.1:{port}", "--port", "0", "--spool", str(folder / "spool")]
-    words += ["--cores", str(RUNS), "--log-level", "warning", "--token-file", str(folder / "token")]
-    (folder / "token").write_text(TOKEN)
-    agent = subprocess.Popen([sys.executable, "-m", "rqd", *words], env={**os.environ, "RQD_RUN_AS_ROOT": "1"})
-    try:
-        address = await asyncio.wait_for(servicer.address, 20)
-        runner = psutil.Process(agent.pid)
+    async with agent_alone(folder, RUNS) as (_, runner, address):
         link = runner.children()[0]
         async with grpc.aio.insecure_channel(address) as channel:
             await launch_all(rqd_pb2_grpc.RqdInterfaceStub(channel), folder)
@@ -74,10 +61,6 @@ async def measure(folder: Path) -> list[Figure]:
             Figure(f"{RUNS} runs watched: the link, with its reports", used["link"], "% core"),
             Figure("a supervisor: memory of its own", max(memory), "MB", 1.0),
         ]
-    finally:
-        agent.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(agent.wait, 30)
-        await server.stop(0)
 
 
 def cpu_ns(process: psutil.Process) -> int:

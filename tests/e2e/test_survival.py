@@ -98,7 +98,7 @@ def test_killed_runner(new_farm: NewFarm, tmp_path: Path) -> None:
 
 
 def test_sigterm_returns_frames_uncounted(new_farm: NewFarm, tmp_path: Path) -> None:
-    """SIGTERM ends the agent, and its frames wait again, uncounted; the next `up` runs them."""
+    """SIGTERM to `up` ends its agents and their frames, which wait again, uncounted; the next `up` runs them."""
     farm, out = new_farm(), tmp_path / "out"
     out.mkdir()
     job = farm.launch("term", layer("work", f"echo start >> {out}/#IFRAME#; sleep 600", "1-2"))

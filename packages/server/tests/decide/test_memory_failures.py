@@ -74,24 +74,6 @@ def test_a_peak_that_nobody_measured_is_believed() -> None:
     assert farm.run_of("one/render").memory == 3 * GIB
 
 
-def test_a_run_that_was_too_small_to_be_measured_lacked_no_memory() -> None:
-    """Its agent knows that it held less than the agent itself: it gets no more, and its record says why."""
-    farm = one_frame()
-    farm.wait(1)
-    farm.end(farm.run_of("one/render"), Exit.CONTAINER_MEMORY, max_rss=0, max_rss_below=20_000)
-    assert farm.states("one/render") == "X"
-    assert farm.layer("one/render").min_memory == GIB
-    assert [event.max_rss for event in farm.events(ev.RunEnded)] == [20_000]
-
-
-def test_of_any_other_end_no_memory_is_told_that_nobody_measured() -> None:
-    """A bound is no peak."""
-    farm = one_frame()
-    farm.wait(1)
-    farm.end(farm.run_of("one/render"), 1, max_rss=0, max_rss_below=20_000)
-    assert [event.max_rss for event in farm.events(ev.RunEnded)] == [0]
-
-
 @pytest.mark.parametrize("status", MEMORY_EXITS)
 def test_a_frame_that_never_has_enough_memory_is_dead_after_a_few_tries(status: int) -> None:
     """It is tried its retries and three times more, with ever more memory, and not more than its host has."""

@@ -105,15 +105,13 @@ def frame_info(run: Description) -> Any:
         attributes["cuefarm.cause"] = outcome["cause"]
         attributes["cuefarm.run_ms"] = str(outcome["run_ms"])
         attributes["cuefarm.cpu_ms"] = str(outcome["user_ms"] + outcome["system_ms"])
-        if outcome.get("max_rss_below_kb"):  # a spool of an earlier version has none
-            attributes["cuefarm.max_rss_below_kb"] = str(outcome["max_rss_below_kb"])
         if outcome["message"]:
             attributes["cuefarm.message"] = outcome["message"]
         if outcome["kill_message"]:
             attributes["cuefarm.kill_message"] = outcome["kill_message"]
-        if outcome.get("error_line"):
+        if outcome["error_line"]:
             attributes["cuefarm.error_line"] = outcome["error_line"]
-        if outcome.get("left_behind"):
+        if outcome["left_behind"]:
             attributes["cuefarm.left_behind"] = outcome["left_behind"]
         if run["log_name"]:
             attributes["cuefarm.log_name"] = run["log_name"]

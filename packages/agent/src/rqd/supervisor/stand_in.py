@@ -121,18 +121,10 @@ def _by_parents(own: int) -> list[int]:
 
 def _signal_all(number: int) -> None:
     for pid in _processes():
-        with contextlib.suppress(OSError):
-            fd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
-            try:
-                stat = _stat(pid)
-                if stat is not None and stat.state not in "ZX":
-                    if fd >= 0:
-                        signal.pidfd_send_signal(fd, number)
-                    else:
-                        os.kill(pid, number)
-            finally:
-                if fd >= 0:
-                    os.close(fd)
+        stat = _stat(pid)
+        if stat is not None and stat.state not in "ZX":
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
 
 
 def _stop_all() -> None:
@@ -581,6 +573,7 @@ class Supervisor:
         try:
             log = os.fstat(LOG_FD)
         except OSError:
+            self._log_is_watched = False
             return
         if int(log.st_mtime * 1000) != run["log_written_ms"]:
             self._grew_ms = self._ran_ms()

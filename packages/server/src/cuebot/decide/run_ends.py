@@ -13,7 +13,6 @@ from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
-from cuebot.domain.memory import MEMORY_EXITS
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState, OnEnd
@@ -70,8 +69,6 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     # Some agents measure by a clock that may be set: a run cannot have taken longer than it was booked.
     run_us = Micros(max(min(command.run_us, context.now_us - proc.booked_us), 0))
     max_rss = KiB(max(possible_memory(farm.hosts[proc.host_id], command.max_rss), proc.max_rss))
-    if not max_rss and status in MEMORY_EXITS:
-        max_rss = command.max_rss_below  # so that neither we nor a reader of its record believe that it lacked memory
     command = replace(command, run_us=run_us, max_rss=max_rss, cause=_cause_of(command, proc))
     memory = memory_after(farm, proc, status, max_rss) if command.cause in _ENDS_FOR_MEMORY else None
     state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None)

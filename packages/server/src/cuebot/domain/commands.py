@@ -258,8 +258,6 @@ class ReportOutcome(Command):
     nimby_locked: bool = False
     cpu_us: Micros = Micros(0)
     """Processor time of all its processes; 0 where the agent does not tell."""
-    max_rss_below: KiB = KiB(0)
-    """It held no more than this, where `max_rss` is 0: nobody measured it. 0 where the agent does not tell."""
     error_line: str = ""
     """The line of its log that says best what went wrong; empty where the agent found none."""
     log_name: str = ""

@@ -195,7 +195,6 @@ class SmallFarm:
         run_s: float = 1,
         nimby_locked: bool = False,
         max_rss: int = 100_000,
-        max_rss_below: int = 0,
         message: str = "",
     ) -> None:
         """A run's host reports its outcome."""
@@ -209,7 +208,6 @@ class SmallFarm:
                 cause=cause,
                 run_us=Micros(int(run_s * SECOND)),
                 max_rss=KiB(max_rss),
-                max_rss_below=KiB(max_rss_below),
                 message=message,
                 nimby_locked=nimby_locked,
             )

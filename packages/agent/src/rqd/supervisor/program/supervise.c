@@ -155,8 +155,10 @@ static void note_log(void) {
     uint64_t now = boot_ns(), bytes, grown;
     struct stat log;
 
-    if (fstat(STDOUT_FILENO, &log) != 0)
+    if (fstat(STDOUT_FILENO, &log) != 0) {
+        log_is_watched = 0;
         return;
+    }
     run->log_written_ms = (int64_t)log.st_mtim.tv_sec * 1000 + log.st_mtim.tv_nsec / 1000000;
     if (run->log_written_ms != before_ms)
         grew_ms = ran_ms();

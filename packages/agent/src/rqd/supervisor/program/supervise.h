@@ -41,7 +41,7 @@ struct stat_line {
 int read_stat(pid_t pid, struct stat_line *to);
 struct pids processes(void);
 void free_pids(struct pids *pids);
-size_t signal_all(int number);
+void signal_all(int number);
 void stop_all(void);
 uint32_t note_left(void);
 void note_members(const struct pids *found);

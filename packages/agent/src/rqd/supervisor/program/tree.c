@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NAMED_MAX 4
@@ -76,12 +75,10 @@ static void add_children(struct pids *to, pid_t pid) {
 static int tells_children(void) {
     static int answer = -1;
 
-    if (answer < 0)
-        answer = access("/proc/self/task", F_OK) == 0 && syscall(SYS_gettid) > 0;
-    if (answer) {
+    if (answer < 0) {
         char path[64];
 
-        snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)syscall(SYS_gettid));
+        snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid()); /* we are one thread, the first */
         answer = access(path, R_OK) == 0;
     }
     return answer;
@@ -142,27 +139,18 @@ void free_pids(struct pids *pids) {
     free(pids->list);
 }
 
-/* Signal everything of the run. Its pids are safe: what is below us is not reaped, so its number is nobody else's, but
- * for what a process of the run reaps itself between our look and the signal; a descriptor of the process closes that. */
-size_t signal_all(int number) {
+/* Signal everything of the run. What is below us is only collected by what is below us, so for the moment between the look
+ * and the signal its number is nobody else's. */
+void signal_all(int number) {
     struct pids found = processes();
-    size_t reached = 0;
 
     for (size_t at = 0; at < found.count; at++) {
         struct stat_line stat;
-        int fd = (int)syscall(SYS_pidfd_open, found.list[at], 0);
 
-        /* It is still below us now that we hold it. */
-        if (read_stat(found.list[at], &stat) && stat.state != 'Z' && stat.state != 'X') {
-            int failed = fd >= 0 ? (int)syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) : kill(found.list[at], number);
-
-            reached += failed == 0;
-        }
-        if (fd >= 0)
-            close(fd);
+        if (read_stat(found.list[at], &stat) && stat.state != 'Z' && stat.state != 'X')
+            kill(found.list[at], number);
     }
     free_pids(&found);
-    return reached;
 }
 
 /* Stop everything where it stands. What is stopped starts nothing, so we look until there is nothing new. */

@@ -13,7 +13,7 @@ import structlog
 from cuebot.domain import commands as c
 from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, shown
 from cuebot.domain.states import Cause, Exit, HostState
-from cuebot.domain.units import NO_END, CoreUnits, KiB, Micros
+from cuebot.domain.units import NO_END, CoreUnits, Micros
 from cuebot.engine.orders import AGENT_PORT
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
@@ -215,12 +215,6 @@ def _milliseconds(attributes: Any, name: str) -> Micros:
     return Micros(told * 1_000)
 
 
-def _kib_told(attributes: Any, name: str) -> KiB:
-    """A size that our agent tells; 0 where another one does not."""
-    text = attributes.get(name, "")
-    return kib(int(text)) if text.isdecimal() and len(text) < 16 else KiB(0)
-
-
 def _cut(text: str, most_bytes: int) -> str:
     """The beginning of a text that strangers sent, without control characters."""
     clean = "".join(character for character in text[:most_bytes] if character.isprintable())
@@ -250,7 +244,6 @@ def outcome(report: Any, host_name: str, speaker: c.Speaker | None = None) -> c.
         message=message[:_MESSAGE_CHARACTERS],
         nimby_locked=report.host.nimby_locked,
         cpu_us=_milliseconds(attributes, "cuefarm.cpu_ms"),
-        max_rss_below=_kib_told(attributes, "cuefarm.max_rss_below_kb"),
         error_line=_cut(attributes.get("cuefarm.error_line", ""), ERROR_LINE_BYTES),
         log_name=_cut(attributes.get("cuefarm.log_name", ""), FILE_NAME_BYTES),
         speaker=speaker,
