@@ -575,16 +575,20 @@ def test_a_run_that_holds_too_much_memory_is_ended(supervise: Supervise) -> None
 
 
 def test_shared_memory_counts_once(supervise: Supervise) -> None:
-    """Processes that share their pages hold no more than one of them and a little."""
+    """Processes that share their pages hold no more than one of them and a little, once all have them."""
     share = (
         "import mmap, os, time\n"
         "m = mmap.mmap(-1, 100 << 20); m.write(b'x' * (100 << 20))\n"
         "for _ in range(3):\n"
         "    if os.fork() == 0: break\n"
-        "sum(m[i] for i in range(0, 100 << 20, 4096)); time.sleep(1.5)\n"
+        "sum(m[i] for i in range(0, 100 << 20, 4096)); print('has them', flush=True); time.sleep(60)\n"
     )
-    page = supervise(f"exec {PYTHON} -c {shlex.quote(share)}").ended()
-    assert 100 << 10 <= page["rss_max_kb"] < 200 << 10
+    run = supervise(f"exec {PYTHON} -c {shlex.quote(share)}")
+    wait_for(lambda: run.output().count("has them") == 4, 30)
+    wait_for(lambda: 100 << 10 <= run.page["rss_kb"] < 150 << 10)
+    looked_ns = run.page["alive_ns"]
+    wait_for(lambda: run.page["alive_ns"] > looked_ns + SECOND_NS // 2)
+    assert 100 << 10 <= run.page["rss_kb"] < 150 << 10
 
 
 def test_memory_of_a_run_that_was_too_short_to_be_measured_is_what_the_kernel_says(supervise: Supervise) -> None:

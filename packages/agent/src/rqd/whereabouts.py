@@ -71,7 +71,7 @@ class Agent(NamedTuple):
 def agent_of(spool: str) -> Optional[Agent]:
     """The agent that works on a spool, also on one that was deleted. Raises PermissionError where it is another's."""
     with contextlib.suppress(FileNotFoundError, ValueError):
-        with open(os.path.join(spool, LOCK), encoding="ascii") as file:
+        with open(os.path.join(spool, LOCK), encoding="ascii", opener=_no_link) as file:
             pid, lock = int(file.read()), os.fstat(file.fileno())
         ticks = proc.start_ticks(pid)
         if ticks is not None and any(os.path.samestat(lock, opened) for opened in _open_files(pid)):
@@ -142,6 +142,11 @@ class Frames(NamedTuple):
 def frames_of(spool: str) -> Frames:
     """Look into a spool's book, whoever has it. Raises OSError where it cannot be read."""
     return _frames_in(os.path.join(spool, BOOK))
+
+
+def _no_link(path: str, flags: int) -> int:
+    """A link in another user's folder could make another agent of it."""
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _frames_in(path: str) -> Frames:
