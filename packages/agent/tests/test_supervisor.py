@@ -591,6 +591,23 @@ def test_shared_memory_counts_once(supervise: Supervise) -> None:
     assert 100 << 10 <= run.page["rss_kb"] < 150 << 10
 
 
+def test_pages_that_become_shared_while_they_are_counted_end_no_run(supervise: Supervise) -> None:
+    """A look between may count them more than once; a run is ended when a second look says the same."""
+    share = (
+        "import mmap, os, time\n"
+        "m = mmap.mmap(-1, 60 << 20); m.write(b'x' * (60 << 20))\n"
+        "for _ in range(3):\n"
+        "    if os.fork() == 0: break\n"
+        "until = time.monotonic() + 4\n"
+        "while time.monotonic() < until:\n"
+        "    m.madvise(mmap.MADV_DONTNEED); sum(m[i] for i in range(0, 60 << 20, 4096)); time.sleep(0.6)\n"
+    )
+    page = supervise(
+        f"exec {PYTHON} -c {shlex.quote(share)}", memory_max_kb=100 << 10, sample_ns=SECOND_NS // 20
+    ).ended()
+    assert page["end_cause"] == "exited", page["end_words"]
+
+
 def test_memory_of_a_run_that_was_too_short_to_be_measured_is_what_the_kernel_says(supervise: Supervise) -> None:
     """Its largest process, without what its agent held when it started it."""
     ballast = bytearray(80 << 20)

@@ -238,6 +238,7 @@ BY_ELSE: dict[str, Row] = {
         says="agent reports",
     ),
     "HOST_NIMBY_LOCKED": Row(one(report(nimby_locked=True)), step=report(), says="owner leaves"),
+    "HOST_CLOSED": Row(one(report(closed="its spool was deleted")), step=report(), says="do what they say"),
     "HOST_MEMORY_LOW": Row(one(report(free_memory=KiB(1_000))), step=report(), says="use less"),
     "HOST_DISK_LOW": Row(one(report(free_temp=KiB(1_000))), step=report(), says="removed"),
 }

@@ -46,8 +46,12 @@ class Host:
         self._tags = [f"rqdv-{__version__}", *options.tags, word_size, platform.release()]
         self._boot_time = known["boot_time"]
 
-    def message(self) -> Any:
-        """Measure now, as the wire wants it: KiB, hundredths of a core, load times a hundred."""
+    def message(self, closed: str = "") -> Any:
+        """Measure now, as the wire wants it: KiB, hundredths of a core, load times a hundred.
+
+        `closed` are words why no launch is taken.
+        """
+        attributes = {**self._attributes, "cuefarm.closed": closed} if closed else self._attributes
         memory, swap = psutil.virtual_memory(), psutil.swap_memory()
         disk_kb, free_disk_kb = self._disk()
         load = os.getloadavg()[0] * 100 / self._threads_per_core
@@ -66,7 +70,7 @@ class Host:
             boot_time=self._boot_time,
             tags=self._tags,
             state=host_pb2.DOWN if self.is_stopping else host_pb2.UP,
-            attributes=self._attributes,
+            attributes=attributes,
         )
 
     def _disk(self) -> tuple[int, int]:

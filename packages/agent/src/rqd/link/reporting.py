@@ -86,7 +86,7 @@ class Reporting:
     async def host_report(self) -> Any:
         """What a report says at this moment."""
         known = await self._line.call("runs")
-        host = self._host.message()
+        host = self._host.message(known["closed"])
         self._on_host_measured(host)
         return report_pb2.HostReport(
             host=host, frames=[frame_info(run) for run in known["runs"]], core_info=core_detail(known["cores"])

@@ -107,7 +107,7 @@ class Agent:
             "launch": lambda message: self._runs.launch(message["launch"]),
             "limit": lambda message: self._runs.limit(message["run_id"], message["limits"]),
             "kill": self._on_kill,
-            "runs": lambda message: {"runs": self._runs.described(), "cores": self._cores()},
+            "runs": self._on_runs,
             "find": self._on_find,
             "known": lambda _: self._runs.server_knows(),
             "contact": lambda message: self._runs.contact(message["sent_at"], message["confirmed"], message["end"]),
@@ -344,6 +344,12 @@ class Agent:
             "booked": self._capacity.booked_units,
         }
 
+    def _closed(self) -> str:
+        """Why no launch is taken for a time, in words; empty while they are."""
+        if self._when_idle is not None and self._way is None:
+            return "it was told to end or to restart as soon as nothing runs there"
+        return self._runs.no_launches
+
     # --- from the link -----------------------------------------------------------------------------------------------
 
     def _answer(self, message: Message) -> None:
@@ -368,6 +374,9 @@ class Agent:
             "size": list(self._size),
             "boot_time": self._boot_time,
         }
+
+    def _on_runs(self, _: Message) -> Message:
+        return {"runs": self._runs.described(), "cores": self._cores(), "closed": self._closed()}
 
     def _on_kill(self, message: Message) -> None:
         run_id, frame_id, words = message["run_id"], message["frame_id"], message["message"]

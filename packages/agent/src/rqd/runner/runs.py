@@ -82,7 +82,8 @@ class Runs:
         self._is_closed = False
         self._server_knows = False
         self._oom_kills: Optional[tuple[float, int]] = None  # of the machine since its boot, and when that was read
-        self._no_launches = ""
+        self.no_launches = ""
+        """Why none is taken until this agent ends, in words; empty while they are."""
         self._shortage = Shortage(platform, options.memory_low_mb)
         self._start_process = ProcessStart(options, platform, spool.book)
         platform.receive_orphans()
@@ -172,8 +173,8 @@ class Runs:
     def _refuse_if_unable(self, launch: Mapping[str, Any]) -> None:
         if self._is_closed:
             raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} is stopping")
-        if self._no_launches:
-            raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} starts nothing: {self._no_launches}")
+        if self.no_launches:
+            raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} starts nothing: {self.no_launches}")
         if self._options.become_job_user and launch["uid"] is None:
             words = (
                 f"frame {launch['frame_name']} has no uid, and agent {self._options.name} runs frames as the users of"
@@ -232,7 +233,7 @@ class Runs:
 
     def lose_spool(self) -> None:
         """Nothing can be kept any more: accept no run; what runs goes on."""
-        self._no_launches = f"its spool {self._spool.folder} was deleted, and it ends after its last frame"
+        self.no_launches = f"its spool {self._spool.folder} was deleted, and it ends after its last frame"
 
     def server_knows(self) -> None:
         """A server has on disk what this agent says of itself, so also what it does with its frames without one."""

@@ -38,6 +38,7 @@ FILES_MAX = 256
 DESCRIPTORS_MAX = 4096
 OWN_LOG_BYTES_MAX = 64 << 20
 LOG_LOOK_AGAIN_SECONDS = 0.1
+MEMORY_LOOK_AGAIN_SECONDS = 0.1
 OUT_OF_MEMORY = 33
 LOG_GRACE_SECONDS_MAX = 1.0
 NAMED_MAX = 4
@@ -237,6 +238,7 @@ class Supervisor:
         self._walk_due_at = 0.0
         self._walked_kb = self._walked_sum_kb = self._walked_max_kb = self._walked_shared_kb = 0
         self._mounts_in_memory: Optional[set[int]] = None
+        self._is_over_memory = False
         self._log_is_watched = True  # at first nobody knows how fast it grows
         self._log_bytes = 0
         self._log_looked_at = 0.0
@@ -343,7 +345,7 @@ class Supervisor:
                 self._keep_limits()
                 if run["suspended"]:
                     _stop_all()
-                sample_at = _boot_seconds() + sample_seconds
+                sample_at = _boot_seconds() + (MEMORY_LOOK_AGAIN_SECONDS if self._is_over_memory else sample_seconds)
             if self._is_ending:
                 self._pursue()
                 waited = min(waited * 2, LOOK_AGAIN_SECONDS_MAX)
@@ -426,10 +428,11 @@ class Supervisor:
     def _keep_limits(self) -> None:
         run = self._run
         if self._is_ending or run["suspended"]:
+            self._is_over_memory = False
             return
         grace_seconds, memory_kb = run["kill_grace_ms"] / 1000, run["memory_max_kb"]
         timeout_ms, silence_ms = run["timeout_ms"], run["silence_ms"]
-        if memory_kb and run["rss_kb"] > memory_kb:
+        if self._is_out_of_memory():
             held_mb = run["rss_kb"] + 1023 >> 10
             words = f"out of memory: it held {held_mb} MB, more than the {memory_kb >> 10} MB that it may"
             self._begin_to_end("memory", words, grace_seconds)
@@ -439,6 +442,12 @@ class Supervisor:
         elif silence_ms and self._ran_ms() - self._grew_ms > silence_ms:
             words = f"timed out: its log did not grow for the {_time(silence_ms)} that its layer allows (timeout_llu)"
             self._begin_to_end("silent", words, grace_seconds)
+
+    def _is_out_of_memory(self) -> bool:
+        """Pages that become shared while they are counted are counted more than once: so it must be over twice."""
+        was_over, limit_kb = self._is_over_memory, self._run["memory_max_kb"]
+        self._is_over_memory = 0 < limit_kb < self._run["rss_kb"]
+        return was_over and self._is_over_memory
 
     def _measure(self) -> None:
         sizes, virtual_kb = {}, 0

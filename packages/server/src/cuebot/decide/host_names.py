@@ -13,11 +13,12 @@ from collections.abc import Collection
 from typing import Final
 
 from cuebot.decide.context import Context
+from cuebot.decide.host_remarks import is_ours, remark
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import HostConflict, shown
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Comment, Host, stored_values
+from cuebot.domain.nouns import Host
 from cuebot.domain.states import HostState
 from cuebot.domain.units import MINUTE, NO_END, SECOND, Micros
 
@@ -25,7 +26,6 @@ SAME_BOOT_US: Final = MINUTE
 """Times of boots that differ by less are of one boot: they are read off a clock that is corrected now and then."""
 CONFLICT_US: Final = MINUTE
 """A conflict is over when the other agent was not heard for so long."""
-COMMENT_USER: Final = "system"
 COMMENT_SUBJECT: Final = "Two agents under one name"
 
 Facts = c.HostFacts | c.Speaker
@@ -119,11 +119,7 @@ def conflict_told(farm: Farm, host: Host, context: Context) -> list[ev.Event]:
         f" {host.address}. Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in"
         " the rqd.conf of OpenCue's)."
     )
-    told = [comment for comment in farm.comments.values() if comment.host_id == host.id and _is_ours(comment)]
-    if any(comment.message == text for comment in told):
-        return []
-    comment = Comment(context.new_id(), None, host.id, COMMENT_USER, COMMENT_SUBJECT, text, context.now_us)
-    return [*(ev.Removed("comment", old.id) for old in told), ev.Added("comment", stored_values(comment))]
+    return remark(farm, host, COMMENT_SUBJECT, text, context)
 
 
 def conflicts_over(farm: Farm, context: Context) -> list[ev.Event]:
@@ -131,12 +127,10 @@ def conflicts_over(farm: Farm, context: Context) -> list[ev.Event]:
     return [
         ev.Removed("comment", comment.id)
         for comment in farm.comments.values()
-        if comment.host_id is not None and _is_ours(comment) and _is_over(farm.hosts[comment.host_id], context)
+        if comment.host_id is not None
+        and is_ours(comment, COMMENT_SUBJECT)
+        and _is_over(farm.hosts[comment.host_id], context)
     ]
-
-
-def _is_ours(comment: Comment) -> bool:
-    return comment.user == COMMENT_USER and comment.subject == COMMENT_SUBJECT
 
 
 def _is_over(host: Host, context: Context) -> bool:

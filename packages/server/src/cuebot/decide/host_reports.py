@@ -7,6 +7,7 @@ from typing import Any, Final
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import told_by_report, unannounced
 from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, succeeds, takes_over
+from cuebot.decide.host_remarks import closed_told
 from cuebot.decide.run_ends import given_up
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -57,6 +58,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         changes.update(_resources(host, facts))
     if changes:
         events.append(ev.Changed("host", host.id, changes))
+    events += closed_told(farm, host, facts.closed, context)
     if not is_new_agent:
         events += conflict_told(farm, host, context)
     return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]

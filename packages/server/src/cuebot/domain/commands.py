@@ -203,6 +203,8 @@ class HostFacts:
     """The network address that the report came from."""
     succeeds: tuple[str, ...] = ()
     """Instances of dead agents on this machine whose runs go on, and which this one has taken over."""
+    closed: str = ""
+    """Why our agent takes no launches for a time, in words; empty while it does."""
 
 
 class Speaker(NamedTuple):

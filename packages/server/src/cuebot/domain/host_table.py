@@ -206,6 +206,8 @@ def why_not_fit(host: Host) -> str:
     """Why a host takes nothing although it is up and open, as a reason code; empty when nothing is wrong with it."""
     if not host.reported:
         return "HOST_NOT_HEARD"
+    if host.closed:
+        return "HOST_CLOSED"
     if host.free_memory < FREE_MEMORY_FLOOR:
         return "HOST_MEMORY_LOW"
     if host.total_temp and host.free_temp * 100 < host.total_temp * FREE_TEMP_PERCENT_MIN:

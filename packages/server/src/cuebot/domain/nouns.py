@@ -439,6 +439,8 @@ class Host:
     free_gpu_memory: KiB = volatile(KiB(0))
     reported: bool = volatile(False)
     """It has reported since the server started."""
+    closed: str = volatile("")
+    """Why its agent takes no launches for a time, in words; empty while it does."""
     peer: str = volatile("")
     """The network address that its agent's last report came from."""
     full_name: str = volatile("")

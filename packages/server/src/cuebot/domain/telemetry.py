@@ -40,7 +40,7 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     host.peer, host.full_name = facts.peer, facts.full_name
     if facts.state is HostState.DOWN:
         host.goodbye_us = Micros(now_us)
-    host.load = facts.load
+    host.load, host.closed = facts.load, facts.closed
     host.total_memory, host.free_memory = facts.total_memory, facts.free_memory
     host.total_swap, host.free_swap = facts.total_swap, facts.free_swap
     host.total_temp, host.free_temp = facts.total_temp, facts.free_temp

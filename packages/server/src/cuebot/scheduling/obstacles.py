@@ -227,7 +227,7 @@ def _not_for_job(view: View, job: Job, layer: Layer, needs: Demand, taken: Units
 def _closed(view: View) -> Iterator[Obstacle]:
     table, n = view.farm.hosts_table, view.farm.hosts_table.size
     for code, mask in view.closed:
-        text = _HOST_TEXTS.get(code, code.lower())
+        text = _HOST_TEXTS.get(code, code.lower()) + _words_of_closed(view, code, mask)
         yield Obstacle(code, ~mask, text, _HOST_HINTS.get(code, ""), partial(cures.open_host, view, code, mask))
     text = "are in quarantine: frames of several jobs failed there in a row"
     hint = "they are tried again by themselves, with one frame each"
@@ -243,6 +243,13 @@ def _closed(view: View) -> Iterator[Obstacle]:
         yield Obstacle("HOST_HELD", ~held, text, "mend the host; no frame is charged for it")
     text = "refused a launch and are left alone for a while"
     yield Obstacle("HOST_REFUSES", table.refused_until_us[:n] <= view.now_us, text)
+
+
+def _words_of_closed(view: View, code: str, mask: Mask) -> str:
+    if code != "HOST_CLOSED":
+        return ""
+    hosts = [view.farm.hosts[view.farm.hosts_table.ids[row]] for row in np.flatnonzero(mask)[:WORDS_TOLD].tolist()]
+    return ": " + "; ".join(f"{host.name} says: {host.closed}" for host in hosts)
 
 
 def _not_for_layer(view: View, layer: Layer, needs: Demand) -> Iterator[Obstacle]:
@@ -302,6 +309,7 @@ _HOST_TEXTS: Final = {
     "HOST_LOCKED": "are locked",
     "HOST_NIMBY_LOCKED": "are in use by their owners",
     "HOST_NOT_HEARD": "have not reported since the server started",
+    "HOST_CLOSED": "have agents that take nothing now",
     "HOST_MEMORY_LOW": "report less than 512 MB of free memory",
     "HOST_DISK_LOW": "have less than 5 % of their temporary disk left",
 }
@@ -311,6 +319,7 @@ _HOST_HINTS: Final = {
     "HOST_REBOOTING": "they come back when their agent reports",
     "HOST_NIMBY_LOCKED": "they come back when their owners leave them",
     "HOST_NOT_HEARD": "they come back when their agent reports: see that the machine is up and `rqd` runs on it",
+    "HOST_CLOSED": "they come back when their agents report that they take frames: do what they say",
     "HOST_MEMORY_LOW": "they come back when other programs there use less",
     "HOST_DISK_LOW": "they come back when files there were removed",
 }

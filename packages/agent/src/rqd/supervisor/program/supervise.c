@@ -34,6 +34,7 @@
 #define DIES_OF_ITS_AGENTS_STOP (10 * SECOND)
 #define DIES_OF_A_STOP (100 * SECOND)   /* service managers give 90 s before they kill what is left */
 #define LOG_LOOK_AGAIN (100 * MS)
+#define MEMORY_LOOK_AGAIN (100 * MS)
 #define LOG_GRACE_MAX SECOND
 
 volatile struct head *head;
@@ -51,6 +52,7 @@ static uint64_t killed_first_at;
 static int last_signal;
 static uint64_t unkillable_for; /* nanoseconds */
 
+static int is_over_memory;
 static int log_is_watched = 1; /* at first nobody knows how fast it grows */
 
 static uint64_t suspended_at;
@@ -348,14 +350,24 @@ static void put_time(char *to, size_t size, uint64_t ms) {
     snprintf(to, size, "%llu %s", (unsigned long long)ms / (in_minutes ? 60000 : 1000), in_minutes ? "min" : "s");
 }
 
+/* Pages that become shared while they are counted are counted more than once: so it must be over twice. */
+static int is_out_of_memory(void) {
+    int was_over = is_over_memory;
+
+    is_over_memory = run->memory_max_kb && run->rss_kb > run->memory_max_kb;
+    return was_over && is_over_memory;
+}
+
 static void keep_limits(void) {
     uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS, memory_max_kb = run->memory_max_kb;
     uint64_t timeout_ms = run->timeout_ms, silence_ms = run->silence_ms;
     char words[160], time[32];
 
-    if (is_ending || run->suspended)
+    if (is_ending || run->suspended) {
+        is_over_memory = 0;
         return;
-    if (memory_max_kb && run->rss_kb > memory_max_kb) {
+    }
+    if (is_out_of_memory()) {
         snprintf(words, sizeof words, "out of memory: it held %llu MB, more than the %llu MB that it may",
                  (unsigned long long)(run->rss_kb + 1023) >> 10, (unsigned long long)memory_max_kb >> 10);
         begin_to_end("memory", words, grace_ns);
@@ -427,7 +439,7 @@ static void watch(void) {
             keep_limits();
             if (run->suspended)
                 stop_all(); /* what it was just starting when it was stopped */
-            sample_at = boot_ns() + head->sample_ns;
+            sample_at = boot_ns() + (is_over_memory ? MEMORY_LOOK_AGAIN : head->sample_ns);
         }
         if (is_ending)
             waited = pursue(waited);

@@ -45,6 +45,7 @@ CAUSES: Final = {
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}", re.ASCII)
 ERROR_LINE_BYTES: Final = 200
 STUCK_BYTES: Final = 400
+CLOSED_BYTES: Final = 400
 FILE_NAME_BYTES: Final = 255
 _MESSAGE_CHARACTERS: Final = 1_000
 _TAG_CHARACTERS: Final = 128
@@ -170,6 +171,7 @@ def host_facts(host: Any, peer: str) -> c.HostFacts:
         full_name=host.name[:_NAME_CHARACTERS],
         peer=peer,
         succeeds=tuple(attributes.get("cuefarm.succeeds", "")[:_SUCCEEDS_CHARACTERS].split()),
+        closed=_cut(attributes.get("cuefarm.closed", ""), CLOSED_BYTES),
     )
 
 
