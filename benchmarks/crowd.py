@@ -34,7 +34,7 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.journal import SqlJournal
 from cuebot.spec import parse_spec
-from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 
@@ -103,13 +103,13 @@ async def _measured() -> tuple[list[Round], list[Round]]:
         await engine.submit(c.Seed(), SYSTEM)
         for first in range(0, LISTED_JOBS, 1_000):
             names = [f"listed{first + n}" for n in range(1_000)]
-            await engine.submit(c.Launch(parse_spec(_spec(names, frames=20, paused=True))), SYSTEM)
+            await engine.submit(c.SubmitJobs(parse_spec(_spec(names, frames=20, paused=True))), SYSTEM)
         server, port = await serve(
             engine, address="127.0.0.1:0", streams=agents.streams, doors=Doors(None), allow_root=False
         )
         clients: list[Client] = []
         try:
-            (busy,) = await engine.submit(c.Launch(parse_spec(_spec(["busy0"], frames=BUSY_FRAMES))), SYSTEM)
+            (busy,) = await engine.submit(c.SubmitJobs(parse_spec(_spec(["busy0"], frames=BUSY_FRAMES))), SYSTEM)
             async with started(port, "stream", agents=AGENTS, cores=CORES):
                 prober = Client(port, "probe", busy, nice=0)
                 listers = [Client(port, "list", "", nice=19) for _ in range(LISTERS)]
@@ -136,7 +136,7 @@ async def _keep_busy(engine: Engine, n: int) -> None:
     """Have frames enough for another round."""
     waiting = sum(sum(job.counts[:2]) for job in engine.farm.jobs.values() if not job.paused)
     if waiting < BUSY_FRAMES:
-        await engine.submit(c.Launch(parse_spec(_spec([f"busy{n + 1}"], frames=BUSY_FRAMES))), SYSTEM)
+        await engine.submit(c.SubmitJobs(parse_spec(_spec([f"busy{n + 1}"], frames=BUSY_FRAMES))), SYSTEM)
 
 
 async def _round(core: Core, prober: Client, listers: list[Client]) -> Round:

@@ -64,7 +64,7 @@ def submission(root: Path) -> Iterator[Figure]:
         core = seeded(journal)
         spec = parse_spec(job_text("big", 1, SUBMITTED_FRAMES))
         began = time.perf_counter()
-        core.execute(c.Launch(spec), ENVELOPE, NOW_US)
+        core.execute(c.SubmitJobs(spec), ENVELOPE, NOW_US)
         asyncio.run(journal.commit(core.take()))
         yield Figure(f"submit {SUBMITTED_FRAMES:,} frames, durable (spec parsed)", time.perf_counter() - began, "s", 1)
     finally:
@@ -78,7 +78,7 @@ def restart(root: Path) -> Iterator[Figure]:
     jobs = 10
     core = seeded(journal)
     for number in range(jobs):
-        core.execute(c.Launch(parse_spec(job_text(f"job{number}", 1, RESTART_FRAMES // jobs))), ENVELOPE, NOW_US)
+        core.execute(c.SubmitJobs(parse_spec(job_text(f"job{number}", 1, RESTART_FRAMES // jobs))), ENVELOPE, NOW_US)
     asyncio.run(journal.commit(core.take()))
     finished = finish_all(core.farm)
     began = time.perf_counter()
@@ -204,7 +204,7 @@ def finish_all(farm: Farm) -> Rows:
     for layer in farm.layers.values():
         frames, count = layer.frames, len(layer.frames)
         frames.state[:] = FrameState.SUCCEEDED
-        frames.own()
+        frames.copy_on_write()
         frames.exit_status[:] = 0
         frames.start_us[:] = NOW_US + np.arange(count) * 1_000
         frames.stop_us[:] = frames.start_us + 60_000_000

@@ -28,7 +28,7 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.journal import SqlJournal
 from cuebot.spec import parse_spec
-from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 
@@ -83,10 +83,10 @@ async def _measured(way: str, goal: float | None) -> list[Figure]:
 
 async def _run(engine: Engine, name: str, jobs: int) -> None:
     """Submit jobs, and wait until every frame of them has succeeded."""
-    ids = [(await engine.submit(c.Launch(parse_spec(_spec(f"{name}{n}"))), SYSTEM))[0] for n in range(jobs)]
+    ids = [(await engine.submit(c.SubmitJobs(parse_spec(_spec(f"{name}{n}"))), SYSTEM))[0] for n in range(jobs)]
     while any(engine.farm.jobs[id].state is not JobState.FINISHED for id in ids):
         await asyncio.sleep(0.01)
-    await engine.settled()
+    await engine.drained()
     for id in ids:
         counts = engine.farm.jobs[id]
         states = {int(state) for layer in engine.farm.layers_of(counts) for state in layer.frames.state}

@@ -22,19 +22,19 @@ from benchmarks.table import Figure
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import Limits
 from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.orders import Address, KillOrder, LimitsOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered, Recorded
+from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
-from cuebot.sim.planning.cli import run_scenario
-from cuebot.sim.planning.report import smallest_show
-from cuebot.sim.planning.shipped import load_scenario
+from cuebot.sim.scenarios.cli import run_scenario
+from cuebot.sim.scenarios.report import smallest_show
+from cuebot.sim.scenarios.shipped import load_scenario
 from cuebot.spec import parse_spec
 
 NOW_US = 1_790_000_000_000_000
@@ -67,7 +67,7 @@ class DurableFarm:
             started_us=NOW_US,
             new_id=lambda: str(uuid.uuid4()),
             settings=Settings(log_root="/shots"),
-            limits=Limits(frames_per_spec=1_000_000),
+            bounds=Bounds(frames_per_spec=1_000_000),
         )
         self.now_us = NOW_US
         self.core.execute(c.Seed(), SYSTEM, self.now_us)
@@ -92,7 +92,7 @@ class DurableFarm:
         for number in range(first, first + jobs):
             job = f'<job name="job{number:05}"><paused>False</paused><env/><layers>{layer}</layers></job>'
             text = f"<spec><facility>local</facility><show>testing</show><shot>sh010</shot><user>ann</user>{job}</spec>"
-            self.core.execute(c.Launch(parse_spec(text)), SYSTEM, self.now_us)
+            self.core.execute(c.SubmitJobs(parse_spec(text)), SYSTEM, self.now_us)
         self.commit()
 
     def commit(self) -> None:
@@ -102,7 +102,7 @@ class DurableFarm:
         while self.core.has_launches():
             for _, runs in self.core.launch(self.now_us).launches:
                 for order in runs:
-                    self.core.answered(order.run_id, Answer.TAKEN, "", self.now_us)
+                    self.core.answered(order.run_id, Answer.ACCEPTED, "", self.now_us)
 
     def book(self) -> None:
         """Plan, book and commit, one after the other, until nothing fits."""
@@ -127,20 +127,20 @@ class DurableFarm:
 class TakingAgents:
     """Agents that take every run at once, and never say more."""
 
-    def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
+    def launch(self, address: Address, orders: Sequence[LaunchRequest], answered: Answered) -> None:
         """Answer in the loop's next round."""
 
         def take() -> None:
             for order in orders:
-                answered(order.run_id, Answer.TAKEN, "")
+                answered(order.run_id, Answer.ACCEPTED, "")
 
         asyncio.get_running_loop().call_soon(take)
 
-    def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
+    def kill(self, address: Address, orders: Sequence[KillRequest], answered: Answered) -> None:
         """Nothing is killed here."""
         raise AssertionError(f"{len(orders)} runs were to be killed on {address.host_name}")
 
-    def limit(self, address: Address, orders: Sequence[LimitsOrder]) -> None:
+    def limit(self, address: Address, orders: Sequence[LimitsRequest]) -> None:
         """No limits change here."""
         raise AssertionError(f"{len(orders)} runs got other limits on {address.host_name}")
 
@@ -183,7 +183,7 @@ async def _fill(farm: DurableFarm) -> FullPass:
     tasks = [asyncio.create_task(engine.run()), asyncio.create_task(look())]
     while farm.core.plan_wanted or farm.core.launching:
         await asyncio.sleep(LOOK_S)
-        await engine.settled()
+        await engine.drained()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

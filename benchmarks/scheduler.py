@@ -17,9 +17,9 @@ from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
-from cuebot.scheduling.explain import explain_layer
-from cuebot.scheduling.plan import plan
-from cuebot.scheduling.view import View
+from cuebot.scheduling.explain.layer import explain_layer
+from cuebot.scheduling.explain.snapshot import View
+from cuebot.scheduling.plan.plan import plan
 from cuebot.spec import parse_spec
 
 NOW_US = 1_700_000_000_000_000
@@ -80,7 +80,7 @@ class BenchFarm:
         for number in range(jobs):
             job = f'<job name="job{number:05}"><paused>False</paused><env/><layers>{layer}</layers></job>'
             text = f"<spec><facility>local</facility><show>testing</show><shot>sh010</shot><user>ann</user>{job}</spec>"
-            self.do(c.Launch(parse_spec(text)))
+            self.do(c.SubmitJobs(parse_spec(text)))
 
     def fill(self) -> tuple[list[float], list[float], int]:
         """Book slices until nothing fits. Returns seconds of each plan, of each booking, and how many were booked."""

@@ -25,11 +25,11 @@ from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.orders import Address, RunLimits, RunOrder
 from cuebot.engine.ports import Answer, Batch
+from cuebot.engine.requests import Address, LaunchRequest, RunLimits
 from cuebot.engine.rows import Rows
 from cuebot.spec import parse_spec
-from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 
@@ -73,7 +73,7 @@ async def launches(engine: Engine, port: int) -> list[Figure]:
         await done.wait()
         cpu_s, wall_s = time.process_time() - cpu_began, time.perf_counter() - began
         await client.close()
-        assert set(answered) == {Answer.TAKEN}, set(answered)
+        assert set(answered) == {Answer.ACCEPTED}, set(answered)
     return [
         Figure("launch: server CPU an RPC", 1e6 * cpu_s / CALLS, "us"),
         Figure("launch: to one agent", CALLS / wall_s, "/s"),
@@ -85,7 +85,7 @@ async def whole_frames(engine: Engine, port: int) -> list[Figure]:
     async with _Agents(port):
         spec = parse_spec(_spec_text())
         cpu_began, began = time.process_time(), time.perf_counter()
-        [job_id] = await engine.submit(c.Launch(spec), SYSTEM)
+        [job_id] = await engine.submit(c.SubmitJobs(spec), SYSTEM)
         while engine.farm.jobs[job_id].state is not JobState.FINISHED:
             await asyncio.sleep(0.01)
         cpu_s, wall_s = time.process_time() - cpu_began, time.perf_counter() - began
@@ -98,7 +98,7 @@ async def whole_frames(engine: Engine, port: int) -> list[Figure]:
 async def reads(engine: Engine, port: int) -> list[Figure]:
     """A page of 1,000 frames of a job of 100,000, found, built and sent."""
     text = _spec_text().replace(f"1-{FRAMES}", "1-100000")
-    [job_id] = await engine.submit(c.Launch(parse_spec(text)), SYSTEM)
+    [job_id] = await engine.submit(c.SubmitJobs(parse_spec(text)), SYSTEM)
     request = job_pb2.JobGetFramesRequest(job=job_pb2.Job(id=job_id))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         get_frames = channel.unary_unary("/job.JobInterface/GetFrames")
@@ -169,8 +169,8 @@ def _spec_text() -> str:
     )
 
 
-def _order(number: int) -> RunOrder:
-    return RunOrder(
+def _order(number: int) -> LaunchRequest:
+    return LaunchRequest(
         run_id=str(uuid.uuid4()),
         job_id="job",
         job_name="testing-bench-bench_wire",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import outline
-from cuebot.domain.limits import DEFAULT_LIMITS
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.spec import parse_spec
 from outline import cuerun
 from outline.command_line import TOKENS, token_values
@@ -67,6 +67,6 @@ def test_the_longest_names_are_told() -> None:
 
 def test_the_most_frames_are_told() -> None:
     """The page has the numbers that the server has."""
-    assert DEFAULT_LIMITS.frames_per_range == 1_000_000
+    assert DEFAULT_BOUNDS.frames_per_range == 1_000_000
     assert "at most a\nmillion frames" in PAGE
-    assert f"a specification has {DEFAULT_LIMITS.frames_per_spec:,} at most" in PAGE
+    assert f"a specification has {DEFAULT_BOUNDS.frames_per_spec:,} at most" in PAGE

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 import outline
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
-from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.names import LATER_SUFFIX_BYTES
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import KiB
-from cuebot.engine.orders import RunOrder
+from cuebot.engine.requests import LaunchRequest
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.spec import parse_spec
-from cuebot.wire.agents import run_frame
+from cuebot.wire.agents.channel import run_frame
+from cuebot.wire.agents.run_messages import run_message
 from cuebot.wire.messages.procs import proc_message
-from cuebot.wire.run_messages import run_message
 from FileSequence import FrameSet
 from opencue.util import logPath
 from outline import cuerun
@@ -92,7 +92,7 @@ def specification(made: outline.Outline) -> str:
     return cuerun.OutlineLauncher(made, backend="cue", os="").serialize(use_pycuerun=False)
 
 
-def booked(text: str) -> tuple[SmallFarm, list[RunOrder]]:
+def booked(text: str) -> tuple[SmallFarm, list[LaunchRequest]]:
     """A farm that has launched a specification, and its orders to a host that has all tags."""
     farm = SmallFarm()
     ids = farm.do(c.Launch(parse_spec(text)))
@@ -104,7 +104,7 @@ def booked(text: str) -> tuple[SmallFarm, list[RunOrder]]:
     return farm, orders
 
 
-def at_the_agent(order: RunOrder) -> tuple[dict[str, Any], str, dict[str, str]]:
+def at_the_agent(order: LaunchRequest) -> tuple[dict[str, Any], str, dict[str, str]]:
     """What an agent makes of an order: the launch, the path of the log, the environment. Both ways it is the same."""
     launch = launch_from_order(run_message(order))
     folder = "/".join((launch["log_dir"], *launch["log_path"]))
@@ -187,7 +187,7 @@ def test_the_log_of_what_is_accepted_can_be_made_and_found(
         assert path == logPath(as_client, order.frame_name)
         assert path == proc_message(farm.farm, farm.farm.procs[order.run_id]).log_path
         for part in (f"{Path(path).name}{'x' * LATER_SUFFIX_BYTES}", Path(path).parent.name):
-            assert len(part.encode()) <= DEFAULT_LIMITS.file_name_bytes
+            assert len(part.encode()) <= DEFAULT_BOUNDS.file_name_bytes
             (tmp_path_factory.getbasetemp() / part).touch()
             (tmp_path_factory.getbasetemp() / part).unlink()
 

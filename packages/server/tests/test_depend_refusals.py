@@ -21,7 +21,7 @@ def launched(core: Core, name: str) -> str:
         f'<job name="{name}"><layers><layer name="beauty" type="Render"><cmd>true</cmd><range>1-3</range>'
         "<chunk>1</chunk></layer></layers></job></spec>"
     )
-    job_ids: list[str] = core.execute(c.Launch(parse_spec(text)), SYSTEM, 1)
+    job_ids: list[str] = core.execute(c.SubmitJobs(parse_spec(text)), SYSTEM, 1)
     return job_ids[0]
 
 

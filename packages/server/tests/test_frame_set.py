@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.frame_set import FrameRangeError, chunk_frames, compact, normalise, parse_frame_set
-from cuebot.domain.limits import Limits
 
 RANGE_TEXT = st.text(alphabet="0123456789-,xy: a", max_size=24)
 FRAME_LIST = st.lists(st.integers(-60, 60), min_size=1, max_size=40)
@@ -129,9 +129,9 @@ def test_a_large_step_makes_a_wide_range_small() -> None:
 
 def test_the_limit_of_frames_can_be_set() -> None:
     """The number that bounds a range is the one in the limits given."""
-    assert len(parse_frame_set("1-10", Limits(frames_per_range=10))) == 10
+    assert len(parse_frame_set("1-10", Bounds(frames_per_range=10))) == 10
     with pytest.raises(FrameRangeError, match="frames_per_range"):
-        parse_frame_set("1-11", Limits(frames_per_range=10))
+        parse_frame_set("1-11", Bounds(frames_per_range=10))
 
 
 def test_a_text_of_too_many_characters_is_refused_with_a_short_message() -> None:

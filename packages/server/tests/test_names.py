@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid
-from cuebot.domain.limits import Limits
 from cuebot.domain.names import (
     check_log_name,
     check_user,
@@ -92,7 +92,7 @@ def test_a_shot_name_that_breaks_the_rule_is_refused(text: str) -> None:
 
 def test_a_name_may_be_as_long_as_its_limit() -> None:
     """The limit of the kind decides, and is told."""
-    limits = Limits(shot_name_characters=5)
+    limits = Bounds(shot_name_characters=5)
     assert conform_name("shot", "sh010", limits) == "sh010"
     with pytest.raises(Invalid, match="at most 5"):
         conform_name("shot", "sh0100", limits)

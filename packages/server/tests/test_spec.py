@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cuebot.domain.limits import Limits
+from cuebot.domain.bounds import Bounds
 from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, SpecError, parse_spec
 
 DOCTYPE = '<!DOCTYPE spec PUBLIC "SPI Cue  Specification Language" "http://localhost:8080/spcue/dtd/cjsl-{}.dtd">'
@@ -17,7 +17,7 @@ LAYER = '<layer name="bty" type="Render"><cmd>true</cmd><range>1-10</range><chun
 def parse_layers(layers: str, root: str = "<spec>", **limits: Any) -> Spec:
     """Read a document with one job of these layers."""
     text = f'{root}{HEAD}<job name="comp"><layers>{layers}</layers></job></spec>'
-    return parse_spec(text, Limits(**limits))
+    return parse_spec(text, Bounds(**limits))
 
 
 def layer_of(inner: str = "", **limits: Any) -> LayerSpec:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, LimitExceeded
-from cuebot.domain.limits import Limits
 from cuebot.spec import SpecError, parse_spec
 
 GOOD = (
@@ -135,24 +135,24 @@ def test_a_job_without_layers_is_refused() -> None:
 @pytest.mark.parametrize(
     ("limits", "name"),
     [
-        (Limits(spec_bytes=100), "spec_bytes"),
-        (Limits(spec_elements=10), "spec_elements"),
-        (Limits(spec_depth=3), "spec_depth"),
-        (Limits(jobs_per_spec=0), "jobs_per_spec"),
-        (Limits(layers_per_job=0), "layers_per_job"),
-        (Limits(frames_per_spec=9), "frames_per_spec"),
-        (Limits(depends_per_spec=0), "depends_per_spec"),
-        (Limits(command_characters=3), "command_characters"),
-        (Limits(show_name_characters=3), "show_name_characters"),
-        (Limits(environment_value_characters=0), "environment_value_characters"),
-        (Limits(argument_bytes=2), "argument_bytes"),
-        (Limits(environment_characters=1), "environment_characters"),
-        (Limits(names_per_list=0), "names_per_list"),
-        (Limits(layer_cores_centicores=99), "layer_cores_centicores"),
-        (Limits(layer_memory_kib=1024), "layer_memory_kib"),
+        (Bounds(spec_bytes=100), "spec_bytes"),
+        (Bounds(spec_elements=10), "spec_elements"),
+        (Bounds(spec_depth=3), "spec_depth"),
+        (Bounds(jobs_per_spec=0), "jobs_per_spec"),
+        (Bounds(layers_per_job=0), "layers_per_job"),
+        (Bounds(frames_per_spec=9), "frames_per_spec"),
+        (Bounds(depends_per_spec=0), "depends_per_spec"),
+        (Bounds(command_characters=3), "command_characters"),
+        (Bounds(show_name_characters=3), "show_name_characters"),
+        (Bounds(environment_value_characters=0), "environment_value_characters"),
+        (Bounds(argument_bytes=2), "argument_bytes"),
+        (Bounds(environment_characters=1), "environment_characters"),
+        (Bounds(names_per_list=0), "names_per_list"),
+        (Bounds(layer_cores_centicores=99), "layer_cores_centicores"),
+        (Bounds(layer_memory_kib=1024), "layer_memory_kib"),
     ],
 )
-def test_a_limit_is_refused_by_its_name(limits: Limits, name: str) -> None:
+def test_a_limit_is_refused_by_its_name(limits: Bounds, name: str) -> None:
     """Each size has a number, and who exceeds it is told which."""
     with pytest.raises(LimitExceeded, match=name) as caught:
         parse_spec(GOOD, limits)
@@ -235,7 +235,7 @@ def test_an_oversized_document_is_refused_unread() -> None:
 def test_a_million_elements_and_deep_nests_are_refused_on_the_way() -> None:
     """The number and depth of elements are checked while the document is read."""
     with pytest.raises(LimitExceeded, match="spec_elements"):
-        parse_spec("<spec>" + "<a/>" * 1_000_000 + "</spec>", Limits(spec_elements=10_000))
+        parse_spec("<spec>" + "<a/>" * 1_000_000 + "</spec>", Bounds(spec_elements=10_000))
     with pytest.raises(LimitExceeded, match="spec_depth"):
         parse_spec("<a>" * 500_000)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cuebot.domain.tokens import expand_command, frame_environment, layer_environment
+from cuebot.domain.frame_command import expand_command, frame_environment, layer_environment
 
 
 def expanded(command: str, **changes: Any) -> str:

@@ -33,18 +33,18 @@ LOOK_SECONDS = 0.05
 class Failed(Exception):
     """It was not done. The words say why, and what to do; `status` is the exit status."""
 
-    def __init__(self, words: str, status: int = NOT_DONE) -> None:
-        super().__init__(words)
+    def __init__(self, detail: str, status: int = NOT_DONE) -> None:
+        super().__init__(detail)
         self.status = status
 
 
-def main(words: list[str]) -> int:
+def main(detail: list[str]) -> int:
     """Carry out one of the two; returns the exit status."""
-    given = _parser(words[0]).parse_args(words[1:])
+    given = _parser(detail[0]).parse_args(detail[1:])
     command = _Command(given)
     try:
         command.facts["spool"] = spool = _spool_of(given)
-        done = command.stop(spool) if words[0] == "stop" else command.restart(spool)
+        done = command.stop(spool) if detail[0] == "stop" else command.restart(spool)
         status = DONE
     except Failed as problem:
         done, status = str(problem), problem.status
@@ -88,11 +88,13 @@ class _Command:
         agent = self._agent(spool)
         if agent is None:
             left = _live(spool)
-            words = f"; {_go_on(left, ' of an agent that is gone')}: start it, or `rqd stop`" if left else ""
-            raise Failed(f"nothing to restart: no agent runs on {spool}{words}{_elsewhere(spool)}", NOT_RUNNING)
+            detail = f"; {_go_on(left, ' of an agent that is gone')}: start it, or `rqd stop`" if left else ""
+            raise Failed(f"nothing to restart: no agent runs on {spool}{detail}{_elsewhere(spool)}", NOT_RUNNING)
         if agent.deleted_book:
-            words = f"process {agent.process.pid} runs, but its spool {spool} was deleted: stop it, then start it again"
-            raise Failed(words)
+            detail = (
+                f"process {agent.process.pid} runs, but its spool {spool} was deleted: stop it, then start it again"
+            )
+            raise Failed(detail)
         lock_before = _changed_ns(spool, LOCK)
         self._note(agent)
         self._say(f"{self._name()} starts anew; {_go_on(self.facts['frames'])}")
@@ -103,15 +105,15 @@ class _Command:
             self._wait("not up yet")
         return f"restarted: process {agent.process.pid} is the agent anew, {_go_on(_live(spool))}"
 
-    def finish(self, words: str, status: int) -> None:
+    def finish(self, detail: str, status: int) -> None:
         """Say how it ended."""
-        self.facts.update(done=status == DONE, status=status, words=words, seconds=round(self._seconds(), 2))
+        self.facts.update(done=status == DONE, status=status, detail=detail, seconds=round(self._seconds(), 2))
         if self._is_json:
             print(json.dumps(self.facts))
         elif status == DONE:
-            print(f"{words} ({self._seconds():.1f} s)")
+            print(f"{detail} ({self._seconds():.1f} s)")
         else:
-            print(f"rqd: {words}", file=sys.stderr)
+            print(f"rqd: {detail}", file=sys.stderr)
 
     def _agent(self, spool: str) -> Optional[Agent]:
         """The agent, also while its other half takes the place of a main process that died."""
@@ -158,16 +160,16 @@ class _Command:
     def _name(self) -> str:
         return f"agent {self.facts['host']} (process {self.facts['process']})"
 
-    def _wait(self, words: str) -> None:
+    def _wait(self, detail: str) -> None:
         """Wait a little, and say now and then for what. Raises Failed when the time is over."""
         if time.monotonic() >= self._until:
-            raise Failed(f"not done within {self._seconds():.0f} s (--timeout): {words}; it goes on")
+            raise Failed(f"not done within {self._seconds():.0f} s (--timeout): {detail}; it goes on")
         if time.monotonic() - self._said_at >= SAY_SECONDS:
-            self._say(f"after {self._seconds():.0f} s: {words}")
+            self._say(f"after {self._seconds():.0f} s: {detail}")
 
-    def _say(self, words: str) -> None:
+    def _say(self, detail: str) -> None:
         self._said_at = time.monotonic()
-        print(words, file=sys.stderr if self._is_json else sys.stdout, flush=True)
+        print(detail, file=sys.stderr if self._is_json else sys.stdout, flush=True)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began
@@ -202,8 +204,8 @@ def _spool_of(given: argparse.Namespace) -> str:
     named |= {agent.spool for agent in deleted if agent.frames().host_name == given.name}
     found = sorted(named)
     if not found and whereabouts.are_there_others():
-        words = f"no agent of yours called {given.name} runs here, nor a frame of one; another user may have one"
-        raise Failed(f"{words}{_elsewhere('')}", NOT_RUNNING)
+        detail = f"no agent of yours called {given.name} runs here, nor a frame of one; another user may have one"
+        raise Failed(f"{detail}{_elsewhere('')}", NOT_RUNNING)
     if not found:
         raise Failed(f"no agent called {given.name} runs here, nor a frame of one{_elsewhere('')}", NOT_RUNNING)
     if len(found) > 1:
@@ -220,8 +222,8 @@ def _tell(agent: Agent, number: signal.Signals) -> None:
     try:
         agent.tell(number)
     except PermissionError:
-        words = f"process {agent.process.pid} is another user's: do this as that user, or as root"
-        raise Failed(words) from None
+        detail = f"process {agent.process.pid} is another user's: do this as that user, or as root"
+        raise Failed(detail) from None
 
 
 def _live(spool: str) -> int:

@@ -245,8 +245,8 @@ class Cuebot:
 
 
 def _refused(token: TokenInUse, error: grpc.RpcError) -> CueException:
-    words = f"The server at {token.address} refuses this client: {token.why_refused(error.details() or '')}"
-    return RefusedException(words, code=grpc.StatusCode.UNAUTHENTICATED, details=words)
+    detail = f"The server at {token.address} refuses this client: {token.why_refused(error.details() or '')}"
+    return RefusedException(detail, code=grpc.StatusCode.UNAUTHENTICATED, details=detail)
 
 
 def _only_farm_here() -> list[str]:

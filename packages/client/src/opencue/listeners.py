@@ -53,13 +53,13 @@ def words_on_strangers(address: str, strangers: Iterable[int], trusted: Iterable
     """What is wrong where strangers listen, whose token is not sent, and what to do."""
     uids = sorted(strangers)
     who = " and ".join(_named(uid) for uid in uids)
-    words = f"at {address} listens {who}, so the token is not sent there"
+    detail = f"at {address} listens {who}, so the token is not sent there"
     _, port = _split(address)
     by_number = f"127.0.0.1:{port}"
     if owners_of_listeners(by_number) and not strangers_at(by_number, trusted):
-        return f"{words}; the server listens at {by_number}: name it so"
+        return f"{detail}; the server listens at {by_number}: name it so"
     return (
-        f"{words}. If that is your server, let its user own the token file (chown {uids[0]} FILE); if not, name the"
+        f"{detail}. If that is your server, let its user own the token file (chown {uids[0]} FILE); if not, name the"
         " server's own address, and let it be started again"
     )
 

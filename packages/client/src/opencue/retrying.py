@@ -33,7 +33,7 @@ class SleepingPolicy(abc.ABC):
 
 
 class ExponentialBackoff(SleepingPolicy):
-    """Wait longer each time, up to a bound, with a little luck so that clients do not come back in step."""
+    """Wait longer each time, up to a bound, with a little jitter so that clients do not come back in step."""
 
     def __init__(self, init_backoff_ms: int, max_backoff_ms: int, multiplier: int) -> None:
         self.init_backoff = init_backoff_ms
@@ -79,8 +79,8 @@ class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
                     return response
             elif not neverSent(response):
                 _cut_off.set(True)
-            words = response.details() if came_to_a_server else f"no server answers ({transportReason(response)})"
-            logger.log(logging.DEBUG if attempt else logging.WARNING, "%s; trying again", words)
+            detail = response.details() if came_to_a_server else f"no server answers ({transportReason(response)})"
+            logger.log(logging.DEBUG if attempt else logging.WARNING, "%s; trying again", detail)
             self.sleeping_policy.sleep(attempt)
         response = continuation(client_call_details, request)
         if not reached(response) and not neverSent(response):

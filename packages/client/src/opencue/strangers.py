@@ -18,8 +18,8 @@ CHECKED_FOR_SECONDS = 1.0
 class StrangerListens(CueException):
     """Another user listens at the server's address, and was sent nothing. It is also the call that was not made."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__(words, code=grpc.StatusCode.PERMISSION_DENIED, details=words)
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, code=grpc.StatusCode.PERMISSION_DENIED, details=detail)
 
     def initial_metadata(self) -> tuple[tuple[str, str], ...]:
         """No server sent any."""
@@ -38,8 +38,8 @@ def check(address: str, token: Token) -> None:
     """Raise StrangerListens where somebody would get the token who is neither root, nor this user, nor its owner."""
     strangers = listeners.strangers_at(address, (token.owner,))
     if strangers:
-        words = listeners.words_on_strangers(address, strangers, (token.owner,))
-        raise StrangerListens(f"{words[:1].upper()}{words[1:]}.")
+        detail = listeners.words_on_strangers(address, strangers, (token.owner,))
+        raise StrangerListens(f"{detail[:1].upper()}{detail[1:]}.")
 
 
 class StrangerInterceptor(grpc.UnaryUnaryClientInterceptor):

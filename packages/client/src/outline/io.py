@@ -25,14 +25,14 @@ def prep_shell_command(cmd: Command, frame: Optional[int] = None) -> List[str]:
     A text is split as a shell would, but nothing in it is expanded. `%{FRAME}`, `%{ZFRAME}` (four digits) and
     `%{RANGE}` (the frames of this execution) are replaced, as are the tokens of the server.
     """
-    words = shlex.split(cmd) if isinstance(cmd, str) else [str(word) for word in cmd]
+    arguments = shlex.split(cmd) if isinstance(cmd, str) else [str(word) for word in cmd]
     frame_range = os.environ.get("OL_LAYER_RANGE", "")
     values: Dict[str, str] = {}
     if frame is not None:
         values = dict(token_values([frame], os.environ.get("CUE_LAYER", ""), os.environ.get("CUE_JOB", "")))
         values["#FRAME_CHUNK#"] = os.environ.get("CUE_CHUNK", "1")
     prepared = []
-    for word in words:
+    for word in arguments:
         word = word.replace("%{RANGE}", frame_range)
         if frame is not None:
             word = word.replace("%{FRAME}", str(frame)).replace("%{ZFRAME}", f"{frame:04d}")
@@ -49,12 +49,12 @@ def system(cmd: Command, ignore_error: bool = False, frame: Optional[int] = None
     """
     import subprocess
 
-    words = prep_shell_command(cmd, frame)
-    text = " ".join(map(shlex.quote, words))
+    arguments = prep_shell_command(cmd, frame)
+    text = " ".join(map(shlex.quote, arguments))
     logger.info("running: %s", text)
     sys.stdout.flush()  # what was printed so far comes before what the command prints
     try:
-        status = subprocess.call(words)
+        status = subprocess.call(arguments)
     except OSError as error:
         raise ShellCommandFailureException(f"cannot start the command {text}: {error}", COMMAND_NOT_STARTED) from error
     if status != 0 and not ignore_error:

@@ -23,20 +23,20 @@ WAIT_FOR_FILE_SECONDS = 30
 
 def main(arguments: list[str]) -> int:
     """Execute the frame that the command line names, and return the exit status."""
-    words = list(arguments)
+    remaining = list(arguments)
     script = frame_name = ""
-    while words:
-        word = words.pop(0)
-        if word == "-e" and words:
-            frame_name = words.pop(0)
+    while remaining:
+        word = remaining.pop(0)
+        if word == "-e" and remaining:
+            frame_name = remaining.pop(0)
         elif word == "--debug":
             import logging
 
             logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s")
         elif word == "--dev":
             os.environ["OL_DEV"] = "1"
-        elif word == "--dev-user" and words:
-            os.environ["OL_DEV_USER"] = words.pop(0)
+        elif word == "--dev-user" and remaining:
+            os.environ["OL_DEV_USER"] = remaining.pop(0)
         elif not word.startswith("-") and not script:
             script = word
         else:

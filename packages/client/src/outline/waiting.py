@@ -119,8 +119,8 @@ def check_cycles(layers: List[Layer]) -> None:
                 done[id(layer)] = True
                 continue
             if id(layer) in on_path:
-                circle = [*path[on_path[id(layer)] :], layer]
-                names = " -> ".join(member.get_name() for member in circle)
+                cycle = [*path[on_path[id(layer)] :], layer]
+                names = " -> ".join(member.get_name() for member in cycle)
                 raise OutlineException(f"layers wait for each other in a circle: {names}")
             if id(layer) in done:
                 continue

@@ -12,7 +12,7 @@ from cuebot.app.cli import main
 from cuebot.app.exit_status import CannotStart
 from cuebot.app.file_modes import GroupUnusable
 from cuebot.journal import JournalUnusable, SqlJournal
-from cuebot.journal.database import parse, shown
+from cuebot.journal.database import parse, redacted
 
 
 @pytest.mark.parametrize("command", ["up", "doctor", "token", "open"])
@@ -28,7 +28,7 @@ def test_an_unknown_option_shows_the_usage_of_its_command(command: str, capsys: 
 
 def test_a_database_is_named_as_it_was_typed() -> None:
     """Without a driver that nobody typed, and without a password."""
-    assert shown(parse("postgresql://ann:secret@db/farm")) == "postgresql://ann:***@db/farm"
+    assert redacted(parse("postgresql://ann:secret@db/farm")) == "postgresql://ann:***@db/farm"
     with pytest.raises(JournalUnusable, match="a farm is kept in SQLite or PostgreSQL, not in 'mysql'"):
         parse("mysql://ann@db/farm")
 

@@ -21,7 +21,7 @@ def running(hosts: int) -> tuple[SmallFarm, list[Proc]]:
     farm.launch(job_spec("one", layer_spec(range_text="1-20")))
     runs = farm.plan()
     for run in runs:
-        farm.core.answered(run.id, Answer.TAKEN, "", farm.now_us)
+        farm.core.answered(run.id, Answer.ACCEPTED, "", farm.now_us)
     return farm, runs
 
 

@@ -14,7 +14,7 @@ from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 OTHER_REPLIES = {
-    c.Launch,
+    c.SubmitJobs,
     c.AddComment,
     c.AddDepend,
     c.CreateAllocation,

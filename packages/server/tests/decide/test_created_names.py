@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
-from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.sim.small_farm import SmallFarm
 
 Create = Callable[[SmallFarm, str], c.Command]
@@ -81,5 +81,5 @@ def test_the_names_of_groups_are_in_words() -> None:
     """A person names it, also in another language; the bound is told."""
     farm = SmallFarm()
     farm.do(c.CreateGroup("Größe XL / Nacht", root_of(farm)))
-    with pytest.raises(Invalid, match=f"1 to {DEFAULT_LIMITS.listed_name_characters} printable characters"):
-        farm.do(c.CreateGroup("x" * (DEFAULT_LIMITS.listed_name_characters + 1), root_of(farm)))
+    with pytest.raises(Invalid, match=f"1 to {DEFAULT_BOUNDS.listed_name_characters} printable characters"):
+        farm.do(c.CreateGroup("x" * (DEFAULT_BOUNDS.listed_name_characters + 1), root_of(farm)))

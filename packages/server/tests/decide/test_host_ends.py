@@ -31,7 +31,7 @@ def poisoned(frames: str = "1", **job: Any) -> SmallFarm:
 def start(farm: SmallFarm) -> None:
     """Book what can be booked, and have the agents take it."""
     for run in farm.plan():
-        farm.core.answered(run.id, Answer.TAKEN, "", farm.now_us)
+        farm.core.answered(run.id, Answer.ACCEPTED, "", farm.now_us)
 
 
 def take_down(farm: SmallFarm, run: Proc) -> None:

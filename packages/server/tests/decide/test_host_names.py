@@ -12,7 +12,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import HostConflict
 from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import MINUTE, Micros
-from cuebot.scheduling.explain import explain_layer
+from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.clock import START_US
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec

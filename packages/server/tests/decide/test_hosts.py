@@ -175,7 +175,7 @@ def test_a_run_that_an_earlier_server_booked_is_lost_and_not_unstarted() -> None
     later.now_us = farm.now_us
     later.core._started_us = farm.now_us
     run.launched, run.seen_us, run.ran_us = False, farm.now_us, Micros(0)
-    later.core.answered(run.id, Answer.TAKEN, "", farm.now_us)
+    later.core.answered(run.id, Answer.ACCEPTED, "", farm.now_us)
     later.wait(60)
     later.report()
     ended = next(event for event in later.events(ev.RunEnded) if event.run_id == run.id)

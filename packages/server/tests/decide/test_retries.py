@@ -8,7 +8,7 @@ import pytest
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.limits import Limits
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit
 from cuebot.domain.units import HOUR, SECOND
 from cuebot.sim.small_farm import SmallFarm
@@ -64,7 +64,7 @@ def test_a_layer_may_have_retries_of_its_own() -> None:
 
 def one_frame_with_three_free_retries() -> SmallFarm:
     """The same farm, on which a frame may ask for three starts that cost nothing."""
-    farm = SmallFarm(limits=Limits(free_retries=3))
+    farm = SmallFarm(bounds=Bounds(free_retries=3))
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=1))
     farm.plan()
@@ -131,7 +131,7 @@ FARMS_FAULTS = {
 @pytest.mark.parametrize("cause", FARMS_FAULTS)
 def test_the_farms_own_fault_is_never_charged(cause: Cause) -> None:
     """A run that the farm lost, or could not start, leaves the frame waiting however often; the next start is free."""
-    farm = SmallFarm(limits=Limits(free_retries=3))
+    farm = SmallFarm(bounds=Bounds(free_retries=3))
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=0))
     farm.plan()

@@ -56,13 +56,13 @@ def test_render_repeats_from_its_seed(shot: Shot) -> None:
 
 def test_denoise_removes_grain_but_keeps_edges() -> None:
     """Noise on a surface sinks to a fraction, while the step between two materials stays."""
-    luck = np.random.default_rng(7)
+    rng = np.random.default_rng(7)
     features = np.zeros((40, 60, 7))
     features[..., 3] = 1  # all face the same way
     features[..., 6] = 5
     features[:, :30, :3], features[:, 30:, :3] = 0.2, 0.8
     clean = features[..., :3] * 0.9
-    first, second = (clean * luck.uniform(0.5, 1.5, size=clean.shape) for _ in range(2))
+    first, second = (clean * rng.uniform(0.5, 1.5, size=clean.shape) for _ in range(2))
     smooth = denoise((first, second), features)
     grain_before = np.abs((first + second) / 2 - clean).mean()
     assert np.abs(smooth - clean).mean() < grain_before / 3

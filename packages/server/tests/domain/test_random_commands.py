@@ -15,37 +15,37 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
 from cuebot.domain.states import Cause, DependType
 from cuebot.engine.rows import load_farm
-from cuebot.sim.seeds.disk import Disk, compare_farms
-from cuebot.sim.seeds.random_specs import random_spec
-from cuebot.sim.seeds.truth import Truth
-from cuebot.sim.seeds.witness import Witness
+from cuebot.sim.chaos.disk import Disk, compare_farms
+from cuebot.sim.chaos.ground_truth import GroundTruth
+from cuebot.sim.chaos.invariants import InvariantChecker
+from cuebot.sim.chaos.random_specs import random_spec
 from cuebot.sim.small_farm import SmallFarm
 
 COMMANDS = ("retry", "eat", "kill", "release", "done", "depend", "satisfy", "unsatisfy", "finish", "fail", "kill job")
 
 
-def carry_out(farm: SmallFarm, what: str, luck: random.Random) -> None:
+def carry_out(farm: SmallFarm, what: str, rng: random.Random) -> None:
     """Do one thing to a random target. A refusal is an answer, too."""
-    layer, other = luck.choice(list(farm.farm.layers.values())), luck.choice(list(farm.farm.layers.values()))
-    frames = {layer.id: as_indices(sorted(luck.sample(range(len(layer.frames)), luck.randint(1, len(layer.frames)))))}
+    layer, other = rng.choice(list(farm.farm.layers.values())), rng.choice(list(farm.farm.layers.values()))
+    frames = {layer.id: as_indices(sorted(rng.sample(range(len(layer.frames)), rng.randint(1, len(layer.frames)))))}
     depends = list(farm.farm.depends)
     procs = list(farm.farm.procs.values())
     command: c.Command | None = None
     if what in ("finish", "fail") and procs:
-        status = 0 if what == "finish" else luck.choice((1, 33, 256, 286))
-        farm.end(luck.choice(procs), status, cause=luck.choice((Cause.EXITED, Cause.RUNNER_LOST)))
+        status = 0 if what == "finish" else rng.choice((1, 33, 256, 286))
+        farm.end(rng.choice(procs), status, cause=rng.choice((Cause.EXITED, Cause.RUNNER_LOST)))
     elif what == "depend":
         command = c.AddDepend(
-            luck.choice(list(DependType)),
+            rng.choice(list(DependType)),
             layer.job_id,
             other.job_id,
             er_layer=layer.id,
-            er_frame=luck.randrange(len(layer.frames)),
+            er_frame=rng.randrange(len(layer.frames)),
             on_layer=other.id,
-            on_frame=luck.randrange(len(other.frames)),
+            on_frame=rng.randrange(len(other.frames)),
         )
     elif what in ("satisfy", "unsatisfy") and depends:
-        depend = luck.choice(depends)
+        depend = rng.choice(depends)
         command = c.SatisfyDepends((depend,)) if what == "satisfy" else c.UnsatisfyDepend(depend)
     elif what == "kill job":
         command = c.KillJob(layer.job_id)
@@ -62,14 +62,14 @@ def carry_out(farm: SmallFarm, what: str, luck: random.Random) -> None:
 @given(st.integers(0, 2**32), st.lists(st.sampled_from(COMMANDS), max_size=25))
 def test_random_commands_leave_a_farm_that_adds_up(seed: int, whats: list[str]) -> None:
     """`check` holds after every command, and a restart from rows or from events brings back the same farm."""
-    luck = random.Random(seed)
+    rng = random.Random(seed)
     farm = SmallFarm()
     farm.host(cores=800)
     for number in range(2):
-        farm.do(c.Launch(random_spec(luck, f"job{number}")))
+        farm.do(c.SubmitJobs(random_spec(rng, f"job{number}")))
     for what in whats:
-        carry_out(farm, what, luck)
-    folded, rows = Farm(), Disk(Witness(Truth()))
+        carry_out(farm, what, rng)
+    folded, rows = Farm(), Disk(InvariantChecker(GroundTruth()))
     for batch in farm.batches:
         for recorded in batch.events:
             apply(folded, recorded.event, recorded.at_us)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cuebot.domain import events as ev
-from cuebot.domain.apply import apply, move
+from cuebot.domain.apply import apply, set_state
 from cuebot.domain.diagrams import page
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
@@ -54,9 +54,9 @@ def test_a_frame_takes_the_steps_of_its_table_and_no_other(
         expected = FrameState.SUCCEEDED
     if expected is not old and expected not in FRAME_TRANSITIONS[old]:
         with pytest.raises(AssertionError, match=f"cannot go from {old.name} to {expected.name}"):
-            move(farm.farm, layer, as_indices([0]), to, Micros(farm.now_us))
+            set_state(farm.farm, layer, as_indices([0]), to, Micros(farm.now_us))
     else:
-        move(farm.farm, layer, as_indices([0]), to, Micros(farm.now_us))
+        set_state(farm.farm, layer, as_indices([0]), to, Micros(farm.now_us))
         assert layer.frames.state[0] == expected
         assert layer.counts == layer.frames.counts() == farm.job("one").counts
 

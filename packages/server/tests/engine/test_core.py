@@ -8,17 +8,17 @@ import pytest
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, Forbidden
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
-from cuebot.domain.limits import Limits
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.engine.core import Core
 from cuebot.engine.ports import Answer
 from cuebot.engine.rows import load_farm
-from cuebot.sim.seeds.disk import Disk
-from cuebot.sim.seeds.truth import Truth
-from cuebot.sim.seeds.witness import Witness
+from cuebot.sim.chaos.disk import Disk
+from cuebot.sim.chaos.ground_truth import GroundTruth
+from cuebot.sim.chaos.invariants import InvariantChecker
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
@@ -33,7 +33,7 @@ def two_frames(**fields: Any) -> SmallFarm:
 
 def restarted(farm: SmallFarm) -> Core:
     """A core that has loaded what the first one committed."""
-    disk = Disk(Witness(Truth()))
+    disk = Disk(InvariantChecker(GroundTruth()))
     for batch in farm.batches:
         disk.merge(batch.rows)
     loaded = load_farm(disk.rows(), farm.now_us)
@@ -57,10 +57,10 @@ def test_a_request_id_is_carried_out_once() -> None:
     """A repeated request gets the first answer and does nothing, also after a restart."""
     farm = SmallFarm()
     envelope = c.Envelope(request_id="r1")
-    first = farm.do(c.Launch(spec_of(job_spec("one"))), envelope)
-    assert farm.do(c.Launch(spec_of(job_spec("one"))), envelope) == first
+    first = farm.do(c.SubmitJobs(spec_of(job_spec("one"))), envelope)
+    assert farm.do(c.SubmitJobs(spec_of(job_spec("one"))), envelope) == first
     core = restarted(farm)
-    assert core.execute(c.Launch(spec_of(job_spec("one"))), envelope, farm.now_us) == first
+    assert core.execute(c.SubmitJobs(spec_of(job_spec("one"))), envelope, farm.now_us) == first
     assert len(core.farm.jobs) == 1
 
 
@@ -98,18 +98,18 @@ def test_a_run_that_was_killed_before_its_launch_is_not_launched() -> None:
 
 def test_bookings_without_an_answer_hold_the_scheduler_back() -> None:
     """At the cap nothing is booked; an answer makes room and asks for a plan."""
-    farm = two_frames(limits=Limits(unlaunched_bookings=1))
+    farm = two_frames(bounds=Bounds(unlaunched_bookings=1))
     farm.plan()
     assert (farm.states("one/render"), farm.plan()) == ("RW", [])
     (run,) = farm.farm.procs
-    farm.core.answered(run, Answer.TAKEN, "", farm.now_us)
+    farm.core.answered(run, Answer.ACCEPTED, "", farm.now_us)
     assert farm.core.plan_wanted
     assert len(farm.plan()) == 1
 
 
 def test_a_report_that_names_a_run_makes_room_as_an_answer_does() -> None:
     """What the host has needs no answer any more."""
-    farm = two_frames(limits=Limits(unlaunched_bookings=1))
+    farm = two_frames(bounds=Bounds(unlaunched_bookings=1))
     farm.plan()
     farm.core.plan_wanted = False
     farm.report("host0", farm.farm.procs.values())
@@ -245,7 +245,7 @@ def test_a_kill_is_not_repeated_before_it_is_durable() -> None:
 
 def test_too_many_commands_that_wait_for_the_disk_are_refused() -> None:
     """The mailbox has a limit, and the refusal names it."""
-    farm = SmallFarm(limits=Limits(mailbox_commands=1))
+    farm = SmallFarm(bounds=Bounds(mailbox_commands=1))
     farm.core.execute(c.Sweep(), c.Envelope(), farm.now_us, lambda reply: None)
     with pytest.raises(Exhausted, match="mailbox_commands"):
         farm.core.execute(c.Sweep(), c.Envelope(), farm.now_us, lambda reply: None)
@@ -306,7 +306,7 @@ def test_the_oldest_answers_are_forgotten_first_also_after_a_restart() -> None:
     for batch in farm.batches:
         batch.rows.things.get("request", []).reverse()
     farm.batches.reverse()
-    disk = Disk(Witness(Truth()))
+    disk = Disk(InvariantChecker(GroundTruth()))
     for batch in farm.batches:
         disk.merge(batch.rows)
     assert list(load_farm(disk.rows(), farm.now_us).requests) == ["r0", "r1", "r2"]
@@ -326,7 +326,7 @@ def test_a_removed_host_whose_allocation_is_gone_does_not_stop_a_restart() -> No
 
 def test_the_launches_of_a_big_commit_come_a_few_at_a_time() -> None:
     """What is durable is sent in slices, so that others are heard in between; every run is sent once."""
-    farm = SmallFarm(limits=Limits(launches_per_slice=2))
+    farm = SmallFarm(bounds=Bounds(launches_per_slice=2))
     farm.host(cores=800)
     farm.launch(job_spec("one", layer_spec("render", "1-5")))
     farm.core.plan(farm.now_us)
@@ -341,7 +341,7 @@ def test_the_launches_of_a_big_commit_come_a_few_at_a_time() -> None:
 
 def test_a_run_killed_before_its_slice_of_launches_is_never_sent() -> None:
     """It is over without having been anywhere, and its frame is dead or waits, as the kill wanted."""
-    farm = SmallFarm(limits=Limits(launches_per_slice=1))
+    farm = SmallFarm(bounds=Bounds(launches_per_slice=1))
     farm.host()
     farm.launch(job_spec("one", layer_spec("render", "1-2")))
     farm.core.plan(farm.now_us)

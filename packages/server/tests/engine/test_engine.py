@@ -14,8 +14,8 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound, Unavailable
 from cuebot.engine import engine as engine_module
 from cuebot.engine.engine import Engine, FarmUnsound, JournalHung, JournalLost
-from cuebot.engine.orders import Address, KillOrder, LimitsOrder, RunOrder
 from cuebot.engine.ports import Answer, Answered, Batch, JournalError, Recorded
+from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import Rows
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
@@ -61,19 +61,19 @@ class FakeAgents:
     def __init__(self) -> None:
         self.launched: list[str] = []
         self.killed: list[str] = []
-        self.limited: list[LimitsOrder] = []
+        self.limited: list[LimitsRequest] = []
 
-    def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
+    def launch(self, address: Address, orders: Sequence[LaunchRequest], answered: Answered) -> None:
         """Take runs."""
         self.launched += [order.run_id for order in orders]
         for order in orders:
-            answered(order.run_id, Answer.TAKEN, "")
+            answered(order.run_id, Answer.ACCEPTED, "")
 
-    def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
+    def kill(self, address: Address, orders: Sequence[KillRequest], answered: Answered) -> None:
         """End runs."""
         self.killed += [order.run_id for order in orders]
 
-    def limit(self, address: Address, orders: Sequence[LimitsOrder]) -> None:
+    def limit(self, address: Address, orders: Sequence[LimitsRequest]) -> None:
         """Be told what runs may."""
         self.limited += orders
 
@@ -115,8 +115,8 @@ async def until(happened: asyncio.Event) -> None:
 async def test_a_job_is_booked_committed_and_launched() -> None:
     """A submitted job reaches the agent by itself, its booking durable before."""
     async with running() as found:
-        await found.engine.submit(c.Launch(spec_of(job_spec("one", layer_spec(range_text="1-3")))), ENVELOPE)
-        await found.engine.settled()
+        await found.engine.submit(c.SubmitJobs(spec_of(job_spec("one", layer_spec(range_text="1-3")))), ENVELOPE)
+        await found.engine.drained()
         assert sorted(found.agents.launched) == sorted(found.farm.farm.procs)
         assert len(found.agents.launched) == 3
 
@@ -233,7 +233,7 @@ async def test_nothing_is_booked_while_commits_fail() -> None:
     """The scheduler rests until the journal works again, and then goes on by itself."""
     async with running() as found:
         found.journal.fails = True
-        waiting = asyncio.create_task(found.engine.submit(c.Launch(spec_of(job_spec("one"))), ENVELOPE))
+        waiting = asyncio.create_task(found.engine.submit(c.SubmitJobs(spec_of(job_spec("one"))), ENVELOPE))
         while found.journal.tries < 3:
             await asyncio.sleep(0.005)
         booked = len(found.farm.farm.procs)
@@ -242,7 +242,7 @@ async def test_nothing_is_booked_while_commits_fail() -> None:
         assert len(found.farm.farm.procs) == booked
         found.journal.fails = False
         await asyncio.wait_for(waiting, 5)
-        await found.engine.settled()
+        await found.engine.drained()
         assert len(found.agents.launched) == 4
 
 
@@ -312,7 +312,7 @@ async def test_watchers_see_every_committed_event_in_order() -> None:
         found.engine.watchers.append(seen.extend)
         for name in ("film", "other"):
             await found.engine.submit(c.CreateShow(name), ENVELOPE)
-        await found.engine.settled()
+        await found.engine.drained()
         assert [recorded.seq for recorded in seen] == list(range(seen[0].seq, seen[0].seq + 4))
 
 
@@ -331,7 +331,7 @@ async def test_memory_that_contradicts_itself_ends_the_engine(monkeypatch: pytes
 
     found = Running()
     task = asyncio.create_task(found.engine.run())
-    await found.engine.settled()
+    await found.engine.drained()
     monkeypatch.setattr(decide_module, "apply", broken)
     with pytest.raises(AssertionError):
         await found.engine.submit(c.CreateShow("newshow"), ENVELOPE)

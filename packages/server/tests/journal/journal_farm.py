@@ -118,7 +118,7 @@ class Mix:
         while self.core.has_launches():
             for _, runs in self.core.launch(self.now_us).launches:
                 for run in runs:
-                    self.core.answered(run.run_id, Answer.TAKEN, "", self.now_us)
+                    self.core.answered(run.run_id, Answer.ACCEPTED, "", self.now_us)
 
     def until_batch(self) -> Batch:
         """Step until there is something to commit."""
@@ -140,7 +140,7 @@ class Mix:
         kind = rng.choice((DependType.FRAME_BY_FRAME, DependType.PREVIOUS_FRAME, DependType.LAYER_ON_LAYER))
         depends = depend_text(kind, name, "layer1", "layer0") if len(layers) > 1 else ""
         text = spec_text(name, layers, depends, post=rng.random() < 0.3)
-        self.do(c.Launch(parse_spec(text)), rng.choice(("", self.new_id())))
+        self.do(c.SubmitJobs(parse_spec(text)), rng.choice(("", self.new_id())))
 
     def report(self) -> None:
         name = f"host{self.random.randrange(4)}"

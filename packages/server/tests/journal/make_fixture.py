@@ -42,7 +42,7 @@ def fill(journal: SqlJournal) -> Mix:
             commit(journal, mix.batch())
 
     def launch(text: str, request_id: str = "") -> str:
-        return str(mix.do(c.Launch(parse_spec(text)), request_id)[0])
+        return str(mix.do(c.SubmitJobs(parse_spec(text)), request_id)[0])
 
     def work(frames: int, status: int = 0) -> None:
         mix.core.plan(mix.now_us)

@@ -12,8 +12,8 @@ from served import served
 
 from cue_cli.cueadmin import main
 from cuebot.domain.states import FrameState
-from cuebot.scheduling.explain import explain_layer
-from cuebot.scheduling.explain_frame import explain_frame
+from cuebot.scheduling.explain.frame import explain_frame
+from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.small_farm import SmallFarm
 
 Build = Callable[[], SmallFarm]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Job, Layer
-from cuebot.scheduling.explain import explain_layer
+from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec
 from cuebot.spec import LayerSpec

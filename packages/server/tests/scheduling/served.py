@@ -68,7 +68,7 @@ class Served:
     """What the server's methods take for the engine, over a farm driven by hand."""
 
     def __init__(self, farm: SmallFarm) -> None:
-        self.small, self.core = farm, SimpleNamespace(limits=farm.core.limits, policies=(), settings=farm.core.settings)
+        self.small, self.core = farm, SimpleNamespace(bounds=farm.core.bounds, policies=(), settings=farm.core.settings)
 
     @property
     def farm(self) -> Any:

@@ -22,7 +22,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.states import Cause, DependType, Exit, FrameState, HostState, JobState, LockState
 from cuebot.domain.units import HOUR, NO_END, KiB
 from cuebot.engine.ports import Answer
-from cuebot.scheduling.explain import explain_layer
+from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
@@ -290,10 +290,10 @@ def codes_in_source() -> set[str]:
     """Everything in the sources of `explain` that looks like a code."""
     folder = Path(cuebot.scheduling.__file__).parent
     names = (
-        "obstacles", "explain", "explain_frame", "dead_frames", "waits", "learned_words", "eligibility", "cures",
-        "silent_hosts", "stuck_runs",
+        "constraints", "layer", "frame", "dead_frames", "waits", "learned_needs", "fixes", "silent_hosts", "stuck_runs",
     )  # fmt: skip
-    trees = [ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")) for name in names]
+    files = [folder / "rules" / "eligibility.py", *(folder / "explain" / f"{name}.py" for name in names)]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     words = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     found = {word for word in words if isinstance(word, str) and re.fullmatch(r"_?[A-Z][A-Z_]{2,}", word)}
     return found - BEGINNINGS

@@ -7,7 +7,7 @@ from advice import Row, finish_what_runs, follow, goes_on, reasons_of
 
 from cuebot.domain import commands as c
 from cuebot.domain.states import DependType
-from cuebot.scheduling.explain import explain_layer
+from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 

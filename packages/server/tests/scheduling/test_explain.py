@@ -10,8 +10,8 @@ from cuebot.domain import commands as c
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import SECOND, KiB
 from cuebot.engine.ports import Answer
-from cuebot.scheduling.explain import Reason, explain_job, explain_layer
-from cuebot.scheduling.words import agreeing
+from cuebot.scheduling.explain.layer import Reason, explain_job, explain_layer
+from cuebot.scheduling.explain.wording import agreeing
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
@@ -82,7 +82,7 @@ STEPS: dict[str, Callable[[SmallFarm], object]] = {
 
 @pytest.mark.parametrize("code", list(STEPS))
 def test_the_plan_books_nothing_and_explain_says_why(code: str) -> None:
-    """After each obstacle nothing is booked, and the weightiest reason is that obstacle."""
+    """Under each constraint nothing is booked, and the weightiest reason is that constraint."""
     farm = SmallFarm()
     farm.host()
     farm.launch(job_spec("one"))

@@ -15,8 +15,8 @@ from cuebot.domain import commands as c
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import FrameState, HostState, LockState
 from cuebot.domain.units import CoreUnits, KiB
-from cuebot.scheduling.explain import Explanation, explain_layer
-from cuebot.scheduling.plan import plan
+from cuebot.scheduling.explain.layer import Explanation, explain_layer
+from cuebot.scheduling.plan.plan import plan
 from cuebot.sim.small_farm import GIB, SmallFarm
 
 quickly = settings(max_examples=40, deadline=None)

@@ -124,7 +124,7 @@ def build(case: FarmCase, seed: int = 1) -> SmallFarm:
         cap = job.max_cores * 100 if job.max_cores >= 0 else job.max_cores
         name = f"{SHOWS[job.show]}-sh1-ann_job{number}"
         spec = replace(job_spec(f"job{number}", *layers, priority=job.priority, max_cores=cap), name=name)
-        (job_id,) = farm.do(c.Launch(spec_of(spec, show=SHOWS[job.show])))
+        (job_id,) = farm.do(c.SubmitJobs(spec_of(spec, show=SHOWS[job.show])))
         if job.group:
             farm.do(c.MoveJob(job_id, groups[job.show, job.group]))
     return farm

@@ -12,8 +12,8 @@ import pytest
 from scheduling_farm import launch
 
 from cuebot.domain import commands as c
-from cuebot.scheduling.explain import explain_layer
-from cuebot.scheduling.policy import Hosts, Jobs, Policy, Request
+from cuebot.scheduling.explain.layer import explain_layer
+from cuebot.scheduling.rules.policy import Hosts, Jobs, Policy, Request
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 

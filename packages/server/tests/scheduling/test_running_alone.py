@@ -9,8 +9,8 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Refused
 from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause, Exit
-from cuebot.scheduling.explain import explain_job, explain_layer
-from cuebot.scheduling.explain_frame import explain_frame
+from cuebot.scheduling.explain.frame import explain_frame
+from cuebot.scheduling.explain.layer import explain_job, explain_layer
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 

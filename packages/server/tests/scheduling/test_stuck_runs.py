@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cuebot.domain import commands as c
-from cuebot.scheduling.explain import explain_layer
-from cuebot.scheduling.explain_frame import explain_frame
+from cuebot.scheduling.explain.frame import explain_frame
+from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 

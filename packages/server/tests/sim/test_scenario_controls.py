@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cuebot.sim.planning.cli import run_scenario
-from cuebot.sim.planning.reader import read_scenario
-from cuebot.sim.planning.report import Report
-from cuebot.sim.planning.text import report_text
-from cuebot.sim.planning.values import ScenarioError
+from cuebot.sim.scenarios.cli import run_scenario
+from cuebot.sim.scenarios.reader import read_scenario
+from cuebot.sim.scenarios.report import Report
+from cuebot.sim.scenarios.text import report_text
+from cuebot.sim.scenarios.values import ScenarioError
 
 FILE = """\
 duration: 10h

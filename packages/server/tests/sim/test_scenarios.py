@@ -12,13 +12,13 @@ import pytest
 
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 from cuebot.sim import main
-from cuebot.sim.planning.arrivals import AtOnce, Bursts, Crunch, Poisson
-from cuebot.sim.planning.cli import run_scenario
-from cuebot.sim.planning.reader import read_scenario
-from cuebot.sim.planning.report import Report, jain
-from cuebot.sim.planning.shipped import load_scenario, shipped_names
-from cuebot.sim.planning.times import Constant, HeavyTail, LogNormal
-from cuebot.sim.planning.values import ScenarioError
+from cuebot.sim.scenarios.arrivals import AtOnce, Bursts, Crunch, Poisson
+from cuebot.sim.scenarios.cli import run_scenario
+from cuebot.sim.scenarios.reader import read_scenario
+from cuebot.sim.scenarios.report import Report, jain
+from cuebot.sim.scenarios.shipped import load_scenario, shipped_names
+from cuebot.sim.scenarios.times import Constant, HeavyTail, LogNormal
+from cuebot.sim.scenarios.values import ScenarioError
 
 
 def run(hosts: str, shows: str, jobs: str, *more: str) -> Report:
@@ -244,18 +244,18 @@ def test_heavy_tails_have_the_median_that_was_asked_for_and_an_end() -> None:
 
 def test_jobs_arrive_in_the_shape_that_was_asked_for() -> None:
     """Bursts come when they are due, a Poisson process by the hour's rate, and a crunch ever faster until its peak."""
-    luck = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     bursts = Bursts(every_us=HOUR, jobs=2, first_us=MINUTE, spread_us=Micros(0))
-    assert bursts.times(luck, 2 * HOUR, 0) == [MINUTE, MINUTE, HOUR + MINUTE, HOUR + MINUTE]
+    assert bursts.times(rng, 2 * HOUR, 0) == [MINUTE, MINUTE, HOUR + MINUTE, HOUR + MINUTE]
     rates = (0.0,) * 12 + (1_000.0,) * 12
-    noon = Poisson(rates).times(luck, 4 * HOUR, 10)
+    noon = Poisson(rates).times(rng, 4 * HOUR, 10)
     assert min(noon) >= 2 * HOUR
     assert len(noon) == pytest.approx(2_000, rel=0.1)
-    crunch = np.array(Crunch(10, 1_000, Micros(10 * HOUR)).times(luck, 20 * HOUR, 0)) / HOUR
+    crunch = np.array(Crunch(10, 1_000, Micros(10 * HOUR)).times(rng, 20 * HOUR, 0)) / HOUR
     per_hour = np.histogram(crunch, range(21))[0]
     assert per_hour[9] > 4 * per_hour[5] > 4 * per_hour[1]
     assert per_hour[10:].sum() < per_hour[9] / 2
-    assert AtOnce(Micros(SECOND), 3).times(luck, HOUR, 0) == [SECOND] * 3
+    assert AtOnce(Micros(SECOND), 3).times(rng, HOUR, 0) == [SECOND] * 3
 
 
 def test_fairness_is_one_for_equals_and_a_half_for_all_to_one_of_two() -> None:

@@ -21,18 +21,18 @@ from cuebot.domain.states import Cause, Exit
 from cuebot.domain.units import HOUR, SECOND, Micros
 from cuebot.engine import core
 from cuebot.engine.core import Core
-from cuebot.engine.orders import RunOrder, run_orders
+from cuebot.engine.requests import LaunchRequest, launch_requests
 from cuebot.sim import main, run_seed
+from cuebot.sim.chaos import machine, world
+from cuebot.sim.chaos.faults import CALM, Faults
+from cuebot.sim.chaos.ground_truth import SILENT, GroundTruth, Process, ProcessState, Violation
+from cuebot.sim.chaos.hosts import SimHost
+from cuebot.sim.chaos.machine import Machine
+from cuebot.sim.chaos.network import Network
+from cuebot.sim.chaos.server import Server
+from cuebot.sim.chaos.supervised import LIVE, SupervisedMachine
+from cuebot.sim.chaos.upstream_hosts import UpstreamHost
 from cuebot.sim.clock import Clock
-from cuebot.sim.seeds import machine, world
-from cuebot.sim.seeds.faults import CALM, Faults
-from cuebot.sim.seeds.hosts import SimHost
-from cuebot.sim.seeds.machine import Machine
-from cuebot.sim.seeds.network import Network
-from cuebot.sim.seeds.server import Server
-from cuebot.sim.seeds.supervised import LIVE, SupervisedMachine
-from cuebot.sim.seeds.truth import SILENT, Process, ProcessState, Truth, Violation
-from cuebot.sim.seeds.upstream_hosts import UpstreamHost
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
@@ -174,12 +174,12 @@ def charge_lost_runners(patch: pytest.MonkeyPatch) -> None:
 
 def count_silent_hosts(patch: pytest.MonkeyPatch) -> None:
     """A host that is gone is one that was taken down."""
-    honest = run_ends.given_up
+    honest = run_ends.run_lost
 
-    def given_up(*args: Any, with_host: bool | None = False, **more: Any) -> Any:
+    def run_lost(*args: Any, with_host: bool | None = False, **more: Any) -> Any:
         return honest(*args, with_host=with_host is None or with_host, **more)
 
-    patch.setattr(run_ends, "given_up", given_up)
+    patch.setattr(run_ends, "given_up", run_lost)
 
 
 def forget_goodbyes(patch: pytest.MonkeyPatch) -> None:
@@ -309,7 +309,7 @@ def test_what_stood_still_goes_on_only_where_the_server_confirms_it(
 
     monkeypatch.setattr(SimHost, "_answered", answered)
     small = farm_with_a_long_frame(lambda world, name: SimHost(world, name, 4, 16, 60 * SECOND))
-    (process,) = small.truth.running.values()
+    (process,) = small.ground_truth.running.values()
     cut_off = small.hosts[process.host]
     cut_off.cut_up = True
     pass_time(small, 200)
@@ -334,7 +334,7 @@ def farm_with_a_long_frame(host: Callable[[world.World, str], Machine]) -> world
     for one in small.hosts.values():
         one.boot()
     small.clock.later(
-        20 * SECOND, lambda: small.operators.ask(c.Launch(spec_of(job_spec("one", layer_spec("one", "1")))))
+        20 * SECOND, lambda: small.operators.ask(c.SubmitJobs(spec_of(job_spec("one", layer_spec("one", "1")))))
     )
     pass_time(small, 60)
     return small
@@ -431,9 +431,9 @@ def test_a_server_that_mistakes_what_a_bad_day_allows_is_found(
     assert any(words in run_seed(seed).problem for seed in range(1, 61))
 
 
-def order(farm: SmallFarm, run_id: str) -> RunOrder:
+def order(farm: SmallFarm, run_id: str) -> LaunchRequest:
     """An order for the first frame of `one/render` under some run id."""
-    return run_orders(farm.farm, list(farm.farm.procs.values())[:1])[0]._replace(run_id=run_id)
+    return launch_requests(farm.farm, list(farm.farm.procs.values())[:1])[0]._replace(run_id=run_id)
 
 
 @pytest.fixture
@@ -446,43 +446,43 @@ def booked() -> SmallFarm:
     return farm
 
 
-def process(wanted: RunOrder) -> Process:
+def process(wanted: LaunchRequest) -> Process:
     """A process that has a second of work to do."""
     return Process(wanted, 1_000_000, 0, 0, Cause.EXITED)
 
 
 def test_truth_knows_when_a_frame_runs_twice(booked: SmallFarm) -> None:
     """Two processes of one frame at once are a violation, whatever hosts they are on."""
-    truth = Truth()
-    truth.go("a", 400, 10**9, process(order(booked, "first")))
+    ground_truth = GroundTruth()
+    ground_truth.go("a", 400, 10**9, process(order(booked, "first")))
     with pytest.raises(Violation, match="runs twice at once"):
-        truth.go("b", 400, 10**9, process(order(booked, "second")))
+        ground_truth.go("b", 400, 10**9, process(order(booked, "second")))
 
 
 def test_a_suspended_process_does_not_run(booked: SmallFarm) -> None:
     """While a process is suspended another one may render its frame, but then the first may not go on."""
-    truth = Truth()
+    ground_truth = GroundTruth()
     first, second = process(order(booked, "first")), process(order(booked, "second"))
-    truth.go("a", 400, 10**9, first)
-    truth.stop(first, ProcessState.SUSPENDED)
-    truth.go("b", 400, 10**9, second)
+    ground_truth.go("a", 400, 10**9, first)
+    ground_truth.stop(first, ProcessState.SUSPENDED)
+    ground_truth.go("b", 400, 10**9, second)
     with pytest.raises(Violation, match="runs twice at once"):
-        truth.go("a", 400, 10**9, first)
+        ground_truth.go("a", 400, 10**9, first)
 
 
-def upstream_process(wanted: RunOrder, *, forgotten: bool = False) -> Process:
+def upstream_process(wanted: LaunchRequest, *, forgotten: bool = False) -> Process:
     """A process whose agent is one of upstream's, perhaps restarted in the meantime."""
     return replace(process(wanted), upstream=True, forgotten=forgotten)
 
 
 def test_a_frame_may_run_again_on_a_silent_host_of_upstreams_and_is_counted(booked: SmallFarm) -> None:
     """After five minutes without a word of such a host its run may be given up, and another may run beside it."""
-    truth = Truth()
-    truth.heard("a", 0)
-    truth.go("a", 400, 10**9, upstream_process(order(booked, "first")))
-    truth.given_up("first", Cause.HOST_LOST, 300 * SECOND)
-    truth.go("b", 400, 10**9, process(order(booked, "second")))
-    assert sum(truth.twice.values()) == 1
+    ground_truth = GroundTruth()
+    ground_truth.heard("a", 0)
+    ground_truth.go("a", 400, 10**9, upstream_process(order(booked, "first")))
+    ground_truth.run_lost("first", Cause.HOST_LOST, 300 * SECOND)
+    ground_truth.go("b", 400, 10**9, process(order(booked, "second")))
+    assert sum(ground_truth.twice.values()) == 1
 
 
 @pytest.mark.parametrize(
@@ -490,40 +490,40 @@ def test_a_frame_may_run_again_on_a_silent_host_of_upstreams_and_is_counted(book
 )
 def test_nothing_but_five_minutes_of_silence_excuses_it(booked: SmallFarm, cause: Cause, silent_s: int) -> None:
     """A run that its agent knows is not over by another cause, nor a moment earlier."""
-    truth = Truth()
-    truth.heard("a", 0)
-    truth.go("a", 400, 10**9, upstream_process(order(booked, "first")))
+    ground_truth = GroundTruth()
+    ground_truth.heard("a", 0)
+    ground_truth.go("a", 400, 10**9, upstream_process(order(booked, "first")))
     with pytest.raises(Violation, match="but it truly runs"):
-        truth.given_up("first", cause, silent_s * SECOND)
+        ground_truth.run_lost("first", cause, silent_s * SECOND)
 
 
 def test_a_run_that_a_restarted_agent_forgot_may_run_again(booked: SmallFarm) -> None:
     """A frame that goes on without its agent is given up like one that is gone; nobody can tell them apart."""
-    truth = Truth()
-    truth.go("a", 400, 10**9, upstream_process(order(booked, "first"), forgotten=True))
-    truth.given_up("first", Cause.NEVER_RECEIVED, 60 * SECOND)
-    truth.go("a", 400, 10**9, process(order(booked, "second")))
-    assert sum(truth.twice.values()) == 1
+    ground_truth = GroundTruth()
+    ground_truth.go("a", 400, 10**9, upstream_process(order(booked, "first"), forgotten=True))
+    ground_truth.run_lost("first", Cause.NEVER_RECEIVED, 60 * SECOND)
+    ground_truth.go("a", 400, 10**9, process(order(booked, "second")))
+    assert sum(ground_truth.twice.values()) == 1
 
 
 def test_nothing_excuses_our_agent(booked: SmallFarm) -> None:
     """A run on a host with our agent is never over in the books while it goes on, however long the host is silent."""
-    truth = Truth()
-    truth.go("a", 400, 10**9, process(order(booked, "first")))
+    ground_truth = GroundTruth()
+    ground_truth.go("a", 400, 10**9, process(order(booked, "first")))
     with pytest.raises(Violation, match="but it truly runs"):
-        truth.given_up("first", Cause.HOST_LOST, 3_600 * SECOND)
+        ground_truth.run_lost("first", Cause.HOST_LOST, 3_600 * SECOND)
 
 
 def test_a_silent_host_of_upstreams_makes_a_frame_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut off in the middle of a long frame such a host goes on with it; five minutes later another has it too."""
     monkeypatch.setattr(machine, "LONG_WORK_S", 3_000)
     small = farm_with_a_long_frame(lambda world, name: UpstreamHost(world, name, 4, 16, newer=True, desk=False))
-    (process,) = small.truth.running.values()
+    (process,) = small.ground_truth.running.values()
     small.hosts[process.host].cut_up = True
     pass_time(small, 280)
-    assert not small.truth.twice
+    assert not small.ground_truth.twice
     pass_time(small, 60)
-    assert small.truth.twice == {SILENT: 1}
+    assert small.ground_truth.twice == {SILENT: 1}
 
 
 def pass_time(small: world.World, seconds: float) -> None:
@@ -544,7 +544,7 @@ def test_an_outcome_says_how_often_frames_ran_twice(capsys: pytest.CaptureFixtur
 def test_truth_knows_when_a_host_has_too_much_to_do(booked: SmallFarm) -> None:
     """A process that takes more than the host has is a violation."""
     with pytest.raises(Violation, match="of 50 core units"):
-        Truth().go("a", 50, 10**9, process(order(booked, "first")))
+        GroundTruth().go("a", 50, 10**9, process(order(booked, "first")))
 
 
 @pytest.mark.parametrize("lost", ["request_lost", "reply_lost"])

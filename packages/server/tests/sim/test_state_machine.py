@@ -1,4 +1,4 @@
-"""A small world in which not luck but a search decides what happens next, with the simulator's invariants all along.
+"""A small world in which no random number but a search decides what happens next, with the simulator's invariants all along.
 
 Seeds (`test_sim`) try many things at once; here each step is one thing, so a failure shrinks to the few that it takes.
 """
@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
-from cuebot.sim.seeds.faults import CALM
-from cuebot.sim.seeds.machine import Machine
-from cuebot.sim.seeds.random_specs import LIMITS, random_spec
-from cuebot.sim.seeds.truth import Violation
-from cuebot.sim.seeds.world import HEALED_AT_MOST_US, World
+from cuebot.sim.chaos.faults import CALM
+from cuebot.sim.chaos.ground_truth import Violation
+from cuebot.sim.chaos.machine import Machine
+from cuebot.sim.chaos.random_specs import LIMITS, random_spec
+from cuebot.sim.chaos.world import HEALED_AT_MOST_US, World
 
 JOBS_AT_MOST: Final = 4
 ASKED_FOR_S: Final = 330
@@ -34,7 +34,7 @@ class DrivenWorld(World):
         self.faults = self.network.faults = CALM
         self._start_server()
         self._ask_first(c.Seed())
-        self.clock.later(SECOND, self.operators.furnish)
+        self.clock.later(SECOND, self.operators.set_up)
         for host in self.hosts.values():
             self.clock.later(0, host.boot)
 
@@ -85,13 +85,13 @@ class Farm(RuleBasedStateMachine):
     def launch(self, seed: int, show: str) -> None:
         """Somebody submits a job."""
         self.jobs += 1
-        self.world.operators.ask(c.Launch(random_spec(random.Random(seed), f"job{self.jobs}", show)))
+        self.world.operators.ask(c.SubmitJobs(random_spec(random.Random(seed), f"job{self.jobs}", show)))
 
     @rule(seed=seeds)
-    def meddle(self, seed: int) -> None:
+    def random_action(self, seed: int) -> None:
         """Somebody kills, eats, retries, pauses, locks or changes something."""
-        self.world.operators.luck = random.Random(seed)
-        self.world.operators.meddle()
+        self.world.operators.rng = random.Random(seed)
+        self.world.operators.random_action()
 
     @precondition(lambda self: self.world.server is not None)
     @rule(name=st.sampled_from(LIMITS), most=st.integers(0, 3), per_host=st.booleans())

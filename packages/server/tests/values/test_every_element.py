@@ -53,7 +53,7 @@ def launched(parts: dict[str, str]) -> tuple[SmallFarm, Spec]:
     farm.do(c.CreateFacility("cloud"))
     farm.do(c.CreateLimit("nuke", 1))
     spec = parse_spec(document(parts))
-    farm.do(c.Launch(spec))
+    farm.do(c.SubmitJobs(spec))
     return farm, spec
 
 

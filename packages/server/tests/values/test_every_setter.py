@@ -14,7 +14,7 @@ from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import HOUR, CoreUnits, KiB
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
-from cuebot.wire.agent_streams import AgentStreams
+from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.server import offered_services, service_descriptors
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 

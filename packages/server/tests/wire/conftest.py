@@ -31,14 +31,14 @@ from opencue_proto import (
 )
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
 from cuebot.sim.run_history import MemoryRunHistory
-from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
 from cuefarm_proto import farm_pb2_grpc
@@ -333,13 +333,13 @@ def tools() -> Tools:
 
 @pytest.fixture
 async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
-    """Start servers with options of `serve`, or with other `limits`; all are stopped at the end."""
+    """Start servers with options of `serve`, or with other `bounds`; all are stopped at the end."""
     running: list[tuple[Site, asyncio.Task[None]]] = []
 
     async def start(**options: Any) -> Site:
         journal = MemoryJournal()
-        limits = options.pop("limits", DEFAULT_LIMITS)
-        core = Core(Farm(), last_seq=0, started_us=now_us(), new_id=lambda: str(uuid.uuid4()), limits=limits)
+        bounds = options.pop("bounds", DEFAULT_BOUNDS)
+        core = Core(Farm(), last_seq=0, started_us=now_us(), new_id=lambda: str(uuid.uuid4()), bounds=bounds)
         agents = GrpcAgents(token=TOKEN, now_us=now_us, deadline_s=2.0)
         engine = Engine(core, journal, agents, now_us)
         task = asyncio.get_running_loop().create_task(engine.run())

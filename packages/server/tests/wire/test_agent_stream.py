@@ -13,7 +13,7 @@ from opencue_proto import cue_pb2, job_pb2, report_pb2, rqd_pb2
 from structlog.testing import capture_logs
 
 from cuebot.domain.states import JobState
-from cuebot.wire.rpc.reports import outcome
+from cuebot.wire.agents.reports import outcome
 from cuefarm_proto import agent_pb2, agent_pb2_grpc
 
 OK = grpc.StatusCode.OK.value[0]
@@ -152,7 +152,7 @@ async def test_an_outcome_is_acknowledged_only_when_it_is_durable(
     stream = await stream_of(agent).open()
     await site.launch(tools.layer("sim", "1-2"))
     await tools.until(lambda: len(stream.launches) == 2)
-    await site.engine.settled()
+    await site.engine.drained()
     (_, first), (_, second) = stream.launches
     site.journal.broken = True
     await stream.send(succeeded=[first])
@@ -309,7 +309,7 @@ async def test_new_limits_follow_a_change_of_their_layer(
     }
     assert [new.limits.run_seconds for new in stream.limits] == [180, 180]
     await site.layer.SetTags(job_pb2.LayerSetTagsRequest(layer=layer, tags=["general"]))
-    await site.engine.settled()
+    await site.engine.drained()
     assert len(stream.limits) == 2
 
 
@@ -428,7 +428,7 @@ async def test_many_orders_are_bounded_by_what_the_agent_has_answered(
     site: Any, start_agent: Any, stream_of: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is beyond them waits here, and is refused for certain when the stream ends."""
-    monkeypatch.setattr("cuebot.wire.agent_streams.ORDERS_UNANSWERED_MAX", 3)
+    monkeypatch.setattr("cuebot.wire.agents.streams.ORDERS_UNANSWERED_MAX", 3)
     agent = await start_agent(cores=10)
     stream = stream_of(agent)
     stream.obeys = False
@@ -446,7 +446,7 @@ async def test_streams_are_limited_and_closing_ends_them(
 ) -> None:
     """Beyond the limit agents are told to use single calls; a server that stops ends all of them in order."""
     one = await stream_of(await start_agent("host1")).open()
-    site.engine.core.limits = type(site.engine.core.limits)(agent_streams=1)
+    site.engine.core.bounds = type(site.engine.core.bounds)(agent_streams=1)
     two = await start_agent("host2")
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await stream_of(two).open()

@@ -12,9 +12,9 @@ import grpc
 import pytest
 from opencue_proto import job_pb2
 
-import cuebot.wire.rpc.jobs
+import cuebot.wire.services.jobs
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted
-from cuebot.domain.limits import Limits
 from cuebot.wire.calls_under_way import CallsUnderWay
 from cuebot.wire.loop_share import BURST_SECONDS, DEBT_SECONDS, IDLE_AFTER_SECONDS, LoopShare
 from cuebot.wire.shared_builds import SharedBuilds
@@ -34,7 +34,7 @@ async def ready(*tasks: asyncio.Task[Any]) -> list[bool]:
 
 async def test_a_caller_who_asks_too_much_waits_and_the_others_do_not() -> None:
     """The third call of two allowed ones waits until one of them is over; another caller's goes on at once."""
-    callers = CallsUnderWay(Limits(calls_per_caller=2))
+    callers = CallsUnderWay(Bounds(calls_per_caller=2))
     await callers.enter("ann", 10)
     await callers.enter("ann", 10)
     third = asyncio.ensure_future(callers.enter("ann", 10))
@@ -46,7 +46,7 @@ async def test_a_caller_who_asks_too_much_waits_and_the_others_do_not() -> None:
 
 async def test_more_than_may_wait_is_refused_with_the_limit_and_what_to_do() -> None:
     """Too many waiting calls, or too large ones, are refused; those that wait go on waiting."""
-    limits = Limits(calls_per_caller=1, waiting_calls_per_caller=2, waiting_bytes_per_caller=100)
+    limits = Bounds(calls_per_caller=1, waiting_calls_per_caller=2, waiting_bytes_per_caller=100)
     callers = CallsUnderWay(limits)
     await callers.enter("ann", 10)
     waiting = [asyncio.ensure_future(callers.enter("ann", 40))]
@@ -64,7 +64,7 @@ async def test_more_than_may_wait_is_refused_with_the_limit_and_what_to_do() -> 
 
 async def test_a_call_that_is_given_up_while_it_waits_leaves_its_place_to_others() -> None:
     """A client that goes away takes nothing with it, also when its turn has just come."""
-    callers = CallsUnderWay(Limits(calls_per_caller=1))
+    callers = CallsUnderWay(Bounds(calls_per_caller=1))
     await callers.enter("ann", 1)
     gone, late, last = (asyncio.ensure_future(callers.enter("ann", 1)) for _ in range(3))
     await ready()
@@ -78,7 +78,7 @@ async def test_a_call_that_is_given_up_while_it_waits_leaves_its_place_to_others
 
 async def test_replies_wait_until_earlier_ones_have_been_read() -> None:
     """A caller has so many bytes of replies under way at most, but one reply may be larger."""
-    callers = CallsUnderWay(Limits(reply_bytes_per_caller=100))
+    callers = CallsUnderWay(Bounds(reply_bytes_per_caller=100))
     await callers.begin_reply("ann", 500)
     second, third = (asyncio.ensure_future(callers.begin_reply("ann", 60)) for _ in range(2))
     assert await ready(second, third) == [False, False]
@@ -90,7 +90,7 @@ async def test_replies_wait_until_earlier_ones_have_been_read() -> None:
 
 async def test_a_server_says_so_when_one_caller_asks_for_too_much(start_site: Any) -> None:
     """Over the wire: calls beyond the limits get RESOURCE_EXHAUSTED, the rest their answers."""
-    site = await start_site(limits=Limits(calls_per_caller=1, waiting_calls_per_caller=1))
+    site = await start_site(bounds=Bounds(calls_per_caller=1, waiting_calls_per_caller=1))
     calls = [site.job.GetJobs(ALL) for _ in range(30)]
     answers = await asyncio.gather(*calls, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, grpc.RpcError)]
@@ -204,14 +204,14 @@ async def test_a_build_ends_when_nobody_wants_it_any_more() -> None:
 async def test_a_crowd_of_clients_makes_few_builds(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the wire, sixty lists that are asked for while one is being built cost one more."""
     await site.launch(paused=True)
-    built, build = [], cuebot.wire.rpc.jobs.list_jobs
+    built, build = [], cuebot.wire.services.jobs.list_jobs
 
     async def counted(call: Any, criteria: Any) -> bytes:
         built.append(criteria)
         await asyncio.sleep(0.5)
         return await build(call, criteria)
 
-    monkeypatch.setattr(cuebot.wire.rpc.jobs, "list_jobs", counted)
+    monkeypatch.setattr(cuebot.wire.services.jobs, "list_jobs", counted)
     answers = await asyncio.gather(*(site.job.GetJobs(ALL) for _ in range(60)))
     assert {len(answer.jobs.jobs) for answer in answers} == {1}
     assert len(built) <= 3
@@ -291,7 +291,7 @@ class DeafClient:
 
 async def test_a_client_that_stops_reading_is_let_go(start_site: Any, tools: Any) -> None:
     """It keeps its connection alive and leaves its reply where it is: after a time the connection is ended."""
-    site = await start_site(limits=Limits(reply_seconds=1))
+    site = await start_site(bounds=Bounds(reply_seconds=1))
     jobs = "".join(
         f'<job name="job{n}"><paused>True</paused><layers>{tools.layer("beauty", "1-2")}</layers></job>'
         for n in range(600)

@@ -9,7 +9,7 @@ import grpc.aio
 import pytest
 from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
 
-from cuebot.wire.agent_streams import AgentStreams
+from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.server import offered_services, service_descriptors
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from opencue_proto import job_pb2
 
-from cuebot.domain.limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.units import HOUR, SECOND, Micros
 
 
@@ -57,7 +57,7 @@ async def test_whoever_names_a_job_or_has_its_id_finds_it_for_ever(site: Any) ->
 
 async def test_a_list_stays_as_small_as_clients_take_and_has_what_ended_last(start_site: Any) -> None:
     """Finished jobs fill what living ones leave of the limit; those left out are counted, with what to do."""
-    site = await start_site(limits=Limits(list_reply_bytes=1_500))
+    site = await start_site(bounds=Bounds(list_reply_bytes=1_500))
     living = [await site.launch(name=f"living{n}", paused=True) for n in range(3)]
     over = [await finished(site, f"over{n}", hours_ago=n) for n in range(6)]
     ids, warnings = await listed(site)
@@ -81,7 +81,7 @@ async def test_jobs_of_one_name_are_listed_as_they_were_launched(site: Any) -> N
 
 async def test_living_jobs_are_never_left_out(start_site: Any) -> None:
     """A list of living jobs is complete, however long it is."""
-    site = await start_site(limits=Limits(list_reply_bytes=300))
+    site = await start_site(bounds=Bounds(list_reply_bytes=300))
     jobs = [await site.launch(name=f"living{n}", paused=True) for n in range(5)]
     await finished(site, "over")
     ids, warnings = await listed(site)
@@ -91,5 +91,5 @@ async def test_living_jobs_are_never_left_out(start_site: Any) -> None:
 
 def test_the_limits_are_what_the_documentation_says() -> None:
     """72 hours, and the 10 MiB of published clients."""
-    assert DEFAULT_LIMITS.finished_jobs_hours * HOUR == 72 * 3_600 * SECOND
-    assert DEFAULT_LIMITS.list_reply_bytes == 10 * 1024 * 1024
+    assert DEFAULT_BOUNDS.finished_jobs_hours * HOUR == 72 * 3_600 * SECOND
+    assert DEFAULT_BOUNDS.list_reply_bytes == 10 * 1024 * 1024

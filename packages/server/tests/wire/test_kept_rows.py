@@ -12,7 +12,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import LockState
 from cuebot.domain.units import SECOND
-from cuebot.sim.seeds.world import World
+from cuebot.sim.chaos.world import World
 from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 from cuebot.wire.messages.comments import commented

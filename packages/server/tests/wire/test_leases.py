@@ -8,7 +8,7 @@ import pytest
 from opencue_proto import host_pb2, report_pb2
 
 from cuebot.domain.units import NO_END, SECOND
-from cuebot.wire.rpc.reports import host_facts
+from cuebot.wire.agents.reports import host_facts
 
 
 @pytest.mark.parametrize(

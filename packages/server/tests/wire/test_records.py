@@ -11,8 +11,8 @@ import pytest
 from opencue_proto import job_pb2
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.frames import as_indices
-from cuebot.domain.limits import Limits
 from cuebot.domain.states import FrameState, JobState
 from cuebot.engine.core import SYSTEM
 from cuebot.engine.ports import EndedRun, JournalError, RunQuery
@@ -260,7 +260,7 @@ async def test_finished_jobs_are_listed_the_last_first(site: Any, tools: Any) ->
 
 async def test_a_page_of_finished_jobs_tells_that_it_is_no_more(start_site: Any) -> None:
     """Asked for more than a page has, the server says how many there are; a page with all of them says nothing."""
-    site = await start_site(limits=Limits(page_rows=2))
+    site = await start_site(bounds=Bounds(page_rows=2))
 
     async def warned(limit: int) -> list[str]:
         request = farm_pb2.FindFinishedJobsRequest(limit=limit)

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from opencue_proto import facility_pb2, host_pb2, job_pb2
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.wire.call import Call, those
 from cuebot.wire.search import PATTERN_SECONDS, job_filter
 from cuefarm_proto import farm_pb2
 
-WORDS = [f"w{number}" for number in range(DEFAULT_LIMITS.search_words)]
-LONG_NAME = "a" * DEFAULT_LIMITS.job_name_bytes
+WORDS = [f"w{number}" for number in range(DEFAULT_BOUNDS.search_words)]
+LONG_NAME = "a" * DEFAULT_BOUNDS.job_name_bytes
 
 
 def job_named(name: str) -> Any:
@@ -28,7 +28,7 @@ def job_named(name: str) -> Any:
 
 def found(pattern: str, name: str) -> bool:
     """Whether a pattern finds a name."""
-    return job_filter(Farm(), job_pb2.JobSearchCriteria(regex=[pattern]), DEFAULT_LIMITS)(job_named(name))
+    return job_filter(Farm(), job_pb2.JobSearchCriteria(regex=[pattern]), DEFAULT_BOUNDS)(job_named(name))
 
 
 @pytest.mark.parametrize("field", ["ids", "jobs", "users", "shots", "shows", "substr"])
@@ -146,7 +146,7 @@ def test_patterns_that_people_write_are_taken(pattern: str, name: str, is_found:
 
 async def test_a_search_has_few_patterns(site: Any) -> None:
     """Each is read and tried for itself."""
-    most = job_pb2.JobSearchCriteria(regex=WORDS[: DEFAULT_LIMITS.search_patterns])
+    most = job_pb2.JobSearchCriteria(regex=WORDS[: DEFAULT_BOUNDS.search_patterns])
     await site.job.GetJobs(job_pb2.JobGetJobsRequest(r=most))
     most.regex.append("x")
     code, words = await site.refused(site.job.GetJobs(job_pb2.JobGetJobsRequest(r=most)))

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from opencue_proto import facility_pb2, host_pb2, job_pb2, service_pb2, show_pb2
 
-from cuebot.domain.limits import Limits
+from cuebot.domain.bounds import Bounds
 from cuebot.wire.call import WARNINGS_BYTES
 
 
@@ -43,7 +43,7 @@ async def test_a_launch_says_what_of_its_specification_was_ignored(site: Any, to
 
 async def test_a_page_of_frames_says_that_it_is_no_more(start_site: Any) -> None:
     """Whoever asks for more than a page has hears how many there are; one with all of them says nothing."""
-    site = await start_site(limits=Limits(page_rows=4))
+    site = await start_site(bounds=Bounds(page_rows=4))
     job = await site.launch(paused=True)  # ten frames
 
     async def warned(**criteria: Any) -> list[str]:

@@ -11,7 +11,7 @@ from opencue_proto import job_pb2, report_pb2
 from structlog.testing import capture_logs
 
 from cuebot.domain.states import FrameState, JobState
-from cuebot.engine.orders import address_of
+from cuebot.engine.requests import address_of
 
 
 async def test_a_job_runs_from_its_specification_to_its_end(site: Any, start_agent: Any, tools: Any) -> None:
@@ -38,7 +38,7 @@ async def test_an_outcome_is_answered_only_when_it_is_durable(site: Any, start_a
     agent.finish = False
     await site.launch(tools.layer("sim", "1"))
     await tools.until(lambda: bool(agent.launched))
-    await site.engine.settled()
+    await site.engine.drained()
     site.journal.broken = True
     waiting = asyncio.ensure_future(agent.complete(agent.launched[0]))
     await tools.until(lambda: site.engine.stalled_since is not None)

@@ -42,7 +42,7 @@ class Outbox:
             self._waiting[run_id] = (run, 0)
             self._send(run_id)
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Try everything now: the server is there again."""
         for run_id, timer in list(self._timers.items()):
             timer.cancel()

@@ -14,7 +14,7 @@ from rqd.beforehand import CANNOT_START, CannotStart, check_address
 from rqd.link.host import Host
 from rqd.link.outbox import Outbox
 from rqd.link.reporting import Reporting
-from rqd.link.runner_line import Message, RunnerLine, RunnerLost
+from rqd.link.runner_channel import Message, RunnerChannel, RunnerLost
 from rqd.link.server import Server
 from rqd.link.servicer import RqdServicer
 from rqd.link.stream import Stream
@@ -58,7 +58,7 @@ class _Link:
 
     async def run(self, runner_fd: int) -> int:
         self._stop = asyncio.Event()
-        line = await RunnerLine.open(runner_fd, self._news)
+        line = await RunnerChannel.open(runner_fd, self._news)
         # SO_REUSEPORT would let two agents share a port, and each get half of the other's launches.
         grpc_server = grpc.aio.server(
             interceptors=(TokenCheck(self._token),),
@@ -84,7 +84,7 @@ class _Link:
             server,
             self._host,
             lambda run_id: line.tell("acknowledged", run_id=run_id),
-            lambda: self._reporting.suspect(),
+            lambda: self._reporting.check_contact(),
         )
         stream = Stream(
             server=server,
@@ -98,7 +98,7 @@ class _Link:
         )
 
         def contact() -> None:
-            self._outbox.hurry()
+            self._outbox.retry_now()
             stream.contact()
 
         self._reporting = Reporting(

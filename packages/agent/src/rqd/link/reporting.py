@@ -14,7 +14,7 @@ from opencue_proto import host_pb2, report_pb2
 from rqd import log
 from rqd.link.host import Host
 from rqd.link.messages import core_detail, frame_info
-from rqd.link.runner_line import RunnerLine
+from rqd.link.runner_channel import RunnerChannel
 from rqd.link.server import Server
 
 RETRY_SECONDS_MIN = 0.25
@@ -40,7 +40,7 @@ class Reporting:
     def __init__(
         self,
         *,
-        line: RunnerLine,
+        line: RunnerChannel,
         server: Server,
         host: Host,
         report_seconds: float,
@@ -78,7 +78,7 @@ class Reporting:
         await self._goodbye_over.wait()
         return self._goodbye_was_heard
 
-    def suspect(self) -> None:
+    def check_contact(self) -> None:
         """An outcome did not get through: find out at once whether the server is there."""
         if self._has_contact:
             self._wake.set()

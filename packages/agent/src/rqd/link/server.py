@@ -89,9 +89,9 @@ class Server:
             self._warned_at = time.monotonic()
             why = listeners.words_on_strangers(self._target, strangers, trusted)
             log.error("another user listens in the server's place; nothing is sent", server=self.address, why=why)
-        words = "another user listens" if strangers else "nobody listens"
+        detail = "another user listens" if strangers else "nobody listens"
         nothing = grpc.aio.Metadata()
-        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, f"{words} at {self._target}")
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, f"{detail} at {self._target}")
 
     def contact_lost(self) -> None:
         """Read again where the servers are and what the token is, and try the next one."""

@@ -9,7 +9,7 @@ from opencue_proto import rqd_pb2, rqd_pb2_grpc
 
 from rqd.link.messages import frame_info, launch_from
 from rqd.link.reporting import Reporting
-from rqd.link.runner_line import RunnerLine, RunnerLost, RunnerRefused
+from rqd.link.runner_channel import RunnerChannel, RunnerLost, RunnerRefused
 
 RUN_ID_KEY = "cuefarm-run-id"
 INSTANCE_KEY = "cuefarm-instance"
@@ -26,7 +26,7 @@ _ABSENT = {
 class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):  # type: ignore[misc]
     """Each call becomes one question to the runner; its refusals become statuses."""
 
-    def __init__(self, line: RunnerLine, reporting: Reporting, instance: str) -> None:
+    def __init__(self, line: RunnerChannel, reporting: Reporting, instance: str) -> None:
         self._line = line
         self._instance = instance
         self._reporting = reporting
@@ -105,8 +105,8 @@ class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):  # type: ignore[misc]
     async def _ask(self, context: Any, do: str, **fields: object) -> Any:
         meant = _metadata(context, INSTANCE_KEY)
         if meant and meant != self._instance:
-            words = f"this is for the agent with spool {meant}; this one's is {self._instance}: two share a name"
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, words)
+            detail = f"this is for the agent with spool {meant}; this one's is {self._instance}: two share a name"
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, detail)
         try:
             return await self._line.call(do, **fields)
         except RunnerRefused as refusal:

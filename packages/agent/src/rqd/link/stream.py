@@ -18,7 +18,7 @@ import grpc
 from cuefarm_proto import agent_pb2
 from rqd import log
 from rqd.link.messages import Description, launch_from_order, limits_from, stream_outcome
-from rqd.link.runner_line import RunnerLine, RunnerRefused
+from rqd.link.runner_channel import RunnerChannel, RunnerRefused
 from rqd.link.server import Server
 
 PACE_SECONDS = 0.003
@@ -53,7 +53,7 @@ class Stream:
         self,
         *,
         server: Server,
-        line: RunnerLine,
+        line: RunnerChannel,
         host_name: str,
         address: str,
         on_open: Callable[[Callable[[Description], None]], None],

@@ -72,7 +72,7 @@ class Platform(Protocol):
         """Have what a killed supervisor leaves behind come to this process."""
 
     def start_supervisor(
-        self, page: int, book_fd: int, words: list[str], environment: Mapping[str, str], log_fd: int
+        self, page: int, book_fd: int, arguments: list[str], environment: Mapping[str, str], log_fd: int
     ) -> int:
         """Start a supervisor for a page of the book, in the current folder; returns its pid.
 
@@ -97,7 +97,7 @@ class Platform(Protocol):
     def kill_supervisor(self, pid: int) -> None:
         """End one that does not do its work; its command ends with it."""
 
-    def remains(self, run_id: str, traces: Traces, supervisors: Container[int]) -> list[Process]:
+    def orphans(self, run_id: str, traces: Traces, supervisors: Container[int]) -> list[Process]:
         """List what is left of a run whose supervisor is gone, and stop it where it stands."""
 
     def kill_verified(self, processes: Iterable[Process]) -> list[Process]:

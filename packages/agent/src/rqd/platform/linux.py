@@ -1,4 +1,4 @@
-"""Linux: supervisors, signals and /proc. What is left of a run without a supervisor is found in `remains`."""
+"""Linux: supervisors, signals and /proc. What is left of a run without a supervisor is found in `orphans`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Optional
 
 from rqd import supervisor
 from rqd.platform import HostSize, JobUser, Memory, Process, Traces, memory, proc
-from rqd.platform.remains import remains_of
+from rqd.platform.orphans import orphans_of
 from rqd.supervisor.book import Book
 
 LOOKS_MAX = 20
@@ -39,12 +39,12 @@ class Linux:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def start_supervisor(
-        self, page: int, book_fd: int, words: list[str], environment: Mapping[str, str], log_fd: int
+        self, page: int, book_fd: int, arguments: list[str], environment: Mapping[str, str], log_fd: int
     ) -> int:
         """Start a supervisor in the current folder; raises OSError or ValueError where it cannot."""
         return os.posix_spawn(
             self._supervise[0],
-            [*self._supervise, str(page), *words],
+            [*self._supervise, str(page), *arguments],
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -78,8 +78,8 @@ class Linux:
 
     def _is_supervisor(self, pid: int) -> bool:
         """Whether it has the name and the rights of ours. The dead have no command line, so it lives."""
-        words = proc.read(f"/proc/{pid}/cmdline").split(b"\0")
-        if _PROGRAM_NAMES.isdisjoint(os.path.basename(word) for word in words[:4]):
+        arguments = proc.read(f"/proc/{pid}/cmdline").split(b"\0")
+        if _PROGRAM_NAMES.isdisjoint(os.path.basename(word) for word in arguments[:4]):
             return False
         with contextlib.suppress(OSError):
             return os.stat(f"/proc/{pid}").st_uid == os.geteuid()
@@ -124,7 +124,7 @@ class Linux:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
-    def remains(self, run_id: str, traces: Traces, supervisors: Container[int]) -> list[Process]:
+    def orphans(self, run_id: str, traces: Traces, supervisors: Container[int]) -> list[Process]:
         """List what is left of a run whose supervisor is gone, and stop it where it stands.
 
         What is stopped starts nothing, so we look until there is nothing new: what a process leaves behind in the
@@ -133,7 +133,7 @@ class Linux:
         found: set[Process] = set()
         stopped: set[Process] = set()
         for _ in range(LOOKS_MAX):
-            found = remains_of(run_id, traces) | self._orphans(supervisors)
+            found = orphans_of(run_id, traces) | self._orphans(supervisors)
             running = found - stopped
             if not running:
                 break

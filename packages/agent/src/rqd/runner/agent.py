@@ -158,15 +158,15 @@ class Agent:
 
     def stop(self) -> None:
         """End all frames, deliver what can be, and end. The second time: without grace, and hardly waiting."""
-        words = "the agent was told to stop"
+        detail = "the agent was told to stop"
         if self._way is Way.STOP:
             self._is_hurried = True
-            self._runs.end_all("shutdown", words, grace_seconds=0)
+            self._runs.end_all("shutdown", detail, grace_seconds=0)
             return
         is_ending = self._way is not None
         self._begin_to_end(Way.STOP)
         self._runs.told_to_stop()
-        self._runs.end_all("shutdown", words)
+        self._runs.end_all("shutdown", detail)
         if not is_ending:
             self._await_runs()
 
@@ -379,7 +379,7 @@ class Agent:
         return {"runs": self._runs.described(), "cores": self._cores(), "closed": self._closed()}
 
     def _on_kill(self, message: Message) -> None:
-        run_id, frame_id, words = message["run_id"], message["frame_id"], message["message"]
+        run_id, frame_id, detail = message["run_id"], message["frame_id"], message["message"]
         if run_id:
             run = self._runs.live_run(run_id)
             wanted = [run] if run is not None and (not frame_id or run.frame_id in ("", frame_id)) else []
@@ -388,7 +388,7 @@ class Agent:
         if not wanted:
             raise Refusal("NOT_FOUND", f"no run {run_id or 'of frame ' + frame_id} on {self._options.name}")
         for run in wanted:
-            self._runs.end(run, "killed", words)
+            self._runs.end(run, "killed", detail)
 
     def _on_find(self, message: Message) -> Message:
         for run in self._runs.live_of_frame(message["frame_id"]):

@@ -49,5 +49,5 @@ def end_frames(folder: str, platform: Platform, patience_seconds: float) -> int:
 
 def _options_of(folder: str, host_name: str, servers: str) -> options.Options:
     """Those of the agent that is gone, as far as they matter. Nobody is spoken to, so no token counts."""
-    words = ["--spool", folder, "--name", host_name, "--token-file", os.devnull]
-    return options.parse([*words, "--server-file" if os.path.isabs(servers) else "--server", servers])
+    arguments = ["--spool", folder, "--name", host_name, "--token-file", os.devnull]
+    return options.parse([*arguments, "--server-file" if os.path.isabs(servers) else "--server", servers])

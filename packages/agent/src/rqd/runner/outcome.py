@@ -69,12 +69,12 @@ def status_of(cause: str, exit_status: int, exit_signal: int) -> tuple[int, int]
 def told_of(run: Run, error_line: str) -> Outcome:
     """What the server is told of a run whose end its supervisor has written down."""
     page = run.page
-    cause, words = page["end_cause"], page["end_words"]
+    cause, detail = page["end_cause"], page["end_words"]
     if page["start_errno"]:
-        return outcome_of(run, cause, FAILED_LAUNCH, 0, message=words)
+        return outcome_of(run, cause, FAILED_LAUNCH, 0, message=detail)
     if cause != "exited":
         exit_status, exit_signal = status_of(cause, page["exit_status"], page["exit_signal"])
-        return outcome_of(run, cause, exit_status, exit_signal, kill_message=words)
+        return outcome_of(run, cause, exit_status, exit_signal, kill_message=detail)
     outcome = outcome_of(run, cause, page["exit_status"], page["exit_signal"], error_line=error_line)
     if page["log_errno"] and (page["exit_status"] or page["exit_signal"]):
         status = f"exit status {page['exit_status']}, signal {page['exit_signal']}"

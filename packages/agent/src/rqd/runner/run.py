@@ -32,8 +32,8 @@ _IDENTITY = (*_NAMES, "core_units", "memory_kb", "gpus", "log_parts")
 class Refusal(Exception):
     """The run did not and will not run. `code` is the name of a gRPC status."""
 
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
         self.code = code
 
 
@@ -61,7 +61,7 @@ class Run:
         self.is_lost = False  # its supervisor is gone without a word
         self.is_late = False  # because its command did not become a process in time
         self.lost_at = 0.0  # by time.monotonic()
-        self.remains: list[Process] = []  # and these are what it left
+        self.orphans: list[Process] = []  # and these are what it left
         self.is_told_stuck = False
         self.outcome: Optional[dict[str, Any]] = None
 
@@ -99,7 +99,7 @@ class Run:
             return ""
         count, names = self.page["unkillable"], self.page["left_names"]
         if self.is_lost and time.monotonic() - self.lost_at > UNKILLABLE_SECONDS:
-            count, names = len(self.remains), ", ".join(str(process.pid) for process in self.remains[:4])
+            count, names = len(self.orphans), ", ".join(str(process.pid) for process in self.orphans[:4])
         return f"still there after SIGKILL ({count}): {names}" if count else ""
 
     def described(self) -> dict[str, Any]:
@@ -170,19 +170,19 @@ def check_launch(launch: Mapping[str, Any]) -> None:
             "INVALID_ARGUMENT", f"num_cores {launch['core_units']} of frame {launch['frame_name']} is not positive"
         )
     if launch["gpus"] > GPUS_MAX:
-        words = f"frame {launch['frame_name']} wants {launch['gpus']} GPUs, which no host has"
-        raise Refusal("INVALID_ARGUMENT", words)
+        detail = f"frame {launch['frame_name']} wants {launch['gpus']} GPUs, which no host has"
+        raise Refusal("INVALID_ARGUMENT", detail)
     if not launch["log_dir"].startswith("/"):
         raise Refusal("INVALID_ARGUMENT", f"log_dir {launch['log_dir']!r} is not an absolute path on this host")
     for part in launch["log_path"]:
         if part in ("", ".", "..") or "/" in part:
-            words = f"part {part!r} of the path of run {launch['run_id']}'s log is not the name of one folder"
-            raise Refusal("INVALID_ARGUMENT", words)
+            detail = f"part {part!r} of the path of run {launch['run_id']}'s log is not the name of one folder"
+            raise Refusal("INVALID_ARGUMENT", detail)
     if not any(launch["log_parts"]):
         raise Refusal("INVALID_ARGUMENT", f"run {launch['run_id']} has no name for its log")
     if launch["uid"] is not None and not 0 < launch["uid"] <= UID_MAX:
-        words = f"uid {launch['uid']}: frames do not run as root, and users have numbers from 1 to {UID_MAX}"
-        raise Refusal("INVALID_ARGUMENT", words)
+        detail = f"uid {launch['uid']}: frames do not run as root, and users have numbers from 1 to {UID_MAX}"
+        raise Refusal("INVALID_ARGUMENT", detail)
     texts = [launch["shell_text"], *launch["arguments"], *launch["wrapper"], launch["working_folder"]]
     texts += [launch["log_dir"], *launch["log_path"], *launch["log_parts"], launch["user_name"]]
     texts += [
@@ -207,9 +207,9 @@ def _check_command(launch: Mapping[str, Any]) -> None:
     if not text.strip() and not arguments:
         raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']} has no command")
     if text and arguments:
-        words = "both a text for the shell and arguments; give one of them"
-        raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']} has {words}")
-    if any(words and not words[0] for words in (arguments, wrapper)):
+        detail = "both a text for the shell and arguments; give one of them"
+        raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']} has {detail}")
+    if any(detail and not detail[0] for detail in (arguments, wrapper)):
         raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']}: the program to start has no name")
     folder = launch["working_folder"]
     if folder and not folder.startswith("/"):

@@ -166,9 +166,9 @@ class Runs:
         try:
             return self._spool.book.take(run_id)
         except OSError as problem:
-            words = f"agent {self._options.name} cannot write its spool {self._spool.folder}: {problem.strerror};"
-            words += " it starts frames again when the folder can be written"
-            raise Refusal("RESOURCE_EXHAUSTED", words) from None
+            detail = f"agent {self._options.name} cannot write its spool {self._spool.folder}: {problem.strerror};"
+            detail += " it starts frames again when the folder can be written"
+            raise Refusal("RESOURCE_EXHAUSTED", detail) from None
 
     def _refuse_if_unable(self, launch: Mapping[str, Any]) -> None:
         if self._is_closed:
@@ -176,21 +176,21 @@ class Runs:
         if self.no_launches:
             raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} starts nothing: {self.no_launches}")
         if self._options.become_job_user and launch["uid"] is None:
-            words = (
+            detail = (
                 f"frame {launch['frame_name']} has no uid, and agent {self._options.name} runs frames as the users of"
             )
-            words += " their jobs, never as root; submit the job with the number of its user (<uid>)"
-            raise Refusal("INVALID_ARGUMENT", words)
+            detail += " their jobs, never as root; submit the job with the number of its user (<uid>)"
+            raise Refusal("INVALID_ARGUMENT", detail)
         if self._options.on_lost_contact == "continue":
             if not self._server_knows:  # it would count on the lease of the agent before us, and book the frame again
-                words = f"agent {self._options.name} has not told the server yet that its frames go on without one"
-                raise Refusal("FAILED_PRECONDITION", words)
+                detail = f"agent {self._options.name} has not told the server yet that its frames go on without one"
+                raise Refusal("FAILED_PRECONDITION", detail)
         elif self._lease.has_lapsed(self._platform.boot_seconds()):
-            words = f"agent {self._options.name} had no answer to a report of the last {self._lease.seconds:g} s"
-            raise Refusal("FAILED_PRECONDITION", words)
+            detail = f"agent {self._options.name} had no answer to a report of the last {self._lease.seconds:g} s"
+            raise Refusal("FAILED_PRECONDITION", detail)
         for earlier in self.live_of_frame(launch["frame_id"]):
-            words = f"run {earlier.run_id} of frame {launch['frame_name']} has not ended here yet"
-            raise Refusal("ABORTED", words)
+            detail = f"run {earlier.run_id} of frame {launch['frame_name']} has not ended here yet"
+            raise Refusal("ABORTED", detail)
         if len(self._known) - len(self._live) >= UNDELIVERED_MAX:
             raise Refusal("RESOURCE_EXHAUSTED", f"{UNDELIVERED_MAX} outcomes wait here for the server to take them")
         shortage = self._capacity.refusal(launch["core_units"], launch["memory_kb"])
@@ -323,31 +323,31 @@ class Runs:
 
     def _say_stuck(self, run: Run) -> None:
         """Log once what does not end although it was killed. Reports say it as long as it is so."""
-        words = run.stuck()
-        if words and not run.is_told_stuck:
-            log.error("run does not end, and keeps its cores and memory", run=run.run_id, what=words)
-        run.is_told_stuck = bool(words)
+        detail = run.stuck()
+        if detail and not run.is_told_stuck:
+            log.error("run does not end, and keeps its cores and memory", run=run.run_id, what=detail)
+        run.is_told_stuck = bool(detail)
 
     # --- a run ends --------------------------------------------------------------------------------------------------
 
-    def end(self, run: Run, cause: str, words: str, grace_seconds: Optional[float] = None) -> None:
+    def end(self, run: Run, cause: str, detail: str, grace_seconds: Optional[float] = None) -> None:
         """Have everything of a run end. The outcome comes when it has; what ended by itself before keeps its own."""
         if run.is_lost or run.outcome is not None:
             return
         if run.supervisor is None:
             exit_status, exit_signal = status_of(cause, 1, signal.SIGTERM)
-            self._finish_unsupervised(run, cause, exit_status, exit_signal, kill_message=words)
+            self._finish_unsupervised(run, cause, exit_status, exit_signal, kill_message=detail)
             return
         grace = self._options.kill_grace_seconds if grace_seconds is None else grace_seconds
-        log.info("run is being ended", run=run.run_id, cause=cause, why=words)
-        self._order(run, book.ORDER_END, grace, cause, words)
+        log.info("run is being ended", run=run.run_id, cause=cause, why=detail)
+        self._order(run, book.ORDER_END, grace, cause, detail)
 
-    def _order(self, run: Run, order: int, grace_seconds: float = 0.0, cause: str = "", words: str = "") -> None:
+    def _order(self, run: Run, order: int, grace_seconds: float = 0.0, cause: str = "", detail: str = "") -> None:
         page = run.page
         if order == book.ORDER_END and not run.to_end_since:
             run.to_end_since = self._platform.boot_seconds()
         page["order"], page["order_grace_ms"] = order, int(grace_seconds * 1000)
-        page["order_cause"], page["order_words"] = cause, words
+        page["order_cause"], page["order_words"] = cause, detail
         page["order_number"] = page["order_number"] + 1
         if run.supervisor is not None:
             self._platform.call_supervisor(run.supervisor)
@@ -366,11 +366,11 @@ class Runs:
         for pages in self._spool.books:
             pages.head["told_to_stop_ns"] = at_ns
 
-    def end_all(self, cause: str, words: str, grace_seconds: Optional[float] = None) -> None:
+    def end_all(self, cause: str, detail: str, grace_seconds: Optional[float] = None) -> None:
         """Accept no run any more, and have all end."""
         self.close()
         for run in list(self._live.values()):
-            self.end(run, cause, words, grace_seconds)
+            self.end(run, cause, detail, grace_seconds)
 
     def reap(self, others: Iterable[int]) -> None:
         """See which supervisors have ended; `others` are children that somebody else waits for."""
@@ -406,9 +406,9 @@ class Runs:
             error_line = read_error_line(run.log_path, run.log_fd, *output)
         self._finish(run, told_of(run, error_line))
 
-    def _finish_unsupervised(self, run: Run, cause: str, exit_status: int, exit_signal: int = 0, **words: str) -> None:
-        """A run has ended that nobody watches. `words` are those of `outcome_of`."""
-        outcome = outcome_of(run, cause, exit_status, exit_signal, **words)
+    def _finish_unsupervised(self, run: Run, cause: str, exit_status: int, exit_signal: int = 0, **detail: str) -> None:
+        """A run has ended that nobody watches. `detail` are those of `outcome_of`."""
+        outcome = outcome_of(run, cause, exit_status, exit_signal, **detail)
         write_foot(run, outcome, self._options.name)
         self._finish(run, outcome)
 
@@ -533,30 +533,30 @@ class Runs:
     def _lose(self, run: Run) -> None:
         """Nobody can tell how it would have ended: what is left of it is ended now."""
         run.is_lost, run.lost_at = True, time.monotonic()
-        run.remains = self._remains(run)
+        run.orphans = self._orphans(run)
         self._bury(run, LOOK_AGAIN_SECONDS_MIN)
 
     def _bury(self, run: Run, waited: float) -> None:
-        run.remains = self._platform.kill_verified(run.remains)
-        if not run.remains:
-            run.remains = self._remains(run)  # what it forked while it was being ended
-        if run.remains and not (run.is_late and waited >= LOOK_AGAIN_SECONDS_MAX):
+        run.orphans = self._platform.kill_verified(run.orphans)
+        if not run.orphans:
+            run.orphans = self._orphans(run)  # what it forked while it was being ended
+        if run.orphans and not (run.is_late and waited >= LOOK_AGAIN_SECONDS_MAX):
             self._loop.call_later(waited, lambda: self._bury(run, min(waited * 2, LOOK_AGAIN_SECONDS_MAX)))
             return
         self._finish_lost(run)
 
-    def _remains(self, run: Run) -> list[Any]:
-        return self._platform.remains(run.run_id, run.traces(), self._by_supervisor)
+    def _orphans(self, run: Run) -> list[Any]:
+        return self._platform.orphans(run.run_id, run.traces(), self._by_supervisor)
 
     def _finish_lost(self, run: Run) -> None:
         if run.page["group"]:
             self._platform.drop_group(run.page["group"])
         if run.is_late:  # what still hangs in the kernel is killed already, and ends before it is anybody's command
-            words = "its command did not become a process in time; look at the disks of its program and its folders"
-            self._finish_unsupervised(run, "start_limit", SKIP_RETRY, message=words)
+            detail = "its command did not become a process in time; look at the disks of its program and its folders"
+            self._finish_unsupervised(run, "start_limit", SKIP_RETRY, message=detail)
             return
-        words = "the process that watched this run died"
-        self._finish_unsupervised(run, "runner_lost", RUNNER_LOST, message=words)
+        detail = "the process that watched this run died"
+        self._finish_unsupervised(run, "runner_lost", RUNNER_LOST, message=detail)
 
 
 def _write_limits(page: Page, limits: Mapping[str, int]) -> None:

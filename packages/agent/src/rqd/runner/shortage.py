@@ -40,12 +40,12 @@ class Shortage:
         if run is None or _over_kb(run) <= 0:
             return None
         self._ending = run
-        words = (
+        detail = (
             f"the host ran low on memory ({memory.available_kb // KB_PER_MB} MB available, low is below"
             f" {low_kb // KB_PER_MB} MB), and of its runs this one was furthest over its reservation:"
             f" it held {run.page['rss_kb'] // KB_PER_MB} MB of {run.identity['memory_kb'] // KB_PER_MB} MB"
         )
-        return run, "memory", words
+        return run, "memory", detail
 
     def _low_kb(self, memory: Memory) -> int:
         if self._low_mb is not None:

@@ -25,8 +25,8 @@ _HOST_IS_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 class LaunchFailed(Exception):
     """There is no process. `cause` says whose fault that is; the words are for whoever reads why."""
 
-    def __init__(self, cause: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, cause: str, detail: str) -> None:
+        super().__init__(detail)
         self.cause = cause
 
 
@@ -71,8 +71,8 @@ class ProcessStart:
         try:
             return self._platform.lookup_user(launch["uid"], launch["gid"], launch["user_name"])
         except OSError as problem:
-            words = f"the user with the number {launch['uid']} cannot be looked up: {problem.strerror or problem}"
-            raise LaunchFailed("host_fault", f"{words}; mend the accounts of this host") from None
+            detail = f"the user with the number {launch['uid']} cannot be looked up: {problem.strerror or problem}"
+            raise LaunchFailed("host_fault", f"{detail}; mend the accounts of this host") from None
 
     def _enter_exactly(self, wanted: str, user: Optional[JobUser]) -> _Folder:
         """Go to the folder that the frame must work in."""
@@ -80,8 +80,8 @@ class ProcessStart:
             with self._platform.rights_of(user):
                 os.chdir(wanted)
         except OSError as problem:
-            words = f"the working folder {wanted} cannot be entered on this host: {problem.strerror}"
-            raise LaunchFailed("launch_failed", words) from None
+            detail = f"the working folder {wanted} cannot be entered on this host: {problem.strerror}"
+            raise LaunchFailed("launch_failed", detail) from None
         return _Folder(wanted, None)
 
     def _enter(self, wanted: str, user: Optional[JobUser]) -> _Folder:
@@ -98,8 +98,8 @@ class ProcessStart:
         try:
             os.chdir(self._options.temp)
         except OSError as problem:
-            words = f"the agent's working folder {self._options.temp} cannot be entered: {problem.strerror}"
-            raise LaunchFailed("host_fault", f"{words}; make it again, or give rqd another --temp") from None
+            detail = f"the agent's working folder {self._options.temp} cannot be entered: {problem.strerror}"
+            raise LaunchFailed("host_fault", f"{detail}; make it again, or give rqd another --temp") from None
         return _Folder(self._options.temp, note)
 
     def _open_log(
@@ -128,17 +128,19 @@ class ProcessStart:
             run.page["output_begins_at"] = frame_log.write_all(run.log_fd, text)
         except OSError as problem:
             _drop_log(run)
-            words = f"the log {run.log_path} cannot be written: {problem.strerror or problem}"
+            detail = f"the log {run.log_path} cannot be written: {problem.strerror or problem}"
             if problem.errno in _HOST_IS_SHORT:
-                raise LaunchFailed("host_fault", f"{words}; the agent has no more of that") from None
-            raise LaunchFailed("log_unwritable", words) from None
+                raise LaunchFailed("host_fault", f"{detail}; the agent has no more of that") from None
+            raise LaunchFailed("log_unwritable", detail) from None
 
-    def _spawn(self, run: Run, words: list[str], environment: Mapping[str, str], user: Optional[JobUser]) -> int:
+    def _spawn(self, run: Run, detail: list[str], environment: Mapping[str, str], user: Optional[JobUser]) -> int:
         assert run.log_fd is not None, "the log was opened"
         if user is not None:
             _give_rights(run.page, user)
         try:
-            return self._platform.start_supervisor(run.page.number, self._book.child_fd, words, environment, run.log_fd)
+            return self._platform.start_supervisor(
+                run.page.number, self._book.child_fd, detail, environment, run.log_fd
+            )
         except (OSError, ValueError) as problem:
             text = f"no process could be started for the command: {problem}"
             # Too long a command or environment, or a zero byte in it, is the frame's own; anything else is not.
@@ -148,8 +150,8 @@ class ProcessStart:
 
 def _give_rights(page: Page, user: JobUser) -> None:
     if len(user.groups) > GROUPS_MAX:
-        words = f"user {user.name} has {len(user.groups)} groups, and a frame can have {GROUPS_MAX}"
-        raise LaunchFailed("host_fault", f"{words}; take the user out of some")
+        detail = f"user {user.name} has {len(user.groups)} groups, and a frame can have {GROUPS_MAX}"
+        raise LaunchFailed("host_fault", f"{detail}; take the user out of some")
     page["uid"], page["gid"] = user.uid, user.gid
     page["groups"], page["group_count"] = user.groups, len(user.groups)
     page["become_user"] = 1

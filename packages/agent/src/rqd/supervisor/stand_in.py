@@ -347,7 +347,7 @@ class Supervisor:
                     _stop_all()
                 sample_at = _boot_seconds() + (MEMORY_LOOK_AGAIN_SECONDS if self._is_over_memory else sample_seconds)
             if self._is_ending:
-                self._pursue()
+                self._escalate_kill()
                 waited = min(waited * 2, LOOK_AGAIN_SECONDS_MAX)
 
     def _patience(self, sample_at: float, look_again: float) -> float:
@@ -562,7 +562,7 @@ class Supervisor:
         _signal_all(signal.SIGTERM)
         _signal_all(signal.SIGCONT)
 
-    def _pursue(self) -> None:
+    def _escalate_kill(self) -> None:
         now = _boot_seconds()
         if now < self._kill_at:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cue_cli.cueadmin.selection import Selection
-from cue_cli.words import counted
+from cue_cli.wording import counted
 from opencue import api
 from opencue.changed import Changed
 from opencue.enums import FrameState

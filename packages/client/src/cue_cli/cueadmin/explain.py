@@ -11,7 +11,7 @@ from cue_cli.cueadmin.killed import retryCommands, tellKilledFrame, tellKilledFr
 from cue_cli.cueadmin.lookup import jobLayerFrame, ofJob
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import Session
-from cue_cli.words import counted, duration
+from cue_cli.wording import counted, duration
 from opencue import api
 from opencue.exception import EntityNotFoundException
 
@@ -38,10 +38,10 @@ def explain(session: Session, values: list[str]) -> None:
         return
     reasons = answer.frame.reasons if frame else [reason for entry in answer.layers for reason in entry.reasons]
     told_below = {reason.text for reason in reasons}
-    words = answer.summary
-    if words in told_below:
-        words = "KILLED" if any(reason.code == KILLED_JOB for reason in reasons) else ""
-    print(f"{answer.job_name}: {words}" if words else answer.job_name)
+    detail = answer.summary
+    if detail in told_below:
+        detail = "KILLED" if any(reason.code == KILLED_JOB for reason in reasons) else ""
+    print(f"{answer.job_name}: {detail}" if detail else answer.job_name)
     if frame:
         _print_frame(answer, [] if killed else runs)
         return

@@ -6,7 +6,7 @@ from typing import Any
 
 from cue_cli.cueadmin.causes import causeText, fullText
 from cue_cli.cueadmin.records import runRecord
-from cue_cli.words import counted
+from cue_cli.wording import counted
 from opencue import api
 from opencue.exception import CueException
 

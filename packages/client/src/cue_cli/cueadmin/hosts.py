@@ -6,7 +6,7 @@ from typing import Callable
 
 from cue_cli.cueadmin.lookup import chosenHosts, findAllocation, toMember
 from cue_cli.cueadmin.session import Session
-from cue_cli.words import duration
+from cue_cli.wording import duration
 from opencue.changed import Changed
 from opencue.enums import HardwareState, ThreadMode
 from opencue.wrappers.host import Host
@@ -72,8 +72,8 @@ def tag_host(session: Session, values: list[str]) -> None:
     """Give a host tags."""
     (host,) = chosenHosts(session, values[:1])
     session.confirm(f"Give {host.name()} the tags {', '.join(values[1:])}", named=True)
-    words = f"tagged {', '.join(values[1:])}"
-    session.changed(host.name(), host.addTags(values[1:]), words, f"it was {words} already")
+    detail = f"tagged {', '.join(values[1:])}"
+    session.changed(host.name(), host.addTags(values[1:]), detail, f"it was {detail} already")
 
 
 def thread(session: Session, values: list[str]) -> None:
@@ -81,12 +81,12 @@ def thread(session: Session, values: list[str]) -> None:
     mode = toMember(ThreadMode, values[0], "thread mode")
     hosts = chosenHosts(session)
     session.confirm(f"Set the thread mode of {_names(hosts)} to {mode.name}")
-    words = f"thread mode {mode.name}"
-    _each(session, hosts, lambda host: host.setThreadMode(mode), words, f"{words} already")
+    detail = f"thread mode {mode.name}"
+    _each(session, hosts, lambda host: host.setThreadMode(mode), detail, f"{detail} already")
 
 
-def _set_state(session: Session, hosts: list[Host], state: int, words: str) -> None:
-    _each(session, hosts, lambda host: host.setHardwareState(state), words, f"it was {words} already")
+def _set_state(session: Session, hosts: list[Host], state: int, detail: str) -> None:
+    _each(session, hosts, lambda host: host.setHardwareState(state), detail, f"it was {detail} already")
 
 
 def _each(session: Session, hosts: list[Host], act: Callable[[Host], Changed], done: str, nothing: str) -> None:

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from cue_cli.cueadmin.causes import killedText
-from cue_cli.words import counted
+from cue_cli.wording import counted
 
 CUT = "…"
 """At the end of a range of frames that the server has cut."""

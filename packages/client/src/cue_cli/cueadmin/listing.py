@@ -236,10 +236,10 @@ def _tell_of_nothing(session: Session, parts: list[str]) -> None:
     hint = ""
     if found:
         number = f"{FINISHED_MAX} or more" if len(found) >= FINISHED_MAX else str(len(found))
-        words = "finished job does" if len(found) == 1 else "finished jobs do"
+        detail = "finished job does" if len(found) == 1 else "finished jobs do"
         if not parts:
-            words = "finished lately"
-        hint = f"; {number} {words}: cueadmin -lj -finished {' '.join(parts)}".rstrip()
+            detail = "finished lately"
+        hint = f"; {number} {detail}: cueadmin -lj -finished {' '.join(parts)}".rstrip()
     print(f"no pending job{whose}{hint}" if parts else f"no pending jobs{hint}", file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ from cue_cli.cueadmin.format import formatMem
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
-from cue_cli.words import counted
+from cue_cli.wording import counted
 from opencue import api
 from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException

@@ -9,7 +9,7 @@ from opencue_proto import host_pb2
 
 from cue_cli.cueadmin.causes import causeText, outcome
 from cue_cli.cueadmin.output import isUnheard, jobState
-from cue_cli.words import counted, duration
+from cue_cli.wording import counted, duration
 from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
 from opencue.wrappers.host import Host
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cue_cli.cueadmin.lookup import otherJobsOfName
 from cue_cli.cueadmin.session import Session
-from cue_cli.words import counted
+from cue_cli.wording import counted
 from FileSequence import FrameSet
 from opencue.changed import Changed
 from opencue.wrappers.job import Job

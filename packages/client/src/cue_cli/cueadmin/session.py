@@ -110,8 +110,8 @@ class Session:
 
     def fail(self, name: str, error: Exception) -> None:
         """Report that something could not be done for a name."""
-        words = said(error)
-        print(f"Error: {words if name in words else f'{name}: {words}'}", file=sys.stderr)
+        detail = said(error)
+        print(f"Error: {detail if name in detail else f'{name}: {detail}'}", file=sys.stderr)
         self.failed = True
 
 

@@ -107,19 +107,19 @@ def _modern(argv: Sequence[str]) -> List[str]:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command and return its exit status."""
-    words = _modern(sys.argv[1:] if argv is None else argv)
-    return run_command("pycuerun", lambda: _main(words))
+    arguments = _modern(sys.argv[1:] if argv is None else argv)
+    return run_command("pycuerun", lambda: _main(arguments))
 
 
-def _main(words: List[str]) -> int:
+def _main(arguments: List[str]) -> int:
     try:
-        return PyCuerun().go(words)
+        return PyCuerun().go(arguments)
     except KeyboardInterrupt as interrupt:
         sys.stderr.write(f"pycuerun: {str(interrupt) or 'interrupted'}\n")
         return 130
     except Exception as error:
         opencue = sys.modules.get("opencue")  # imported only by what speaks to a farm
-        if opencue is None or not isinstance(error, opencue.CueException) or {"-D", "--debug"} & set(words):
+        if opencue is None or not isinstance(error, opencue.CueException) or {"-D", "--debug"} & set(arguments):
             raise
         sys.stderr.write(f"pycuerun: {error}\n")  # the farm's refusal says what to do; where it was asked helps nobody
         return 1

@@ -14,17 +14,17 @@ def wrapped_command(launcher: Any, layer: Any, frame: str) -> List[str]:
     """Return the words of the command that executes a frame of a layer; `frame` is its number or a token for it."""
     import outline.run
 
-    words: List[str] = []
+    arguments: List[str] = []
     if layer.get_arg("strace"):
         log = os.path.join(layer.get_path(), "strace.log")
-        words += ["strace", "-ttt", "-T", "-e", "open,openat,stat", "-f", "-o", log]
-    words += shlex.split(layer.get_arg("wrapper") or config.get("outline", "frame_wrapper"))
-    words += [config.get("outline", "frame_python") or sys.executable, os.path.abspath(outline.run.__file__)]
-    words += [os.path.abspath(launcher.get_outline().get_path()), "-e", f"{frame}-{layer.get_name()}"]
+        arguments += ["strace", "-ttt", "-T", "-e", "open,openat,stat", "-f", "-o", log]
+    arguments += shlex.split(layer.get_arg("wrapper") or config.get("outline", "frame_wrapper"))
+    arguments += [config.get("outline", "frame_python") or sys.executable, os.path.abspath(outline.run.__file__)]
+    arguments += [os.path.abspath(launcher.get_outline().get_path()), "-e", f"{frame}-{layer.get_name()}"]
     if launcher.get_flag("debug"):
-        words.append("--debug")
+        arguments.append("--debug")
     if launcher.get_flag("dev"):
-        words.append("--dev")
+        arguments.append("--dev")
     if launcher.get_flag("devuser"):
-        words += ["--dev-user", launcher.get_flag("devuser")]
-    return words
+        arguments += ["--dev-user", launcher.get_flag("devuser")]
+    return arguments

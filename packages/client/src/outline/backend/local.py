@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List
 
-from cue_cli.words import counted
+from cue_cli.wording import counted
 from FileSequence import FrameSet
 from outline import util
 from outline.backend.frame_command import wrapped_command

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, List, Optional
 
-from cue_cli.words import counted, duration
+from cue_cli.wording import counted, duration
 from outline.exception import JobFailedException, JobKilledException, OutlineException
 
 POLL_SECONDS = 0.2

@@ -8,7 +8,7 @@ from pathlib import Path
 from cuebot.app import doctor_farm
 from cuebot.app.data_folder import DataFolder
 from cuebot.journal.backup import BackupFailed, Standing, back_up, restore
-from cuebot.journal.database import parse, shown
+from cuebot.journal.database import parse, redacted
 from opencue import config
 
 
@@ -23,8 +23,8 @@ def run_backup(target: Path, *, data: Path, database: str | None, force: bool) -
         print(f"cuefarm backup: {error}", file=sys.stderr)
         return 1
     print(
-        f"{target}: a copy of {shown(parse(url))}, {_told(standing)}, {_size(target)}. Frame logs and the token are not"
-        " in it."
+        f"{target}: a copy of {redacted(parse(url))}, {_told(standing)}, {_size(target)}. Frame logs and the token"
+        " are not in it."
     )
     return 0
 

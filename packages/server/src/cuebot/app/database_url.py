@@ -50,5 +50,5 @@ def _password_in(command: str, file: Path) -> str:
     return password
 
 
-def _warn(command: str, words: str) -> None:
-    print(f"cuefarm {command}: warning: {words}", file=sys.stderr)
+def _warn(command: str, detail: str) -> None:
+    print(f"cuefarm {command}: warning: {detail}", file=sys.stderr)

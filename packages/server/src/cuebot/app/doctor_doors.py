@@ -27,8 +27,8 @@ def doors(answer: Any) -> Iterator[Finding]:
     address = answer.address
     where = "is for this machine alone" if _is_loopback(address) else "can be reached from other machines"
     opened = " and ".join(answer.opened)
-    words = f"open: {opened} are let in without the token" if opened else "closed: the token, or this user, opens them"
-    yield Finding("doors", True, f"{words}; {address} {where}")
+    detail = f"open: {opened} are let in without the token" if opened else "closed: the token, or this user, opens them"
+    yield Finding("doors", True, f"{detail}; {address} {where}")
     yield from encryption(address)
     if answer.without_token:
         agents = _listed(agent.name or agent.address for agent in answer.without_token)

@@ -203,11 +203,11 @@ def local_agents(folder: DataFolder, facts: dict[str, Any]) -> Iterator[Finding]
             yield Finding("agent", True, f"{name} runs (pid {running[name].pid})")
             continue
         log = folder.run / f"agent-{name}.log"
-        words = _last_line(log)
+        detail = _last_line(log)
         yield Finding(
             "agent",
             False,
-            f"{name} does not run" + (f"; it said last: {words}" if words else ""),
+            f"{name} does not run" + (f"; it said last: {detail}" if detail else ""),
             f"mend what {log} says; `cuefarm up` starts the agent again by itself, within a minute",
         )
 
@@ -233,8 +233,8 @@ def _plain(address: str) -> str:
 
 
 def _first_sentence(error: Exception) -> str:
-    words = str(error).removeprefix("Unable to contact grpc server. ")
-    return words.partition(". ")[0]
+    detail = str(error).removeprefix("Unable to contact grpc server. ")
+    return detail.partition(". ")[0]
 
 
 def _ago(seconds: int) -> str:

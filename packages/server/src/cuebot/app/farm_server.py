@@ -34,7 +34,7 @@ from cuebot.engine.rows import load_farm
 from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
 from cuebot.web.health import Health
 from cuebot.web.site import http_app
-from cuebot.wire.agents import GrpcAgents
+from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.connections import watch_connections
 from cuebot.wire.doors import Door, Doors
 from cuebot.wire.server import serve
@@ -115,7 +115,7 @@ class FarmServer:
             history=database.history,
             restart_agent=self._agents.restart,
         )
-        watch = watch_connections(port, core.limits)
+        watch = watch_connections(port, core.bounds)
         self._tasks.append(asyncio.create_task(watch, name="connections"))
         self.grpc_address = f"{options.grpc.rpartition(':')[0]}:{port}"
         health.grpc_bound = True
@@ -217,7 +217,7 @@ class FarmServer:
     async def stop(self) -> None:
         """Make everything durable and stop listening."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.engine.settled(), 5)
+            await asyncio.wait_for(self.engine.drained(), 5)
         await self._answer_all(grace_s=1.0)
         self._http.should_exit = True
         await self._agents.close()

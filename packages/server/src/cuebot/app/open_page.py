@@ -54,11 +54,11 @@ def link_of(server: str | None, token_file: Path | None) -> tuple[str, int]:
     if status == http.HTTPStatus.UNAUTHORIZED and token and not named:
         status, answer = _ask(address, None)  # the file has changed since the server read it, and knows this user
     if status != http.HTTPStatus.CREATED:
-        words = answer.get("detail") or f"it answers {status}"
+        detail = answer.get("detail") or f"it answers {status}"
         if status == http.HTTPStatus.UNAUTHORIZED and named:
             by = "--token-file" if token_file else VARIABLE
-            words = f"the token in {named} ({by}) is not that of this server; name a copy of its token file"
-        raise NoLink(f"the server at {address.geturl()} gives no link: {words}")
+            detail = f"the token in {named} ({by}) is not that of this server; name a copy of its token file"
+        raise NoLink(f"the server at {address.geturl()} gives no link: {detail}")
     return f"{address.scheme}://{address.netloc}{answer['path']}", int(answer["expires_in_s"])
 
 

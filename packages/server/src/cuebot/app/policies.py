@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Final
 
-from cuebot.scheduling.policy import Policy
+from cuebot.scheduling.rules.policy import Policy
 
 GROUP: Final = "cuefarm.policy"
 

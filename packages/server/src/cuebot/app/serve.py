@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from cue_cli.words import counted
+from cue_cli.wording import counted
 from cuebot.app import file_modes, token_file
 from cuebot.app.exit_status import RESTART_MAY_MEND, STOPPED, CannotStart, status_of
 from cuebot.app.farm_server import FarmServer, ServerOptions

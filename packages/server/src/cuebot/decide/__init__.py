@@ -10,7 +10,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from cuebot.decide import booking, changes, depends, frames, host_reports, hosts, jobs, launch, limits, run_ends, shows
+from cuebot.decide import (
+    booking,
+    changes,
+    depends,
+    frames,
+    host_reports,
+    hosts,
+    jobs,
+    limits,
+    run_ends,
+    shows,
+    submission,
+)
 from cuebot.decide.consequences import consequences
 from cuebot.decide.context import Context, Settings
 from cuebot.decide.counts import count_of
@@ -24,7 +36,7 @@ __all__ = ["Context", "Settings", "apply_all", "decide", "step"]
 Decision = list[Event] | tuple[list[Event], Any]
 
 _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
-    c.Launch: launch.launch,
+    c.SubmitJobs: submission.submit_jobs,
     c.KillJob: jobs.kill_job,
     c.FinishIfComplete: jobs.finish_if_complete,
     c.MoveJob: jobs.move_job,

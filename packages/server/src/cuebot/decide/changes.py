@@ -8,9 +8,9 @@ from typing import Any, Final
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import AlreadyExists, Invalid, shown
+from cuebot.domain.bounds import DEFAULT_BOUNDS, INT32_MAX
+from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import DEFAULT_LIMITS, INT32_MAX
 from cuebot.domain.names import label, plain_name, undotted_name
 from cuebot.domain.nouns import Group
 from cuebot.domain.states import ThreadMode
@@ -51,7 +51,7 @@ def _units_or_unlimited(value: Any) -> int:
 
 def _layer_cores(value: Any) -> int:
     """0 is a whole host, below that all of it but so much; less than a tenth of a core becomes a whole one."""
-    most = DEFAULT_LIMITS.layer_cores_centicores
+    most = DEFAULT_BOUNDS.layer_cores_centicores
     if abs(value) > most:
         raise ValueError(f"from -{most} to {most} hundredths of a core")
     return ONE_CORE if 0 < value < MIN_CORE_UNITS else int(value)
@@ -63,15 +63,15 @@ def _service_cores(value: Any) -> int:
 
 
 def _memory(value: Any) -> int:
-    if value > DEFAULT_LIMITS.layer_memory_kib:
-        raise ValueError(f"at most {DEFAULT_LIMITS.layer_memory_kib} KiB")
+    if value > DEFAULT_BOUNDS.layer_memory_kib:
+        raise ValueError(f"at most {DEFAULT_BOUNDS.layer_memory_kib} KiB")
     return max(int(value), MIN_MEMORY)
 
 
 def _tags(value: Any) -> tuple[str, ...]:
     tags = read_tags(value)
     if not tags:
-        raise ValueError(f"1 to {DEFAULT_LIMITS.names_per_list} tags")
+        raise ValueError(f"1 to {DEFAULT_BOUNDS.names_per_list} tags")
     return tags
 
 
@@ -85,18 +85,18 @@ def _facility_name(value: Any) -> str:
 
 
 def _label(value: Any) -> str:
-    return label(str(value), DEFAULT_LIMITS.listed_name_characters)
+    return label(str(value), DEFAULT_BOUNDS.listed_name_characters)
 
 
 def _os_names(value: Any) -> tuple[str, ...]:
     names = tuple(value)
-    if len(names) > 64 or any(len(name) > DEFAULT_LIMITS.os_name_characters for name in names):
-        raise ValueError(f"at most 64 names of at most {DEFAULT_LIMITS.os_name_characters} characters")
+    if len(names) > 64 or any(len(name) > DEFAULT_BOUNDS.os_name_characters for name in names):
+        raise ValueError(f"at most 64 names of at most {DEFAULT_BOUNDS.os_name_characters} characters")
     return names
 
 
 _COUNT: Final = _whole(0, INT32_MAX)
-_FRAME_CORES: Final = _whole(0, DEFAULT_LIMITS.layer_cores_centicores)
+_FRAME_CORES: Final = _whole(0, DEFAULT_BOUNDS.layer_cores_centicores)
 
 CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
     "show": {
@@ -124,7 +124,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
     "job": {
         "paused": _flag,
         "priority": _whole(-INT32_MAX, INT32_MAX),
-        "max_retries": _whole(0, DEFAULT_LIMITS.job_retries),
+        "max_retries": _whole(0, DEFAULT_BOUNDS.job_retries),
         "auto_eat": _flag,
         "min_cores": _COUNT,
         "max_cores": _units_or_unlimited,
@@ -138,13 +138,13 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "min_memory": _memory,
         "min_gpus": _COUNT,
         "max_gpus": _COUNT,
-        "min_gpu_memory": _whole(0, DEFAULT_LIMITS.layer_memory_kib),
+        "min_gpu_memory": _whole(0, DEFAULT_BOUNDS.layer_memory_kib),
         "threadable": _flag,
         "timeout_minutes": _COUNT,
         "timeout_llu_minutes": _COUNT,
         "memory_optimizer": _flag,
         "dispatch_order": _whole(1, INT32_MAX),
-        "max_retries": _whole(0, DEFAULT_LIMITS.job_retries),
+        "max_retries": _whole(0, DEFAULT_BOUNDS.job_retries),
         "start_after_us": _whole(0, 2**62),
         "start_after_reason": _text(0, 255),
     },
@@ -160,7 +160,7 @@ CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
         "min_memory": _memory,
         "min_gpus": _COUNT,
         "max_gpus": _COUNT,
-        "min_gpu_memory": _whole(0, DEFAULT_LIMITS.layer_memory_kib),
+        "min_gpu_memory": _whole(0, DEFAULT_BOUNDS.layer_memory_kib),
         "tags": _tags,
         "timeout_minutes": _COUNT,
         "timeout_llu_minutes": _COUNT,
@@ -204,7 +204,7 @@ def checked(kind: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
             stored[field] = rule(value)
         except (ValueError, TypeError) as error:
             raise Invalid(
-                f"{field} of {kind} {shown(name)!r} cannot be {shown(repr(value))}: accepted is {error}"
+                f"{field} of {kind} {quoted(name)!r} cannot be {quoted(repr(value))}: accepted is {error}"
             ) from error
     return stored
 

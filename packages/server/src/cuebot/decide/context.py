@@ -1,11 +1,11 @@
-"""What a decision may know besides the farm: the time, fresh ids, limits and settings."""
+"""What a decision may know besides the farm: the time, fresh ids, bounds and settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cuebot.domain.limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.nouns import Proc
 from cuebot.domain.units import MINUTE, SECOND, Micros
 
@@ -46,7 +46,7 @@ class Context:
     """Since when this server has listened without a pause, at the earliest its start: before, nobody's silence says
     anything."""
     settings: Settings = field(default_factory=Settings)
-    limits: Limits = DEFAULT_LIMITS
+    bounds: Bounds = DEFAULT_BOUNDS
 
     def may_still_arrive(self, proc: Proc) -> bool:
         """A launch of this run was left without an answer a short while ago, so nothing that its host says is final."""

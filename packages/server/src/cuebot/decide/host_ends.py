@@ -45,7 +45,7 @@ def with_alone(message: str, proc: Proc) -> str:
     return f"{message}; it was alone on its host" if message else "it was alone on its host"
 
 
-def words(message: str) -> str:
+def detail(message: str) -> str:
     """What is said of the run after which a frame is given up."""
     told = f"{ENDS_MOST} runs of this frame ended with their host, the last {ENDS_ALONE} alone there"
     return f"{message}; {told}" if message else told

@@ -16,7 +16,7 @@ from cuebot.decide.context import Context
 from cuebot.decide.host_remarks import is_ours, remark
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import HostConflict, shown
+from cuebot.domain.errors import HostConflict, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host
 from cuebot.domain.states import HostState
@@ -106,8 +106,8 @@ def refuse_rival_outcome(host: Host, speaker: c.Speaker | None, context: Context
 
 def describe(facts: Facts) -> str:
     """An agent in a few words: its full name and where it was heard from."""
-    instance = f", spool {shown(facts.instance)}" if facts.instance else ""
-    return f"{shown(facts.full_name or facts.name)} at {shown(facts.peer) or 'an unknown address'}{instance}"
+    instance = f", spool {quoted(facts.instance)}" if facts.instance else ""
+    return f"{quoted(facts.full_name or facts.name)} at {quoted(facts.peer) or 'an unknown address'}{instance}"
 
 
 def conflict_told(farm: Farm, host: Host, context: Context) -> list[ev.Event]:

@@ -8,10 +8,10 @@ from cuebot.decide.context import Context
 from cuebot.decide.host_ends import told_by_report, unannounced
 from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, succeeds, takes_over
 from cuebot.decide.host_remarks import closed_told
-from cuebot.decide.run_ends import given_up
+from cuebot.decide.run_ends import run_lost
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import Invalid, shown
+from cuebot.domain.errors import Invalid, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import label
 from cuebot.domain.nouns import SYSTEM_MEMORY, Allocation, Host, Proc, stored_values
@@ -31,7 +31,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     try:
         label(facts.name, 255)
     except ValueError as error:
-        raise Invalid(f"a host's name cannot be {shown(facts.name)!r}: accepted is {error}") from error
+        raise Invalid(f"a host's name cannot be {quoted(facts.name)!r}: accepted is {error}") from error
     host_id = farm.host_by_name.get(facts.name)
     if host_id is None:
         return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]
@@ -46,7 +46,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
             continue
         if rebooted and (facts.agent or _long_unheard(proc, context)):
             with_host = proc.launched and unannounced(host, proc)
-            events.append(given_up(farm, proc, Cause.HOST_LOST, "the host was rebooted", context, with_host=with_host))
+            events.append(run_lost(farm, proc, Cause.HOST_LOST, "the host was rebooted", context, with_host=with_host))
         elif not command.boot and _long_unheard(proc, context):  # a start-up report names no runs at all
             events.append(_missing(farm, proc, context))
     idle = len(host.proc_ids) == len(events)
@@ -71,10 +71,10 @@ def _missing(farm: Farm, proc: Proc, context: Context) -> ev.RunEnded:
     the runs that went on after the backup. How long it ran is known only as far as reports named it.
     """
     if proc.launched or proc.booked_us < context.started_us:
-        return given_up(
+        return run_lost(
             farm, proc, Cause.HOST_LOST, "its host does not have it any more", context, Exit.ORPHAN, proc.ran_us
         )
-    return given_up(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context)
+    return run_lost(farm, proc, Cause.NEVER_RECEIVED, "the host does not have it", context)
 
 
 def _long_unheard(proc: Proc, context: Context) -> bool:

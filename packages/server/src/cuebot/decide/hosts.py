@@ -5,28 +5,28 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import Invalid, LimitExceeded, Refused, shown
+from cuebot.domain.errors import Invalid, LimitExceeded, Refused, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host
 from cuebot.domain.states import HOST_TRANSITIONS
 from cuebot.domain.tags import TAG_RULE, read_tags, split_tags
-from cuebot.scheduling.words import counted
+from cuebot.scheduling.explain.wording import counted
 
 
 def add_tags(farm: Farm, command: c.AddHostTags, context: Context) -> list[ev.Event]:
     """Give a host manual tags; a tag that it has is no change."""
     host: Host = farm.get("host", command.host_id)
-    fresh = read_tags(command.tags, context.limits)
+    fresh = read_tags(command.tags, context.bounds)
     if command.tags and not fresh:
-        raise Invalid(f"host {host.name!r}: {shown(' '.join(command.tags))!r} holds no tag. Accepted: {TAG_RULE}.")
+        raise Invalid(f"host {host.name!r}: {quoted(' '.join(command.tags))!r} holds no tag. Accepted: {TAG_RULE}.")
     tags = tuple(dict.fromkeys((*host.manual_tags, *fresh)))
-    if len(tags) > context.limits.names_per_list:
+    if len(tags) > context.bounds.names_per_list:
         raise LimitExceeded(
             f"host {host.name!r}",
             "tags",
             given=len(tags),
             limit="names_per_list",
-            allowed=context.limits.names_per_list,
+            allowed=context.bounds.names_per_list,
         )
     return [ev.Changed("host", host.id, {"manual_tags": tags})] if tags != host.manual_tags else []
 

@@ -56,15 +56,15 @@ def add_output(farm: Farm, command: c.AddOutput, context: Context) -> list[ev.Ev
     layer: Layer = farm.get("layer", command.layer_id)
     if command.path in layer.outputs:
         return []
-    if not command.path or len(command.path) > context.limits.output_path_characters:
-        raise Invalid(f"an output path has 1 to {context.limits.output_path_characters} characters")
-    if len(layer.outputs) >= context.limits.names_per_list:
+    if not command.path or len(command.path) > context.bounds.output_path_characters:
+        raise Invalid(f"an output path has 1 to {context.bounds.output_path_characters} characters")
+    if len(layer.outputs) >= context.bounds.names_per_list:
         raise LimitExceeded(
             f"layer {layer.name!r}",
             "outputs",
             given=len(layer.outputs) + 1,
             limit="names_per_list",
-            allowed=context.limits.names_per_list,
+            allowed=context.bounds.names_per_list,
         )
     return [ev.Changed("layer", layer.id, {"outputs": (*layer.outputs, command.path)})]
 

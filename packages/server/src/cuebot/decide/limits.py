@@ -5,9 +5,9 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import AlreadyExists, Invalid, Refused, shown
+from cuebot.domain.bounds import DEFAULT_BOUNDS
+from cuebot.domain.errors import AlreadyExists, Invalid, Refused, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.names import plain_name
 from cuebot.domain.nouns import Layer, Limit, stored_values
 
@@ -44,7 +44,7 @@ def _name_of(command: c.CreateLimit | c.RenameLimit) -> str:
     try:
         return plain_name(command.name.strip())
     except ValueError as error:
-        raise Invalid(f"a limit's name cannot be {shown(command.name)!r}: accepted is {error}") from error
+        raise Invalid(f"a limit's name cannot be {quoted(command.name)!r}: accepted is {error}") from error
 
 
 def add_layer_limit(farm: Farm, command: c.AddLayerLimit, context: Context) -> list[ev.Event]:
@@ -53,7 +53,7 @@ def add_layer_limit(farm: Farm, command: c.AddLayerLimit, context: Context) -> l
     limit: Limit = farm.get("limit", command.limit_id)
     if limit.name in layer.limits:
         return []
-    if len(layer.limits) >= DEFAULT_LIMITS.names_per_list:
+    if len(layer.limits) >= DEFAULT_BOUNDS.names_per_list:
         raise Refused(f"layer {layer.name!r} has {len(layer.limits)} limits already (limit names_per_list)")
     return [ev.Changed("layer", layer.id, {"limits": (*layer.limits, limit.name)})]
 

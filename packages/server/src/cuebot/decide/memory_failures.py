@@ -14,7 +14,7 @@ from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.ready import Demand
 from cuebot.domain.units import KiB
-from cuebot.scheduling.eligibility import allocation_mask, fits_when_idle, open_mask
+from cuebot.scheduling.rules.eligibility import allocation_mask, fits_when_idle, open_mask
 
 MEMORY_RETRIES: Final = 3
 """A frame that gets more memory is tried so often beyond its job's retries."""

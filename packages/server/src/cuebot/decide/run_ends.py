@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from cuebot.decide.context import Context
-from cuebot.decide.host_ends import ends_with_runner, is_given_up, told_by_outcome, unannounced, with_alone, words
+from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, unannounced, with_alone
 from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
 from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
 from cuebot.decide.timeouts import runs_over_time
@@ -73,9 +73,9 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     memory = memory_after(farm, proc, status, max_rss) if command.cause in _ENDS_FOR_MEMORY else None
     state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None)
     free = state is FrameState.WAITING and status in UNCHARGED_EXITS and _own_doing(command)
-    if free and int(farm.layers[proc.layer_id].frames.free_retries[proc.frame_index]) >= context.limits.free_retries:
+    if free and int(farm.layers[proc.layer_id].frames.free_retries[proc.frame_index]) >= context.bounds.free_retries:
         state, free = _given_up_as(farm, proc), False
-        asked = f"it asked for another start {context.limits.free_retries} times (limit free_retries)"
+        asked = f"it asked for another start {context.bounds.free_retries} times (limit free_retries)"
         command = replace(command, message=f"{command.message}; {asked}" if command.message else asked)
     return [
         _ended(
@@ -132,10 +132,10 @@ def refuse_run(farm: Farm, command: c.RefuseRun, context: Context) -> list[ev.Ev
     proc = farm.procs.get(command.run_id)
     if proc is None:
         return []
-    return [given_up(farm, proc, Cause.REFUSED, command.message, context)]
+    return [run_lost(farm, proc, Cause.REFUSED, command.message, context)]
 
 
-def given_up(
+def run_lost(
     farm: Farm,
     proc: Proc,
     cause: Cause,
@@ -200,7 +200,7 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
             message = _no_word_of(host, silent_us)
             for proc in [farm.procs[run_id] for run_id in sorted(host.proc_ids)]:
                 with_host = None if proc.launched and unannounced(host, proc) else False
-                events.append(given_up(farm, proc, Cause.HOST_LOST, message, context, with_host=with_host))
+                events.append(run_lost(farm, proc, Cause.HOST_LOST, message, context, with_host=with_host))
     return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over)]
 
 
@@ -227,7 +227,7 @@ def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Even
     """Forget a host: an operator's word that nothing runs there any more."""
     host: Host = farm.get("host", command.host_id)
     events: list[ev.Event] = [
-        given_up(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
+        run_lost(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
         for run_id in sorted(host.proc_ids)
     ]
     events += [ev.Removed("comment", k.id) for k in farm.comments.values() if k.host_id == host.id]
@@ -306,7 +306,7 @@ def _ended(
     message = with_alone(message, proc)
     waits = state is FrameState.WAITING and exit_status != Exit.RETRIED_BY_USER
     if waits and is_given_up(farm, proc, with_host):
-        state, message = _given_up_as(farm, proc), words(message)
+        state, message = _given_up_as(farm, proc), detail(message)
     return ev.RunEnded(
         run_id=proc.id,
         job_id=proc.job_id,

@@ -14,7 +14,7 @@ from cuebot.domain.names import conform_name
 from cuebot.domain.nouns import Allocation, Facility, Group, Service, Show, Subscription, stored_values
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
-from cuebot.scheduling.words import counted
+from cuebot.scheduling.explain.wording import counted
 
 SEED_SERVICES: Final = (
     # name, threadable, core units, memory KiB, tags (behaviour_jobs 7)

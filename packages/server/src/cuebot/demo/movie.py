@@ -40,8 +40,8 @@ def write_movie(shot: Shot, *, threads: int) -> Path:
     pictures = b"".join(shot.comp(frame).read_bytes() for frame in shot.frames)
     encoded = subprocess.run(command, input=pictures, capture_output=True, check=False)
     if encoded.returncode != 0:
-        words = encoded.stderr.decode(errors="replace").strip()
-        raise RuntimeError(f"ffmpeg ended with status {encoded.returncode} for {shot.movie}: {words}")
+        detail = encoded.stderr.decode(errors="replace").strip()
+        raise RuntimeError(f"ffmpeg ended with status {encoded.returncode} for {shot.movie}: {detail}")
     unfinished.replace(shot.movie)
     return shot.movie
 

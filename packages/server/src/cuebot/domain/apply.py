@@ -63,7 +63,7 @@ def apply(farm: Farm, event: ev.Event, at_us: int) -> None:
 # --- frames -------------------------------------------------------------------------------------------------------
 
 
-def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: Micros) -> None:
+def set_state(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: Micros) -> None:
     """Put frames into a state, with the rules that always hold, and keep the counters."""
     if not len(indices):
         return
@@ -86,10 +86,10 @@ def move(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_us: M
         )
     frames.state[indices] = new
     frames.updated_us[indices] = at_us
-    woken = indices[(new == FrameState.WAITING) & (old != FrameState.WAITING)]
-    if len(woken):
-        frames.eligible_us[woken] = at_us
-        frames.woken(woken)
+    mark_waiting = indices[(new == FrameState.WAITING) & (old != FrameState.WAITING)]
+    if len(mark_waiting):
+        frames.eligible_us[mark_waiting] = at_us
+        frames.mark_waiting(mark_waiting)
     difference = np.bincount(new, minlength=len(FrameState)) - np.bincount(old, minlength=len(FrameState))
     job = farm.jobs[layer.job_id]
     for state, n in enumerate(difference.tolist()):
@@ -113,7 +113,7 @@ def _moved_together(farm: Farm, layer: Layer, indices: IndexArray, old: Any, to:
     frames.updated_us[indices] = at_us
     if to is FrameState.WAITING:
         frames.eligible_us[indices] = at_us
-        frames.woken(indices)
+        frames.mark_waiting(indices)
     for counts in (layer.counts, farm.jobs[layer.job_id].counts):
         counts[was] -= len(indices)
         counts[to] += len(indices)
@@ -121,7 +121,7 @@ def _moved_together(farm: Farm, layer: Layer, indices: IndexArray, old: Any, to:
     return True
 
 
-def hold(farm: Farm, layer: Layer, indices: IndexArray | None, by: int, at_us: Micros) -> None:
+def add_holds(farm: Farm, layer: Layer, indices: IndexArray | None, by: int, at_us: Micros) -> None:
     """Add `by` to the depend counts of frames (None: all of the layer) and move those that start or stop waiting."""
     frames = layer.frames
     where = np.arange(len(frames), dtype=np.int32) if indices is None else indices
@@ -131,31 +131,31 @@ def hold(farm: Farm, layer: Layer, indices: IndexArray | None, by: int, at_us: M
         touched = where[_HELD[frames.state[where]] & (frames.depend_count[where] > 0)]
         if len(touched):
             left = touched[frames.state[touched] != FrameState.WAITING]
-            move(farm, layer, touched, FrameState.DEPEND, at_us)
+            set_state(farm, layer, touched, FrameState.DEPEND, at_us)
             if len(left):  # a row that said DEAD or SUCCEEDED must not say so any more
                 farm.dirty.frames[layer.id].append(left)
     else:
         freed = where[(frames.state[where] == FrameState.DEPEND) & (frames.depend_count[where] == 0)]
         if len(freed):
-            move(farm, layer, freed, FrameState.WAITING, at_us)
+            set_state(farm, layer, freed, FrameState.WAITING, at_us)
 
 
 def _frames_eaten(farm: Farm, event: ev.FramesEaten, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     if event.exit_status is not None:
-        layer.frames.own()
+        layer.frames.copy_on_write()
         layer.frames.exit_status[event.indices] = event.exit_status
-    move(farm, layer, event.indices, FrameState.EATEN, at_us)
+    set_state(farm, layer, event.indices, FrameState.EATEN, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
 
 
 def _frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
-    layer.frames.own()
+    layer.frames.copy_on_write()
     layer.frames.free_retries[event.indices] = 0
     for index in event.indices[layer.frames.host_ends[event.indices] > 0].tolist():
         layer.frames.set_host_ends(index, 0)
-    move(farm, layer, event.indices, FrameState.WAITING, at_us)
+    set_state(farm, layer, event.indices, FrameState.WAITING, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
 
 
@@ -173,7 +173,7 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     job = farm.jobs[layer.job_id]
     frames, indices = layer.frames, event.indices
-    frames.own()
+    frames.copy_on_write()
     statuses = frames.exit_status[indices]
     if not (statuses == Exit.NEVER_RAN).all():
         frames.retries[indices] += (~np.isin(statuses, _UNCHARGED)).astype(np.uint16)
@@ -181,7 +181,7 @@ def _runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     frames.stop_us[indices] = 0
     frames.last_cores[indices] = event.cores
     frames.attempts[indices] = np.minimum(frames.attempts[indices], 65_534) + 1
-    move(farm, layer, indices, FrameState.RUNNING, at_us)
+    set_state(farm, layer, indices, FrameState.RUNNING, at_us)
     gpu_memory_each = event.gpu_memory or [0] * len(indices)
     booked = zip(
         indices.tolist(), event.run_ids, event.host_ids, event.cores, event.memory, event.gpus, gpu_memory_each,
@@ -255,7 +255,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     farm.dirty.gone("proc", proc.id)
 
     frames = layer.frames
-    frames.own()
+    frames.copy_on_write()
     core_us = event.run_us * proc.cores // 100
     frames.stop_us[index] = at_us
     frames.core_us[index] += core_us
@@ -284,7 +284,7 @@ def _run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
         frames.set_host_ends(index, 0)
     if event.state is not None:
         frames.exit_status[index] = event.exit_status
-        move(farm, layer, as_indices([index]), event.state, at_us)
+        set_state(farm, layer, as_indices([index]), event.state, at_us)
     farm.dirty.frames[layer.id].append(as_indices([index]))
     farm.dirty.row("layer", layer.id)
     farm.dirty.row("show", show.id)
@@ -408,10 +408,10 @@ def hold_by(farm: Farm, depend: Depend, by: int, at_us: Micros) -> None:
     """Count an active depend's frames as held (+1) or let them go (-1)."""
     if SHAPES[depend.type].pairs:
         open_pairs = edges_of(farm, depend).er[~done_of(farm, depend)]
-        hold(farm, farm.layers[depend.er_layer or ""], open_pairs, by, at_us)
+        add_holds(farm, farm.layers[depend.er_layer or ""], open_pairs, by, at_us)
         return
     for layer, indices in list(held_frames(farm, depend)):
-        hold(farm, layer, indices, by, at_us)
+        add_holds(farm, layer, indices, by, at_us)
 
 
 def _depend_satisfied(farm: Farm, event: ev.DependSatisfied, at_us: Micros) -> None:
@@ -432,7 +432,7 @@ def _depend_pairs_satisfied(farm: Farm, event: ev.DependPairsSatisfied, at_us: M
     depend.active = not done.all()
     _pack(depend)
     farm.dirty.row("depend", depend.id)
-    hold(farm, farm.layers[depend.er_layer or ""], edges_of(farm, depend).er[fresh], -1, at_us)
+    add_holds(farm, farm.layers[depend.er_layer or ""], edges_of(farm, depend).er[fresh], -1, at_us)
 
 
 def _depend_unsatisfied(farm: Farm, event: ev.DependUnsatisfied, at_us: Micros) -> None:
@@ -444,7 +444,7 @@ def _depend_unsatisfied(farm: Farm, event: ev.DependUnsatisfied, at_us: Micros) 
         done[pairs] = False
         depend.active = not done.all()
         _pack(depend)
-        hold(farm, farm.layers[depend.er_layer or ""], edges_of(farm, depend).er[pairs], +1, at_us)
+        add_holds(farm, farm.layers[depend.er_layer or ""], edges_of(farm, depend).er[pairs], +1, at_us)
         return
     depend.active = True
     depend.waived = ()
@@ -466,7 +466,7 @@ def _frames_released(farm: Farm, event: ev.FramesReleased, at_us: Micros) -> Non
                 depend.active = not done.all()
                 _pack(depend)
                 farm.dirty.row("depend", id)
-                hold(farm, layer, edges_of(farm, depend).er[pairs], -1, at_us)
+                add_holds(farm, layer, edges_of(farm, depend).er[pairs], -1, at_us)
             continue
         for held_layer, indices in list(held_frames(farm, depend)):
             if held_layer.id == layer.id:
@@ -474,7 +474,7 @@ def _frames_released(farm: Farm, event: ev.FramesReleased, at_us: Micros) -> Non
                 freed = [index for index in held if index in wanted]
                 depend.waived = (*depend.waived, *((layer.id, index) for index in freed))
                 farm.dirty.row("depend", id)
-                hold(farm, layer, as_indices(freed), -1, at_us)
+                add_holds(farm, layer, as_indices(freed), -1, at_us)
 
 
 def _pack(depend: Depend) -> None:

@@ -34,7 +34,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch(Command):
+class SubmitJobs(Command):
     """Launch every job of a job specification, or none of them.
 
     `spec` is a `cuebot.spec.Spec`, which lies above this module. It is parsed before it enters the mailbox, because a

@@ -39,10 +39,10 @@ def page() -> str:
     return "\n".join([_HEAD, *(_section(*section) for section in _SECTIONS)])
 
 
-def _section(title: str, words: str, table: Mapping[IntEnum, Iterable[IntEnum]], first: Iterable[str]) -> str:
+def _section(title: str, detail: str, table: Mapping[IntEnum, Iterable[IntEnum]], first: Iterable[str]) -> str:
     steps = [f"    [*] --> {name}" for name in first]
     steps += [f"    {state.name} --> {to.name}" for state in sorted(table) for to in sorted(table[state])]
-    return "\n".join([f"## {title}", words, "", "```mermaid", "stateDiagram-v2", *steps, "```", ""])
+    return "\n".join([f"## {title}", detail, "", "```mermaid", "stateDiagram-v2", *steps, "```", ""])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import ClassVar
 _SHOWN_CHARACTERS = 80
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """Return a text as a message may quote it: one line, printable, and short."""
     head = "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in text[:_SHOWN_CHARACTERS]
@@ -96,7 +96,7 @@ class NotOffered(FarmError):
 
 
 class LimitExceeded(Invalid):
-    """A request is larger than one of the numbers in `cuebot.domain.limits.Limits`.
+    """A request is larger than one of the numbers in `cuebot.domain.bounds.Bounds`.
 
     It is a kind of `Invalid`, not of `Exhausted`: waiting does not make the request smaller.
     """

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import Invalid, NotFound, shown
-from .limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.errors import Invalid, NotFound, quoted
 
 FrameNumbers = NDArray[np.int32]
 """Frame numbers in the order in which they run."""
@@ -39,30 +39,30 @@ class FrameRangeError(Invalid, ValueError):
 
     def __init__(self, text: str, part: str, problem: str) -> None:
         """Say that `part` of the range `text` is wrong because of `problem`."""
-        where = f'frame range "{shown(text)}"'
+        where = f'frame range "{quoted(text)}"'
         if part != text:
-            where += f', part "{shown(part)}"'
+            where += f', part "{quoted(part)}"'
         super().__init__(f"{where}: {problem}. Accepted: {ACCEPTED_FORMS}.")
         self.text = text
         self.part = part
 
 
-def parse_frame_set(text: str, limits: Limits = DEFAULT_LIMITS) -> FrameNumbers:
+def parse_frame_set(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> FrameNumbers:
     """Return the frames that a range names, in its order, repeats kept.
 
-    Nothing is allocated before the count is known to be within `limits.frames_per_range`.
+    Nothing is allocated before the count is known to be within `bounds.frames_per_range`.
 
     Raises:
         FrameRangeError: the text is no range, names no frame, or names too many.
     """
-    if len(text) > limits.range_characters:
+    if len(text) > bounds.range_characters:
         raise FrameRangeError(
-            text, text, f"{len(text)} characters, more than the limit range_characters = {limits.range_characters}"
+            text, text, f"{len(text)} characters, more than the limit range_characters = {bounds.range_characters}"
         )
     pieces: list[FrameNumbers] = []
-    room = limits.frames_per_range
+    room = bounds.frames_per_range
     for part in text.split(","):
-        piece = _parse_part(text, part, room, limits.frames_per_range)
+        piece = _parse_part(text, part, room, bounds.frames_per_range)
         room -= len(piece)
         pieces.append(piece)
     frames = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
@@ -186,7 +186,7 @@ def _number(text: str, part: str, digits: str) -> int:
         value = int(digits)
         if _INT32.min <= value <= _INT32.max:
             return value
-    raise FrameRangeError(text, part, f"{shown(digits)} is outside {_INT32.min} to {_INT32.max}")
+    raise FrameRangeError(text, part, f"{quoted(digits)} is outside {_INT32.min} to {_INT32.max}")
 
 
 def _without_repeats(frames: FrameNumbers) -> FrameNumbers:

@@ -112,7 +112,7 @@ class Frames:
         for name, column in _before_any_run(size).items():
             setattr(self, name, column)
 
-    def own(self) -> None:
+    def copy_on_write(self) -> None:
         """Give this layer columns of its own for what runs leave behind: to be called before they are written.
 
         Until a frame has run they are shared by all layers of the same size, and read-only.
@@ -135,7 +135,7 @@ class Frames:
 
     def set_host_ends(self, index: int, ends: int) -> None:
         """Say how many runs of a frame ended with their host since it began anew."""
-        self.own()
+        self.copy_on_write()
         self.host_ends[index] = ends
         if ends >= ENDS_BESIDE_OTHERS:
             self.alone.add(index)
@@ -185,7 +185,7 @@ class Frames:
         places = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         return places if in_place else self._by_order[places]
 
-    def woken(self, indices: IndexArray) -> None:
+    def mark_waiting(self, indices: IndexArray) -> None:
         """Some frames wait that did not (ascending indices)."""
         self._waiting_from = min(self._waiting_from, int(indices[0])) if self._by_order is _AS_THEY_STAND else 0
 

@@ -42,7 +42,7 @@ WORDS_CHARACTERS: Final = 300
 class Hold:
     """Why a host or a job is tried one launch at a time, and when."""
 
-    words: str
+    detail: str
     """What the agent said."""
     failed_us: int
     """When the last launch that was booked after the failure before it failed."""
@@ -52,9 +52,9 @@ class Hold:
     active: bool = True
     """False once something was started again; the failures are remembered for a while."""
 
-    def failed(self, words: str, booked_us: int, now_us: int) -> None:
+    def failed(self, detail: str, booked_us: int, now_us: int) -> None:
         """One more launch failed. Those that were booked before the first failure was known make no pause longer."""
-        self.words = words[:WORDS_CHARACTERS]
+        self.detail = detail[:WORDS_CHARACTERS]
         if now_us - self.failed_us > REMEMBERED_US:
             self.failures = 0
         elif self.active and booked_us <= self.failed_us:
@@ -85,24 +85,24 @@ class Holds:
 
     # --- what happened --------------------------------------------------------------------------------------------
 
-    def host_failed(self, host: Host, words: str, booked_us: int, now_us: int) -> None:
+    def host_failed(self, host: Host, detail: str, booked_us: int, now_us: int) -> None:
         """A host is at fault that a run was not started."""
         self._forget_old(now_us)
-        _failed(self.hosts, host.id, words, booked_us, now_us)
+        _failed(self.hosts, host.id, detail, booked_us, now_us)
 
-    def job_failed(self, job: Job, host: Host, words: str, booked_us: int, now_us: int) -> None:
+    def job_failed(self, job: Job, host: Host, detail: str, booked_us: int, now_us: int) -> None:
         """A host could not start a run of a job, or make its log."""
         self._forget_old(now_us)
         host_hold, hold = self.hosts.get(host.id), self.jobs.get(job.id)
         host_held = host_hold is not None and host_hold.active
         if host_held or host.id in self.suspects.get(job.id, ()):
-            self.host_failed(host, words, booked_us, now_us)
+            self.host_failed(host, detail, booked_us, now_us)
             if hold is None or not hold.active:
                 return
-        _failed(self.jobs, job.id, words, booked_us, now_us)
+        _failed(self.jobs, job.id, detail, booked_us, now_us)
         self.failed_at.setdefault(job.id, set()).add(host.id)
         if not host_held and sum(at == {host.id} for at in self.failed_at.values()) >= JOBS_THAT_BLAME:
-            self.host_failed(host, words, booked_us, now_us)
+            self.host_failed(host, detail, booked_us, now_us)
 
     def started(self, job_id: str, host_id: str, booked_us: int) -> bool:
         """A run was started, and its log was made. Returns whether a hold ended by it."""
@@ -139,12 +139,12 @@ class Holds:
         return hold if hold is not None and hold.active else None
 
 
-def _failed(holds: dict[str, Hold], id: str, words: str, booked_us: int, now_us: int) -> None:
+def _failed(holds: dict[str, Hold], id: str, detail: str, booked_us: int, now_us: int) -> None:
     hold = holds.get(id)
     if hold is None:
-        holds[id] = Hold(words[:WORDS_CHARACTERS], now_us, now_us + PAUSE_US)
+        holds[id] = Hold(detail[:WORDS_CHARACTERS], now_us, now_us + PAUSE_US)
     else:
-        hold.failed(words, booked_us, now_us)
+        hold.failed(detail, booked_us, now_us)
 
 
 def job_shut(farm: Farm, job: Job, now_us: int) -> bool:

@@ -121,9 +121,9 @@ class HostTable:
         self.quarantined_until_us[row] = host.quarantined_until_us
         self.probing[row] = len(host.failed_jobs) >= JOBS_TO_QUARANTINE
         self.present[row] = not host.removed
-        self.judge(host)
+        self.refresh_bookable(host)
 
-    def judge(self, host: Host) -> None:
+    def refresh_bookable(self, host: Host) -> None:
         """Say anew whether a host may be booked at all; what its procs hold is as it was."""
         self.bookable[host.row] = not host.removed and not why_not_bookable(host)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .states import Exit
+from cuebot.domain.states import Exit
 
 MEMORY_EXITS: Final = frozenset({Exit.MEMORY, Exit.CONTAINER_MEMORY})
 BELIEVABLE_PERCENT: Final = 80

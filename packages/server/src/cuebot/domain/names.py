@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-from .errors import Invalid, shown
-from .limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.errors import Invalid, quoted
 
 NameKind = Literal["show", "shot", "layer"]
 
@@ -29,41 +29,41 @@ _FRAME_NAME = re.compile(r"(-?[0-9]{1,10})-(.+)", re.DOTALL)
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
 
-def check_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> None:
+def check_name(kind: NameKind, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> None:
     """Refuse a text that breaks the rule for names.
 
     Raises:
         Invalid: too short, too long, or with other characters.
     """
     if not _NAME.fullmatch(text) or _only_dots(text):
-        raise Invalid(f'{kind} name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}.')
-    allowed = _characters_max(kind, limits)
+        raise Invalid(f'{kind} name "{quoted(text)}" is not allowed. Accepted: {NAME_RULE}.')
+    allowed = _characters_max(kind, bounds)
     if len(text) > allowed:
-        raise Invalid(f'{kind} name "{shown(text)}" has {len(text)} characters. Accepted: at most {allowed}.')
+        raise Invalid(f'{kind} name "{quoted(text)}" has {len(text)} characters. Accepted: at most {allowed}.')
 
 
-def conform_name(kind: NameKind, text: str, limits: Limits = DEFAULT_LIMITS) -> str:
+def conform_name(kind: NameKind, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
     """Return a name in the one spelling that the farm keeps: lower case, '_' for '-'.
 
     Raises:
         Invalid: the text breaks the rule for names.
     """
-    check_name(kind, text, limits)
+    check_name(kind, text, bounds)
     return text.replace("-", "_").lower()
 
 
-def plain_name(text: str, limits: Limits = DEFAULT_LIMITS) -> str:
+def plain_name(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
     """Return the name of an allocation, facility, limit or service: one word, for lists, tags and command lines.
 
     Raises:
         ValueError: it is none; says what may be given.
     """
-    if not _PLAIN.fullmatch(text) or _only_dots(text) or len(text) > limits.listed_name_characters:
-        raise ValueError(f"1 to {limits.listed_name_characters} characters out of {PLAIN_RULE}")
+    if not _PLAIN.fullmatch(text) or _only_dots(text) or len(text) > bounds.listed_name_characters:
+        raise ValueError(f"1 to {bounds.listed_name_characters} characters out of {PLAIN_RULE}")
     return text
 
 
-def undotted_name(text: str, limits: Limits = DEFAULT_LIMITS) -> str:
+def undotted_name(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
     """Return the name of an allocation or a facility: `FACILITY.ALLOCATION` is told apart by its dot.
 
     Raises:
@@ -71,7 +71,7 @@ def undotted_name(text: str, limits: Limits = DEFAULT_LIMITS) -> str:
     """
     if "." in text:
         raise ValueError("a name without a dot: it stands between facility and allocation")
-    return plain_name(text, limits)
+    return plain_name(text, bounds)
 
 
 def label(text: str, characters: int) -> str:
@@ -85,7 +85,7 @@ def label(text: str, characters: int) -> str:
     return text
 
 
-def check_user(user: str, limits: Limits = DEFAULT_LIMITS, *, allow_root: bool = False) -> None:
+def check_user(user: str, bounds: Bounds = DEFAULT_BOUNDS, *, allow_root: bool = False) -> None:
     """Refuse a user who may not own jobs; a user's name becomes part of job names and log paths.
 
     Raises:
@@ -94,14 +94,14 @@ def check_user(user: str, limits: Limits = DEFAULT_LIMITS, *, allow_root: bool =
     if user == "root" and not allow_root:
         raise Invalid('user "root" may not own jobs. Submit as the person whose work it is.')
     if not _USER.fullmatch(user) or _only_dots(user):
-        raise Invalid(f'user "{shown(user)}" is not allowed. Accepted: {USER_RULE}.')
-    if len(user) > limits.user_name_characters:
+        raise Invalid(f'user "{quoted(user)}" is not allowed. Accepted: {USER_RULE}.')
+    if len(user) > bounds.user_name_characters:
         raise Invalid(
-            f'user "{shown(user)}" has {len(user)} characters. Accepted: at most {limits.user_name_characters}.'
+            f'user "{quoted(user)}" has {len(user)} characters. Accepted: at most {bounds.user_name_characters}.'
         )
 
 
-def job_suffix(show: str, shot: str, user: str, text: str, limits: Limits = DEFAULT_LIMITS) -> str:
+def job_suffix(show: str, shot: str, user: str, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
     """Return a job's name without the show, shot and user that stand before it.
 
     Runs of '_' become one and '-' becomes '_'. `text` may already be the full name.
@@ -115,32 +115,32 @@ def job_suffix(show: str, shot: str, user: str, text: str, limits: Limits = DEFA
         suffix = suffix[len(prefix) :]
     suffix = re.sub("_{2,}", "_", suffix)
     if not _NAME.fullmatch(suffix) or not suffix.strip("_-"):
-        raise Invalid(f'job name "{shown(text)}" is not allowed. Accepted: {NAME_RULE}, and not only "-" and "_".')
+        raise Invalid(f'job name "{quoted(text)}" is not allowed. Accepted: {NAME_RULE}, and not only "-" and "_".')
     suffix = suffix.replace("-", "_").lstrip("_")
-    check_job_name(f"{prefix}_{suffix}", limits)
+    check_job_name(f"{prefix}_{suffix}", bounds)
     return suffix
 
 
-def job_name(show: str, shot: str, user: str, text: str, limits: Limits = DEFAULT_LIMITS) -> str:
+def job_name(show: str, shot: str, user: str, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
     """Return the full name of a job, `show-shot-user_suffix` in lower case.
 
     Raises:
         Invalid: `text` breaks the rule for names.
     """
-    return f"{_job_prefix(show, shot, user)}_{job_suffix(show, shot, user, text, limits)}"
+    return f"{_job_prefix(show, shot, user)}_{job_suffix(show, shot, user, text, bounds)}"
 
 
-def check_job_name(name: str, limits: Limits = DEFAULT_LIMITS) -> None:
+def check_job_name(name: str, bounds: Bounds = DEFAULT_BOUNDS) -> None:
     """Refuse a full name of a job for which no folder can be made.
 
     Raises:
         Invalid: it is too long.
     """
     length = len(name.encode())
-    if length > limits.job_name_bytes:
+    if length > bounds.job_name_bytes:
         raise Invalid(
-            f'job name "{shown(name)}" has {length} bytes with show, shot and user. '
-            f"Accepted: at most {limits.job_name_bytes} (job_name_bytes)."
+            f'job name "{quoted(name)}" has {length} bytes with show, shot and user. '
+            f"Accepted: at most {bounds.job_name_bytes} (job_name_bytes)."
         )
 
 
@@ -160,7 +160,7 @@ def log_file_name(job: str, frame: str) -> str:
     return f"{job}.{frame}{LOG_SUFFIX}"
 
 
-def check_log_name(job: str, layer: str, number_characters: int, limits: Limits = DEFAULT_LIMITS) -> None:
+def check_log_name(job: str, layer: str, number_characters: int, bounds: Bounds = DEFAULT_BOUNDS) -> None:
     """Refuse a layer's name that, with its job's, leaves no room for the names of its frames' logs.
 
     `number_characters` is how long the longest number of a frame is written.
@@ -170,11 +170,11 @@ def check_log_name(job: str, layer: str, number_characters: int, limits: Limits 
     """
     frame = f"{'0' * max(number_characters, FRAME_DIGITS_MIN)}-{layer}"
     length = len(log_file_name(job, frame).encode()) + LATER_SUFFIX_BYTES
-    if length > limits.file_name_bytes:
-        most = len(layer) - (length - limits.file_name_bytes)
+    if length > bounds.file_name_bytes:
+        most = len(layer) - (length - bounds.file_name_bytes)
         raise Invalid(
-            f'layer name "{shown(layer)}" has {len(layer)} bytes. With job name "{shown(job)}", {len(job.encode())} '
-            f"bytes, the logs of its frames need file names of {length} bytes, and there are {limits.file_name_bytes} "
+            f'layer name "{quoted(layer)}" has {len(layer)} bytes. With job name "{quoted(job)}", {len(job.encode())} '
+            f"bytes, the logs of its frames need file names of {length} bytes, and there are {bounds.file_name_bytes} "
             f"(file_name_bytes). Accepted: at most {most} bytes for this layer, or a shorter job name."
         )
 
@@ -184,7 +184,7 @@ def frame_name(number: int, layer: str) -> str:
     return f"{number:0{FRAME_DIGITS_MIN}d}-{layer}"
 
 
-def parse_frame_name(text: str, limits: Limits = DEFAULT_LIMITS) -> tuple[int, str]:
+def parse_frame_name(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> tuple[int, str]:
     """Return the number and the conformed layer name of a frame's name.
 
     Raises:
@@ -192,8 +192,8 @@ def parse_frame_name(text: str, limits: Limits = DEFAULT_LIMITS) -> tuple[int, s
     """
     match = _FRAME_NAME.fullmatch(text)
     if match is None or not _INT32_MIN <= int(match[1]) <= _INT32_MAX:
-        raise Invalid(f'frame name "{shown(text)}" is not allowed. Accepted: {FRAME_NAME_RULE}.')
-    return int(match[1]), conform_name("layer", match[2], limits)
+        raise Invalid(f'frame name "{quoted(text)}" is not allowed. Accepted: {FRAME_NAME_RULE}.')
+    return int(match[1]), conform_name("layer", match[2], bounds)
 
 
 def _only_dots(text: str) -> bool:
@@ -206,10 +206,10 @@ def _job_prefix(show: str, shot: str, user: str) -> str:
     return f"{show}-{shot}-{user.replace(' ', '_')}".lower().rstrip("_")
 
 
-def _characters_max(kind: NameKind, limits: Limits) -> int:
+def _characters_max(kind: NameKind, bounds: Bounds) -> int:
     """Return how long a name of this kind may be."""
     return {
-        "show": limits.show_name_characters,
-        "shot": limits.shot_name_characters,
-        "layer": limits.layer_name_characters,
+        "show": bounds.show_name_characters,
+        "shot": bounds.shot_name_characters,
+        "layer": bounds.layer_name_characters,
     }[kind]

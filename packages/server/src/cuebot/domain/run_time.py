@@ -5,8 +5,8 @@ Time for which our agents have suspended a run is none of it: a host that is sil
 
 from __future__ import annotations
 
-from .nouns import Host, Proc
-from .units import Micros
+from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.units import Micros
 
 
 def ran_until_now_us(host: Host, proc: Proc, now_us: int) -> Micros:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .errors import Invalid, LimitExceeded, shown
-from .limits import DEFAULT_LIMITS, Limits
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.errors import Invalid, LimitExceeded, quoted
 
 SEPARATORS = "'|', ',' and blanks"
 TAG_RULE = "printable characters without '|', ',' and blanks"
@@ -20,7 +20,7 @@ def split_tags(tags: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for text in texts for word in _BETWEEN.split(text) if word))
 
 
-def read_tags(tags: str | Iterable[str], limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
+def read_tags(tags: str | Iterable[str], bounds: Bounds = DEFAULT_BOUNDS) -> tuple[str, ...]:
     """Return the tags that somebody gives, split.
 
     Raises:
@@ -30,12 +30,12 @@ def read_tags(tags: str | Iterable[str], limits: Limits = DEFAULT_LIMITS) -> tup
     found = split_tags(tags)
     for tag in found:
         if not tag.isprintable():
-            raise Invalid(f'tag "{shown(tag)}" is not allowed. Accepted: {TAG_RULE}.')
-        if len(tag) > limits.tag_characters:
+            raise Invalid(f'tag "{quoted(tag)}" is not allowed. Accepted: {TAG_RULE}.')
+        if len(tag) > bounds.tag_characters:
             raise Invalid(
-                f'tag "{shown(tag)}" has {len(tag)} characters. Accepted: at most {limits.tag_characters} '
+                f'tag "{quoted(tag)}" has {len(tag)} characters. Accepted: at most {bounds.tag_characters} '
                 f"(tag_characters); {SEPARATORS} separate tags."
             )
-    if len(found) > limits.names_per_list:
-        raise LimitExceeded("tags", "tags", given=len(found), limit="names_per_list", allowed=limits.names_per_list)
+    if len(found) > bounds.names_per_list:
+        raise LimitExceeded("tags", "tags", given=len(found), limit="names_per_list", allowed=bounds.names_per_list)
     return found

@@ -45,7 +45,7 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     host.total_swap, host.free_swap = facts.total_swap, facts.free_swap
     host.total_temp, host.free_temp = facts.total_temp, facts.free_temp
     host.free_gpu_memory = facts.free_gpu_memory
-    farm.hosts_table.judge(host)
+    farm.hosts_table.refresh_bookable(host)
     return bool(farm.hosts_table.bookable[host.row]) is not was_bookable
 
 
@@ -91,7 +91,7 @@ def observe_run(farm: Farm, proc: Proc, facts: RunFacts, now_us: int) -> bool:
     if frames.used_rss_kib is None or frames.llu_s is None:
         frames.used_rss_kib = np.zeros(len(frames), dtype=np.int64)
         frames.llu_s = np.zeros(len(frames), dtype=np.int64)
-    frames.own()
+    frames.copy_on_write()
     index = proc.frame_index
     frames.updated_us[index] = now_us
     # A column is written where this run's last value was another: that spares most of the time that this takes. Where
@@ -178,8 +178,8 @@ def _hold_or_go_on(farm: Farm, host: Host, event: RunEnded, now_us: int) -> None
     if host.removed:
         return
     if event.cause in (Cause.LOG_UNWRITABLE, Cause.HOST_FAULT, Cause.START_LIMIT):
-        words = "logs cannot be written" if event.cause is Cause.LOG_UNWRITABLE else "no frame could be started"
-        farm.holds.job_failed(job, host, event.message or words, event.booked_us, now_us)
+        detail = "logs cannot be written" if event.cause is Cause.LOG_UNWRITABLE else "no frame could be started"
+        farm.holds.job_failed(job, host, event.message or detail, event.booked_us, now_us)
         layer.avoided_until_us[host.row] = now_us + UNSTARTED_AVOIDED_US
     elif event.cause is Cause.LAUNCH_FAILED and not host.agent:
         # The agents that are not ours do not say whose fault it is, so the frame is charged and the host is paced.

@@ -16,10 +16,10 @@ from cuebot.decide.host_names import describe
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Exhausted, FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.learning import forget_where_changed
-from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import Cause, Exit
 from cuebot.domain.telemetry import (
@@ -36,21 +36,21 @@ from cuebot.domain.telemetry import (
     observe_told,
 )
 from cuebot.domain.units import KiB, Micros, frame_id
-from cuebot.engine.orders import (
+from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
+from cuebot.engine.requests import (
     LIMITING_FIELDS,
     Address,
-    KillOrder,
-    LimitsOrder,
-    RunOrder,
+    KillRequest,
+    LaunchRequest,
+    LimitsRequest,
     address_of,
-    kill_order,
-    limits_orders,
-    run_orders,
+    kill_request,
+    launch_requests,
+    limits_requests,
 )
-from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
 from cuebot.engine.rows import take_dirty
-from cuebot.scheduling.plan import plan
-from cuebot.scheduling.policy import Policy
+from cuebot.scheduling.plan.plan import plan
+from cuebot.scheduling.rules.policy import Policy
 
 SLICES_PER_BATCH: Final = 4
 
@@ -60,7 +60,7 @@ _NO_PLAN_AFTER = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestA
 
 
 @dataclass(slots=True)
-class Ticket:
+class PendingReply:
     """A command that was carried out and waits for its commit."""
 
     reply: Any
@@ -68,12 +68,12 @@ class Ticket:
 
 
 @dataclass(slots=True)
-class Orders:
+class AgentRequests:
     """What agents are to be told now."""
 
-    launches: list[tuple[Address, list[RunOrder]]] = field(default_factory=list)
-    kills: list[tuple[Address, list[KillOrder]]] = field(default_factory=list)
-    limits: list[tuple[Address, list[LimitsOrder]]] = field(default_factory=list)
+    launches: list[tuple[Address, list[LaunchRequest]]] = field(default_factory=list)
+    kills: list[tuple[Address, list[KillRequest]]] = field(default_factory=list)
+    limits: list[tuple[Address, list[LimitsRequest]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class _Open:
     """The batch that is being filled."""
 
     events: list[Recorded] = field(default_factory=list)
-    tickets: list[Ticket] = field(default_factory=list)
+    tickets: list[PendingReply] = field(default_factory=list)
     booked: int = 0
 
 
@@ -114,13 +114,13 @@ class Core:
         started_us: int,
         new_id: Callable[[], str],
         settings: Settings | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        bounds: Bounds = DEFAULT_BOUNDS,
         authorize: Authorize = allow_all,
         policies: Sequence[Policy] = (),
     ) -> None:
         self.farm = farm
         self.settings = settings or Settings()
-        self.limits = limits
+        self.bounds = bounds
         self.policies = policies
         self.counters = Counters()
         self.plan_wanted = True
@@ -140,7 +140,7 @@ class Core:
         self._uncommitted_kills: set[str] = set()
         self._to_launch: deque[str] = deque()
         """Runs that are durable and were not sent to their agents yet."""
-        self._closed: list[Ticket] = []
+        self._closed: list[PendingReply] = []
         self._closed_events: list[Recorded] = []
 
     @property
@@ -150,7 +150,7 @@ class Core:
 
     def context(self, now_us: int) -> Context:
         """The circumstances of a decision made now."""
-        return Context(Micros(now_us), self._new_id, self._started_us, self._awake_us, self.settings, self.limits)
+        return Context(Micros(now_us), self._new_id, self._started_us, self._awake_us, self.settings, self.bounds)
 
     # --- commands -------------------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Core:
     ) -> Any:
         """Carry out a command. `done` is called with the reply once that is durable. Raises FarmError to refuse."""
         self._authorize(envelope, command)
-        if len(self._open.tickets) >= self.limits.mailbox_commands:
+        if len(self._open.tickets) >= self.bounds.mailbox_commands:
             raise Exhausted(
                 f"{len(self._open.tickets)} commands wait for the disk already (limit mailbox_commands);"
                 " try again shortly"
@@ -170,7 +170,7 @@ class Core:
         else:
             reply = self._carry_out(command, envelope, now_us)
         if done is not None:
-            self._open.tickets.append(Ticket(reply, done))
+            self._open.tickets.append(PendingReply(reply, done))
         return reply
 
     def _carry_out(self, command: c.Command, envelope: c.Envelope, now_us: int) -> Any:
@@ -208,7 +208,7 @@ class Core:
 
     def report_host(
         self, command: c.ReportHost, envelope: c.Envelope, now_us: int, done: Callable[[Any], None] | None = None
-    ) -> Orders:
+    ) -> AgentRequests:
         """Take in a report and its telemetry. Returns orders: launches that never arrived, runs to be ended.
 
         Raises FarmError to refuse it; of a HostConflict the host is told, with its own agent's next report.
@@ -240,37 +240,39 @@ class Core:
             for proc in (farm.procs[id] for id in sorted(host.proc_ids.difference(reported)))
             if host.agent and not proc.launched and not proc.kill_message and proc.id not in self.launching
         ]
-        orders = Orders()
+        orders = AgentRequests()
         if missing and not self.draining:
             self.launching.update(proc.id for proc in missing)
             for proc in missing:
                 proc.sent_us = Micros(now_us)
-            orders.launches.append((address_of(host), run_orders(farm, missing)))
+            orders.launches.append((address_of(host), launch_requests(farm, missing)))
         if stale and not host.agent:
             message = "this run is no longer current"
-            kills = [KillOrder(id, reported[id].frame_id, message) for id in stale[: self.limits.ended_runs_per_reply]]
+            kills = [
+                KillRequest(id, reported[id].frame_id, message) for id in stale[: self.bounds.ended_runs_per_reply]
+            ]
             orders.kills.append((address_of(host), kills))
         return orders
 
-    def answered(self, run_id: str, answer: Answer, words: str, now_us: int) -> None:
+    def answered(self, run_id: str, answer: Answer, detail: str, now_us: int) -> None:
         """An agent answered a launch. A refusal ends the run, unless another launch of it may be on the way."""
         self._launch_is_over(run_id)
         proc = self.farm.procs.get(run_id)
         if proc is None:
             return
-        if answer is Answer.TAKEN:
+        if answer is Answer.ACCEPTED:
             if observe_launch(self.farm, run_id, now_us):
                 self.plan_wanted = True
         elif answer is Answer.INVALID:
             self.counters.launches_refused += 1
             if self._is_believed(proc, now_us):
-                self.execute(_not_startable(self.farm, proc, words), SYSTEM, now_us)
+                self.execute(_not_startable(self.farm, proc, detail), SYSTEM, now_us)
         elif answer in (Answer.REFUSED, Answer.NOT_SENT):
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
             self.plan_wanted = True  # what would rather go there may go elsewhere, also if this run is not over
             if answer is Answer.REFUSED or self._never_sent(proc):
-                self._refused(proc, words, now_us)
+                self._refused(proc, detail, now_us)
         else:
             observe_no_answer(self.farm, run_id, now_us)
 
@@ -286,10 +288,10 @@ class Core:
         """No launch of this run can have reached its host before: an earlier server may have sent what it booked."""
         return proc.booked_us >= self._started_us and not proc.unanswered_us
 
-    def _refused(self, proc: Proc, words: str, now_us: int) -> None:
+    def _refused(self, proc: Proc, detail: str, now_us: int) -> None:
         """The host says that it has not got a run."""
         if self._is_believed(proc, now_us):
-            self.execute(c.RefuseRun(proc.id, words), SYSTEM, now_us)
+            self.execute(c.RefuseRun(proc.id, detail), SYSTEM, now_us)
 
     def _is_believed(self, proc: Proc, now_us: int) -> bool:
         """Whether a host has not got a run that says so: unless it had, or may still get it by an earlier launch."""
@@ -298,7 +300,7 @@ class Core:
     def _launch_is_over(self, run_id: str) -> None:
         """A launch has its answer, or needs none any more: there is room for another booking."""
         if run_id in self.launching:
-            if len(self.launching) >= self.limits.unlaunched_bookings:
+            if len(self.launching) >= self.bounds.unlaunched_bookings:
                 self.plan_wanted = True
             self.launching.discard(run_id)
 
@@ -306,7 +308,7 @@ class Core:
 
     def plan(self, now_us: int) -> int:
         """Plan one slice and book it. Returns how many frames were booked; `plan_wanted` says whether to go on."""
-        budget = min(self.limits.bookings_per_slice, self.limits.unlaunched_bookings - len(self.launching))
+        budget = min(self.bounds.bookings_per_slice, self.bounds.unlaunched_bookings - len(self.launching))
         if self.draining or budget <= 0:
             self.plan_wanted = False
             return 0
@@ -324,7 +326,7 @@ class Core:
             self._open.booked += len(found.bookings)
         return len(found.bookings)
 
-    def sweep(self, now_us: int) -> Orders:
+    def sweep(self, now_us: int) -> AgentRequests:
         """What time alone brings about: silent hosts, ended leases, kills to be repeated, pauses that are over.
 
         A sweep that comes late shows that this server stood still, so nobody's silence is counted from before.
@@ -341,7 +343,7 @@ class Core:
                 continue
             if now_us - proc.kill_sent_us >= self.settings.kill_again_us:
                 by_host.setdefault(proc.host_id, []).append(proc)
-        return Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in by_host.items()])
+        return AgentRequests(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in by_host.items()])
 
     # --- commits --------------------------------------------------------------------------------------------------
 
@@ -351,11 +353,11 @@ class Core:
 
     def when_durable(self, done: Callable[[Any], None]) -> None:
         """Have `done` called once all that has happened so far is durable."""
-        self._open.tickets.append(Ticket(None, done))
+        self._open.tickets.append(PendingReply(None, done))
 
     def has_bookings_enough(self) -> bool:
         """The open batch holds as many bookings as one commit should launch: more would hold up the loop after it."""
-        return self._open.booked >= SLICES_PER_BATCH * self.limits.bookings_per_slice
+        return self._open.booked >= SLICES_PER_BATCH * self.bounds.bookings_per_slice
 
     def take(self) -> Batch:
         """Close the open batch and begin another. The batch must be committed before the next one is."""
@@ -364,7 +366,7 @@ class Core:
         self._open = _Open()
         return batch
 
-    def committed(self, now_us: int) -> tuple[list[Ticket], Orders]:
+    def committed(self, now_us: int) -> tuple[list[PendingReply], AgentRequests]:
         """The batch that was taken is durable: who is answered, and what agents are told besides launches."""
         self.counters.commits += 1
         tickets, events = self._closed, self._closed_events
@@ -382,7 +384,7 @@ class Core:
                         kills.setdefault(proc.host_id, []).append(proc)
             elif isinstance(recorded.event, ev.Changed) and _changes_limits(recorded.event):
                 limited[recorded.event.id] = None
-        orders = Orders(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()])
+        orders = AgentRequests(kills=[self._kills(self.farm.hosts[id], procs, now_us) for id, procs in kills.items()])
         orders.limits = self._limits(limited)
         return tickets, orders
 
@@ -390,10 +392,10 @@ class Core:
         """Runs are durable whose launches wait to be sent."""
         return bool(self._to_launch)
 
-    def launch(self, now_us: int) -> Orders:
+    def launch(self, now_us: int) -> AgentRequests:
         """The next launches: those of a whole batch at once would hold up the loop. Some may be killed by now."""
         procs = []
-        for _ in range(min(self.limits.launches_per_slice, len(self._to_launch))):
+        for _ in range(min(self.bounds.launches_per_slice, len(self._to_launch))):
             proc = self.farm.procs.get(self._to_launch.popleft())
             if proc is None:
                 continue
@@ -402,31 +404,31 @@ class Core:
             else:
                 proc.sent_us = Micros(now_us)
                 procs.append(proc)
-        launches: dict[str, list[RunOrder]] = {}
-        for proc, order in zip(procs, run_orders(self.farm, procs), strict=True):
+        launches: dict[str, list[LaunchRequest]] = {}
+        for proc, order in zip(procs, launch_requests(self.farm, procs), strict=True):
             launches.setdefault(proc.host_id, []).append(order)
-        return Orders(launches=[(address_of(self.farm.hosts[id]), runs) for id, runs in launches.items()])
+        return AgentRequests(launches=[(address_of(self.farm.hosts[id]), runs) for id, runs in launches.items()])
 
-    def _limits(self, layer_ids: Iterable[str]) -> list[tuple[Address, list[LimitsOrder]]]:
+    def _limits(self, layer_ids: Iterable[str]) -> list[tuple[Address, list[LimitsRequest]]]:
         """What runs of layers may not exceed from now on, by the hosts that keep it."""
         by_host: dict[str, list[str]] = {}
         for layer_id in layer_ids:
             layer = self.farm.layers.get(layer_id)
             for run_id in layer.runs.values() if layer is not None else ():
                 by_host.setdefault(self.farm.procs[run_id].host_id, []).append(run_id)
-        return [(address_of(self.farm.hosts[id]), limits_orders(self.farm, runs)) for id, runs in by_host.items()]
+        return [(address_of(self.farm.hosts[id]), limits_requests(self.farm, runs)) for id, runs in by_host.items()]
 
-    def _kills(self, host: Host, procs: list[Proc], now_us: int) -> tuple[Address, list[KillOrder]]:
+    def _kills(self, host: Host, procs: list[Proc], now_us: int) -> tuple[Address, list[KillRequest]]:
         for proc in procs:
             proc.kill_sent_us = Micros(now_us)
-        return address_of(host), [kill_order(proc) for proc in procs]
+        return address_of(host), [kill_request(proc) for proc in procs]
 
 
 def _changes_limits(event: ev.Changed) -> bool:
     return event.kind == "layer" and not LIMITING_FIELDS.isdisjoint(event.changes)
 
 
-def _not_startable(farm: Farm, proc: Proc, words: str) -> c.ReportOutcome:
+def _not_startable(farm: Farm, proc: Proc, detail: str) -> c.ReportOutcome:
     """The end of a run that no agent would start as it is: the frame's own, as if its process could not be started."""
     return c.ReportOutcome(
         host_name=farm.hosts[proc.host_id].name,
@@ -437,5 +439,5 @@ def _not_startable(farm: Farm, proc: Proc, words: str) -> c.ReportOutcome:
         cause=Cause.LAUNCH_FAILED,
         run_us=Micros(0),
         max_rss=KiB(0),
-        message=words,
+        message=detail,
     )

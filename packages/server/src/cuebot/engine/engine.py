@@ -15,7 +15,7 @@ import structlog
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
-from cuebot.engine.core import Core, Orders
+from cuebot.engine.core import AgentRequests, Core
 from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, Watch
 
 Reply = TypeVar("Reply")
@@ -105,7 +105,7 @@ class Engine:
         self._refuse_while_stalled(envelope)
         waiter: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         try:
-            self._give(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
+            self._send(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
         finally:
             self._wake()
         return await self._reply(waiter)
@@ -122,11 +122,11 @@ class Engine:
         self._ends = True
         self._tell_waiting("the server ends before it knows that this is kept; it may be done all the same: ask again")
 
-    def _tell_waiting(self, words: str) -> None:
+    def _tell_waiting(self, detail: str) -> None:
         """Answer whoever waits for a commit. Asking again under the same request id is safe, done or not."""
         for waiter in list(self._waiting):
             if not waiter.done():
-                waiter.set_exception(Unavailable(words))
+                waiter.set_exception(Unavailable(detail))
 
     async def durable(self) -> None:
         """Return when what has happened so far is on disk, so that whoever reads history there misses nothing of it.
@@ -170,7 +170,7 @@ class Engine:
 
     async def run(self) -> None:
         """Work until cancelled. Raises JournalLost when the journal fails for too long, FarmUnsound after a bug."""
-        jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._meanwhile(), self._sweep()]
+        jobs: list[Coroutine[Any, Any, None]] = [self._commit(), self._dispatch_loop(), self._sweep()]
         try:
             async with asyncio.TaskGroup() as group:
                 for job in jobs:
@@ -182,7 +182,7 @@ class Engine:
                 raise
             raise lost.exceptions[0] from None
 
-    async def settled(self) -> None:
+    async def drained(self) -> None:
         """Return when nothing waits to be committed or launched."""
         core = self.core
         while core.has_batch() or core.plan_wanted or core.has_launches() or not self._idle.is_set():
@@ -217,7 +217,7 @@ class Engine:
                 busy = len(tickets) > 1
                 for ticket in tickets:
                     ticket.done(ticket.reply)
-                self._give(orders)
+                self._send(orders)
                 if self.core.has_launches():
                     self._more_to_do.set()
                 for watcher in self.watchers:
@@ -312,7 +312,7 @@ class Engine:
             self._more_to_do.set()
         return booked > 0
 
-    async def _meanwhile(self) -> None:
+    async def _dispatch_loop(self) -> None:
         """While a batch is being committed: launch what the last one booked, then go on with the plan.
 
         A few launches or one slice at a time, so that others are heard in between.
@@ -322,7 +322,7 @@ class Engine:
             self._more_to_do.clear()
             await asyncio.sleep(0)
             while self.core.has_launches():
-                self._give(self.core.launch(self.now_us()))
+                self._send(self.core.launch(self.now_us()))
                 self._wake()
                 await asyncio.sleep(0)
             if self.stalled_since is None:
@@ -333,12 +333,12 @@ class Engine:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             if self.stalled_since is None:
-                self._give(self.core.sweep(self.now_us()))
+                self._send(self.core.sweep(self.now_us()))
                 self._wake()
 
     # --- orders ---------------------------------------------------------------------------------------------------
 
-    def _give(self, orders: Orders) -> None:
+    def _send(self, orders: AgentRequests) -> None:
         for address, runs in orders.launches:
             self._agents.launch(address, runs, self._launch_answered)
         for address, kills in orders.kills:
@@ -346,15 +346,15 @@ class Engine:
         for address, limits in orders.limits:
             self._agents.limit(address, limits)
 
-    def _launch_answered(self, run_id: str, answer: Answer, words: str) -> None:
-        if answer is not Answer.TAKEN:
-            log.warning("launch not taken", run=run_id, answer=answer.value, words=words[:300])
-        self.core.answered(run_id, answer, words, self.now_us())
+    def _launch_answered(self, run_id: str, answer: Answer, detail: str) -> None:
+        if answer is not Answer.ACCEPTED:
+            log.warning("launch not taken", run=run_id, answer=answer.value, detail=detail[:300])
+        self.core.answered(run_id, answer, detail, self.now_us())
         self._wake()
 
-    def _kill_answered(self, run_id: str, answer: Answer, words: str) -> None:
-        if answer is not Answer.TAKEN:  # it is sent again, until a report or an outcome says what became of the run
-            log.warning("kill not taken", run=run_id, answer=answer.value, words=words[:300])
+    def _kill_answered(self, run_id: str, answer: Answer, detail: str) -> None:
+        if answer is not Answer.ACCEPTED:  # it is sent again, until a report or an outcome says what became of the run
+            log.warning("kill not taken", run=run_id, answer=answer.value, detail=detail[:300])
         self.core.kill_answered(run_id, answer, self.now_us())
         self._wake()
 

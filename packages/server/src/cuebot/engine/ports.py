@@ -11,7 +11,7 @@ from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.events import Event
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import CoreUnits, KiB, Micros
-from cuebot.engine.orders import Address, KillOrder, LimitsOrder, RunOrder
+from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import Rows
 
 
@@ -119,7 +119,7 @@ class RunHistory(Protocol):
 class Answer(Enum):
     """What became of an order."""
 
-    TAKEN = "taken"
+    ACCEPTED = "taken"
     REFUSED = "refused"
     INVALID = "invalid"
     """Refused for what it is: whoever wrote it is at fault, and no host would take it."""
@@ -137,13 +137,13 @@ Answered = Callable[[str, Answer, str], None]
 class Agents(Protocol):
     """The hosts' agents. All calls return at once; answers come by `answered`, in any order."""
 
-    def launch(self, address: Address, orders: Sequence[RunOrder], answered: Answered) -> None:
+    def launch(self, address: Address, orders: Sequence[LaunchRequest], answered: Answered) -> None:
         """Start runs on a host."""
 
-    def kill(self, address: Address, orders: Sequence[KillOrder], answered: Answered) -> None:
+    def kill(self, address: Address, orders: Sequence[KillRequest], answered: Answered) -> None:
         """End runs on a host."""
 
-    def limit(self, address: Address, orders: Sequence[LimitsOrder]) -> None:
+    def limit(self, address: Address, orders: Sequence[LimitsRequest]) -> None:
         """Tell a host what its runs may not exceed from now on, if it can be told. There is no answer."""
 
 

@@ -98,7 +98,7 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
                 layer.frames = initial_frames(layer, farm.jobs[layer.job_id])
                 if layer.key in frames_of:
                     part = frames_of[layer.key]
-                    layer.frames.own()
+                    layer.frames.copy_on_write()
                     for name, values in part.columns.items():
                         getattr(layer.frames, name)[part.indices] = values
                     layer.frames.find_alone()

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import DropTable
 
 from cuebot.engine.ports import JournalError
-from cuebot.journal.database import JournalTaken, JournalUnusable, engine_for, parse, shown
+from cuebot.journal.database import JournalTaken, JournalUnusable, engine_for, parse, redacted
 from cuebot.journal.migrate import REVISIONS, stored_revision
 from cuebot.journal.months import months
 from cuebot.journal.reasons import reason_of
@@ -200,16 +200,16 @@ def _postgresql_standing(database: URL) -> Standing:
     engine = engine_for(database)
     try:
         with engine.connect() as connection:
-            return _standing(connection, shown(database))
+            return _standing(connection, redacted(database))
     except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
-        raise BackupFailed(f"{shown(database)}: {reason_of(error)}") from error
+        raise BackupFailed(f"{redacted(database)}: {reason_of(error)}") from error
     finally:
         engine.dispose()
 
 
 def _restore_postgresql(source: Path, database: URL, replace: bool) -> Standing:
     engine = engine_for(database)
-    name = shown(database)
+    name = redacted(database)
     try:
         with engine.connect() as connection:
             if not lock_server(connection):

@@ -75,7 +75,7 @@ def parse(url: str) -> URL:
     )
 
 
-def shown(url: URL) -> str:
+def redacted(url: URL) -> str:
     """A database as people name it: a file's path, or a URL without a password."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
@@ -93,7 +93,7 @@ def with_password(url: str, password: str) -> str:
     """The same URL with a password of its own. Raises JournalUnusable."""
     parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
-        raise JournalUnusable(f"{shown(parsed)} is a SQLite file, which has no password")
+        raise JournalUnusable(f"{redacted(parsed)} is a SQLite file, which has no password")
     query = parsed.difference_update_query(_PASSWORD_PARAMETERS[:1])
     return query.set(password=password).render_as_string(hide_password=False)
 

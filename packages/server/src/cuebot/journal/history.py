@@ -13,7 +13,7 @@ from cuebot.domain.commands import Envelope
 from cuebot.domain.events import decode
 from cuebot.domain.states import Cause, FrameState
 from cuebot.engine.ports import EndedRun, JournalError, Recorded, RunQuery
-from cuebot.journal.database import engine_for, parse, shown
+from cuebot.journal.database import engine_for, parse, redacted
 from cuebot.journal.months import event_table, months, run_table
 from cuebot.journal.reasons import reason_of
 
@@ -29,7 +29,7 @@ class History:
 
     def __init__(self, url: str) -> None:
         parsed = parse(url)
-        self.name = shown(parsed)
+        self.name = redacted(parsed)
         self._engine = engine_for(parsed)
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
 

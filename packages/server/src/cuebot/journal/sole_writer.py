@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlalchemy import URL, Connection, insert, select, text, update
 
-from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, keep_to_owner, shown
+from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, keep_to_owner, redacted
 from cuebot.journal.reasons import may_pass, reason_of
 from cuebot.journal.tables import JOURNAL
 
@@ -45,7 +45,7 @@ class FileLock:
                 kind = JournalAway if may_pass(error) else JournalUnusable
                 raise kind(f"{path} cannot be locked: {reason_of(error)}") from error
             raise JournalTaken(
-                f"another server writes {shown(url)} already{_writer_of(url)}; stop that one, or give this one a"
+                f"another server writes {redacted(url)} already{_writer_of(url)}; stop that one, or give this one a"
                 " folder of its own"
             ) from error
 

@@ -15,7 +15,7 @@ from cuebot.engine.rows import Rows
 from cuebot.journal import months
 from cuebot.journal.backup import BackupFailed, copy_before_migration
 from cuebot.journal.daemon_thread import DaemonThread
-from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, engine_for, parse, shown
+from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, engine_for, parse, redacted
 from cuebot.journal.flush import Flush
 from cuebot.journal.load import load_rows
 from cuebot.journal.migrate import REVISIONS, stored_revision, upgrade
@@ -38,7 +38,7 @@ class SqlJournal:
 
     def __init__(self, url: str) -> None:
         parsed = parse(url)
-        self.name = shown(parsed)
+        self.name = redacted(parsed)
         """How messages name the database."""
         self._is_server = parsed.get_backend_name() == "postgresql"
         self._file_lock = None if self._is_server else FileLock(parsed)

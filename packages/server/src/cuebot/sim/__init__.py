@@ -4,7 +4,7 @@
 scenarios: farms of any size, to see how they would do. `small_farm` is a farm driven by hand, for tests.
 """
 
+from cuebot.sim.chaos.world import Outcome, run_seed
 from cuebot.sim.cli import main
-from cuebot.sim.seeds.world import Outcome, run_seed
 
 __all__ = ["Outcome", "main", "run_seed"]

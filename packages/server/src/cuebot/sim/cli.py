@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from cuebot.sim.planning.cli import duration_option, list_scenarios, rehearse, scale_option, show_scenario
-from cuebot.sim.seeds.world import Outcome, run_seed
+from cuebot.sim.chaos.world import Outcome, run_seed
+from cuebot.sim.scenarios.cli import duration_option, list_scenarios, rehearse, scale_option, show_scenario
 
 _EPILOG = """\
 examples
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     planning.add_argument("scenario", nargs="?", metavar="SCENARIO", help="a YAML file, or the name of a shipped one")
     planning.add_argument("--list", action="store_true", help="list the shipped scenarios and end")
     planning.add_argument("--show", metavar="NAME", help="print a shipped scenario and end")
-    planning.add_argument("--seed", type=int, metavar="N", help="other luck than the scenario's own")
+    planning.add_argument("--seed", type=int, metavar="N", help="another seed than the scenario's own")
     planning.add_argument("--duration", type=duration_option, metavar="TIME", help="for so long, such as 90m or 24h")
     planning.add_argument("--scale", type=scale_option, metavar="FACTOR", help="hosts, shares and jobs times a factor")
     planning.add_argument("--json", action="store_true", help="the report for programs")

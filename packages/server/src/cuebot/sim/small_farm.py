@@ -10,14 +10,14 @@ from typing import Any
 
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.check import check
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
-from cuebot.domain.limits import DEFAULT_LIMITS, Limits
 from cuebot.domain.nouns import Host, Job, Layer, Proc
 from cuebot.domain.states import Cause
 from cuebot.domain.units import MINUTE, SECOND, CoreUnits, KiB, Micros, frame_id
-from cuebot.engine.core import Core, Orders
+from cuebot.engine.core import AgentRequests, Core
 from cuebot.engine.ports import Batch
 from cuebot.sim.clock import START_US
 from cuebot.sim.specs import full_name, spec_of
@@ -32,14 +32,14 @@ GIB = 1_048_576
 class SmallFarm:
     """A core on an empty disk with the seed's show `testing`. Every step is checked and committed at once."""
 
-    def __init__(self, *, settings: Settings | None = None, limits: Limits = DEFAULT_LIMITS, farm: Farm | None = None):
+    def __init__(self, *, settings: Settings | None = None, bounds: Bounds = DEFAULT_BOUNDS, farm: Farm | None = None):
         self.now_us = START_US
         self._ids = random.Random(1)
         self.core = Core(
-            farm or Farm(), last_seq=0, started_us=self.now_us, new_id=self.new_id, settings=settings, limits=limits
+            farm or Farm(), last_seq=0, started_us=self.now_us, new_id=self.new_id, settings=settings, bounds=bounds
         )
         self.batches: list[Batch] = []
-        self.orders = Orders()
+        self.orders = AgentRequests()
         """What agents were told since this was last looked at."""
         self.do(c.Seed())
 
@@ -78,7 +78,7 @@ class SmallFarm:
         while self.core.has_launches():
             self.keep(self.core.launch(self.now_us))
 
-    def keep(self, orders: Orders) -> None:
+    def keep(self, orders: AgentRequests) -> None:
         """Add orders to those that wait to be looked at."""
         self.orders.launches += orders.launches
         self.orders.kills += orders.kills
@@ -148,7 +148,7 @@ class SmallFarm:
 
     def launch(self, *jobs: JobSpec, depends: Sequence[DependSpec] = (), **fields: Any) -> list[Job]:
         """Launch jobs."""
-        ids = self.do(c.Launch(spec_of(*jobs, depends=depends, **fields)))
+        ids = self.do(c.SubmitJobs(spec_of(*jobs, depends=depends, **fields)))
         return [self.farm.jobs[id] for id in ids]
 
     def job(self, short_name: str) -> Job:

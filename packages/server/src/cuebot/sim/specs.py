@@ -1,4 +1,4 @@
-"""Job specifications for simulations and tests, from a few words or from luck."""
+"""Job specifications for simulations and tests, from a few words or at random."""
 
 from __future__ import annotations
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from cuebot.domain.errors import Invalid, LimitExceeded, shown
+from cuebot.domain.bounds import Bounds
+from cuebot.domain.errors import Invalid, LimitExceeded, quoted
 from cuebot.domain.frame_set import normalise, parse_frame_set
-from cuebot.domain.limits import Limits
-
-from .model import SpecError
-from .xml_tree import Element
+from cuebot.spec.model import SpecError
+from cuebot.spec.xml_tree import Element
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,9 +18,9 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Context:
-    """The limits that hold, the warnings so far, and what the head of the document said."""
+    """The bounds that hold, the warnings so far, and what the head of the document said."""
 
-    limits: Limits
+    bounds: Bounds
     extended: bool
     """Whether the document asks for what this farm adds to the grammar."""
     show: str = ""
@@ -34,7 +33,7 @@ class Context:
 
     def warn(self, element: Element, problem: str) -> None:
         """Remember that something about an element was ignored or changed."""
-        if len(self._warnings) < self.limits.spec_warnings:
+        if len(self._warnings) < self.bounds.spec_warnings:
             self._warnings.append(f"{element.path}: {problem}")
         else:
             self._warnings_left_out += 1
@@ -57,7 +56,7 @@ class Context:
             seen.add(child.tag)
         for attribute in element.attributes:
             if attribute not in attributes:
-                self.warn(element, f'its attribute "{shown(attribute)}" is not known here and was ignored')
+                self.warn(element, f'its attribute "{quoted(attribute)}" is not known here and was ignored')
 
     def frame_count(self, text: str, chunk: int) -> int:
         """Return how many frames a layer of this range and chunk has."""
@@ -70,7 +69,7 @@ class Context:
     def _count_and_longest(self, text: str, chunk: int) -> tuple[int, int]:
         key = (text, chunk)
         if key not in self._frames:  # the layers of a job often share their range
-            frames = normalise(parse_frame_set(text, self.limits), chunk)
+            frames = normalise(parse_frame_set(text, self.bounds), chunk)
             longest = max(int(frames.min()), int(frames.max()), key=lambda number: len(str(number)))
             self._frames[key] = (len(frames), longest)
         return self._frames[key]

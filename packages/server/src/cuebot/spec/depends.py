@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from cuebot.domain import names
-from cuebot.domain.errors import LimitExceeded, shown
-
-from .context import Context, located
-from .model import DependSpec, DependType, SpecError
-from .values import check_bytes, is_true, required_text
-from .xml_tree import Element
+from cuebot.domain.errors import LimitExceeded, quoted
+from cuebot.spec.context import Context, located
+from cuebot.spec.model import DependSpec, DependType, SpecError
+from cuebot.spec.values import check_bytes, is_true, required_text
+from cuebot.spec.xml_tree import Element
 
 Scope = Literal["job", "layer", "frame"]
 
@@ -56,13 +55,13 @@ def read_depends(root: Element, context: Context) -> Iterator[DependSpec]:
     """
     sections = list(root.all("depends"))
     given = sum(len(section.children) for section in sections)
-    if given > context.limits.depends_per_spec:
+    if given > context.bounds.depends_per_spec:
         raise LimitExceeded(
             "job spec, depends",
             "depends",
             given=given,
             limit="depends_per_spec",
-            allowed=context.limits.depends_per_spec,
+            allowed=context.bounds.depends_per_spec,
         )
     for section in sections:
         context.warn_unknown(section, ("depend",), (), repeated=("depend",))
@@ -76,7 +75,7 @@ def _read_depend(element: Element, context: Context) -> DependSpec:
     type_text = element.attributes.get("type", "").strip()
     depend_type = _TYPES.get(type_text.upper())
     if depend_type is None:
-        raise SpecError(element.path, f'type "{shown(type_text)}" is not known. Accepted: {", ".join(_TYPES)}.')
+        raise SpecError(element.path, f'type "{quoted(type_text)}" is not known. Accepted: {", ".join(_TYPES)}.')
     er_scope, on_scope = SCOPES[depend_type]
     on_full_name = context.extended and is_true(element.attributes.get("onfullname", ""))
     er = _read_side(element, "dep", er_scope, depend_type, context, full_name=False)
@@ -113,9 +112,9 @@ def _read_side(
         return _Side(job, None, None)
     if scope == "layer":
         element, text = required_text(depend, prefix + "layer", f"the name of a layer, which {depend_type} needs")
-        return _Side(job, located(element, names.conform_name, "layer", text, context.limits), None)
+        return _Side(job, located(element, names.conform_name, "layer", text, context.bounds), None)
     element, text = required_text(depend, prefix + "frame", f"{names.FRAME_NAME_RULE}, which {depend_type} needs")
-    frame, layer = located(element, names.parse_frame_name, text, context.limits)
+    frame, layer = located(element, names.parse_frame_name, text, context.bounds)
     said_layer = depend.first(prefix + "layer")
     if said_layer is not None and said_layer.text.replace("-", "_").lower() != layer:
         context.warn(said_layer, f'it was ignored, since {prefix}frame names a frame of layer "{layer}"')
@@ -126,6 +125,6 @@ def _read_job(depend: Element, tag: str, context: Context, *, full_name: bool) -
     """Read the name of a job; a short name gets this document's show, shot and user."""
     element, text = required_text(depend, tag, "the name of a job")
     if full_name:
-        check_bytes(element, text, "job_name_bytes", context.limits)
+        check_bytes(element, text, "job_name_bytes", context.bounds)
         return text.lower()
-    return located(element, names.job_name, context.show, context.shot, context.user, text, context.limits)
+    return located(element, names.job_name, context.show, context.shot, context.user, text, context.bounds)

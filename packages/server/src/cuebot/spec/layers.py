@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 from cuebot.domain import names
-from cuebot.domain.errors import LimitExceeded, shown
+from cuebot.domain.errors import LimitExceeded, quoted
 from cuebot.domain.tags import read_tags
-
-from . import values
-from .context import Context, located
-from .model import LayerSpec, LayerType, SpecError
-from .xml_tree import Element
+from cuebot.spec import values
+from cuebot.spec.context import Context, located
+from cuebot.spec.model import LayerSpec, LayerType, SpecError
+from cuebot.spec.xml_tree import Element
 
 _CHILDREN = (
     "cmd",
@@ -46,12 +45,12 @@ def read_layer(element: Element, context: Context) -> LayerSpec:
     """
     known_attributes = _ATTRIBUTES_EXTENDED if context.extended else _ATTRIBUTES
     context.warn_unknown(element, _CHILDREN, known_attributes, repeated=("env",))
-    limits = context.limits
-    name = located(element, names.conform_name, "layer", element.attributes.get("name", "").strip(), limits)
+    bounds = context.bounds
+    name = located(element, names.conform_name, "layer", element.attributes.get("name", "").strip(), bounds)
     command_element, command = values.required_text(element, "cmd", "a command line")
     command = _with_escaped_end(command_element, command)
-    values.check_length(command_element, command, "command_characters", limits)
-    values.check_bytes(command_element, command, "argument_bytes", limits)
+    values.check_length(command_element, command, "command_characters", bounds)
+    values.check_bytes(command_element, command, "argument_bytes", bounds)
     chunk = values.optional_integer(element, "chunk", minimum=1) or 1
     range_element, range_text = values.required_text(element, "range", "frames such as 1-100 or 1-100x2,200")
     frame_count = located(range_element, context.frame_count, range_text, chunk)
@@ -66,7 +65,7 @@ def read_layer(element: Element, context: Context) -> LayerSpec:
         range_text=range_text,
         chunk=chunk,
         frame_count=frame_count,
-        cores=values.layer_cores(cores, limits, context.warn) if cores and cores.text else None,
+        cores=values.layer_cores(cores, bounds, context.warn) if cores and cores.text else None,
         max_cores=_max_cores(element, context),
         threadable=read_boolean(threadable, context) if threadable and threadable.text else None,
         memory_kib=_memory_kib(memory, values.MEMORY_KIB_MIN, context),
@@ -87,7 +86,7 @@ def read_boolean(element: Element, context: Context) -> bool:
     """Read yes or no; a word that is neither is no, with a warning."""
     text = element.text.lower()
     if text not in values.TRUE_WORDS and text not in values.FALSE_WORDS:
-        context.warn(element, f'"{shown(text)}" is taken as no. Accepted: true, yes, 1, on; false, no, 0, off')
+        context.warn(element, f'"{quoted(text)}" is taken as no. Accepted: true, yes, 1, on; false, no, 0, off')
     return values.is_true(text)
 
 
@@ -99,7 +98,7 @@ def read_environment(parent: Element, context: Context) -> dict[str, str]:
         LimitExceeded: a key, a value or the whole is too long.
     """
     environment: dict[str, str] = {}
-    limits = context.limits
+    bounds = context.bounds
     for section in parent.all("env"):
         context.warn_unknown(section, ("key",), (), repeated=("key",))
         for element in section.all("key"):
@@ -107,22 +106,22 @@ def read_environment(parent: Element, context: Context) -> dict[str, str]:
             if not key or "=" in key or key != key.strip() or not key.isprintable():
                 raise SpecError(
                     element.path,
-                    f'"{shown(key)}" names no variable. Accepted: name="VARIABLE", no "=", no blanks around it.',
+                    f'"{quoted(key)}" names no variable. Accepted: name="VARIABLE", no "=", no blanks around it.',
                 )
             if not _IDENTIFIER.fullmatch(key):
                 context.warn(element, "shells may drop a variable whose name is not letters, digits and underscores")
-            values.check_length(element, key, "environment_key_characters", limits)
-            values.check_length(element, value, "environment_value_characters", limits)
-            values.check_bytes(element, f"{key}={value}", "argument_bytes", limits)
+            values.check_length(element, key, "environment_key_characters", bounds)
+            values.check_length(element, value, "environment_value_characters", bounds)
+            values.check_bytes(element, f"{key}={value}", "argument_bytes", bounds)
             environment[key] = value
     characters = sum(len(key) + len(value) for key, value in environment.items())
-    if characters > limits.environment_characters:
+    if characters > bounds.environment_characters:
         raise LimitExceeded(
             f"job spec, {parent.path} / env",
             "characters",
             given=characters,
             limit="environment_characters",
-            allowed=limits.environment_characters,
+            allowed=bounds.environment_characters,
         )
     return environment
 
@@ -139,7 +138,7 @@ def _layer_type(element: Element) -> LayerType:
     text = element.attributes.get("type", "").strip()
     layer_type = _TYPES.get(text.lower())
     if layer_type is None:
-        raise SpecError(element.path, f'type "{shown(text)}" is not known. Accepted: Render, Util, Post.')
+        raise SpecError(element.path, f'type "{quoted(text)}" is not known. Accepted: Render, Util, Post.')
     return layer_type
 
 
@@ -147,13 +146,13 @@ def _memory_kib(element: Element | None, minimum_kib: int, context: Context) -> 
     """Read an amount of memory that may be left out."""
     if not element or not element.text:
         return None
-    return values.memory_kib(element, minimum_kib, context.limits, context.warn)
+    return values.memory_kib(element, minimum_kib, context.bounds, context.warn)
 
 
 def _max_cores(element: Element, context: Context) -> int | None:
     """Read the most cores that a frame of the layer may get, which only this farm's grammar has."""
     text = element.attributes.get("maxcores", "").strip() if context.extended else ""
-    return values.decimal_centicores(f"{element.path} / maxcores", text, context.limits) if text else None
+    return values.decimal_centicores(f"{element.path} / maxcores", text, context.bounds) if text else None
 
 
 def _max_retries(element: Element, context: Context) -> int | None:
@@ -161,10 +160,10 @@ def _max_retries(element: Element, context: Context) -> int | None:
     text = element.attributes.get("maxretries", "").strip() if context.extended else ""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > context.limits.job_retries:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > context.bounds.job_retries:
         raise SpecError(
             f"{element.path} / maxretries",
-            f'"{shown(text)}" is not accepted. Accepted: a whole number from 0 to {context.limits.job_retries}.',
+            f'"{quoted(text)}" is not accepted. Accepted: a whole number from 0 to {context.bounds.job_retries}.',
         )
     return int(text)
 
@@ -174,10 +173,10 @@ def _tags(layer: Element, context: Context) -> tuple[str, ...] | None:
     element = layer.first("tags")
     if element is None or not element.text:
         return None
-    tags = located(element, read_tags, element.text, context.limits)
+    tags = located(element, read_tags, element.text, context.bounds)
     if not tags:
         raise SpecError(
-            element.path, f'"{shown(element.text)}" has separators and no tag. Accepted: tags, or nothing at all.'
+            element.path, f'"{quoted(element.text)}" has separators and no tag. Accepted: tags, or nothing at all.'
         )
     return tags
 
@@ -191,13 +190,13 @@ def _listed(layer: Element, tag: str, item_tag: str, length_limit: str, context:
     items = list(section.all(item_tag))
     _check_count(section, len(items), context)
     for item in items:
-        values.check_length(item, item.text, length_limit, context.limits)
+        values.check_length(item, item.text, length_limit, context.bounds)
     return values.distinct([item.text for item in items])
 
 
 def _check_count(element: Element, given: int, context: Context) -> None:
     """Refuse a list with too many entries."""
-    allowed = context.limits.names_per_list
+    allowed = context.bounds.names_per_list
     if given > allowed:
         raise LimitExceeded(
             f"job spec, {element.path}", "entries", given=given, limit="names_per_list", allowed=allowed

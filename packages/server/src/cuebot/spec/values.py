@@ -9,13 +9,12 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
+from cuebot.domain.bounds import INT32_MAX, Bounds
 from cuebot.domain.cores import read_cores, read_frame_cores
-from cuebot.domain.errors import Invalid, LimitExceeded, shown
-from cuebot.domain.limits import INT32_MAX, Limits
-
-from .context import located
-from .model import SpecError
-from .xml_tree import Element
+from cuebot.domain.errors import Invalid, LimitExceeded, quoted
+from cuebot.spec.context import located
+from cuebot.spec.model import SpecError
+from cuebot.spec.xml_tree import Element
 
 Warn = Callable[[Element, str], None]
 """Takes what was changed about an element."""
@@ -40,16 +39,16 @@ def required_text(parent: Element, tag: str, accepted: str) -> tuple[Element, st
     return element, element.text
 
 
-def check_length(element: Element, text: str, limit: str, limits: Limits) -> None:
+def check_length(element: Element, text: str, limit: str, bounds: Bounds) -> None:
     """Refuse a text longer than the limit of that name."""
-    allowed: int = getattr(limits, limit)
+    allowed: int = getattr(bounds, limit)
     if len(text) > allowed:
         raise LimitExceeded(f"job spec, {element.path}", "characters", given=len(text), limit=limit, allowed=allowed)
 
 
-def check_bytes(element: Element, text: str, limit: str, limits: Limits) -> None:
+def check_bytes(element: Element, text: str, limit: str, bounds: Bounds) -> None:
     """Refuse a text of more bytes, in UTF-8, than the limit of that name."""
-    allowed: int = getattr(limits, limit)
+    allowed: int = getattr(bounds, limit)
     given = len(text.encode())
     if given > allowed:
         raise LimitExceeded(f"job spec, {element.path}", "bytes", given=given, limit=limit, allowed=allowed)
@@ -64,7 +63,7 @@ def integer(element: Element, text: str, minimum: int, maximum: int = INT32_MAX)
     """Return a whole number between `minimum` and `maximum`."""
     if not _INTEGER.fullmatch(text) or not minimum <= int(text) <= maximum:
         raise SpecError(
-            element.path, f'"{shown(text)}" is not accepted. Accepted: a whole number from {minimum} to {maximum}.'
+            element.path, f'"{quoted(text)}" is not accepted. Accepted: a whole number from {minimum} to {maximum}.'
         )
     return int(text)
 
@@ -75,7 +74,7 @@ def optional_integer(parent: Element, tag: str, minimum: int) -> int | None:
     return integer(element, element.text, minimum) if element and element.text else None
 
 
-def layer_cores(element: Element, limits: Limits, warn: Warn) -> int:
+def layer_cores(element: Element, bounds: Bounds, warn: Warn) -> int:
     """Return the centicores of `<cores>`: with a decimal point the text is cores, without it is centicores.
 
     Less than a tenth of a core becomes one core.
@@ -84,18 +83,18 @@ def layer_cores(element: Element, limits: Limits, warn: Warn) -> int:
     if not _DECIMAL.fullmatch(text):
         raise SpecError(
             element.path,
-            f'"{shown(text)}" is not accepted. Accepted: cores with a decimal point (4.0), or hundredths of a core '
+            f'"{quoted(text)}" is not accepted. Accepted: cores with a decimal point (4.0), or hundredths of a core '
             "without (400); 0 is a whole host, a negative number all of it but that much.",
         )
     cores = Decimal(text) if "." in text else Decimal(text) / 100
     centicores, warning = located(element, read_frame_cores, cores, "the number of cores")
-    if abs(centicores) > limits.layer_cores_centicores:
+    if abs(centicores) > bounds.layer_cores_centicores:
         raise LimitExceeded(
             f"job spec, {element.path}",
             "centicores",
             given=centicores,
             limit="layer_cores_centicores",
-            allowed=limits.layer_cores_centicores,
+            allowed=bounds.layer_cores_centicores,
         )
     if warning:
         warn(element, f'"{text}": {warning}; cores are written with a decimal point, such as 4.0')
@@ -111,23 +110,23 @@ def maximum_cores(element: Element) -> int:
             return centicores
     raise SpecError(
         element.path,
-        f'"{shown(text)}" is not accepted. Accepted: cores above 0, such as 8 or 1.5, or -1 for no maximum.',
+        f'"{quoted(text)}" is not accepted. Accepted: cores above 0, such as 8 or 1.5, or -1 for no maximum.',
     )
 
 
-def memory_kib(element: Element, minimum_kib: int, limits: Limits, warn: Warn) -> int:
+def memory_kib(element: Element, minimum_kib: int, bounds: Bounds, warn: Warn) -> int:
     """Return the KiB of a memory text, at least the minimum: `512m` is MiB, `2g` or a bare `2` is GiB."""
     text = element.text
     match = _MEMORY.fullmatch(text)
     if match is None:
         raise SpecError(
-            element.path, f'"{shown(text)}" is not accepted. Accepted: 512m (MiB), 2g (GiB), or 2, which is GiB too.'
+            element.path, f'"{quoted(text)}" is not accepted. Accepted: 512m (MiB), 2g (GiB), or 2, which is GiB too.'
         )
     unit = (match[2] or "g").lower()
     kib = int((Decimal(match[1]) * _KIB_PER_UNIT[unit]).to_integral_value(ROUND_HALF_UP))
-    if kib > limits.layer_memory_kib:
+    if kib > bounds.layer_memory_kib:
         raise LimitExceeded(
-            f"job spec, {element.path}", "KiB", given=kib, limit="layer_memory_kib", allowed=limits.layer_memory_kib
+            f"job spec, {element.path}", "KiB", given=kib, limit="layer_memory_kib", allowed=bounds.layer_memory_kib
         )
     if kib < minimum_kib:
         warn(element, f'"{text}" is less than the minimum, so {minimum_kib // 1024}m is used')
@@ -135,19 +134,19 @@ def memory_kib(element: Element, minimum_kib: int, limits: Limits, warn: Warn) -
     return kib
 
 
-def decimal_centicores(path: str, text: str, limits: Limits) -> int:
+def decimal_centicores(path: str, text: str, bounds: Bounds) -> int:
     """Return the centicores of an attribute that is always in cores, with or without a decimal point."""
     if _DECIMAL.fullmatch(text):
         try:
             centicores = read_cores(Decimal(text), "the number of cores")
         except Invalid as error:
             raise SpecError(path, str(error)) from error
-        if 0 < centicores <= limits.layer_cores_centicores:
+        if 0 < centicores <= bounds.layer_cores_centicores:
             return centicores
     raise SpecError(
         path,
-        f'"{shown(text)}" is not accepted. Accepted: cores above 0, such as 8 or 1.5, '
-        f"at most layer_cores_centicores = {limits.layer_cores_centicores} hundredths.",
+        f'"{quoted(text)}" is not accepted. Accepted: cores above 0, such as 8 or 1.5, '
+        f"at most layer_cores_centicores = {bounds.layer_cores_centicores} hundredths.",
     )
 
 

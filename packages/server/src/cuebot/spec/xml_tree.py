@@ -14,10 +14,9 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from cuebot.domain.errors import LimitExceeded, shown
-from cuebot.domain.limits import Limits
-
-from .model import SpecError
+from cuebot.domain.bounds import Bounds
+from cuebot.domain.errors import LimitExceeded, quoted
+from cuebot.spec.model import SpecError
 
 DOCUMENT = "document"
 """Path of what concerns the document as a whole."""
@@ -52,8 +51,8 @@ class Element:
         if self.tag == "depend" and self.parent is not None:
             return f"depend {list(self.parent.all('depend')).index(self) + 1}"
         name = self.attributes.get("name")
-        tag = shown(self.tag)
-        return f'{tag} "{shown(name)}"' if name is not None and self.tag in _NAMED_ELEMENTS else tag
+        tag = quoted(self.tag)
+        return f'{tag} "{quoted(name)}"' if name is not None and self.tag in _NAMED_ELEMENTS else tag
 
     @property
     def path(self) -> str:
@@ -75,7 +74,7 @@ class Element:
         return next(self.all(tag), None)
 
 
-def read_tree(data: bytes | str, limits: Limits) -> tuple[Element, str | None]:
+def read_tree(data: bytes | str, bounds: Bounds) -> tuple[Element, str | None]:
     """Return the root element, and the version that the DOCTYPE names.
 
     Raises:
@@ -83,11 +82,11 @@ def read_tree(data: bytes | str, limits: Limits) -> tuple[Element, str | None]:
         LimitExceeded: too large, too deep, or too many elements.
     """
     size_bytes = len(data) if isinstance(data, bytes) else _encoded_size_bytes(data)
-    if size_bytes > limits.spec_bytes:
+    if size_bytes > bounds.spec_bytes:
         raise LimitExceeded(
-            "job spec, document", "bytes", given=size_bytes, limit="spec_bytes", allowed=limits.spec_bytes
+            "job spec, document", "bytes", given=size_bytes, limit="spec_bytes", allowed=bounds.spec_bytes
         )
-    builder = _TreeBuilder(limits)
+    builder = _TreeBuilder(bounds)
     parser = DefusedXMLParser(target=builder, forbid_dtd=False, forbid_entities=True, forbid_external=True)
     try:
         parser.feed(data)
@@ -116,10 +115,10 @@ def _encoded_size_bytes(text: str) -> int:
 class _TreeBuilder:
     """The parser's target: keeps elements, and counts them while they come."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, bounds: Bounds) -> None:
         self.root: Element | None = None
         self.version: str | None = None
-        self._limits = limits
+        self._limits = bounds
         self._open: list[Element] = []
         self._count = 0
 

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from cuebot.decide.counts import COUNTED
 from cuebot.domain.commands import Command, Envelope
-from cuebot.domain.errors import FarmError, Invalid, NotFound, Unavailable, shown
+from cuebot.domain.errors import FarmError, Invalid, NotFound, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
 from cuebot.wire.doors import address_of
@@ -111,7 +111,7 @@ class Call:
         if len(request_id) > REQUEST_ID_CHARACTERS:
             raise Invalid(f"{REQUEST_ID_KEY} has at most {REQUEST_ID_CHARACTERS} characters")
         return Envelope(
-            actor=shown(actor or self.metadata(USER_KEY) or "unknown"),
+            actor=quoted(actor or self.metadata(USER_KEY) or "unknown"),
             origin=self.origin(),
             reason=reason[:REASON_CHARACTERS],
             # The method's name keeps an id that is used twice from being answered with another method's reply.
@@ -125,11 +125,11 @@ class Call:
 
     def _warnings_metadata(self) -> tuple[tuple[str, str], ...]:
         """The warnings; where they are many, the first of them and how many more there are."""
-        encoded = [quote(words[:WARNING_CHARACTERS], safe=_READABLE) for words in self.warnings]
-        sizes = accumulate(len(words) for words in encoded)
-        kept = [words for words, size in zip(encoded, sizes, strict=True) if size <= WARNINGS_BYTES]
+        encoded = [quote(detail[:WARNING_CHARACTERS], safe=_READABLE) for detail in self.warnings]
+        sizes = accumulate(len(detail) for detail in encoded)
+        kept = [detail for detail, size in zip(encoded, sizes, strict=True) if size <= WARNINGS_BYTES]
         more = len(encoded) - len(kept)
-        return tuple((WARNING_KEY, words) for words in [*kept, *([f"and {more} more warnings"] if more else [])])
+        return tuple((WARNING_KEY, detail) for detail in [*kept, *([f"and {more} more warnings"] if more else [])])
 
     async def done_before(self) -> bool:
         """Whether this very request has been carried out: it comes again, because its answer did not arrive."""
@@ -169,7 +169,7 @@ class Call:
 
 @lru_cache(maxsize=1024)
 def _origin(peer: str, agent: str) -> str:
-    return f"{shown(peer)} {shown(agent)}".strip()
+    return f"{quoted(peer)} {quoted(agent)}".strip()
 
 
 Method = Callable[[Any, Call], Any]
@@ -250,9 +250,9 @@ def behaviour(
                 context.set_trailing_metadata(trailers)
             return response
         except Exception as error:  # noqa: BLE001
-            code, words = refusal(rpc, error)
+            code, detail = refusal(rpc, error)
             answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
-        await context.abort(code, words, answers)
+        await context.abort(code, detail, answers)
         raise AssertionError("abort always raises")
 
     return serve
@@ -288,12 +288,12 @@ def stream_behaviour(
 def refusal(rpc: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     """What a caller is told of an error."""
     if isinstance(error, FarmError):
-        code, words = grpc.StatusCode[error.code], str(error)
+        code, detail = grpc.StatusCode[error.code], str(error)
     elif isinstance(error, DecodeError):
-        code, words = grpc.StatusCode.INVALID_ARGUMENT, f"{rpc}: the message cannot be read: {error}"
+        code, detail = grpc.StatusCode.INVALID_ARGUMENT, f"{rpc}: the message cannot be read: {error}"
     else:
-        code, words = grpc.StatusCode.INTERNAL, _failure(rpc, error)
-    return code, words.encode()[:DETAIL_BYTES].decode(errors="ignore")
+        code, detail = grpc.StatusCode.INTERNAL, _failure(rpc, error)
+    return code, detail.encode()[:DETAIL_BYTES].decode(errors="ignore")
 
 
 def _failure(rpc: str, error: Exception) -> str:

@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted
-from cuebot.domain.limits import Limits
 
 
 @dataclass(slots=True)
@@ -23,14 +23,14 @@ class _Caller:
 class CallsUnderWay:
     """The calls of clients that are under way, by caller; agents are not counted. It knows nobody who has none."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._callers: dict[str, _Caller] = {}
 
     async def enter(self, name: str, request_bytes: int) -> None:
         """Begin a call, once there is room for it; `leave` ends it. Raises Exhausted where too many wait already."""
         caller = self._of(name)
-        if caller.under_way < self._limits.calls_per_caller:
+        if caller.under_way < self._bounds.calls_per_caller:
             caller.under_way += 1
             return
         self._refuse_too_many(name, caller, request_bytes)
@@ -96,16 +96,16 @@ class CallsUnderWay:
             del self._callers[name]
 
     def _has_room(self, caller: _Caller, reply_bytes: int) -> bool:
-        return not caller.reply_bytes or caller.reply_bytes + reply_bytes <= self._limits.reply_bytes_per_caller
+        return not caller.reply_bytes or caller.reply_bytes + reply_bytes <= self._bounds.reply_bytes_per_caller
 
     def _refuse_too_many(self, name: str, caller: _Caller, request_bytes: int) -> None:
-        limits = self._limits
-        if len(caller.waiting) >= limits.waiting_calls_per_caller:
+        bounds = self._bounds
+        if len(caller.waiting) >= bounds.waiting_calls_per_caller:
             raise Exhausted(
                 f"{name} has {caller.under_way} calls under way here and {len(caller.waiting)} that wait (limits"
                 " calls_per_caller, waiting_calls_per_caller); ask for less at a time, and wait for the answers"
             )
-        if caller.waiting_bytes + request_bytes > limits.waiting_bytes_per_caller:
+        if caller.waiting_bytes + request_bytes > bounds.waiting_bytes_per_caller:
             raise Exhausted(
                 f"{name} has {caller.waiting_bytes >> 20} MiB of calls waiting here (limit waiting_bytes_per_caller);"
                 " send fewer at a time, and wait for the answers"

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import structlog
 
-from cuebot.domain.errors import shown
+from cuebot.domain.errors import quoted
 
 log = structlog.get_logger("doors")
 
@@ -68,8 +68,8 @@ class _FurtherNames:
 
     def as_agent(self) -> RefusedAgent:
         number = f"{len(self.names)}{'+' if len(self.names) >= NAMES_COUNTED_MAX else ''}"
-        words = f"and {number} more {'name' if number == '1' else 'names'}"
-        return RefusedAgent(self.address, words, self.why, self.count, self.last_s)
+        detail = f"and {number} more {'name' if number == '1' else 'names'}"
+        return RefusedAgent(self.address, detail, self.why, self.count, self.last_s)
 
 
 class DoorBook:
@@ -107,7 +107,7 @@ class DoorBook:
         else:
             self._count_further(*key[:2], why, now_s)
         if self._is_to_be_told(address, name[:NAME_CHARACTERS], now_s):
-            log.warning("an agent was refused", address=address, host=shown(name), why=why.value)
+            log.warning("an agent was refused", address=address, host=quoted(name), why=why.value)
 
     def let_in_without_token(self, address: str, name: str) -> None:
         """An agent without a token came in by the open door."""
@@ -189,7 +189,7 @@ class DoorBook:
 def name_in(metadata: Any) -> str:
     """What an agent's call says that its host is called, made fit to be shown."""
     given = next((value for key, value in metadata or () if key == HOST_KEY), "")
-    return shown(unquote(str(given)[: 3 * NAME_CHARACTERS])[:NAME_CHARACTERS])
+    return quoted(unquote(str(given)[: 3 * NAME_CHARACTERS])[:NAME_CHARACTERS])
 
 
 def machine_of(address: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from cuebot.access.callers import Callers, Owner
-from cuebot.domain.errors import Unauthenticated, shown
+from cuebot.domain.errors import Unauthenticated, quoted
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
 from rqd.socket_owner import Endpoint, owner_of, parse_endpoint
 
@@ -96,7 +96,7 @@ class Doors:
         if caller is None:
             own = "" if self._is_on_all_addresses else ", and on its own machine the user that runs it"
             raise Unauthenticated(
-                f"this server does not know who calls from {shown(peer)}: it lets in who has its token{own}. Let"
+                f"this server does not know who calls from {quoted(peer)}: it lets in who has its token{own}. Let"
                 " CUEFARM_TOKEN_FILE name a copy of its token file, or start the server with --open clients on a"
                 " network that you trust"
             )
@@ -155,7 +155,7 @@ def _endpoints_named(address: str) -> list[Endpoint]:
 def address_of(peer: str) -> str:
     """`192.0.2.7` of gRPC's `ipv4:192.0.2.7:50312`, as far as that is an address."""
     endpoint = endpoint_of(peer)
-    return str(endpoint[0]) if endpoint else shown(peer)
+    return str(endpoint[0]) if endpoint else quoted(peer)
 
 
 def endpoint_of(peer: str) -> Endpoint | None:

@@ -123,10 +123,10 @@ def grouped(farm: Farm, wanted: Troubled, found: Found, most: int) -> tuple[list
     """A message for each kind of failure, dead frames first and most frames first; and whether these are all."""
     groups: dict[tuple[object, ...], _Group] = {}
     untold = {id: mask.copy() for id, mask in wanted.dead.items()}
-    for run, words in found.runs:
+    for run, detail in found.runs:
         untold[run.layer_id][run.frame_index] = False
         state = FrameState.DEAD if wanted.dead[run.layer_id][run.frame_index] else FrameState.WAITING
-        key = (run.layer_id, state, run.cause, run.exit_status, run.exit_signal, words)
+        key = (run.layer_id, state, run.cause, run.exit_status, run.exit_signal, detail)
         if key not in groups:
             groups[key] = _Group(run, farm.layers[run.layer_id], state, run.exit_status)
         groups[key].indices.append(run.frame_index)

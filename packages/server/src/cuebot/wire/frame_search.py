@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain.commands import Selection
-from cuebot.domain.errors import Invalid, shown
+from cuebot.domain.errors import Invalid, quoted
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import FrameState
@@ -135,7 +135,7 @@ def _decimals(text: str, field: str, unit: str) -> tuple[float, float | None] | 
         return None
     match = _DECIMALS.fullmatch(text)
     if match is None:
-        raise Invalid(f"{field} {shown(text)!r}: accepted is a number of {unit} such as 1.5, or two such as 1.5-4")
+        raise Invalid(f"{field} {quoted(text)!r}: accepted is a number of {unit} such as 1.5, or two such as 1.5-4")
     return float(match[1]), float(match[2]) if match[2] else None
 
 

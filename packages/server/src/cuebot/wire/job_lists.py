@@ -21,8 +21,8 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
     Finished jobs are listed for a time, and while the reply is one that clients take; what is left out, a warning says.
     Whoever names jobs, or has their ids, finds them for ever.
     """
-    farm, limits = call.farm, call.engine.core.limits
-    matches = job_filter(farm, criteria, limits)
+    farm, bounds = call.farm, call.engine.core.bounds
+    matches = job_filter(farm, criteria, bounds)
     if not criteria.include_finished:
         jobs = await those(call, pending_jobs(farm), matches)
         jobs.sort(key=lambda job: job.name)
@@ -31,18 +31,18 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
     found = await those(call, farm.jobs.values(), matches)
     finished = [job for job in found if job.state is JobState.FINISHED]
     if not (criteria.ids or criteria.jobs):
-        since_us = call.engine.now_us() - limits.finished_jobs_hours * HOUR
+        since_us = call.engine.now_us() - bounds.finished_jobs_hours * HOUR
         late = [job for job in finished if job.stopped_us >= since_us]
         early = len(finished) - len(late)
         which = "it" if early == 1 else "they"
-        hours = f"{which} ended more than {limits.finished_jobs_hours} hours ago; by name or id every job is found"
+        hours = f"{which} ended more than {bounds.finished_jobs_hours} hours ago; by name or id every job is found"
         _warn(call, early, "finished job", hours)
         finished = late
     finished.sort(key=lambda job: (-job.stopped_us, -job.submitted_us, job.id))
 
     living = [job for job in found if job.state is not JobState.FINISHED]
     listed = await _with_rows(call, living)
-    room = limits.list_reply_bytes - sum(len(row) for _, row in listed) - 16  # what stands before the rows
+    room = bounds.list_reply_bytes - sum(len(row) for _, row in listed) - 16  # what stands before the rows
     shown = 0
     while shown < len(finished) and room > 0:
         for job, row in await _with_rows(call, finished[shown : shown + ROWS_AT_A_TIME]):
@@ -51,7 +51,7 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
                 break
             listed.append((job, row))
             shown += 1
-    size = f"a list has at most {limits.list_reply_bytes >> 20} MiB; ask for fewer: by name, show or user"
+    size = f"a list has at most {bounds.list_reply_bytes >> 20} MiB; ask for fewer: by name, show or user"
     _warn(call, len(finished) - shown, "older finished job", size)
     launched = {job.id: n for n, job in enumerate(found)}  # of those of one name the last that was launched is last
     listed.sort(key=lambda one: (one[0].name, launched[one[0].id]))

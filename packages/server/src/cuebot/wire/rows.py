@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.domain.nouns import Host, Job
 from cuebot.wire.messages.comments import commented
 from cuebot.wire.messages.hosts import host_message
@@ -22,7 +22,7 @@ LENGTH_DELIMITED = 2
 class KeptRows:
     """The rows of one farm. Whoever takes some calls `refresh` first, and again after every wait."""
 
-    def __init__(self, farm: Farm, most: int = DEFAULT_LIMITS.kept_rows) -> None:
+    def __init__(self, farm: Farm, most: int = DEFAULT_BOUNDS.kept_rows) -> None:
         self._farm = farm
         self._most = most
         self._jobs: dict[str, bytes] = {}

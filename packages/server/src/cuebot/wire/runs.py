@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from cuebot.decide.run_ends import UNCHARGED_CAUSES
-from cuebot.domain.errors import Invalid, Unavailable, shown
+from cuebot.domain.errors import Invalid, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.run_time import ran_until_now_us
@@ -66,7 +66,7 @@ def members(kind: type[Member], names: Iterable[str], what: str) -> frozenset[Me
     """Members of an enumeration by name, in any case. Raises Invalid."""
     unknown = [name for name in names if name.upper() not in kind.__members__]
     if unknown:
-        raise Invalid(f"there is no {what} {shown(unknown[0])!r}; there are {', '.join(kind.__members__)}")
+        raise Invalid(f"there is no {what} {quoted(unknown[0])!r}; there are {', '.join(kind.__members__)}")
     return frozenset(kind[name.upper()] for name in names)
 
 

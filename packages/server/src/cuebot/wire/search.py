@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from cuebot.domain.errors import Exhausted, Invalid, shown
+from cuebot.domain.bounds import Bounds
+from cuebot.domain.errors import Exhausted, Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.limits import Limits
 from cuebot.domain.nouns import Host, Job, Proc
 from cuebot.domain.states import JobState
 from cuebot.domain.units import SECOND, is_id
@@ -42,18 +42,18 @@ def pending_jobs(farm: Farm) -> list[Job]:
     return [job for job in active if job.state is JobState.PENDING]
 
 
-def job_filter(farm: Farm, criteria: Any, limits: Limits) -> Callable[[Job], bool]:
+def job_filter(farm: Farm, criteria: Any, bounds: Bounds) -> Callable[[Job], bool]:
     """Which jobs the criteria mean, whatever their state (behaviour_jobs 4.10).
 
     Where a name or a part of one is asked for, an id or its beginning will do.
     """
-    _bound_words(criteria, limits)
+    _bound_words(criteria, bounds)
     ids, names, users, shots = (
         frozenset(field) for field in (criteria.ids, criteria.jobs, criteria.users, criteria.shots)
     )
     named = _named_filter(names)
     shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
-    matches = _text_filter(criteria.substr, criteria.regex, limits)
+    matches = _text_filter(criteria.substr, criteria.regex, bounds)
     return lambda job: bool(
         (not ids or job.id in ids)
         and (not names or named(job))
@@ -66,12 +66,12 @@ def job_filter(farm: Farm, criteria: Any, limits: Limits) -> Callable[[Job], boo
 
 async def finished_jobs(call: Call, criteria: Any) -> list[Job]:
     """Finished jobs by name, part of a name, show and user, the one that ended last first."""
-    farm, limits = call.farm, call.engine.core.limits
-    _bound_words(criteria, limits)
+    farm, bounds = call.farm, call.engine.core.bounds
+    _bound_words(criteria, bounds)
     names, users = frozenset(criteria.names), frozenset(criteria.users)
     named = _named_filter(names)
     shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
-    matches = _text_filter(criteria.parts, (), limits)
+    matches = _text_filter(criteria.parts, (), bounds)
     found = await those(
         call,
         farm.jobs.values(),
@@ -88,12 +88,12 @@ async def finished_jobs(call: Call, criteria: Any) -> list[Job]:
 
 async def find_hosts(call: Call, criteria: Any, among: Iterable[Host] | None = None) -> list[Host]:
     """Hosts by name; allocations are named in full."""
-    farm, limits = call.farm, call.engine.core.limits
-    _bound_words(criteria, limits)
+    farm, bounds = call.farm, call.engine.core.bounds
+    _bound_words(criteria, bounds)
     ids, names = frozenset(criteria.ids), frozenset(criteria.hosts)
     allocations = _allocation_ids(farm, criteria.allocs)
     states, locks = frozenset(criteria.states.state), frozenset(criteria.lock_states.state)
-    matches = _text_filter(criteria.substr, criteria.regex, limits)
+    matches = _text_filter(criteria.substr, criteria.regex, bounds)
     found = await those(
         call,
         farm.hosts.values() if among is None else among,
@@ -113,7 +113,7 @@ async def find_hosts(call: Call, criteria: Any, among: Iterable[Host] | None = N
 async def find_procs(call: Call, criteria: Any) -> list[Proc]:
     """Procs by host, then the oldest first. Memory is in KiB, durations are in seconds since the booking."""
     farm, now_us = call.farm, call.engine.now_us()
-    _bound_words(criteria, call.engine.core.limits)
+    _bound_words(criteria, call.engine.core.bounds)
     hosts, jobs, layers = (frozenset(field) for field in (criteria.hosts, criteria.jobs, criteria.layers))
     named = _named_filter(jobs)
     shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
@@ -141,12 +141,12 @@ async def find_procs(call: Call, criteria: Any) -> list[Proc]:
     return found[first:last]
 
 
-def _bound_words(criteria: Any, limits: Limits) -> None:
+def _bound_words(criteria: Any, bounds: Bounds) -> None:
     """Refuse criteria of more words than anybody means: each may be looked for in every name of the farm."""
     words = _words_in(criteria)
-    if words > limits.search_words:
+    if words > bounds.search_words:
         raise Invalid(
-            f"a search has at most {limits.search_words} words (limit search_words), this one has {words}; ask several"
+            f"a search has at most {bounds.search_words} words (limit search_words), this one has {words}; ask several"
             " times, or for a part that the names share"
         )
 
@@ -180,11 +180,11 @@ def _allocation_ids(farm: Farm, names: Iterable[str]) -> set[str]:
     }
 
 
-def _text_filter(parts: Iterable[str], patterns: Sequence[str], limits: Limits) -> Callable[..., bool]:
+def _text_filter(parts: Iterable[str], patterns: Sequence[str], bounds: Bounds) -> Callable[..., bool]:
     """Names that contain one of `parts`, or whose ids begin so, and in which a regular expression is found."""
-    if len(patterns) > limits.search_patterns:
+    if len(patterns) > bounds.search_patterns:
         raise Invalid(
-            f"a search has at most {limits.search_patterns} patterns (limit search_patterns), this one has"
+            f"a search has at most {bounds.search_patterns} patterns (limit search_patterns), this one has"
             f" {len(patterns)}; name the jobs or hosts, or parts of their names"
         )
     contained = list(dict.fromkeys(parts))
@@ -216,14 +216,14 @@ def _compile(pattern: str) -> re.Pattern[str]:
     plain = _ONE_CHARACTER.sub("x", pattern)
     if _REPEATED_GROUP.search(plain) or _effort(plain) > PATTERN_EFFORT:
         raise Invalid(
-            f"the search pattern {shown(pattern)!r} repeats a group, has more than {PATTERN_EFFORT // REPEAT_EFFORT}"
+            f"the search pattern {quoted(pattern)!r} repeats a group, has more than {PATTERN_EFFORT // REPEAT_EFFORT}"
             f" repeats, or more than {PATTERN_EFFORT // CHOICE_EFFORT} choices; name the jobs or hosts, or use several"
             " shorter patterns"
         )
     try:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise Invalid(f"{shown(pattern)!r} is no regular expression: {error}") from error
+        raise Invalid(f"{quoted(pattern)!r} is no regular expression: {error}") from error
 
 
 def _effort(plain: str) -> int:

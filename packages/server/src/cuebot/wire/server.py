@@ -11,32 +11,32 @@ import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Unauthenticated
-from cuebot.domain.limits import DEFAULT_LIMITS
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
-from cuebot.wire.agent_streams import AgentStreams
+from cuebot.wire.agents.reports import RqdReportInterface
+from cuebot.wire.agents.streams import AgentStreams
+from cuebot.wire.agents.work import AgentInterface
 from cuebot.wire.call import Admit, Method, behaviour, refusal, stream_behaviour
 from cuebot.wire.connections import most_connections
 from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
-from cuebot.wire.rpc.agent_work import AgentInterface
-from cuebot.wire.rpc.comments import CommentInterface
-from cuebot.wire.rpc.cue import CueInterface
-from cuebot.wire.rpc.depends import DependInterface
-from cuebot.wire.rpc.facilities import AllocationInterface, FacilityInterface
-from cuebot.wire.rpc.farm import FarmInterface
-from cuebot.wire.rpc.frames import FrameInterface
-from cuebot.wire.rpc.groups import GroupInterface
-from cuebot.wire.rpc.hosts import HostInterface, RestartAgent
-from cuebot.wire.rpc.jobs import JobInterface
-from cuebot.wire.rpc.layers import LayerInterface
-from cuebot.wire.rpc.limits import LimitInterface
-from cuebot.wire.rpc.procs import ProcInterface
-from cuebot.wire.rpc.reports import RqdReportInterface
-from cuebot.wire.rpc.services import ServiceInterface
-from cuebot.wire.rpc.shows import ShowInterface
-from cuebot.wire.rpc.subscriptions import SubscriptionInterface
+from cuebot.wire.services.comments import CommentInterface
+from cuebot.wire.services.cue import CueInterface
+from cuebot.wire.services.depends import DependInterface
+from cuebot.wire.services.facilities import AllocationInterface, FacilityInterface
+from cuebot.wire.services.farm import FarmInterface
+from cuebot.wire.services.frames import FrameInterface
+from cuebot.wire.services.groups import GroupInterface
+from cuebot.wire.services.hosts import HostInterface, RestartAgent
+from cuebot.wire.services.jobs import JobInterface
+from cuebot.wire.services.layers import LayerInterface
+from cuebot.wire.services.limits import LimitInterface
+from cuebot.wire.services.procs import ProcInterface
+from cuebot.wire.services.services import ServiceInterface
+from cuebot.wire.services.shows import ShowInterface
+from cuebot.wire.services.subscriptions import SubscriptionInterface
 from cuebot.wire.strangers import Strangers
 from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
@@ -44,7 +44,7 @@ from cuefarm_proto import agent_pb2, farm_pb2
 from rqd import connections
 
 SENT_BYTES_MAX: Final = 100 * 1024 * 1024
-RECEIVED_BYTES_MAX: Final = DEFAULT_LIMITS.spec_bytes + 1024 * 1024
+RECEIVED_BYTES_MAX: Final = DEFAULT_BOUNDS.spec_bytes + 1024 * 1024
 """A specification is the largest thing that anybody sends. A message is in memory whole before anybody looks at it."""
 CALLS_OF_A_CONNECTION_MAX: Final = 128
 """Under way at once; clients of gRPC keep back what is more, and a caller has no more under way anyhow."""
@@ -136,7 +136,7 @@ async def serve(
     `restart_agent`, no agent is restarted.
     Raises OSError when the address cannot be bound.
     """
-    limits = engine.core.limits
+    bounds = engine.core.bounds
     server = grpc.aio.server(
         options=(
             ("grpc.max_receive_message_length", max_message_bytes),
@@ -148,7 +148,7 @@ async def serve(
             ("grpc.server.max_pending_requests_hard_limit", PENDING_RPCS_MAX),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
             ("grpc.keepalive_timeout_ms", 20_000),  # also how long bytes may stay unacknowledged (`hang_up`)
-            *connections.options(most_connections(limits)),
+            *connections.options(most_connections(bounds)),
         ),
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )

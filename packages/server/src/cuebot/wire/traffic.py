@@ -34,11 +34,11 @@ class Traffic:
     """One server's. `calls` bounds each caller; `reads` and `lists` are the loop's time; the rest spares it."""
 
     def __init__(self, engine: Engine) -> None:
-        self.limits = engine.core.limits
-        self.calls = CallsUnderWay(self.limits)
+        self.bounds = engine.core.bounds
+        self.calls = CallsUnderWay(self.bounds)
         self.reads = LoopShare(READS_SHARE, lambda: engine.farm.change)
         self.lists = LoopShare(LISTS_SHARE, lambda: engine.farm.change)
-        self.rows = KeptRows(engine.farm, self.limits.kept_rows)
+        self.rows = KeptRows(engine.farm, self.bounds.kept_rows)
         self.builds = SharedBuilds()
 
     async def begin_reply(self, caller: str, reply_bytes: int, context: Any) -> None:
@@ -48,7 +48,7 @@ class Traffic:
         await self.lists.turn(caller)
         self.lists.spend(reply_bytes * SEND_SECONDS_PER_BYTE)
         unread = asyncio.get_running_loop().call_later(
-            self.limits.reply_seconds, hang_up, context.peer(), "it did not read its reply"
+            self.bounds.reply_seconds, hang_up, context.peer(), "it did not read its reply"
         )
         context.add_done_callback(lambda _: unread.cancel())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cuebot.domain.errors import shown
+from cuebot.domain.errors import quoted
 from cuebot.domain.farm import Farm
 from cuebot.spec import Spec
 
@@ -67,7 +67,7 @@ def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
             for kind, name in unknown:
                 if (kind, name) not in said:
                     said.add((kind, name))
-                    yield f'job "{job.name}" / layer "{layer.name}": {_UNKNOWN[kind].format(shown(repr(name)))}'
+                    yield f'job "{job.name}" / layer "{layer.name}": {_UNKNOWN[kind].format(quoted(repr(name)))}'
 
 
 _UNKNOWN: Final = {

@@ -13,7 +13,7 @@ from typing import Any
 from cuebot.domain import commands as c
 from cuebot.domain.units import KiB
 from cuebot.engine.ports import Answer
-from cuebot.scheduling.policy import Hosts, Policy, Request
+from cuebot.scheduling.rules.policy import Hosts, Policy, Request
 from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
@@ -280,7 +280,7 @@ def test_a_plan_is_wanted_when_a_host_that_refused_takes_a_run() -> None:
     farm.core.answered(first.id, Answer.REFUSED, "no", farm.now_us)
     farm.commit()
     assert farm.plan() == []
-    farm.core.answered(second.id, Answer.TAKEN, "yes", farm.now_us)
+    farm.core.answered(second.id, Answer.ACCEPTED, "yes", farm.now_us)
     assert farm.core.plan_wanted
 
 

@@ -31,7 +31,7 @@ def farm_with_run(**host: object) -> tuple[SmallFarm, Proc]:
 
 def taken(farm: SmallFarm, run: Proc) -> None:
     """The run's agent says that it has it."""
-    farm.core.answered(run.id, Answer.TAKEN, "", farm.now_us)
+    farm.core.answered(run.id, Answer.ACCEPTED, "", farm.now_us)
 
 
 def test_a_start_up_report_says_nothing_about_runs() -> None:

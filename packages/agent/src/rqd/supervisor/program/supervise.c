@@ -384,7 +384,7 @@ static void keep_limits(void) {
 }
 
 /* Go after what is left of a run that must end. Returns when to look again. */
-static uint64_t pursue(uint64_t waited) {
+static uint64_t escalate_kill(uint64_t waited) {
     uint64_t now = boot_ns();
 
     if (now >= kill_at) {
@@ -442,7 +442,7 @@ static void watch(void) {
             sample_at = boot_ns() + (is_over_memory ? MEMORY_LOOK_AGAIN : head->sample_ns);
         }
         if (is_ending)
-            waited = pursue(waited);
+            waited = escalate_kill(waited);
     }
 }
 

@@ -1,0 +1,130 @@
+"""Every number that bounds what the farm takes in, in one place.
+
+A refusal names the field, so whoever runs the farm knows which number to change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+INT32_MAX: Final = 2**31 - 1
+"""The largest whole number that most fields of the wire can carry; setters and specifications stop there alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The largest sizes that the server accepts; a unit stands last in a name unless the field is a plain count."""
+
+    # What one submission may hold.
+    spec_bytes: int = 10 * 1024 * 1024
+    spec_elements: int = 400_000
+    """XML elements in a spec; bounds memory and time before anything is understood."""
+    spec_depth: int = 32
+    """Nesting of XML elements; a job spec needs six levels."""
+    spec_warnings: int = 100
+    jobs_per_spec: int = 1_000
+    layers_per_job: int = 2_000
+    """Layers that are not Post layers."""
+    frames_per_spec: int = 100_000
+    """Frames after chunking, summed over all layers of all jobs of a spec."""
+    depends_per_spec: int = 10_000
+
+    # Frame ranges.
+    range_characters: int = 4_000
+    frames_per_range: int = 1_000_000
+    """Frames that a range may name before chunking."""
+
+    # Names that become names of files and folders.
+    file_name_bytes: int = 255
+    """What file systems allow; the name of a frame's log has those of its job and its layer in it."""
+    show_name_characters: int = 64
+    shot_name_characters: int = 64
+    user_name_characters: int = 32
+    """With show and shot at their largest, a job's name still has room for one of its own."""
+    layer_name_characters: int = 255
+    job_name_bytes: int = 217
+    """With show, shot and user. The folder of a job's logs has the job's id and two dashes, 38 bytes, after it."""
+
+    # Texts.
+    email_characters: int = 256
+    os_name_characters: int = 64
+    command_characters: int = 32_000
+    output_path_characters: int = 2_048
+    tag_characters: int = 128
+    listed_name_characters: int = 255
+    """Name of a service or of a limit."""
+    environment_key_characters: int = 2_048
+    environment_value_characters: int = 32_000
+    argument_bytes: int = 131_071
+    """A command, and a variable with its name: Linux starts no program with a longer word."""
+    environment_characters: int = 64_000
+    """Keys and values together, of one job or of one layer."""
+    names_per_list: int = 1_000
+    """Tags, limits, services or outputs of one layer."""
+
+    # Numbers that a job or layer may ask for.
+    job_retries: int = 16
+    """OpenCue's number."""
+    free_retries: int = 100
+    """Starts that a frame gets by asking for them, at no cost, until it is dead."""
+    layer_cores_centicores: int = 100_000
+    """1,000 cores for one frame."""
+    layer_memory_kib: int = 16 * 1024**3
+    """16 TiB for one frame."""
+
+    # Queues and pages.
+    mailbox_commands: int = 10_000
+    watcher_queue_events: int = 1_000
+    unacknowledged_outcomes: int = 10_000
+    page_rows: int = 1_000
+    bookings_per_slice: int = 200
+    launches_per_slice: int = 200
+    unlaunched_bookings: int = 2_000
+    ended_runs_per_reply: int = 150
+    agent_streams: int = 10_000
+
+    # Connections to the gRPC port; fewer where few files may be open.
+    connections: int = 32_768
+    connections_per_caller: int = 4_096
+    """Of a user of this machine, or of an address, behind which thousands of agents may be; the newest are ended."""
+
+    # What one caller may have under way: his further calls wait, those of others do not.
+    calls_per_caller: int = 100
+    """A call is under way until its reply has been read."""
+    waiting_calls_per_caller: int = 1_000
+    waiting_bytes_per_caller: int = 64 * 1024 * 1024
+    """Of the requests that wait."""
+    reply_bytes_per_caller: int = 32 * 1024 * 1024
+    """Of replies that wait to be read; one may be larger."""
+    reply_seconds: int = 60
+    """A client that has not read its reply by then is hung up on."""
+
+    # Lists.
+    kept_rows: int = 100_000
+    """Jobs that are kept as bytes, and as many hosts: each takes some 400 bytes."""
+    finished_jobs_hours: int = 72
+    """How long a job is listed by itself after its end; by its name or id it is found for ever."""
+    list_reply_bytes: int = 10 * 1024 * 1024
+    """What published clients take. Finished jobs beyond it are left out, those that ended first before others."""
+
+    # Searches.
+    search_words: int = 10_000
+    """Names, parts of names, users, states and so on of one search, together."""
+    search_patterns: int = 100
+    """Regular expressions among them."""
+
+    # Looking at what was.
+    waiting_reads: int = 200
+    """Calls that wait for history, and as many again for logs."""
+    failed_runs_looked_at: int = 10_000
+    """Ended runs of a job that are looked at to say why its frames failed."""
+    failure_groups: int = 100
+    log_followers: int = 200
+    """Clients that wait for more of a log."""
+    log_read_bytes: int = 1024 * 1024
+    log_wait_ms: int = 30_000
+
+
+DEFAULT_BOUNDS = Bounds()
+"""What holds where nobody set anything else."""

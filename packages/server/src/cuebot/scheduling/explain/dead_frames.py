@@ -1,0 +1,118 @@
+"""Why frames of a layer are dead, as far as the books tell, and what makes them run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from cuebot.domain.farm import Farm
+from cuebot.domain.frames import IndexArray
+from cuebot.domain.host_ends import ENDS_ALONE, ENDS_MOST
+from cuebot.domain.memory import MEMORY_EXITS, is_believable
+from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.states import Exit, FrameState
+from cuebot.domain.units import MINUTE
+from cuebot.scheduling.explain.reasons import Reason
+from cuebot.scheduling.explain.wording import command, counted, exact_memory, gib, plural, range_of, tenths_of_gib
+
+CODES: Final = ("FRAMES_TOOK_HOSTS", "FRAMES_NOT_STARTED", "FRAMES_OUT_OF_TIME", "FRAMES_OUT_OF_MEMORY", "FRAMES_DEAD")
+"""One for each kind of death."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Dead frames of one kind."""
+
+    code: str
+    indices: IndexArray
+    text: str
+    """What goes after "3 frames"."""
+    first: str
+    """What is to be done before they run again, as it begins a sentence; empty where nothing is known to be."""
+
+
+def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
+    """A layer's dead frames by kind."""
+    frames, job = layer.frames, farm.jobs[layer.job_id]
+    dead = frames.in_state(FrameState.DEAD)
+    took_hosts = dead[frames.host_ends[dead] >= ENDS_MOST]
+    if len(took_hosts):
+        its = plural(len(took_hosts), "its", "their")
+        text = f"took {its} hosts down and {plural(len(took_hosts), 'is', 'are')} dead: {ENDS_MOST} runs"
+        text += (
+            f" {plural(len(took_hosts), 'ended', 'of each ended')} with their host, the last {ENDS_ALONE} alone there"
+        )
+        yield Death("FRAMES_TOOK_HOSTS", took_hosts, text, _look_first(farm, job, layer, took_hosts))
+        dead = dead[frames.host_ends[dead] < ENDS_MOST]
+    status, ran_us = frames.exit_status[dead], frames.stop_us[dead] - frames.start_us[dead]
+    not_started = (status == Exit.FAILED_LAUNCH) | (frames.start_us[dead] <= 0)
+    says_memory = ~not_started & np.isin(status, tuple(MEMORY_EXITS))
+    memory = says_memory & is_believable(frames.max_rss_kib[dead], layer.reserved_memory)
+    had_memory = says_memory & ~memory
+    limit_us = layer.timeout_minutes * MINUTE
+    late = ~not_started & ~says_memory & (limit_us > 0) & (ran_us >= limit_us)
+    if not_started.any():
+        one = int(not_started.sum())
+        text = f"could not be started and {plural(one, 'is', 'are')} dead; there is no log"
+        yield Death("FRAMES_NOT_STARTED", dead[not_started], text, "")
+    if late.any():
+        longest = int(-(-ran_us[late].max() // MINUTE))
+        minutes = 2 * max(layer.timeout_minutes, longest)
+        text = f"ran longer than the {counted(layer.timeout_minutes, 'minute')} that the layer allows"
+        first = f"{command('-layer-timeout', farm.word_for(job), layer.name, minutes)} gives more time, then "
+        yield Death("FRAMES_OUT_OF_TIME", dead[late], text, first)
+    if memory.any():
+        yield Death("FRAMES_OUT_OF_MEMORY", dead[memory], *_out_of_memory(farm, job, layer))
+    if had_memory.any():
+        used, asked = gib(int(frames.max_rss_kib[dead[had_memory]].max())), gib(layer.reserved_memory)
+        text = f"ended with a status that stands for want of memory, but used at most {used} of {asked}"
+        yield Death("FRAMES_DEAD", dead[had_memory], text, _look_first(farm, job, layer, dead[had_memory]))
+    other = ~not_started & ~says_memory & ~late
+    if other.any():
+        one = int(other.sum())
+        text = f"failed too often and {plural(one, 'is', 'are')} dead"
+        yield Death("FRAMES_DEAD", dead[other], text, _look_first(farm, job, layer, dead[other]))
+
+
+def _look_first(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
+    """The way to the log of the first of some frames."""
+    number = int(layer.frames.number[indices[0]])
+    which = plural(len(indices), "its log", "the log of the first")
+    return f"{command('-log', farm.word_for(job), layer.name, number)} shows {which}, and when that is mended, "
+
+
+def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
+    """Twice of what did not suffice, as far as some host has that."""
+    table, n = farm.hosts_table, farm.hosts_table.size
+    most = int(table.memory[:n][table.present[:n]].max(initial=0))
+    held = max(layer.min_memory, layer.max_rss)
+    tenths = min(2 * held, most) * 10 // tenths_of_gib(10)
+    text = f"needed more memory than {gib(layer.min_memory)}"
+    more = tenths_of_gib(tenths)
+    if more <= layer.min_memory:
+        return f"{text}, and no host has more than {gib(most)}", "when they need less, "
+    return text, f"{command('-layer-memory', farm.word_for(job), layer.name, exact_memory(more))} gives more, then "
+
+
+def again(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
+    """The command that lets dead frames run again."""
+    frames = range_of(layer, indices)
+    return (
+        command("-retry", farm.word_for(job))
+        if frames is None
+        else command("-retry-frames", farm.word_for(job), layer.name, frames)
+    )
+
+
+def dead_reasons(farm: Farm, layer: Layer) -> list[Reason]:
+    """What is said of a layer's dead frames."""
+    job = farm.jobs[layer.job_id]
+    found = []
+    for death in deaths(farm, layer):
+        count = len(death.indices)
+        remedy = f"{death.first}{again(farm, job, layer, death.indices)} runs {plural(count, 'it', 'them')} again"
+        found.append(Reason(death.code, count, "frames", f"{counted(count, 'frame')} {death.text}", remedy))
+    return found

@@ -1,0 +1,1 @@
+"""Which waiting frame runs on which host, in one pass over the farm. `plan` is where to begin."""

@@ -1,0 +1,1 @@
+"""The side of the wire that talks with agents: their streams and reports, and what is asked of them."""

@@ -1,0 +1,31 @@
+"""DependInterface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import depend_pb2
+
+from cuebot.domain import commands as c
+from cuebot.wire.call import Call
+from cuebot.wire.messages.depends import depend_message
+from cuebot.wire.services.held_again import before_unsatisfy
+
+
+class DependInterface:
+    """Single depends."""
+
+    def GetDepend(self, request: Any, call: Call) -> Any:
+        """The depend with that id."""
+        depend = call.farm.get("depend", request.id)
+        return depend_pb2.DependGetDependResponse(depend=depend_message(call.farm, depend))
+
+    async def Satisfy(self, request: Any, call: Call) -> None:
+        """Let a depend hold nothing back any more."""
+        await call.submit(c.SatisfyDepends((request.depend.id,)))
+
+    async def Unsatisfy(self, request: Any, call: Call) -> None:
+        """Let a depend hold again."""
+        held = before_unsatisfy(call.farm, request.depend.id)
+        await call.submit(c.UnsatisfyDepend(request.depend.id))
+        held.warn(call)

@@ -1,0 +1,107 @@
+"""FrameInterface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencue_proto import job_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import NotFound
+from cuebot.domain.frames import as_indices
+from cuebot.domain.states import DependType
+from cuebot.wire.call import Call
+from cuebot.wire.messages.frames import frame_message
+from cuebot.wire.services.dependencies import (
+    FRAME_TYPES,
+    Side,
+    add_depend,
+    depend_seq,
+    drop,
+    frame_is_waited_for,
+    frame_waits_by,
+    layer_waits_by,
+)
+from cuebot.wire.services.jobs import dispatch_ordered, fill_frames
+from cuebot.wire.services.wording import change_message, kill_message
+
+
+class FrameInterface:
+    """Single frames."""
+
+    def FindFrame(self, request: Any, call: Call) -> Any:
+        """A frame by the name of its active job or the id of any, layer name and number."""
+        farm = call.farm
+        layer = farm.layer_named(farm.job_named(request.job), request.layer)
+        index = layer.frames.index_of(request.frame)
+        if index is None:
+            raise NotFound(f"layer {layer.name!r} has no frame {request.frame}; its range is {layer.range_text}")
+        return job_pb2.FrameFindFrameResponse(frame=frame_message(farm, layer, index, call.engine.now_us()))
+
+    def GetFrame(self, request: Any, call: Call) -> Any:
+        """The frame with that id."""
+        layer, index = call.farm.frame(request.id)
+        return job_pb2.FrameGetFrameResponse(frame=frame_message(call.farm, layer, index, call.engine.now_us()))
+
+    async def GetFrames(self, request: Any, call: Call) -> Any:
+        """One page of the frames of an active job, found by its name."""
+        layers = dispatch_ordered(call.farm, call.farm.job_named(request.job))
+        response = job_pb2.FrameGetFramesResponse()
+        await fill_frames(response.frames.frames, layers, request.r, call)
+        return response
+
+    async def Eat(self, request: Any, call: Call) -> None:
+        """Give a frame up."""
+        await call.submit(c.EatFrames(_selection(request, call), change_message(call, "eaten")))
+
+    async def Retry(self, request: Any, call: Call) -> None:
+        """Let a frame run again."""
+        await call.submit(c.RetryFrames(_selection(request, call), change_message(call, "retried")))
+
+    async def Kill(self, request: Any, call: Call) -> None:
+        """End a frame's run."""
+        command = c.KillFrames(_selection(request, call), kill_message(request, "frame killed"))
+        await call.submit(command, actor=request.username, reason=request.reason)
+
+    async def MarkAsWaiting(self, request: Any, call: Call) -> None:
+        """Let a DEPEND frame go."""
+        await call.submit(c.ReleaseFrames(_selection(request, call)))
+
+    async def CreateDependencyOnJob(self, request: Any, call: Call) -> Any:
+        """Make a frame wait for a job."""
+        er, on = Side.of_frame(call.farm, request.frame.id), Side.of_job(call.farm, request.job.id)
+        depend = await add_depend(call, DependType.FRAME_ON_JOB, er, on)
+        return job_pb2.FrameCreateDependencyOnJobResponse(depend=depend)
+
+    async def CreateDependencyOnLayer(self, request: Any, call: Call) -> Any:
+        """Make a frame wait for a layer."""
+        er, on = Side.of_frame(call.farm, request.frame.id), Side.of_layer(call.farm, request.layer.id)
+        depend = await add_depend(call, DependType.FRAME_ON_LAYER, er, on)
+        return job_pb2.FrameCreateDependencyOnLayerResponse(depend=depend)
+
+    async def CreateDependencyOnFrame(self, request: Any, call: Call) -> Any:
+        """Make a frame wait for a frame."""
+        er, on = Side.of_frame(call.farm, request.frame.id), Side.of_frame(call.farm, request.depend_on_frame.id)
+        depend = await add_depend(call, DependType.FRAME_ON_FRAME, er, on)
+        return job_pb2.FrameCreateDependencyOnFrameResponse(depend=depend)
+
+    async def DropDepends(self, request: Any, call: Call) -> None:
+        """Let a frame go from its own depends; those of its layer and job stay."""
+        layer, index = call.farm.frame(request.frame.id)
+        own = [d for d in layer_waits_by(call.farm, layer) if d.type in FRAME_TYPES and d.er_frame == index]
+        await drop(call, own, request.target)
+
+    def GetWhatDependsOnThis(self, request: Any, call: Call) -> Any:
+        """What waits for a frame."""
+        depends = frame_is_waited_for(call.farm, *call.farm.frame(request.frame.id))
+        return job_pb2.FrameGetWhatDependsOnThisResponse(depends=depend_seq(call.farm, depends))
+
+    def GetWhatThisDependsOn(self, request: Any, call: Call) -> Any:
+        """What a frame waits for, also with its layer and its job."""
+        depends = frame_waits_by(call.farm, *call.farm.frame(request.frame.id))
+        return job_pb2.FrameGetWhatThisDependsOnResponse(depends=depend_seq(call.farm, depends))
+
+
+def _selection(request: Any, call: Call) -> c.Selection:
+    layer, index = call.farm.frame(request.frame.id)
+    return {layer.id: as_indices([index])}

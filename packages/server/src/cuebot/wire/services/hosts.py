@@ -1,0 +1,159 @@
+"""HostInterface."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from opencue_proto import comment_pb2, host_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import Invalid, NotFound, NotOffered, quoted
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.states import HostState, LockState, ThreadMode
+from cuebot.domain.tags import read_tags
+from cuebot.engine.requests import Address, address_of
+from cuebot.wire.call import Call, rows_of, shared
+from cuebot.wire.messages.comments import comment_message, commented, comments_of
+from cuebot.wire.messages.hosts import host_fields, host_message
+from cuebot.wire.messages.procs import proc_fields, proc_message
+from cuebot.wire.rows import list_of, row_of
+from cuebot.wire.search import find_hosts
+from cuebot.wire.values import member
+
+log = structlog.get_logger("hosts")
+
+RestartAgent = Callable[[Address, bool], Awaitable[None]]
+"""Has an agent start itself anew, at once or when it is idle. Raises FarmError."""
+
+
+class HostInterface:
+    """Render hosts."""
+
+    def __init__(self, restart_agent: RestartAgent | None = None) -> None:
+        self._restart_agent = restart_agent
+
+    def FindHost(self, request: Any, call: Call) -> Any:
+        """A host by name."""
+        host = call.farm.host_named(request.name)
+        return host_pb2.HostFindHostResponse(host=host_message(call.farm, host, commented(call.farm)))
+
+    def GetHost(self, request: Any, call: Call) -> Any:
+        """The host with that id."""
+        host = call.farm.get("host", request.id)
+        return host_pb2.HostGetHostResponse(host=host_message(call.farm, host, commented(call.farm)))
+
+    @shared
+    async def GetHosts(self, request: Any, call: Call) -> Any:
+        """Hosts by criteria."""
+        return list_of(await rows_of(call, await find_hosts(call, request.r), call.rows.host))
+
+    @shared
+    async def GetHostWhiteboard(self, request: Any, call: Call) -> Any:
+        """All hosts with what runs on them."""
+        farm = call.farm
+        remarked = commented(farm)
+        hosts = sorted((h for h in farm.hosts.values() if not h.removed), key=lambda host: host.name)
+        return list_of(await rows_of(call, hosts, lambda host: row_of(_nested(farm, host, remarked))))
+
+    def GetProcs(self, request: Any, call: Call) -> Any:
+        """What runs on a host."""
+        procs = [proc_message(call.farm, proc) for proc in _procs(call.farm, _host(request, call))]
+        return host_pb2.HostGetProcsResponse(procs=host_pb2.ProcSeq(procs=procs))
+
+    def GetComments(self, request: Any, call: Call) -> Any:
+        """The remarks on a host."""
+        found = [comment_message(comment) for comment in comments_of(call.farm, _host(request, call).id)]
+        return host_pb2.HostGetCommentsResponse(comments=comment_pb2.CommentSeq(comments=found))
+
+    async def AddComment(self, request: Any, call: Call) -> None:
+        """Remark on a host."""
+        remark = request.new_comment
+        command = c.AddComment(remark.user, remark.subject, remark.message, host_id=_host(request, call).id)
+        await call.submit(command, actor=remark.user)
+
+    async def Lock(self, request: Any, call: Call) -> None:
+        """Keep a host from being booked; what runs there goes on."""
+        await call.submit(c.LockHost(_host(request, call).id, LockState.LOCKED))
+
+    async def Unlock(self, request: Any, call: Call) -> None:
+        """Let a host be booked again."""
+        await call.submit(c.LockHost(_host(request, call).id, LockState.OPEN))
+
+    async def AddTags(self, request: Any, call: Call) -> None:
+        """Give a host manual tags."""
+        await call.submit(c.AddHostTags(_host(request, call).id, tuple(request.tags)))
+
+    async def RemoveTags(self, request: Any, call: Call) -> None:
+        """Take tags from a host."""
+        await call.submit(c.RemoveHostTags(_host(request, call).id, tuple(request.tags)))
+
+    async def RenameTag(self, request: Any, call: Call) -> None:
+        """Give a host one tag in the place of another."""
+        host = _host(request, call)
+        if request.old_tag not in (*host.manual_tags, *host.hardware_tags):
+            raise NotFound(f"host {host.name!r} has no tag {request.old_tag!r} that can be renamed")
+        if len(read_tags(request.new_tag)) != 1:
+            raise Invalid(f"a tag is renamed to one tag, not to {quoted(request.new_tag)!r}")
+        fresh = c.AddHostTags(host.id, (request.new_tag,))
+        await call.submit_all([fresh, c.RemoveHostTags(host.id, (request.old_tag,))])
+        call.changed = 1  # one host, by two commands
+
+    async def SetAllocation(self, request: Any, call: Call) -> None:
+        """Put a host into another allocation."""
+        allocation = call.farm.get("allocation", request.allocation_id)
+        await call.submit(c.MoveHosts((_host(request, call).id,), allocation.id))
+
+    async def SetHardwareState(self, request: Any, call: Call) -> None:
+        """Say what a host is fit for."""
+        state = member(HostState, request.state, "state")
+        await call.submit(c.SetHostState(_host(request, call).id, state))
+
+    async def SetThreadMode(self, request: Any, call: Call) -> None:
+        """Say how a host deals its cores."""
+        mode = member(ThreadMode, request.mode, "mode")
+        await call.submit(c.Change("host", _host(request, call).id, {"thread_mode": mode}))
+
+    async def SetOs(self, request: Any, call: Call) -> None:
+        """Say which operating systems a host has, comma separated; its next report says so again."""
+        names = tuple(name.strip() for name in request.os.split(",") if name.strip())
+        await call.submit(c.Change("host", _host(request, call).id, {"os": names}))
+
+    async def RestartRqdNow(self, request: Any, call: Call) -> None:
+        """Have the host's agent start itself anew. Frames of our agents go on."""
+        await self._restart(request, call, when_idle=False)
+
+    async def RestartRqdWhenIdle(self, request: Any, call: Call) -> None:
+        """Have the host's agent take nothing more, and start itself anew after its last frame."""
+        await self._restart(request, call, when_idle=True)
+
+    async def _restart(self, request: Any, call: Call, *, when_idle: bool) -> None:
+        host = _host(request, call)
+        if self._restart_agent is None:
+            raise NotOffered(f"{call.rpc}: this server gives agents no orders")
+        await self._restart_agent(address_of(host), when_idle)
+        log.info("an agent was told to restart", host=host.name, when_idle=when_idle, by=call.envelope().actor)
+        call.count(1)
+
+    async def Delete(self, request: Any, call: Call) -> None:
+        """Forget a host; its runs are over."""
+        await call.submit(c.DropHost(_host(request, call).id))
+
+
+def _host(request: Any, call: Call) -> Host:
+    host: Host = call.farm.get("host", request.host.id)
+    return host
+
+
+def _procs(farm: Farm, host: Host) -> list[Proc]:
+    return sorted((farm.procs[id] for id in host.proc_ids), key=lambda proc: (proc.booked_us, proc.id))
+
+
+def _nested(farm: Farm, host: Host, remarked: set[str]) -> host_pb2.NestedHost:
+    procs = [host_pb2.NestedProc(**proc_fields(farm, proc)) for proc in _procs(farm, host)]
+    return host_pb2.NestedHost(
+        procs=host_pb2.NestedProcSeq(nested_procs=procs),
+        **host_fields(farm, host, remarked),
+    )

@@ -1,0 +1,296 @@
+"""JobInterface."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from opencue_proto import comment_pb2, depend_pb2, job_pb2
+
+from cuebot.domain import commands as c
+from cuebot.domain.errors import NotFound
+from cuebot.domain.farm import Farm
+from cuebot.domain.frame_set import parse_frame_set
+from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.states import DependType, JobState
+from cuebot.domain.units import SECOND
+from cuebot.spec import parse_spec
+from cuebot.wire.call import Call, fill, rows_of, shared, those
+from cuebot.wire.frame_search import changed_frames, find_frames, page_of
+from cuebot.wire.job_lists import list_jobs
+from cuebot.wire.messages.comments import comment_message, commented, comments_of
+from cuebot.wire.messages.frames import frame_message, updated_frame_message
+from cuebot.wire.messages.jobs import job_message
+from cuebot.wire.messages.layers import layer_message
+from cuebot.wire.rows import list_of, row_of
+from cuebot.wire.search import job_filter, pending_jobs
+from cuebot.wire.services.dependencies import Side, add_depend, depend_seq, drop, waiting_for, waiting_in
+from cuebot.wire.services.wording import change_message, kill_message
+from cuebot.wire.values import int32, units
+from cuebot.wire.without_effect import spec_warnings
+
+ORDERS: Final = {job_pb2.FIRST: "FIRST", job_pb2.LAST: "LAST", job_pb2.REVERSE: "REVERSE"}
+
+
+def dispatch_ordered(farm: Farm, job: Job) -> list[Layer]:
+    """A job's layers by their dispatch order."""
+    return sorted(farm.layers_of(job), key=lambda layer: layer.dispatch_order)
+
+
+async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: Call) -> None:
+    """Append one page of the frames that match."""
+    began = time.perf_counter()
+    farm, now_us = call.farm, call.engine.now_us()
+    found = find_frames(layers, criteria, now_us)
+    most = call.engine.core.bounds.page_rows
+    rows = page_of(layers, found, criteria.page, criteria.limit, most)
+    total = sum(len(indices) for indices in found.values())
+    if criteria.limit > most < total:
+        call.warnings.append(f"this is one page of {total} frames: a page has at most {most}; `page` chooses another")
+    await call.pause(time.perf_counter() - began, is_last=not rows)  # the search looks at every frame
+    await fill(call, messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
+
+
+class JobInterface:
+    """Jobs: find, launch, change, end, and their frames by criteria."""
+
+    def __init__(self, *, allow_root: bool) -> None:
+        self._allow_root = allow_root
+
+    # --- finding --------------------------------------------------------------------------------------------------
+
+    def FindJob(self, request: Any, call: Call) -> Any:
+        """The active job of that name, or the job with that id in any state."""
+        job = call.farm.job_named(request.name)
+        return job_pb2.JobFindJobResponse(job=job_message(call.farm, job, commented(call.farm)))
+
+    def GetJob(self, request: Any, call: Call) -> Any:
+        """The job with that id, in any state."""
+        job = call.farm.get("job", request.id)
+        return job_pb2.JobGetJobResponse(job=job_message(call.farm, job, commented(call.farm)))
+
+    def GetCurrent(self, request: Any, call: Call) -> Any:
+        """The job as it is now."""
+        job = _job(request, call)
+        return job_pb2.JobGetCurrentResponse(job=job_message(call.farm, job, commented(call.farm)))
+
+    @shared
+    async def GetJobs(self, request: Any, call: Call) -> Any:
+        """Jobs by criteria."""
+        return await list_jobs(call, request.r)
+
+    @shared
+    async def GetJobNames(self, request: Any, call: Call) -> Any:
+        """Names of PENDING jobs by criteria."""
+        jobs = await those(call, pending_jobs(call.farm), job_filter(call.farm, request.r, call.engine.core.bounds))
+        return job_pb2.JobGetJobNamesResponse(names=sorted(job.name for job in jobs))
+
+    def IsJobPending(self, request: Any, call: Call) -> Any:
+        """Whether a job of exactly that name, or with that id, is PENDING."""
+        job = call.farm.jobs.get(call.farm.active_job_by_name.get(request.name, request.name))
+        return job_pb2.JobIsJobPendingResponse(value=job is not None and job.state is JobState.PENDING)
+
+    @shared
+    async def GetLayers(self, request: Any, call: Call) -> Any:
+        """A job's layers in dispatch order."""
+        farm = call.farm
+        layers = dispatch_ordered(farm, _job(request, call))
+        return list_of(await rows_of(call, layers, lambda layer: row_of(layer_message(farm, layer))))
+
+    async def GetFrames(self, request: Any, call: Call) -> Any:
+        """One page of a job's frames by criteria."""
+        layers = dispatch_ordered(call.farm, _job(request, call))
+        response = job_pb2.JobGetFramesResponse()
+        await fill_frames(response.frames.frames, layers, request.req, call)
+        return response
+
+    async def GetUpdatedFrames(self, request: Any, call: Call) -> Any:
+        """Frames that changed since a time in seconds, the oldest change first, one page at most.
+
+        `server_time` is what to ask with next time. Where the page is full it is set back to the last change sent, so
+        that the rest follows.
+        """
+        farm, job = call.farm, _job(request, call)
+        wanted = {layer.id for layer in request.layer_filter.layers}
+        layers = [layer for layer in farm.layers_of(job) if not wanted or layer.id in wanted]
+        most = call.engine.core.bounds.page_rows
+        changed, is_all = changed_frames(layers, request.last_check * SECOND, most)
+        server_time_s = call.engine.now_us() // SECOND - 1
+        if not is_all:
+            layer, index = changed[-1]
+            last_change_s = int(layer.frames.updated_us[index]) // SECOND - 1
+            server_time_s = last_change_s if last_change_s > request.last_check else server_time_s
+        response = job_pb2.JobGetUpdatedFramesResponse(state=int(job.state), server_time=int32(server_time_s))
+        messages = response.updated_frames.updated_frames
+        await fill(call, messages, changed, lambda row: updated_frame_message(farm, row[0], row[1]))
+        return response
+
+    # --- launching and ending -------------------------------------------------------------------------------------
+
+    async def LaunchSpec(self, request: Any, call: Call) -> Any:
+        """Launch a specification; returns the names of its jobs once they are durable."""
+        jobs = await self._launch(request, call)
+        return job_pb2.JobLaunchSpecResponse(names=[job.name for job in jobs])
+
+    async def LaunchSpecAndWait(self, request: Any, call: Call) -> Any:
+        """Launch a specification; returns its jobs."""
+        farm = call.farm
+        jobs = [job_message(farm, job, set()) for job in await self._launch(request, call)]
+        return job_pb2.JobLaunchSpecAndWaitResponse(jobs=job_pb2.JobSeq(jobs=jobs))
+
+    async def _launch(self, request: Any, call: Call) -> list[Job]:
+        bounds = call.engine.core.bounds
+        spec = await asyncio.to_thread(parse_spec, request.spec, bounds, allow_root=self._allow_root)
+        job_ids = await call.submit(c.SubmitJobs(spec), actor=spec.user)
+        call.warnings += spec_warnings(spec, call.farm)
+        return [call.farm.jobs[id] for id in job_ids]
+
+    async def Kill(self, request: Any, call: Call) -> None:
+        """End a job, with or without a reason."""
+        message = kill_message(request, "job killed")
+        command = c.KillJob(_job(request, call).id, message)
+        await call.submit(command, actor=request.username, reason=request.reason)
+
+    async def ShutdownIfCompleted(self, request: Any, call: Call) -> None:
+        """End a job that has nothing left to do."""
+        await call.submit(c.FinishIfComplete(_job(request, call).id))
+
+    # --- frames ---------------------------------------------------------------------------------------------------
+
+    async def KillFrames(self, request: Any, call: Call) -> None:
+        """End the runs of frames by criteria."""
+        command = c.KillFrames(_frames(request, call), kill_message(request, "frames killed"))
+        await call.submit(command, actor=request.username, reason=request.reason)
+
+    async def EatFrames(self, request: Any, call: Call) -> None:
+        """Give frames up by criteria."""
+        await call.submit(c.EatFrames(_frames(request, call), change_message(call, "eaten")))
+
+    async def RetryFrames(self, request: Any, call: Call) -> None:
+        """Let frames run again by criteria."""
+        await call.submit(c.RetryFrames(_frames(request, call), change_message(call, "retried")))
+
+    async def MarkDoneFrames(self, request: Any, call: Call) -> None:
+        """Satisfy what waits for frames by criteria."""
+        await call.submit(c.MarkDone(_frames(request, call)))
+
+    async def MarkAsWaiting(self, request: Any, call: Call) -> None:
+        """Let DEPEND frames go by criteria."""
+        await call.submit(c.ReleaseFrames(_frames(request, call)))
+
+    async def ReorderFrames(self, request: Any, call: Call) -> None:
+        """Give a range of frames another place in the order of every layer."""
+        numbers = tuple(parse_frame_set(request.range).tolist())
+        order = ORDERS.get(request.order, str(request.order))
+        layers = call.farm.layers_of(_job(request, call))
+        await call.submit_all([c.ReorderFrames(layer.id, numbers, order) for layer in layers])
+
+    # --- changing -------------------------------------------------------------------------------------------------
+
+    async def Pause(self, request: Any, call: Call) -> None:
+        """Book no more frames of a job."""
+        await _change(request, call, paused=True)
+
+    async def Resume(self, request: Any, call: Call) -> None:
+        """Book frames of a job again."""
+        await _change(request, call, paused=False)
+
+    async def SetPriority(self, request: Any, call: Call) -> None:
+        """Set a job's priority."""
+        await _change(request, call, priority=request.val)
+
+    async def SetMinCores(self, request: Any, call: Call) -> None:
+        """Set the cores that a job should have, to a hundredth."""
+        await _change(request, call, min_cores=units(request.val, "the minimum of cores"))
+
+    async def SetMaxCores(self, request: Any, call: Call) -> None:
+        """Set the cores that a job may have, to a hundredth; -1 is no limit."""
+        await _change(request, call, max_cores=units(request.val, "the maximum of cores", unlimited=True))
+
+    async def SetMinGpus(self, request: Any, call: Call) -> None:
+        """Set the GPUs that a job should have."""
+        await _change(request, call, min_gpus=request.val)
+
+    async def SetMaxGpus(self, request: Any, call: Call) -> None:
+        """Set the GPUs that a job may have."""
+        await _change(request, call, max_gpus=request.val)
+
+    async def SetMaxRetries(self, request: Any, call: Call) -> None:
+        """Set how often a frame is tried again."""
+        await _change(request, call, max_retries=request.max_retries)
+
+    async def SetAutoEat(self, request: Any, call: Call) -> None:
+        """Say whether frames that fail are eaten at once."""
+        await _change(request, call, auto_eat=request.value)
+
+    async def SetGroup(self, request: Any, call: Call) -> None:
+        """Move a job to another group of its show."""
+        group = call.farm.get("group", request.group_id)
+        await call.submit(c.MoveJob(_job(request, call).id, group.id))
+
+    async def AddComment(self, request: Any, call: Call) -> None:
+        """Remark on a job."""
+        remark = request.new_comment
+        command = c.AddComment(remark.user, remark.subject, remark.message, job_id=_job(request, call).id)
+        await call.submit(command, actor=remark.user)
+
+    def GetComments(self, request: Any, call: Call) -> Any:
+        """The remarks on a job."""
+        found = [comment_message(comment) for comment in comments_of(call.farm, _job(request, call).id)]
+        return job_pb2.JobGetCommentsResponse(comments=comment_pb2.CommentSeq(comments=found))
+
+    # --- depends --------------------------------------------------------------------------------------------------
+
+    async def CreateDependencyOnJob(self, request: Any, call: Call) -> Any:
+        """Make a job wait for another."""
+        er, on = Side.of_job(call.farm, request.job.id), Side.of_job(call.farm, request.on_job.id)
+        depend = await add_depend(call, DependType.JOB_ON_JOB, er, on)
+        return job_pb2.JobCreateDependencyOnJobResponse(depend=depend)
+
+    async def CreateDependencyOnLayer(self, request: Any, call: Call) -> Any:
+        """Make a job wait for a layer of another."""
+        er, on = Side.of_job(call.farm, request.job.id), Side.of_layer(call.farm, request.layer.id)
+        depend = await add_depend(call, DependType.JOB_ON_LAYER, er, on)
+        return job_pb2.JobCreateDependencyOnLayerResponse(depend=depend)
+
+    async def CreateDependencyOnFrame(self, request: Any, call: Call) -> Any:
+        """Make a job wait for a frame of another."""
+        er, on = Side.of_job(call.farm, request.job.id), Side.of_frame(call.farm, request.frame.id)
+        depend = await add_depend(call, DependType.JOB_ON_FRAME, er, on)
+        return job_pb2.JobCreateDependencyOnFrameResponse(depend=depend)
+
+    async def DropDepends(self, request: Any, call: Call) -> None:
+        """Let everything in a job go that waits, for things in it, outside of it, or both."""
+        await drop(call, waiting_in(call.farm, _job(request, call)), request.target)
+
+    def GetDepends(self, request: Any, call: Call) -> Any:
+        """Everything that something in a job waits by, but frames waiting for frames."""
+        depends = waiting_in(call.farm, _job(request, call))
+        shown = [depend for depend in depends if depend.type is not DependType.FRAME_ON_FRAME]
+        return job_pb2.JobGetDependsResponse(depends=depend_seq(call.farm, shown))
+
+    def GetWhatDependsOnThis(self, request: Any, call: Call) -> Any:
+        """Everything that waits for something in a job."""
+        depends: depend_pb2.DependSeq = depend_seq(call.farm, waiting_for(call.farm, _job(request, call)))
+        return job_pb2.JobGetWhatDependsOnThisResponse(depends=depends)
+
+    def GetWhatThisDependsOn(self, request: Any, call: Call) -> Any:
+        """What a job as a whole waits for."""
+        depends = [d for d in waiting_in(call.farm, _job(request, call)) if d.er_layer is None]
+        return job_pb2.JobGetWhatThisDependsOnResponse(depends=depend_seq(call.farm, depends))
+
+
+def _job(request: Any, call: Call) -> Job:
+    if not request.job.id:
+        raise NotFound("the request names no job: its field job has no id")
+    job: Job = call.farm.get("job", request.job.id)
+    return job
+
+
+def _frames(request: Any, call: Call) -> c.Selection:
+    return find_frames(call.farm.layers_of(_job(request, call)), request.req, call.engine.now_us())
+
+
+async def _change(request: Any, call: Call, **changes: Any) -> None:
+    await call.submit(c.Change("job", _job(request, call).id, changes))
