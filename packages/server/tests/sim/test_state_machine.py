@@ -1,4 +1,4 @@
-"""A small world in which no random number but a search decides what happens next, with the simulator's invariants all along.
+"""A small world in which a search and no random number decides what happens next, with the invariants all along.
 
 Seeds (`test_sim`) try many things at once; here each step is one thing, so a failure shrinks to the few that it takes.
 """

@@ -1,4 +1,4 @@
-"""What happens to our agents while their frames live, each fault by random numbers of its own: one more changes no other.
+"""What happens to our agents while their frames live, each fault by its own random numbers: one more changes no other.
 
 The rates and moments of one fault depend on nothing that another one draws; whom it meets depends on what runs then.
 """

@@ -1,6 +1,7 @@
 """Simulated people who look after the farm: limits, groups, shows, subscriptions, allocations, tags and services.
 
-Each function is one thing that somebody may want now, from a farm and random numbers; None where there is nothing to do it to.
+Each function is one thing that somebody may want now, from a farm and random numbers; None where there is
+nothing to do it to.
 """
 
 from __future__ import annotations

@@ -87,8 +87,8 @@ class ScenarioRun:
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
 
-    def _luck(self, *stream: str | int) -> np.random.Generator:
-        """Random numbers of its own for each purpose, so that a change to one part of a scenario leaves the others' alone."""
+    def _rng(self, *stream: str | int) -> np.random.Generator:
+        """Random numbers for one purpose, so that a change to one part of a scenario leaves the others' alone."""
         return np.random.default_rng(random.Random(f"{self.scenario.seed}/{stream}").getrandbits(128))
 
     # --- before anything happens ----------------------------------------------------------------------------------
@@ -105,12 +105,12 @@ class ScenarioRun:
             self._furnish_show(show)
         for kind in self.scenario.hosts:
             for number in range(kind.count):
-                host = PlannedHost(host_name(kind.name, number), kind, self._luck("host", kind.name, number))
+                host = PlannedHost(host_name(kind.name, number), kind, self._rng("host", kind.name, number))
                 self.hosts[host.name] = host
                 self._boot_later(host, 0)
         for job in self.scenario.jobs:
             for show_name in job.shows:
-                rng = self._luck("arrivals", job.name, show_name)
+                rng = self._rng("arrivals", job.name, show_name)
                 times = job.arrivals.times(rng, self.scenario.duration_us, self.scenario.start_hour)
                 self._arrivals_left += len(times)
                 for number, at_us in enumerate(times, start=1):
@@ -201,7 +201,7 @@ class ScenarioRun:
             self._do(c.MoveJob(job_id, self._groups[show, kind.group]))
         layers = self.core.farm.layers_of(self.core.farm.jobs[job_id])
         for layer, plan in zip(layers, kind.layers, strict=True):
-            rng = self._luck("frames", kind.name, show, number, plan.name)
+            rng = self._rng("frames", kind.name, show, number, plan.name)
             self._loads[layer.id] = LayerLoad(
                 show=show,
                 group=kind.group,
@@ -224,7 +224,7 @@ class ScenarioRun:
         """Frames of a job's layer that need more memory than it asks for."""
         if plan.out_of_memory is None:
             return None
-        return self._luck("memory", *job, plan.name).random(plan.frames) < plan.out_of_memory.part
+        return self._rng("memory", *job, plan.name).random(plan.frames) < plan.out_of_memory.part
 
     def _start(self, host: PlannedHost, order: LaunchRequest) -> None:
         """A host takes a run."""
