@@ -18,7 +18,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.scheduling.explain.snapshot import View
+from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.plan.plan import plan
 from cuebot.spec import parse_spec
 
@@ -45,7 +45,10 @@ class BenchFarm:
         self.farm = Farm()
         random_ids = random.Random(1)
         self.context = Context(
-            Micros(NOW_US), lambda: str(uuid.UUID(int=random_ids.getrandbits(128), version=4)), Micros(NOW_US)
+            Micros(NOW_US),
+            lambda: str(uuid.UUID(int=random_ids.getrandbits(128), version=4)),
+            Micros(NOW_US),
+            Micros(NOW_US),
         )
         self.do(c.Seed())
         (subscription,) = self.farm.subscriptions.values()
@@ -97,9 +100,9 @@ class BenchFarm:
             if not found.exhausted:
                 return planning, booking, booked
 
-    def finish(self, count: int, luck: random.Random) -> None:
+    def finish(self, count: int, rng: random.Random) -> None:
         """Let so many runs end well."""
-        for proc in luck.sample(list(self.farm.procs.values()), count):
+        for proc in rng.sample(list(self.farm.procs.values()), count):
             name = self.farm.hosts[proc.host_id].name
             frame = frame_id(proc.layer_id, proc.frame_index)
             self.do(c.ReportOutcome(name, proc.id, frame, 0, 0, Cause.EXITED, Micros(60_000_000), KiB(GIB)))
@@ -109,10 +112,10 @@ def small_farm() -> Iterator[Figure]:
     """One host and one big job: what a pass costs where a farm is a workstation."""
     bench = BenchFarm(hosts=1, jobs=1, layers=1, frames=10_000, cores=1)
     bench.fill()
-    luck = random.Random(1)
+    rng = random.Random(1)
     taken = []
     for _ in range(200):
-        bench.finish(1, luck)
+        bench.finish(1, rng)
         began = time.perf_counter()
         found = plan(bench.farm, NOW_US, SLICE)
         taken.append(time.perf_counter() - began)
@@ -133,9 +136,9 @@ def whole_farm() -> Iterator[Figure]:
     yield Figure(f"... a slice of {SLICE}: decide and apply", 1000 * statistics.median(booking), "ms", 20)
     yield Figure("... a slice, plan and book: median", 1000 * statistics.median(whole), "ms", 20)
     yield Figure("... a slice, plan and book: 99th percentile", 1000 * sorted(whole)[int(0.99 * len(whole))], "ms", 20)
-    luck, taken, refilled = random.Random(1), [], []
+    rng, taken, refilled = random.Random(1), [], []
     for _ in range(20):
-        bench.finish(100, luck)
+        bench.finish(100, rng)
         began = time.perf_counter()
         found = plan(bench.farm, NOW_US, SLICE)
         taken.append(time.perf_counter() - began)
@@ -148,11 +151,11 @@ def whole_farm() -> Iterator[Figure]:
     yield Figure("pass when nothing fits, that farm saturated", 1000 * (time.perf_counter() - began), "ms", 10)
     waiting = [layer for layer in bench.farm.layers.values() if layer.counts[0]]
     began = time.perf_counter()
-    for layer in luck.sample(waiting, 200):
+    for layer in rng.sample(waiting, 200):
         explain_layer(bench.farm, layer, NOW_US)
     yield Figure("explain one layer of that farm", 5 * (time.perf_counter() - began), "ms", 2)
     began = time.perf_counter()
-    view = View(bench.farm, NOW_US)
-    for layer in luck.sample(waiting, 1_000):
-        explain_layer(bench.farm, layer, NOW_US, view=view)
+    snapshot = FarmSnapshot(bench.farm, NOW_US)
+    for layer in rng.sample(waiting, 1_000):
+        explain_layer(bench.farm, layer, NOW_US, snapshot=snapshot)
     yield Figure("explain 1,000 layers of that farm in one go", time.perf_counter() - began, "s", 2)

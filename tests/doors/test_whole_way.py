@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from small_farm import GIB, SmallFarm
 
 import outline
 from cuebot.domain import commands as c
@@ -22,7 +23,6 @@ from cuebot.domain.names import LATER_SUFFIX_BYTES
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import KiB
 from cuebot.engine.requests import LaunchRequest
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.spec import parse_spec
 from cuebot.wire.agents.channel import run_frame
 from cuebot.wire.agents.run_messages import run_message
@@ -95,7 +95,7 @@ def specification(made: outline.Outline) -> str:
 def booked(text: str) -> tuple[SmallFarm, list[LaunchRequest]]:
     """A farm that has launched a specification, and its orders to a host that has all tags."""
     farm = SmallFarm()
-    ids = farm.do(c.Launch(parse_spec(text)))
+    ids = farm.do(c.SubmitJobs(parse_spec(text)))
     layer = farm.farm.layers[farm.farm.jobs[ids[0]].layer_ids[0]]
     farm.host(tags=("64bit", *layer.tags), gpus=8, gpu_memory=KiB(8 * GIB))
     farm.plan()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from small_farm import SmallFarm
 from structlog.testing import capture_logs
 
 from cuebot.app.host_ends_log import HostEndsLog
@@ -9,7 +10,6 @@ from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause, Exit
 from cuebot.engine.core import SYSTEM
 from cuebot.engine.ports import Answer, Recorded
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Refused
 from cuebot.domain.states import LockState
 from cuebot.domain.units import CoreUnits, KiB
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec
 
 

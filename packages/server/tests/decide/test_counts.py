@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.decide import _DECIDERS
 from cuebot.decide.counts import COUNTED
 from cuebot.domain import commands as c
 from cuebot.domain.states import DependType, FrameState, HostState, LockState, ThreadMode
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 OTHER_REPLIES = {

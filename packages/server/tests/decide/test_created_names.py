@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
-from cuebot.sim.small_farm import SmallFarm
 
 Create = Callable[[SmallFarm, str], c.Command]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.depends import SHAPES
 from cuebot.domain.errors import AlreadyExists, Invalid, Refused
 from cuebot.domain.states import DependType, JobState
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 

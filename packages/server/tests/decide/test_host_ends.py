@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from small_farm import START_US, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -15,7 +16,6 @@ from cuebot.domain.states import Cause, Exit, FrameState, HostState
 from cuebot.domain.units import HOUR, MINUTE, Micros
 from cuebot.engine.ports import Answer
 from cuebot.engine.rows import load_farm, take_dirty
-from cuebot.sim.small_farm import START_US, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

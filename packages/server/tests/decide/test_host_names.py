@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.decide.host_names import COMMENT_SUBJECT
 from cuebot.domain import commands as c
@@ -14,7 +15,6 @@ from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import MINUTE, Micros
 from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.clock import START_US
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 FIRST: dict[str, Any] = {"instance": "one", "peer": "192.0.2.1", "full_name": "host0.a", "address": "host0:1"}

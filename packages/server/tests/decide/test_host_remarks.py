@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuebot.sim.small_farm import SmallFarm
+from small_farm import SmallFarm
 
 
 def remarks(farm: SmallFarm) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -14,7 +15,6 @@ from cuebot.domain.states import Cause, Exit, FrameState, HostState, LockState
 from cuebot.domain.units import HOUR, MINUTE, NO_END, SECOND, Micros
 from cuebot.engine.ports import Answer
 from cuebot.sim.clock import START_US
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

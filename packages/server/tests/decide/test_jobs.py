@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import AlreadyExists, Invalid, NotFound, Refused
 from cuebot.domain.states import Exit, JobState
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 

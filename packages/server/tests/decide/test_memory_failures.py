@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from small_farm import GIB, SmallFarm
 
 from cuebot.decide.memory_failures import MEMORY_RETRIES
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.states import Cause, Exit
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 MEMORY_EXITS = [Exit.MEMORY, Exit.CONTAINER_MEMORY]

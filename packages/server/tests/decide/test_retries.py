@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.bounds import Bounds
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit
 from cuebot.domain.units import HOUR, SECOND
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -12,7 +13,6 @@ from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause
 from cuebot.domain.units import MINUTE, SECOND, Micros, frame_id
 from cuebot.engine.rows import load_farm, take_dirty
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 UPSTREAM = {"agent": "", "instance": "", "lease_us": Micros(0)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from small_farm import SmallFarm
+
 from cuebot.domain import commands as c
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

@@ -7,6 +7,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.apply import apply
@@ -19,7 +20,6 @@ from cuebot.sim.chaos.disk import Disk, compare_farms
 from cuebot.sim.chaos.ground_truth import GroundTruth
 from cuebot.sim.chaos.invariants import InvariantChecker
 from cuebot.sim.chaos.random_specs import random_spec
-from cuebot.sim.small_farm import SmallFarm
 
 COMMANDS = ("retry", "eat", "kill", "release", "done", "depend", "satisfy", "unsatisfy", "finish", "fail", "kill job")
 

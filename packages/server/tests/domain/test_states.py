@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply, set_state
@@ -20,7 +21,6 @@ from cuebot.domain.states import (
     JobState,
 )
 from cuebot.domain.units import Micros
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "states.md"

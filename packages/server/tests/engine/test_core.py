@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -19,7 +20,6 @@ from cuebot.engine.rows import load_farm
 from cuebot.sim.chaos.disk import Disk
 from cuebot.sim.chaos.ground_truth import GroundTruth
 from cuebot.sim.chaos.invariants import InvariantChecker
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import structlog
+from small_farm import SmallFarm
 
 from cuebot import decide as decide_module
 from cuebot.domain import commands as c
@@ -17,7 +18,6 @@ from cuebot.engine.engine import Engine, FarmUnsound, JournalHung, JournalLost
 from cuebot.engine.ports import Answer, Answered, Batch, JournalError, Recorded
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import Rows
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
 ENVELOPE = c.Envelope(actor="test")

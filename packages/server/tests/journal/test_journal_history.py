@@ -13,7 +13,7 @@ from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR
 from cuebot.engine.ports import Batch, RunQuery
 from cuebot.journal import History, SqlJournal
-from cuebot.sim.run_history import MemoryRunHistory
+from run_history import MemoryRunHistory
 
 Open = Callable[[str], SqlJournal]
 

@@ -15,6 +15,7 @@ import pytest
 from advice import Build, Row, Step, alternatives, finish_what_runs, follow, goes_on, printed, reasons_of
 from scheduling_farm import launch
 from served import served
+from small_farm import GIB, SmallFarm
 
 import cuebot.scheduling
 from cue_cli.cueadmin import main
@@ -23,7 +24,6 @@ from cuebot.domain.states import Cause, DependType, Exit, FrameState, HostState,
 from cuebot.domain.units import HOUR, NO_END, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

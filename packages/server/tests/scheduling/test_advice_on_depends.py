@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from advice import Row, finish_what_runs, follow, goes_on, reasons_of
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.states import DependType
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 PER_FRAME = {

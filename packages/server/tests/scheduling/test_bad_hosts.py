@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scheduling_farm import launch, reasons
+from small_farm import SmallFarm
 
 from cuebot.domain.states import Cause
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 ONE = layer_spec(range_text="1")

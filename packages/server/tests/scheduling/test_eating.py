@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from served import served
+from small_farm import SmallFarm
 
 import opencue
 from cue_cli.cueadmin import main
 from cuebot.domain import commands as c
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 JOB = "testing-sh1-ann_one"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.states import HostState, LockState
@@ -12,7 +13,6 @@ from cuebot.domain.units import SECOND, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain.layer import Reason, explain_job, explain_layer
 from cuebot.scheduling.explain.wording import agreeing
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 

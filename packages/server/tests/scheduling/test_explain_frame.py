@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import KiB
 from cuebot.scheduling.explain.dead_frames import deaths
 from cuebot.scheduling.explain.frame import FrameExplanation, explain_frame
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 

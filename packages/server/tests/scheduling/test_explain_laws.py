@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from small_farm import GIB, SmallFarm
 from test_plan_laws import FarmCase, HostCase, JobCase, build, farms
 
 from cuebot.domain import commands as c
@@ -17,7 +18,6 @@ from cuebot.domain.states import FrameState, HostState, LockState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.layer import Explanation, explain_layer
 from cuebot.scheduling.plan.plan import plan
-from cuebot.sim.small_farm import GIB, SmallFarm
 
 quickly = settings(max_examples=40, deadline=None)
 KINDS = (

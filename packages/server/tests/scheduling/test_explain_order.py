@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from scheduling_farm import add_show, launch, reasons
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.scheduling.explain.layer import Explanation, Reason, explain_layer
 from cuebot.scheduling.rules.policy import Policy
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from scheduling_farm import launch, reasons
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Refused
 from cuebot.domain.units import KiB
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 GPU_LAYER = layer_spec("train", "1-4", gpus=1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 
 from served import served
+from small_farm import SmallFarm
 
 import opencue
 from cuebot.domain import commands as c
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 from opencue.warning import FarmWarning
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from scheduling_farm import launch
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.states import Cause, Exit
 from cuebot.domain.units import Micros, frame_id
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 UPSTREAM: dict[str, Any] = {"agent": "", "instance": "", "lease_us": Micros(0)}

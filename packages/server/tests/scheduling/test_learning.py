@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scheduling_farm import launch, reasons
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
@@ -12,7 +13,6 @@ from cuebot.domain.states import Cause
 from cuebot.domain.units import SECOND, KiB, Micros, frame_id
 from cuebot.engine.rows import load_farm, take_dirty
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import layer_spec
 
 

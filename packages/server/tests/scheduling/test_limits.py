@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from scheduling_farm import launch, reasons
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import AlreadyExists
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scheduling_farm import cores_of, launch
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 MANY = layer_spec(range_text="1-1000")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from small_farm import GIB, SmallFarm
+
 from cuebot.domain import commands as c
 from cuebot.domain.host_table import Held
 from cuebot.domain.units import SECOND, CoreUnits
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.plan.plan import plan
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Group
 from cuebot.domain.units import CoreUnits, KiB
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
 NO_CAP = -1

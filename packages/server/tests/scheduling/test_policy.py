@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from scheduling_farm import launch
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.scheduling.rules.policy import Hosts, Jobs, Policy, Request
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 

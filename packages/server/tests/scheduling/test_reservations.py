@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from scheduling_farm import add_show, launch, reasons
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import LockState
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 MOST = 1_000_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from scheduling_farm import launch, reasons
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Refused
@@ -11,7 +12,6 @@ from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause, Exit
 from cuebot.scheduling.explain.frame import explain_frame
 from cuebot.scheduling.explain.layer import explain_job, explain_layer
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scheduling_farm import add_show, cores_of, end_all, launch
+from small_farm import SmallFarm
 
 from cuebot.domain.units import MINUTE
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import layer_spec
 
 MANY = layer_spec(range_text="1-1000")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from small_farm import SmallFarm
+
 from cuebot.domain import commands as c
 from cuebot.scheduling.explain.frame import explain_frame
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 STUCK = "still there after SIGKILL (1): 412 (dd)"

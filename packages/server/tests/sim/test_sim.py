@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from small_farm import SmallFarm
 
 from cuebot.decide import Settings, host_ends, host_reports, run_ends
 from cuebot.domain import apply, check, frames, holds
@@ -33,7 +34,6 @@ from cuebot.sim.chaos.server import Server
 from cuebot.sim.chaos.supervised import LIVE, SupervisedMachine
 from cuebot.sim.chaos.upstream_hosts import UpstreamHost
 from cuebot.sim.clock import Clock
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.units import HOUR, KiB
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.spec import Spec, depends, layers, parse_spec, reader
 from cuebot.wire.without_effect import spec_warnings
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Learned
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import HOUR, CoreUnits, KiB
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.server import offered_services, service_descriptors

@@ -37,7 +37,7 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
-from cuebot.sim.run_history import MemoryRunHistory
+from run_history import MemoryRunHistory
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve

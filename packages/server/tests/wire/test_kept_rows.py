@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from opencue_proto import facility_pb2, host_pb2, job_pb2, show_pb2
+from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import LockState
 from cuebot.domain.units import SECOND
 from cuebot.sim.chaos.world import World
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 from cuebot.wire.messages.comments import commented
 from cuebot.wire.messages.hosts import host_message

@@ -10,11 +10,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from small_farm import GIB, SmallFarm
+
 from cuebot.domain import commands as c
 from cuebot.domain.units import KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.rules.policy import Hosts, Policy, Request
-from cuebot.sim.small_farm import GIB, SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 LONG_ENOUGH_S = 130

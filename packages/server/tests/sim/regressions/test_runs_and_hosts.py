@@ -5,6 +5,8 @@ A seed draws another world with every fault that is added to the simulator; a st
 
 from __future__ import annotations
 
+from small_farm import SmallFarm
+
 from cuebot.domain import commands as c
 from cuebot.domain.commands import RunFacts
 from cuebot.domain.events import RunEnded
@@ -13,7 +15,6 @@ from cuebot.domain.states import Cause
 from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, Micros, frame_id
 from cuebot.engine.ports import Answer
 from cuebot.sim.clock import START_US
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec, layer_spec
 
 UPSTREAM = {"agent": "", "instance": "", "lease_us": Micros(0)}

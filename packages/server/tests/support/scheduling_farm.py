@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from small_farm import SmallFarm
+
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Job, Layer
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.sim.small_farm import SmallFarm
 from cuebot.sim.specs import job_spec
 from cuebot.spec import LayerSpec
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import pytest
 from served import served
+from small_farm import SmallFarm
 
 from cue_cli.cueadmin import main
 from cuebot.domain.states import FrameState
 from cuebot.scheduling.explain.frame import explain_frame
 from cuebot.scheduling.explain.layer import explain_layer
-from cuebot.sim.small_farm import SmallFarm
 
 Build = Callable[[], SmallFarm]
 Step = Callable[[SmallFarm], object]
