@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from journal_farm import START_US, Mix, commit, events_in, reloaded
+from run_history import MemoryRunHistory
 
 from cuebot.domain import events as ev
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR
 from cuebot.engine.ports import Batch, RunQuery
 from cuebot.journal import History, SqlJournal
-from run_history import MemoryRunHistory
 
 Open = Callable[[str], SqlJournal]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import grpc
 import pytest
+from run_history import MemoryRunHistory
 from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
-from run_history import MemoryRunHistory
 from cuebot.wire.call import behaviour
 from cuebot.wire.server import offered_services, service_descriptors
 from opencue.changed import ChangedInterceptor

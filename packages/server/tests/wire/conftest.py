@@ -29,6 +29,7 @@ from opencue_proto import (
     show_pb2_grpc,
     subscription_pb2_grpc,
 )
+from run_history import MemoryRunHistory
 
 from cuebot.domain import commands as c
 from cuebot.domain.bounds import DEFAULT_BOUNDS
@@ -37,7 +38,6 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
-from run_history import MemoryRunHistory
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
