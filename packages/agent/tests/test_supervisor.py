@@ -411,6 +411,17 @@ def test_the_death_of_its_supervisor_ends_the_command(supervise: Supervise) -> N
     wait_for(lambda: state_of(leader) == "", what="the command to end")
 
 
+def test_the_death_of_its_supervisor_ends_a_command_with_another_users_rights(supervise: Supervise) -> None:
+    """To take those rights takes back what was asked of the kernel before."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a frame another user")
+    run = supervise("exec sleep 300", become_user=1, uid=20_001, gid=20_002)
+    leader = wait_for(lambda: run.page["leader_pid"])
+    wait_for(lambda: os.stat(f"/proc/{leader}").st_uid == 20_001)
+    os.kill(run.pid, signal.SIGKILL)
+    wait_for(lambda: state_of(leader) == "", what="the command to end")
+
+
 def test_who_belongs_to_a_run_is_in_the_book(supervise: Supervise, tmp_path: Path) -> None:
     """For whoever has to find them when their supervisor was killed: each a pid and when it started."""
     run = supervise(f"env -i setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 300' & sleep 300")
