@@ -33,6 +33,7 @@ class Supervised:
 
     def __init__(self, supervisor: list[str], folder: Path, command: str, arguments: list[str], **fields: Any) -> None:
         variables = fields.pop("variables", {})
+        before = fields.pop("before", [])  # what becomes the supervisor
         self.log = folder / "frame.rqlog"
         self._book = Book.open(str(folder / "book"))
         self.head, self.page = self._book.head, self._book.take("run-1")
@@ -43,7 +44,7 @@ class Supervised:
         for name, value in fields.items():
             (self.head if name in book.HEAD_PLACES else self.page)[name] = value
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        words = [*supervisor, str(self.page.number), command, *arguments]
+        words = [*before, *supervisor, str(self.page.number), command, *arguments]
         self.pid = os.posix_spawn(
             words[0],
             words,
@@ -209,6 +210,25 @@ def test_a_run_has_ended_when_all_about_its_end_is_written(supervise: Supervise,
     os.close(reader)
 
 
+def test_what_was_not_started_has_ended_when_its_log_says_so(supervise: Supervise, tmp_path: Path) -> None:
+    """Nobody reads half of that either."""
+    folder = tmp_path / "0"
+    folder.mkdir()
+    os.mkfifo(folder / "frame.rqlog")
+    reader = os.open(folder / "frame.rqlog", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    writer = os.open(folder / "frame.rqlog", os.O_WRONLY)
+    os.write(writer, bytes(4096))
+    run = supervise("", "is-not-there")
+    wait_for(lambda: run.page["exit_status"] == 1, what="the end in the book")
+    time.sleep(0.3)
+    assert run.page["phase"] != book.ENDED
+    os.read(reader, 4096)
+    assert run.ended()["phase"] == book.ENDED
+    os.close(writer)
+    os.close(reader)
+
+
 def test_a_signal_that_ends_the_command_is_known(supervise: Supervise) -> None:
     """As the kernel tells it."""
     page = supervise("kill -SEGV $$").ended()
@@ -365,6 +385,16 @@ def test_a_command_may_end_by_itself_in_its_grace(supervise: Supervise, tmp_path
     assert (tmp_path / "saved").exists()
 
 
+def test_who_asks_again_with_more_patience_postpones_nothing(supervise: Supervise) -> None:
+    """The end that was told first is the latest."""
+    run = supervise("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    wait_for(lambda: "ready" in run.output())
+    run.order(book.ORDER_END, grace_ms=700)
+    wait_for(lambda: run.page["phase"] == book.ENDING)
+    run.order(book.ORDER_END, grace_ms=60_000)
+    assert run.ended(10)["exit_signal"] == signal.SIGKILL
+
+
 def test_what_ended_by_itself_before_an_order_keeps_its_own_end(supervise: Supervise) -> None:
     """An order that comes late changes nothing."""
     run = supervise("exit 7")
@@ -377,6 +407,17 @@ def test_the_death_of_its_supervisor_ends_the_command(supervise: Supervise) -> N
     """Without appeal; what the command started is left to whoever is the next reaper above."""
     run = supervise("exec sleep 300")
     leader = wait_for(lambda: run.page["leader_pid"])
+    os.kill(run.pid, signal.SIGKILL)
+    wait_for(lambda: state_of(leader) == "", what="the command to end")
+
+
+def test_the_death_of_its_supervisor_ends_a_command_with_another_users_rights(supervise: Supervise) -> None:
+    """To take those rights takes back what was asked of the kernel before."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a frame another user")
+    run = supervise("exec sleep 300", become_user=1, uid=20_001, gid=20_002)
+    leader = wait_for(lambda: run.page["leader_pid"])
+    wait_for(lambda: os.stat(f"/proc/{leader}").st_uid == 20_001)
     os.kill(run.pid, signal.SIGKILL)
     wait_for(lambda: state_of(leader) == "", what="the command to end")
 
@@ -482,6 +523,39 @@ def test_a_run_that_nobody_comes_back_for_is_ended(supervise: Supervise) -> None
     assert (run.ended()["end_cause"], run.page["exit_signal"]) == ("lease", signal.SIGKILL)
 
 
+def test_how_long_a_run_had_run_before_it_stood_still_is_no_reason_to_end_it(supervise: Supervise) -> None:
+    """Only how long it stands still."""
+    run = supervise("exec sleep 300", policy=book.SUSPEND, standing_ns=SECOND_NS)
+    wait_for(lambda: run.page["run_ms"] > 1_200)
+    run.head["lease_until_ns"] = 1
+    wait_for(lambda: run.page["suspended"])
+    time.sleep(0.5)
+    assert run.page["phase"] == book.RUNNING
+    assert run.ended()["end_cause"] == "lease"
+
+
+def test_what_stands_still_does_so_whoever_wakes_it(supervise: Supervise) -> None:
+    """Until it is told to go on: at each look it is stopped again, also where the lease has come back."""
+    run = supervise("while :; do sleep 0.05; done", policy=book.SUSPEND, lease_until_ns=boot_ns() + SECOND_NS // 2)
+    wait_for(lambda: run.page["suspended"] and state_of(run.page["leader_pid"]) == "T")
+    run.head["lease_until_ns"] = boot_ns() + 60 * SECOND_NS
+    time.sleep(0.3)
+    os.kill(run.page["leader_pid"], signal.SIGCONT)
+    wait_for(lambda: state_of(run.page["leader_pid"]) == "T", 3, "it to stand still again")
+
+
+def test_a_lease_goes_on_while_the_machine_sleeps(supervise: Supervise) -> None:
+    """It is counted by a clock that does so: here in a time namespace, where that one is ahead of all others."""
+    ahead = shutil.which("unshare")
+    words = [ahead or "", "--time", "--boottime", "1000"]
+    if ahead is None or subprocess.run([*words, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no time namespace can be made here")
+    lease_until_ns = boot_ns() + 1_001 * SECOND_NS
+    run = supervise("exec sleep 300", before=words, policy=book.SUSPEND, lease_until_ns=lease_until_ns)
+    wait_for(lambda: run.page["suspended"], 5, "the lease to be over")
+    assert boot_ns() + 1_000 * SECOND_NS >= lease_until_ns
+
+
 def test_a_run_without_a_lease_goes_on(supervise: Supervise) -> None:
     """Where the host's policy is to continue."""
     run = supervise("sleep 1; exit 6", policy=book.CONTINUE, lease_until_ns=1)
@@ -509,6 +583,17 @@ def test_standing_still_does_not_count_as_running(supervise: Supervise) -> None:
     page = run.ended()
     assert (page["end_cause"], page["exit_status"]) == ("exited", 0)
     assert page["run_ms"] < 2_000
+
+
+def test_standing_still_does_not_count_as_running_where_it_never_goes_on(supervise: Supervise) -> None:
+    """What is billed ends where it was suspended."""
+    run = supervise("exec sleep 300")
+    wait_for(lambda: run.page["leader_pid"])
+    run.order(book.ORDER_SUSPEND)
+    wait_for(lambda: run.page["suspended"])
+    time.sleep(2)
+    run.order(book.ORDER_END)
+    assert run.ended()["run_ms"] < 1_500
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------
