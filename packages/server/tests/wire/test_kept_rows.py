@@ -13,9 +13,11 @@ from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import LockState
 from cuebot.domain.units import SECOND
+from cuebot.queries.comments import commented
+from cuebot.queries.hosts import host_row
+from cuebot.queries.jobs import job_row
 from cuebot.sim.chaos.world import World
 from cuebot.sim.specs import job_spec, layer_spec
-from cuebot.wire.messages.comments import commented
 from cuebot.wire.messages.hosts import host_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.rows import KeptRows, list_of, row_of
@@ -26,10 +28,10 @@ def must_be_current(farm: Farm, kept: KeptRows) -> int:
     kept.refresh()
     remarked = commented(farm)
     for job in farm.jobs.values():
-        assert kept.job(job) == row_of(job_message(farm, job, remarked)), job
+        assert kept.job(job) == row_of(job_message(job_row(farm, job, remarked))), job
     for host in farm.hosts.values():
         if not host.removed:
-            assert kept.host(host) == row_of(host_message(farm, host, remarked)), host
+            assert kept.host(host) == row_of(host_message(host_row(farm, host, remarked))), host
     return len(kept)
 
 

@@ -13,8 +13,9 @@ from opencue_proto import facility_pb2, host_pb2, job_pb2
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
+from cuebot.queries.jobs import JobCriteria, job_filter
+from cuebot.queries.text import PATTERN_SECONDS
 from cuebot.wire.call import Call, those
-from cuebot.wire.search import PATTERN_SECONDS, job_filter
 from cuefarm_proto import farm_pb2
 
 WORDS = [f"w{number}" for number in range(DEFAULT_BOUNDS.search_words)]
@@ -28,7 +29,7 @@ def job_named(name: str) -> Any:
 
 def found(pattern: str, name: str) -> bool:
     """Whether a pattern finds a name."""
-    return job_filter(Farm(), job_pb2.JobSearchCriteria(regex=[pattern]), DEFAULT_BOUNDS)(job_named(name))
+    return job_filter(Farm(), JobCriteria(patterns=[pattern]), DEFAULT_BOUNDS, time.monotonic)(job_named(name))
 
 
 @pytest.mark.parametrize("field", ["ids", "jobs", "users", "shots", "shows", "substr"])

@@ -16,7 +16,7 @@ from cuebot.domain.nouns import Layer
 from cuebot.domain.states import Cause, Exit, FrameState, JobState
 from cuebot.domain.units import HOUR
 from cuebot.engine.ports import EndedRun, RunHistory
-from cuebot.wire.lookup import Scope
+from cuebot.queries.lookup import Scope
 from cuebot.wire.runs import ended_run_message, host_name, is_charged, query_of
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2

@@ -7,9 +7,10 @@ from typing import Any
 from cuebot.domain.nouns import Job
 from cuebot.domain.states import JobState
 from cuebot.domain.units import HOUR
-from cuebot.wire.call import Call, rows_of, those
+from cuebot.queries.jobs import by_name, last_ended_first, pending_jobs
+from cuebot.wire.call import Call, rows_of
+from cuebot.wire.criteria import find_jobs
 from cuebot.wire.rows import list_of
-from cuebot.wire.search import job_filter, pending_jobs
 
 ROWS_AT_A_TIME = 500
 """Finished jobs that are put into a list before its size is looked at again."""
@@ -22,13 +23,11 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
     Whoever names jobs, or has their ids, finds them for ever.
     """
     farm, bounds = call.farm, call.engine.core.bounds
-    matches = job_filter(farm, criteria, bounds)
     if not criteria.include_finished:
-        jobs = await those(call, pending_jobs(farm), matches)
-        jobs.sort(key=lambda job: job.name)
+        jobs = by_name(await find_jobs(call, criteria, pending_jobs(farm)))
         return list_of(await rows_of(call, jobs, call.rows.job))
 
-    found = await those(call, farm.jobs.values(), matches)
+    found = await find_jobs(call, criteria, farm.jobs.values())
     finished = [job for job in found if job.state is JobState.FINISHED]
     if not (criteria.ids or criteria.jobs):
         since_us = call.engine.now_us() - bounds.finished_jobs_hours * HOUR
@@ -38,7 +37,7 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
         hours = f"{which} ended more than {bounds.finished_jobs_hours} hours ago; by name or id every job is found"
         _warn(call, early, "finished job", hours)
         finished = late
-    finished.sort(key=lambda job: (-job.stopped_us, -job.submitted_us, job.id))
+    finished = last_ended_first(finished)
 
     living = [job for job in found if job.state is not JobState.FINISHED]
     listed = await _with_rows(call, living)

@@ -12,7 +12,9 @@ from typing import Any
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Job
-from cuebot.wire.messages.comments import commented
+from cuebot.queries.comments import commented
+from cuebot.queries.hosts import host_row
+from cuebot.queries.jobs import job_row
 from cuebot.wire.messages.hosts import host_message
 from cuebot.wire.messages.jobs import job_message
 
@@ -27,7 +29,7 @@ class KeptRows:
         self._most = most
         self._jobs: dict[str, bytes] = {}
         self._hosts: dict[str, bytes] = {}
-        self._remarked: set[str] | None = None
+        self._commented: set[str] | None = None
 
     def __len__(self) -> int:
         return len(self._jobs) + len(self._hosts)
@@ -39,27 +41,33 @@ class KeptRows:
             self._jobs.clear()
             self._hosts.clear()
         if touched.comments:
-            self._remarked = None
+            self._commented = None
         for rows, ids in ((self._jobs, touched.jobs), (self._hosts, touched.hosts)):
             for id in ids:
                 rows.pop(id, None)
 
     def job(self, job: Job) -> bytes:
         """A job as one row of a list."""
-        return self._jobs.get(job.id) or self._keep(self._jobs, job, job_message)
+        return self._jobs.get(job.id) or self._keep(self._jobs, job, job_row, job_message)
 
     def host(self, host: Host) -> bytes:
         """A host as one row of a list; nothing where it was removed since it was found."""
         if host.removed:
             return b""
-        return self._hosts.get(host.id) or self._keep(self._hosts, host, host_message)
+        return self._hosts.get(host.id) or self._keep(self._hosts, host, host_row, host_message)
 
-    def _keep(self, rows: dict[str, bytes], thing: Any, message: Callable[[Farm, Any, set[str]], Any]) -> bytes:
-        if self._remarked is None:
-            self._remarked = commented(self._farm)
+    def _keep(
+        self,
+        rows: dict[str, bytes],
+        thing: Any,
+        as_row: Callable[[Farm, Any, set[str]], Any],
+        message: Callable[[Any], Any],
+    ) -> bytes:
+        if self._commented is None:
+            self._commented = commented(self._farm)
         if len(rows) >= self._most:
             del rows[next(iter(rows))]  # the one that was made first
-        row = rows[thing.id] = row_of(message(self._farm, thing, self._remarked))
+        row = rows[thing.id] = row_of(message(as_row(self._farm, thing, self._commented)))
         return row
 
 

@@ -21,6 +21,7 @@ REPORTED_SECONDS_MAX: Final = 10**9
 """About 31 years: no run is longer."""
 
 Enum = TypeVar("Enum", bound=IntEnum)
+Number = TypeVar("Number", int, float)
 
 # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -81,11 +82,11 @@ def int32(value: int) -> int:
     return max(min(int(value), INT32_MAX), -INT32_MAX)
 
 
-def time_s(micros: int) -> int:
+def time32(time_s: int) -> int:
     """A time in whole seconds for an int32 field; 0 is "never"."""
-    return min(int(micros) // SECOND, INT32_MAX)
+    return min(time_s, INT32_MAX)
 
 
-def cores(core_units: int) -> float:
-    """Core units as cores for a float field; -1 stays -1."""
-    return -1.0 if core_units == UNLIMITED else round(int(core_units) / 100, 2)
+def or_unlimited(value: Number | None) -> Number | int:
+    """A maximum or a default for a field in which -1 says that there is none."""
+    return UNLIMITED if value is None else value

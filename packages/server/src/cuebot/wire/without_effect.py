@@ -11,6 +11,7 @@ from typing import Final
 
 from cuebot.domain.errors import quoted
 from cuebot.domain.farm import Farm
+from cuebot.queries.hosts import tags_of_hosts
 from cuebot.spec import Spec
 
 _JOB_MINIMUM: Final = (
@@ -54,7 +55,7 @@ UNBOOK: Final = (
 def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
     """What of a specification was ignored or changed, and which of its names mean nothing on this farm."""
     yield from spec.warnings
-    tags = {tag.lower() for host in farm.hosts.values() if not host.removed for tag in farm.host_tags(host)}
+    tags = tags_of_hosts(farm)
     said: set[tuple[str, str]] = set()
     for job in spec.jobs:
         for layer in job.layers:

@@ -1,53 +1,58 @@
-"""Hosts as messages."""
+"""Hosts as messages, plain and with what runs on them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from opencue_proto import host_pb2
 
-from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host
-from cuebot.domain.tags import split_tags
-from cuebot.wire.values import cores, int32, time_s
+from cuebot.queries.hosts import HostRow
+from cuebot.queries.procs import ProcRow
+from cuebot.wire.messages.procs import proc_fields
+from cuebot.wire.values import int32, time32
 
 
-def host_message(farm: Farm, host: Host, commented: set[str]) -> host_pb2.Host:
+def host_message(row: HostRow) -> host_pb2.Host:
     """A host. `memory` and `cores` are what may be reserved, `total_memory` what the host has."""
-    return host_pb2.Host(**host_fields(farm, host, commented))
+    return host_pb2.Host(**_fields(row))
 
 
-def host_fields(farm: Farm, host: Host, commented: set[str]) -> dict[str, Any]:
-    """What Host and NestedHost have in common."""
-    table, allocation = farm.hosts_table, farm.allocations[host.allocation_id]
+def nested_host_message(row: HostRow, procs: Iterable[ProcRow]) -> host_pb2.NestedHost:
+    """A host with what runs on it."""
+    nested = [host_pb2.NestedProc(**proc_fields(proc)) for proc in procs]
+    return host_pb2.NestedHost(procs=host_pb2.NestedProcSeq(nested_procs=nested), **_fields(row))
+
+
+def _fields(row: HostRow) -> dict[str, Any]:
     return {
-        "id": host.id,
-        "name": host.name,
-        "alloc_name": farm.allocation_name(allocation),
-        "nimby_enabled": host.nimby_enabled,
-        "has_comment": host.id in commented,
-        "cores": cores(host.cores),
-        "idle_cores": cores(max(int(table.idle_cores[host.row]), 0)),  # less than none while a host that shrank drains
-        "memory": host.memory,
-        "idle_memory": max(int(table.idle_memory[host.row]), 0),
-        "gpu_memory": host.gpu_memory,
-        "idle_gpu_memory": max(int(table.idle_gpu_memory[host.row]), 0),
-        "gpus": host.gpus,
-        "idle_gpus": max(int(table.idle_gpus[host.row]), 0),
-        "total_swap": host.total_swap,
-        "total_memory": host.total_memory,
-        "total_gpu_memory": host.gpu_memory,
-        "total_mcp": host.total_temp,
-        "free_swap": host.free_swap,
-        "free_memory": host.free_memory,
-        "free_mcp": host.free_temp,
-        "free_gpu_memory": host.free_gpu_memory,
-        "load": int32(host.load),
-        "boot_time": time_s(host.boot_us),
-        "ping_time": time_s(host.ping_us),
-        "os": ",".join(host.os),
-        "tags": split_tags((*host.manual_tags, allocation.tag, *host.hardware_tags, host.name)),
-        "state": int(host.state),
-        "lock_state": int(host.lock),
-        "thread_mode": int(host.thread_mode),
+        "id": row.id,
+        "name": row.name,
+        "alloc_name": row.allocation,
+        "nimby_enabled": row.nimby_enabled,
+        "has_comment": row.commented,
+        "cores": row.cores,
+        "idle_cores": row.idle_cores,
+        "memory": row.memory_kib,
+        "idle_memory": row.idle_memory_kib,
+        "gpu_memory": row.gpu_memory_kib,
+        "idle_gpu_memory": row.idle_gpu_memory_kib,
+        "gpus": row.gpus,
+        "idle_gpus": row.idle_gpus,
+        "total_swap": row.total_swap_kib,
+        "total_memory": row.total_memory_kib,
+        "total_gpu_memory": row.gpu_memory_kib,
+        "total_mcp": row.total_temp_kib,
+        "free_swap": row.free_swap_kib,
+        "free_memory": row.free_memory_kib,
+        "free_mcp": row.free_temp_kib,
+        "free_gpu_memory": row.free_gpu_memory_kib,
+        "load": int32(row.load),
+        "boot_time": time32(row.boot_s),
+        "ping_time": time32(row.ping_s),
+        "os": ",".join(row.os),
+        "tags": row.tags,
+        "state": int(row.state),
+        "lock_state": int(row.lock),
+        "thread_mode": int(row.thread_mode),
     }

@@ -4,44 +4,42 @@ from __future__ import annotations
 
 from opencue_proto import job_pb2
 
-from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Job
+from cuebot.queries.jobs import JobRow
 from cuebot.wire.messages.layers import usage_fields
-from cuebot.wire.values import cores, int32, time_s
+from cuebot.wire.values import int32, or_unlimited, time32
 
 
-def job_message(farm: Farm, job: Job, commented: set[str]) -> job_pb2.Job:
-    """A job with its statistics; `commented` has the ids of the jobs that have comments."""
-    submitted_s = time_s(job.submitted_us)
+def job_message(row: JobRow) -> job_pb2.Job:
+    """A job with its statistics."""
     message = job_pb2.Job(
-        id=job.id,
-        state=int(job.state),
-        name=job.name,
-        shot=job.shot,
-        show=farm.shows[job.show_id].name,
-        user=job.user,
-        group=farm.groups[job.group_id].name,
-        facility=farm.facilities[job.facility_id].name,
-        os=job.os,
-        priority=int32(job.priority),
-        min_cores=cores(job.min_cores),
-        max_cores=cores(job.max_cores),
-        min_gpus=job.min_gpus,
-        max_gpus=job.max_gpus,
-        log_dir=job.log_dir,
-        is_paused=job.paused,
-        has_comment=job.id in commented,
-        auto_eat=job.auto_eat,
-        start_time=submitted_s,
-        stop_time=time_s(job.stopped_us),
-        eligible_time=submitted_s,
+        id=row.id,
+        state=int(row.state),
+        name=row.name,
+        shot=row.shot,
+        show=row.show,
+        user=row.user,
+        group=row.group,
+        facility=row.facility,
+        os=row.os,
+        priority=int32(row.priority),
+        min_cores=row.min_cores,
+        max_cores=or_unlimited(row.max_cores),
+        min_gpus=row.min_gpus,
+        max_gpus=or_unlimited(row.max_gpus),
+        log_dir=row.log_dir,
+        is_paused=row.paused,
+        has_comment=row.commented,
+        auto_eat=row.auto_eat,
+        start_time=time32(row.submitted_s),
+        stop_time=time32(row.stopped_s),
+        eligible_time=time32(row.submitted_s),
         job_stats=job_pb2.JobStats(
-            total_layers=len(job.layer_ids),
-            reserved_cores=cores(job.reserved_cores),
-            reserved_gpus=job.reserved_gpus,
-            **usage_fields(job.counts, farm.layers_of(job)),
+            total_layers=row.layers,
+            reserved_cores=row.reserved_cores,
+            reserved_gpus=row.reserved_gpus,
+            **usage_fields(row.frames, row.usage),
         ),
     )
-    if job.uid is not None:
-        message.uid = job.uid
+    if row.uid is not None:
+        message.uid = row.uid
     return message

@@ -6,37 +6,33 @@ from typing import Any
 
 from opencue_proto import host_pb2
 
-from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Proc
-from cuebot.wire.values import cores, time_s
-from rqd.runner.log_name import file_name
+from cuebot.queries.procs import ProcRow
+from cuebot.wire.values import time32
 
 
-def proc_message(farm: Farm, proc: Proc) -> host_pb2.Proc:
-    """A proc. Its name is `host/cores/gpus`."""
-    return host_pb2.Proc(**proc_fields(farm, proc))
+def proc_message(row: ProcRow) -> host_pb2.Proc:
+    """A proc."""
+    return host_pb2.Proc(**proc_fields(row))
 
 
-def proc_fields(farm: Farm, proc: Proc) -> dict[str, Any]:
+def proc_fields(row: ProcRow) -> dict[str, Any]:
     """What Proc and NestedProc have in common."""
-    layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
-    frame_name = farm.frame_name(layer, proc.frame_index)
-    booked_s = time_s(proc.booked_us)
+    booked_s = time32(row.booked_s)
     return {
-        "id": proc.id,
-        "name": f"{farm.hosts[proc.host_id].name}/{proc.cores / 100:.2f}/{proc.gpus}",
-        "show_name": farm.shows[proc.show_id].name,
-        "job_name": job.name,
-        "frame_name": frame_name,
-        "group_name": farm.groups[job.group_id].name,
-        "ping_time": time_s(proc.seen_us),
+        "id": row.id,
+        "name": row.name,
+        "show_name": row.show,
+        "job_name": row.job,
+        "frame_name": row.frame,
+        "group_name": row.group,
+        "ping_time": time32(row.seen_s),
         "bookedTime": booked_s,
         "dispatch_time": booked_s,
-        "reserved_memory": proc.memory,
-        "used_memory": proc.rss,
-        "reserved_cores": cores(proc.cores),
-        "reserved_gpus": proc.gpus,
-        "reserved_gpu_memory": proc.gpu_memory,
-        "log_path": f"{job.log_dir}/{file_name(job.name, frame_name)}",
-        "services": layer.services,
+        "reserved_memory": row.reserved_memory_kib,
+        "used_memory": row.used_memory_kib,
+        "reserved_cores": row.reserved_cores,
+        "reserved_gpus": row.reserved_gpus,
+        "reserved_gpu_memory": row.reserved_gpu_memory_kib,
+        "log_path": row.log_path,
+        "services": row.services,
     }

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from opencue_proto import depend_pb2
 
 from cuebot.domain.commands import AddDepend, SatisfyDepends
-from cuebot.domain.depends import SHAPES, edges_of
 from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Depend, Job, Layer
+from cuebot.domain.nouns import Depend, Layer
 from cuebot.domain.states import DependType
+from cuebot.queries.depends import depend_row
 from cuebot.wire.call import Call
 from cuebot.wire.messages.depends import depend_message
 from cuebot.wire.services.held_again import before_depend
@@ -73,7 +72,7 @@ async def add_depend(call: Call, type: DependType, er: Side, on: Side, *, any_fr
     held = before_depend(call.farm, er.job_id, er.layer_id)
     depend_id = await call.submit(command)
     held.warn(call)
-    return depend_message(call.farm, call.farm.get("depend", depend_id))
+    return depend_message(depend_row(call.farm, call.farm.get("depend", depend_id)))
 
 
 async def drop(call: Call, depends: Iterable[Depend], target: int) -> None:
@@ -93,50 +92,4 @@ async def drop(call: Call, depends: Iterable[Depend], target: int) -> None:
 
 def depend_seq(farm: Farm, depends: Iterable[Depend]) -> depend_pb2.DependSeq:
     """Depends as a message."""
-    return depend_pb2.DependSeq(depends=[depend_message(farm, depend) for depend in depends])
-
-
-def waiting_in(farm: Farm, job: Job) -> list[Depend]:
-    """Every depend that something in a job waits by, in the order of their creation."""
-    return _in_order(farm, farm.depends_of_job.get(job.id, ()))
-
-
-def waiting_for(farm: Farm, job: Job) -> list[Depend]:
-    """Every depend that waits for something in a job."""
-    return _in_order(farm, farm.depends_on_job.get(job.id, ()))
-
-
-def layer_waits_by(farm: Farm, layer: Layer) -> list[Depend]:
-    """The depends of a layer and of its frames."""
-    return [depend for depend in waiting_in(farm, farm.jobs[layer.job_id]) if depend.er_layer == layer.id]
-
-
-def frame_waits_by(farm: Farm, layer: Layer, index: int) -> list[Depend]:
-    """What a frame waits by: depends of its job, of its layer, and its own."""
-    return [
-        depend
-        for depend in waiting_in(farm, farm.jobs[layer.job_id])
-        if SHAPES[depend.type].er == "job"
-        or (depend.er_layer == layer.id and depend.er_frame in (None, index) and _pair(farm, depend, "er", index))
-    ]
-
-
-def frame_is_waited_for(farm: Farm, layer: Layer, index: int) -> list[Depend]:
-    """What waits for one frame, be it as a pair of a composite depend."""
-    return [
-        depend
-        for depend in farm.depends_on(layer)
-        if depend.on_frame == index or (SHAPES[depend.type].pairs and _pair(farm, depend, "on", index))
-    ]
-
-
-def _pair(farm: Farm, depend: Depend, side: str, index: int) -> bool:
-    """Whether a frame is on one side of a composite depend; other depends are not asked that."""
-    if not SHAPES[depend.type].pairs:
-        return True
-    column: Any = getattr(edges_of(farm, depend), side)
-    return bool(np.any(column == index)) or (side == "on" and bool(np.any(column == -1)))
-
-
-def _in_order(farm: Farm, ids: Iterable[str]) -> list[Depend]:
-    return sorted((farm.depends[id] for id in ids), key=lambda depend: (depend.created_us, depend.id))
+    return depend_pb2.DependSeq(depends=[depend_message(depend_row(farm, depend)) for depend in depends])

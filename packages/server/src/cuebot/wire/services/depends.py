@@ -7,6 +7,7 @@ from typing import Any
 from opencue_proto import depend_pb2
 
 from cuebot.domain import commands as c
+from cuebot.queries.depends import depend_row
 from cuebot.wire.call import Call
 from cuebot.wire.messages.depends import depend_message
 from cuebot.wire.services.held_again import before_unsatisfy
@@ -18,7 +19,7 @@ class DependInterface:
     def GetDepend(self, request: Any, call: Call) -> Any:
         """The depend with that id."""
         depend = call.farm.get("depend", request.id)
-        return depend_pb2.DependGetDependResponse(depend=depend_message(call.farm, depend))
+        return depend_pb2.DependGetDependResponse(depend=depend_message(depend_row(call.farm, depend)))
 
     async def Satisfy(self, request: Any, call: Call) -> None:
         """Let a depend hold nothing back any more."""

@@ -10,10 +10,18 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Facility
+from cuebot.queries.allocations import (
+    allocation_row,
+    allocations_of_facility,
+    default_allocation,
+    subscription_row,
+    subscriptions_of_allocation,
+)
+from cuebot.queries.hosts import hosts_of_allocation
 from cuebot.wire.call import Call, rows_of, shared
+from cuebot.wire.criteria import find_hosts
 from cuebot.wire.messages.allocations import allocation_message, facility_message, subscription_message
 from cuebot.wire.rows import list_of
-from cuebot.wire.search import find_hosts
 
 
 class FacilityInterface:
@@ -40,7 +48,7 @@ class FacilityInterface:
     def GetAllocations(self, request: Any, call: Call) -> Any:
         """The allocations of a facility."""
         facility = _facility(call.farm, request.facility.id or request.facility.name)
-        found = [a for a in call.farm.allocations.values() if a.facility_id == facility.id]
+        found = allocations_of_facility(call.farm, facility.id)
         return facility_pb2.FacilityGetAllocationsResponse(allocations=_allocations(call.farm, found))
 
 
@@ -52,19 +60,19 @@ class AllocationInterface:
         facility = _facility(call.farm, request.facility.id or request.facility.name)
         name = request.name.removeprefix(facility.name + ".")
         id = await call.submit(c.CreateAllocation(name, request.tag, facility.id))
-        message = allocation_message(call.farm, call.farm.get("allocation", id))
+        message = allocation_message(allocation_row(call.farm, call.farm.get("allocation", id)))
         return facility_pb2.AllocCreateResponse(allocation=message)
 
     def Find(self, request: Any, call: Call) -> Any:
         """An allocation by its full name, or by its short one where only one has it."""
         found = call.farm.allocation_named(request.name)
-        return facility_pb2.AllocFindResponse(allocation=allocation_message(call.farm, found))
+        return facility_pb2.AllocFindResponse(allocation=allocation_message(allocation_row(call.farm, found)))
 
     def Get(self, request: Any, call: Call) -> Any:
         """An allocation by id or name."""
         farm = call.farm
         found = farm.allocations.get(request.id) or farm.allocation_named(request.id)
-        return facility_pb2.AllocGetResponse(allocation=allocation_message(farm, found))
+        return facility_pb2.AllocGetResponse(allocation=allocation_message(allocation_row(farm, found)))
 
     def GetAll(self, request: Any, call: Call) -> Any:
         """All allocations."""
@@ -73,10 +81,10 @@ class AllocationInterface:
 
     def GetDefault(self, request: Any, call: Call) -> Any:
         """The allocation of new hosts."""
-        for allocation in call.farm.allocations.values():
-            if allocation.is_default:
-                return facility_pb2.AllocGetDefaultResponse(allocation=allocation_message(call.farm, allocation))
-        raise NotFound("no allocation is the default; SetDefault makes one so")
+        found = default_allocation(call.farm)
+        if found is None:
+            raise NotFound("no allocation is the default; SetDefault makes one so")
+        return facility_pb2.AllocGetDefaultResponse(allocation=allocation_message(allocation_row(call.farm, found)))
 
     async def SetDefault(self, request: Any, call: Call) -> None:
         """Say where new hosts go."""
@@ -95,8 +103,9 @@ class AllocationInterface:
     def GetSubscriptions(self, request: Any, call: Call) -> Any:
         """Who may use an allocation."""
         allocation = _allocation(request, call)
-        of_this = [s for s in call.farm.subscriptions.values() if s.allocation_id == allocation.id]
-        found = sorted((subscription_message(call.farm, s) for s in of_this), key=lambda message: message.name)
+        of_this = subscriptions_of_allocation(call.farm, allocation.id)
+        rows = sorted((subscription_row(call.farm, s) for s in of_this), key=lambda row: row.name)
+        found = [subscription_message(row) for row in rows]
         sequence = subscription_pb2.SubscriptionSeq(subscriptions=found)
         return facility_pb2.AllocGetSubscriptionsResponse(subscriptions=sequence)
 
@@ -142,11 +151,11 @@ def _allocation(request: Any, call: Call) -> Allocation:
 
 def _allocations(farm: Farm, allocations: list[Allocation]) -> facility_pb2.AllocationSeq:
     ordered = sorted(allocations, key=farm.allocation_name)
-    return facility_pb2.AllocationSeq(allocations=[allocation_message(farm, a) for a in ordered])
+    return facility_pb2.AllocationSeq(allocations=[allocation_message(allocation_row(farm, a)) for a in ordered])
 
 
 async def _hosts(call: Call, allocation: Allocation, criteria: Any) -> bytes:
-    members = [host for host in call.farm.hosts.values() if host.allocation_id == allocation.id]
+    members = hosts_of_allocation(call.farm, allocation.id)
     return list_of(await rows_of(call, await find_hosts(call, criteria, members), call.rows.host))
 
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 import msgspec
 
 from cuebot.domain.farm import Farm
-from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.nouns import Host, Layer
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.engine.ports import RunHistory
+from cuebot.queries.hosts import stopped_hosts
+from cuebot.queries.lookup import scope_of
 from cuebot.scheduling.explain.fixes import Step
 from cuebot.scheduling.explain.frame import FrameExplanation, explain_frame
 from cuebot.scheduling.explain.layer import REFUSED_LATELY_US, Explanation, explain_job, explain_layer
@@ -25,7 +26,6 @@ from cuebot.wire.agents.reports import short_name
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
-from cuebot.wire.lookup import scope_of
 from cuebot.wire.services.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
@@ -95,9 +95,7 @@ class FarmInterface(Records):
             without_token=[
                 farm_pb2.AgentAtTheDoor(address=address, name=name) for address, name in book.without_token()
             ],
-            stopped_hosts=sorted(
-                host.name for host in call.farm.hosts.values() if why_not_bookable(host) == "HOST_STOPPED"
-            ),
+            stopped_hosts=stopped_hosts(call.farm),
         )
 
     def Explain(self, request: Any, call: Call) -> Any:

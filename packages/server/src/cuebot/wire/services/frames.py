@@ -10,19 +10,13 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import as_indices
 from cuebot.domain.states import DependType
+from cuebot.queries.depends import frame_is_waited_for, frame_waits_by, layer_waits_by
+from cuebot.queries.frames import frame_row
+from cuebot.queries.layers import in_dispatch_order
 from cuebot.wire.call import Call
 from cuebot.wire.messages.frames import frame_message
-from cuebot.wire.services.dependencies import (
-    FRAME_TYPES,
-    Side,
-    add_depend,
-    depend_seq,
-    drop,
-    frame_is_waited_for,
-    frame_waits_by,
-    layer_waits_by,
-)
-from cuebot.wire.services.jobs import dispatch_ordered, fill_frames
+from cuebot.wire.services.dependencies import FRAME_TYPES, Side, add_depend, depend_seq, drop
+from cuebot.wire.services.jobs import fill_frames
 from cuebot.wire.services.wording import change_message, kill_message
 
 
@@ -36,16 +30,17 @@ class FrameInterface:
         index = layer.frames.index_of(request.frame)
         if index is None:
             raise NotFound(f"layer {layer.name!r} has no frame {request.frame}; its range is {layer.range_text}")
-        return job_pb2.FrameFindFrameResponse(frame=frame_message(farm, layer, index, call.engine.now_us()))
+        return job_pb2.FrameFindFrameResponse(frame=frame_message(frame_row(farm, layer, index, call.engine.now_us())))
 
     def GetFrame(self, request: Any, call: Call) -> Any:
         """The frame with that id."""
         layer, index = call.farm.frame(request.id)
-        return job_pb2.FrameGetFrameResponse(frame=frame_message(call.farm, layer, index, call.engine.now_us()))
+        row = frame_row(call.farm, layer, index, call.engine.now_us())
+        return job_pb2.FrameGetFrameResponse(frame=frame_message(row))
 
     async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of the frames of an active job, found by its name."""
-        layers = dispatch_ordered(call.farm, call.farm.job_named(request.job))
+        layers = in_dispatch_order(call.farm, call.farm.job_named(request.job))
         response = job_pb2.FrameGetFramesResponse()
         await fill_frames(response.frames.frames, layers, request.r, call)
         return response

@@ -10,8 +10,10 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, NotFound, Refused
 from cuebot.domain.nouns import Group
 from cuebot.domain.units import ONE_CORE, UNLIMITED
+from cuebot.queries.groups import children, group_row, groups_named
+from cuebot.queries.jobs import pending_jobs_of_group
 from cuebot.wire.call import Call, rows_of, shared
-from cuebot.wire.messages.groups import children, group_message, pending_jobs
+from cuebot.wire.messages.groups import group_message
 from cuebot.wire.rows import list_of
 from cuebot.wire.values import units_or_unlimited, unlimited_if_negative
 
@@ -21,32 +23,37 @@ class GroupInterface:
 
     def GetGroup(self, request: Any, call: Call) -> Any:
         """The group with that id."""
-        return job_pb2.GroupGetGroupResponse(group=group_message(call.farm, call.farm.get("group", request.id)))
+        return job_pb2.GroupGetGroupResponse(
+            group=group_message(group_row(call.farm, call.farm.get("group", request.id)))
+        )
 
     def FindGroup(self, request: Any, call: Call) -> Any:
         """A group of a show, both by name."""
         show = call.farm.show_named(request.show)
-        found = [g for g in call.farm.groups.values() if g.show_id == show.id and g.name == request.name]
+        found = groups_named(call.farm, show.id, request.name)
         if not found:
             raise NotFound(f"show {show.name!r} has no group {request.name!r}")
         if len(found) > 1:
             raise Refused(f"show {show.name!r} has {len(found)} groups {request.name!r}; use the id of the one meant")
-        return job_pb2.GroupFindGroupResponse(group=group_message(call.farm, found[0]))
+        return job_pb2.GroupFindGroupResponse(group=group_message(group_row(call.farm, found[0])))
 
     def GetGroups(self, request: Any, call: Call) -> Any:
         """The groups directly below a group."""
-        groups = [group_message(call.farm, group) for group in children(call.farm, _group(request, call))]
+        groups = [group_message(group_row(call.farm, group)) for group in children(call.farm, _group(request, call))]
         return job_pb2.GroupGetGroupsResponse(groups=job_pb2.GroupSeq(groups=groups))
 
     @shared
     async def GetJobs(self, request: Any, call: Call) -> Any:
         """The PENDING jobs directly in a group."""
-        return list_of(await rows_of(call, pending_jobs(call.farm, _group(request, call)), call.rows.job))
+        jobs = pending_jobs_of_group(call.farm, _group(request, call).job_ids)
+        return list_of(await rows_of(call, jobs, call.rows.job))
 
     async def CreateSubGroup(self, request: Any, call: Call) -> Any:
         """Make a group below a group."""
         id = await call.submit(c.CreateGroup(request.name, _group(request, call).id))
-        return job_pb2.GroupCreateSubGroupResponse(group=group_message(call.farm, call.farm.get("group", id)))
+        return job_pb2.GroupCreateSubGroupResponse(
+            group=group_message(group_row(call.farm, call.farm.get("group", id)))
+        )
 
     async def Delete(self, request: Any, call: Call) -> None:
         """Remove a group that has no active jobs and no groups."""

@@ -6,21 +6,24 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from opencue_proto import comment_pb2, host_pb2
+from opencue_proto import host_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, NotFound, NotOffered, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.nouns import Host
 from cuebot.domain.states import HostState, LockState, ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.engine.requests import Address, address_of
+from cuebot.queries.comments import commented, comments_of
+from cuebot.queries.hosts import host_row, present
+from cuebot.queries.procs import ProcRow, proc_row, procs_of_host
 from cuebot.wire.call import Call, rows_of, shared
-from cuebot.wire.messages.comments import comment_message, commented, comments_of
-from cuebot.wire.messages.hosts import host_fields, host_message
-from cuebot.wire.messages.procs import proc_fields, proc_message
+from cuebot.wire.criteria import find_hosts
+from cuebot.wire.messages.comments import comment_seq
+from cuebot.wire.messages.hosts import host_message, nested_host_message
+from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.rows import list_of, row_of
-from cuebot.wire.search import find_hosts
 from cuebot.wire.values import member
 
 log = structlog.get_logger("hosts")
@@ -38,12 +41,12 @@ class HostInterface:
     def FindHost(self, request: Any, call: Call) -> Any:
         """A host by name."""
         host = call.farm.host_named(request.name)
-        return host_pb2.HostFindHostResponse(host=host_message(call.farm, host, commented(call.farm)))
+        return host_pb2.HostFindHostResponse(host=_message(call, host))
 
     def GetHost(self, request: Any, call: Call) -> Any:
         """The host with that id."""
         host = call.farm.get("host", request.id)
-        return host_pb2.HostGetHostResponse(host=host_message(call.farm, host, commented(call.farm)))
+        return host_pb2.HostGetHostResponse(host=_message(call, host))
 
     @shared
     async def GetHosts(self, request: Any, call: Call) -> Any:
@@ -54,25 +57,24 @@ class HostInterface:
     async def GetHostWhiteboard(self, request: Any, call: Call) -> Any:
         """All hosts with what runs on them."""
         farm = call.farm
-        remarked = commented(farm)
-        hosts = sorted((h for h in farm.hosts.values() if not h.removed), key=lambda host: host.name)
-        return list_of(await rows_of(call, hosts, lambda host: row_of(_nested(farm, host, remarked))))
+        with_comments = commented(farm)
+        return list_of(await rows_of(call, present(farm), lambda host: row_of(_nested(farm, host, with_comments))))
 
     def GetProcs(self, request: Any, call: Call) -> Any:
         """What runs on a host."""
-        procs = [proc_message(call.farm, proc) for proc in _procs(call.farm, _host(request, call))]
+        procs = [proc_message(row) for row in _proc_rows(call.farm, _host(request, call))]
         return host_pb2.HostGetProcsResponse(procs=host_pb2.ProcSeq(procs=procs))
 
     def GetComments(self, request: Any, call: Call) -> Any:
-        """The remarks on a host."""
-        found = [comment_message(comment) for comment in comments_of(call.farm, _host(request, call).id)]
-        return host_pb2.HostGetCommentsResponse(comments=comment_pb2.CommentSeq(comments=found))
+        """The comments on a host."""
+        comments = comments_of(call.farm, _host(request, call).id)
+        return host_pb2.HostGetCommentsResponse(comments=comment_seq(comments))
 
     async def AddComment(self, request: Any, call: Call) -> None:
-        """Remark on a host."""
-        remark = request.new_comment
-        command = c.AddComment(remark.user, remark.subject, remark.message, host_id=_host(request, call).id)
-        await call.submit(command, actor=remark.user)
+        """Comment on a host."""
+        comment = request.new_comment
+        command = c.AddComment(comment.user, comment.subject, comment.message, host_id=_host(request, call).id)
+        await call.submit(command, actor=comment.user)
 
     async def Lock(self, request: Any, call: Call) -> None:
         """Keep a host from being booked; what runs there goes on."""
@@ -147,13 +149,13 @@ def _host(request: Any, call: Call) -> Host:
     return host
 
 
-def _procs(farm: Farm, host: Host) -> list[Proc]:
-    return sorted((farm.procs[id] for id in host.proc_ids), key=lambda proc: (proc.booked_us, proc.id))
+def _message(call: Call, host: Host) -> host_pb2.Host:
+    return host_message(host_row(call.farm, host, commented(call.farm)))
 
 
-def _nested(farm: Farm, host: Host, remarked: set[str]) -> host_pb2.NestedHost:
-    procs = [host_pb2.NestedProc(**proc_fields(farm, proc)) for proc in _procs(farm, host)]
-    return host_pb2.NestedHost(
-        procs=host_pb2.NestedProcSeq(nested_procs=procs),
-        **host_fields(farm, host, remarked),
-    )
+def _proc_rows(farm: Farm, host: Host) -> list[ProcRow]:
+    return [proc_row(farm, proc) for proc in procs_of_host(farm, host)]
+
+
+def _nested(farm: Farm, host: Host, with_comments: set[str]) -> host_pb2.NestedHost:
+    return nested_host_message(host_row(farm, host, with_comments), _proc_rows(farm, host))

@@ -6,26 +6,29 @@ import asyncio
 import time
 from typing import Any, Final
 
-from opencue_proto import comment_pb2, depend_pb2, job_pb2
+from opencue_proto import depend_pb2, job_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound
-from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import DependType, JobState
 from cuebot.domain.units import SECOND
+from cuebot.queries.comments import commented, comments_of
+from cuebot.queries.depends import waiting_for, waiting_in
+from cuebot.queries.frames import changed_frames, find_frames, frame_change_row, frame_row, number_of, page_of
+from cuebot.queries.jobs import job_row, pending_jobs
+from cuebot.queries.layers import in_dispatch_order, layer_row
 from cuebot.spec import parse_spec
-from cuebot.wire.call import Call, fill, rows_of, shared, those
-from cuebot.wire.frame_search import changed_frames, find_frames, page_of
+from cuebot.wire.call import Call, fill, rows_of, shared
+from cuebot.wire.criteria import find_jobs, frame_criteria
 from cuebot.wire.job_lists import list_jobs
-from cuebot.wire.messages.comments import comment_message, commented, comments_of
+from cuebot.wire.messages.comments import comment_seq
 from cuebot.wire.messages.frames import frame_message, updated_frame_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.rows import list_of, row_of
-from cuebot.wire.search import job_filter, pending_jobs
-from cuebot.wire.services.dependencies import Side, add_depend, depend_seq, drop, waiting_for, waiting_in
+from cuebot.wire.services.dependencies import Side, add_depend, depend_seq, drop
 from cuebot.wire.services.wording import change_message, kill_message
 from cuebot.wire.values import int32, units
 from cuebot.wire.without_effect import spec_warnings
@@ -33,23 +36,18 @@ from cuebot.wire.without_effect import spec_warnings
 ORDERS: Final = {job_pb2.FIRST: "FIRST", job_pb2.LAST: "LAST", job_pb2.REVERSE: "REVERSE"}
 
 
-def dispatch_ordered(farm: Farm, job: Job) -> list[Layer]:
-    """A job's layers by their dispatch order."""
-    return sorted(farm.layers_of(job), key=lambda layer: layer.dispatch_order)
-
-
 async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: Call) -> None:
     """Append one page of the frames that match."""
     began = time.perf_counter()
     farm, now_us = call.farm, call.engine.now_us()
-    found = find_frames(layers, criteria, now_us)
+    found = find_frames(layers, frame_criteria(criteria), now_us)
     most = call.engine.core.bounds.page_rows
     rows = page_of(layers, found, criteria.page, criteria.limit, most)
-    total = sum(len(indices) for indices in found.values())
+    total = number_of(found)
     if criteria.limit > most < total:
         call.warnings.append(f"this is one page of {total} frames: a page has at most {most}; `page` chooses another")
     await call.pause(time.perf_counter() - began, is_last=not rows)  # the search looks at every frame
-    await fill(call, messages, rows, lambda row: frame_message(farm, row[0], row[1], now_us))
+    await fill(call, messages, rows, lambda found: frame_message(frame_row(farm, *found, now_us)))
 
 
 class JobInterface:
@@ -63,17 +61,17 @@ class JobInterface:
     def FindJob(self, request: Any, call: Call) -> Any:
         """The active job of that name, or the job with that id in any state."""
         job = call.farm.job_named(request.name)
-        return job_pb2.JobFindJobResponse(job=job_message(call.farm, job, commented(call.farm)))
+        return job_pb2.JobFindJobResponse(job=_message(call, job))
 
     def GetJob(self, request: Any, call: Call) -> Any:
         """The job with that id, in any state."""
         job = call.farm.get("job", request.id)
-        return job_pb2.JobGetJobResponse(job=job_message(call.farm, job, commented(call.farm)))
+        return job_pb2.JobGetJobResponse(job=_message(call, job))
 
     def GetCurrent(self, request: Any, call: Call) -> Any:
         """The job as it is now."""
         job = _job(request, call)
-        return job_pb2.JobGetCurrentResponse(job=job_message(call.farm, job, commented(call.farm)))
+        return job_pb2.JobGetCurrentResponse(job=_message(call, job))
 
     @shared
     async def GetJobs(self, request: Any, call: Call) -> Any:
@@ -83,7 +81,7 @@ class JobInterface:
     @shared
     async def GetJobNames(self, request: Any, call: Call) -> Any:
         """Names of PENDING jobs by criteria."""
-        jobs = await those(call, pending_jobs(call.farm), job_filter(call.farm, request.r, call.engine.core.bounds))
+        jobs = await find_jobs(call, request.r, pending_jobs(call.farm))
         return job_pb2.JobGetJobNamesResponse(names=sorted(job.name for job in jobs))
 
     def IsJobPending(self, request: Any, call: Call) -> Any:
@@ -95,12 +93,12 @@ class JobInterface:
     async def GetLayers(self, request: Any, call: Call) -> Any:
         """A job's layers in dispatch order."""
         farm = call.farm
-        layers = dispatch_ordered(farm, _job(request, call))
-        return list_of(await rows_of(call, layers, lambda layer: row_of(layer_message(farm, layer))))
+        layers = in_dispatch_order(farm, _job(request, call))
+        return list_of(await rows_of(call, layers, lambda layer: row_of(layer_message(layer_row(farm, layer)))))
 
     async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of a job's frames by criteria."""
-        layers = dispatch_ordered(call.farm, _job(request, call))
+        layers = in_dispatch_order(call.farm, _job(request, call))
         response = job_pb2.JobGetFramesResponse()
         await fill_frames(response.frames.frames, layers, request.req, call)
         return response
@@ -123,7 +121,7 @@ class JobInterface:
             server_time_s = last_change_s if last_change_s > request.last_check else server_time_s
         response = job_pb2.JobGetUpdatedFramesResponse(state=int(job.state), server_time=int32(server_time_s))
         messages = response.updated_frames.updated_frames
-        await fill(call, messages, changed, lambda row: updated_frame_message(farm, row[0], row[1]))
+        await fill(call, messages, changed, lambda found: updated_frame_message(frame_change_row(farm, *found)))
         return response
 
     # --- launching and ending -------------------------------------------------------------------------------------
@@ -136,7 +134,7 @@ class JobInterface:
     async def LaunchSpecAndWait(self, request: Any, call: Call) -> Any:
         """Launch a specification; returns its jobs."""
         farm = call.farm
-        jobs = [job_message(farm, job, set()) for job in await self._launch(request, call)]
+        jobs = [job_message(job_row(farm, job)) for job in await self._launch(request, call)]
         return job_pb2.JobLaunchSpecAndWaitResponse(jobs=job_pb2.JobSeq(jobs=jobs))
 
     async def _launch(self, request: Any, call: Call) -> list[Job]:
@@ -230,15 +228,15 @@ class JobInterface:
         await call.submit(c.MoveJob(_job(request, call).id, group.id))
 
     async def AddComment(self, request: Any, call: Call) -> None:
-        """Remark on a job."""
-        remark = request.new_comment
-        command = c.AddComment(remark.user, remark.subject, remark.message, job_id=_job(request, call).id)
-        await call.submit(command, actor=remark.user)
+        """Comment on a job."""
+        comment = request.new_comment
+        command = c.AddComment(comment.user, comment.subject, comment.message, job_id=_job(request, call).id)
+        await call.submit(command, actor=comment.user)
 
     def GetComments(self, request: Any, call: Call) -> Any:
-        """The remarks on a job."""
-        found = [comment_message(comment) for comment in comments_of(call.farm, _job(request, call).id)]
-        return job_pb2.JobGetCommentsResponse(comments=comment_pb2.CommentSeq(comments=found))
+        """The comments on a job."""
+        comments = comments_of(call.farm, _job(request, call).id)
+        return job_pb2.JobGetCommentsResponse(comments=comment_seq(comments))
 
     # --- depends --------------------------------------------------------------------------------------------------
 
@@ -281,6 +279,10 @@ class JobInterface:
         return job_pb2.JobGetWhatThisDependsOnResponse(depends=depend_seq(call.farm, depends))
 
 
+def _message(call: Call, job: Job) -> job_pb2.Job:
+    return job_message(job_row(call.farm, job, commented(call.farm)))
+
+
 def _job(request: Any, call: Call) -> Job:
     if not request.job.id:
         raise NotFound("the request names no job: its field job has no id")
@@ -289,7 +291,8 @@ def _job(request: Any, call: Call) -> Job:
 
 
 def _frames(request: Any, call: Call) -> c.Selection:
-    return find_frames(call.farm.layers_of(_job(request, call)), request.req, call.engine.now_us())
+    criteria = frame_criteria(request.req)
+    return find_frames(call.farm.layers_of(_job(request, call)), criteria, call.engine.now_us())
 
 
 async def _change(request: Any, call: Call, **changes: Any) -> None:

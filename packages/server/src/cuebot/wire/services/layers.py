@@ -13,10 +13,13 @@ from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import DependType
 from cuebot.domain.units import MIN_MEMORY, SECOND, split_frame_id
+from cuebot.queries.depends import layer_waits_by
+from cuebot.queries.layers import layer_row
+from cuebot.queries.limits import limit_row, limits_of_layer
 from cuebot.wire.call import Call
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.limits import limit_message
-from cuebot.wire.services.dependencies import LAYER_TYPES, Side, add_depend, depend_seq, drop, layer_waits_by
+from cuebot.wire.services.dependencies import LAYER_TYPES, Side, add_depend, depend_seq, drop
 from cuebot.wire.services.jobs import ORDERS, fill_frames
 from cuebot.wire.services.wording import change_message, kill_message
 from cuebot.wire.values import frame_units, units
@@ -32,14 +35,14 @@ class LayerInterface:
         """A layer of an active job, both by name."""
         farm = call.farm
         layer = farm.layer_named(farm.job_named(request.job), request.layer)
-        return job_pb2.LayerFindLayerResponse(layer=layer_message(farm, layer))
+        return job_pb2.LayerFindLayerResponse(layer=layer_message(layer_row(farm, layer)))
 
     def GetLayer(self, request: Any, call: Call) -> Any:
         """The layer with that id, or the one of the frame with that id: a frame's message does not name its job."""
         farm = call.farm
         known = request.id in farm.layers or split_frame_id(request.id) is None
         layer = farm.get("layer", request.id) if known else farm.frame(request.id)[0]
-        return job_pb2.LayerGetLayerResponse(layer=layer_message(farm, layer))
+        return job_pb2.LayerGetLayerResponse(layer=layer_message(layer_row(farm, layer)))
 
     async def GetFrames(self, request: Any, call: Call) -> Any:
         """One page of a layer's frames by criteria."""
@@ -63,9 +66,8 @@ class LayerInterface:
 
     def GetLimits(self, request: Any, call: Call) -> Any:
         """The limits that exist of those that a layer names."""
-        farm = call.farm
-        ids = [farm.limit_by_name[name] for name in _layer(request, call).limits if name in farm.limit_by_name]
-        return job_pb2.LayerGetLimitsResponse(limits=[limit_message(farm, farm.limits[id]) for id in ids])
+        limits = limits_of_layer(call.farm, _layer(request, call))
+        return job_pb2.LayerGetLimitsResponse(limits=[limit_message(limit_row(call.farm, limit)) for limit in limits])
 
     # --- frames ---------------------------------------------------------------------------------------------------
 

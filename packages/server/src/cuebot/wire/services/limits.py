@@ -10,6 +10,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Limit
+from cuebot.queries.limits import all_limits, limit_row
 from cuebot.wire.call import Call
 from cuebot.wire.messages.limits import limit_message
 
@@ -25,7 +26,7 @@ class LimitInterface:
             raise Invalid(f"limit {request.name!r}: rules for failures are not offered; leave exit_status at 0")
         per_host = request.type == limit_pb2.HOST
         id = await call.submit(c.CreateLimit(request.name, request.max_value, per_host))
-        return limit_pb2.LimitCreateResponse(limit=limit_message(call.farm, call.farm.get("limit", id)))
+        return limit_pb2.LimitCreateResponse(limit=limit_message(limit_row(call.farm, call.farm.get("limit", id))))
 
     async def Delete(self, request: Any, call: Call) -> None:
         """Remove a limit; layers keep its name, and nothing counts them by it."""
@@ -33,16 +34,17 @@ class LimitInterface:
 
     def Find(self, request: Any, call: Call) -> Any:
         """A limit by name."""
-        return limit_pb2.LimitFindResponse(limit=limit_message(call.farm, _named(call.farm, request.name)))
+        return limit_pb2.LimitFindResponse(limit=limit_message(limit_row(call.farm, _named(call.farm, request.name))))
 
     def Get(self, request: Any, call: Call) -> Any:
         """A limit by id."""
-        return limit_pb2.LimitGetResponse(limit=limit_message(call.farm, call.farm.get("limit", request.id)))
+        return limit_pb2.LimitGetResponse(limit=limit_message(limit_row(call.farm, call.farm.get("limit", request.id))))
 
     def GetAll(self, request: Any, call: Call) -> Any:
         """All limits."""
-        limits = sorted(call.farm.limits.values(), key=lambda limit: limit.name)
-        return limit_pb2.LimitGetAllResponse(limits=[limit_message(call.farm, limit) for limit in limits])
+        return limit_pb2.LimitGetAllResponse(
+            limits=[limit_message(limit_row(call.farm, limit)) for limit in all_limits(call.farm)]
+        )
 
     async def Rename(self, request: Any, call: Call) -> None:
         """Rename a limit, also where layers name it."""

@@ -8,15 +8,20 @@ from opencue_proto import host_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Proc
+from cuebot.queries.comments import commented
+from cuebot.queries.frames import frame_row
+from cuebot.queries.hosts import host_row
+from cuebot.queries.jobs import job_row
+from cuebot.queries.layers import layer_row
+from cuebot.queries.procs import proc_row
 from cuebot.wire.call import Call, rows_of, shared
-from cuebot.wire.messages.comments import commented
+from cuebot.wire.criteria import find_procs
 from cuebot.wire.messages.frames import frame_message
 from cuebot.wire.messages.hosts import host_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.rows import list_of, row_of
-from cuebot.wire.search import find_procs
 from cuebot.wire.values import int32
 from cuebot.wire.without_effect import UNBOOK
 
@@ -29,28 +34,28 @@ class ProcInterface:
         """Procs by criteria."""
         farm = call.farm
         found = await find_procs(call, request.r)
-        return list_of(await rows_of(call, found, lambda proc: row_of(proc_message(farm, proc))))
+        return list_of(await rows_of(call, found, lambda proc: row_of(proc_message(proc_row(farm, proc)))))
 
     def GetFrame(self, request: Any, call: Call) -> Any:
         """The frame that runs."""
         proc, farm = _proc(request, call), call.farm
-        frame = frame_message(farm, farm.layers[proc.layer_id], proc.frame_index, call.engine.now_us())
-        return host_pb2.ProcGetFrameResponse(frame=frame)
+        row = frame_row(farm, farm.layers[proc.layer_id], proc.frame_index, call.engine.now_us())
+        return host_pb2.ProcGetFrameResponse(frame=frame_message(row))
 
     def GetHost(self, request: Any, call: Call) -> Any:
         """The host where it runs."""
         host = call.farm.hosts[_proc(request, call).host_id]
-        return host_pb2.ProcGetHostResponse(host=host_message(call.farm, host, commented(call.farm)))
+        return host_pb2.ProcGetHostResponse(host=host_message(host_row(call.farm, host, commented(call.farm))))
 
     def GetJob(self, request: Any, call: Call) -> Any:
         """The job of the frame that runs."""
         job = call.farm.jobs[_proc(request, call).job_id]
-        return host_pb2.ProcGetJobResponse(job=job_message(call.farm, job, commented(call.farm)))
+        return host_pb2.ProcGetJobResponse(job=job_message(job_row(call.farm, job, commented(call.farm))))
 
     def GetLayer(self, request: Any, call: Call) -> Any:
         """The layer of the frame that runs."""
         layer = call.farm.layers[_proc(request, call).layer_id]
-        return host_pb2.ProcGetLayerResponse(layer=layer_message(call.farm, layer))
+        return host_pb2.ProcGetLayerResponse(layer=layer_message(layer_row(call.farm, layer)))
 
     async def Kill(self, request: Any, call: Call) -> None:
         """End a run; what becomes of its frame, the outcome decides."""

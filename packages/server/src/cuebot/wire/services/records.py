@@ -12,10 +12,11 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.engine.ports import EndedRun, RunHistory
+from cuebot.queries.lookup import Scope, scope_of
 from cuebot.wire.call import Call, fill
+from cuebot.wire.criteria import find_finished_jobs
 from cuebot.wire.failures import grouped, last_failures, troubled
 from cuebot.wire.log_files import LogMissing, LogPiece, LogUnreadable, WantedLog, read_log
-from cuebot.wire.lookup import Scope, scope_of
 from cuebot.wire.readers import Readers
 from cuebot.wire.runs import (
     NoHistory,
@@ -31,7 +32,6 @@ from cuebot.wire.runs import (
     page_of_runs,
     query_of,
 )
-from cuebot.wire.search import finished_jobs
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
@@ -109,7 +109,7 @@ class Records:
 
     async def FindFinishedJobs(self, request: Any, call: Call) -> Any:
         """Finished jobs by name, show and user, the one that ended last first."""
-        jobs = await finished_jobs(call, request)
+        jobs = await find_finished_jobs(call, request)
         most = _page(request.limit, call)
         if request.limit > most < len(jobs):
             call.warnings.append(

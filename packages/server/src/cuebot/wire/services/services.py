@@ -13,6 +13,7 @@ from cuebot.domain.errors import NotFound
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Service
 from cuebot.domain.units import ONE_CORE
+from cuebot.queries.services import all_services
 from cuebot.wire.call import Call
 from cuebot.wire.messages.services import service_message, service_values
 from cuebot.wire.without_effect import MAX_GPUS
@@ -29,8 +30,8 @@ class ServiceInterface:
 
     def GetDefaultServices(self, request: Any, call: Call) -> Any:
         """All services."""
-        services = sorted(call.farm.services.values(), key=lambda service: service.name)
-        found = service_pb2.ServiceSeq(services=[service_message(service) for service in services])
+        services = [service_message(service) for service in all_services(call.farm)]
+        found = service_pb2.ServiceSeq(services=services)
         return service_pb2.ServiceGetDefaultServicesResponse(services=found)
 
     def GetService(self, request: Any, call: Call) -> Any:

@@ -8,11 +8,14 @@ from opencue_proto import job_pb2, show_pb2, subscription_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Show
-from cuebot.domain.states import JobState
+from cuebot.queries.allocations import subscription_row, subscriptions_of_show
+from cuebot.queries.groups import group_row, groups_of_show
+from cuebot.queries.jobs import pending_jobs_of_show
+from cuebot.queries.shows import active_shows, show_row, show_rows
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.allocations import subscription_message
-from cuebot.wire.messages.groups import group_message, level
-from cuebot.wire.messages.shows import show_message, show_messages
+from cuebot.wire.messages.groups import group_message
+from cuebot.wire.messages.shows import show_message
 from cuebot.wire.rows import list_of
 from cuebot.wire.values import units
 from cuebot.wire.whiteboard import whiteboard
@@ -23,7 +26,7 @@ class ShowInterface:
 
     def FindShow(self, request: Any, call: Call) -> Any:
         """A show by name."""
-        return show_pb2.ShowFindShowResponse(show=show_message(call.farm, call.farm.show_named(request.name)))
+        return show_pb2.ShowFindShowResponse(show=show_message(show_row(call.farm, call.farm.show_named(request.name))))
 
     def GetShows(self, request: Any, call: Call) -> Any:
         """All shows."""
@@ -31,29 +34,24 @@ class ShowInterface:
 
     def GetActiveShows(self, request: Any, call: Call) -> Any:
         """The shows that take jobs."""
-        active = [show for show in call.farm.shows.values() if show.active]
-        return show_pb2.ShowGetActiveShowsResponse(shows=_shows(call, active))
+        return show_pb2.ShowGetActiveShowsResponse(shows=_shows(call, active_shows(call.farm)))
 
     @shared
     async def GetJobs(self, request: Any, call: Call) -> Any:
         """The PENDING jobs of a show."""
-        farm, show = call.farm, _show(request, call)
-        active = (farm.jobs[id] for id in farm.active_job_by_name.values())
-        jobs = [job for job in active if job.show_id == show.id and job.state is JobState.PENDING]
-        jobs.sort(key=lambda job: job.name)
+        jobs = pending_jobs_of_show(call.farm, _show(request, call).id)
         return list_of(await rows_of(call, jobs, call.rows.job))
 
     def GetRootGroup(self, request: Any, call: Call) -> Any:
         """The group that all others of a show are below."""
         root = call.farm.groups[_show(request, call).root_group_id]
-        return show_pb2.ShowGetRootGroupResponse(group=group_message(call.farm, root))
+        return show_pb2.ShowGetRootGroupResponse(group=group_message(group_row(call.farm, root)))
 
     def GetGroups(self, request: Any, call: Call) -> Any:
         """All groups of a show, from the root down."""
         farm, show = call.farm, _show(request, call)
-        groups = [group for group in farm.groups.values() if group.show_id == show.id]
-        groups.sort(key=lambda group: (level(farm, group), group.name))
-        found = job_pb2.GroupSeq(groups=[group_message(farm, group) for group in groups])
+        groups = [group_message(group_row(farm, group)) for group in groups_of_show(farm, show.id)]
+        found = job_pb2.GroupSeq(groups=groups)
         return show_pb2.ShowGetGroupsResponse(groups=found)
 
     @shared
@@ -64,7 +62,9 @@ class ShowInterface:
     def GetSubscriptions(self, request: Any, call: Call) -> Any:
         """What a show may use."""
         show = _show(request, call)
-        found = [subscription_message(call.farm, s) for s in call.farm.subscriptions.values() if s.show_id == show.id]
+        found = [
+            subscription_message(subscription_row(call.farm, s)) for s in subscriptions_of_show(call.farm, show.id)
+        ]
         found.sort(key=lambda message: message.name)
         return show_pb2.ShowGetSubscriptionResponse(subscriptions=subscription_pb2.SubscriptionSeq(subscriptions=found))
 
@@ -76,7 +76,7 @@ class ShowInterface:
     async def CreateShow(self, request: Any, call: Call) -> Any:
         """Make a show."""
         id = await call.submit(c.CreateShow(request.name))
-        return show_pb2.ShowCreateShowResponse(show=show_message(call.farm, call.farm.get("show", id)))
+        return show_pb2.ShowCreateShowResponse(show=show_message(show_row(call.farm, call.farm.get("show", id))))
 
     async def CreateSubscription(self, request: Any, call: Call) -> Any:
         """Give a show hosts of an allocation. Size and burst are cores here, and core units ever after."""
@@ -87,7 +87,7 @@ class ShowInterface:
             units(request.burst, "the burst"),
         )
         subscription = call.farm.get("subscription", await call.submit(command))
-        message = subscription_message(call.farm, subscription)
+        message = subscription_message(subscription_row(call.farm, subscription))
         return show_pb2.ShowCreateSubscriptionResponse(subscription=message)
 
     async def Delete(self, request: Any, call: Call) -> None:
@@ -129,7 +129,7 @@ class ShowInterface:
 
 def _shows(call: Call, shows: list[Show]) -> show_pb2.ShowSeq:
     ordered = sorted(shows, key=lambda show: show.name)
-    return show_pb2.ShowSeq(shows=show_messages(call.farm, ordered))
+    return show_pb2.ShowSeq(shows=[show_message(row) for row in show_rows(call.farm, ordered)])
 
 
 def _show(request: Any, call: Call) -> Show:

@@ -9,6 +9,7 @@ from opencue_proto import subscription_pb2
 from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound
 from cuebot.domain.nouns import Subscription
+from cuebot.queries.allocations import subscription_row
 from cuebot.wire.call import Call
 from cuebot.wire.messages.allocations import subscription_message
 
@@ -27,12 +28,16 @@ class SubscriptionInterface:
         if key not in farm.subscription_of:
             raise NotFound(f"show {show!r} has no subscription to {facility}.{allocation}")
         found = farm.subscriptions[farm.subscription_of[key]]
-        return subscription_pb2.SubscriptionFindResponse(subscription=subscription_message(farm, found))
+        return subscription_pb2.SubscriptionFindResponse(
+            subscription=subscription_message(subscription_row(farm, found))
+        )
 
     def Get(self, request: Any, call: Call) -> Any:
         """The subscription with that id."""
         found = call.farm.get("subscription", request.id)
-        return subscription_pb2.SubscriptionGetResponse(subscription=subscription_message(call.farm, found))
+        return subscription_pb2.SubscriptionGetResponse(
+            subscription=subscription_message(subscription_row(call.farm, found))
+        )
 
     async def SetSize(self, request: Any, call: Call) -> None:
         """Set a show's share of an allocation, in core units."""

@@ -1,4 +1,4 @@
-"""From the names and ids in a request of `cuefarm.v1` to what they mean, finished jobs included."""
+"""From names and ids that somebody types to what they mean, finished jobs included."""
 
 from __future__ import annotations
 

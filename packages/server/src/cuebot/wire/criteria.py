@@ -1,0 +1,113 @@
+"""Criteria as the published interface has them: from messages to what `queries` understands, and what they find."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from cuebot.domain.nouns import Host, Job, Proc
+from cuebot.domain.states import JobState
+from cuebot.queries.frames import FrameCriteria
+from cuebot.queries.hosts import HostCriteria, by_name, host_filter
+from cuebot.queries.jobs import JobCriteria, job_filter, last_ended_first
+from cuebot.queries.procs import ProcCriteria, by_host, proc_filter
+from cuebot.wire.call import Call, those
+
+
+def job_criteria(message: Any) -> JobCriteria:
+    """JobSearchCriteria; whether finished jobs are meant is another matter."""
+    return JobCriteria(
+        ids=message.ids,
+        names=message.jobs,
+        parts=message.substr,
+        patterns=message.regex,
+        shots=message.shots,
+        shows=message.shows,
+        users=message.users,
+    )
+
+
+def frame_criteria(message: Any) -> FrameCriteria:
+    """FrameSearchCriteria. Page and limit play no part."""
+    return FrameCriteria(
+        ids=message.ids,
+        names=message.frames,
+        layers=message.layers,
+        states=message.states.frame_states,
+        range=message.frame_range,
+        memory_gb=message.memory_range,
+        duration_hours=message.duration_range,
+        changed_since_s=message.change_date,
+    )
+
+
+async def find_jobs(call: Call, message: Any, among: Iterable[Job]) -> list[Job]:
+    """Those of some jobs that the criteria mean."""
+    matches = job_filter(call.farm, job_criteria(message), call.engine.core.bounds, time.monotonic)
+    return await those(call, among, matches)
+
+
+async def find_finished_jobs(call: Call, request: Any) -> list[Job]:
+    """Finished jobs by name, part of a name, show and user, the one that ended last first."""
+    criteria = JobCriteria(names=request.names, parts=request.parts, shows=request.shows, users=request.users)
+    matches = job_filter(call.farm, criteria, call.engine.core.bounds, time.monotonic)
+    jobs = call.farm.jobs.values()
+    return last_ended_first(await those(call, jobs, lambda job: job.state is JobState.FINISHED and matches(job)))
+
+
+async def find_hosts(call: Call, message: Any, among: Iterable[Host] | None = None) -> list[Host]:
+    """Hosts by HostSearchCriteria, in the order of their names."""
+    criteria = HostCriteria(
+        ids=message.ids,
+        names=message.hosts,
+        parts=message.substr,
+        patterns=message.regex,
+        allocations=message.allocs,
+        states=message.states.state,
+        locks=message.lock_states.state,
+    )
+    matches = host_filter(call.farm, criteria, call.engine.core.bounds, time.monotonic)
+    return by_name(await those(call, call.farm.hosts.values() if among is None else among, matches))
+
+
+async def find_procs(call: Call, message: Any) -> list[Proc]:
+    """Procs by ProcSearchCriteria: by host, then the oldest first. Memory is in KiB, durations are in seconds."""
+    criteria = ProcCriteria(
+        hosts=message.hosts,
+        jobs=message.jobs,
+        layers=message.layers,
+        shows=message.shows,
+        allocations=message.allocs,
+        memory_kib=_first_range(message.memory_range),
+        memory_above_kib=_first_value(message.memory_greater_than),
+        memory_below_kib=_first_value(message.memory_less_than),
+        booked_for_s=_first_range(message.duration_range),
+        words=_words_in(message),
+    )
+    matches = proc_filter(call.farm, criteria, call.engine.core.bounds, call.engine.now_us())
+    found = by_host(call.farm, await those(call, call.farm.procs.values(), matches))
+    first = max(message.first_result, 0)
+    last = first + message.max_results[0] if message.max_results and message.max_results[0] > 0 else None
+    return found[first:last]
+
+
+def _first_range(ranges: Any) -> tuple[int, int] | None:
+    return next(((range.min, range.max) for range in ranges), None)
+
+
+def _first_value(bounds: Any) -> int | None:
+    return next((bound.value for bound in bounds), None)
+
+
+def _words_in(message: Any) -> int:
+    """How many values the lists of a message have, and those of the messages in it."""
+    words = 0
+    for _, value in message.ListFields():
+        if isinstance(value, Message):
+            words += _words_in(value)
+        elif not isinstance(value, (str, int, float)):  # a list
+            words += len(value)
+    return words
