@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from farm_cases import FarmCase, HostCase, JobCase, build, farms
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_farm import GIB, SmallFarm
-from test_plan_laws import FarmCase, HostCase, JobCase, build, farms
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Job, Layer
