@@ -44,6 +44,16 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.GetDoorsRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.GetDoorsResponse.FromString,
                 )
+        self.Find = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/Find',
+                request_serializer=cuefarm__proto_dot_farm__pb2.FindRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.FindResponse.FromString,
+                )
+        self.GetQueryFields = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetQueryFields',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsResponse.FromString,
+                )
 
 
 class FarmInterfaceServicer(object):
@@ -91,6 +101,20 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Find(self, request, context):
+        """Ids of things that a query asks for, such as `state:pending show:big* dead>0 user:me`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQueryFields(self, request, context):
+        """What queries can ask of each noun.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FarmInterfaceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -123,6 +147,16 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.GetDoors,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.GetDoorsRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.GetDoorsResponse.SerializeToString,
+            ),
+            'Find': grpc.unary_unary_rpc_method_handler(
+                    servicer.Find,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.FindRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.FindResponse.SerializeToString,
+            ),
+            'GetQueryFields': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueryFields,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -233,5 +267,39 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetDoors',
             cuefarm__proto_dot_farm__pb2.GetDoorsRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.GetDoorsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Find(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/Find',
+            cuefarm__proto_dot_farm__pb2.FindRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.FindResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetQueryFields(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetQueryFields',
+            cuefarm__proto_dot_farm__pb2.GetQueryFieldsRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetQueryFieldsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

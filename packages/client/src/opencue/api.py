@@ -30,6 +30,7 @@ from opencue import search, util
 from opencue.changed import Changed
 from opencue.doors import getDoors
 from opencue.enums import LimitEnforcement, LimitType
+from opencue.finding import findIds, getQueryFields
 from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRuns, readLog
 from opencue.wrappers.allocation import Allocation
@@ -85,6 +86,7 @@ __all__ = [
     "findFrame",
     "findGroup",
     "findHost",
+    "findIds",
     "findJob",
     "findLastJob",
     "findLayer",
@@ -113,6 +115,7 @@ __all__ = [
     "getLayer",
     "getLimits",
     "getProcs",
+    "getQueryFields",
     "getRuns",
     "getService",
     "getShows",

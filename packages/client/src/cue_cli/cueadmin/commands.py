@@ -66,6 +66,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "the attempts of a frame, or the latest runs of a layer or job: why each ended",
             "runs.list_runs",
         ),
+        Command(("-fields",), "[NOUN]", "what -where can ask of job, layer, frame, host or proc", "where.list_fields"),
         Command(
             ("-log",),
             "JOB [LAYER] [FRAME]",

@@ -11,6 +11,7 @@ from cue_cli.cueadmin.format import formatTime
 from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from cue_cli.cueadmin.where import jobs_asked_for
 from opencue import api, util
 from opencue.doors import SYSTEM_USER, is_told_of
 from opencue.enums import DependType, FrameState, HardwareState, JobState
@@ -121,8 +122,9 @@ def list_hosts(session: Session, parts: list[str]) -> None:
         search["alloc"] = [findAllocation(name).name() for name in options.alloc]
     if options.state:
         search["state"] = [toMember(HardwareState, state, "hardware state") for state in options.state]
-    hosts = api.getHosts(**search)
-    refused = [] if session.style == UPSTREAM else _refused_agents(search)
+    hosts = _asked_for(session, api.getHosts(**search))
+    is_narrowed = session.options.where is not None
+    refused = [] if session.style == UPSTREAM or is_narrowed else _refused_agents(search)
     if options.json:
         chosen = output.chosenHosts(hosts, options.lock_state, options.sort_idle)
         records.printJson([*map(records.hostRecord, chosen), *map(records.refusedRecord, refused)])
@@ -165,7 +167,7 @@ def _tell_what_the_farm_says(hosts: list[Any], rivals: set[str]) -> None:
 
 def list_procs(session: Session, shows: list[str]) -> None:
     """-lp: what runs now."""
-    procs = api.getProcs(**_proc_search(session, shows))
+    procs = _asked_for(session, api.getProcs(**_proc_search(session, shows)))
     if session.options.json:
         records.printRecords(procs, records.procRecord)
     else:
@@ -174,8 +176,9 @@ def list_procs(session: Session, shows: list[str]) -> None:
 
 def list_logs(session: Session, shows: list[str]) -> None:
     """-ll: the logs of running frames, and of the frames that died last."""
-    procs = api.getProcs(**_proc_search(session, shows))
-    dead = [] if session.style == UPSTREAM else _dead_frames(session, shows)
+    procs = _asked_for(session, api.getProcs(**_proc_search(session, shows)))
+    is_of_all = session.style != UPSTREAM and session.options.where is None
+    dead = _dead_frames(session, shows) if is_of_all else []
     if session.options.json:
         running = [{"path": proc.data.log_path, "error": None} for proc in procs]
         records.printJson(running + [{"path": path, "error": error} for path, error in dead])
@@ -195,8 +198,18 @@ def list_services(session: Session, shows: list[str]) -> None:
         output.displayServices(services, session.style)
 
 
+def _asked_for(session: Session, things: list[Any]) -> list[Any]:
+    """Those of the things that -where asks for, in its order; all of them without it."""
+    if session.options.where is None:
+        return things
+    found = {thing.id(): thing for thing in things}
+    return [found[id] for id in session.options.where_ids if id in found]
+
+
 def _jobs(session: Session, parts: list[str]) -> list[Any]:
     """Return pending (or -finished) jobs that contain any of the parts; -query adds parts, -job names jobs in full."""
+    if session.options.where is not None:
+        return jobs_asked_for(session)
     if session.options.finished is not None:
         return _finished(session, parts)
     search: dict[str, Any] = {}

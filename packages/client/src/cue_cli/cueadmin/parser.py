@@ -18,8 +18,8 @@ COUNT_DIGITS_MAX = 9  # every such number fits into a message
 FORMAT_VARIABLE = "CUEADMIN_FORMAT"
 
 
-def getParser() -> argparse.ArgumentParser:
-    """Return the parser of every option."""
+def getParser(*, with_query: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of every option; `with_query` where -where says what a command is for."""
     parser = argparse.ArgumentParser(
         prog="cueadmin",
         usage="cueadmin [option...] COMMAND [argument...]   (cueadmin -h lists them)",
@@ -34,7 +34,7 @@ def getParser() -> argparse.ArgumentParser:
     for title, commands in SECTIONS.items():
         group = parser.add_argument_group(title)
         for command in commands:
-            _add_command(group, command)
+            _add_command(group, command, with_query)
     _add_additions(parser.add_argument_group("Additions to commands"))
     _add_filters(parser.add_argument_group("Filters of lists, and the choice of hosts"))
     return parser
@@ -75,6 +75,14 @@ def _add_filters(group: Any) -> None:
         metavar="N",
         help="at most N lines, for -lp -ll (0 for all), -finished and -runs (0 for 100)",
     )
+    group.add_argument(
+        "-where",
+        metavar="QUERY",
+        help="what -lj -lji -lh -lp -ll show, or an action is for: 'show:big* dead>0 user:me' (see -fields)",
+    )
+    group.add_argument(
+        "-order", default="", metavar="FIELD", help="with -where: by that field, `-order=-FIELD` the largest first"
+    )
     group.add_argument("-finished", nargs="*", metavar="PART", help="finished jobs, the last first, for -lj -lji")
     group.add_argument("-attempt", type=_count, default=0, metavar="N", help="that run of the frame, for -runs -log")
     group.add_argument("-f", dest="follow", action="store_true", help="go on until the run is over, for -log")
@@ -87,14 +95,16 @@ def _add_filters(group: Any) -> None:
     group.add_argument("-hostmatch", "-hm", nargs="+", metavar="PART", help="hosts whose name contains a part")
 
 
-def _add_command(group: Any, command: Command) -> None:
+def _add_command(group: Any, command: Command, with_query: bool) -> None:
     least, most = command.bounds
     names = tuple(re.findall(r"[A-Z][A-Z|]*", command.takes))
     if most == 0:
         group.add_argument(*command.flags, dest=command.name, action="store_true", help=_help(command))
         return
     nargs: Union[int, str]
-    if least == most:
+    if with_query:
+        nargs, metavar = "*", (names[0], names[-1])
+    elif least == most:
         nargs, metavar = int(least), names
     else:
         nargs = "+" if least else "*"

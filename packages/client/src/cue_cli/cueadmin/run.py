@@ -50,7 +50,7 @@ def _main(arguments: list[str]) -> int:
     if not arguments:
         print(SHORT_HELP)
         return 0
-    parser = getParser()
+    parser = getParser(with_query="-where" in arguments)
     options = parser.parse_args(_switches_first(parser, arguments))
     chosen = _chosen_command(parser, options)
     if options.verbose:
@@ -108,6 +108,7 @@ def _check_installation() -> None:
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: Command) -> int:
     # Loaded only now, so that help and usage errors come at once.
     from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
+    from cue_cli.cueadmin.where import call_arguments
     from opencue.cuebot import Cuebot, how_to_reach_a_server
     from opencue.exception import ConnectionException, CueException
 
@@ -115,14 +116,16 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
     values = getattr(options, command.name)
     values = values if isinstance(values, list) else []
     least, most = command.bounds
-    if not least <= len(values) <= most:
+    if options.where is None and not least <= len(values) <= most:
         parser.error(f"{command.flags[0]} takes {command.takes}")
     try:
         if options.server:
             Cuebot.setHosts(options.server)
         elif options.facility:
             Cuebot.setHostWithFacility(options.facility)
-        command.load()(session, values)
+        calls = [values] if options.where is None else call_arguments(session, command, values)
+        for arguments in calls:
+            command.load()(session, arguments)
         sys.stdout.flush()
     except Canceled:
         return 0
@@ -139,5 +142,5 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
 def _failed(options: argparse.Namespace, message: str) -> int:
     if options.verbose:
         traceback.print_exc()
-    print(f"Error: {message.rstrip('.')}.", file=sys.stderr)
+    print(f"Error: {message}" if message.endswith("?") else f"Error: {message.rstrip('.')}.", file=sys.stderr)
     return 1

@@ -26,13 +26,14 @@ from cuebot.wire.agents.reports import short_name
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
+from cuebot.wire.services.find import Queries
 from cuebot.wire.services.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records):
-    """Questions about the farm; those about what was are `Records`."""
+class FarmInterface(Records, Queries):
+    """Questions about the farm; those about what was are `Records`, those in words `Queries`."""
 
     def __init__(self, history: RunHistory | None, doors: Doors) -> None:
         super().__init__(history)
