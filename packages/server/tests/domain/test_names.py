@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid
 from cuebot.domain.names import (
     check_log_name,
@@ -18,6 +17,7 @@ from cuebot.domain.names import (
     parse_frame_name,
     post_job_name,
 )
+from cuebot.domain.settings import Bounds
 
 SHOW, SHOT, USER = "testing", "default", "testuser"
 

@@ -24,12 +24,13 @@ from cuebot.decide import (
     submission,
 )
 from cuebot.decide.consequences import consequences
-from cuebot.decide.context import Context, Settings
+from cuebot.decide.context import Context
 from cuebot.decide.counts import count_of
 from cuebot.domain import commands as c
 from cuebot.domain.apply import apply
 from cuebot.domain.events import Event
 from cuebot.domain.farm import Farm
+from cuebot.domain.settings import Settings
 
 __all__ = ["Context", "Settings", "apply_all", "decide", "step"]
 

@@ -5,31 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.nouns import Proc
-from cuebot.domain.units import MINUTE, SECOND, Micros
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What whoever runs the farm may choose. Durations in microseconds."""
-
-    log_root: str = "/shots"
-    """Frame logs lie under LOG_ROOT/SHOW/SHOT/logs/JOB--ID."""
-    default_facility: str = "local"
-    host_silent_us: Micros = Micros(5 * MINUTE)
-    """A host that has said nothing for so long is DOWN, and without a lease its runs are given up."""
-    lease_margin_us: Micros = MINUTE
-    """How long after our agent has suspended a run the server gives it up."""
-    name_held_us: Micros = Micros(30 * SECOND)
-    """An agent that was heard so lately keeps its host's name against any other: it reports every 12 s at least."""
-    missing_run_us: Micros = MINUTE
-    """A run that its host does not name so long after it was booked never arrived. No message is late by as much: a
-    launch without an answer is over after this."""
-    kill_again_us: Micros = Micros(15 * SECOND)
-    """A run that was to be killed and goes on is killed again so often."""
-    stood_still_us: Micros = Micros(20 * SECOND)
-    """A server that looks for silent hosts so long after the time before has stood still, and could not hear them."""
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds, Settings
+from cuebot.domain.units import Micros
 
 
 @dataclass(frozen=True, slots=True)

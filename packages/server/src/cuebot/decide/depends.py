@@ -12,9 +12,9 @@ from cuebot.domain.depends import REACTIVATED, SHAPES, edges_of
 from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Depend, Layer, stored_values
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import ENDED_FRAME_STATES, DependType, JobState
 
-DEPENDS_PER_JOB = 20_000
 """Records that one job may wait by; a record may speak of any number of frames."""
 
 
@@ -34,14 +34,14 @@ def add_depend(farm: Farm, command: c.AddDepend, context: Context) -> tuple[list
         any_frame=command.any_frame and command.type is DependType.LAYER_ON_LAYER,
         created_us=context.now_us,
     )
-    check_new(farm, depend)
+    check_new(farm, depend, context.bounds)
     cycle = find_cycle(farm, [depend])
     if cycle:
         raise Refused(f"this would make a circle in which nothing can ever run: {cycle}")
     return [added(farm, depend)], depend.id
 
 
-def check_new(farm: Farm, depend: Depend) -> None:
+def check_new(farm: Farm, depend: Depend, bounds: Bounds) -> None:
     """Refuse a depend that is incomplete, on itself, on something done already, or there already."""
     er_job, on_job = farm.get("job", depend.er_job), farm.get("job", depend.on_job)
     shape = SHAPES[depend.type]
@@ -74,13 +74,13 @@ def check_new(farm: Farm, depend: Depend) -> None:
     if depend.type.name == "FRAME_BY_FRAME" and depend.er_layer == depend.on_layer:
         raise Refused("a layer cannot wait for itself frame by frame; PREVIOUS_FRAME can")
     existing = farm.depends_of_job.get(depend.er_job, set())
-    if len(existing) >= DEPENDS_PER_JOB:
+    if len(existing) >= bounds.depends_per_job:
         raise LimitExceeded(
             f"job {er_job.name!r}",
             "depends",
             given=len(existing) + 1,
-            limit="DEPENDS_PER_JOB",
-            allowed=DEPENDS_PER_JOB,
+            limit="depends_per_job",
+            allowed=bounds.depends_per_job,
         )
     for other in (farm.depends[id] for id in existing):
         if other.active and signature(other) == signature(depend):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import AlreadyExists, Invalid, Refused, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import plain_name
 from cuebot.domain.nouns import Layer, Limit, stored_values
+from cuebot.domain.settings import DEFAULT_BOUNDS
 
 
 def create_limit(farm: Farm, command: c.CreateLimit, context: Context) -> tuple[list[ev.Event], str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from copy import copy
 from dataclasses import replace
+from typing import cast
 
 from cuebot.decide.context import Context
 from cuebot.decide.cycles import find_cycle
@@ -196,27 +199,27 @@ def _service(farm: Farm, spec: LayerSpec) -> Service:
 
 def _depends(built: _Built, spec: Spec) -> list[ev.Event]:
     """The depends of a specification, each checked; none of it is in the farm yet."""
-    trial = _trial_farm(built)
+    if not spec.depends:
+        return []
+    trial = _with_jobs_of(built)
     depends: dict[tuple[object, ...], Depend] = {}
     for depend_spec in spec.depends:
         if _is_over(built, depend_spec.on_job):
             continue
         depend = _depend(built, trial, depend_spec)
-        check_new(trial, depend)
+        check_new(trial, depend, built.context.bounds)
         depends[signature(depend)] = depend
-    cycle = find_cycle(trial, depends.values()) if depends else ""
+    cycle = find_cycle(trial, depends.values())
     if cycle:
         raise Invalid(f"the depends of this specification make a circle in which nothing can ever run: {cycle}")
     return [added(trial, depend) for depend in depends.values()]
 
 
-def _trial_farm(built: _Built) -> Farm:
-    """A farm that shows the existing jobs and, beside them, the ones that are being launched."""
-    trial = Farm()
-    trial.jobs = {**built.farm.jobs, **built.jobs}
-    trial.layers = dict(built.farm.layers)
-    trial.depends = built.farm.depends
-    trial.depends_of_job = built.farm.depends_of_job
+def _with_jobs_of(built: _Built) -> Farm:
+    """The farm as it is, seen with the jobs that are being submitted laid over it. Nothing of it is copied."""
+    trial = copy(built.farm)
+    trial.jobs = cast(dict[str, Job], ChainMap({}, built.farm.jobs))
+    trial.layers = cast(dict[str, Layer], ChainMap({}, built.farm.layers))
     for job in built.jobs.values():
         shown = restore("job", stored_values(job))
         trial.jobs[job.id] = shown

@@ -96,7 +96,7 @@ class NotOffered(FarmError):
 
 
 class LimitExceeded(Invalid):
-    """A request is larger than one of the numbers in `cuebot.domain.bounds.Bounds`.
+    """A request is larger than one of the numbers in `cuebot.domain.settings.Bounds`.
 
     It is a kind of `Invalid`, not of `Exhausted`: waiting does not make the request smaller.
     """

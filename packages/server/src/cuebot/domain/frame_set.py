@@ -21,8 +21,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Invalid, NotFound, quoted
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 
 FrameNumbers = NDArray[np.int32]
 """Frame numbers in the order in which they run."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Invalid, quoted
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 
 NameKind = Literal["show", "shot", "layer"]
 

@@ -23,12 +23,8 @@ REFUSAL_PAUSE_US = 5_000_000
 REFUSAL_PAUSE_MAX_US = MINUTE
 UNSTARTED_AVOIDED_US = MINUTE
 """How long a layer avoids a host that could not start a frame of it, while there is another."""
-AVOIDED_US = 30 * MINUTE
-"""How long a layer avoids a host where a frame of it failed, while there is another."""
-QUARANTINE_US = 5 * MINUTE
 FAILURES_KEPT = 8
 """More make no pause longer."""
-QUARANTINE_MAX_US = 60 * MINUTE
 
 
 def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
@@ -157,7 +153,7 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
     failed = event.state in (FrameState.WAITING, FrameState.DEAD) and own_fault
     if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY, Cause.LOG_LIMIT):
         return
-    layer.avoided_until_us[host.row] = now_us + AVOIDED_US
+    layer.avoided_until_us[host.row] = now_us + farm.settings.avoided_us
     if event.job_id in host.failed_jobs and len(host.failed_jobs) < JOBS_TO_QUARANTINE:
         return  # one job alone may be at fault itself; once in quarantine, every failure counts
     table, n = farm.hosts_table, farm.hosts_table.size
@@ -166,7 +162,9 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
         held = int((table.quarantined_until_us[:n] > now_us).sum())
         if 4 * (held + 1) > int(table.present[:n].sum()):
             return
-        pause = min(QUARANTINE_US * 2 ** (len(jobs) - JOBS_TO_QUARANTINE), QUARANTINE_MAX_US)
+        pause = min(
+            farm.settings.quarantine_us * 2 ** (len(jobs) - JOBS_TO_QUARANTINE), farm.settings.quarantine_max_us
+        )
         host.quarantined_until_us = Micros(now_us + pause)
     host.failed_jobs = jobs[-FAILURES_KEPT:]
     _refresh(farm, host)

@@ -16,11 +16,11 @@ from cuebot.decide.host_names import describe
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
-from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Exhausted, FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.learning import forget_where_changed
 from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.states import Cause, Exit
 from cuebot.domain.telemetry import (
     observe_end,
@@ -119,7 +119,7 @@ class Core:
         policies: Sequence[Policy] = (),
     ) -> None:
         self.farm = farm
-        self.settings = settings or Settings()
+        self.settings = farm.settings = settings or Settings()
         self.bounds = bounds
         self.policies = policies
         self.counters = Counters()

@@ -11,7 +11,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frame_command import expand_command, frame_environment, layer_environment
 from cuebot.domain.frame_set import FrameNumbers, chunk_frames, parse_frame_set
 from cuebot.domain.nouns import Host, Layer, Proc
-from cuebot.domain.units import CoreUnits, KiB, frame_id
+from cuebot.domain.units import SECOND, CoreUnits, KiB, frame_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,6 @@ class KillRequest:
 
 AGENT_PORT = 8444
 
-START_LIMIT_SECONDS: Final = 120
-"""So long a command may take to become a process, which waits for no more than a disk."""
 
 LIMITING_FIELDS: Final = frozenset({"timeout_minutes", "timeout_llu_minutes", "min_memory"})
 """Fields of a layer from which its runs have their limits."""
@@ -135,7 +133,7 @@ class _LayerRequests:
         number = int(layer.frames.number[index])
         name = self.farm.frame_name(layer, index)
         id = frame_id(layer.id, index)
-        limits = run_limits(layer, proc)
+        limits = run_limits(self.farm, layer, proc)
         environment = frame_environment(
             self.environment,
             frame_name=name,
@@ -182,16 +180,17 @@ class _LayerRequests:
         )
 
 
-def run_limits(layer: Layer, proc: Proc) -> RunLimits:
+def run_limits(farm: Farm, layer: Layer, proc: Proc) -> RunLimits:
     """What a run of a layer may not exceed: never less memory than it has reserved."""
     memory = KiB(max(layer.min_memory * 2, proc.memory))
-    return RunLimits(layer.timeout_minutes * 60, layer.timeout_llu_minutes * 60, START_LIMIT_SECONDS, memory)
+    start_s = farm.settings.frame_start_us // SECOND
+    return RunLimits(layer.timeout_minutes * 60, layer.timeout_llu_minutes * 60, start_s, memory)
 
 
 def limits_requests(farm: Farm, run_ids: Iterable[str]) -> list[LimitsRequest]:
     """The limits of runs, as they are now."""
     procs = [farm.procs[id] for id in run_ids]
-    return [LimitsRequest(proc.id, run_limits(farm.layers[proc.layer_id], proc)) for proc in procs]
+    return [LimitsRequest(proc.id, run_limits(farm, farm.layers[proc.layer_id], proc)) for proc in procs]
 
 
 def kill_request(proc: Proc) -> KillRequest:

@@ -16,13 +16,12 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Layer
 from cuebot.domain.run_time import ran_until_now_us
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR, SECOND, frame_id, split_frame_id
 from cuebot.queries.units import in_seconds
 
 KIB_PER_GB: Final = 1_048_576
-NAMES_MAX: Final = 100_000
-"""Frames or layers that a search may list one by one."""
 
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 _DECIMALS = re.compile(r"(\d{1,9}(?:\.\d{0,9})?)(?:-(\d{1,9}(?:\.\d{0,9})?))?", re.ASCII)
@@ -156,14 +155,17 @@ def _last_resource(farm: Farm, layer: Layer, index: int) -> str:
     return f"{farm.host_names[row]}/{int(layer.frames.last_cores[index]) / 100:.2f}/{gpus}"
 
 
-def find_frames(layers: Iterable[Layer], criteria: FrameCriteria, now_us: int) -> Selection:
+def find_frames(layers: Iterable[Layer], criteria: FrameCriteria, bounds: Bounds, now_us: int) -> Selection:
     """Frames by layer id, layers without any left out (behaviour_jobs 4.9).
 
     Empty criteria mean every frame. Raises Invalid.
     """
     for field in (criteria.ids, criteria.names, criteria.layers):
-        if len(field) > NAMES_MAX:
-            raise Invalid(f"a search names at most {NAMES_MAX} frames or layers, this one {len(field)}; use a range")
+        if len(field) > bounds.listed_frames:
+            raise Invalid(
+                f"a search names at most {bounds.listed_frames} frames or layers (limit listed_frames), this one"
+                f" {len(field)}; use a range"
+            )
     layer_names = frozenset(criteria.layers)
     ids = _by_id(criteria.ids)
     names = _by_name(criteria.names)

@@ -20,12 +20,11 @@ from enum import IntEnum
 from fnmatch import translate
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, quoted
 from cuebot.domain.farm import Farm
+from cuebot.domain.settings import Bounds
 from cuebot.domain.units import HOUR, MINUTE, SECOND
 
-QUERY_CHARACTERS: Final = 2_000
 ME: Final = "me"
 """In the place of a user: whoever asks."""
 
@@ -153,8 +152,9 @@ class Term(NamedTuple):
 
 def parse(text: str, bounds: Bounds) -> list[Term]:
     """The terms of a query. Raises Invalid with the column."""
-    if len(text) > QUERY_CHARACTERS:
-        raise Invalid(f"a query has at most {QUERY_CHARACTERS} characters, this one has {len(text)}")
+    most = bounds.query_characters
+    if len(text) > most:
+        raise Invalid(f"a query has at most {most} characters (limit query_characters), this one has {len(text)}")
     terms, at = [], 0
     while at < len(text):
         if text[at].isspace():

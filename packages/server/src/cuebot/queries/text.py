@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, Invalid, quoted
+from cuebot.domain.settings import Bounds
 from cuebot.domain.units import is_id
 
-PATTERN_CHARACTERS: Final = 200
 PATTERN_EFFORT: Final = 18
 """How hard a pattern may be to fail: what the longest name then takes is some 0.1 s, and twice that for each more."""
 REPEAT_EFFORT: Final = 6
@@ -53,7 +52,7 @@ def text_filter(parts: Iterable[str], patterns: Sequence[str], bounds: Bounds, c
         )
     contained = list(dict.fromkeys(parts))
     ids = tuple(part.lower() for part in contained if is_id(part))
-    compiled = [_compile(pattern) for pattern in patterns]
+    compiled = [_compile(pattern, bounds.pattern_characters) for pattern in patterns]
     searched_s = 0.0
 
     def matches(name: str, id: str = "") -> bool:
@@ -72,10 +71,13 @@ def text_filter(parts: Iterable[str], patterns: Sequence[str], bounds: Bounds, c
     return matches
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str, most_characters: int) -> re.Pattern[str]:
     """A caller's regular expression. Those that can take for ever to fail would hold up the whole farm: refused."""
-    if len(pattern) > PATTERN_CHARACTERS:
-        raise Invalid(f"a search pattern has at most {PATTERN_CHARACTERS} characters, this one has {len(pattern)}")
+    if len(pattern) > most_characters:
+        raise Invalid(
+            f"a search pattern has at most {most_characters} characters (limit pattern_characters), this one has"
+            f" {len(pattern)}"
+        )
     pattern = _AT_THE_ENDS.sub("", pattern)
     plain = _ONE_CHARACTER.sub("x", pattern)
     if _REPEATED_GROUP.search(plain) or _effort(plain) > PATTERN_EFFORT:

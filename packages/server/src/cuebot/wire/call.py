@@ -43,7 +43,6 @@ WARNINGS_BYTES: Final = 4_000
 _READABLE: Final = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """What stands in a warning as it is; everything else is percent-encoded."""
 Thing = TypeVar("Thing")
-COMMANDS_PER_CALL: Final = 2_000
 DETAIL_BYTES: Final = 1_500
 """Status texts travel in trailers, where a byte may take three; from 8 KiB on clients may refuse the whole reply."""
 
@@ -155,8 +154,9 @@ class Call:
 
     async def submit_all(self, commands: list[Command], *, actor: str = "", reason: str = "") -> None:
         """Have several commands carried out that share a commit. The first refusal is raised, the others are done."""
-        if len(commands) > COMMANDS_PER_CALL:
-            raise Invalid(f"{self.rpc}: at most {COMMANDS_PER_CALL} things at a time, not {len(commands)}")
+        most = self.engine.core.bounds.commands_per_call
+        if len(commands) > most:
+            raise Invalid(f"{self.rpc}: at most {most} things at a time (limit commands_per_call), not {len(commands)}")
         self.count(0)
         waiting = [
             self.submit(command, actor=actor, reason=reason, part=str(n) if len(commands) > 1 else "")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Job
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.queries.comments import commented
 from cuebot.queries.hosts import host_row
 from cuebot.queries.jobs import job_row

@@ -11,8 +11,8 @@ import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
-from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Unauthenticated
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agents.reports import RqdReportInterface

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain import commands as c
-from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask, why_not_fit
 from cuebot.domain.nouns import Group, Host, Job, Layer, Limit, Show, Subscription
 from cuebot.domain.ready import Demand
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import MIN_MEMORY, ONE_CORE, CoreUnits
 from cuebot.scheduling.explain.snapshot import FarmSnapshot

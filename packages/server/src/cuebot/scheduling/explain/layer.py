@@ -32,7 +32,7 @@ from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.explain.stuck_runs import stuck_reasons
 from cuebot.scheduling.explain.waits import holding, roots
 from cuebot.scheduling.explain.wording import agreeing, command, counted, duration, plural, range_of
-from cuebot.scheduling.rules.eligibility import RESERVATION_PATIENCE_US, fits_when_idle, job_reasons
+from cuebot.scheduling.rules.eligibility import fits_when_idle, job_reasons
 from cuebot.scheduling.rules.policy import Policy
 
 REFUSED_LATELY_US: Final = MINUTE
@@ -268,11 +268,11 @@ def _notes(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> list[Reason]:
     broken = [f"{policy.name}: {why}" for policy in snapshot.policies for why in policy.failures.values()]
     if broken:
         notes.append(Reason("POLICY_FAILED", 0, "", f"policies that failed and were left out: {'; '.join(broken)}"))
-    notes += [*_to_be_alone(layer), *_name_conflicts(snapshot)]
+    notes += [*_to_be_alone(snapshot, layer), *_name_conflicts(snapshot)]
     return notes + [Reason(code, 0, "", text) for code, text in learned_words(layer, needs)]
 
 
-def _to_be_alone(layer: Layer) -> list[Reason]:
+def _to_be_alone(snapshot: FarmSnapshot, layer: Layer) -> list[Reason]:
     """Frames that get a host to themselves, because earlier runs of them ended with theirs."""
     count = layer.waiting(alone=True)
     if not count:
@@ -280,7 +280,8 @@ def _to_be_alone(layer: Layer) -> list[Reason]:
     text = f"{counted(count, 'frame')} {plural(count, 'gets a host to itself', 'get a host each to themselves')}:"
     text += f" at least {ENDS_BESIDE_OTHERS} runs {plural(count, 'of it', 'of each')} ended with their host"
     remedy = f"a host is kept free for {plural(count, 'it', 'them')} once {plural(count, 'it has', 'they have')} waited"
-    remedy += f" for {duration(RESERVATION_PATIENCE_US // SECOND)}; {plural(count, 'it is', 'they are')} dead if"
+    patience_s = snapshot.farm.settings.reservation_patience_us // SECOND
+    remedy += f" for {duration(patience_s)}; {plural(count, 'it is', 'they are')} dead if"
     remedy += f" {ENDS_ALONE} more runs end so"
     return [Reason("RUNS_ALONE", count, "frames", text, remedy)]
 

@@ -24,7 +24,7 @@ from cuebot.domain.nouns import Group, Job, Layer
 from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.units import HOUR
 from cuebot.scheduling.plan.capacity import FreeCapacity
-from cuebot.scheduling.rules.eligibility import RESERVATION_PATIENCE_US, may_start
+from cuebot.scheduling.rules.eligibility import may_start
 
 HOSTS_PER_RESERVATION: Final = 10
 """At most one host in so many is emptying for a reservation, but always one."""
@@ -50,9 +50,8 @@ def waits_long(farm: Farm, job_id: str, demand: Demand, now_us: int) -> Layer | 
 
 def _has_waited(farm: Farm, layer: Layer, demand: Demand, now_us: int) -> bool:
     first = layer.frames.first_waiting(1, alone=demand.alone)
-    return (
-        may_start(farm, layer, now_us) and now_us - int(layer.frames.eligible_us[first[0]]) >= RESERVATION_PATIENCE_US
-    )
+    patience_us = farm.settings.reservation_patience_us
+    return may_start(farm, layer, now_us) and now_us - int(layer.frames.eligible_us[first[0]]) >= patience_us
 
 
 def may_ever(holder: Job | Group, demand: Demand, cores: int) -> bool:

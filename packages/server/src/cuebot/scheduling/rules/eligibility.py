@@ -13,12 +13,9 @@ from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Allocation, Group, Job, Layer, Show
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import JobState
-from cuebot.domain.units import MINUTE
 
 NO_CAP: Final = 1 << 60
 """More core units than any farm has."""
-RESERVATION_PATIENCE_US: Final = 2 * MINUTE
-"""How long a frame that wants most of a host, or an idle one, waits before a host is reserved for it."""
 
 
 class Allowing(Protocol):

@@ -40,7 +40,7 @@ async def fill_frames(messages: Any, layers: list[Layer], criteria: Any, call: C
     """Append one page of the frames that match."""
     began = time.perf_counter()
     farm, now_us = call.farm, call.engine.now_us()
-    found = find_frames(layers, frame_criteria(criteria), now_us)
+    found = find_frames(layers, frame_criteria(criteria), call.engine.core.bounds, now_us)
     most = call.engine.core.bounds.page_rows
     rows = page_of(layers, found, criteria.page, criteria.limit, most)
     total = number_of(found)
@@ -292,7 +292,9 @@ def _job(request: Any, call: Call) -> Job:
 
 def _frames(request: Any, call: Call) -> c.Selection:
     criteria = frame_criteria(request.req)
-    return find_frames(call.farm.layers_of(_job(request, call)), criteria, call.engine.now_us())
+    return find_frames(
+        call.farm.layers_of(_job(request, call)), criteria, call.engine.core.bounds, call.engine.now_us()
+    )
 
 
 async def _change(request: Any, call: Call, **changes: Any) -> None:

@@ -1,12 +1,14 @@
-"""Every number that bounds what the farm takes in, in one place.
+"""Everything that whoever runs the farm may choose, in one place: settings, and every number that bounds what comes in.
 
-A refusal names the field, so whoever runs the farm knows which number to change.
+`cuefarm.toml` sets them by these names (`app/config.py`); a refusal names the bound that it is about.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+
+from cuebot.domain.units import MINUTE, SECOND, Micros
 
 INT32_MAX: Final = 2**31 - 1
 """The largest whole number that most fields of the wire can carry; setters and specifications stop there alike."""
@@ -29,6 +31,8 @@ class Bounds:
     frames_per_spec: int = 100_000
     """Frames after chunking, summed over all layers of all jobs of a spec."""
     depends_per_spec: int = 10_000
+    depends_per_job: int = 20_000
+    """Of a whole job, as long as it lives."""
 
     # Frame ranges.
     range_characters: int = 4_000
@@ -113,6 +117,12 @@ class Bounds:
     """Names, parts of names, users, states and so on of one search, together."""
     search_patterns: int = 100
     """Regular expressions among them."""
+    pattern_characters: int = 200
+    query_characters: int = 2_000
+    listed_frames: int = 100_000
+    """Frames or layers that a search may list one by one."""
+    commands_per_call: int = 2_000
+    """Things that one call may change."""
 
     # Looking at what was.
     waiting_reads: int = 200
@@ -127,4 +137,39 @@ class Bounds:
 
 
 DEFAULT_BOUNDS = Bounds()
+"""What holds where nobody set anything else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What whoever runs the farm may choose. Durations in microseconds."""
+
+    log_root: str = "/shots"
+    """Frame logs lie under LOG_ROOT/SHOW/SHOT/logs/JOB--ID."""
+    default_facility: str = "local"
+    host_silent_us: Micros = Micros(5 * MINUTE)
+    """A host that has said nothing for so long is DOWN, and without a lease its runs are given up."""
+    lease_margin_us: Micros = MINUTE
+    """How long after our agent has suspended a run the server gives it up."""
+    name_held_us: Micros = Micros(30 * SECOND)
+    """An agent that was heard so lately keeps its host's name against any other: it reports every 12 s at least."""
+    missing_run_us: Micros = MINUTE
+    """A run that its host does not name so long after it was booked never arrived. No message is late by as much: a
+    launch without an answer is over after this."""
+    kill_again_us: Micros = Micros(15 * SECOND)
+    """A run that was to be killed and goes on is killed again so often."""
+    stood_still_us: Micros = Micros(20 * SECOND)
+    """A server that looks for silent hosts so long after the time before has stood still, and could not hear them."""
+    avoided_us: Micros = Micros(30 * MINUTE)
+    """How long frames of a layer keep off a host where one of them failed."""
+    quarantine_us: Micros = Micros(5 * MINUTE)
+    """How long a host gets nothing after frames of several jobs failed there in a row; twice that for each job more."""
+    quarantine_max_us: Micros = Micros(60 * MINUTE)
+    reservation_patience_us: Micros = Micros(2 * MINUTE)
+    """How long a frame that wants most of a host, or an idle one, waits before a host is reserved for it."""
+    frame_start_us: Micros = Micros(120 * SECOND)
+    """A run that is no process so long after its launch is given back."""
+
+
+DEFAULT_SETTINGS = Settings()
 """What holds where nobody set anything else."""
