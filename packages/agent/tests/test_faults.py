@@ -485,7 +485,7 @@ def test_an_address_of_another_machine_is_named(server: FakeServer, tmp_path: Pa
 def test_what_is_left_is_ended_even_where_the_agent_cannot_start(
     server: FakeServer, make_agent: MakeAgent, tmp_path: Path
 ) -> None:
-    """Frames of an agent that died must not run on because the next one finds no token."""
+    """By an agent that is there to end it (`--only-recover`): what it cannot tell, the next one does."""
     agent = make_agent()
     marker = f"left-{uuid.uuid4()}"
     agent.launch(f"sleep 60; : {marker}")
@@ -495,7 +495,7 @@ def test_what_is_left_is_ended_even_where_the_agent_cannot_start(
     link.kill()
     runner.kill()
     agent.process.wait(PATIENCE_SECONDS)
-    status, lines = refused([*agent.words, "--token-file", str(tmp_path / "none")])
+    status, lines = refused([*agent.words, "--only-recover", "--token-file", str(tmp_path / "none")])
     assert status == 78
     assert any("there is no token file" in line for line in lines)
     assert processes_with(marker) == []

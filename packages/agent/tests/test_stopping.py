@@ -127,7 +127,7 @@ def test_rqd_stop_ends_all_and_says_what_it_does(server: FakeServer, make_agent:
     again = rqd("stop", "--spool", spool, "--json")
     assert again.returncode == NOT_RUNNING
     assert json.loads(again.stdout)["done"] is False
-    assert "no agent runs on" in json.loads(again.stdout)["words"]
+    assert "no agent runs on" in json.loads(again.stdout)["detail"]
 
 
 def test_rqd_stop_finds_an_agent_by_the_name_of_its_host(make_agent: MakeAgent, tmp_path: Path) -> None:
@@ -305,6 +305,27 @@ def test_an_agent_that_leaves_can_still_be_stopped(server: FakeServer, make_agen
     assert told(server, run_id) == UNCHARGED
 
 
+@pytest.mark.parametrize("is_wrong", ["no token", "empty token", "no such address"])
+def test_an_agent_that_cannot_start_leaves_frames_to_the_next(
+    server: FakeServer, make_agent: MakeAgent, is_wrong: str
+) -> None:
+    """It ends with a status for a person, who mends it; what it had taken over goes on meanwhile."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    agent.leave()
+    token = (agent.folder / "token").read_text()
+    words = ["--bind", "192.0.2.1"] if is_wrong == "no such address" else []
+    if is_wrong != "no such address":
+        (agent.folder / "token").unlink() if is_wrong == "no token" else (agent.folder / "token").write_text("")
+    assert subprocess.run([*agent.words, *words], timeout=PATIENCE_SECONDS, check=False).returncode == 78
+    assert goes_on(frame)
+    (agent.folder / "token").write_text(token)
+    agent.start()
+    eventually(lambda: server.state_of(run_id) == "running", "the next agent reports it")
+    (agent.folder / "go").touch()
+    assert told(server, run_id) == (9, "exited")
+
+
 # --- when everything is stopped --------------------------------------------------------------------------------------
 
 
@@ -423,6 +444,26 @@ def test_rqd_restart_without_an_agent_says_what_goes_on(make_agent: MakeAgent) -
     restarted = rqd("restart", "--spool", str(agent.spool))
     assert restarted.returncode == NOT_RUNNING
     assert "1 frame of an agent that is gone goes on" in restarted.stderr
+
+
+@pytest.mark.parametrize("by", ["command", "server"])
+def test_a_restart_that_would_fail_is_refused_in_place(make_agent: MakeAgent, by: str) -> None:
+    """Without its token file no agent could start, so the one that runs goes on, and says why."""
+    agent = make_agent()
+    _, frame = waiting_frame(agent)
+    (agent.folder / "token").rename(agent.folder / "token.x")
+    if by == "command":
+        restarted = rqd("restart", "--spool", str(agent.spool))
+        assert restarted.returncode == NOT_DONE
+        why = restarted.stderr
+    else:
+        with pytest.raises(grpc.RpcError) as refused:
+            agent.call("RestartRqdNow", rqd_pb2.RqdStaticRestartNowRequest())
+        why = str(refused.value.details())
+    assert f"there is no token file {agent.folder}/token" in why
+    assert (agent.process.poll(), goes_on(frame)) == (None, True)
+    (agent.folder / "token.x").rename(agent.folder / "token")
+    assert rqd("restart", "--spool", str(agent.spool)).returncode == DONE
 
 
 def test_the_server_can_restart_an_agent(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -15,7 +15,7 @@ from rqd import signals, whereabouts
 from rqd.options import default_spool, positive
 from rqd.platform import this_system
 from rqd.runner.leftovers import end_frames
-from rqd.runner.spool import LOCK, SpoolInUse
+from rqd.runner.spool import LOCK, REFUSAL, SpoolInUse
 from rqd.whereabouts import Agent
 
 DONE = 0
@@ -38,13 +38,13 @@ class Failed(Exception):
         self.status = status
 
 
-def main(detail: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Carry out one of the two; returns the exit status."""
-    given = _parser(detail[0]).parse_args(detail[1:])
+    given = _parser(words[0]).parse_args(words[1:])
     command = _Command(given)
     try:
         command.facts["spool"] = spool = _spool_of(given)
-        done = command.stop(spool) if detail[0] == "stop" else command.restart(spool)
+        done = command.stop(spool) if words[0] == "stop" else command.restart(spool)
         status = DONE
     except Failed as problem:
         done, status = str(problem), problem.status
@@ -95,13 +95,15 @@ class _Command:
                 f"process {agent.process.pid} runs, but its spool {spool} was deleted: stop it, then start it again"
             )
             raise Failed(detail)
-        lock_before = _changed_ns(spool, LOCK)
+        lock_before, refusal_before = _changed_ns(spool, LOCK), _changed_ns(spool, REFUSAL)
         self._note(agent)
         self._say(f"{self._name()} starts anew; {_go_on(self.facts['frames'])}")
         _tell(agent, signals.RESTART)
         while not lock_before < _changed_ns(spool, LOCK) < _changed_ns(spool, "address"):
             if agent.ended_within(LOOK_SECONDS):
                 raise Failed("it ended instead of starting anew; its log says why. Frames go on: start it by hand")
+            if _changed_ns(spool, REFUSAL) > refusal_before:
+                raise Failed(f"not restarted, the agent goes on as it is: {whereabouts.refusal_of(spool)}")
             self._wait("not up yet")
         return f"restarted: process {agent.process.pid} is the agent anew, {_go_on(_live(spool))}"
 

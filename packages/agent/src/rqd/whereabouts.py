@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple, Optional
 
 from rqd.platform import Process, proc
-from rqd.runner.spool import BOOK, LOCK
+from rqd.runner.spool import BOOK, LOCK, REFUSAL
 from rqd.supervisor import book
 from rqd.supervisor.book import PAGE_BYTES, Page
 
@@ -142,6 +142,14 @@ class Frames(NamedTuple):
 def frames_of(spool: str) -> Frames:
     """Look into a spool's book, whoever has it. Raises OSError where it cannot be read."""
     return _frames_in(os.path.join(spool, BOOK))
+
+
+def refusal_of(spool: str) -> str:
+    """Why the agent of a spool would not start anew when it was told last."""
+    path = os.path.join(spool, REFUSAL)
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace", opener=_no_link) as file:
+        return file.read().strip()
+    return "its log says why"
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import os
 import signal
@@ -115,7 +116,7 @@ class Agent:
             "lock": self._on_lock,
             "unlock": self._on_unlock,
             "shutdown": lambda message: self._end_by_order(self.stop, message["when_idle"]),
-            "restart": lambda message: self._end_by_order(self.restart, message["when_idle"]),
+            "restart": self._on_restart,
         }
 
     def run(self) -> int:
@@ -187,10 +188,34 @@ class Agent:
                 self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
 
     def restart(self) -> None:
-        """Let frames go on, and be the same command anew in this process: what runs then is what is installed then."""
-        if self._way is None:
-            self._begin_to_end(Way.RESTART)
-            self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
+        """Let frames go on, and be the same command anew in this process: what runs then is what is installed then.
+
+        Where that one could not start, this one goes on.
+        """
+        if self._way is not None:
+            return
+        why_not = self._why_no_restart()
+        if why_not:
+            log.error("this agent does not start anew, and goes on as it is", why=why_not)
+            self._spool.note_refusal(why_not)
+            self._take_back_order()
+            return
+        self._begin_to_end(Way.RESTART)
+        self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
+
+    def _why_no_restart(self) -> str:
+        """Why the same command could not start now, in words; empty where it could."""
+        try:
+            beforehand.check(dataclasses.replace(self._options, port=0))  # its own port is taken: by itself
+        except beforehand.CannotStart as problem:
+            return str(problem)
+        return ""
+
+    def _take_back_order(self) -> None:
+        """What waits for the last frame is not done."""
+        if self._when_idle is not None:
+            self._when_idle = None
+            self._capacity.unlock(self._capacity.core_units)
 
     def _start_anew(self) -> int:
         log.info("agent starts anew", pid=os.getpid(), runs=self._runs.live_count)
@@ -255,13 +280,13 @@ class Agent:
         self._is_done = True
 
     def _give_up(self, exit_status: int) -> None:
-        """The link cannot start with these options, so nobody would ever hear of a frame; unless that may pass."""
+        """The link cannot start as things are. Somebody mends that, and starts the agent that has the frames then."""
         self._exit_status = exit_status
         self._is_hopeless = True
-        if exit_status == beforehand.CANNOT_START_NOW and not self._options.only_recover:
-            self.leave()
-        else:
+        if self._options.only_recover:
             self.stop()
+        else:
+            self.leave()
 
     def _children_changed(self) -> None:
         self._link.reap()
@@ -279,6 +304,8 @@ class Agent:
             self.stop()
         elif is_idle and self._when_idle is not None:
             self._when_idle()
+            if self._way is None:  # a restart that would have failed
+                self._loop.call_later(IDLE_LOOK_SECONDS, self._watch_idleness)
         elif is_idle and self._has_lost_spool and not self._runs.undelivered:
             self.stop()
         else:
@@ -402,6 +429,12 @@ class Agent:
     def _on_unlock(self, message: Message) -> None:
         self._when_idle = None
         self._capacity.unlock(self._capacity.core_units if message["all"] else message["core_units"])
+
+    def _on_restart(self, message: Message) -> None:
+        why_not = self._why_no_restart()
+        if why_not:
+            raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} could not start anew: {why_not}")
+        self._end_by_order(self.restart, message["when_idle"])
 
     def _end_by_order(self, end: Callable[[], None], when_idle: bool) -> None:
         if not when_idle:

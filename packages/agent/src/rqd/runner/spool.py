@@ -29,6 +29,8 @@ REMEMBER_RUNS_MAX = 200_000
 FREE_FILES_MAX = 256
 BOOK = "book"
 LOCK = "lock"
+REFUSAL = "refusal"
+"""Why the agent would not start anew when it was told last."""
 NEW = ".new"
 """The end of a file's name that is being written and then gets its own."""
 
@@ -81,6 +83,14 @@ class Spool:
     def is_read_only(self) -> bool:
         """Whether the folder's disk takes no writes."""
         return self.book.is_read_only
+
+    def note_refusal(self, detail: str) -> None:
+        """Leave for `rqd restart`, which told us by a signal, why that is not done."""
+        path = os.path.join(self.folder, REFUSAL)
+        with contextlib.suppress(OSError):
+            with open(path + NEW, "w", encoding="utf-8", errors="replace") as file:
+                file.write(detail + "\n")
+            os.replace(path + NEW, path)
 
     def adopt(self, books: list[Book]) -> None:
         """Take over the books of agents of our name that are dead and had other folders."""
