@@ -241,6 +241,69 @@ def test_rqd_stop_does_not_take_a_spool_from_somebody_whom_it_cannot_see(make_ag
     (agent.spool / "lock").write_text(f"{agent.process.pid}\n")
 
 
+def test_rqd_stop_and_restart_count_what_an_agent_took_over(server: FakeServer, make_agent: MakeAgent) -> None:
+    """From another spool. There nothing is done or announced: who has these frames now is told."""
+    agent = make_agent()
+    old, new = agent.spool, agent.folder / "other"
+    run_id, frame = waiting_frame(agent)
+    agent.leave()
+    agent.words[agent.words.index("--spool") + 1] = str(new)
+    agent.spool = new
+    agent.start()
+    for action in ("stop", "restart"):
+        elsewhere = rqd(action, "--spool", str(old))
+        assert (elsewhere.returncode, elsewhere.stdout) == (NOT_DONE, "")
+        assert f"process {agent.process.pid} on {new} has taken its 1 frame over" in elsewhere.stderr
+        assert f"rqd {action} --spool {new}" in elsewhere.stderr
+    restarted = rqd("restart", "--name", "host-a")
+    assert "starts anew; 1 frame goes on" in restarted.stdout
+    assert "is the agent anew, 1 frame goes on" in restarted.stdout
+    assert goes_on(frame)
+    stopped = rqd("stop", "--spool", str(new))
+    assert "ends, and 1 frame with it" in stopped.stdout
+    assert told(server, run_id) == UNCHARGED
+
+
+def test_an_agent_that_is_started_where_another_took_all_over_is_refused(make_agent: MakeAgent, tmp_path: Path) -> None:
+    """It says that the spool's frames are another agent's now."""
+    agent = make_agent()
+    waiting_frame(agent)
+    agent.leave()
+    words, agent.spool = list(agent.words), agent.folder / "other"
+    agent.words[agent.words.index("--spool") + 1] = str(agent.spool)
+    agent.start()
+    again = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert again.returncode == 1
+    assert f"an agent on another spool has taken over the frames of {tmp_path}/spool" in again.stderr
+
+
+@pytest.mark.parametrize("has_agent", [True, False])
+def test_rqd_stop_says_what_the_server_has_not_heard(
+    server: FakeServer, make_agent: MakeAgent, has_agent: bool
+) -> None:
+    """Frames count as running there until somebody tells it, so it is said who can; whoever heard all hears nothing."""
+    agent = make_agent()
+    run_id, _ = waiting_frame(agent)
+    if not has_agent:
+        agent.leave()
+    server.stop()
+    stopped = rqd("stop", "--spool", str(agent.spool))
+    assert stopped.returncode == DONE, stopped.stderr
+    last = stopped.stdout.splitlines()[-1]
+    assert "the server has not heard of 1 end:" in last
+    assert f"`rqd --only-recover --spool {agent.spool}`" in last
+    server.start()
+    agent.words.append("--only-recover")
+    agent.begin()
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    assert told(server, run_id) == UNCHARGED
+    agent.words.remove("--only-recover")
+    agent.start()
+    waiting_frame(agent)
+    heard = json.loads(rqd("stop", "--spool", str(agent.spool), "--json").stdout)
+    assert (heard["untold"], "advice" in heard) == (0, False)
+
+
 def waiting_frame_of_a_dead_supervisor(agent: AgentProcess) -> tuple[str, psutil.Process]:
     """A frame, and a process of it that outlives its supervisor."""
     marker = f"orphan-{uuid.uuid4()}"

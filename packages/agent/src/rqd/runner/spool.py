@@ -61,7 +61,14 @@ class Spool:
         if os.stat(folder).st_mode & 0o777 != 0o700:
             os.chmod(folder, 0o700)
         self._lock_fd = self._lock()
-        self.book = Book.open(os.path.join(folder, BOOK))
+        try:
+            self.book = Book.open(os.path.join(folder, BOOK))
+        except BlockingIOError:
+            os.close(self._lock_fd)
+            raise SpoolInUse(
+                f"an agent on another spool has taken over the frames of {folder}. Stop it, or give this one another"
+                " --spool"
+            ) from None
         self.books = [self.book]
         """Ours first, then those of runners before us that had other folders."""
         self.instance = self._instance()
