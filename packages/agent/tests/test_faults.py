@@ -279,6 +279,32 @@ def test_the_lease_holds_without_a_link(server: FakeServer, make_agent: MakeAgen
     eventually(lambda: not stands_still(process), "the frame goes on")
 
 
+@pytest.mark.parametrize(
+    ("policy", "then", "back"),
+    [
+        ("suspend", "1 frame stands still until one does", "1 frame goes on, 0 are ended"),
+        ("kill", "1 frame is ended (--on-lost-contact kill)", "0 frames go on, 0 are ended"),
+        ("continue", "1 frame goes on without one (--on-lost-contact continue)", "1 frame goes on, 0 are ended"),
+    ],
+)
+def test_the_log_says_what_becomes_of_frames_without_a_server(
+    server: FakeServer, make_agent: MakeAgent, policy: str, then: str, back: str
+) -> None:
+    """Once when the lease is over, with how long nobody answered, and once when a server is back."""
+    agent = make_agent("--lease-seconds", LEASE_SECONDS, "--on-lost-contact", policy, "--kill-grace-seconds", "3")
+    marker = f"silence-{uuid.uuid4()}"
+    agent.launch(f"trap '' TERM; while :; do sleep 0.05; done; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    server.stop()
+    eventually(lambda: then in agent.stderr_path.read_text(), "the log says it")
+    if policy == "kill":
+        eventually(lambda: not processes_with(marker), "the frame is ended")
+    server.start()
+    eventually(lambda: f"a server answers again: {back}" in agent.stderr_path.read_text(), "the log says it")
+    (line,) = [line for line in agent.stderr_path.read_text().splitlines() if "no server answered for" in line]
+    assert " warning " in line
+
+
 @pytest.mark.parametrize(("policy", "survives"), [("continue", True), ("kill", False)])
 def test_what_lost_contact_means_can_be_chosen(
     server: FakeServer, make_agent: MakeAgent, policy: str, survives: bool

@@ -23,7 +23,7 @@ from rqd import control, whereabouts
 from rqd.control import DONE, NOT_DONE, NOT_RUNNING
 from rqd.supervisor import book
 
-from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
+from .farm import LEASE_SECONDS, PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 UNCHARGED = (286, "shutdown")
@@ -497,6 +497,22 @@ def test_a_restart_ends_no_frame_for_the_loss_of_another(server: FakeServer, mak
     assert goes_on(frame)
     (agent.folder / "go").touch()
     assert told(server, run_id) == (9, "exited")
+
+
+def test_rqd_restart_says_that_frames_are_kept_while_they_stand_still(
+    server: FakeServer, make_agent: MakeAgent
+) -> None:
+    """No server answers, and they are suspended: they are so under the agent anew."""
+    agent = make_agent("--lease-seconds", LEASE_SECONDS)
+    _, frame = waiting_frame(agent)
+    server.stop()
+    eventually(lambda: stands_still(frame), "the frame is suspended")
+    restarted = rqd("restart", "--spool", str(agent.spool))
+    assert "starts anew; 1 frame is kept, suspended until a server answers" in restarted.stdout
+    assert "is the agent anew, 1 frame is kept, suspended until a server answers" in restarted.stdout
+    assert stands_still(frame)
+    server.start()
+    eventually(lambda: not stands_still(frame), "it goes on")
 
 
 def test_rqd_restart_without_an_agent_says_what_goes_on(make_agent: MakeAgent) -> None:

@@ -296,6 +296,7 @@ class Agent:
         limit = self._options.orphan_exit_after_seconds
         if self._way is not None:
             return
+        self._runs.look_at_lease()
         is_idle = not self._runs.live_count
         if not self._has_lost_spool and not self._spool.is_there():
             self._lose_spool()
