@@ -167,16 +167,13 @@ def test_a_pid_that_was_used_again_is_not_stopped(make_agent: MakeAgent) -> None
 
 
 def test_rqd_stop_finds_an_agent_whose_spool_was_deleted(make_agent: MakeAgent) -> None:
-    """By its spool's former path as by its host's name; and it cannot be restarted."""
+    """By its spool's former path as by its host's name."""
     for word in ("--name", "--spool"):
         name = f"host-{uuid.uuid4()}"
         agent = make_agent("--name", name)
         _, frame = waiting_frame(agent)
         shutil.rmtree(agent.spool)
         which = (word, name if word == "--name" else str(agent.spool))
-        restarted = rqd("restart", *which)
-        assert restarted.returncode == NOT_DONE
-        assert "was deleted" in restarted.stderr
         stopped = rqd("stop", *which)
         assert stopped.returncode == DONE, stopped.stderr
         assert f"(process {agent.process.pid}) ends, and 1 frame with it" in stopped.stdout
@@ -523,6 +520,42 @@ def test_rqd_restart_without_an_agent_says_what_goes_on(make_agent: MakeAgent) -
     restarted = rqd("restart", "--spool", str(agent.spool))
     assert restarted.returncode == NOT_RUNNING
     assert "1 frame of an agent that is gone goes on" in restarted.stderr
+
+
+def test_rqd_restart_begins_a_deleted_spool_again(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The agent takes work again under the same name, what runs goes on, and what it said of this is true."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    pid = agent.process.pid
+    shutil.rmtree(agent.spool)
+    advice = f"rqd restart --spool {agent.spool}"
+    eventually(lambda: advice in server.reports[-1].host.attributes["cuefarm.closed"], "the farm is told what to do")
+    assert advice in agent.stderr_path.read_text()
+    boots = len(server.boots)
+    restarted = rqd(*advice.split()[1:])
+    assert restarted.returncode == DONE, restarted.stderr + agent.stderr_path.read_text()
+    assert "its spool was deleted, and is begun again" in restarted.stdout
+    assert f"process {pid} is the agent anew, 1 frame goes on" in restarted.stdout
+    agent.await_boot(boots)
+    assert goes_on(frame)
+    assert told(server, agent.launch("exit 4", frame_name="0002-layer")) == (4, "exited")
+    (agent.folder / "go").touch()
+    assert told(server, run_id) == (9, "exited")
+    assert agent.process.poll() is None
+
+
+def test_a_restart_loses_no_end_with_a_deleted_spool(server: FakeServer, make_agent: MakeAgent) -> None:
+    """While the server has not heard how a frame ended, nobody else knows it."""
+    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
+    agent = make_agent()
+    run_id = agent.launch("exit 4")
+    eventually(lambda: server.state_of(run_id) == "ended", "the frame's end")
+    shutil.rmtree(agent.spool)
+    restarted = rqd("restart", "--spool", str(agent.spool))
+    assert restarted.returncode == NOT_DONE
+    assert "its spool was deleted, and the server has not heard yet how 1 of its frames ended" in restarted.stderr
+    server.refuse_completions_with = None
+    assert told(server, run_id) == (4, "exited")
 
 
 @pytest.mark.parametrize("by", ["command", "server"])

@@ -95,14 +95,10 @@ class _Command:
             left = _live(spool)
             detail = f"; {_go_on(left, ' of an agent that is gone')}: start it, or `rqd stop`" if left else ""
             raise Failed(f"nothing to restart: no agent runs on {spool}{detail}{_elsewhere(spool)}", NOT_RUNNING)
-        if agent.is_spool_deleted:
-            detail = (
-                f"process {agent.process.pid} runs, but its spool {spool} was deleted: stop it, then start it again"
-            )
-            raise Failed(detail)
         lock_before, refusal_before = _changed_ns(spool, LOCK), _changed_ns(spool, REFUSAL)
         self._note(agent)
-        self._say(f"{self._name()} starts anew; {_kept(self._books.frames())}")
+        deleted = "; its spool was deleted, and is begun again" if agent.is_spool_deleted else ""
+        self._say(f"{self._name()} starts anew; {_kept(self._books.frames())}{deleted}")
         _tell(agent, signals.RESTART)
         while not lock_before < _changed_ns(spool, LOCK) < _changed_ns(spool, "address"):
             if agent.ended_within(LOOK_SECONDS):

@@ -204,7 +204,10 @@ class Agent:
         self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
 
     def _why_no_restart(self) -> str:
-        """Why the same command could not start now, in words; empty where it could."""
+        """Why the same command could not start now, or not without a loss, in words; empty where it could."""
+        if self._runs.undelivered and not self._spool.is_there():
+            count = len(self._runs.undelivered)
+            return f"its spool was deleted, and the server has not heard yet how {count} of its frames ended"
         try:
             beforehand.check(dataclasses.replace(self._options, port=0))  # its own port is taken: by itself
         except beforehand.CannotStart as problem:
@@ -316,11 +319,11 @@ class Agent:
         """What runs is known as long as we live: it is watched to its end, and told. Nothing new could be kept."""
         self._has_lost_spool = True
         self._exit_status = SPOOL_LOST
-        runs = self._runs.live_count
+        folder, runs = self._spool.folder, self._runs.live_count
         log.error(
-            f"the spool {self._spool.folder} was deleted: no frame is started any more, {runs} that run are watched to"
-            " their ends and reported, and then this agent ends; start it again, with a folder that nobody cleans"
-            " (--spool)",
+            f"the spool {folder} was deleted: no frame is started any more. `rqd restart --spool {folder}`, or SIGTERM"
+            f" and a start on the same path, takes work again and loses no frame; else {runs} that run are watched to"
+            " their ends and reported, and then this agent ends. Better is a folder that nobody cleans (--spool)",
             runs=runs,
             undelivered=len(self._runs.undelivered),
         )
@@ -329,9 +332,13 @@ class Agent:
 
     def _say_what_is_lost(self) -> None:
         """Without a spool nobody after us can deliver what the server has not taken."""
-        if not self._has_lost_spool:
+        if not self._has_lost_spool or self._way is Way.RESTART:
             return
-        log.error("this agent ends because its spool was deleted; start it again", folder=self._spool.folder)
+        log.error(
+            "this agent ends because its spool was deleted; start it again on the same path: it takes over what goes on",
+            folder=self._spool.folder,
+            frames_go_on=self._runs.live_count,
+        )
         lost = [run.run_id for run in self._runs.undelivered]
         if lost:
             log.error(

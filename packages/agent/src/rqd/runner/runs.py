@@ -235,7 +235,11 @@ class Runs:
 
     def lose_spool(self) -> None:
         """Nothing can be kept any more: accept no run; what runs goes on."""
-        self.no_launches = f"its spool {self._spool.folder} was deleted, and it ends after its last frame"
+        folder = self._spool.folder
+        self.no_launches = (
+            f"its spool {folder} was deleted. There, `rqd restart --spool {folder}` has it take work again and loses no"
+            " frame; else it ends after its last one"
+        )
 
     def server_knows(self) -> None:
         """A server has on disk what this agent says of itself, so also what it does with its frames without one."""

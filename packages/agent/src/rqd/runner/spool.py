@@ -95,6 +95,7 @@ class Spool:
         """Leave for `rqd restart`, which told us by a signal, why that is not done."""
         path = os.path.join(self.folder, REFUSAL)
         with contextlib.suppress(OSError):
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)  # it may have been deleted
             with open(path + NEW, "w", encoding="utf-8", errors="replace") as file:
                 file.write(detail + "\n")
             os.replace(path + NEW, path)
