@@ -301,6 +301,14 @@ def test_rqd_stop_says_what_the_server_has_not_heard(
     assert (heard["untold"], "advice" in heard) == (0, False)
 
 
+def test_rqd_stop_says_who_starts_the_agent_again(make_agent: MakeAgent) -> None:
+    """And how work is kept off instead."""
+    agent = make_agent("--kept-by", "cuefarm up --data farm")
+    last = rqd("stop", "--spool", str(agent.spool)).stdout.splitlines()[-1]
+    assert last.startswith("cuefarm up --data farm starts it again")
+    assert "`cueadmin -lock host-a`" in last
+
+
 def waiting_frame_of_a_dead_supervisor(agent: AgentProcess) -> tuple[str, psutil.Process]:
     """A frame, and a process of it that outlives its supervisor."""
     marker = f"orphan-{uuid.uuid4()}"

@@ -66,7 +66,8 @@ class _Command:
         self._until = self._began + given.timeout
         self._said_at = self._began
         self._books = Books(())
-        self._advice = ""
+        self._keeper = ""
+        self._advice: list[str] = []
         self.facts: dict[str, Any] = {}
 
     def stop(self, spool: str) -> str:
@@ -85,6 +86,9 @@ class _Command:
         if "frames" not in self.facts:
             raise Failed(f"nothing to stop: no agent runs on {spool}{_elsewhere(spool)}", NOT_RUNNING)
         self._note_untold(spool)
+        if self._keeper:
+            again = f"{self._keeper} starts it again, as long as that runs"
+            self._advice.append(f"{again}: to keep work off this host, `cueadmin -lock {self.facts['host']}`")
         return "stopped: no agent and no frame of it runs"
 
     def restart(self, spool: str) -> str:
@@ -111,14 +115,17 @@ class _Command:
     def finish(self, detail: str, status: int) -> None:
         """Say how it ended."""
         self.facts.update(done=status == DONE, status=status, detail=detail, seconds=round(self._seconds(), 2))
+        if self._advice:
+            self.facts["advice"] = "; ".join(self._advice)
         if self._is_json:
             print(json.dumps(self.facts))
         elif status == DONE:
             print(f"{detail} ({self._seconds():.1f} s)")
         else:
             print(f"rqd: {detail}", file=sys.stderr)
-        if self._advice and not self._is_json:
-            print(self._advice)
+        if not self._is_json:
+            for advice in self._advice:
+                print(advice)
 
     def _agent(self, spool: str) -> Optional[Agent]:
         """The agent, also while its other half takes the place of a main process that died."""
@@ -161,6 +168,7 @@ class _Command:
     def _note(self, agent: Agent) -> None:
         self._books.close()
         self._books = agent.books()
+        self._keeper = agent.keeper()
         known = self._books.frames()
         self.facts.update(host=known.host_name, process=agent.process.pid)
         self.facts.setdefault("frames", known.live)
@@ -174,15 +182,15 @@ class _Command:
             return
         ends = f"the server has not heard of {untold} {'end' if untold == 1 else 'ends'}"
         if is_lost:
-            self._advice = (
-                f"{ends}, and nobody can tell it without the spool: those frames wait again after their lease"
-            )
+            then = ", which went with the spool: those frames wait again when their lease is over"
+        elif self._keeper:
+            then = ": there they count as running until this agent runs again and tells it"
         else:
-            self._advice = (
-                f"{ends}: there they count as running. Once it is up, start `rqd` on this spool again, or"
+            then = (
+                ": there they count as running. Once it is up, start `rqd` on this spool again, or"
                 f" `rqd --only-recover --spool {spool}` with the same --server and --token-file, which takes no work"
             )
-        self.facts["advice"] = self._advice
+        self._advice.append(ends + then)
 
     def _name(self) -> str:
         return f"agent {self.facts['host']} (process {self.facts['process']})"

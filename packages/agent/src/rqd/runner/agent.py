@@ -335,7 +335,7 @@ class Agent:
         if not self._has_lost_spool or self._way is Way.RESTART:
             return
         log.error(
-            "this agent ends because its spool was deleted; start it again on the same path: it takes over what goes on",
+            "this agent ends because its spool was deleted; start it again there, and it takes over what goes on",
             folder=self._spool.folder,
             frames_go_on=self._runs.live_count,
         )
