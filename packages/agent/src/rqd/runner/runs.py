@@ -235,10 +235,9 @@ class Runs:
 
     def lose_spool(self) -> None:
         """Nothing can be kept any more: accept no run; what runs goes on."""
-        folder = self._spool.folder
         self.no_launches = (
-            f"its spool {folder} was deleted. There, `rqd restart --spool {folder}` has it take work again and loses no"
-            " frame; else it ends after its last one"
+            f"its spool was deleted; there, `rqd restart --spool {self._spool.folder}` lets it take work again and"
+            " loses no frame, else it ends after its last one"
         )
 
     def server_knows(self) -> None:
