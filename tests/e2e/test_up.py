@@ -72,6 +72,19 @@ def test_agent_killed_whole_is_started_again(new_farm: NewFarm, marker: str) -> 
     assert not frames(marker)
 
 
+def test_rqd_stop_says_that_up_starts_the_agent_again(new_farm: NewFarm) -> None:
+    """What it stopped is back in a moment, so it says so, and how work is kept off."""
+    farm = new_farm()
+    (before,) = farm.agents()
+    (spool,) = (farm.data / "run").glob("agent-*/")
+    command = [sys.executable, "-m", "rqd", "stop", "--spool", str(spool)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    assert f"cuefarm up --data {farm.data} starts it again" in result.stdout
+    assert "`cueadmin -lock " in result.stdout
+    wait_for(lambda: [a for a in farm.agents() if a.pid != before.pid], 20, "another agent")
+
+
 def test_adopted_agent_is_watched(new_farm: NewFarm) -> None:
     """An agent that an earlier `up` started, and that is no child of this one, is started again as well."""
     farm = new_farm()

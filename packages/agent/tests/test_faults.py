@@ -279,6 +279,32 @@ def test_the_lease_holds_without_a_link(server: FakeServer, make_agent: MakeAgen
     eventually(lambda: not stands_still(process), "the frame goes on")
 
 
+@pytest.mark.parametrize(
+    ("policy", "then", "back"),
+    [
+        ("suspend", "1 frame stands still until one does", "1 frame goes on, 0 are ended"),
+        ("kill", "1 frame is ended (--on-lost-contact kill)", "0 frames go on, 0 are ended"),
+        ("continue", "1 frame goes on without one (--on-lost-contact continue)", "1 frame goes on, 0 are ended"),
+    ],
+)
+def test_the_log_says_what_becomes_of_frames_without_a_server(
+    server: FakeServer, make_agent: MakeAgent, policy: str, then: str, back: str
+) -> None:
+    """Once when the lease is over, with how long nobody answered, and once when a server is back."""
+    agent = make_agent("--lease-seconds", LEASE_SECONDS, "--on-lost-contact", policy, "--kill-grace-seconds", "3")
+    marker = f"silence-{uuid.uuid4()}"
+    agent.launch(f"trap '' TERM; while :; do sleep 0.05; done; : {marker}")
+    eventually(lambda: processes_with(marker), "the frame runs")
+    server.stop()
+    eventually(lambda: then in agent.stderr_path.read_text(), "the log says it")
+    if policy == "kill":
+        eventually(lambda: not processes_with(marker), "the frame is ended")
+    server.start()
+    eventually(lambda: f"a server answers again: {back}" in agent.stderr_path.read_text(), "the log says it")
+    (line,) = [line for line in agent.stderr_path.read_text().splitlines() if "no server answered for" in line]
+    assert " warning " in line
+
+
 @pytest.mark.parametrize(("policy", "survives"), [("continue", True), ("kill", False)])
 def test_what_lost_contact_means_can_be_chosen(
     server: FakeServer, make_agent: MakeAgent, policy: str, survives: bool
@@ -485,7 +511,7 @@ def test_an_address_of_another_machine_is_named(server: FakeServer, tmp_path: Pa
 def test_what_is_left_is_ended_even_where_the_agent_cannot_start(
     server: FakeServer, make_agent: MakeAgent, tmp_path: Path
 ) -> None:
-    """Frames of an agent that died must not run on because the next one finds no token."""
+    """By an agent that is there to end it (`--only-recover`): what it cannot tell, the next one does."""
     agent = make_agent()
     marker = f"left-{uuid.uuid4()}"
     agent.launch(f"sleep 60; : {marker}")
@@ -495,7 +521,7 @@ def test_what_is_left_is_ended_even_where_the_agent_cannot_start(
     link.kill()
     runner.kill()
     agent.process.wait(PATIENCE_SECONDS)
-    status, lines = refused([*agent.words, "--token-file", str(tmp_path / "none")])
+    status, lines = refused([*agent.words, "--only-recover", "--token-file", str(tmp_path / "none")])
     assert status == 78
     assert any("there is no token file" in line for line in lines)
     assert processes_with(marker) == []

@@ -23,7 +23,7 @@ from rqd import control, whereabouts
 from rqd.control import DONE, NOT_DONE, NOT_RUNNING
 from rqd.supervisor import book
 
-from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
+from .farm import LEASE_SECONDS, PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 UNCHARGED = (286, "shutdown")
@@ -127,7 +127,7 @@ def test_rqd_stop_ends_all_and_says_what_it_does(server: FakeServer, make_agent:
     again = rqd("stop", "--spool", spool, "--json")
     assert again.returncode == NOT_RUNNING
     assert json.loads(again.stdout)["done"] is False
-    assert "no agent runs on" in json.loads(again.stdout)["words"]
+    assert "no agent runs on" in json.loads(again.stdout)["detail"]
 
 
 def test_rqd_stop_finds_an_agent_by_the_name_of_its_host(make_agent: MakeAgent, tmp_path: Path) -> None:
@@ -167,16 +167,13 @@ def test_a_pid_that_was_used_again_is_not_stopped(make_agent: MakeAgent) -> None
 
 
 def test_rqd_stop_finds_an_agent_whose_spool_was_deleted(make_agent: MakeAgent) -> None:
-    """By its spool's former path as by its host's name; and it cannot be restarted."""
+    """By its spool's former path as by its host's name."""
     for word in ("--name", "--spool"):
         name = f"host-{uuid.uuid4()}"
         agent = make_agent("--name", name)
         _, frame = waiting_frame(agent)
         shutil.rmtree(agent.spool)
         which = (word, name if word == "--name" else str(agent.spool))
-        restarted = rqd("restart", *which)
-        assert restarted.returncode == NOT_DONE
-        assert "was deleted" in restarted.stderr
         stopped = rqd("stop", *which)
         assert stopped.returncode == DONE, stopped.stderr
         assert f"(process {agent.process.pid}) ends, and 1 frame with it" in stopped.stdout
@@ -241,6 +238,77 @@ def test_rqd_stop_does_not_take_a_spool_from_somebody_whom_it_cannot_see(make_ag
     (agent.spool / "lock").write_text(f"{agent.process.pid}\n")
 
 
+def test_rqd_stop_and_restart_count_what_an_agent_took_over(server: FakeServer, make_agent: MakeAgent) -> None:
+    """From another spool. There nothing is done or announced: who has these frames now is told."""
+    agent = make_agent()
+    old, new = agent.spool, agent.folder / "other"
+    run_id, frame = waiting_frame(agent)
+    agent.leave()
+    agent.words[agent.words.index("--spool") + 1] = str(new)
+    agent.spool = new
+    agent.start()
+    for action in ("stop", "restart"):
+        elsewhere = rqd(action, "--spool", str(old))
+        assert (elsewhere.returncode, elsewhere.stdout) == (NOT_DONE, "")
+        assert f"process {agent.process.pid} on {new} has taken its 1 frame over" in elsewhere.stderr
+        assert f"rqd {action} --spool {new}" in elsewhere.stderr
+    restarted = rqd("restart", "--name", "host-a")
+    assert "starts anew; 1 frame goes on" in restarted.stdout
+    assert "is the agent anew, 1 frame goes on" in restarted.stdout
+    assert goes_on(frame)
+    stopped = rqd("stop", "--spool", str(new))
+    assert "ends, and 1 frame with it" in stopped.stdout
+    assert told(server, run_id) == UNCHARGED
+
+
+def test_an_agent_that_is_started_where_another_took_all_over_is_refused(make_agent: MakeAgent, tmp_path: Path) -> None:
+    """It says that the spool's frames are another agent's now."""
+    agent = make_agent()
+    waiting_frame(agent)
+    agent.leave()
+    words, agent.spool = list(agent.words), agent.folder / "other"
+    agent.words[agent.words.index("--spool") + 1] = str(agent.spool)
+    agent.start()
+    again = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert again.returncode == 1
+    assert f"an agent on another spool has taken over the frames of {tmp_path}/spool" in again.stderr
+
+
+@pytest.mark.parametrize("has_agent", [True, False])
+def test_rqd_stop_says_what_the_server_has_not_heard(
+    server: FakeServer, make_agent: MakeAgent, has_agent: bool
+) -> None:
+    """Frames count as running there until somebody tells it, so it is said who can; whoever heard all hears nothing."""
+    agent = make_agent()
+    run_id, _ = waiting_frame(agent)
+    if not has_agent:
+        agent.leave()
+    server.stop()
+    stopped = rqd("stop", "--spool", str(agent.spool))
+    assert stopped.returncode == DONE, stopped.stderr
+    last = stopped.stdout.splitlines()[-1]
+    assert "the server has not heard of 1 end:" in last
+    assert f"`rqd --only-recover --spool {agent.spool}`" in last
+    server.start()
+    agent.words.append("--only-recover")
+    agent.begin()
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
+    assert told(server, run_id) == UNCHARGED
+    agent.words.remove("--only-recover")
+    agent.start()
+    waiting_frame(agent)
+    heard = json.loads(rqd("stop", "--spool", str(agent.spool), "--json").stdout)
+    assert (heard["untold"], "advice" in heard) == (0, False)
+
+
+def test_rqd_stop_says_who_starts_the_agent_again(make_agent: MakeAgent) -> None:
+    """And how work is kept off instead."""
+    agent = make_agent("--kept-by", "cuefarm up --data farm")
+    last = rqd("stop", "--spool", str(agent.spool)).stdout.splitlines()[-1]
+    assert last.startswith("cuefarm up --data farm starts it again")
+    assert "`cueadmin -lock host-a`" in last
+
+
 def waiting_frame_of_a_dead_supervisor(agent: AgentProcess) -> tuple[str, psutil.Process]:
     """A frame, and a process of it that outlives its supervisor."""
     marker = f"orphan-{uuid.uuid4()}"
@@ -303,6 +371,27 @@ def test_an_agent_that_leaves_can_still_be_stopped(server: FakeServer, make_agen
     server.start()
     agent.start()
     assert told(server, run_id) == UNCHARGED
+
+
+@pytest.mark.parametrize("is_wrong", ["no token", "empty token", "no such address"])
+def test_an_agent_that_cannot_start_leaves_frames_to_the_next(
+    server: FakeServer, make_agent: MakeAgent, is_wrong: str
+) -> None:
+    """It ends with a status for a person, who mends it; what it had taken over goes on meanwhile."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    agent.leave()
+    token = (agent.folder / "token").read_text()
+    words = ["--bind", "192.0.2.1"] if is_wrong == "no such address" else []
+    if is_wrong != "no such address":
+        (agent.folder / "token").unlink() if is_wrong == "no token" else (agent.folder / "token").write_text("")
+    assert subprocess.run([*agent.words, *words], timeout=PATIENCE_SECONDS, check=False).returncode == 78
+    assert goes_on(frame)
+    (agent.folder / "token").write_text(token)
+    agent.start()
+    eventually(lambda: server.state_of(run_id) == "running", "the next agent reports it")
+    (agent.folder / "go").touch()
+    assert told(server, run_id) == (9, "exited")
 
 
 # --- when everything is stopped --------------------------------------------------------------------------------------
@@ -415,6 +504,22 @@ def test_a_restart_ends_no_frame_for_the_loss_of_another(server: FakeServer, mak
     assert told(server, run_id) == (9, "exited")
 
 
+def test_rqd_restart_says_that_frames_are_kept_while_they_stand_still(
+    server: FakeServer, make_agent: MakeAgent
+) -> None:
+    """No server answers, and they are suspended: they are so under the agent anew."""
+    agent = make_agent("--lease-seconds", LEASE_SECONDS)
+    _, frame = waiting_frame(agent)
+    server.stop()
+    eventually(lambda: stands_still(frame), "the frame is suspended")
+    restarted = rqd("restart", "--spool", str(agent.spool))
+    assert "starts anew; 1 frame is kept, suspended until a server answers" in restarted.stdout
+    assert "is the agent anew, 1 frame is kept, suspended until a server answers" in restarted.stdout
+    assert stands_still(frame)
+    server.start()
+    eventually(lambda: not stands_still(frame), "it goes on")
+
+
 def test_rqd_restart_without_an_agent_says_what_goes_on(make_agent: MakeAgent) -> None:
     """With a status of its own."""
     agent = make_agent()
@@ -423,6 +528,62 @@ def test_rqd_restart_without_an_agent_says_what_goes_on(make_agent: MakeAgent) -
     restarted = rqd("restart", "--spool", str(agent.spool))
     assert restarted.returncode == NOT_RUNNING
     assert "1 frame of an agent that is gone goes on" in restarted.stderr
+
+
+def test_rqd_restart_begins_a_deleted_spool_again(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The agent takes work again under the same name, what runs goes on, and what it said of this is true."""
+    agent = make_agent()
+    run_id, frame = waiting_frame(agent)
+    pid = agent.process.pid
+    shutil.rmtree(agent.spool)
+    advice = f"rqd restart --spool {agent.spool}"
+    eventually(lambda: advice in server.reports[-1].host.attributes["cuefarm.closed"], "the farm is told what to do")
+    assert advice in agent.stderr_path.read_text()
+    boots = len(server.boots)
+    restarted = rqd(*advice.split()[1:])
+    assert restarted.returncode == DONE, restarted.stderr + agent.stderr_path.read_text()
+    assert "its spool was deleted, and is begun again" in restarted.stdout
+    assert f"process {pid} is the agent anew, 1 frame goes on" in restarted.stdout
+    agent.await_boot(boots)
+    assert goes_on(frame)
+    assert told(server, agent.launch("exit 4", frame_name="0002-layer")) == (4, "exited")
+    (agent.folder / "go").touch()
+    assert told(server, run_id) == (9, "exited")
+    assert agent.process.poll() is None
+
+
+def test_a_restart_loses_no_end_with_a_deleted_spool(server: FakeServer, make_agent: MakeAgent) -> None:
+    """While the server has not heard how a frame ended, nobody else knows it."""
+    server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
+    agent = make_agent()
+    run_id = agent.launch("exit 4")
+    eventually(lambda: server.state_of(run_id) == "ended", "the frame's end")
+    shutil.rmtree(agent.spool)
+    restarted = rqd("restart", "--spool", str(agent.spool))
+    assert restarted.returncode == NOT_DONE
+    assert "its spool was deleted, and the server has not heard yet how 1 of its frames ended" in restarted.stderr
+    server.refuse_completions_with = None
+    assert told(server, run_id) == (4, "exited")
+
+
+@pytest.mark.parametrize("by", ["command", "server"])
+def test_a_restart_that_would_fail_is_refused_in_place(make_agent: MakeAgent, by: str) -> None:
+    """Without its token file no agent could start, so the one that runs goes on, and says why."""
+    agent = make_agent()
+    _, frame = waiting_frame(agent)
+    (agent.folder / "token").rename(agent.folder / "token.x")
+    if by == "command":
+        restarted = rqd("restart", "--spool", str(agent.spool))
+        assert restarted.returncode == NOT_DONE
+        why = restarted.stderr
+    else:
+        with pytest.raises(grpc.RpcError) as refused:
+            agent.call("RestartRqdNow", rqd_pb2.RqdStaticRestartNowRequest())
+        why = str(refused.value.details())
+    assert f"there is no token file {agent.folder}/token" in why
+    assert (agent.process.poll(), goes_on(frame)) == (None, True)
+    (agent.folder / "token.x").rename(agent.folder / "token")
+    assert rqd("restart", "--spool", str(agent.spool)).returncode == DONE
 
 
 def test_the_server_can_restart_an_agent(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -12,10 +12,11 @@ import time
 from typing import Any, Optional
 
 from rqd import signals, whereabouts
+from rqd.held import Books, Frames, frames_of
 from rqd.options import default_spool, positive
 from rqd.platform import this_system
 from rqd.runner.leftovers import end_frames
-from rqd.runner.spool import LOCK, SpoolInUse
+from rqd.runner.spool import BOOK, LOCK, REFUSAL, SpoolInUse
 from rqd.whereabouts import Agent
 
 DONE = 0
@@ -38,13 +39,13 @@ class Failed(Exception):
         self.status = status
 
 
-def main(detail: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Carry out one of the two; returns the exit status."""
-    given = _parser(detail[0]).parse_args(detail[1:])
+    given = _parser(words[0]).parse_args(words[1:])
     command = _Command(given)
     try:
         command.facts["spool"] = spool = _spool_of(given)
-        done = command.stop(spool) if detail[0] == "stop" else command.restart(spool)
+        done = command.stop(spool) if words[0] == "stop" else command.restart(spool)
         status = DONE
     except Failed as problem:
         done, status = str(problem), problem.status
@@ -64,6 +65,9 @@ class _Command:
         self._began = time.monotonic()
         self._until = self._began + given.timeout
         self._said_at = self._began
+        self._books = Books(())
+        self._keeper = ""
+        self._advice: list[str] = []
         self.facts: dict[str, Any] = {}
 
     def stop(self, spool: str) -> str:
@@ -76,44 +80,52 @@ class _Command:
                 told = agent
                 self._tell_to_stop(agent)
             elif not agent.ended_within(LOOK_SECONDS):
-                left = _live_of(agent)
+                left = self._books.frames().live
                 self._wait(f"{_frames(left)} left to end" if left else "it says goodbye")
             agent = whereabouts.agent_of(spool)
         if "frames" not in self.facts:
             raise Failed(f"nothing to stop: no agent runs on {spool}{_elsewhere(spool)}", NOT_RUNNING)
+        self._note_untold(spool)
+        if self._keeper:
+            again = f"{self._keeper} starts it again, as long as that runs"
+            self._advice.append(f"{again}: to keep work off this host, `cueadmin -lock {self.facts['host']}`")
         return "stopped: no agent and no frame of it runs"
 
     def restart(self, spool: str) -> str:
         """Have the agent be the same command anew; returns what to say. Raises Failed."""
         agent = self._agent(spool)
         if agent is None:
+            _refuse_if_taken_over(spool, "restart")
             left = _live(spool)
             detail = f"; {_go_on(left, ' of an agent that is gone')}: start it, or `rqd stop`" if left else ""
             raise Failed(f"nothing to restart: no agent runs on {spool}{detail}{_elsewhere(spool)}", NOT_RUNNING)
-        if agent.deleted_book:
-            detail = (
-                f"process {agent.process.pid} runs, but its spool {spool} was deleted: stop it, then start it again"
-            )
-            raise Failed(detail)
-        lock_before = _changed_ns(spool, LOCK)
+        lock_before, refusal_before = _changed_ns(spool, LOCK), _changed_ns(spool, REFUSAL)
         self._note(agent)
-        self._say(f"{self._name()} starts anew; {_go_on(self.facts['frames'])}")
+        deleted = "; its spool was deleted, and is begun again" if agent.is_spool_deleted else ""
+        self._say(f"{self._name()} starts anew; {_kept(self._books.frames())}{deleted}")
         _tell(agent, signals.RESTART)
         while not lock_before < _changed_ns(spool, LOCK) < _changed_ns(spool, "address"):
             if agent.ended_within(LOOK_SECONDS):
                 raise Failed("it ended instead of starting anew; its log says why. Frames go on: start it by hand")
+            if _changed_ns(spool, REFUSAL) > refusal_before:
+                raise Failed(f"not restarted, the agent goes on as it is: {whereabouts.refusal_of(spool)}")
             self._wait("not up yet")
-        return f"restarted: process {agent.process.pid} is the agent anew, {_go_on(_live(spool))}"
+        return f"restarted: process {agent.process.pid} is the agent anew, {_kept(agent.books().frames())}"
 
     def finish(self, detail: str, status: int) -> None:
         """Say how it ended."""
         self.facts.update(done=status == DONE, status=status, detail=detail, seconds=round(self._seconds(), 2))
+        if self._advice:
+            self.facts["advice"] = "; ".join(self._advice)
         if self._is_json:
             print(json.dumps(self.facts))
         elif status == DONE:
             print(f"{detail} ({self._seconds():.1f} s)")
         else:
             print(f"rqd: {detail}", file=sys.stderr)
+        if not self._is_json:
+            for advice in self._advice:
+                print(advice)
 
     def _agent(self, spool: str) -> Optional[Agent]:
         """The agent, also while its other half takes the place of a main process that died."""
@@ -127,7 +139,7 @@ class _Command:
 
     def _tell_to_stop(self, agent: Agent) -> None:
         self._note(agent)
-        deleted = "; its spool was deleted" if agent.deleted_book else ""
+        deleted = "; its spool was deleted" if agent.is_spool_deleted else ""
         count = self.facts["frames"]
         waits = "it waits again" if count == 1 else "they wait again"
         with_it = f", and {_frames(count)} with it: {waits}" if count else ", no frame with it"
@@ -138,6 +150,7 @@ class _Command:
     def _end_left(self, spool: str) -> None:
         if not whereabouts.belongs_to_us(spool):
             raise Failed(f"no agent runs; what it left on {spool} is another user's: do this as that user")
+        _refuse_if_taken_over(spool, "stop")
         if "frames" not in self.facts:
             self.facts["frames"] = live = _live(spool)
             self._say(
@@ -153,9 +166,31 @@ class _Command:
                 raise Failed(f"{_frames(left)} did not end within the --timeout")
 
     def _note(self, agent: Agent) -> None:
-        known = agent.frames()
+        self._books.close()
+        self._books = agent.books()
+        self._keeper = agent.keeper()
+        known = self._books.frames()
         self.facts.update(host=known.host_name, process=agent.process.pid)
         self.facts.setdefault("frames", known.live)
+
+    def _note_untold(self, spool: str) -> None:
+        """Say what the server has not heard although nobody is left here to tell it."""
+        is_lost = not os.path.exists(os.path.join(spool, BOOK))
+        untold = max(self._books.frames().untold, 0 if is_lost else frames_of(spool).untold)
+        self.facts["untold"] = untold
+        if not untold:
+            return
+        ends = f"the server has not heard of {untold} {'end' if untold == 1 else 'ends'}"
+        if is_lost:
+            then = ", which went with the spool: those frames wait again when their lease is over"
+        elif self._keeper:
+            then = ": there they count as running until this agent runs again and tells it"
+        else:
+            then = (
+                ": there they count as running. Once it is up, start `rqd` on this spool again, or"
+                f" `rqd --only-recover --spool {spool}` with the same --server and --token-file, which takes no work"
+            )
+        self._advice.append(ends + then)
 
     def _name(self) -> str:
         return f"agent {self.facts['host']} (process {self.facts['process']})"
@@ -199,10 +234,10 @@ def _parser(action: str) -> argparse.ArgumentParser:
 def _spool_of(given: argparse.Namespace) -> str:
     if given.name is None:
         return os.path.abspath(os.path.expanduser(given.spool or default_spool()))
-    named = {spool for spool in whereabouts.spools() if whereabouts.frames_of(spool).host_name == given.name}
+    named = {spool for spool in whereabouts.spools() if frames_of(spool).host_name == given.name}
     deleted = whereabouts.agents_of_deleted_spools()
-    named |= {agent.spool for agent in deleted if agent.frames().host_name == given.name}
-    found = sorted(named)
+    named |= {agent.spool for agent in deleted if agent.books().frames().host_name == given.name}
+    found = sorted(spool for spool in named if whereabouts.taker_of(spool) is None)
     if not found and whereabouts.are_there_others():
         detail = f"no agent of yours called {given.name} runs here, nor a frame of one; another user may have one"
         raise Failed(f"{detail}{_elsewhere('')}", NOT_RUNNING)
@@ -228,16 +263,19 @@ def _tell(agent: Agent, number: signal.Signals) -> None:
 
 def _live(spool: str) -> int:
     try:
-        return whereabouts.frames_of(spool).live
+        return frames_of(spool).live
     except FileNotFoundError:
         return 0
 
 
-def _live_of(agent: Agent) -> int:
-    try:
-        return agent.frames().live
-    except FileNotFoundError:  # it has just ended, and its deleted book with it
-        return 0
+def _refuse_if_taken_over(spool: str, action: str) -> None:
+    """Raise Failed where what is left on a spool is another agent's now."""
+    taker = whereabouts.taker_of(spool)
+    if taker is not None:
+        raise Failed(
+            f"no agent runs on {spool}: process {taker.process.pid} on {taker.spool} has taken its"
+            f" {_frames(_live(spool))} over. Do this there: rqd {action} --spool {taker.spool}"
+        )
 
 
 def _changed_ns(spool: str, name: str) -> int:
@@ -249,6 +287,13 @@ def _changed_ns(spool: str, name: str) -> int:
 
 def _frames(count: int) -> str:
     return f"{count} frame" if count == 1 else f"{count} frames"
+
+
+def _kept(frames: Frames) -> str:
+    if frames.suspended < frames.live or not frames.live:
+        some = f", {frames.suspended} of them suspended until a server answers" if frames.suspended else ""
+        return _go_on(frames.live) + some
+    return f"{_frames(frames.live)} {'is' if frames.live == 1 else 'are'} kept, suspended until a server answers"
 
 
 def _go_on(count: int, whose: str = "") -> str:

@@ -256,6 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         default=LOG_MB_MAX,
         help="a frame whose log grows beyond this is ended, and the rest is cut off; 0: never (default: %(default)s)",
     )
+    add("--kept-by", metavar="WORDS", help="who starts this agent again whenever it ends, for `rqd stop` to say")
     add(
         "--log-level", choices=tuple(log.LEVELS), default="info", help="how much to say on standard error (%(default)s)"
     )

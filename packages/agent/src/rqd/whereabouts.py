@@ -7,17 +7,17 @@ agent.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import select
 import signal
 import time
+from collections.abc import Iterator
+from stat import S_ISREG
 from typing import NamedTuple, Optional
 
+from rqd.held import Books
 from rqd.platform import Process, proc
-from rqd.runner.spool import BOOK, LOCK
-from rqd.supervisor import book
-from rqd.supervisor.book import PAGE_BYTES, Page
+from rqd.runner.spool import BOOK, LOCK, REFUSAL
 
 _LOOK_SECONDS = 0.05
 _ENDS_WITHIN_SECONDS = 1.0
@@ -30,12 +30,19 @@ class Agent(NamedTuple):
 
     process: Process
     spool: str
-    deleted_book: str = ""
-    """Where the spool was deleted: another path to the book, which the agent still has open."""
+    is_spool_deleted: bool = False
 
-    def frames(self) -> Frames:
-        """What its book says. Raises OSError where it cannot be read."""
-        return _frames_in(self.deleted_book) if self.deleted_book else frames_of(self.spool)
+    def books(self) -> Books:
+        """What it has frames in: its own book, and those that it took over from other spools. Raises OSError."""
+        open_ones = _books_of(self.process.pid)
+        if not open_ones and not self.is_spool_deleted:  # it has just ended
+            open_ones = [os.path.join(self.spool, BOOK)]
+        return Books(open_ones)
+
+    def keeper(self) -> str:
+        """Who starts it again when it ends, as whoever started it said; empty where nobody does."""
+        words = proc.read(f"/proc/{self.process.pid}/cmdline").decode("utf-8", "replace").split("\0")
+        return words[words.index("--kept-by") + 1] if "--kept-by" in words else ""
 
     def tell(self, number: signal.Signals) -> None:
         """Signal it. Raises PermissionError where it is another user's, ProcessLookupError where it has ended."""
@@ -81,15 +88,34 @@ def agent_of(spool: str) -> Optional[Agent]:
 
 def agents_of_deleted_spools() -> list[Agent]:
     """The agents whose spools were deleted: what such a one has open still has its former name."""
-    found = []
+    return [agent for agent in _agents() if agent.is_spool_deleted]
+
+
+def taker_of(spool: str) -> Optional[Agent]:
+    """The agent on another spool that took the frames of this one over, as far as we may look."""
+    try:
+        wanted = os.stat(os.path.join(spool, BOOK))
+    except FileNotFoundError:
+        return None
+    others = (agent for agent in _agents() if agent.spool != os.path.realpath(spool))
+    return next((agent for agent in others if _has_open(agent, wanted)), None)
+
+
+def _has_open(agent: Agent, wanted: os.stat_result) -> bool:
+    with contextlib.suppress(OSError):  # it has just ended
+        return any(os.path.samestat(wanted, os.stat(path)) for path in _books_of(agent.process.pid))
+    return False
+
+
+def _agents() -> Iterator[Agent]:
+    """Whoever has a lock open, and the book beside it."""
     for pid in proc.all_pids():
         stat, opened = proc.stat(pid), _opened(pid)
-        for path in opened:
-            folder, file = os.path.split(path)
-            book_path = opened.get(os.path.join(folder, BOOK + _DELETED))
-            if stat is not None and not stat.is_dead and file == LOCK + _DELETED and book_path is not None:
-                found.append(Agent(Process(pid, stat.start_ticks), folder, book_path))
-    return found
+        for end in ("", _DELETED):
+            for folder, file in map(os.path.split, opened):
+                has_book = os.path.join(folder, BOOK + end) in opened
+                if stat is not None and not stat.is_dead and file == LOCK + end and has_book:
+                    yield Agent(Process(pid, stat.start_ticks), folder, end == _DELETED)
 
 
 def is_being_replaced() -> bool:
@@ -131,17 +157,12 @@ def _has_owners_rights(pid: int, folder: str) -> bool:
         return False
 
 
-class Frames(NamedTuple):
-    """What the book of a spool says."""
-
-    host_name: str
-    live: int
-    """Runs that have not ended."""
-
-
-def frames_of(spool: str) -> Frames:
-    """Look into a spool's book, whoever has it. Raises OSError where it cannot be read."""
-    return _frames_in(os.path.join(spool, BOOK))
+def refusal_of(spool: str) -> str:
+    """Why the agent of a spool would not start anew when it was told last."""
+    path = os.path.join(spool, REFUSAL)
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace", opener=_no_link) as file:
+        return file.read().strip()
+    return "its log says why"
 
 
 def _no_link(path: str, flags: int) -> int:
@@ -149,14 +170,18 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW)
 
 
-def _frames_in(path: str) -> Frames:
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size < PAGE_BYTES:
-            return Frames("", 0)
-        with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data:
-            phases = [Page(data, number)["phase"] for number in range(1, size // PAGE_BYTES)]
-            return Frames(Page(data, 0)["host_name"], sum(book.FREE < phase < book.ENDED for phase in phases))
+def _books_of(pid: int) -> list[str]:
+    """Paths to the books that an agent has open; nothing of one that has ended."""
+    found: dict[tuple[int, int], str] = {}
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            path = f"/proc/{pid}/fd/{name}"
+            with contextlib.suppress(OSError):
+                if os.path.basename(os.readlink(path)) in (BOOK, BOOK + _DELETED):
+                    status = os.stat(path)
+                    if S_ISREG(status.st_mode):
+                        found.setdefault((status.st_dev, status.st_ino), path)
+    return list(found.values())
 
 
 def _open_files(pid: int) -> list[os.stat_result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import os
 import signal
@@ -115,7 +116,7 @@ class Agent:
             "lock": self._on_lock,
             "unlock": self._on_unlock,
             "shutdown": lambda message: self._end_by_order(self.stop, message["when_idle"]),
-            "restart": lambda message: self._end_by_order(self.restart, message["when_idle"]),
+            "restart": self._on_restart,
         }
 
     def run(self) -> int:
@@ -187,10 +188,37 @@ class Agent:
                 self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
 
     def restart(self) -> None:
-        """Let frames go on, and be the same command anew in this process: what runs then is what is installed then."""
-        if self._way is None:
-            self._begin_to_end(Way.RESTART)
-            self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
+        """Let frames go on, and be the same command anew in this process: what runs then is what is installed then.
+
+        Where that one could not start, this one goes on.
+        """
+        if self._way is not None:
+            return
+        why_not = self._why_no_restart()
+        if why_not:
+            log.error("this agent does not start anew, and goes on as it is", why=why_not)
+            self._spool.note_refusal(why_not)
+            self._take_back_order()
+            return
+        self._begin_to_end(Way.RESTART)
+        self._await_delivery(time.monotonic() + DELIVERY_SECONDS)
+
+    def _why_no_restart(self) -> str:
+        """Why the same command could not start now, or not without a loss, in words; empty where it could."""
+        if self._runs.undelivered and not self._spool.is_there():
+            count = len(self._runs.undelivered)
+            return f"its spool was deleted, and the server has not heard yet how {count} of its frames ended"
+        try:
+            beforehand.check(dataclasses.replace(self._options, port=0))  # its own port is taken: by itself
+        except beforehand.CannotStart as problem:
+            return str(problem)
+        return ""
+
+    def _take_back_order(self) -> None:
+        """What waits for the last frame is not done."""
+        if self._when_idle is not None:
+            self._when_idle = None
+            self._capacity.unlock(self._capacity.core_units)
 
     def _start_anew(self) -> int:
         log.info("agent starts anew", pid=os.getpid(), runs=self._runs.live_count)
@@ -255,13 +283,13 @@ class Agent:
         self._is_done = True
 
     def _give_up(self, exit_status: int) -> None:
-        """The link cannot start with these options, so nobody would ever hear of a frame; unless that may pass."""
+        """The link cannot start as things are. Somebody mends that, and starts the agent that has the frames then."""
         self._exit_status = exit_status
         self._is_hopeless = True
-        if exit_status == beforehand.CANNOT_START_NOW and not self._options.only_recover:
-            self.leave()
-        else:
+        if self._options.only_recover:
             self.stop()
+        else:
+            self.leave()
 
     def _children_changed(self) -> None:
         self._link.reap()
@@ -271,6 +299,7 @@ class Agent:
         limit = self._options.orphan_exit_after_seconds
         if self._way is not None:
             return
+        self._runs.look_at_lease()
         is_idle = not self._runs.live_count
         if not self._has_lost_spool and not self._spool.is_there():
             self._lose_spool()
@@ -279,6 +308,8 @@ class Agent:
             self.stop()
         elif is_idle and self._when_idle is not None:
             self._when_idle()
+            if self._way is None:  # a restart that would have failed
+                self._loop.call_later(IDLE_LOOK_SECONDS, self._watch_idleness)
         elif is_idle and self._has_lost_spool and not self._runs.undelivered:
             self.stop()
         else:
@@ -288,11 +319,11 @@ class Agent:
         """What runs is known as long as we live: it is watched to its end, and told. Nothing new could be kept."""
         self._has_lost_spool = True
         self._exit_status = SPOOL_LOST
-        runs = self._runs.live_count
+        folder, runs = self._spool.folder, self._runs.live_count
         log.error(
-            f"the spool {self._spool.folder} was deleted: no frame is started any more, {runs} that run are watched to"
-            " their ends and reported, and then this agent ends; start it again, with a folder that nobody cleans"
-            " (--spool)",
+            f"the spool {folder} was deleted: no frame is started any more. `rqd restart --spool {folder}`, or SIGTERM"
+            f" and a start on the same path, takes work again and loses no frame; else {runs} that run are watched to"
+            " their ends and reported, and then this agent ends. Better is a folder that nobody cleans (--spool)",
             runs=runs,
             undelivered=len(self._runs.undelivered),
         )
@@ -301,9 +332,13 @@ class Agent:
 
     def _say_what_is_lost(self) -> None:
         """Without a spool nobody after us can deliver what the server has not taken."""
-        if not self._has_lost_spool:
+        if not self._has_lost_spool or self._way is Way.RESTART:
             return
-        log.error("this agent ends because its spool was deleted; start it again", folder=self._spool.folder)
+        log.error(
+            "this agent ends because its spool was deleted; start it again there, and it takes over what goes on",
+            folder=self._spool.folder,
+            frames_go_on=self._runs.live_count,
+        )
         lost = [run.run_id for run in self._runs.undelivered]
         if lost:
             log.error(
@@ -402,6 +437,12 @@ class Agent:
     def _on_unlock(self, message: Message) -> None:
         self._when_idle = None
         self._capacity.unlock(self._capacity.core_units if message["all"] else message["core_units"])
+
+    def _on_restart(self, message: Message) -> None:
+        why_not = self._why_no_restart()
+        if why_not:
+            raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} could not start anew: {why_not}")
+        self._end_by_order(self.restart, message["when_idle"])
 
     def _end_by_order(self, end: Callable[[], None], when_idle: bool) -> None:
         if not when_idle:

@@ -18,6 +18,7 @@ from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
+from rqd.runner.lost_contact import LostContact
 from rqd.runner.outcome import (
     FAILED_LAUNCH,
     RUNNER_LOST,
@@ -72,6 +73,7 @@ class Runs:
         self._spool = spool
         self._capacity = capacity
         self._lease = lease
+        self._lost_contact = LostContact(options.on_lost_contact, lease.seconds)
         self._on_outcome = on_outcome
         self._known: dict[str, Run] = {}
         self._live: dict[str, Run] = {}
@@ -233,7 +235,10 @@ class Runs:
 
     def lose_spool(self) -> None:
         """Nothing can be kept any more: accept no run; what runs goes on."""
-        self.no_launches = f"its spool {self._spool.folder} was deleted, and it ends after its last frame"
+        self.no_launches = (
+            f"its spool was deleted; there, `rqd restart --spool {self._spool.folder}` lets it take work again and"
+            " loses no frame, else it ends after its last one"
+        )
 
     def server_knows(self) -> None:
         """A server has on disk what this agent says of itself, so also what it does with its frames without one."""
@@ -249,6 +254,7 @@ class Runs:
 
     def contact(self, sent_at: float, confirmed: Iterable[str], to_end: Iterable[str]) -> None:
         """A server answered the report that was sent at this moment: end the runs it named, go on with the others."""
+        confirmed, to_end = set(confirmed), set(to_end)
         lapsed_before = self._lease.has_lapsed(self._platform.boot_seconds())
         self._lease.renew(sent_at)
         self._write_lease()
@@ -259,11 +265,18 @@ class Runs:
                 self.end(run, cause, "the server no longer counts on this run")
         if self._lease.has_lapsed(self._platform.boot_seconds()):
             return
+        if confirmed or to_end or not self._known:  # the first report of a link names nothing
+            self._lost_contact.regained(len(confirmed & self._live.keys()), len(to_end & self._live.keys()))
         for run_id in confirmed:
             run = self._live.get(run_id)
             if run is not None and run.is_suspended:
                 self._order(run, book.ORDER_RESUME)
                 log.info("run goes on", run=run_id)
+
+    def look_at_lease(self) -> None:
+        """Say when frames have stopped for want of a server, which their supervisors see to."""
+        until_ns = max(pages.head["lease_until_ns"] for pages in self._spool.books)
+        self._lost_contact.look(self._platform.boot_seconds(), until_ns / 1e9, self.live_count)
 
     def _write_lease(self) -> None:
         until = self._lease.answered_report_sent_at + self._lease.seconds

@@ -29,6 +29,8 @@ REMEMBER_RUNS_MAX = 200_000
 FREE_FILES_MAX = 256
 BOOK = "book"
 LOCK = "lock"
+REFUSAL = "refusal"
+"""Why the agent would not start anew when it was told last."""
 NEW = ".new"
 """The end of a file's name that is being written and then gets its own."""
 
@@ -59,7 +61,14 @@ class Spool:
         if os.stat(folder).st_mode & 0o777 != 0o700:
             os.chmod(folder, 0o700)
         self._lock_fd = self._lock()
-        self.book = Book.open(os.path.join(folder, BOOK))
+        try:
+            self.book = Book.open(os.path.join(folder, BOOK))
+        except BlockingIOError:
+            os.close(self._lock_fd)
+            raise SpoolInUse(
+                f"an agent on another spool has taken over the frames of {folder}. Stop it, or give this one another"
+                " --spool"
+            ) from None
         self.books = [self.book]
         """Ours first, then those of runners before us that had other folders."""
         self.instance = self._instance()
@@ -81,6 +90,15 @@ class Spool:
     def is_read_only(self) -> bool:
         """Whether the folder's disk takes no writes."""
         return self.book.is_read_only
+
+    def note_refusal(self, detail: str) -> None:
+        """Leave for `rqd restart`, which told us by a signal, why that is not done."""
+        path = os.path.join(self.folder, REFUSAL)
+        with contextlib.suppress(OSError):
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)  # it may have been deleted
+            with open(path + NEW, "w", encoding="utf-8", errors="replace") as file:
+                file.write(detail + "\n")
+            os.replace(path + NEW, path)
 
     def adopt(self, books: list[Book]) -> None:
         """Take over the books of agents of our name that are dead and had other folders."""

@@ -277,6 +277,7 @@ class LocalAgents:
         folder, share = self._folder, agent.share
         words = [sys.executable, "-m", "rqd", "--name", share.name, "--server-file", str(folder.server_file)]
         words += ["--token-file", str(folder.token_file), "--spool", str(folder.agent_spool(share.name))]
+        words += ["--kept-by", f"cuefarm up --data {folder.path}"]
         words += ["--port", "0", "--orphan-exit-after", str(ORPHAN_EXIT_SECONDS), "--log-level", self._log_level]
         if os.geteuid() == 0:
             words.append("--run-as-root")  # `up` and the demo print FRAMES_ARE_ROOTS
