@@ -127,7 +127,7 @@ def test_rqd_stop_ends_all_and_says_what_it_does(server: FakeServer, make_agent:
     again = rqd("stop", "--spool", spool, "--json")
     assert again.returncode == NOT_RUNNING
     assert json.loads(again.stdout)["done"] is False
-    assert "no agent runs on" in json.loads(again.stdout)["detail"]
+    assert "no agent runs on" in json.loads(again.stdout)["words"]
 
 
 def test_rqd_stop_finds_an_agent_by_the_name_of_its_host(make_agent: MakeAgent, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ class _Command:
 
     def finish(self, detail: str, status: int) -> None:
         """Say how it ended."""
-        self.facts.update(done=status == DONE, status=status, detail=detail, seconds=round(self._seconds(), 2))
+        self.facts.update(done=status == DONE, status=status, words=detail, seconds=round(self._seconds(), 2))
         if self._advice:
             self.facts["advice"] = "; ".join(self._advice)
         if self._is_json:
