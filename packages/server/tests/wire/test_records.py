@@ -100,9 +100,9 @@ async def test_runs_are_chosen_by_cause_state_and_attempt(make_scene: Any) -> No
     """Causes, states and attempts narrow what is returned; names that are none are refused with those there are."""
     scene = await make_scene("1-2")
     for run in await scene.launched(2):
-        await scene.fail(run, cause="killed" if run.frame_name.startswith("0001") else "exited")
+        await scene.fail(run, cause="runner_lost" if run.frame_name.startswith("0001") else "exited")
     await scene.launched(2)
-    assert {run.number for run in (await scene.runs(causes=["killed"])).runs} == {1}
+    assert {run.number for run in (await scene.runs(causes=["runner_lost"])).runs} == {1}
     assert {run.attempt for run in (await scene.runs(states=["RUNNING"])).runs} == {2}
     assert {run.attempt for run in (await scene.runs(states=["WAITING"])).runs} == {1}
     assert {run.attempt for run in (await scene.runs(attempt=2)).runs} == {2}

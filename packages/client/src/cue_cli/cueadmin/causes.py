@@ -39,7 +39,7 @@ OUTCOMES = {
 """What a run that ended for these causes became; others are called by their cause, or FAILED."""
 MESSAGE_TELLS = (
     *("TIMEOUT", "SILENT", "MEMORY", "START_LIMIT", "LOG_LIMIT"),
-    *("SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LOG_UNWRITABLE"),
+    *("SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LEASE", "LOG_UNWRITABLE"),
 )
 """Causes whose message, where there is one, says the same as our words, and more."""
 STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}

@@ -120,8 +120,8 @@ def _cause_of(command: c.ReportOutcome, proc: Proc) -> Cause:
     told_to_end = proc.kill_message and command.cause in (Cause.EXITED, Cause.KILLED)
     if told_to_end and proc.kill_cause in TIME_CAUSES and (command.exit_status or command.exit_signal):
         return proc.kill_cause
-    if command.cause is Cause.KILLED and proc.kill_message:
-        return proc.kill_cause
+    if command.cause is Cause.KILLED:  # where nobody asked for it, it is not for the frame to pay
+        return proc.kill_cause if proc.kill_message else Cause.LEASE
     if command.cause is Cause.EXITED and proc.kill_message and command.exit_signal in KILL_SIGNALS:
         return proc.kill_cause
     return command.cause
