@@ -247,6 +247,7 @@ ELSEWHERE: dict[str, str] = {
     "JOB_POSTED": "below: the end of the parent ends it",
     "LAST_RUN_OPEN": "the end of the run before ends it, or of its lease",
     "NOT_REPORTED": "test_explain_frame: the host's reports end it, or time",
+    "HOST_AWAY": "test_silent_hosts: the agent comes back, or the lease is over",
     "RUN_STUCK": "test_stuck_runs: the host's report that it is over ends it",
     "HOST_NOT_HEARD": "after a restart only: the next report ends it",
     "QUARANTINED": "test_bad_hosts: time ends it",
@@ -320,7 +321,8 @@ def test_a_frame_on_such_a_host_says_that_first(capsys: pytest.CaptureFixture[st
     farm = gone_with_its_runs()
     with served(farm):
         out = printed(farm, "one/render", 0, capsys)
-    assert out.index("host0, where 1 frame runs, was not heard for 10 min") < out.index("it is booked on host0")
+    first = "it is on host0, which was not heard for 10 min: it goes on there without the server"
+    assert out.index(first) < out.index("it is booked on host0")
     assert "`cueadmin -delete-host host0`" in out
 
 

@@ -163,7 +163,9 @@ def test_a_running_frame_says_where_with_what_and_how_long_it_may_take() -> None
     """Host, cores, memory and time, and the average once frames of the layer have ended."""
     farm = two_layers("LAYER_ON_LAYER")
     farm.farm.procs[farm.run_of("one/beauty", 0).id].launched = True
-    farm.wait(30)
+    farm.wait(29)
+    farm.report(runs=list(farm.farm.procs.values()))
+    farm.wait(1)
     text = explain(farm, "one/beauty", 0).summary
     assert text.startswith("it runs on host0 with 1 core and 1.0 GB for 30 s")
     farm.end(farm.run_of("one/beauty", 1), run_s=20)

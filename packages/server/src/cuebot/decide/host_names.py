@@ -185,16 +185,13 @@ def _has_what_runs(host: Host, facts: c.HostFacts, named: Collection[str]) -> bo
 
 
 def _silence_us(host: Host, context: Context) -> Micros:
-    return Micros(context.now_us - max(host.ping_us, context.awake_us))
+    return context.silence.of(host, context.now_us)
 
 
 def _words(host: Host, facts: Facts, context: Context) -> str:
-    settings = context.settings
     where = f"{host.full_name or host.name} at {host.peer or 'an unknown address'}, which answers at {host.address}"
     heard = f"{_silence_us(host, context) // SECOND} s ago" if host.ping_us else "before this server started"
-    free_us = (host.lease_us + settings.lease_margin_us) if host.lease_us else settings.host_silent_us
-    if not host.proc_ids:
-        free_us = settings.name_held_us
+    free_us = context.silence.patience_us(host) if host.proc_ids else context.settings.name_held_us
     if host.proc_ids and host.lease_us == NO_END:
         free = "its runs go on without this server (`--on-lost-contact continue`), so this one is taken"
     else:

@@ -188,14 +188,13 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
     settings = context.settings
     over: set[str] = set()
     for host in sorted(_silent_hosts(farm, context), key=lambda h: h.row):
-        silent_us = context.now_us - max(host.ping_us, context.awake_us)
+        silent_us = context.silence.of(host, context.now_us)
         # DOWN as soon as its lease is over, a margin before its runs are given up: a launch on the way there by then
         # has arrived or is lost.
         lease_us = host.lease_us or settings.host_silent_us
-        patience_us = lease_us + settings.lease_margin_us if host.lease_us else lease_us
         if silent_us >= min(lease_us, settings.host_silent_us) and host.state is HostState.UP:
             events.append(ev.Changed("host", host.id, {"state": HostState.DOWN}))
-        if silent_us >= patience_us:
+        if silent_us >= context.silence.patience_us(host):
             over.update(host.proc_ids)
             message = _no_word_of(host, silent_us)
             for proc in [farm.procs[run_id] for run_id in sorted(host.proc_ids)]:
