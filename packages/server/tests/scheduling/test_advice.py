@@ -204,6 +204,7 @@ BY_COMMAND: dict[str, Row] = {
     "FRAMES_NOT_STARTED": Row(all_failed(int(Exit.FAILED_LAUNCH)), unlike=("-log", "shows")),
     "FRAMES_TOOK_HOSTS": Row(took_hosts),
     "FRAMES_OUT_OF_TIME": Row(all_failed(1, run_s=130, timeout_minutes=2)),
+    "FRAMES_SILENT": Row(all_failed(15, run_s=130, timeout_llu_minutes=2)),
     "DEAD": Row(all_failed(1), frame=0),
     "EATEN": Row(one(eaten), frame=0),
     "HOST_GOES_ON": Row(gone_with_its_runs),

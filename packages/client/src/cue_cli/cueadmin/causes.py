@@ -22,7 +22,7 @@ WORDS = {
     "HOST_FAULT": "the host could not start a process",
     "MEMORY": "it held more memory than it may",
     "START_LIMIT": "its command did not become a process in time",
-    "LOG_LIMIT": "its log grew beyond what its agent allows (--log-max-mb)",
+    "LOG_LIMIT": "its log grew beyond what its host allows (rqd's option --log-max-mb there)",
 }
 OUTCOMES = {
     "LAUNCH_FAILED": "UNSTARTED",

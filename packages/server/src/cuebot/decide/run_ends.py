@@ -246,7 +246,7 @@ def _frame_after(
     if int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
         return None, status
     retries = int(layer.frames.retries[proc.frame_index])
-    most = job.max_retries if layer.max_retries is None else layer.max_retries
+    most = layer.retries_of(job)
     if status == Exit.SUCCESS:
         return FrameState.SUCCEEDED, status
     if command.cause in UNCHARGED_CAUSES:

@@ -99,7 +99,7 @@ def _dead(farm: Farm, layer: Layer, index: int) -> Reason:
         text = f"it is dead: it could not be started in {counted(runs, 'attempt')}; there is no log"
     else:
         text = f"it is dead after {counted(runs, 'run')}: {_last_run(farm, layer, index)}"
-    if death.code == "FRAMES_OUT_OF_TIME":
+    if death.code in ("FRAMES_OUT_OF_TIME", "FRAMES_SILENT"):
         text += f"; it {death.text}"
     one = as_indices([index])
     return Reason("DEAD", runs, "runs", text, f"{death.first}{again(farm, job, layer, one)} runs it again")
@@ -136,7 +136,7 @@ def _waiting(
         reasons.insert(0, Reason("LAST_RUN_OPEN", 0, "", text, remedy))
     if frames.exit_status[index] != Exit.NEVER_RAN:
         job = farm.jobs[layer.job_id]
-        most = job.max_retries if layer.max_retries is None else layer.max_retries
+        most = layer.retries_of(job)
         are = plural(most, "retry is", "retries are")
         text = f"it waits for another run ({most} {are} allowed): {_last_run(farm, layer, index)}"
         reasons.append(Reason("RETRYING", int(frames.retries[index]) + 1, "runs", text))
@@ -270,7 +270,7 @@ def _retries_left(farm: Farm, layer: Layer, index: int) -> Iterator[Reason]:
         return
     if proc is not None and (proc.on_end is not OnEnd.AS_REPORTED or _is_missing(farm, proc)):
         return
-    most = job.max_retries if layer.max_retries is None else layer.max_retries
+    most = layer.retries_of(job)
     left = max(most - int(layer.frames.retries[index]), 0)
     again = "tried again" if left else "dead"
     retries = plural(left, "retry is", "retries are")
