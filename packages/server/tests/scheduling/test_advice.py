@@ -433,6 +433,26 @@ def test_frames_that_ran_out_of_memory_are_given_more_as_far_as_a_host_has_it(
     assert farm.plan()
 
 
+@pytest.mark.parametrize("used", [12, 16])
+def test_what_needs_more_memory_than_a_host_has_is_told_the_command(
+    used: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TOO_SMALL, also where its frames were seen to use as much, or the only host is busy with others."""
+
+    def build() -> SmallFarm:
+        farm = SmallFarm()
+        farm.host()
+        farm.launch(job_spec("one", layer_spec(range_text="1", memory_kib=99 * GIB)))
+        farm.launch(job_spec("other", layer_spec(range_text="1", memory_kib=15 * GIB)))
+        farm.layer("one/render").max_rss = KiB(used * GIB)
+        farm.plan()
+        return farm
+
+    remedy = reasons_of(build(), "one/render", None)["TOO_SMALL"]
+    assert ("seen to use" in remedy) is (used > 15)
+    assert follow(Row(build), "TOO_SMALL", capsys) == 1
+
+
 def test_no_sentence_is_printed_twice(capsys: pytest.CaptureFixture[str]) -> None:
     """Of a paused job: the pause once, its command once."""
     farm = BY_COMMAND["JOB_PAUSED"].build()

@@ -18,6 +18,7 @@ from cuebot.domain.states import Exit, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.scheduling.explain.reasons import Reason
 from cuebot.scheduling.explain.wording import command, counted, exact_memory, gib, plural, range_of, tenths_of_gib
+from cuebot.scheduling.rules.most_memory import most_memory
 
 CODES: Final = (
     *("FRAMES_TOOK_HOSTS", "FRAMES_NOT_STARTED", "FRAMES_OUT_OF_TIME", "FRAMES_SILENT", "FRAMES_OUT_OF_MEMORY"),
@@ -101,14 +102,13 @@ def _look_first(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
 
 def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
     """Twice of what did not suffice, as far as some host has that."""
-    table, n = farm.hosts_table, farm.hosts_table.size
-    most = int(table.memory[:n][table.present[:n]].max(initial=0))
+    most = most_memory(farm, layer)
     held = max(layer.min_memory, layer.max_rss)
     tenths = min(2 * held, most) * 10 // tenths_of_gib(10)
     text = f"needed more memory than {gib(layer.min_memory)}"
     more = tenths_of_gib(tenths)
     if more <= layer.min_memory:
-        return f"{text}, and no host has more than {gib(most)}", "when they need less, "
+        return f"{text}, and no host that is up has more than {gib(most)}", "when they need less, "
     return text, f"{command('-layer-memory', farm.word_for(job), layer.name, exact_memory(more))} gives more, then "
 
 
