@@ -84,7 +84,7 @@ def test_a_second_agent_under_a_name_is_told_and_orders_reach_the_first(
 def test_an_agent_that_is_started_again_under_another_name_keeps_its_frames(
     farm: FarmProcess, start_agent: StartAgent, tmp_path: Path
 ) -> None:
-    """The host gets the new name; its frame goes on, runs once, and is done."""
+    """Until then `-explain` says what is needed; the host gets the new name, and its frame goes on and runs once."""
     first = start_agent("spool")
     wait_for(lambda: farm.connect().api.getHosts(), 30, "the agent")
     ran = tmp_path / "ran"
@@ -93,6 +93,9 @@ def test_an_agent_that_is_started_again_under_another_name_keeps_its_frames(
     wait_for(ran.exists, 30, "the frame to run")
     first.send_signal(signal.SIGTERM)
     first.wait(20)
+    explained = farm.run("cueadmin", "-explain", job.name()).stdout
+    assert "1 frame runs on node, whose agent was stopped" in explained
+    assert "start `rqd` there to keep it" in explained
     start_agent("spool", "renamed")
     wait_for(lambda: [host.name() for host in farm.connect().api.getHosts()] == ["renamed"], 30, "the new name")
     (tmp_path / "go").touch()

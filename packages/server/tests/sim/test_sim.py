@@ -179,7 +179,7 @@ def count_silent_hosts(patch: pytest.MonkeyPatch) -> None:
     def run_lost(*args: Any, with_host: bool | None = False, **more: Any) -> Any:
         return honest(*args, with_host=with_host is None or with_host, **more)
 
-    patch.setattr(run_ends, "given_up", run_lost)
+    patch.setattr(run_ends, "run_lost", run_lost)
 
 
 def forget_goodbyes(patch: pytest.MonkeyPatch) -> None:
