@@ -62,6 +62,7 @@ LINES = {
     "-layer-gpu-memory": ["JOB", "post", "0"],
     "-layer-tags": ["JOB", "post", "general"],
     "-layer-timeout": ["JOB", "post", "5"],
+    "-layer-timeout-llu": ["JOB", "post", "5"],
     "-start-now": ["JOB", "post"],
     "-pause": ["JOB"],
     "-unpause": ["JOB"],

@@ -14,7 +14,7 @@ import pytest
 
 from .farm_process import FarmProcess, layer, wait_for
 
-StartAgent = Callable[[str], subprocess.Popen[bytes]]
+StartAgent = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def farm(tmp_path: Path) -> Iterator[FarmProcess]:
 
 @pytest.fixture
 def start_agent(farm: FarmProcess, tmp_path: Path) -> Iterator[StartAgent]:
-    """Start agents that are all called `node`, each with a spool of its own; all are stopped at the end."""
+    """Start agents that are all called `node` unless said otherwise; all are stopped at the end."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(spool: str) -> subprocess.Popen[bytes]:
-        words = ["--name", "node", "--server", farm.grpc, "--token-file", str(farm.data / "token"), "--cores", "2"]
+    def start(spool: str, name: str = "node") -> subprocess.Popen[bytes]:
+        words = ["--name", name, "--server", farm.grpc, "--token-file", str(farm.data / "token"), "--cores", "2"]
         words += ["--spool", str(tmp_path / spool), "--port", "0", "--report-seconds", "2", "--memory-gb", "2"]
         with (tmp_path / f"{spool}.log").open("ab") as log:
             agent = subprocess.Popen(
@@ -79,6 +79,30 @@ def test_a_second_agent_under_a_name_is_told_and_orders_reach_the_first(
     wait_for(lambda: len(marks.read_text().split()) == 2, 30, "the frame to run again")
     farm.run("cueadmin", "-force", "-kill", job.name())
     wait_for(lambda: not psutil.pid_exists(int(marks.read_text().split()[1])), 30, "the second run to end")
+
+
+def test_an_agent_that_is_started_again_under_another_name_keeps_its_frames(
+    farm: FarmProcess, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    """Until then `-explain` says what is needed; the host gets the new name, and its frame goes on and runs once."""
+    first = start_agent("spool")
+    wait_for(lambda: farm.connect().api.getHosts(), 30, "the agent")
+    ran = tmp_path / "ran"
+    text = f"echo x >> {ran}; while [ ! -e {tmp_path}/go ]; do sleep 0.1; done"
+    job = farm.launch("renamed", layer("render", text, "1", cores="1.0"))
+    wait_for(ran.exists, 30, "the frame to run")
+    first.send_signal(signal.SIGTERM)
+    first.wait(20)
+    explained = farm.run("cueadmin", "-explain", job.name()).stdout
+    assert "1 frame runs on node, whose agent was stopped" in explained
+    assert "start `rqd` there to keep it" in explained
+    start_agent("spool", "renamed")
+    wait_for(lambda: [host.name() for host in farm.connect().api.getHosts()] == ["renamed"], 30, "the new name")
+    (tmp_path / "go").touch()
+    farm.wait_job(job)
+    (frame,) = job.getFrames()
+    assert (ran.read_text(), frame.data.retry_count, frame.data.exit_status) == ("x\n", 0, 0)
+    assert frame.data.last_resource.startswith("renamed/")
 
 
 @pytest.mark.proof

@@ -322,11 +322,12 @@ def test_what_lost_contact_means_can_be_chosen(
 
 
 def test_a_run_that_the_server_no_longer_counts_on_is_ended(server: FakeServer, make_agent: MakeAgent) -> None:
-    """A run named in a report's answer ends as killed while contact was never lost."""
+    """A run named in a report's answer ends by the farm's doing, not as killed, also while contact was never lost."""
     agent = make_agent()
     run_id = agent.launch("sleep 30")
     server.runs_to_end = {run_id}
-    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == "killed"
+    report = server.outcome(run_id)
+    assert (report.exit_status, report.frame.attributes["cuefarm.cause"]) == (286, "lease")
 
 
 def test_a_second_agent_on_the_same_spool_is_refused(make_agent: MakeAgent) -> None:

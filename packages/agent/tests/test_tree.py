@@ -76,7 +76,7 @@ def test_a_log_without_end_is_cut_and_its_run_ended(supervise: Supervise) -> Non
     run = supervise("yes", log_max_bytes=4 * MB, sample_ns=60 * SECOND_NS)
     assert wait_for(lambda: run.page["end_cause"], seconds=1.5) == "log_limit"  # long before the first sample
     page = run.ended()
-    assert page["end_words"].endswith("more than the 4 MB that it may (--log-max-mb)")
+    assert page["end_words"].endswith("more than the 4 MB that it may (rqd's --log-max-mb on this host)")
     assert page["run_ms"] < 5_000
     assert 4 * MB < run.log.stat().st_size < 4 * MB + 4_096
     assert run.output().endswith("=\n")

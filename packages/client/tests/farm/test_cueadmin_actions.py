@@ -56,6 +56,7 @@ def answer(monkeypatch, text: str, terminal: bool = True) -> None:
         (["-layer-gpus", JOB, "beauty", "2"], "LayerInterface.SetMinGpus", {"min_gpus": 2}),
         (["-layer-tags", JOB, "beauty", "gpu", "fast,big"], "LayerInterface.SetTags", {"tags": ["gpu", "fast", "big"]}),
         (["-layer-timeout", JOB, "asset-prep", "90"], "LayerInterface.SetTimeout", {"timeout": 90}),
+        (["-layer-timeout-llu", JOB, "asset-prep", "9"], "LayerInterface.SetTimeoutLLU", {"timeout_llu": 9}),
         (["-start-now", JOB, "beauty"], "LayerInterface.SetStartAfter", {"start_after": 0}),
         (["-tag-host", "render01", "gpu", "fast"], "HostInterface.AddTags", {"tags": ["gpu", "fast"]}),
         (["-drop-depends", JOB], "JobInterface.DropDepends", {"target": depend_pb2.ANY_TARGET}),

@@ -136,6 +136,12 @@ ACTIONS = {
         f"{JOB}/beauty: timeout 9 minutes",
         "timeout 9 minutes already",
     ),
+    "-layer-timeout-llu": (
+        [JOB, "beauty", "9"],
+        "LayerInterface.SetTimeoutLLU",
+        f"{JOB}/beauty: timeout_llu 9 minutes",
+        "timeout_llu 9 minutes already",
+    ),
     "-start-now": ([JOB, "beauty"], "LayerInterface.SetStartAfter", f"{JOB}/beauty: start now", "start now already"),
     "-tag-host": (["render01", "new"], "HostInterface.AddTags", "render01: tagged new", "it was tagged new already"),
     "-group-max-cores": (["demo", "g", "4"], "GroupInterface.SetMaxCores", "demo/g: maximum cores 4", "4 already"),

@@ -63,6 +63,29 @@ def test_runs_are_a_table_with_the_reason_of_each_failure(farm, show):
     assert lines[7] == "    the log /logs cannot be written: No space left on device (not charged)"
 
 
+def test_a_run_names_what_it_left_behind_once(farm, show):
+    """Below a run that succeeded, and below one whose log said what went wrong."""
+    farm.jobs[JOB] = a_job()
+    left = "it left behind, which was ended with it: 12 (sleep)"
+    farm.runs = [
+        a_run(3, state="SUCCEEDED", exit_status=0, message=left),
+        a_run(2, message=left, error_line="Error: no texture wood.tx"),
+        a_run(1, message=left),
+    ]
+    lines = show("-runs", JOB, "beauty", "1")
+    assert [left in line for line in lines].count(True) == 3
+    assert lines[2].strip() == left
+
+
+@pytest.mark.parametrize("cause", ["REFUSED", "NEVER_RECEIVED", "LAUNCH_FAILED", "HOST_FAULT"])
+def test_a_run_that_was_not_started_has_no_log_to_look_for(farm, show, cause):
+    """Nothing ran, so no path is printed; one that began, and was too late, has its log."""
+    farm.jobs[JOB] = a_job()
+    farm.runs = [a_run(1, state="WAITING", cause=cause), a_run(2, state="WAITING", cause="START_LIMIT")]
+    lines = show("-runs", JOB, "beauty", "1")
+    assert [".rqlog" in line for line in lines].count(True) == 1
+
+
 def test_runs_as_json(farm, show):
     """-runs --json: codes and numbers, with units in the keys."""
     farm.jobs[JOB] = a_job()

@@ -227,6 +227,58 @@ def test_an_agent_of_upstreams_that_has_the_runs_has_the_name() -> None:
     assert farm.farm.host_named("host0").address == "host0:2"
 
 
+def test_an_agent_that_is_called_otherwise_goes_on_with_its_runs() -> None:
+    """The host gets the new name by its first report with the runs; its start-up report ends nothing."""
+    farm = farm_with()
+    host, runs = farm.farm.host_named("host0"), list(farm.farm.procs.values())
+    farm.report("host0", runs, state=HostState.DOWN, **FIRST)
+    farm.wait(5)
+    farm.report("renamed", boot=True, **FIRST)
+    assert list(farm.farm.host_by_name) == ["host0"]
+    assert farm.report("renamed", runs, **FIRST) == []
+    assert (farm.farm.host_by_name, farm.states("one/render")) == ({"renamed": host.id}, "RR")
+    assert (host.state, len(host.proc_ids)) == (HostState.UP, 2)
+
+
+def test_the_start_of_an_agent_that_is_called_otherwise_prolongs_the_lease_that_it_was_granted() -> None:
+    """It was answered, so its frames go on for a lease from then: until that is over none may run elsewhere."""
+    farm = farm_with()
+    farm.wait(200)
+    farm.report("renamed", boot=True, **FIRST)
+    farm.wait(200)
+    farm.do(c.Sweep())
+    assert farm.states("one/render") == "RR"
+
+
+@pytest.mark.parametrize("other", [{"instance": "two"}, {"boot_us": COPY["boot_us"]}], ids=["spool", "boot"])
+def test_an_agent_that_is_not_the_hosts_takes_neither_its_runs_nor_its_name(other: dict[str, Any]) -> None:
+    """Another spool, or the same in another boot (a copied disk): it is a host of its own, and is to end them."""
+    farm = farm_with()
+    host, runs = farm.farm.host_named("host0"), list(farm.farm.procs.values())
+    farm.report("copy", boot=True, **FIRST | other)
+    assert farm.report("copy", runs, **FIRST | other) == [run.id for run in runs]
+    assert (farm.farm.host_named("host0"), len(host.proc_ids)) == (host, 2)
+
+
+def test_an_agent_with_the_same_spool_and_no_run_of_the_host_is_a_host_of_its_own() -> None:
+    """Machines that were made from an image with a spool share it; only what goes on there tells who is who."""
+    farm = farm_with()
+    farm.report("twin", boot=True, **FIRST)
+    farm.report("twin", **FIRST)
+    assert (sorted(farm.farm.host_by_name), farm.states("one/render")) == (["host0", "twin"], "RR")
+
+
+def test_a_run_that_ends_as_killed_and_nobody_asked_for_it_is_not_charged() -> None:
+    """As where the host's new name was taken: its agent ends what the server does not count on there."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=0))
+    farm.plan()
+    farm.end(farm.run_of("one/render"), 1, exit_signal=15, cause=Cause.KILLED, message="the server no longer counts")
+    (ended,) = farm.events(ev.RunEnded)
+    assert (farm.states("one/render"), ended.cause, ended.exit_status) == ("W", Cause.LEASE, 286)
+
+
 def test_a_second_goodbye_leaves_a_host_down() -> None:
     """An agent that is stopping may report more than once."""
     farm = farm_with(runs=False)

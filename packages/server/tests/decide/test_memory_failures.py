@@ -10,7 +10,8 @@ from small_farm import GIB, SmallFarm
 from cuebot.decide.memory_failures import MEMORY_RETRIES
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.states import Cause, Exit
+from cuebot.domain.states import Cause, Exit, HostState
+from cuebot.scheduling.rules.most_memory import most_memory
 from cuebot.sim.specs import job_spec, layer_spec
 
 MEMORY_EXITS = [Exit.MEMORY, Exit.CONTAINER_MEMORY]
@@ -97,3 +98,17 @@ def test_no_more_is_asked_for_than_a_host_of_the_jobs_could_give() -> None:
     assert farm.run_of("one/render").memory == 12 * GIB
     assert end(farm, Exit.MEMORY, 1) == "X"
     assert farm.layer("one/render").min_memory <= HOST_HAS
+
+
+def test_a_host_that_is_down_gives_nothing_while_another_one_is_up() -> None:
+    """No frame waits for the memory of a machine whose agent was stopped; where all are down the largest counts."""
+    farm = one_frame()
+    farm.host("large", total_memory=256 * GIB, free_memory=256 * GIB)
+    farm.report("large", state=HostState.DOWN, total_memory=256 * GIB, free_memory=256 * GIB)
+    for _ in range(MEMORY_RETRIES):
+        assert end(farm, Exit.MEMORY, 1) == "W"
+    assert end(farm, Exit.MEMORY, 1) == "X"
+    layer = farm.layer("one/render")
+    assert layer.min_memory <= HOST_HAS
+    farm.report("host0", state=HostState.DOWN)
+    assert most_memory(farm.farm, layer) > HOST_HAS

@@ -11,7 +11,8 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.settings import Bounds
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit
-from cuebot.domain.units import HOUR, SECOND
+from cuebot.domain.units import HOUR, SECOND, Micros
+from cuebot.sim.clock import START_US
 from cuebot.sim.specs import job_spec, layer_spec
 
 
@@ -199,6 +200,6 @@ def test_a_run_ends_by_its_outcome_whatever_its_host_is_called_by_then() -> None
     """An outcome is told apart by the id of its run: a host that got another name still says how its runs ended."""
     farm = one_frame()
     run = farm.run_of("one/render")
-    farm.host("renamed", instance="spool")
+    farm.host("renamed", instance="spool of host0", boot_us=Micros(START_US + HOUR))
     farm.do(c.ReportOutcome("renamed", run.id, "", 0, 0, Cause.EXITED, run.booked_us, run.memory))
     assert (farm.states("one/render"), farm.farm.host_named("host0").proc_ids) == ("S", set())

@@ -204,6 +204,7 @@ BY_COMMAND: dict[str, Row] = {
     "FRAMES_NOT_STARTED": Row(all_failed(int(Exit.FAILED_LAUNCH)), unlike=("-log", "shows")),
     "FRAMES_TOOK_HOSTS": Row(took_hosts),
     "FRAMES_OUT_OF_TIME": Row(all_failed(1, run_s=130, timeout_minutes=2)),
+    "FRAMES_SILENT": Row(all_failed(15, run_s=130, timeout_llu_minutes=2)),
     "DEAD": Row(all_failed(1), frame=0),
     "EATEN": Row(one(eaten), frame=0),
     "HOST_GOES_ON": Row(gone_with_its_runs),
@@ -247,6 +248,7 @@ ELSEWHERE: dict[str, str] = {
     "JOB_POSTED": "below: the end of the parent ends it",
     "LAST_RUN_OPEN": "the end of the run before ends it, or of its lease",
     "NOT_REPORTED": "test_explain_frame: the host's reports end it, or time",
+    "HOST_AWAY": "test_silent_hosts: the agent comes back, or the lease is over",
     "RUN_STUCK": "test_stuck_runs: the host's report that it is over ends it",
     "HOST_NOT_HEARD": "after a restart only: the next report ends it",
     "QUARANTINED": "test_bad_hosts: time ends it",
@@ -320,7 +322,8 @@ def test_a_frame_on_such_a_host_says_that_first(capsys: pytest.CaptureFixture[st
     farm = gone_with_its_runs()
     with served(farm):
         out = printed(farm, "one/render", 0, capsys)
-    assert out.index("host0, where 1 frame runs, was not heard for 10 min") < out.index("it is booked on host0")
+    first = "it is on host0, which was not heard for 10 min: it goes on there without the server"
+    assert out.index(first) < out.index("it is booked on host0")
     assert "`cueadmin -delete-host host0`" in out
 
 
@@ -428,6 +431,26 @@ def test_frames_that_ran_out_of_memory_are_given_more_as_far_as_a_host_has_it(
             assert main(["-force", *words]) == 0
     assert 6 * GIB < farm.layer("one/render").min_memory <= 16 * GIB
     assert farm.plan()
+
+
+@pytest.mark.parametrize("used", [12, 16])
+def test_what_needs_more_memory_than_a_host_has_is_told_the_command(
+    used: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TOO_SMALL, also where its frames were seen to use as much, or the only host is busy with others."""
+
+    def build() -> SmallFarm:
+        farm = SmallFarm()
+        farm.host()
+        farm.launch(job_spec("one", layer_spec(range_text="1", memory_kib=99 * GIB)))
+        farm.launch(job_spec("other", layer_spec(range_text="1", memory_kib=15 * GIB)))
+        farm.layer("one/render").max_rss = KiB(used * GIB)
+        farm.plan()
+        return farm
+
+    remedy = reasons_of(build(), "one/render", None)["TOO_SMALL"]
+    assert ("seen to use" in remedy) is (used > 15)
+    assert follow(Row(build), "TOO_SMALL", capsys) == 1
 
 
 def test_no_sentence_is_printed_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scheduling_farm import launch, reasons
 from small_farm import SmallFarm
 
+from cuebot.domain import commands as c
 from cuebot.domain.states import Cause
 from cuebot.sim.specs import layer_spec
 
@@ -31,6 +32,8 @@ def fail_three_jobs(farm: SmallFarm, **ending: Cause) -> None:
         launch(farm, "testing", name, layer_spec(range_text="1", tags=("host0",)), max_retries=0)
         farm.plan()
         assert host_of(farm, f"{name}/render") == "host0"
+        if Cause.KILLED in ending.values():
+            farm.do(c.KillFrames(farm.frames(f"{name}/render"), "by ann"))
         farm.end(farm.run_of(f"{name}/render"), 1, **ending)
 
 

@@ -6,7 +6,7 @@ import pytest
 from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
-from cuebot.domain.states import FrameState
+from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import KiB
 from cuebot.scheduling.explain.dead_frames import deaths
 from cuebot.scheduling.explain.frame import FrameExplanation, explain_frame
@@ -159,11 +159,46 @@ def test_a_dead_frame_says_how_it_died_and_how_to_retry_it() -> None:
     )
 
 
+@pytest.mark.parametrize(("retries", "words"), [(0, "failed and has no retry"), (1, "failed too often")])
+def test_frames_that_may_not_be_retried_did_not_fail_too_often(retries: int, words: str) -> None:
+    """Of a frame that has no retries at all it is said so."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1"), max_retries=retries))
+    while farm.states("one/render") != "X":
+        farm.wait(3_600)  # another try on the same host
+        farm.report()
+        farm.plan()
+        farm.finish("one/render", exit_status=1)
+    (death,) = deaths(farm.farm, farm.layer("one/render"))
+    assert death.text.startswith(words)
+
+
+@pytest.mark.parametrize("status", [9, 15, 143])
+def test_a_frame_that_wrote_nothing_for_too_long_says_so_with_the_way_to_more_time(status: int) -> None:
+    """Whatever it exits with when it is told to end; one that ended in less time, or otherwise, failed."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(job_spec("one", layer_spec(range_text="1-3", timeout_llu_minutes=1), max_retries=5))
+    farm.plan()
+    farm.wait(70)
+    farm.end(farm.run_of("one/render", 0), status, cause=Cause.SILENT, run_s=70)
+    reason = explain(farm, "one/render", 0).reasons[0]
+    assert reason.text.endswith("; it wrote nothing to its log for the 1 minute that the layer allows")
+    job = farm.job("one").name
+    assert reason.remedy == (
+        f"`cueadmin -layer-timeout-llu {job} render 2` gives more time, then `cueadmin -retry-frames {job} render 1`"
+        " runs it again"
+    )
+
+
 def test_a_running_frame_says_where_with_what_and_how_long_it_may_take() -> None:
     """Host, cores, memory and time, and the average once frames of the layer have ended."""
     farm = two_layers("LAYER_ON_LAYER")
     farm.farm.procs[farm.run_of("one/beauty", 0).id].launched = True
-    farm.wait(30)
+    farm.wait(29)
+    farm.report(runs=list(farm.farm.procs.values()))
+    farm.wait(1)
     text = explain(farm, "one/beauty", 0).summary
     assert text.startswith("it runs on host0 with 1 core and 1.0 GB for 30 s")
     farm.end(farm.run_of("one/beauty", 1), run_s=20)

@@ -6,6 +6,8 @@ from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.silence import Silence
+from cuebot.domain.units import Micros
 from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.specs import job_spec
 from cuebot.spec import LayerSpec
@@ -32,8 +34,9 @@ def launch(farm: SmallFarm, show: str, name: str, *layers: LayerSpec, **fields: 
 
 
 def reasons(farm: SmallFarm, layer: Layer) -> dict[str, int]:
-    """Codes and counts of what a layer waits for."""
-    return {reason.code: reason.count for reason in explain_layer(farm.farm, layer, farm.now_us).reasons}
+    """Codes and counts of what a layer waits for, where no host is silent."""
+    heard = Silence(awake_us=Micros(farm.now_us))
+    return {reason.code: reason.count for reason in explain_layer(farm.farm, layer, farm.now_us, silence=heard).reasons}
 
 
 def end_all(farm: SmallFarm, job: Job, *, exit_status: int = 0, run_s: float = 1) -> None:

@@ -68,7 +68,8 @@ class Served:
     """What the server's methods take for the engine, over a farm driven by hand."""
 
     def __init__(self, farm: SmallFarm) -> None:
-        self.small, self.core = farm, SimpleNamespace(bounds=farm.core.bounds, policies=(), settings=farm.core.settings)
+        self.small, core = farm, farm.core
+        self.core = SimpleNamespace(bounds=core.bounds, policies=(), settings=core.settings, context=core.context)
 
     @property
     def farm(self) -> Any:

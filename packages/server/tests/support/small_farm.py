@@ -113,7 +113,7 @@ class SmallFarm:
             os=("linux",),
             address=f"{name}:1",
             agent="1",
-            instance="spool",
+            instance=f"spool of {name}",
             lease_us=Micros(5 * MINUTE),
         )
         return replace(facts, **fields)

@@ -57,6 +57,14 @@ async def test_attempts_are_kept_with_their_cause_and_words(make_scene: Any) -> 
     assert reply.runs[2].log_path.endswith("0001-beauty.rqlog.1")
 
 
+async def test_what_a_frame_left_behind_stands_in_its_record(make_scene: Any) -> None:
+    """Where its agent says nothing else of its end."""
+    scene = await make_scene("1")
+    await scene.agent.complete((await scene.launched())[0], left_behind="12 (sleep)")
+    (ended,) = (await scene.runs()).runs
+    assert ended.message == "it left behind, which was ended with it: 12 (sleep)"
+
+
 async def test_a_log_that_grew_too_long_is_a_cause(make_scene: Any) -> None:
     """As the agent tells it, and charged."""
     scene = await make_scene("1")
@@ -100,9 +108,9 @@ async def test_runs_are_chosen_by_cause_state_and_attempt(make_scene: Any) -> No
     """Causes, states and attempts narrow what is returned; names that are none are refused with those there are."""
     scene = await make_scene("1-2")
     for run in await scene.launched(2):
-        await scene.fail(run, cause="killed" if run.frame_name.startswith("0001") else "exited")
+        await scene.fail(run, cause="runner_lost" if run.frame_name.startswith("0001") else "exited")
     await scene.launched(2)
-    assert {run.number for run in (await scene.runs(causes=["killed"])).runs} == {1}
+    assert {run.number for run in (await scene.runs(causes=["runner_lost"])).runs} == {1}
     assert {run.attempt for run in (await scene.runs(states=["RUNNING"])).runs} == {2}
     assert {run.attempt for run in (await scene.runs(states=["WAITING"])).runs} == {1}
     assert {run.attempt for run in (await scene.runs(attempt=2)).runs} == {2}

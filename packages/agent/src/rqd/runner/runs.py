@@ -255,14 +255,12 @@ class Runs:
     def contact(self, sent_at: float, confirmed: Iterable[str], to_end: Iterable[str]) -> None:
         """A server answered the report that was sent at this moment: end the runs it named, go on with the others."""
         confirmed, to_end = set(confirmed), set(to_end)
-        lapsed_before = self._lease.has_lapsed(self._platform.boot_seconds())
         self._lease.renew(sent_at)
         self._write_lease()
         for run_id in to_end:
             run = self._live.get(run_id)
             if run is not None:
-                cause = "lease" if lapsed_before or run.is_suspended else "killed"
-                self.end(run, cause, "the server no longer counts on this run")
+                self.end(run, "lease", "the server no longer counts on this run")
         if self._lease.has_lapsed(self._platform.boot_seconds()):
             return
         if confirmed or to_end or not self._known:  # the first report of a link names nothing

@@ -600,7 +600,7 @@ class Supervisor:
     def _end_for_its_log(self, grown_to_bytes: int) -> None:
         most_bytes = self._run["log_max_bytes"]
         words = f"its log grew to {grown_to_bytes >> 20} MB, more than the {most_bytes >> 20} MB that it may"
-        words += " (--log-max-mb)"
+        words += " (rqd's --log-max-mb on this host)"
         self._begin_to_end("log_limit", words, min(self._run["kill_grace_ms"] / 1000, LOG_GRACE_SECONDS_MAX))
 
     def _note_time(self) -> None:

@@ -22,7 +22,7 @@ WORDS = {
     "HOST_FAULT": "the host could not start a process",
     "MEMORY": "it held more memory than it may",
     "START_LIMIT": "its command did not become a process in time",
-    "LOG_LIMIT": "its log grew beyond what its agent allows (--log-max-mb)",
+    "LOG_LIMIT": "its log grew beyond what its host allows (rqd's option --log-max-mb there)",
 }
 OUTCOMES = {
     "LAUNCH_FAILED": "UNSTARTED",
@@ -39,7 +39,7 @@ OUTCOMES = {
 """What a run that ended for these causes became; others are called by their cause, or FAILED."""
 MESSAGE_TELLS = (
     *("TIMEOUT", "SILENT", "MEMORY", "START_LIMIT", "LOG_LIMIT"),
-    *("SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LOG_UNWRITABLE"),
+    *("SHUTDOWN", "RUNNER_LOST", "HOST_LOST", "LEASE", "LOG_UNWRITABLE"),
 )
 """Causes whose message, where there is one, says the same as our words, and more."""
 STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}

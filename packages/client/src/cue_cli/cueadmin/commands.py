@@ -143,6 +143,12 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(
             ("-layer-timeout",), "JOB LAYER MINUTES", "how long a frame may run; 0 for no limit", "needs.layer_timeout"
         ),
+        Command(
+            ("-layer-timeout-llu",),
+            "JOB LAYER MINUTES",
+            "how long a frame may write nothing to its log; 0 for no limit",
+            "needs.layer_timeout_llu",
+        ),
         Command(("-start-now",), "JOB LAYER", "let a layer start that was to start later", "needs.start_now"),
     ),
     "Hosts": (

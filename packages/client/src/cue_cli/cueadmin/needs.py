@@ -83,6 +83,18 @@ def layer_timeout(session: Session, values: list[str]) -> None:
     )
 
 
+def layer_timeout_llu(session: Session, values: list[str]) -> None:
+    """Set how many minutes a frame of a layer may write nothing to its log."""
+    minutes = toInteger(values[2], "number of minutes")
+    _change(
+        session,
+        values,
+        "timeout_llu",
+        counted(minutes, "minute") if minutes else "none",
+        lambda layer: layer.setTimeoutLLU(minutes),
+    )
+
+
 def start_now(session: Session, values: list[str]) -> None:
     """Let a layer start that was to start at a later time."""
     _change(session, values, "start", "now", lambda layer: layer.clearStartAfter())

@@ -14,6 +14,8 @@ from opencue import api
 
 RUNS_MAX = 100  # lines of -runs without -limit
 MICROS = 1_000_000
+LEFT_BEHIND = "left behind"  # of processes that were ended with a run, as the server says it
+WITHOUT_LOG = ("LAUNCH_FAILED", "REFUSED", "NEVER_RECEIVED", "HOST_FAULT")  # nothing ran, and nothing wrote
 
 
 def list_runs(session: Session, values: list[str]) -> None:
@@ -67,6 +69,11 @@ def _print_table(runs: list[Any]) -> None:
                 )
             ).rstrip()
         )
+        told = ""
         if run.state not in ("RUNNING", "SUCCEEDED"):
-            print(f"    {fullText(run)}{'' if run.charged else ' (not charged)'}")
-        print(f"    {run.log_path}")
+            told = fullText(run)
+            print(f"    {told}{'' if run.charged else ' (not charged)'}")
+        if LEFT_BEHIND in run.message and run.message not in told:
+            print(f"    {run.message}")
+        if run.cause not in WITHOUT_LOG:
+            print(f"    {run.log_path}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cuebot.domain.nouns import Proc
 from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds, Settings
+from cuebot.domain.silence import Silence
 from cuebot.domain.units import Micros
 
 
@@ -25,6 +26,11 @@ class Context:
     anything."""
     settings: Settings = field(default_factory=Settings)
     bounds: Bounds = DEFAULT_BOUNDS
+
+    @property
+    def silence(self) -> Silence:
+        """How long hosts may be silent."""
+        return Silence(self.awake_us, self.settings.host_silent_us, self.settings.lease_margin_us)
 
     def may_still_arrive(self, proc: Proc) -> bool:
         """A launch of this run was left without an answer a short while ago, so nothing that its host says is final."""

@@ -69,6 +69,29 @@ def succeeds(host: Host, facts: c.HostFacts) -> bool:
     return bool(host.instance) and host.instance != facts.instance and host.instance in facts.succeeds
 
 
+def renamed(farm: Farm, facts: c.HostFacts, running: Collection[str]) -> Host | None:
+    """The host whose agent now reports under a name that no host has; None where there is none.
+
+    It has the same spool, and proves that it is no copy by what goes on there: `running` are runs of that host.
+    """
+    hosts = (farm.hosts[farm.procs[run_id].host_id] for run_id in running if run_id in farm.procs)
+    return next((host for host in hosts if _is_its_agent(host, facts) and not is_other(host, facts, running)), None)
+
+
+def may_be_renamed(farm: Farm, facts: c.HostFacts) -> Host | None:
+    """The host that this agent may have been when it was called otherwise, as its first report with runs will tell."""
+    for host in farm.hosts.values():
+        if host.proc_ids and _is_its_agent(host, facts):
+            return host
+    return None
+
+
+def _is_its_agent(host: Host, facts: c.HostFacts) -> bool:
+    is_ours = bool(facts.agent and facts.instance and host.agent) and not host.removed
+    is_of_this_boot = abs(facts.boot_us - host.boot_us) <= SAME_BOOT_US
+    return is_ours and facts.instance == host.instance and is_of_this_boot
+
+
 def takes_over(host: Host, facts: c.HostFacts, named: Collection[str], context: Context) -> bool:
     """Whether a host's name passes to another agent with this report. Raises HostConflict where it cannot, yet."""
     if _may_be_a_copy(host, facts, named, context):
@@ -162,16 +185,13 @@ def _has_what_runs(host: Host, facts: c.HostFacts, named: Collection[str]) -> bo
 
 
 def _silence_us(host: Host, context: Context) -> Micros:
-    return Micros(context.now_us - max(host.ping_us, context.awake_us))
+    return context.silence.of(host, context.now_us)
 
 
 def _words(host: Host, facts: Facts, context: Context) -> str:
-    settings = context.settings
     where = f"{host.full_name or host.name} at {host.peer or 'an unknown address'}, which answers at {host.address}"
     heard = f"{_silence_us(host, context) // SECOND} s ago" if host.ping_us else "before this server started"
-    free_us = (host.lease_us + settings.lease_margin_us) if host.lease_us else settings.host_silent_us
-    if not host.proc_ids:
-        free_us = settings.name_held_us
+    free_us = context.silence.patience_us(host) if host.proc_ids else context.settings.name_held_us
     if host.proc_ids and host.lease_us == NO_END:
         free = "its runs go on without this server (`--on-lost-contact continue`), so this one is taken"
     else:

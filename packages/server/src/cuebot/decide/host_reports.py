@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import told_by_report, unannounced
-from cuebot.decide.host_names import SAME_BOOT_US, boots_again, conflict_told, succeeds, takes_over
+from cuebot.decide.host_names import (
+    SAME_BOOT_US,
+    boots_again,
+    conflict_told,
+    may_be_renamed,
+    renamed,
+    succeeds,
+    takes_over,
+)
 from cuebot.decide.host_remarks import closed_told
 from cuebot.decide.run_ends import run_lost
 from cuebot.domain import commands as c
@@ -32,13 +40,16 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
         label(facts.name, 255)
     except ValueError as error:
         raise Invalid(f"a host's name cannot be {quoted(facts.name)!r}: accepted is {error}") from error
-    host_id = farm.host_by_name.get(facts.name)
-    if host_id is None:
-        return [_new_host(farm, facts, context)], [run.run_id for run in command.runs if not run.ended]
-    host = farm.hosts[host_id]
+    running = [run.run_id for run in command.runs if not run.ended]
+    host = _known_host(farm, facts, running)
+    if host is None:
+        if command.boot and may_be_renamed(farm, facts):
+            return [], []
+        return [_new_host(farm, facts, context)], running
     reported = {run.run_id: run for run in command.runs}
     is_successor = succeeds(host, facts)
     is_new_agent = not is_successor and takes_over(host, facts, reported, context)
+    is_renamed = host.name != facts.name
     rebooted = not is_successor and boots_again(host, facts)
     events: list[ev.Event] = []
     for proc in [farm.procs[id] for id in sorted(host.proc_ids.difference(reported))]:
@@ -51,7 +62,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
             events.append(_missing(farm, proc, context))
     idle = len(host.proc_ids) == len(events)
     events += told_by_report(farm, host, facts, is_new_agent=is_new_agent)
-    changes = _changes(host, facts, command.boot or is_new_agent)
+    changes = _changes(host, facts, command.boot or is_new_agent or is_renamed)
     if rebooted or is_new_agent or is_successor:
         changes["boot_us"] = facts.boot_us
     if command.boot or idle or facts.boot_us > host.boot_us - SAME_BOOT_US:
@@ -62,6 +73,11 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     if not is_new_agent:
         events += conflict_told(farm, host, context)
     return events, [run_id for run_id, run in reported.items() if run_id not in host.proc_ids and not run.ended]
+
+
+def _known_host(farm: Farm, facts: c.HostFacts, running: list[str]) -> Host | None:
+    host_id = farm.host_by_name.get(facts.name)
+    return renamed(farm, facts, running) if host_id is None else farm.hosts[host_id]
 
 
 def _missing(farm: Farm, proc: Proc, context: Context) -> ev.RunEnded:
@@ -174,7 +190,7 @@ def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
     return changes
 
 
-_KEPT: Final = ("address", "agent", "instance", "lease_us", "os")
+_KEPT: Final = ("name", "address", "agent", "instance", "lease_us", "os")
 """What a host's record takes over from every report."""
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
-
-import numpy as np
 
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.learning import service_of
 from cuebot.domain.memory import MEMORY_EXITS, is_believable
-from cuebot.domain.nouns import Layer, Proc
-from cuebot.domain.ready import Demand
+from cuebot.domain.nouns import Proc
 from cuebot.domain.units import KiB
-from cuebot.scheduling.rules.eligibility import allocation_mask, fits_when_idle, open_mask
+from cuebot.scheduling.rules.most_memory import most_memory
 
 MEMORY_RETRIES: Final = 3
 """A frame that gets more memory is tried so often beyond its job's retries."""
@@ -34,7 +30,7 @@ def memory_after(farm: Farm, proc: Proc, status: int, max_rss: KiB) -> KiB | Non
     wanted = proc.memory + (service.min_memory_increase if service else _INCREASE)
     if int(layer.frames.exit_status[proc.frame_index]) in MEMORY_EXITS:
         wanted = max(wanted, proc.memory * 2)
-    memory = KiB(max(min(wanted, _most_memory(farm, layer)), layer.min_memory))
+    memory = KiB(max(min(wanted, most_memory(farm, layer)), layer.min_memory))
     return memory if memory > proc.memory else None
 
 
@@ -43,15 +39,3 @@ def memory_raised(farm: Farm, proc: Proc, memory: KiB | None) -> list[ev.Event]:
     if memory is None:
         return []
     return [ev.Changed("layer", proc.layer_id, {"min_memory": memory, "memory_optimizer": False})]
-
-
-def _most_memory(farm: Farm, layer: Layer) -> KiB:
-    """The most that one frame could get on a host that the job may use, if nothing else ran there."""
-    job, table = farm.jobs[layer.job_id], farm.hosts_table
-    demand = replace(Demand.of(job, layer), memory=KiB(0))
-    hosts = open_mask(farm, demand) & fits_when_idle(farm, demand)
-    subscribed = np.zeros(table.size, dtype=np.bool_)
-    for show_id, allocation_id in farm.subscription_of:
-        if show_id == job.show_id:
-            subscribed |= allocation_mask(farm, allocation_id)
-    return KiB(int(table.memory[: table.size][hosts & subscribed].max(initial=0)))

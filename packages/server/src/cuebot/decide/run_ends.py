@@ -120,8 +120,8 @@ def _cause_of(command: c.ReportOutcome, proc: Proc) -> Cause:
     told_to_end = proc.kill_message and command.cause in (Cause.EXITED, Cause.KILLED)
     if told_to_end and proc.kill_cause in TIME_CAUSES and (command.exit_status or command.exit_signal):
         return proc.kill_cause
-    if command.cause is Cause.KILLED and proc.kill_message:
-        return proc.kill_cause
+    if command.cause is Cause.KILLED:  # where nobody asked for it, it is not for the frame to pay
+        return proc.kill_cause if proc.kill_message else Cause.LEASE
     if command.cause is Cause.EXITED and proc.kill_message and command.exit_signal in KILL_SIGNALS:
         return proc.kill_cause
     return command.cause
@@ -188,14 +188,13 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
     settings = context.settings
     over: set[str] = set()
     for host in sorted(_silent_hosts(farm, context), key=lambda h: h.row):
-        silent_us = context.now_us - max(host.ping_us, context.awake_us)
+        silent_us = context.silence.of(host, context.now_us)
         # DOWN as soon as its lease is over, a margin before its runs are given up: a launch on the way there by then
         # has arrived or is lost.
         lease_us = host.lease_us or settings.host_silent_us
-        patience_us = lease_us + settings.lease_margin_us if host.lease_us else lease_us
         if silent_us >= min(lease_us, settings.host_silent_us) and host.state is HostState.UP:
             events.append(ev.Changed("host", host.id, {"state": HostState.DOWN}))
-        if silent_us >= patience_us:
+        if silent_us >= context.silence.patience_us(host):
             over.update(host.proc_ids)
             message = _no_word_of(host, silent_us)
             for proc in [farm.procs[run_id] for run_id in sorted(host.proc_ids)]:
@@ -247,7 +246,7 @@ def _frame_after(
     if int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
         return None, status
     retries = int(layer.frames.retries[proc.frame_index])
-    most = job.max_retries if layer.max_retries is None else layer.max_retries
+    most = layer.retries_of(job)
     if status == Exit.SUCCESS:
         return FrameState.SUCCEEDED, status
     if command.cause in UNCHARGED_CAUSES:

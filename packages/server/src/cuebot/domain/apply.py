@@ -609,6 +609,8 @@ def _renamed(farm: Farm, kind: str, thing: Any, old_name: str) -> None:
     if kind in indexes:
         indexes[kind].pop(old_name, None)
         indexes[kind][thing.name] = thing.id
+        if kind == "host":
+            farm.host_names[thing.row] = thing.name
     elif kind == "allocation":
         farm.allocation_by_name.pop((thing.facility_id, old_name), None)
         farm.allocation_by_name[thing.facility_id, thing.name] = thing.id

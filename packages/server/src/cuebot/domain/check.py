@@ -146,6 +146,8 @@ def _check_names(farm: Farm) -> None:
     _must_equal("post jobs", sorted((parent, id) for parent, ids in farm.post_jobs.items() for id in ids), posts)
     _must_equal("shows by name", farm.show_by_name, {s.name: s.id for s in farm.shows.values()})
     _must_equal("hosts by name", farm.host_by_name, {h.name: h.id for h in farm.hosts.values() if not h.removed})
+    named = [(h.name, farm.host_names[h.row]) for h in farm.hosts.values()]
+    _must_equal("names of rows", [kept for _, kept in named], [name for name, _ in named])
     _must_equal("services by name", farm.service_by_name, {s.name: s.id for s in farm.services.values()})
     _must_equal("limits by name", farm.limit_by_name, {limit.name: limit.id for limit in farm.limits.values()})
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}

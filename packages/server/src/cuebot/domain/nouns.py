@@ -328,6 +328,10 @@ class Layer:
         """Every frame has succeeded or was eaten."""
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
 
+    def retries_of(self, job: Job) -> int:
+        """How often a frame that failed is tried again."""
+        return job.max_retries if self.max_retries is None else self.max_retries
+
     def waiting(self, *, alone: bool) -> int:
         """How many frames wait for a host: those that run alone there, or the others."""
         alone_count = len(self.frames.waiting_alone()) if self.frames.alone else 0

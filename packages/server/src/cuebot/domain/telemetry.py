@@ -45,6 +45,11 @@ def observe_host(farm: Farm, host: Host, facts: HostFacts, now_us: int) -> bool:
     return bool(farm.hosts_table.bookable[host.row]) is not was_bookable
 
 
+def observe_word(host: Host, now_us: int) -> None:
+    """Something was heard and answered of what is most likely this host's agent, so its lease goes on."""
+    host.ping_us = Micros(now_us)
+
+
 def observe_start(farm: Farm, host: Host) -> bool:
     """An agent has started: what an earlier one refused says nothing. Returns whether that kept the host idle."""
     if not host.refusals:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cuebot.decide import Context, Settings, apply_all, decide
-from cuebot.decide.host_names import describe
+from cuebot.decide.host_names import describe, may_be_renamed
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
@@ -34,6 +34,7 @@ from cuebot.domain.telemetry import (
     observe_run,
     observe_start,
     observe_told,
+    observe_word,
 )
 from cuebot.domain.units import KiB, Micros, frame_id
 from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
@@ -220,7 +221,13 @@ class Core:
             rival = describe(command.host)
             observe_rival(farm.hosts[farm.host_by_name[command.host.name]], rival, now_us)
             raise
-        host = farm.hosts[farm.host_by_name[command.host.name]]
+        host_id = farm.host_by_name.get(command.host.name)
+        if host_id is None:  # it is perhaps another host's new name, as its next report will tell
+            before = may_be_renamed(farm, command.host)
+            if before is not None:
+                observe_word(before, now_us)
+            return AgentRequests()
+        host = farm.hosts[host_id]
         if host.rival == describe(command.host):
             observe_rival(host, "", now_us)  # the name has passed to that one
         if command.boot and observe_start(farm, host):

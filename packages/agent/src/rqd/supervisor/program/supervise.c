@@ -144,7 +144,7 @@ static void end_for_its_log(uint64_t bytes) {
     uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS;
     char words[160];
 
-    snprintf(words, sizeof words, "its log grew to %llu MB, more than the %llu MB that it may (--log-max-mb)",
+    snprintf(words, sizeof words, "its log grew to %llu MB, more than the %llu MB that it may (rqd's --log-max-mb on this host)",
              (unsigned long long)bytes >> 20, (unsigned long long)run->log_max_bytes >> 20);
     begin_to_end("log_limit", words, grace_ns < LOG_GRACE_MAX ? grace_ns : LOG_GRACE_MAX);
 }

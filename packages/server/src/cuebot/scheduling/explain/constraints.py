@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain.farm import Farm
 from cuebot.domain.holds import Hold
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Job, Layer
@@ -23,7 +24,7 @@ from cuebot.scheduling.explain import fixes as fixes
 from cuebot.scheduling.explain.fixes import FOR_SHOW, SWITCH, Fix, Units, change, everywhere
 from cuebot.scheduling.explain.queue_position import comes_before
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
-from cuebot.scheduling.explain.wording import command, counted, duration, gib, in_cores, plural
+from cuebot.scheduling.explain.wording import command, counted, duration, exact_memory, gib, in_cores, plural
 from cuebot.scheduling.rules.eligibility import (
     allocation_mask,
     avoided_rows,
@@ -40,6 +41,7 @@ from cuebot.scheduling.rules.eligibility import (
     room_under_cap,
     tag_mask,
 )
+from cuebot.scheduling.rules.most_memory import most_memory
 
 WORDS_TOLD: Final = 3
 """Different words of held hosts that are told."""
@@ -297,7 +299,8 @@ def _full(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Iterator[Const
     wanted = f"{cores} and {gib(needs.memory)}"
     wanted += f" and {counted(needs.gpus, 'GPU')}" if needs.gpus else ""
     wanted += f" and {gib(needs.gpu_memory)} of GPU memory" if needs.gpu_memory else ""
-    yield Constraint("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", has_parts=True)
+    hint = _what_the_largest_has(farm, layer, needs)
+    yield Constraint("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", hint, has_parts=True)
     if needs.alone:
         yield Constraint("BUSY", has_cores(farm, needs), "are not idle, and it has to be alone there")
     else:
@@ -310,6 +313,22 @@ def _full(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Iterator[Const
     ]
     for code, enough, fix in parts:
         yield Constraint(code, enough, "", fix=partial(fix, snapshot, layer, needs), told=False)
+
+
+def _what_the_largest_has(farm: Farm, layer: Layer, needs: Demand) -> str:
+    """The way out for frames that need more memory than any host has, also where hosts are busy with others.
+
+    No remedy asks for less than frames were seen to use; who wants to try that is told so.
+    """
+    most, least = most_memory(farm, layer), fixes.least_memory(layer)
+    if not most or needs.memory <= most:
+        return ""
+    target = int(fixes.rounded(np.array([most]), min(least, most))[0])
+    less = command("-layer-memory", farm.jobs[layer.job_id].name, layer.name, exact_memory(target))
+    if most >= least:
+        return less
+    tried = f"{less} tries them with what the largest host has that is up, but they were seen to use {gib(least)}"
+    return f"{tried}; else start an agent on a host with more memory"
 
 
 _HOST_TEXTS: Final = {

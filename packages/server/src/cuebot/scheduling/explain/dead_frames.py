@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,9 +18,15 @@ from cuebot.domain.states import Exit, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.scheduling.explain.reasons import Reason
 from cuebot.scheduling.explain.wording import command, counted, exact_memory, gib, plural, range_of, tenths_of_gib
+from cuebot.scheduling.rules.most_memory import most_memory
 
-CODES: Final = ("FRAMES_TOOK_HOSTS", "FRAMES_NOT_STARTED", "FRAMES_OUT_OF_TIME", "FRAMES_OUT_OF_MEMORY", "FRAMES_DEAD")
+CODES: Final = (
+    *("FRAMES_TOOK_HOSTS", "FRAMES_NOT_STARTED", "FRAMES_OUT_OF_TIME", "FRAMES_SILENT", "FRAMES_OUT_OF_MEMORY"),
+    "FRAMES_DEAD",
+)
 """One for each kind of death."""
+_ENDED_BY: Final = (signal.SIGKILL, signal.SIGTERM, 128 + signal.SIGTERM)
+"""Statuses of what was told to end; the last is a shell's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,8 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
     had_memory = says_memory & ~memory
     limit_us = layer.timeout_minutes * MINUTE
     late = ~not_started & ~says_memory & (limit_us > 0) & (ran_us >= limit_us)
+    silent_us = layer.timeout_llu_minutes * MINUTE
+    silent = ~not_started & ~says_memory & ~late & (silent_us > 0) & (ran_us >= silent_us) & np.isin(status, _ENDED_BY)
     if not_started.any():
         one = int(not_started.sum())
         text = f"could not be started and {plural(one, 'is', 'are')} dead; there is no log"
@@ -64,16 +73,23 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
         text = f"ran longer than the {counted(layer.timeout_minutes, 'minute')} that the layer allows"
         first = f"{command('-layer-timeout', farm.word_for(job), layer.name, minutes)} gives more time, then "
         yield Death("FRAMES_OUT_OF_TIME", dead[late], text, first)
+    if silent.any():
+        logs, minutes = plural(int(silent.sum()), "its log", "their logs"), layer.timeout_llu_minutes
+        text = f"wrote nothing to {logs} for the {counted(minutes, 'minute')} that the layer allows"
+        first = f"{command('-layer-timeout-llu', farm.word_for(job), layer.name, 2 * minutes)} gives more time, then "
+        yield Death("FRAMES_SILENT", dead[silent], text, first)
     if memory.any():
         yield Death("FRAMES_OUT_OF_MEMORY", dead[memory], *_out_of_memory(farm, job, layer))
     if had_memory.any():
         used, asked = gib(int(frames.max_rss_kib[dead[had_memory]].max())), gib(layer.reserved_memory)
         text = f"ended with a status that stands for want of memory, but used at most {used} of {asked}"
         yield Death("FRAMES_DEAD", dead[had_memory], text, _look_first(farm, job, layer, dead[had_memory]))
-    other = ~not_started & ~says_memory & ~late
+    other = ~not_started & ~says_memory & ~late & ~silent
     if other.any():
         one = int(other.sum())
         text = f"failed too often and {plural(one, 'is', 'are')} dead"
+        if not layer.retries_of(job):
+            text = f"failed and {plural(one, 'has', 'have')} no retry"
         yield Death("FRAMES_DEAD", dead[other], text, _look_first(farm, job, layer, dead[other]))
 
 
@@ -86,14 +102,13 @@ def _look_first(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
 
 def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
     """Twice of what did not suffice, as far as some host has that."""
-    table, n = farm.hosts_table, farm.hosts_table.size
-    most = int(table.memory[:n][table.present[:n]].max(initial=0))
+    most = most_memory(farm, layer)
     held = max(layer.min_memory, layer.max_rss)
     tenths = min(2 * held, most) * 10 // tenths_of_gib(10)
     text = f"needed more memory than {gib(layer.min_memory)}"
     more = tenths_of_gib(tenths)
     if more <= layer.min_memory:
-        return f"{text}, and no host has more than {gib(most)}", "when they need less, "
+        return f"{text}, and no host that is up has more than {gib(most)}", "when they need less, "
     return text, f"{command('-layer-memory', farm.word_for(job), layer.name, exact_memory(more))} gives more, then "
 
 

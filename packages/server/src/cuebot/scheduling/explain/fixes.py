@@ -125,16 +125,21 @@ def _ask_less(snapshot: FarmSnapshot, layer: Layer, ask: Ask, targets: Units, no
 def less_memory(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
     """Ask for what a host has idle, but not for less than frames of the layer were seen to use."""
     table, n = snapshot.farm.hosts_table, snapshot.farm.hosts_table.size
-    learned = layer.learned.memory if layer.memory_optimizer else 0
-    least = max(MIN_MEMORY, layer.max_rss, learned)
+    least = least_memory(layer)
     idle = table.idle_memory[:n]
-    return _ask_less(snapshot, layer, MEMORY, _round(idle, least), needs.memory, least)
+    return _ask_less(snapshot, layer, MEMORY, rounded(idle, least), needs.memory, least)
 
 
-def _round(idle: Units, least: int) -> Units:
+def least_memory(layer: Layer) -> int:
+    """What frames of a layer were seen to need: no remedy asks for less."""
+    learned = layer.learned.memory if layer.memory_optimizer else 0
+    return max(MIN_MEMORY, layer.max_rss, learned)
+
+
+def rounded(idle: Units, least: int) -> Units:
     """Memory in tenths of a GiB where that still suffices, otherwise all that is idle."""
-    rounded = np.asarray(-(-(idle * 10 // GIB) * GIB // 10))
-    return np.where(rounded >= least, rounded, idle)
+    tenths = np.asarray(-(-(idle * 10 // GIB) * GIB // 10))
+    return np.where(tenths >= least, tenths, idle)
 
 
 def fewer_cores(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
@@ -164,7 +169,7 @@ def fewer_gpus(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
 def less_gpu_memory(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
     """Ask for the GPU memory that no run holds on a host."""
     idle = snapshot.farm.hosts_table.idle_gpu_memory[: snapshot.farm.hosts_table.size]
-    return _ask_less(snapshot, layer, GPU_MEMORY, _round(idle, MIN_MEMORY), needs.gpu_memory, MIN_MEMORY)
+    return _ask_less(snapshot, layer, GPU_MEMORY, rounded(idle, MIN_MEMORY), needs.gpu_memory, MIN_MEMORY)
 
 
 def another_tag(snapshot: FarmSnapshot, layer: Layer) -> Fix:

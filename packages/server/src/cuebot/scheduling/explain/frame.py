@@ -13,6 +13,7 @@ from cuebot.domain.frames import as_indices
 from cuebot.domain.host_ends import ENDS_ALONE, ENDS_BESIDE_OTHERS, ENDS_MOST
 from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuebot.domain.nouns import Depend, Job, Layer, Proc
+from cuebot.domain.silence import AS_BY_DEFAULT, Silence
 from cuebot.domain.states import Exit, FrameState, JobState, OnEnd
 from cuebot.domain.units import MINUTE, SECOND
 from cuebot.scheduling.explain.dead_frames import again, deaths
@@ -27,7 +28,7 @@ from cuebot.scheduling.rules.policy import Policy
 
 NAMED: Final = 3
 """Frames that are named of those that one waits for; the others are counted."""
-_OF_OTHER_FRAMES: Final = ("FRAMES_", "NOT_REPORTED", "DEPEND_", "WAITS_FOR_")
+_OF_OTHER_FRAMES: Final = ("FRAMES_", "NOT_REPORTED", "HOST_AWAY", "DEPEND_", "WAITS_FOR_")
 """Beginnings of codes that say nothing of a frame that waits for a host."""
 
 
@@ -49,7 +50,13 @@ class FrameExplanation:
 
 
 def explain_frame(
-    farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequence[Policy] = (), missing_run_us: int = MINUTE
+    farm: Farm,
+    layer: Layer,
+    index: int,
+    now_us: int,
+    policies: Sequence[Policy] = (),
+    missing_run_us: int = MINUTE,
+    silence: Silence = AS_BY_DEFAULT,
 ) -> FrameExplanation:
     """Why a frame does not run; of one that runs, where; of one that is over, how it ended.
 
@@ -61,11 +68,12 @@ def explain_frame(
         killed = killed_job(FarmSnapshot(farm, now_us, policies), job, layer, index)
         return FrameExplanation(layer.id, index, state, killed.text, (killed,))
     if state is FrameState.WAITING:
-        return _waiting(farm, layer, index, now_us, policies)
+        return _waiting(farm, layer, index, now_us, policies, silence)
     if state is FrameState.DEPEND:
         reasons = [*roots(farm, layer, as_indices([index])), *_depends(farm, layer, index)]
     elif state is FrameState.RUNNING:
-        reasons = [*_cannot_end(farm, layer, index, now_us), _running(farm, layer, index, now_us, missing_run_us)]
+        reasons = [*_cannot_end(farm, layer, index, now_us, silence)]
+        reasons += [_running(farm, layer, index, now_us, missing_run_us)]
         reasons += _retries_left(farm, layer, index)
     elif state is FrameState.DEAD:
         reasons = [_dead(farm, layer, index)]
@@ -91,7 +99,7 @@ def _dead(farm: Farm, layer: Layer, index: int) -> Reason:
         text = f"it is dead: it could not be started in {counted(runs, 'attempt')}; there is no log"
     else:
         text = f"it is dead after {counted(runs, 'run')}: {_last_run(farm, layer, index)}"
-    if death.code == "FRAMES_OUT_OF_TIME":
+    if death.code in ("FRAMES_OUT_OF_TIME", "FRAMES_SILENT"):
         text += f"; it {death.text}"
     one = as_indices([index])
     return Reason("DEAD", runs, "runs", text, f"{death.first}{again(farm, job, layer, one)} runs it again")
@@ -107,10 +115,12 @@ def _eaten(farm: Farm, layer: Layer, index: int) -> Reason:
     return Reason("EATEN", 0, "", text, f"{remedy} lets go what depends on it")
 
 
-def _waiting(farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequence[Policy]) -> FrameExplanation:
+def _waiting(
+    farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequence[Policy], silence: Silence
+) -> FrameExplanation:
     frames = layer.frames
     alone = index in frames.alone
-    explanation = explain_layer(farm, layer, now_us, policies, alone=alone)
+    explanation = explain_layer(farm, layer, now_us, policies, alone=alone, silence=silence)
     order = int(frames.dispatch_order[index])
     waiting = (frames.state == FrameState.WAITING) & ((frames.host_ends >= ENDS_BESIDE_OTHERS) == alone)
     place = int((waiting & (frames.dispatch_order < order)).sum())
@@ -126,7 +136,7 @@ def _waiting(farm: Farm, layer: Layer, index: int, now_us: int, policies: Sequen
         reasons.insert(0, Reason("LAST_RUN_OPEN", 0, "", text, remedy))
     if frames.exit_status[index] != Exit.NEVER_RAN:
         job = farm.jobs[layer.job_id]
-        most = job.max_retries if layer.max_retries is None else layer.max_retries
+        most = layer.retries_of(job)
         are = plural(most, "retry is", "retries are")
         text = f"it waits for another run ({most} {are} allowed): {_last_run(farm, layer, index)}"
         reasons.append(Reason("RETRYING", int(frames.retries[index]) + 1, "runs", text))
@@ -234,14 +244,14 @@ def _running(farm: Farm, layer: Layer, index: int, now_us: int, missing_run_us: 
     return Reason("RUNNING", 0, "", text)
 
 
-def _cannot_end(farm: Farm, layer: Layer, index: int, now_us: int) -> Iterator[Reason]:
-    """Why a run may go on for ever."""
+def _cannot_end(farm: Farm, layer: Layer, index: int, now_us: int, silence: Silence) -> Iterator[Reason]:
+    """Why nothing is heard of a run, or it may go on for ever."""
     proc = farm.proc_of(layer, index)
     if proc is None:
         return
     host = farm.hosts[proc.host_id]
-    if is_silent(host, now_us):
-        yield silent_reason(host, 1, now_us)
+    if is_silent(host, now_us, silence):
+        yield silent_reason(host, "it is", 1, now_us, silence)
     if proc.stuck:
         yield stuck_reason(farm, proc)
 
@@ -260,7 +270,7 @@ def _retries_left(farm: Farm, layer: Layer, index: int) -> Iterator[Reason]:
         return
     if proc is not None and (proc.on_end is not OnEnd.AS_REPORTED or _is_missing(farm, proc)):
         return
-    most = job.max_retries if layer.max_retries is None else layer.max_retries
+    most = layer.retries_of(job)
     left = max(most - int(layer.frames.retries[index]), 0)
     again = "tried again" if left else "dead"
     retries = plural(left, "retry is", "retries are")

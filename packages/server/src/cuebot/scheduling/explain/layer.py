@@ -19,6 +19,7 @@ from cuebot.domain.host_ends import ENDS_ALONE, ENDS_BESIDE_OTHERS
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.ready import Demand
+from cuebot.domain.silence import AS_BY_DEFAULT, Silence
 from cuebot.domain.states import ENDED_FRAME_STATES, FrameState, JobState
 from cuebot.domain.units import MINUTE, SECOND
 from cuebot.scheduling.explain.constraints import Constraint, blocked_job, constraints
@@ -64,17 +65,18 @@ def explain_layer(
     snapshot: FarmSnapshot | None = None,
     *,
     alone: bool | None = None,
+    silence: Silence = AS_BY_DEFAULT,
 ) -> Explanation:
     """Why the frames of a layer that are not done do not run.
 
     `alone` asks for those that run alone on a host, or for the others: the others where there are any, unless said.
     """
     job = farm.jobs[layer.job_id]
-    snapshot = snapshot or FarmSnapshot(farm, now_us, policies)
+    snapshot = snapshot or FarmSnapshot(farm, now_us, policies, silence)
     if job.state is JobState.FINISHED:
         return _finished(snapshot, job, layer)
     reasons = dead_reasons(farm, layer)
-    reasons += silent_reasons(farm, layer, now_us)
+    reasons += silent_reasons(farm, layer, now_us, snapshot.silence)
     reasons += unnamed_reasons(farm, layer)
     reasons += stuck_reasons(farm, layer)
     reasons += _depend_reasons(snapshot, job, layer)
@@ -90,9 +92,11 @@ def explain_layer(
     )  # fmt: skip
 
 
-def explain_job(farm: Farm, job: Job, now_us: int, policies: Sequence[Policy] = ()) -> tuple[str, list[Explanation]]:
+def explain_job(
+    farm: Farm, job: Job, now_us: int, policies: Sequence[Policy] = (), silence: Silence = AS_BY_DEFAULT
+) -> tuple[str, list[Explanation]]:
     """A sentence on the job, and why each layer waits."""
-    snapshot = FarmSnapshot(farm, now_us, policies)
+    snapshot = FarmSnapshot(farm, now_us, policies, silence)
     explanations = [explain_layer(farm, layer, now_us, snapshot=snapshot) for layer in farm.layers_of(job)]
     blocked = job_reasons(farm, job)
     if blocked:

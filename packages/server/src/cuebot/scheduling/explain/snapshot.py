@@ -10,6 +10,7 @@ import numpy as np
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask, why_not_bookable
 from cuebot.domain.ready import Entry, Queue
+from cuebot.domain.silence import AS_BY_DEFAULT, Silence
 from cuebot.scheduling.explain.waits import Holding
 from cuebot.scheduling.rules.gpus import kept_for_gpus
 from cuebot.scheduling.rules.limits import LimitUsage
@@ -20,9 +21,11 @@ from cuebot.scheduling.rules.policy import Policies, Policy
 class FarmSnapshot:
     """What explanations read: a thousand of the same moment share one, and none outlives the next event."""
 
-    def __init__(self, farm: Farm, now_us: int, policies: Sequence[Policy] = ()) -> None:
+    def __init__(
+        self, farm: Farm, now_us: int, policies: Sequence[Policy] = (), silence: Silence = AS_BY_DEFAULT
+    ) -> None:
         self.farm, self.now_us = farm, now_us
-        self.policies = policies
+        self.policies, self.silence = policies, silence
         self.asked = Policies(farm, policies, now_us)
         """What the policies say."""
         self.limit_usage = LimitUsage(farm)

@@ -233,7 +233,7 @@ def outcome(report: Any, host_name: str, speaker: c.Speaker | None = None) -> c.
     message = attributes.get("cuefarm.message", "") or attributes.get("cuefarm.kill_message", "")
     left = attributes.get("cuefarm.left_behind", "")
     if left and not message:
-        message = f"left behind, ended: {left}"
+        message = f"it left behind, which was ended with it: {left}"
     return c.ReportOutcome(
         host_name=host_name,
         run_id=frame.resource_id,

@@ -102,22 +102,23 @@ class FarmInterface(Records, Queries):
     def Explain(self, request: Any, call: Call) -> Any:
         """Why frames of a job, of one layer of it, or one frame, wait."""
         farm, now_us, policies = call.farm, call.engine.now_us(), call.engine.core.policies
+        silence = call.engine.core.context(now_us).silence
         scope = scope_of(farm, request.job, request.layer, request.frame)
         job, layer, frame = scope.job, scope.layer, None
         if layer is not None and scope.index is not None:
             missing_us = call.engine.core.settings.missing_run_us
-            explained = explain_frame(farm, layer, scope.index, now_us, policies, missing_us)
+            explained = explain_frame(farm, layer, scope.index, now_us, policies, missing_us, silence)
             refused = self._runs_on_refused(farm, layer, now_us, scope.index)
             if refused:  # what it says of the run is what was heard last
                 summary, reasons = refused[0].text, (*refused, *explained.reasons)
                 explained = dataclasses.replace(explained, summary=summary, reasons=reasons)
             frame, summary = _frame_explanation(farm, explained), explained.summary
-            explanations = [explained.layer or explain_layer(farm, layer, now_us, policies)]
+            explanations = [explained.layer or explain_layer(farm, layer, now_us, policies, silence=silence)]
         elif layer is not None:
-            explanations = [explain_layer(farm, layer, now_us, policies)]
+            explanations = [explain_layer(farm, layer, now_us, policies, silence=silence)]
             summary = explanations[0].summary
         else:
-            summary, explanations = explain_job(farm, job, now_us, policies)
+            summary, explanations = explain_job(farm, job, now_us, policies, silence)
         return farm_pb2.ExplainResponse(
             job_id=job.id,
             job_name=job.name,
