@@ -93,9 +93,13 @@ class Spool:
         os.close(self._lock_fd)
         os.close(self._forgotten_fd)
 
+    def book_of(self, page: Page) -> Book:
+        """The book that a page is of."""
+        return next(book for book in self.books if book.has(page))
+
     def give_back(self, page: Page) -> None:
         """Nothing of a page's run is needed any more."""
-        next(book for book in self.books if book.has(page)).give_back(page)
+        self.book_of(page).give_back(page)
 
     def forget(self, run_id: str) -> None:
         """The server has a run on its own disk: remember its id for an hour."""
