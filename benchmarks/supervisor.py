@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.table import Figure
 from rqd.supervisor import book, program
-from rqd.supervisor.book import Book
+from rqd.supervisor.book import Book, Page
 
 STARTS = 500
 ROUNDS = 5
@@ -51,21 +51,27 @@ def _bare(log: int) -> None:
 
 
 def _supervised(pages: Book, log: int) -> None:
-    page = pages.take("run")
+    page = _prepared(pages)
     os.waitpid(_start(pages, page.number, log, COMMAND), 0)
     assert (page["phase"], page["exit_status"]) == (book.ENDED, 0)
     pages.give_back(page)
 
 
+def _prepared(pages: Book) -> Page:
+    page = pages.take("run")
+    page["phase"] = book.PREPARED
+    return page
+
+
 def _start(pages: Book, number: int, log: int, *words: str) -> int:
     command = [*program(), str(number), " ".join(words), *words]
     actions = [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in ((log, 1), (log, 2), (pages.fd, 3))]
-    return os.posix_spawn(command[0], command, {}, file_actions=actions)
+    return os.posix_spawn(command[0], command, {"CUEFARM_RUN_ID": "run"}, file_actions=actions)
 
 
 def _resident_mb(pages: Book, log: int) -> float:
     """Private memory of a supervisor whose command goes on."""
-    page = pages.take("run")
+    page = _prepared(pages)
     pid = _start(pages, page.number, log, "/bin/sleep", "60")
     while page["phase"] != book.RUNNING:
         time.sleep(0.01)

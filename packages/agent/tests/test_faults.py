@@ -18,15 +18,15 @@ import pytest
 from opencue_proto import host_pb2, rqd_pb2
 
 from rqd.runner.spool import has_unsettled_runs
-from rqd.supervisor.book import MAGIC, PAGE_BYTES, Book
+from rqd.supervisor.book import MAGIC, ORDER_END, PAGE_BYTES, Book
 
 from .farm import LEASE_SECONDS, PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
-WITH_HASTY_STAND_IN = (
-    "import runpy; from rqd import supervisor; supervisor.program = supervisor.stand_in;"
-    " from rqd.runner import runs; runs.SUPERVISOR_SILENT_SECONDS = 2;"
+HASTY = (
+    "import runpy; from rqd.runner import runs; runs.SUPERVISOR_SILENT_SECONDS = 2;"
     " runpy.run_module('rqd', run_name='__main__', alter_sys=True)"
 )
+WITH_HASTY_STAND_IN = f"from rqd import supervisor; supervisor.program = supervisor.stand_in; {HASTY}"
 
 MakeAgent = Callable[..., AgentProcess]
 
@@ -303,6 +303,92 @@ def test_the_log_says_what_becomes_of_frames_without_a_server(
     eventually(lambda: f"a server answers again: {back}" in agent.stderr_path.read_text(), "the log says it")
     (line,) = [line for line in agent.stderr_path.read_text().splitlines() if "no server answered for" in line]
     assert " warning " in line
+
+
+def test_what_an_agent_takes_over_keeps_the_lease_that_the_server_knows(
+    server: FakeServer, make_agent: MakeAgent
+) -> None:
+    """Started again during an outage to let frames go on for ever, it does so once a server has heard that."""
+    agent = make_agent("--lease-seconds", "5")
+    run_id = agent.launch("while :; do sleep 0.05; done")
+    eventually(lambda: server.state_of(run_id) == "running", "the frame runs")
+    server.stop()
+    agent.kill_whole()
+    agent.words += ["--on-lost-contact", "continue"]
+    boots = len(server.boots)
+    agent.begin()
+    eventually(lambda: "run is taken over" in agent.stderr_path.read_text(), "the next agent takes over")
+    eventually(lambda: agent.pages()[run_id]["suspended"], "the frame is suspended")
+    server.start()
+    agent.await_boot(boots)
+    eventually(lambda: not agent.pages()[run_id]["suspended"], "the frame goes on")
+    server.stop()
+    lapses_ns = agent.lease_until_ns()
+    eventually(lambda: agent.pages()[run_id]["alive_ns"] > lapses_ns, "a look after the lease of before")
+    assert not agent.pages()[run_id]["suspended"]
+    server.start()
+    agent.kill(run_id=run_id)
+    server.outcome(run_id)
+
+
+@pytest.mark.parametrize("who", ["a person", "its agent's end"])
+def test_what_was_told_to_end_does_not_go_on_when_contact_is_back(
+    server: FakeServer, make_agent: MakeAgent, who: str
+) -> None:
+    """Also where its supervisor hears of both at once."""
+    agent = make_agent("--lease-seconds", LEASE_SECONDS)
+    run_id = agent.launch("sleep 60")
+    supervisor = agent.supervisor_of(run_id)
+    server.refuse_reports = True
+    eventually(lambda: agent.pages()[run_id]["suspended"], "the frame is suspended")
+    supervisor.suspend()
+    if who == "a person":
+        agent.kill(run_id=run_id)
+    else:
+        os.kill(agent.runner_pid, signal.SIGINT)
+    eventually(lambda: agent.pages()[run_id]["order"] == ORDER_END, "the order is written")
+    server.refuse_reports = False
+    server.next_report()
+    server.next_report()
+    supervisor.resume()
+    assert server.outcome(run_id).frame.attributes["cuefarm.cause"] == ("killed" if who == "a person" else "shutdown")
+
+
+def test_who_asks_again_before_a_supervisor_looks_changes_no_cause(server: FakeServer, make_agent: MakeAgent) -> None:
+    """The first cause stays, in the lesser time."""
+    agent = make_agent()
+    run_id = agent.launch("trap '' TERM; while :; do sleep 0.05; done")
+    supervisor = agent.supervisor_of(run_id)
+    supervisor.suspend()
+    agent.kill(run_id=run_id, message="by ann")
+    for _ in range(2):
+        os.kill(agent.runner_pid, signal.SIGINT)
+    eventually(lambda: agent.pages()[run_id]["order_grace_ms"] == 0, "the agent hurries")
+    supervisor.resume()
+    outcome = server.outcome(run_id)
+    assert outcome.frame.attributes["cuefarm.cause"] == "killed"
+    assert "by ann" in agent.log_of()
+
+
+def test_a_supervisor_that_was_stopped_keeps_the_lease_whichever_agent_comes(
+    server: FakeServer, make_agent: MakeAgent
+) -> None:
+    """Its silence counts from its last look, and not from the agent's start: so it is woken, and looks."""
+    agent = make_agent("--lease-seconds", LEASE_SECONDS)
+    run_id = agent.launch("while :; do sleep 0.05; done")
+    supervisor = agent.supervisor_of(run_id)
+    eventually(lambda: server.state_of(run_id) == "running", "the frame runs")
+    supervisor.suspend()
+    server.stop()
+    agent.kill_whole()
+    time.sleep(3)  # so long it is silent already
+    agent.words[1:3] = ["-c", HASTY.replace(" = 2", " = 6")]
+    agent.begin()
+    eventually(lambda: "run is taken over" in agent.stderr_path.read_text(), "the next agent takes over")
+    taken_over = time.monotonic()
+    eventually(lambda: agent.pages()[run_id]["suspended"], "the frame is suspended")
+    assert time.monotonic() < taken_over + 8, "it was woken at the first look, after five seconds"
+    assert supervisor.is_running()
 
 
 @pytest.mark.parametrize(("policy", "survives"), [("continue", True), ("kill", False)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ import grpc
 import psutil
 import pytest
 
+from rqd.options import default_spool
 from rqd.runner.spool import has_unsettled_runs
-from rqd.supervisor.book import GROWTH_PAGES
+from rqd.supervisor.book import GROWTH_PAGES, Book
 
 from .farm import PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with
 
@@ -171,6 +173,77 @@ def test_a_runner_begins_on_a_read_only_disk(
     assert refusal_of(agent).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     mend()
     assert server.outcome(agent.launch("exit 6")).exit_status == 6
+
+
+def become_another_machines(spool: Path) -> None:
+    """As if an agent on another machine had used it last, on a disk that both share."""
+    (spool / "machine").write_text("0123456789abcdef node-b\n")
+    (spool / "boot").write_text("00000000-0000-0000-0000-000000000000 1700000000\n")
+
+
+def test_a_spool_whose_runs_may_go_on_on_another_machine_is_refused(server: FakeServer, make_agent: MakeAgent) -> None:
+    """It would tell that they are lost while they run; the words name the way out."""
+    agent = make_agent()
+    run_id = agent.launch("sleep 60")
+    eventually(lambda: server.state_of(run_id) == "running", "the frame runs")
+    agent.leave()
+    become_another_machines(agent.spool)
+    ended = subprocess.run(agent.words, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (78, 1)
+    assert "has runs of another machine, node-b" in ended.stderr
+    assert f"delete {agent.spool}/machine" in ended.stderr
+    assert server.completions_of(run_id) == []
+    (agent.spool / "machine").unlink()
+    agent.start()
+    eventually(lambda: server.state_of(run_id) == "running", "it is taken over")
+    agent.kill(run_id=run_id)
+    server.outcome(run_id)
+
+
+def test_a_spool_of_another_machine_without_runs_is_taken(server: FakeServer, make_agent: MakeAgent) -> None:
+    """There is nothing that could be lost."""
+    agent = make_agent()
+    agent.stop()
+    become_another_machines(agent.spool)
+    agent.start()
+    assert "node-b" not in (agent.spool / "machine").read_text()
+
+
+def test_a_machine_that_gets_another_id_while_it_runs_keeps_its_spool(
+    server: FakeServer, make_agent: MakeAgent
+) -> None:
+    """Its boot is the same, and no other machine has that."""
+    agent = make_agent()
+    run_id = agent.launch("sleep 60")
+    agent.leave()
+    (agent.spool / "machine").write_text("0123456789abcdef node-b\n")
+    agent.start()
+    eventually(lambda: server.state_of(run_id) == "running", "it is taken over")
+    agent.kill(run_id=run_id)
+    server.outcome(run_id)
+
+
+def test_machines_that_share_a_home_have_spools_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of an earlier version is found where this machine had it, and left to the machine that had it where not."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    own = str(tmp_path / "cuefarm" / socket.gethostname() / "rqd")
+    assert default_spool() == own
+    former = tmp_path / "cuefarm" / "rqd"
+    former.mkdir(parents=True)
+    (former / "boot").write_text("00000000-0000-0000-0000-000000000000 1700000000\n")
+    book = Book.open(str(former / "book"))
+    book.head["host_name"] = "node-b"
+    assert default_spool() == own
+    book.head["host_name"] = socket.gethostname()
+    assert default_spool() == str(former)
+    book.head["host_name"] = "node-b"
+    book.close()
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    (former / "boot").write_text(f"{boot_id} 1700000000\n")
+    assert default_spool() == str(former)
+    Path(own).mkdir(parents=True)
+    assert default_spool() == own
 
 
 def test_a_log_folder_that_is_deleted_costs_nothing(server: FakeServer, make_agent: MakeAgent) -> None:

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -403,6 +404,91 @@ def test_what_ended_by_itself_before_an_order_keeps_its_own_end(supervise: Super
     assert (run.ended()["exit_status"], run.page["end_cause"]) == (7, "exited")
 
 
+@pytest.mark.parametrize("meanwhile", ["an order", "the end of its lease"])
+def test_what_ended_before_its_supervisor_looked_keeps_its_own_end(supervise: Supervise, meanwhile: str) -> None:
+    """Also where it left something behind, and an order or the end of the lease is seen at the same look."""
+    run = supervise("(setsid sleep 300 &); sleep 0.3; exit 0")
+    leader = wait_for(lambda: run.page["leader_pid"])
+    wait_for(lambda: len(descendants(run.pid)) > 1)
+    os.kill(run.pid, signal.SIGSTOP)
+    wait_for(lambda: state_of(leader) == "", what="the command to end")
+    if meanwhile == "an order":
+        run.order(book.ORDER_END, cause="shutdown")
+    else:
+        run.head["policy"], run.head["lease_until_ns"] = book.KILL, boot_ns() - 1
+    os.kill(run.pid, signal.SIGCONT)
+    page = run.ended()
+    assert (page["end_cause"], page["exit_status"], page["exit_signal"]) == ("exited", 0, 0)
+
+
+WITH_ITS_PID = """
+import ctypes, os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+leader = int(sys.argv[1])
+while os.path.exists(f"/proc/{leader}"):
+    time.sleep(0.01)
+pid = (ctypes.c_int * 1)(leader)
+wanted = (ctypes.c_uint64 * 11)(0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(pid), 1, 0)
+if os.fork() == 0:
+    made = ctypes.CDLL(None, use_errno=True).syscall(435, wanted, ctypes.sizeof(wanted))  # clone3
+    if made:
+        print("made" if made > 0 else "cannot", flush=True)
+    time.sleep(0.1 if made else 0.3)
+    os._exit(0)
+os.wait()
+time.sleep(0.5)
+"""
+
+
+def test_a_process_that_gets_the_commands_pid_is_not_the_command(supervise: Supervise, tmp_path: Path) -> None:
+    """How the command ended is what counts."""
+    (tmp_path / "again.py").write_text(WITH_ITS_PID)
+    run = supervise(f"setsid {PYTHON} {tmp_path}/again.py $$ & sleep 0.5; exit 3", kill_grace_ms=5_000)
+    assert run.ended()["exit_status"] == 3
+    if "made" not in run.output():
+        pytest.skip("no process can be given a pid here")
+
+
+def test_a_supervisor_that_comes_late_leaves_the_page_to_its_new_run(supervise: Supervise) -> None:
+    """Its own run was given up meanwhile."""
+    run = supervise("echo ran", variables={"CUEFARM_RUN_ID": "run-0"})
+    assert run.ended()["phase"] == book.PREPARED
+    assert run.output() == ""
+
+
+def test_a_supervisor_that_comes_late_leaves_a_page_that_was_given_back(supervise: Supervise) -> None:
+    """Whatever it held."""
+    run = supervise("echo ran", phase=book.TOLD)
+    assert run.ended()["phase"] == book.TOLD
+    assert run.output() == ""
+
+
+def test_an_order_that_is_being_written_is_none_yet(supervise: Supervise) -> None:
+    """Its kind is the last word but its number."""
+    run = supervise("exec sleep 300")
+    wait_for(lambda: run.page["leader_pid"])
+    run.page["order_number"], looked_ns = 1, run.page["alive_ns"]
+    wait_for(lambda: run.page["alive_ns"] > looked_ns)
+    assert run.page["order_done"] == 0
+    run.order(book.ORDER_END, cause="shutdown")
+    assert run.ended()["end_cause"] == "shutdown"
+
+
+@pytest.mark.parametrize("when", ["stands still", "ends"])
+def test_a_supervisor_that_cannot_find_its_run_ends_with_its_command(supervise: Supervise, when: str) -> None:
+    """For want of descriptors; it never says that the run stood still, and its runner goes after the rest."""
+    run = supervise("exec sleep 300", policy=book.SUSPEND)
+    leader = wait_for(lambda: run.page["leader_pid"])
+    resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (0, 0))
+    if when == "ends":
+        run.order(book.ORDER_END)
+    else:
+        run.head["lease_until_ns"] = 1
+    assert run.ended()["phase"] != book.ENDED
+    wait_for(lambda: state_of(leader) == "", what="the command to end")
+    assert run.output() == ""
+
+
 def test_the_death_of_its_supervisor_ends_the_command(supervise: Supervise) -> None:
     """Without appeal; what the command started is left to whoever is the next reaper above."""
     run = supervise("exec sleep 300")
@@ -483,6 +569,21 @@ def test_a_frame_that_signals_its_parent_has_stopped_nothing(supervise: Supervis
     assert (page["end_cause"], page["exit_status"]) == ("exited", 3)
 
 
+def test_a_frame_that_writes_another_sender_into_its_signal_has_stopped_nothing(supervise: Supervise) -> None:
+    """Only the kernel says who sent a signal."""
+    forge = (
+        "import ctypes, os, signal\n"
+        "told = (ctypes.c_int * 32)(signal.SIGTERM, 0, -1, 0, 1, 0)\n"  # SI_QUEUE, of process 1
+        "number = {'x86_64': 129, 'aarch64': 138}[os.uname().machine]\n"  # rt_sigqueueinfo
+        "print('sent', ctypes.CDLL(None).syscall(number, os.getppid(), signal.SIGTERM, told), flush=True)\n"
+        "os._exit(7)\n"
+    )
+    run = supervise(f"exec {PYTHON} -c {shlex.quote(forge)}")
+    page = run.ended()
+    assert "sent 0" in run.output()
+    assert (page["end_cause"], page["exit_status"]) == ("exited", 7)
+
+
 # --- lease and orders ------------------------------------------------------------------------------------------------
 
 
@@ -515,6 +616,29 @@ def test_a_run_may_be_ended_when_its_lease_is_over(supervise: Supervise) -> None
     """Where the host's policy is to kill."""
     run = supervise("exec sleep 300", policy=book.KILL, lease_until_ns=boot_ns() + SECOND_NS // 2)
     assert run.ended()["end_cause"] == "lease"
+
+
+@pytest.mark.parametrize("began", ["an order", "its command's end"])
+def test_no_grace_lasts_beyond_the_lease(supervise: Supervise, began: str) -> None:
+    """The frame may soon run elsewhere: what is being ended then has no more time."""
+    stubborn = "trap '' TERM; while :; do sleep 0.05; done"
+    command = f"({stubborn}) & sleep 0.2" if began == "its command's end" else f"echo ready; {stubborn}"
+    run = supervise(command, policy=book.SUSPEND, lease_until_ns=boot_ns() + 60 * SECOND_NS, kill_grace_ms=90_000)
+    if began == "an order":
+        wait_for(lambda: "ready" in run.output())
+        run.order(book.ORDER_END, grace_ms=90_000)
+    wait_for(lambda: run.page["phase"] == book.ENDING)
+    run.head["lease_until_ns"] = boot_ns()
+    assert run.ended()["end_cause"] == ("killed" if began == "an order" else "exited")
+
+
+def test_what_is_ended_for_its_lease_has_ten_seconds_at_most(supervise: Supervise) -> None:
+    """However long its grace would be: servers wait for a minute."""
+    run = supervise("trap '' TERM; echo ready; while :; do sleep 0.05; done", policy=book.KILL, kill_grace_ms=90_000)
+    wait_for(lambda: "ready" in run.output())
+    run.head["lease_until_ns"] = boot_ns() - 9 * SECOND_NS
+    wait_for(lambda: run.page["phase"] == book.ENDING)
+    assert (run.ended(5)["end_cause"], run.page["exit_signal"]) == ("lease", signal.SIGKILL)
 
 
 def test_a_run_that_nobody_comes_back_for_is_ended(supervise: Supervise) -> None:
@@ -701,6 +825,26 @@ def test_memory_of_a_run_that_was_too_short_to_be_measured_is_what_the_kernel_sa
     del ballast
 
 
+def test_a_child_that_has_its_parents_memory_holds_nothing_more(supervise: Supervise, tmp_path: Path) -> None:
+    """Between vfork and exec, which may take long where it waits for a slow disk."""
+    os.mkfifo(tmp_path / "slow")
+    spawn = (
+        "import os\n"
+        "held = bytearray(100 << 20)\n"
+        f"wait = [(os.POSIX_SPAWN_OPEN, 0, '{tmp_path}/slow', os.O_RDONLY, 0)]\n"
+        "os.waitpid(os.posix_spawn('/bin/true', ['true'], {}, file_actions=wait), 0)\n"
+    )
+    run = supervise(f"exec {PYTHON} -c {shlex.quote(spawn)}", memory_max_kb=150 << 10, sample_ns=SECOND_NS // 20)
+    wait_for(lambda: len(descendants(run.pid)) == 2 or run.page["phase"] >= book.ENDING)
+    looked_ns = run.page["alive_ns"]
+    wait_for(lambda: run.page["alive_ns"] > looked_ns + SECOND_NS // 2 or run.page["phase"] >= book.ENDING)
+    with contextlib.suppress(OSError):
+        os.close(os.open(tmp_path / "slow", os.O_WRONLY | os.O_NONBLOCK))
+    page = run.ended()
+    assert (page["end_cause"], page["exit_status"]) == ("exited", 0), page["end_words"]
+    assert 100 << 10 < page["rss_max_kb"] < 150 << 10
+
+
 # --- the program itself ----------------------------------------------------------------------------------------------
 
 
@@ -726,6 +870,20 @@ def test_both_sides_agree_where_each_field_of_the_book_lies(tmp_path: Path) -> N
     places = [*book.HEAD_PLACES.items(), *book.RUN_PLACES.items()]
     assert said == [f"{name} {at} {form.size}" for name, (at, form) in places]
     assert int(size) <= book.PAGE_BYTES
+
+
+def test_nobody_reads_a_number_that_was_not_written(tmp_path: Path) -> None:
+    """Also while it is written: it is the one of before or the new one."""
+    pages = Book.open(str(tmp_path / "book"))
+    pages.head["lease_until_ns"] = SECOND_NS
+    writer = os.fork()
+    while writer == 0:
+        pages.head["lease_until_ns"] = SECOND_NS
+    seen = {pages.head["lease_until_ns"] for _ in range(1_000_000)}
+    os.kill(writer, signal.SIGKILL)
+    os.waitpid(writer, 0)
+    pages.close()
+    assert seen == {SECOND_NS}
 
 
 def test_a_supervisor_is_small(supervise: Supervise) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -255,6 +257,43 @@ def test_a_run_that_goes_on_has_a_control_group(supervise: Supervise, group_fold
     run.order(book.ORDER_END, grace_ms=0)
     run.ended()
     assert not group.exists()
+
+
+CHAINS = """
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+int main(void) {
+    time_t until = time(NULL) + 4;
+    for (int line = 0; line < 8; line++)
+        if (fork() == 0)
+            for (;;) {
+                usleep(400);
+                if (time(NULL) >= until || fork() != 0)
+                    _exit(0);
+            }
+    sleep(6);
+}
+"""
+
+
+def test_what_makes_orphans_quickly_does_not_keep_its_supervisor_from_its_work(
+    supervise: Supervise, group_folder: Path, tmp_path: Path
+) -> None:
+    """While it moves them to the group they are collected, and it goes on looking after the run."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler here")
+    (tmp_path / "chains.c").write_text(CHAINS)
+    subprocess.run([compiler, "-o", str(tmp_path / "chains"), str(tmp_path / "chains.c")], check=True)
+    run = supervise(f"exec {tmp_path}/chains", group_folder=str(group_folder), sample_ns=SECOND_NS // 2)
+    wait_for(lambda: run.page["group"])
+    oldest_ns = 0
+    while run.page["phase"] == book.RUNNING:
+        oldest_ns = max(oldest_ns, boot_ns() - run.page["alive_ns"])
+        time.sleep(0.01)
+    run.ended()
+    assert oldest_ns < 1.5 * SECOND_NS
 
 
 def test_a_short_run_has_no_control_group(supervise: Supervise, group_folder: Path) -> None:

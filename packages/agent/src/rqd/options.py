@@ -6,11 +6,13 @@ import argparse
 import ipaddress
 import os
 import socket
+import struct
 from dataclasses import dataclass
 from typing import Optional
 
-from rqd import __version__, log
+from rqd import __version__, log, machine
 from rqd.runner.secrets import SECRET_NAMES
+from rqd.supervisor.book import PAGE_BYTES, Page
 
 ROOT_VARIABLE = "RQD_RUN_AS_ROOT"
 DEFAULT_SERVER = "127.0.0.1:8443"  # not localhost, which may be another address too, where anybody may listen
@@ -133,11 +135,26 @@ def _is_loopback(address: str) -> bool:
 
 
 def default_spool() -> str:
-    """Where an agent keeps its spool when it is not told: a system folder for root, the user's state folder else."""
+    """Where an agent keeps its spool when it is not told: a system folder for root, the user's state folder else.
+
+    Several machines may share the latter, so each has a folder of its own in it; earlier versions had one for all.
+    """
     if os.name == "posix" and os.geteuid() == 0:
         return "/var/lib/cuefarm/rqd"
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(state, "cuefarm", "rqd")
+    own = os.path.join(state, "cuefarm", machine.machine_name(), "rqd")
+    former = os.path.join(state, "cuefarm", "rqd")
+    is_former = not os.path.exists(own) and (machine.was_used_here(former) or _has_our_name(former))
+    return former if is_former else own
+
+
+def _has_our_name(spool: str) -> bool:
+    """Whether an agent had it that was called as this machine is, as they are where nobody says otherwise."""
+    try:
+        with open(os.path.join(spool, "book"), "rb") as file:
+            return bool(Page(file.read(PAGE_BYTES), 0)["host_name"] == socket.gethostname())  # type: ignore[arg-type]
+    except (OSError, struct.error):
+        return False
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from stat import S_ISREG
 from typing import Optional
 
-from rqd import supervisor
+from rqd import machine, supervisor
 from rqd.platform import HostSize, JobUser, Memory, Process, Traces, memory, proc
 from rqd.platform.orphans import orphans_of
 from rqd.supervisor.book import Book
@@ -236,7 +236,7 @@ class Linux:
 
     def boot_id(self) -> str:
         """Name this boot of the machine: pids and start times mean nothing in another."""
-        return proc.read("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+        return machine.boot_id()
 
     def boot_seconds(self) -> float:
         """Read a clock that goes on while the machine sleeps and that nobody can set."""

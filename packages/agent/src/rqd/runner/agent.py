@@ -47,7 +47,7 @@ def run_agent(options: Options, platform: Platform) -> int:
         os.makedirs(options.temp, exist_ok=True)
     except SpoolInUse as problem:
         log.error(str(problem))
-        return 1
+        return problem.status
     except NoBook as problem:
         log.error(f"{problem}; {BOOK_ADVICE}")
         return beforehand.CANNOT_START

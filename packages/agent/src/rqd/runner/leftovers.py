@@ -11,7 +11,7 @@ from rqd.platform import Platform
 from rqd.runner.capacity import Capacity
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
-from rqd.runner.runs import Runs
+from rqd.runner.runs import POLICIES, Runs
 from rqd.runner.spool import Spool
 
 _LOOK_SECONDS = 0.05
@@ -27,7 +27,7 @@ def end_frames(folder: str, platform: Platform, patience_seconds: float) -> int:
         head = spool.book.head
         loop = Loop()
         runs = Runs(
-            options=_options_of(folder, head["host_name"], head["servers"]),
+            options=_options_of(folder, head["host_name"], head["servers"], head["policy"]),
             platform=platform,
             loop=loop,
             spool=spool,
@@ -47,7 +47,8 @@ def end_frames(folder: str, platform: Platform, patience_seconds: float) -> int:
         spool.close()
 
 
-def _options_of(folder: str, host_name: str, servers: str) -> options.Options:
+def _options_of(folder: str, host_name: str, servers: str, policy: int) -> options.Options:
     """Those of the agent that is gone, as far as they matter. Nobody is spoken to, so no token counts."""
     arguments = ["--spool", folder, "--name", host_name, "--token-file", os.devnull]
+    arguments += ["--on-lost-contact", next((word for word, number in POLICIES.items() if number == policy), "suspend")]
     return options.parse([*arguments, "--server-file" if os.path.isabs(servers) else "--server", servers])

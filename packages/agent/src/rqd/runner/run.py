@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from rqd.platform import Process, Traces
 from rqd.runner.log_name import shortened
-from rqd.supervisor.book import TOLD, Page
+from rqd.supervisor.book import ORDER_END, TOLD, Page
 
 UID_MAX = (1 << 31) - 1
 """What a launch can carry; the kernel takes its largest number, which would be -1, for "leave it as it is"."""
@@ -57,6 +57,7 @@ class Run:
         self.supervisor: Optional[int] = None  # its pid
         self.supervised_at = 0.0  # seconds since the boot
         self.to_end_since = 0.0  # the same: when it was told to have its run end
+        self.silent_since = 0.0  # the same: of its last sign of life when it was last woken
         self.watch_fd: Optional[int] = None  # of a supervisor that is not our child
         self.is_lost = False  # its supervisor is gone without a word
         self.is_late = False  # because its command did not become a process in time
@@ -69,6 +70,11 @@ class Run:
     def is_suspended(self) -> bool:
         """It stands still until a server confirms it."""
         return bool(self.page["suspended"]) and self.outcome is None
+
+    @property
+    def is_to_end(self) -> bool:
+        """Its supervisor was told to end it: nothing else is wanted of it any more."""
+        return bool(self.page["order"] == ORDER_END)
 
     @property
     def start_ms(self) -> int:

@@ -46,7 +46,7 @@ OWNERS_MAX = 20
 """Agents that had a book, as it says."""
 LOOK_AGAIN_SECONDS_MIN = 0.02
 LOOK_AGAIN_SECONDS_MAX = 0.5
-_POLICIES = {"suspend": book.SUSPEND, "continue": book.CONTINUE, "kill": book.KILL}
+POLICIES = {"suspend": book.SUSPEND, "continue": book.CONTINUE, "kill": book.KILL}  # the stricter, the greater
 
 
 class Runs:
@@ -99,7 +99,9 @@ class Runs:
             head["group_folder"] = platform.groups_folder()
             head["unkillable_ns"] = int(UNKILLABLE_SECONDS * 1e9)
             head["utc_offset_s"] = time.localtime().tm_gmtoff
-            head["policy"] = _POLICIES[options.on_lost_contact]
+            policy = POLICIES[options.on_lost_contact]
+            # Until the server knows better it counts on what was told before of what runs.
+            head["policy"] = max(policy, head["policy"]) if pages.in_use() else policy
         self.succeeds = self._take_over_books()
         """Agents with other spools whose runs go on under this one."""
 
@@ -243,6 +245,8 @@ class Runs:
     def server_knows(self) -> None:
         """A server has on disk what this agent says of itself, so also what it does with its frames without one."""
         self._server_knows = True
+        for pages in self._spool.books:
+            pages.head["policy"] = POLICIES[self._options.on_lost_contact]
 
     # --- a run goes on -----------------------------------------------------------------------------------------------
 
@@ -267,7 +271,7 @@ class Runs:
             self._lost_contact.regained(len(confirmed & self._live.keys()), len(to_end & self._live.keys()))
         for run_id in confirmed:
             run = self._live.get(run_id)
-            if run is not None and run.is_suspended:
+            if run is not None and run.is_suspended and not run.is_to_end:
                 self._order(run, book.ORDER_RESUME)
                 log.info("run goes on", run=run_id)
 
@@ -290,7 +294,6 @@ class Runs:
         if not self._is_looking_after:
             return
         now = self._platform.boot_seconds()
-        lapsed = self._options.on_lost_contact != "continue" and self._lease.has_lapsed(now)
         self._note_machine()
         too_large = self._shortage.run_to_end(self._live.values())
         if too_large is not None:
@@ -300,16 +303,23 @@ class Runs:
             if run.supervisor is not None and _is_late(run, now):
                 self._end_late_start(run, run.supervisor)
                 continue
-            silent_seconds = now - max(run.page["alive_ns"] / 1e9, run.supervised_at)
-            if run.supervisor is None or silent_seconds < SUPERVISOR_SILENT_SECONDS:
+            silent_since = run.page["alive_ns"] / 1e9 or run.supervised_at
+            if run.supervisor is None or now - silent_since < SUPERVISOR_SILENT_SECONDS:
                 continue
-            log.warning("supervisor is silent", run=run.run_id, pid=run.supervisor, seconds=f"{silent_seconds:.0f}")
+            log.warning("supervisor is silent", run=run.run_id, pid=run.supervisor, seconds=f"{now - silent_since:.0f}")
             self._platform.wake_supervisor(run.supervisor)
-            if lapsed and not run.is_suspended:
+            if silent_since != run.silent_since:  # stopped, or the machine has just slept: it may go on now
+                run.silent_since = silent_since
+            elif self._is_beyond_its_lease(run, now):
                 self._platform.kill_supervisor(run.supervisor)
             elif 0 < run.to_end_since < now - SUPERVISOR_SILENT_SECONDS:
                 self._end_unheard(run, run.supervisor)
         self._loop.call_later(SAMPLE_SECONDS, self._look_after)
+
+    def _is_beyond_its_lease(self, run: Run, now: float) -> bool:
+        """Say whether a run should stand still and does not: by the book, whichever agent granted the lease."""
+        head = self._spool.book_of(run.page).head
+        return head["policy"] != book.CONTINUE and 0 < head["lease_until_ns"] < now * 1e9 and not run.is_suspended
 
     def _end_late_start(self, run: Run, supervisor: int) -> None:
         """End what waits for a disk, such as that of its program: its supervisor waits with it, and can do nothing."""
@@ -354,12 +364,16 @@ class Runs:
         self._order(run, book.ORDER_END, grace, cause, detail)
 
     def _order(self, run: Run, order: int, grace_seconds: float = 0.0, cause: str = "", detail: str = "") -> None:
-        page = run.page
+        page, grace_ms = run.page, int(grace_seconds * 1000)
         if order == book.ORDER_END and not run.to_end_since:
             run.to_end_since = self._platform.boot_seconds()
-        page["order"], page["order_grace_ms"] = order, int(grace_seconds * 1000)
-        page["order_cause"], page["order_words"] = cause, detail
-        page["order_number"] = page["order_number"] + 1
+        if run.is_to_end and page["order_number"] != page["order_done"]:  # the first cause stays, in the lesser time
+            page["order_grace_ms"] = min(grace_ms, page["order_grace_ms"])
+        else:
+            page["order"] = 0  # what is being written is no order yet
+            page["order_grace_ms"], page["order_cause"], page["order_words"] = grace_ms, cause, detail
+            page["order"] = order
+            page["order_number"] = page["order_number"] + 1
         if run.supervisor is not None:
             self._platform.call_supervisor(run.supervisor)
 
@@ -509,6 +523,8 @@ class Runs:
             return False
         self._supervised(run, pid)
         self._watch(run, pid)
+        if run.is_to_end and run.supervisor is not None:
+            run.to_end_since = self._platform.boot_seconds()
         if self._spool.is_read_only:  # it would not see what we want of it, nor we how it ends
             log.warning("run is ended: the spool takes no writes", run=run.run_id, folder=self._spool.folder)
             self._platform.kill_supervisor(pid)

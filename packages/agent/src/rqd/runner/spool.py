@@ -21,6 +21,7 @@ import uuid
 from collections import OrderedDict
 from typing import Callable
 
+from rqd import machine
 from rqd.supervisor import book
 from rqd.supervisor.book import Book, Page
 
@@ -36,7 +37,15 @@ NEW = ".new"
 
 
 class SpoolInUse(Exception):
-    """Another agent works on this spool."""
+    """Another agent works on this spool. `status` is what one ends with that cannot have it."""
+
+    status = 1
+
+
+class AnotherMachinesSpool(SpoolInUse):
+    """Its runs are another machine's, where they may go on: nobody can tell from here."""
+
+    status = 78
 
 
 def has_unsettled_runs(folder: str) -> bool:
@@ -60,7 +69,10 @@ class Spool:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if os.stat(folder).st_mode & 0o777 != 0o700:
             os.chmod(folder, 0o700)
+        self._refuse_anothers()
         self._lock_fd = self._lock()
+        with contextlib.suppress(OSError):  # a full disk, or one that takes no writes
+            machine.claim(folder)
         try:
             self.book = Book.open(os.path.join(folder, BOOK))
         except BlockingIOError:
@@ -111,9 +123,13 @@ class Spool:
         os.close(self._lock_fd)
         os.close(self._forgotten_fd)
 
+    def book_of(self, page: Page) -> Book:
+        """The book that a page is of."""
+        return next(book for book in self.books if book.has(page))
+
     def give_back(self, page: Page) -> None:
         """Nothing of a page's run is needed any more."""
-        next(book for book in self.books if book.has(page)).give_back(page)
+        self.book_of(page).give_back(page)
 
     def forget(self, run_id: str) -> None:
         """The server has a run on its own disk: remember its id for an hour."""
@@ -134,7 +150,7 @@ class Spool:
         It is only computed once, because the clock that it is read off may be set, and a later time would look to the
         server like another boot, in which no run of before goes on.
         """
-        path = os.path.join(self.folder, "boot")
+        path = os.path.join(self.folder, machine.BOOT)
         try:
             with open(path, encoding="ascii") as file:
                 known_id, _, seconds = file.read().strip().partition(" ")
@@ -147,6 +163,16 @@ class Spool:
         with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
             file.write(f"{boot_id} {booted_at}\n")
         return booted_at
+
+    def _refuse_anothers(self) -> None:
+        """Leave alone what may go on elsewhere. Runs that are settled are nobody's any more."""
+        owner = machine.owner_elsewhere(self.folder)
+        if owner and has_unsettled_runs(self.folder):
+            raise AnotherMachinesSpool(
+                f"the spool {self.folder} has runs of another machine, {owner}, which may go on there: give this agent"
+                " a --spool of its own. If this is that machine with a new id (it was installed again), or that one is"
+                f" gone and nothing runs there, delete {machine.claim_file(self.folder)} and start this agent again"
+            )
 
     def _lock(self) -> int:
         path = os.path.join(self.folder, LOCK)

@@ -153,8 +153,8 @@ class Page:
         elif isinstance(value, tuple):
             count = form.size // (8 if form.format[-1:] == "Q" else 4)
             form.pack_into(self._map, self._start + at, *value[:count], *(0,) * (count - len(value)))
-        else:
-            form.pack_into(self._map, self._start + at, value)
+        else:  # at once: `pack_into` would make it zero before
+            self._map[self._start + at : self._start + at + form.size] = form.pack(value)
 
     def has_room(self, name: str, text: str) -> bool:
         """Say whether a field takes a text whole."""

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import mmap
 import os
+import resource  # noqa: F401 (os.wait4 wants it, and a frame may take the descriptors for that from us)
 import signal
 import sys
 import time
@@ -41,6 +42,10 @@ LOG_LOOK_AGAIN_SECONDS = 0.1
 MEMORY_LOOK_AGAIN_SECONDS = 0.1
 OUT_OF_MEMORY = 33
 LOG_GRACE_SECONDS_MAX = 1.0
+LEASE_GRACE_SECONDS_MAX = 10.0
+JOIN_SECONDS_MAX = 0.05
+FIND_SECONDS_MAX = 1.0
+FIND_AGAIN_SECONDS = 0.01
 NAMED_MAX = 4
 OOM_SAMPLES_MAX = 4
 RULE = "=" * 59 + "\n"
@@ -48,6 +53,12 @@ RULE = "=" * 59 + "\n"
 # Why a program cannot be started, where that is the frame's own doing.
 _NO_PROGRAM = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP, errno.ENAMETOOLONG)
 
+# Why something cannot be opened that need not be gone.
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+_SI_USER, _SI_KERNEL = 0, 0x80
+_KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine)
+_KCMP_VM = 1
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -87,23 +98,46 @@ def _stat(pid: int) -> Optional[_Stat]:
     return _Stat(fields[0], int(fields[1]), int(fields[19])) if len(fields) > 19 else None
 
 
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
-    return found
+class _Found(list[int]):
+    """Processes; `is_cut` where something could not be read, and is not known to be gone."""
+
+    is_cut = False
+
+    def add_children(self, pid: int) -> None:
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                path = f"/proc/{pid}/task/{thread}/children"
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path, "rb", buffering=0) as file:
+                    self += map(int, file.read().split())
+        except OSError as problem:
+            self.is_cut = self.is_cut or problem.errno in _NO_ROOM
 
 
-def _processes() -> list[int]:
+def _processes() -> _Found:
     """Everything below us."""
-    own = os.getpid()
+    found, own = _Found(), os.getpid()
     if not os.access(f"/proc/{own}/task/{own}/children", os.R_OK):
-        return _by_parents(own)
-    found = _children(own)
+        try:
+            found += _by_parents(own)
+        except OSError as problem:
+            found.is_cut = problem.errno in _NO_ROOM
+        return found
+    found.add_children(own)
     for pid in found:  # grows while it is walked
-        found += _children(pid)
+        found.add_children(pid)
     return found
+
+
+def _all_processes() -> _Found:
+    """The same for whoever must reach all of them. What cannot be found for a while ends us."""
+    until = _boot_seconds() + FIND_SECONDS_MAX
+    while True:
+        found = _processes()
+        if not found.is_cut:
+            return found
+        if _boot_seconds() >= until:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(FIND_AGAIN_SECONDS)
 
 
 def _by_parents(own: int) -> list[int]:
@@ -121,7 +155,7 @@ def _by_parents(own: int) -> list[int]:
 
 
 def _signal_all(number: int) -> None:
-    for pid in _processes():
+    for pid in _all_processes():
         stat = _stat(pid)
         if stat is not None and stat.state not in "ZX":
             with contextlib.suppress(OSError):
@@ -131,7 +165,7 @@ def _signal_all(number: int) -> None:
 def _stop_all() -> None:
     for _ in range(LOOKS_MAX):
         is_new = False
-        for pid in _processes():
+        for pid in _all_processes():
             stat = _stat(pid)
             if stat is not None and stat.state not in "TtZX":
                 with contextlib.suppress(OSError):
@@ -150,6 +184,16 @@ def _pages(pid: int) -> tuple[int, int]:
     """The virtual and the resident size of a process; 0 where it is gone, or about to go."""
     pages = _read(f"/proc/{pid}/statm").split()
     return (int(pages[0]), int(pages[1])) if len(pages) >= 2 else (0, 0)
+
+
+def _has_its_parents_memory(pid: int, sizes: dict[int, int]) -> bool:
+    """Between vfork and exec a process has its parent's memory, and so it has that parent's sizes."""
+    if _KCMP is None or not any(sizes[other] == sizes[pid] for other in sizes if other != pid):
+        return False
+    stat = _stat(pid)
+    if stat is None or sizes.get(stat.parent) != sizes[pid]:
+        return False
+    return int(_LIBC.syscall(_KCMP, stat.parent, pid, _KCMP_VM, 0, 0)) == 0
 
 
 def _proportional_kb(pid: int) -> tuple[int, int]:
@@ -242,6 +286,7 @@ class Supervisor:
         self._log_is_watched = True  # at first nobody knows how fast it grows
         self._log_bytes = 0
         self._log_looked_at = 0.0
+        self._has_joined = False
 
     def main(self, command: str, arguments: list[str]) -> None:
         """Supervise the run to its end."""
@@ -331,15 +376,15 @@ class Supervisor:
             self._note_time()
             if self._reap():
                 return
-            self._take_order()
-            self._keep_lease()
             if self._leader_status is not None and not self._is_ending:
                 run["left_behind"] = self._note_left()
                 self._begin_to_end("exited", "", run["kill_grace_ms"] / 1000)
+            self._take_order()
+            self._keep_lease()
             if self._log_is_watched or _boot_seconds() >= sample_at:
                 self._note_log()
             if _boot_seconds() >= sample_at:
-                if not run["group"] and not self._is_ending:
+                if not self._is_ending:
                     self._join_group()
                 self._measure()
                 self._keep_limits()
@@ -362,7 +407,7 @@ class Supervisor:
 
     def _reap(self) -> bool:
         """Collect whatever has ended below us; says whether nothing is left."""
-        run = self._run
+        run, own_size_kb = self._run, 0
         while True:
             try:
                 pid, status, used = os.wait4(-1, os.WNOHANG)
@@ -372,9 +417,11 @@ class Supervisor:
                 return False
             run["user_us"] = run["user_us"] + int(used.ru_utime * 1e6)
             run["system_us"] = run["system_us"] + int(used.ru_stime * 1e6)
-            if not self._is_own_size(used.ru_maxrss):
-                run["largest_kb"] = max(run["largest_kb"], used.ru_maxrss)
-            if pid == self._leader:
+            if used.ru_maxrss > run["largest_kb"]:
+                own_size_kb = own_size_kb or self._own_size_kb()
+            if run["largest_kb"] < used.ru_maxrss > own_size_kb:
+                run["largest_kb"] = used.ru_maxrss
+            if pid == self._leader and self._leader_status is None:
                 self._leader_status = status
                 is_shot = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL != self._last_signal
                 self._was_shot = is_shot and self._kernel_was_short()
@@ -394,21 +441,23 @@ class Supervisor:
         self._run["left_names"] = names + (f" and {len(alive) - NAMED_MAX} more" if len(alive) > NAMED_MAX else "")
         return len(alive)
 
-    def _is_own_size(self, kb: int) -> bool:
+    def _own_size_kb(self) -> int:
         """Between fork and exec a process is as large as this one: the kernel counts that, and it tells nothing."""
-        peak = _read("/proc/self/status").partition("VmHWM:")[2].split(None, 1)
-        return bool(peak) and kb <= int(peak[0]) + 2048
+        return _number_after(_read("/proc/self/status"), "VmHWM:", -2048) + 2048
 
     def _take_order(self) -> None:
         run = self._run
-        number = run["order_number"]
-        if number == run["order_done"]:
+        number, order = run["order_number"], run["order"]
+        if number == run["order_done"] or not order:
             return
-        if run["order"] == book.ORDER_END:
-            self._begin_to_end(run["order_cause"], run["order_words"], run["order_grace_ms"] / 1000)
-        elif run["order"] == book.ORDER_SUSPEND:
+        cause, words, grace_seconds = run["order_cause"], run["order_words"], run["order_grace_ms"] / 1000
+        if (run["order_number"], run["order"]) != (number, order):
+            return  # it is being written
+        if order == book.ORDER_END:
+            self._begin_to_end(cause, words, grace_seconds)
+        elif order == book.ORDER_SUSPEND:
             self._suspend()
-        elif run["order"] == book.ORDER_RESUME:
+        elif order == book.ORDER_RESUME:
             self._resume()
         run["order_done"] = number
 
@@ -417,13 +466,15 @@ class Supervisor:
         standing_seconds = self._head["standing_ns"] / 1e9
         if self._run["suspended"] and 0 < standing_seconds < _boot_seconds() - self._suspended_at:
             self._begin_to_end("lease", "it stood still for too long without a server", 0)
-        if policy == book.CONTINUE or not until or _boot_seconds() < until or self._is_ending:
+        if policy == book.CONTINUE or not until or _boot_seconds() < until:
             return
-        if policy == book.SUSPEND:
+        if policy == book.SUSPEND and not self._is_ending:
             self._suspend()
             return
-        words = "no server answered in time (--on-lost-contact kill)"
-        self._begin_to_end("lease", words, self._run["kill_grace_ms"] / 1000)
+        if not self._is_ending:
+            words = "no server answered in time (--on-lost-contact kill)"
+            self._begin_to_end("lease", words, self._run["kill_grace_ms"] / 1000)
+        self._kill_at = min(self._kill_at, until + (LEASE_GRACE_SECONDS_MAX if policy == book.KILL else 0))
 
     def _keep_limits(self) -> None:
         run = self._run
@@ -450,13 +501,18 @@ class Supervisor:
         return was_over and self._is_over_memory
 
     def _measure(self) -> None:
-        sizes, virtual_kb = {}, 0
+        sizes: dict[int, int] = {}
+        virtual_sizes: dict[int, int] = {}
         machine_kb, swapped_kb = _machine_kb()
         for pid in _processes():
             pages_virtual, pages = _pages(pid)
             out_kb = _number_after(_read(f"/proc/{pid}/status"), "\nVmSwap:") if swapped_kb else 0
             sizes[pid] = pages * _PAGE_KB + out_kb
-            virtual_kb += pages_virtual * _PAGE_KB
+            virtual_sizes[pid] = pages_virtual * _PAGE_KB
+        for pid in reversed(list(sizes)):  # a child stands behind its parent
+            if sizes[pid] and _has_its_parents_memory(pid, sizes):
+                sizes[pid] = virtual_sizes[pid] = 0
+        virtual_kb = sum(virtual_sizes.values())
         sum_kb, largest_kb = sum(sizes.values()), max(sizes.values(), default=0)
         held_kb = sum_kb
         is_walked = sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS
@@ -468,7 +524,8 @@ class Supervisor:
         if files_kb:
             mapped_kb = self._walked_shared_kb
             if not is_walked:
-                mapped_kb = sum(_number_after(_read(f"/proc/{pid}/status"), "\nRssShmem:") for pid in sizes)
+                counted = (pid for pid in sizes if sizes[pid])
+                mapped_kb = sum(_number_after(_read(f"/proc/{pid}/status"), "\nRssShmem:") for pid in counted)
             held_kb += max(0, files_kb - mapped_kb)
         held_kb = min(held_kb, machine_kb)
         run = self._run
@@ -480,23 +537,43 @@ class Supervisor:
 
     # --- a control group, as a second net ----------------------------------------------------------------------------
 
-    def _join_group(self) -> None:
+    def _make_group(self) -> bool:
         run, folder = self._run, self._head["group_folder"]
         group = f"{folder}/cuefarm-{run['run_id']}"
+        if run["group"]:
+            return True
         if not folder or not run.has_room("group", group):
-            return
+            return False
         try:
             os.mkdir(group)
         except FileExistsError:
             pass
         except OSError:
-            return
+            return False
         run["group"] = group
+        return True
+
+    def _join_group(self) -> None:
+        """Move all into the group; what starts processes faster than that is moved at a later look."""
+        if self._has_joined or not self._make_group():
+            return
+        until = _boot_seconds() + JOIN_SECONDS_MAX
         for _ in range(LOOKS_MAX):
-            outside = [pid for pid in _processes() if run["run_id"] not in _read(f"/proc/{pid}/cgroup")]
-            moved = [pid for pid in outside if _write(f"{group}/cgroup.procs", str(pid))]
-            if not moved:
+            self._reap()
+            is_new = False
+            for pid in _processes():
+                if _boot_seconds() >= until:
+                    return
+                is_new = (self._is_outside(pid) and _write(f"{self._run['group']}/cgroup.procs", str(pid))) or is_new
+            if not is_new:
+                self._has_joined = True
                 return
+
+    def _is_outside(self, pid: int) -> bool:
+        if self._run["run_id"] in _read(f"/proc/{pid}/cgroup"):
+            return False
+        stat = _stat(pid)
+        return stat is not None and stat.state not in "ZX"
 
     def _leave_group(self) -> None:
         with contextlib.suppress(OSError):
@@ -515,6 +592,8 @@ class Supervisor:
             return guess_kb
         self._walked_kb, self._walked_shared_kb, budget_kb = 0, 0, WALK_BUDGET_KB
         for pid, resident_kb in sizes.items():
+            if not resident_kb:
+                continue
             held_kb, shared_kb = resident_kb, 0
             if resident_kb <= budget_kb:
                 budget_kb -= resident_kb
@@ -615,7 +694,9 @@ class Supervisor:
 
     def _await_signal(self, patience_seconds: float) -> None:
         found = signal.sigtimedwait({signal.SIGCHLD, signal.SIGUSR1, *STOPS}, patience_seconds)
-        if found is not None and found.si_signo in STOPS and not _comes_from_the_run(found.si_pid):
+        if found is None or found.si_signo not in STOPS or found.si_code not in (_SI_USER, _SI_KERNEL):
+            return
+        if not _comes_from_the_run(found.si_pid):
             self._stopped_at = _boot_seconds()
 
     def _was_stopped_with_everything(self, number: int) -> bool:
@@ -735,7 +816,10 @@ def main() -> int:
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with contextlib.suppress(OSError):
         os.setsid()
-    Supervisor(book.Page(file, 0), book.Page(file, int(number))).main(command, arguments)
+    run = book.Page(file, int(number))
+    if (run["phase"], run["run_id"]) != (book.PREPARED, os.environ.get("CUEFARM_RUN_ID")):
+        return 67
+    Supervisor(book.Page(file, 0), run).main(command, arguments)
     return 0
 
 

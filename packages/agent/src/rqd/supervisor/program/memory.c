@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define TMPFS_MAX 64
 #define FILES_MAX 256
 #define DESCRIPTORS_MAX 4096
+#define KCMP_VM 1 /* of linux/kcmp.h, which not every C library has */
 #define OOM_SAMPLES_MAX 4 /* an older count of the runner's tells nothing of now */
 
 /* Memory of the machine and, in `swapped_kb`, what of it is swapped out now. */
@@ -52,7 +54,7 @@ static uint64_t resident_kb(pid_t pid, uint64_t *virtual_kb) {
     snprintf(path, sizeof path, "/proc/%d/statm", pid);
     if (read_file(path, text, sizeof text) == 0 || sscanf(text, "%llu %llu", &pages_virtual, &pages) != 2)
         return 0;
-    *virtual_kb += pages_virtual * page_kb;
+    *virtual_kb = pages_virtual * page_kb;
     return pages * page_kb;
 }
 
@@ -147,6 +149,21 @@ static uint64_t open_files_kb(const struct pids *found) {
     return sum_kb;
 }
 
+/* Between vfork and exec a process has its parent's memory, and so it has that parent's sizes. */
+static int has_its_parents_memory(const struct pids *found, const uint64_t *sizes, size_t child) {
+    struct stat_line stat = {0};
+
+    for (size_t at = 0; at < found->count; at++) {
+        if (at == child || sizes[at] != sizes[child])
+            continue;
+        if (stat.parent == 0 && !read_stat(found->list[child], &stat))
+            return 0;
+        if (found->list[at] == stat.parent)
+            return syscall(SYS_kcmp, stat.parent, found->list[child], KCMP_VM, 0, 0) == 0;
+    }
+    return 0;
+}
+
 /* Measure the whole run. The sum of resident sizes counts shared pages often; the proportional sizes do not, but the
  * kernel walks through all pages for them: so only where it can matter, within a budget, and with a rest. Between two
  * walks what came since counts in full; what that makes a new peak, or too much, is walked through at once. */
@@ -155,14 +172,20 @@ void measure(void) {
     struct pids found = processes();
     uint64_t sum_kb = 0, largest_kb = 0, virtual_kb = 0;
     uint64_t swapped_kb, most_kb = machine_kb(&swapped_kb), held_kb, files_kb, mapped_kb = 0;
-    uint64_t *sizes = calloc(found.count ? found.count : 1, sizeof *sizes);
+    uint64_t *sizes = calloc(2 * found.count + 1, sizeof *sizes), *virtual_sizes = sizes + found.count;
     int is_walked = 0;
 
     for (size_t at = 0; sizes != NULL && at < found.count; at++) {
-        sizes[at] = resident_kb(found.list[at], &virtual_kb);
+        sizes[at] = resident_kb(found.list[at], &virtual_sizes[at]);
         if (swapped_kb)
             sizes[at] += status_kb(found.list[at], "\nVmSwap:");
+    }
+    for (size_t at = found.count; sizes != NULL && at-- > 0;) /* a child stands behind its parent */
+        if (sizes[at] && has_its_parents_memory(&found, sizes, at))
+            sizes[at] = virtual_sizes[at] = 0;
+    for (size_t at = 0; sizes != NULL && at < found.count; at++) {
         sum_kb += sizes[at];
+        virtual_kb += virtual_sizes[at];
         if (sizes[at] > largest_kb)
             largest_kb = sizes[at];
     }
@@ -178,6 +201,8 @@ void measure(void) {
 
             walked_kb = walked_shared_kb = 0;
             for (size_t at = 0; at < found.count; at++) {
+                if (sizes[at] == 0)
+                    continue;
                 if (sizes[at] <= budget_kb) {
                     budget_kb -= sizes[at];
                     walked_kb += proportional_kb(found.list[at], &walked_shared_kb);
@@ -201,8 +226,8 @@ void measure(void) {
     files_kb = open_files_kb(&found);
     if (files_kb && is_walked)
         mapped_kb = walked_shared_kb;
-    for (size_t at = 0; files_kb && !is_walked && at < found.count; at++)
-        mapped_kb += status_kb(found.list[at], "\nRssShmem:");
+    for (size_t at = 0; files_kb && !is_walked && sizes != NULL && at < found.count; at++)
+        mapped_kb += sizes[at] ? status_kb(found.list[at], "\nRssShmem:") : 0;
     if (files_kb > mapped_kb) /* what is mapped has been counted */
         held_kb += files_kb - mapped_kb;
     if (held_kb > most_kb)

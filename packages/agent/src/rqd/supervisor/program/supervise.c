@@ -36,6 +36,7 @@
 #define LOG_LOOK_AGAIN (100 * MS)
 #define MEMORY_LOOK_AGAIN (100 * MS)
 #define LOG_GRACE_MAX SECOND
+#define LEASE_GRACE_MAX (10 * SECOND)    /* servers wait for a minute after a lease before they book a frame again */
 
 volatile struct head *head;
 volatile struct run *run;
@@ -108,7 +109,7 @@ static void resume(void) {
 }
 
 /* Collect whatever has ended below us. Returns whether nothing is left. */
-static int reap(void) {
+int reap(void) {
     for (;;) {
         struct rusage used;
         int status;
@@ -125,7 +126,7 @@ static int reap(void) {
         run->system_us += (uint64_t)used.ru_stime.tv_sec * 1000000 + (uint64_t)used.ru_stime.tv_usec;
         if ((uint64_t)used.ru_maxrss > run->largest_kb)
             run->largest_kb = (uint64_t)used.ru_maxrss;
-        if (pid == leader) {
+        if (pid == leader && !leader_is_gone) { /* its number may be another's by now */
             leader_is_gone = 1;
             leader_status = status;
             leader_was_shot =
@@ -206,6 +207,11 @@ static int comes_from_the_run(pid_t sender) {
     return 1;
 }
 
+/* Whether the kernel says who sent a signal: whoever queues one may write any sender into it. */
+static int is_true(const siginfo_t *signal) {
+    return signal->si_code == SI_USER || signal->si_code == SI_KERNEL;
+}
+
 /* Wait for a signal for a while. One that asks to stop does not end us: it tells whose doing the end of our run is. */
 static void await_signal(uint64_t patience_ns) {
     struct timespec timeout = {.tv_sec = (time_t)(patience_ns / SECOND), .tv_nsec = (long)(patience_ns % SECOND)};
@@ -218,7 +224,7 @@ static void await_signal(uint64_t patience_ns) {
     sigaddset(&awaited, SIGHUP);
     sigaddset(&awaited, SIGINT);
     sigaddset(&awaited, SIGTERM);
-    if (is_stop(sigtimedwait(&awaited, &signal, &timeout)) && !comes_from_the_run(signal.si_pid))
+    if (is_stop(sigtimedwait(&awaited, &signal, &timeout)) && is_true(&signal) && !comes_from_the_run(signal.si_pid))
         stopped_at = boot_ns();
 }
 
@@ -309,38 +315,51 @@ static void not_started(int number, const char *program) {
 
 /* ---- watching ------------------------------------------------------------------------------------------------------ */
 
+/* One that is being written is none yet: a signal follows it. */
 static void take_order(void) {
-    uint64_t number = run->order_number;
+    uint64_t number = run->order_number, grace_ns;
+    uint32_t order = run->order;
     char cause[sizeof run->order_cause], words[sizeof run->order_words];
 
-    if (number == run->order_done)
+    if (number == run->order_done || order == 0)
         return;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     memcpy(cause, (const char *)run->order_cause, sizeof cause);
     memcpy(words, (const char *)run->order_words, sizeof words);
     cause[sizeof cause - 1] = words[sizeof words - 1] = 0;
-    if (run->order == ORDER_END)
-        begin_to_end(cause, words, (uint64_t)run->order_grace_ms * MS);
-    else if (run->order == ORDER_SUSPEND)
+    grace_ns = (uint64_t)run->order_grace_ms * MS;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (run->order != order || run->order_number != number)
+        return;
+    if (order == ORDER_END)
+        begin_to_end(cause, words, grace_ns);
+    else if (order == ORDER_SUSPEND)
         suspend();
-    else if (run->order == ORDER_RESUME)
+    else if (order == ORDER_RESUME)
         resume();
     run->order_done = number;
 }
 
+/* Nothing works on after the lease for longer than servers wait, whatever grace it was given before. */
 static void keep_lease(void) {
-    uint64_t until = head->lease_until_ns;
+    uint64_t until = head->lease_until_ns, latest;
     char words[96];
 
     if (run->suspended && head->standing_ns && boot_ns() - suspended_at > head->standing_ns)
         begin_to_end("lease", "it stood still for too long without a server", 0);
-    if (head->policy == POLICY_CONTINUE || until == 0 || boot_ns() < until || is_ending)
+    if (head->policy == POLICY_CONTINUE || until == 0 || boot_ns() < until)
         return;
-    if (head->policy == POLICY_SUSPEND) {
+    if (head->policy == POLICY_SUSPEND && !is_ending) {
         suspend();
         return;
     }
-    snprintf(words, sizeof words, "no server answered in time (--on-lost-contact kill)");
-    begin_to_end("lease", words, (uint64_t)run->kill_grace_ms * MS);
+    if (!is_ending) {
+        snprintf(words, sizeof words, "no server answered in time (--on-lost-contact kill)");
+        begin_to_end("lease", words, (uint64_t)run->kill_grace_ms * MS);
+    }
+    latest = head->policy == POLICY_KILL ? until + LEASE_GRACE_MAX : until;
+    if (latest < kill_at)
+        kill_at = latest;
 }
 
 /* Time-outs are given in minutes by whoever set them. */
@@ -424,16 +443,16 @@ static void watch(void) {
         note_time();
         if (reap())
             return;
-        take_order();
-        keep_lease();
-        if (leader_is_gone && !is_ending) {
+        if (leader_is_gone && !is_ending) { /* before anything that came at the same time: that did not end it */
             run->left_behind = note_left();
             begin_to_end("exited", "", (uint64_t)run->kill_grace_ms * MS);
         }
+        take_order();
+        keep_lease();
         if (log_is_watched || boot_ns() >= sample_at)
             note_log();
         if (boot_ns() >= sample_at) {
-            if (run->group[0] == 0 && !is_ending)
+            if (!is_ending)
                 join_group();
             measure();
             keep_limits();
@@ -458,6 +477,7 @@ int main(int count, char **arguments) {
     sigset_t all;
     size_t page, at, slack;
     char *map;
+    const char *own_id;
     int problem, is_program;
 
     if (count < 3) {
@@ -477,6 +497,9 @@ int main(int count, char **arguments) {
     if (map == MAP_FAILED)
         return 66;
     run = (struct run *)(map + slack);
+    own_id = getenv("CUEFARM_RUN_ID");
+    if (run->phase != PHASE_PREPARED || own_id == NULL || strcmp(own_id, (const char *)run->run_id) != 0)
+        return 67; /* it was started so long ago that our run was given up, and the page may be another's */
     fcntl(BOOK_FD, F_SETFD, FD_CLOEXEC);
     close_others();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -17,6 +17,10 @@
 extern volatile struct head *head;
 extern volatile struct run *run;
 
+/* --- supervise.c ---------------------------------------------------------------------------------------------------- */
+
+int reap(void);
+
 /* --- basics.c ------------------------------------------------------------------------------------------------------- */
 
 uint64_t boot_ns(void);
@@ -30,6 +34,7 @@ int write_file(const char *path, const char *text);
 struct pids {
     pid_t *list;
     size_t count, room;
+    int is_cut; /* something could not be read, and is not known to be gone */
 };
 
 struct stat_line {
@@ -39,6 +44,7 @@ struct stat_line {
 };
 
 int read_stat(pid_t pid, struct stat_line *to);
+int is_dead(const struct stat_line *stat);
 struct pids processes(void);
 void free_pids(struct pids *pids);
 void signal_all(int number);

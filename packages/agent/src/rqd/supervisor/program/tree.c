@@ -9,34 +9,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAMED_MAX 4
+#define FIND_FOR SECOND
+#define FIND_AGAIN (10 * MS)
 
-static int add_pid(struct pids *to, pid_t pid) {
+static void add_pid(struct pids *to, pid_t pid) {
     if (to->count == to->room) {
         size_t room = to->room ? 2 * to->room : 64;
         pid_t *list = realloc(to->list, room * sizeof *list);
 
-        if (list == NULL)
-            return -1;
+        if (list == NULL) {
+            to->is_cut = 1;
+            return;
+        }
         to->list = list;
         to->room = room;
     }
     to->list[to->count++] = pid;
-    return 0;
+}
+
+/* What cannot be opened is gone, unless we, or the machine, have no room for it. */
+static void note_unopened(struct pids *to) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        to->is_cut = 1;
 }
 
 /* Add the children that one thread has. A list that is longer than the buffer is read on: numbers are never cut. */
-static int add_children_of_thread(struct pids *to, const char *path) {
+static void add_children_of_thread(struct pids *to, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     char text[4096];
     ssize_t got;
     long number = 0;
     int in_number = 0;
 
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -1;
+    if (fd < 0) {
+        note_unopened(to);
+        return;
+    }
     while ((got = read(fd, text, sizeof text)) > 0) {
         for (ssize_t at = 0; at < got; at++) {
             if (text[at] >= '0' && text[at] <= '9') {
@@ -49,7 +61,6 @@ static int add_children_of_thread(struct pids *to, const char *path) {
         }
     }
     close(fd);
-    return 0;
 }
 
 static void add_children(struct pids *to, pid_t pid) {
@@ -59,8 +70,10 @@ static void add_children(struct pids *to, pid_t pid) {
 
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     threads = opendir(path);
-    if (threads == NULL)
+    if (threads == NULL) {
+        note_unopened(to);
         return;
+    }
     while ((thread = readdir(threads)) != NULL) {
         char children[400];
 
@@ -101,14 +114,20 @@ int read_stat(pid_t pid, struct stat_line *to) {
     return 1;
 }
 
+int is_dead(const struct stat_line *stat) {
+    return stat->state == 'Z' || stat->state == 'X';
+}
+
 /* Where the kernel does not tell a process's children: climb from every process to see whether it comes from us. */
 static void add_by_parents(struct pids *to) {
     DIR *all = opendir("/proc");
     struct dirent *entry;
     pid_t own = getpid();
 
-    if (all == NULL)
+    if (all == NULL) {
+        note_unopened(to);
         return;
+    }
     while ((entry = readdir(all)) != NULL) {
         pid_t pid = (pid_t)atoi(entry->d_name), up = pid;
         struct stat_line stat;
@@ -139,15 +158,34 @@ void free_pids(struct pids *pids) {
     free(pids->list);
 }
 
+/* The same for whoever must reach all of them. What cannot be found, for want of descriptors above all (a frame can take
+ * them from us), would go on, whatever the book says then: so after a while this ends us, and our command with us, and
+ * the runner ends the rest as that of a run that lost its supervisor. */
+static struct pids all_processes(void) {
+    uint64_t until = boot_ns() + FIND_FOR;
+    struct timespec pause = {.tv_nsec = FIND_AGAIN};
+
+    for (;;) {
+        struct pids found = processes();
+
+        if (!found.is_cut)
+            return found;
+        free_pids(&found);
+        if (boot_ns() >= until)
+            kill(getpid(), SIGKILL);
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* Signal everything of the run. What is below us is only collected by what is below us, so for the moment between the look
  * and the signal its number is nobody else's. */
 void signal_all(int number) {
-    struct pids found = processes();
+    struct pids found = all_processes();
 
     for (size_t at = 0; at < found.count; at++) {
         struct stat_line stat;
 
-        if (read_stat(found.list[at], &stat) && stat.state != 'Z' && stat.state != 'X')
+        if (read_stat(found.list[at], &stat) && !is_dead(&stat))
             kill(found.list[at], number);
     }
     free_pids(&found);
@@ -156,7 +194,7 @@ void signal_all(int number) {
 /* Stop everything where it stands. What is stopped starts nothing, so we look until there is nothing new. */
 void stop_all(void) {
     for (int look = 0; look < LOOKS_MAX; look++) {
-        struct pids found = processes();
+        struct pids found = all_processes();
         int is_new = 0;
 
         for (size_t at = 0; at < found.count; at++) {
@@ -183,7 +221,7 @@ uint32_t note_left(void) {
         size_t length = strlen(names);
         struct stat_line stat;
 
-        if (!read_stat(found.list[at], &stat) || stat.state == 'Z' || stat.state == 'X')
+        if (!read_stat(found.list[at], &stat) || is_dead(&stat))
             continue;
         if (count++ >= NAMED_MAX)
             continue;
