@@ -361,8 +361,9 @@ def test_who_asks_again_before_a_supervisor_looks_changes_no_cause(server: FakeS
     supervisor = agent.supervisor_of(run_id)
     supervisor.suspend()
     agent.kill(run_id=run_id, message="by ann")
-    for _ in range(2):
-        os.kill(agent.runner_pid, signal.SIGINT)
+    os.kill(agent.runner_pid, signal.SIGINT)
+    eventually(lambda: "agent is ending" in agent.stderr_path.read_text(), "the agent begins to end")
+    os.kill(agent.runner_pid, signal.SIGINT)
     eventually(lambda: agent.pages()[run_id]["order_grace_ms"] == 0, "the agent hurries")
     supervisor.resume()
     outcome = server.outcome(run_id)

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -193,6 +194,10 @@ def test_a_spool_whose_runs_may_go_on_on_another_machine_is_refused(server: Fake
     assert "has runs of another machine, node-b" in ended.stderr
     assert f"delete {agent.spool}/machine" in ended.stderr
     assert server.completions_of(run_id) == []
+    stop = [sys.executable, "-m", "rqd", "stop", "--spool", str(agent.spool)]
+    stopped = subprocess.run(stop, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert stopped.returncode == 1
+    assert "has runs of another machine, node-b" in stopped.stderr
     (agent.spool / "machine").unlink()
     agent.start()
     eventually(lambda: server.state_of(run_id) == "running", "it is taken over")

@@ -16,7 +16,7 @@ from rqd.held import Books, Frames, frames_of
 from rqd.options import default_spool, positive
 from rqd.platform import this_system
 from rqd.runner.leftovers import end_frames
-from rqd.runner.spool import BOOK, LOCK, REFUSAL, SpoolInUse
+from rqd.runner.spool import BOOK, LOCK, REFUSAL, AnotherMachinesSpool, SpoolInUse
 from rqd.whereabouts import Agent
 
 DONE = 0
@@ -158,6 +158,8 @@ class _Command:
             )
         try:
             left = end_frames(spool, this_system(), self._until - time.monotonic())
+        except AnotherMachinesSpool as problem:
+            raise Failed(str(problem)) from None
         except SpoolInUse:  # an agent has come, and is told next; or there is one that we cannot see
             time.sleep(LOOK_SECONDS)
             self._wait(f"somebody works on {spool} whom nobody sees from here; is the agent in a container?")
