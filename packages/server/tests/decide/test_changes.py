@@ -11,6 +11,7 @@ from cuebot.decide.changes import checked
 from cuebot.domain import commands as c
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.spec import parse_spec
 
@@ -70,10 +71,10 @@ def test_setters_and_specifications_stop_at_the_same_numbers(field: str, element
             "</layers></job></spec>"
         )
 
-    assert checked("layer", "render", {field: most}) == {field: most}
+    assert checked("layer", "render", {field: most}, DEFAULT_BOUNDS) == {field: most}
     assert read(in_spec)
     with pytest.raises(Invalid):
-        checked("layer", "render", {field: most + 1})
+        checked("layer", "render", {field: most + 1}, DEFAULT_BOUNDS)
     with pytest.raises(Invalid):
         read(in_spec + 1)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cuebot.decide.changes import checked
 from cuebot.domain.errors import Invalid
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.spec import LayerSpec, Spec, parse_spec
 from cuebot.wire.values import frame_units, units, units_or_unlimited
 
@@ -54,7 +55,7 @@ def cores_of_a_setter(cores: Decimal) -> tuple[int, bool]:
     """SetMinCores of a layer."""
     warnings: list[str] = []
     given = frame_units(on_the_wire(cores), "the cores of a frame", warnings)
-    return checked("layer", "render", {"min_cores": given})["min_cores"], bool(warnings)
+    return checked("layer", "render", {"min_cores": given}, DEFAULT_BOUNDS)["min_cores"], bool(warnings)
 
 
 def maximum_of_a_spec(cores: Decimal) -> tuple[int, bool]:
@@ -76,7 +77,7 @@ def setter(kind: str, field: str, *, unlimited: bool) -> Door:
 
     def door(cores: Decimal) -> tuple[int, bool]:
         given = units(on_the_wire(cores), "the maximum", unlimited=unlimited)
-        return checked(kind, "one", {field: given})[field], False
+        return checked(kind, "one", {field: given}, DEFAULT_BOUNDS)[field], False
 
     return door
 

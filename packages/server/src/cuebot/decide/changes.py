@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from cuebot.decide.context import Context
@@ -12,7 +13,7 @@ from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import label, plain_name, undotted_name
 from cuebot.domain.nouns import Group
-from cuebot.domain.settings import DEFAULT_BOUNDS, INT32_MAX
+from cuebot.domain.settings import INT32_MAX, Bounds
 from cuebot.domain.states import ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
@@ -49,132 +50,151 @@ def _units_or_unlimited(value: Any) -> int:
     return int(value)
 
 
-def _layer_cores(value: Any) -> int:
+def _layer_cores(bounds: Bounds) -> Rule:
     """0 is a whole host, below that all of it but so much; less than a tenth of a core becomes a whole one."""
-    most = DEFAULT_BOUNDS.layer_cores_centicores
-    if abs(value) > most:
-        raise ValueError(f"from -{most} to {most} hundredths of a core")
-    return ONE_CORE if 0 < value < MIN_CORE_UNITS else int(value)
+    most = bounds.layer_cores_centicores
+
+    def rule(value: Any) -> int:
+        if abs(value) > most:
+            raise ValueError(f"from -{most} to {most} hundredths of a core")
+        return ONE_CORE if 0 < value < MIN_CORE_UNITS else int(value)
+
+    return rule
 
 
-def _service_cores(value: Any) -> int:
+def _service_cores(bounds: Bounds) -> Rule:
     """As a layer's, whose value it becomes; but a service asks for no part of a host that nobody knows yet."""
-    return _layer_cores(_FRAME_CORES(value))
+    cores, of_layer = _whole(0, bounds.layer_cores_centicores), _layer_cores(bounds)
+    return lambda value: of_layer(cores(value))
 
 
-def _memory(value: Any) -> int:
-    if value > DEFAULT_BOUNDS.layer_memory_kib:
-        raise ValueError(f"at most {DEFAULT_BOUNDS.layer_memory_kib} KiB")
-    return max(int(value), MIN_MEMORY)
+def _memory(bounds: Bounds) -> Rule:
+    def rule(value: Any) -> int:
+        if value > bounds.layer_memory_kib:
+            raise ValueError(f"at most {bounds.layer_memory_kib} KiB")
+        return max(int(value), MIN_MEMORY)
+
+    return rule
 
 
-def _tags(value: Any) -> tuple[str, ...]:
-    tags = read_tags(value)
-    if not tags:
-        raise ValueError(f"1 to {DEFAULT_BOUNDS.names_per_list} tags")
-    return tags
+def _tags(bounds: Bounds) -> Rule:
+    def rule(value: Any) -> tuple[str, ...]:
+        tags = read_tags(value, bounds)
+        if not tags:
+            raise ValueError(f"1 to {bounds.names_per_list} tags")
+        return tags
+
+    return rule
 
 
-def _tag_list(value: Any) -> str:
+def _tag_list(bounds: Bounds) -> Rule:
     """The tags of an allocation are kept as one text, with commas between (D6)."""
-    return ",".join(_tags(value))
+    tags = _tags(bounds)
+    return lambda value: ",".join(tags(value))
 
 
 def _facility_name(value: Any) -> str:
     return undotted_name(str(value).strip().lower())
 
 
-def _label(value: Any) -> str:
-    return label(str(value), DEFAULT_BOUNDS.listed_name_characters)
+def _os_names(bounds: Bounds) -> Rule:
+    most = bounds.os_name_characters
 
+    def rule(value: Any) -> tuple[str, ...]:
+        names = tuple(value)
+        if len(names) > 64 or any(len(name) > most for name in names):
+            raise ValueError(f"at most 64 names of at most {most} characters")
+        return names
 
-def _os_names(value: Any) -> tuple[str, ...]:
-    names = tuple(value)
-    if len(names) > 64 or any(len(name) > DEFAULT_BOUNDS.os_name_characters for name in names):
-        raise ValueError(f"at most 64 names of at most {DEFAULT_BOUNDS.os_name_characters} characters")
-    return names
+    return rule
 
 
 _COUNT: Final = _whole(0, INT32_MAX)
-_FRAME_CORES: Final = _whole(0, DEFAULT_BOUNDS.layer_cores_centicores)
 
-CHANGEABLE: Final[dict[str, dict[str, Rule]]] = {
-    "show": {
-        "active": _flag,
-        "booking_enabled": _flag,
-        "dispatch_enabled": _flag,
-        "default_min_cores": _COUNT,
-        "default_max_cores": _COUNT,
-        "default_min_gpus": _COUNT,
-        "default_max_gpus": _COUNT,
-        "comment_email": _text(0, 1_024),
-    },
-    "group": {
-        "name": _label,
-        "min_cores": _COUNT,
-        "max_cores": _units_or_unlimited,
-        "min_gpus": _COUNT,
-        "max_gpus": _units_or_unlimited,
-        "default_job_priority": _units_or_unlimited,
-        "default_job_min_cores": _units_or_unlimited,
-        "default_job_max_cores": _units_or_unlimited,
-        "default_job_min_gpus": _units_or_unlimited,
-        "default_job_max_gpus": _units_or_unlimited,
-    },
-    "job": {
-        "paused": _flag,
-        "priority": _whole(-INT32_MAX, INT32_MAX),
-        "max_retries": _whole(0, DEFAULT_BOUNDS.job_retries),
-        "auto_eat": _flag,
-        "min_cores": _COUNT,
-        "max_cores": _units_or_unlimited,
-        "min_gpus": _COUNT,
-        "max_gpus": _units_or_unlimited,
-    },
-    "layer": {
-        "tags": _tags,
-        "min_cores": _layer_cores,
-        "max_cores": _FRAME_CORES,
-        "min_memory": _memory,
-        "min_gpus": _COUNT,
-        "max_gpus": _COUNT,
-        "min_gpu_memory": _whole(0, DEFAULT_BOUNDS.layer_memory_kib),
-        "threadable": _flag,
-        "timeout_minutes": _COUNT,
-        "timeout_llu_minutes": _COUNT,
-        "memory_optimizer": _flag,
-        "dispatch_order": _whole(1, INT32_MAX),
-        "max_retries": _whole(0, DEFAULT_BOUNDS.job_retries),
-        "start_after_us": _whole(0, 2**62),
-        "start_after_reason": _text(0, 255),
-    },
-    "host": {"thread_mode": ThreadMode, "os": _os_names},
-    "allocation": {"name": undotted_name, "tag": _tag_list, "billable": _flag},
-    "facility": {"name": _facility_name},
-    "subscription": {"size": _COUNT, "burst": _COUNT},
-    "service": {
-        "name": plain_name,
-        "threadable": _flag,
-        "min_cores": _service_cores,
-        "max_cores": _FRAME_CORES,
-        "min_memory": _memory,
-        "min_gpus": _COUNT,
-        "max_gpus": _COUNT,
-        "min_gpu_memory": _whole(0, DEFAULT_BOUNDS.layer_memory_kib),
-        "tags": _tags,
-        "timeout_minutes": _COUNT,
-        "timeout_llu_minutes": _COUNT,
-        "min_memory_increase": _whole(1, INT32_MAX),
-    },
-    "limit": {"max_value": _COUNT, "per_host": _flag},
-    "comment": {"subject": _text(0, 128), "message": _text(0, 4_000)},
-}
+
+@lru_cache(maxsize=16)
+def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
+    """By kind of thing and field: what makes a given value the one that is stored, or raises ValueError."""
+    frame_cores = _whole(0, bounds.layer_cores_centicores)
+    gpu_memory = _whole(0, bounds.layer_memory_kib)
+    retries = _whole(0, bounds.job_retries)
+    return {
+        "show": {
+            "active": _flag,
+            "booking_enabled": _flag,
+            "dispatch_enabled": _flag,
+            "default_min_cores": _COUNT,
+            "default_max_cores": _COUNT,
+            "default_min_gpus": _COUNT,
+            "default_max_gpus": _COUNT,
+            "comment_email": _text(0, 1_024),
+        },
+        "group": {
+            "name": lambda value: label(str(value), bounds.listed_name_characters),
+            "min_cores": _COUNT,
+            "max_cores": _units_or_unlimited,
+            "min_gpus": _COUNT,
+            "max_gpus": _units_or_unlimited,
+            "default_job_priority": _units_or_unlimited,
+            "default_job_min_cores": _units_or_unlimited,
+            "default_job_max_cores": _units_or_unlimited,
+            "default_job_min_gpus": _units_or_unlimited,
+            "default_job_max_gpus": _units_or_unlimited,
+        },
+        "job": {
+            "paused": _flag,
+            "priority": _whole(-INT32_MAX, INT32_MAX),
+            "max_retries": retries,
+            "auto_eat": _flag,
+            "min_cores": _COUNT,
+            "max_cores": _units_or_unlimited,
+            "min_gpus": _COUNT,
+            "max_gpus": _units_or_unlimited,
+        },
+        "layer": {
+            "tags": _tags(bounds),
+            "min_cores": _layer_cores(bounds),
+            "max_cores": frame_cores,
+            "min_memory": _memory(bounds),
+            "min_gpus": _COUNT,
+            "max_gpus": _COUNT,
+            "min_gpu_memory": gpu_memory,
+            "threadable": _flag,
+            "timeout_minutes": _COUNT,
+            "timeout_llu_minutes": _COUNT,
+            "memory_optimizer": _flag,
+            "dispatch_order": _whole(1, INT32_MAX),
+            "max_retries": retries,
+            "start_after_us": _whole(0, 2**62),
+            "start_after_reason": _text(0, 255),
+        },
+        "host": {"thread_mode": ThreadMode, "os": _os_names(bounds)},
+        "allocation": {"name": undotted_name, "tag": _tag_list(bounds), "billable": _flag},
+        "facility": {"name": _facility_name},
+        "subscription": {"size": _COUNT, "burst": _COUNT},
+        "service": {
+            "name": plain_name,
+            "threadable": _flag,
+            "min_cores": _service_cores(bounds),
+            "max_cores": frame_cores,
+            "min_memory": _memory(bounds),
+            "min_gpus": _COUNT,
+            "max_gpus": _COUNT,
+            "min_gpu_memory": gpu_memory,
+            "tags": _tags(bounds),
+            "timeout_minutes": _COUNT,
+            "timeout_llu_minutes": _COUNT,
+            "min_memory_increase": _whole(1, INT32_MAX),
+        },
+        "limit": {"max_value": _COUNT, "per_host": _flag},
+        "comment": {"subject": _text(0, 128), "message": _text(0, 4_000)},
+    }
 
 
 def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
     """Check every new value, then say what changed; values that are the same already are left out."""
     thing = farm.get(command.kind, command.id)
-    wanted = checked(command.kind, getattr(thing, "name", thing.id), command.changes)
+    wanted = checked(command.kind, getattr(thing, "name", thing.id), command.changes, context.bounds)
     changes = {name: value for name, value in wanted.items() if getattr(thing, name) != value}
     if command.kind == "job" and changes.get("auto_eat") is not None and "max_retries" not in changes:
         changes["max_retries"] = 0 if changes["auto_eat"] else 1  # behaviour_jobs 2.12
@@ -193,11 +213,11 @@ def _to_jobs_of_group(farm: Farm, group: Group, given: dict[str, Any]) -> list[e
     return [ev.Changed("job", id, values) for id in sorted(group.job_ids)] if values else []
 
 
-def checked(kind: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
+def checked(kind: str, name: str, values: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
     """Values for fields of a thing, as they are stored. Raises Invalid for a field or a value that is not allowed."""
     stored: dict[str, Any] = {}
     for field, value in values.items():
-        rule = CHANGEABLE[kind].get(field)
+        rule = changeable(bounds)[kind].get(field)
         if rule is None:
             raise Invalid(f"{field} of a {kind} cannot be changed")
         try:

@@ -9,7 +9,6 @@ from cuebot.domain.errors import AlreadyExists, Invalid, Refused, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import plain_name
 from cuebot.domain.nouns import Layer, Limit, stored_values
-from cuebot.domain.settings import DEFAULT_BOUNDS
 
 
 def create_limit(farm: Farm, command: c.CreateLimit, context: Context) -> tuple[list[ev.Event], str]:
@@ -53,7 +52,7 @@ def add_layer_limit(farm: Farm, command: c.AddLayerLimit, context: Context) -> l
     limit: Limit = farm.get("limit", command.limit_id)
     if limit.name in layer.limits:
         return []
-    if len(layer.limits) >= DEFAULT_BOUNDS.names_per_list:
+    if len(layer.limits) >= context.bounds.names_per_list:
         raise Refused(f"layer {layer.name!r} has {len(layer.limits)} limits already (limit names_per_list)")
     return [ev.Changed("layer", layer.id, {"limits": (*layer.limits, limit.name)})]
 

@@ -75,7 +75,7 @@ def _new_show(name: str, context: Context) -> tuple[list[ev.Event], str]:
 def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[list[ev.Event], str]:
     """Make a group below another. Replies with its id."""
     parent: Group = farm.get("group", command.parent_id)
-    checked("group", command.name, {"name": command.name})
+    checked("group", command.name, {"name": command.name}, context.bounds)
     if any(g.parent_id == parent.id and g.name == command.name for g in farm.groups.values()):
         raise AlreadyExists(f"there is a group {command.name!r} in {parent.name!r} already")
     group = Group(context.new_id(), command.name, parent.show_id, parent.id)
@@ -110,7 +110,7 @@ def move_groups(farm: Farm, command: c.MoveGroups, context: Context) -> list[ev.
 
 def create_facility(farm: Farm, command: c.CreateFacility, context: Context) -> tuple[list[ev.Event], str]:
     """Make a facility. Replies with its id."""
-    name = checked("facility", command.name, {"name": command.name})["name"]
+    name = checked("facility", command.name, {"name": command.name}, context.bounds)["name"]
     if name in farm.facility_by_name:
         raise AlreadyExists(f"there is a facility {name!r} already")
     facility = Facility(context.new_id(), name)
@@ -123,7 +123,7 @@ def create_allocation(farm: Farm, command: c.CreateAllocation, context: Context)
     if (facility.id, command.name) in farm.allocation_by_name:
         raise AlreadyExists(f"there is an allocation {facility.name}.{command.name} already")
     named = {"name": command.name, "tag": command.tag or command.name}
-    tag = checked("allocation", command.name, named)["tag"]
+    tag = checked("allocation", command.name, named, context.bounds)["tag"]
     allocation = Allocation(context.new_id(), command.name, tag, facility.id)
     return [ev.Added("allocation", stored_values(allocation))], allocation.id
 
@@ -143,7 +143,7 @@ def create_subscription(farm: Farm, command: c.CreateSubscription, context: Cont
 def create_service(farm: Farm, command: c.CreateService, context: Context) -> tuple[list[ev.Event], str]:
     """Make a service. Replies with its id."""
     name = str(command.values.get("name", ""))
-    values: dict[str, Any] = {**checked("service", name, command.values), "id": context.new_id()}
+    values: dict[str, Any] = {**checked("service", name, command.values, context.bounds), "id": context.new_id()}
     if "name" not in values:
         raise Invalid("a service needs a name")
     if name in farm.service_by_name:
