@@ -23,10 +23,10 @@ from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import KiB
 from cuebot.engine.requests import LaunchRequest
+from cuebot.queries.procs import proc_row
 from cuebot.spec import parse_spec
 from cuebot.wire.agents.channel import run_frame
 from cuebot.wire.agents.run_messages import run_message
-from cuebot.wire.messages.procs import proc_message
 from FileSequence import FrameSet
 from opencue.util import logPath
 from outline import cuerun
@@ -185,7 +185,7 @@ def test_the_log_of_what_is_accepted_can_be_made_and_found(
         _, path, _ = at_the_agent(order)
         as_client = SimpleNamespace(name=lambda: order.job_name, logDir=lambda: of_farm.log_dir)  # noqa: B023
         assert path == logPath(as_client, order.frame_name)
-        assert path == proc_message(farm.farm, farm.farm.procs[order.run_id]).log_path
+        assert path == proc_row(farm.farm, farm.farm.procs[order.run_id]).log_path
         for part in (f"{Path(path).name}{'x' * LATER_SUFFIX_BYTES}", Path(path).parent.name):
             assert len(part.encode()) <= DEFAULT_BOUNDS.file_name_bytes
             (tmp_path_factory.getbasetemp() / part).touch()

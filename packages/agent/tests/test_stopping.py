@@ -252,7 +252,7 @@ def test_rqd_stop_and_restart_count_what_an_agent_took_over(server: FakeServer, 
         assert (elsewhere.returncode, elsewhere.stdout) == (NOT_DONE, "")
         assert f"process {agent.process.pid} on {new} has taken its 1 frame over" in elsewhere.stderr
         assert f"rqd {action} --spool {new}" in elsewhere.stderr
-    restarted = rqd("restart", "--name", "host-a")
+    restarted = rqd("restart", "--spool", str(new))
     assert "starts anew; 1 frame goes on" in restarted.stdout
     assert "is the agent anew, 1 frame goes on" in restarted.stdout
     assert goes_on(frame)

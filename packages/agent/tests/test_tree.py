@@ -118,7 +118,7 @@ def test_files_in_memory_count_once(supervise: Supervise, what: str) -> None:
         wait_for(lambda: "held" in run.output())
         wait_for(lambda: run.page["rss_kb"] > 80 << 10, what="it to be counted")
         run.order(book.ORDER_END)
-        assert 80 << 10 < run.ended()["rss_kb"] < 130 << 10
+        assert 80 << 10 < run.ended()["rss_max_kb"] < 130 << 10
     finally:
         Path("/dev/shm", name).unlink(missing_ok=True)
 
