@@ -123,6 +123,8 @@ def test_three_hundred_kills_cost_no_frame(farm: ServeProcess, tmp_path: Path) -
         assert killed.total() >= KILLS, f"the frames were done after {dict(killed)}"
         ran = {number: (out / str(number)).read_text().split() for number in range(1, FRAMES + 1)}
         frames = {frame.number(): frame for frame in job.getFrames(limit=FRAMES)}
+        charged = [number for number, frame in frames.items() if frame.retries()]
+        runs_of_charged = {number: opencue.api.getRuns(job.id(), "work", number) for number in charged}
     finally:
         for host in hosts:
             if host.process is not None:
@@ -133,7 +135,7 @@ def test_three_hundred_kills_cost_no_frame(farm: ServeProcess, tmp_path: Path) -
     assert not [number for number in again if "twice" in ran[number]]
     assert again <= unwatched
     assert {number for number, words in ran.items() if words[-1] != "end"} == set()
-    assert [number for number, frame in frames.items() if frame.retries()] == []
+    assert charged == [], runs_of_charged
 
 
 def kill_one(what: str, host: Host, chance: random.Random, unwatched: set[int]) -> int:
