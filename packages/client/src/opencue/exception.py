@@ -127,7 +127,7 @@ def reached(error: grpc.RpcError) -> bool:
     if error.code() is grpc.StatusCode.CANCELLED and details.upper() in _CANCELLED_BY_NOBODY:
         return False
     if error.code() in _CUT_OFF_STATUSES:
-        return not any(detail in details for detail in _CUT_OFF)
+        return not any(phrase in details for phrase in _CUT_OFF)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return True
     metadata = error.trailing_metadata() if hasattr(error, "trailing_metadata") else ()
@@ -136,7 +136,7 @@ def reached(error: grpc.RpcError) -> bool:
 
 def neverSent(error: grpc.RpcError) -> bool:
     """Say whether a call that got to no server cannot have been carried out by one."""
-    return any(detail in (error.details() or "") for detail in _NEVER_SENT)
+    return any(phrase in (error.details() or "") for phrase in _NEVER_SENT)
 
 
 def transportReason(error: grpc.RpcError) -> str:
@@ -146,7 +146,7 @@ def transportReason(error: grpc.RpcError) -> str:
         return "connection refused"
     if "DNS resolution failed" in details:
         return "no such host"
-    if any(detail in details for detail in _CUT_OFF) or "reset" in details or error.code() in _CUT_OFF_STATUSES:
+    if any(phrase in details for phrase in _CUT_OFF) or "reset" in details or error.code() in _CUT_OFF_STATUSES:
         return "connection lost"
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return "no connection"

@@ -215,7 +215,7 @@ def _check_command(launch: Mapping[str, Any]) -> None:
     if text and arguments:
         detail = "both a text for the shell and arguments; give one of them"
         raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']} has {detail}")
-    if any(detail and not detail[0] for detail in (arguments, wrapper)):
+    if any(command and not command[0] for command in (arguments, wrapper)):
         raise Refusal("INVALID_ARGUMENT", f"frame {launch['frame_name']}: the program to start has no name")
     folder = launch["working_folder"]
     if folder and not folder.startswith("/"):

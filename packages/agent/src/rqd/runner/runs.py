@@ -431,9 +431,11 @@ class Runs:
             error_line = read_error_line(run.log_path, run.log_fd, *output)
         self._finish(run, told_of(run, error_line))
 
-    def _finish_unsupervised(self, run: Run, cause: str, exit_status: int, exit_signal: int = 0, **detail: str) -> None:
-        """A run has ended that nobody watches. `detail` are those of `outcome_of`."""
-        outcome = outcome_of(run, cause, exit_status, exit_signal, **detail)
+    def _finish_unsupervised(
+        self, run: Run, cause: str, exit_status: int, exit_signal: int = 0, **messages: str
+    ) -> None:
+        """A run has ended that nobody watches. `messages` are those of `outcome_of`."""
+        outcome = outcome_of(run, cause, exit_status, exit_signal, **messages)
         write_foot(run, outcome, self._options.name)
         self._finish(run, outcome)
 

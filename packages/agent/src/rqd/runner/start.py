@@ -133,13 +133,13 @@ class ProcessStart:
                 raise LaunchFailed("host_fault", f"{detail}; the agent has no more of that") from None
             raise LaunchFailed("log_unwritable", detail) from None
 
-    def _spawn(self, run: Run, detail: list[str], environment: Mapping[str, str], user: Optional[JobUser]) -> int:
+    def _spawn(self, run: Run, command: list[str], environment: Mapping[str, str], user: Optional[JobUser]) -> int:
         assert run.log_fd is not None, "the log was opened"
         if user is not None:
             _give_rights(run.page, user)
         try:
             return self._platform.start_supervisor(
-                run.page.number, self._book.child_fd, detail, environment, run.log_fd
+                run.page.number, self._book.child_fd, command, environment, run.log_fd
             )
         except (OSError, ValueError) as problem:
             text = f"no process could be started for the command: {problem}"

@@ -55,10 +55,10 @@ def causeText(run: Any) -> str:
     if run.exit_signal:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
     status = run.exit_status
-    detail = _status_words(status)
+    details = _status_words(status)
     if run.cause and status in MEMORY_STATUSES:
-        detail = [*detail, _memory_words(run)]
-    return f"exit status {status}" + (f" ({'; '.join(detail)})" if detail else "")
+        details = [*details, _memory_words(run)]
+    return f"exit status {status}" + (f" ({'; '.join(details)})" if details else "")
 
 
 def outcome(run: Any) -> str:

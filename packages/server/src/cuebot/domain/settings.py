@@ -1,6 +1,6 @@
 """Everything that whoever runs the farm may choose, in one place: settings, and every number that bounds what comes in.
 
-`cuefarm.toml` sets them by these names (`app/config.py`); a refusal names the bound that it is about.
+A refusal names the bound that it is about. Nothing but the log root can be given from outside yet.
 """
 
 from __future__ import annotations

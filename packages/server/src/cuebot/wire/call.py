@@ -124,11 +124,11 @@ class Call:
 
     def _warnings_metadata(self) -> tuple[tuple[str, str], ...]:
         """The warnings; where they are many, the first of them and how many more there are."""
-        encoded = [quote(detail[:WARNING_CHARACTERS], safe=_READABLE) for detail in self.warnings]
-        sizes = accumulate(len(detail) for detail in encoded)
-        kept = [detail for detail, size in zip(encoded, sizes, strict=True) if size <= WARNINGS_BYTES]
+        encoded = [quote(warning[:WARNING_CHARACTERS], safe=_READABLE) for warning in self.warnings]
+        sizes = accumulate(len(warning) for warning in encoded)
+        kept = [warning for warning, size in zip(encoded, sizes, strict=True) if size <= WARNINGS_BYTES]
         more = len(encoded) - len(kept)
-        return tuple((WARNING_KEY, detail) for detail in [*kept, *([f"and {more} more warnings"] if more else [])])
+        return tuple((WARNING_KEY, warning) for warning in [*kept, *([f"and {more} more warnings"] if more else [])])
 
     async def done_before(self) -> bool:
         """Whether this very request has been carried out: it comes again, because its answer did not arrive."""
