@@ -39,13 +39,13 @@ FILES_MAX = 256
 DESCRIPTORS_MAX = 4096
 OWN_LOG_BYTES_MAX = 64 << 20
 LOG_LOOK_AGAIN_SECONDS = 0.1
-MEMORY_LOOK_AGAIN_SECONDS = 0.1
 OUT_OF_MEMORY = 33
 LOG_GRACE_SECONDS_MAX = 1.0
 LEASE_GRACE_SECONDS_MAX = 10.0
 JOIN_SECONDS_MAX = 0.05
 FIND_SECONDS_MAX = 1.0
 FIND_AGAIN_SECONDS = 0.01
+STOP_AGAIN_SECONDS = 0.01
 NAMED_MAX = 4
 OOM_SAMPLES_MAX = 4
 RULE = "=" * 59 + "\n"
@@ -163,7 +163,8 @@ def _signal_all(number: int) -> None:
 
 
 def _stop_all() -> None:
-    for _ in range(LOOKS_MAX):
+    """Stop everything where it stands: with rests at last, for what has to wait for a processor before it can stop."""
+    for look in range(LOOKS_MAX):
         is_new = False
         for pid in _all_processes():
             stat = _stat(pid)
@@ -173,6 +174,7 @@ def _stop_all() -> None:
                     is_new = True
         if not is_new:
             return
+        time.sleep(STOP_AGAIN_SECONDS if look >= LOOKS_MAX // 2 else 0)
 
 
 def _number_after(text: str, label: str, otherwise: int = 0) -> int:
@@ -282,7 +284,6 @@ class Supervisor:
         self._walk_due_at = 0.0
         self._walked_kb = self._walked_sum_kb = self._walked_max_kb = self._walked_shared_kb = 0
         self._mounts_in_memory: Optional[set[int]] = None
-        self._is_over_memory = False
         self._log_is_watched = True  # at first nobody knows how fast it grows
         self._log_bytes = 0
         self._log_looked_at = 0.0
@@ -390,7 +391,7 @@ class Supervisor:
                 self._keep_limits()
                 if run["suspended"]:
                     _stop_all()
-                sample_at = _boot_seconds() + (MEMORY_LOOK_AGAIN_SECONDS if self._is_over_memory else sample_seconds)
+                sample_at = _boot_seconds() + sample_seconds
             if self._is_ending:
                 self._escalate_kill()
                 waited = min(waited * 2, LOOK_AGAIN_SECONDS_MAX)
@@ -479,7 +480,6 @@ class Supervisor:
     def _keep_limits(self) -> None:
         run = self._run
         if self._is_ending or run["suspended"]:
-            self._is_over_memory = False
             return
         grace_seconds, memory_kb = run["kill_grace_ms"] / 1000, run["memory_max_kb"]
         timeout_ms, silence_ms = run["timeout_ms"], run["silence_ms"]
@@ -495,10 +495,19 @@ class Supervisor:
             self._begin_to_end("silent", words, grace_seconds)
 
     def _is_out_of_memory(self) -> bool:
-        """Pages that become shared while they are counted are counted more than once: so it must be over twice."""
-        was_over, limit_kb = self._is_over_memory, self._run["memory_max_kb"]
-        self._is_over_memory = 0 < limit_kb < self._run["rss_kb"]
-        return was_over and self._is_over_memory
+        """Say whether it holds too much, measured where it stands.
+
+        Pages that become shared while they are counted are counted more than once.
+        """
+        limit_kb = self._run["memory_max_kb"]
+        if limit_kb == 0 or self._run["rss_kb"] <= limit_kb:
+            return False
+        _stop_all()
+        self._measure()
+        if self._run["rss_kb"] > limit_kb:
+            return True  # what ends it wakes it
+        _signal_all(signal.SIGCONT)
+        return False
 
     def _measure(self) -> None:
         sizes: dict[int, int] = {}
@@ -515,7 +524,8 @@ class Supervisor:
         virtual_kb = sum(virtual_sizes.values())
         sum_kb, largest_kb = sum(sizes.values()), max(sizes.values(), default=0)
         held_kb = sum_kb
-        is_walked = sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS
+        most_shared_kb, seems_too_much = sum_kb - largest_kb, 0 < self._run["memory_max_kb"] < sum_kb
+        is_walked = most_shared_kb >= SHARING_KB_THAT_MATTERS or (most_shared_kb > 0 and seems_too_much)
         if is_walked:
             held_kb = min(max(self._walked(sizes, sum_kb), largest_kb), sum_kb)
         if self._mounts_in_memory is None:

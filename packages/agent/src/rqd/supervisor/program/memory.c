@@ -164,6 +164,11 @@ static int has_its_parents_memory(const struct pids *found, const uint64_t *size
     return 0;
 }
 
+/* Whether it matters how much of a run's memory its processes share: always where the run may seem to hold too much. */
+static int may_be_shared(uint64_t most_shared_kb, uint64_t sum_kb) {
+    return most_shared_kb >= SHARING_KB_THAT_MATTERS || (most_shared_kb && run->memory_max_kb && sum_kb > run->memory_max_kb);
+}
+
 /* Measure the whole run. The sum of resident sizes counts shared pages often; the proportional sizes do not, but the
  * kernel walks through all pages for them: so only where it can matter, within a budget, and with a rest. Between two
  * walks what came since counts in full; what that makes a new peak, or too much, is walked through at once. */
@@ -190,7 +195,7 @@ void measure(void) {
             largest_kb = sizes[at];
     }
     held_kb = sum_kb;
-    if (sizes != NULL && sum_kb - largest_kb >= SHARING_KB_THAT_MATTERS) {
+    if (sizes != NULL && may_be_shared(sum_kb - largest_kb, sum_kb)) {
         uint64_t began = boot_ns();
         uint64_t guess_kb = sum_kb > walked_sum_kb ? walked_kb + sum_kb - walked_sum_kb : walked_kb;
 

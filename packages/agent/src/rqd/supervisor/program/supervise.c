@@ -34,7 +34,6 @@
 #define DIES_OF_ITS_AGENTS_STOP (10 * SECOND)
 #define DIES_OF_A_STOP (100 * SECOND)   /* service managers give 90 s before they kill what is left */
 #define LOG_LOOK_AGAIN (100 * MS)
-#define MEMORY_LOOK_AGAIN (100 * MS)
 #define LOG_GRACE_MAX SECOND
 #define LEASE_GRACE_MAX (10 * SECOND)    /* servers wait for a minute after a lease before they book a frame again */
 
@@ -53,7 +52,6 @@ static uint64_t killed_first_at;
 static int last_signal;
 static uint64_t unkillable_for; /* nanoseconds */
 
-static int is_over_memory;
 static int log_is_watched = 1; /* at first nobody knows how fast it grows */
 
 static uint64_t suspended_at;
@@ -369,12 +367,17 @@ static void put_time(char *to, size_t size, uint64_t ms) {
     snprintf(to, size, "%llu %s", (unsigned long long)ms / (in_minutes ? 60000 : 1000), in_minutes ? "min" : "s");
 }
 
-/* Pages that become shared while they are counted are counted more than once: so it must be over twice. */
+/* Pages that become shared while they are counted are counted more than once. So what seems to be over its limit is stopped
+ * for the moment that it takes to measure it where it stands. */
 static int is_out_of_memory(void) {
-    int was_over = is_over_memory;
-
-    is_over_memory = run->memory_max_kb && run->rss_kb > run->memory_max_kb;
-    return was_over && is_over_memory;
+    if (!run->memory_max_kb || run->rss_kb <= run->memory_max_kb)
+        return 0;
+    stop_all();
+    measure();
+    if (run->rss_kb > run->memory_max_kb)
+        return 1; /* what ends it wakes it */
+    signal_all(SIGCONT);
+    return 0;
 }
 
 static void keep_limits(void) {
@@ -382,10 +385,8 @@ static void keep_limits(void) {
     uint64_t timeout_ms = run->timeout_ms, silence_ms = run->silence_ms;
     char words[160], time[32];
 
-    if (is_ending || run->suspended) {
-        is_over_memory = 0;
+    if (is_ending || run->suspended)
         return;
-    }
     if (is_out_of_memory()) {
         snprintf(words, sizeof words, "out of memory: it held %llu MB, more than the %llu MB that it may",
                  (unsigned long long)(run->rss_kb + 1023) >> 10, (unsigned long long)memory_max_kb >> 10);
@@ -458,7 +459,7 @@ static void watch(void) {
             keep_limits();
             if (run->suspended)
                 stop_all(); /* what it was just starting when it was stopped */
-            sample_at = boot_ns() + (is_over_memory ? MEMORY_LOOK_AGAIN : head->sample_ns);
+            sample_at = boot_ns() + head->sample_ns;
         }
         if (is_ending)
             waited = escalate_kill(waited);

@@ -15,6 +15,7 @@
 #define NAMED_MAX 4
 #define FIND_FOR SECOND
 #define FIND_AGAIN (10 * MS)
+#define STOP_AGAIN (10 * MS)
 
 static void add_pid(struct pids *to, pid_t pid) {
     if (to->count == to->room) {
@@ -191,8 +192,11 @@ void signal_all(int number) {
     free_pids(&found);
 }
 
-/* Stop everything where it stands. What is stopped starts nothing, so we look until there is nothing new. */
+/* Stop everything where it stands. What is stopped starts nothing, so we look until there is nothing new: at first at once,
+ * for what starts others, then with rests, for what has to wait for a processor before it can stop. */
 void stop_all(void) {
+    struct timespec pause = {.tv_nsec = STOP_AGAIN};
+
     for (int look = 0; look < LOOKS_MAX; look++) {
         struct pids found = all_processes();
         int is_new = 0;
@@ -206,7 +210,10 @@ void stop_all(void) {
         free_pids(&found);
         if (!is_new)
             return;
-        sched_yield();
+        if (look < LOOKS_MAX / 2)
+            sched_yield();
+        else
+            nanosleep(&pause, NULL);
     }
 }
 
