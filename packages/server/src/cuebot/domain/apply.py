@@ -641,7 +641,7 @@ def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.dirty.row("host", thing.id)
         farm.host_by_name.pop(thing.name, None)
         farm.hosts_table.index_tags(thing, farm.host_tags(thing))
-        farm.hosts_table.refresh(thing, Held())
+        farm.hosts_table.refresh(thing, Held.by(()))
 
 
 def _request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:
