@@ -142,7 +142,7 @@ def test_a_server_that_mistakes_whose_fault_it_is_is_found(
 
 def never_count_hosts(patch: pytest.MonkeyPatch) -> None:
     """A frame may take down as many hosts as it likes."""
-    patch.setattr(apply, "counted", lambda ends, *, alone: 0)
+    patch.setattr(apply.runs, "counted", lambda ends, *, alone: 0)
 
 
 def never_run_alone(patch: pytest.MonkeyPatch) -> None:
