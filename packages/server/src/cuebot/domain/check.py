@@ -27,6 +27,7 @@ def check(farm: Farm) -> None:
     _check_layers(farm)
     _check_depends(farm)
     _check_procs(farm)
+    _check_hosts(farm)
     _check_names(farm)
 
 
@@ -113,6 +114,9 @@ def _check_procs(farm: Farm) -> None:
         _must_equal(f"reserved GPUs of {holder.name}", holder.reserved_gpus, gpus.get(holder.id, 0))
     _must_equal("use of limits", farm.limit_use.view(), limit_use.view())
     _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))
+
+
+def _check_hosts(farm: Farm) -> None:
     table = farm.hosts_table
     for host in farm.hosts.values():
         held = farm.used_on(host)
