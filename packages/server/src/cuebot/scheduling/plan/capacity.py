@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
-
 from cuebot.domain.farm import Farm
 from cuebot.domain.ready import Demand
 from cuebot.domain.units import CoreUnits
@@ -18,7 +16,7 @@ class FreeCapacity(Room):
 
     def __init__(self, farm: Farm, now_us: int) -> None:
         table, n = farm.hosts_table, farm.hosts_table.size
-        cores = np.where(table.alone[:n] > 0, 0, table.idle_cores[:n])
+        cores = table.idle_cores[:n] * (table.alone[:n] == 0)
         super().__init__(table.cores[:n], cores, {name: column[:n].copy() for name, column in table.idle.items()})
 
         self._table = table

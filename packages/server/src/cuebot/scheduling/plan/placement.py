@@ -222,7 +222,7 @@ class HostPool:
         rows = self._rows[self._suits(demand)[self._rows]]
         rows = rows[self._free.fitting(demand, rows)]
         order = np.argsort(self._free.cores[rows], kind="stable")
-        if not demand.gpus and self._free.has_gpus[rows].any():  # GPU hosts last: GPU work may come
+        if len(rows) > 1 and not demand.gpus and self._free.has_gpus[rows].any():  # GPU hosts last: GPU work may come
             order = order[np.argsort(self._free.has_gpus[rows[order]], kind="stable")]
         ranks = self._policies.host_ranks(demand)
         if ranks is not None:

@@ -164,7 +164,7 @@ class Policies:
 
     def job_ranks(self) -> dict[str, float] | None:
         """The sum of what policies say of jobs that wait, by id; None where none does."""
-        if not any("rank_jobs" in policy.functions for policy in self._policies):
+        if not self._policies or not any("rank_jobs" in policy.functions for policy in self._policies):
             return None
         ready = self._farm.ready.of_show.values()
         ids = list(dict.fromkeys(e.job_id for queues in ready for queue in queues.values() for e in queue.entries))
