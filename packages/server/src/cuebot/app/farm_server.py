@@ -26,6 +26,7 @@ from cuebot.app.host_ends_log import HostEndsLog
 from cuebot.app.listening import address_problem, all_sockets, as_number, first_number
 from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
+from cuebot.app.retention import keep_retention
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
@@ -100,10 +101,12 @@ class FarmServer:
         )
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
-        self.engine = Engine(core, database.journal, self._agents, clock.now_us)
+        self.engine = Engine(core, database.journal, self._agents, clock.now_us, database.history)
         self.engine.watchers.append(HostEndsLog(core.farm))
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
+        retention = keep_retention(database.journal, core.settings, clock)
+        self._tasks.append(asyncio.create_task(retention, name="retention"))
         health = Health(self.engine)
         doors = Doors(options.token, opened=options.opened)
         self._grpc, port = await serve(

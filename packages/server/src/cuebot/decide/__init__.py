@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cuebot.decide import (
+    archiving,
     booking,
     changes,
     depends,
@@ -38,6 +39,7 @@ Decision = list[Event] | tuple[list[Event], Any]
 
 _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.SubmitJobs: submission.submit_jobs,
+    c.RecallJob: archiving.recall_job,
     c.KillJob: jobs.kill_job,
     c.FinishIfComplete: jobs.finish_if_complete,
     c.MoveJob: jobs.move_job,

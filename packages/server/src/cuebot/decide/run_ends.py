@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from cuebot.decide.archiving import leaving
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, unannounced, with_alone
 from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
@@ -200,7 +201,7 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
             for proc in [farm.procs[run_id] for run_id in sorted(host.proc_ids)]:
                 with_host = None if proc.launched and unannounced(host, proc) else False
                 events.append(run_lost(farm, proc, Cause.HOST_LOST, message, context, with_host=with_host))
-    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over)]
+    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over), *leaving(farm, context)]
 
 
 def _no_word_of(host: Host, silent_us: int) -> str:

@@ -181,7 +181,7 @@ def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
 
 def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
     if kind == "show":
-        jobs = sum(job.show_id == thing.id for job in farm.jobs.values())
+        jobs = thing.jobs_created  # also those that are on disk
         subscriptions = sum(s.show_id == thing.id for s in farm.subscriptions.values())
         groups = sum(g.show_id == thing.id for g in farm.groups.values()) - 1
         return _listed(jobs=jobs, subscriptions=subscriptions, groups=groups)

@@ -99,6 +99,7 @@ class _Built:
             max_retries=job_spec.max_retries,
             auto_eat=job_spec.autoeat,
             uid=spec.uid,
+            specification_id=self.launched[0] if self.launched else job_id,
             email=spec.email or "",
             os=job_spec.os or "",
             env=dict(job_spec.env),
@@ -260,7 +261,8 @@ def _job_named(built: _Built, name: str) -> str:
             return job.id
     found = built.farm.active_job_by_name.get(name)
     if found is None:
-        raise Invalid(f"a depend names the job {name!r}, which is neither in this specification nor active")
+        refusal = Invalid(f"a depend names the job {name!r}, which is neither in this specification nor active")
+        raise refusal.may_be_past(name)
     return found
 
 

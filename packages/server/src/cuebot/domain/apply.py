@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cuebot.domain import archive
 from cuebot.domain import events as ev
 from cuebot.domain.apply_records import added, changed, removed
 from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
@@ -228,6 +229,19 @@ def _job_reopened(farm: Farm, event: ev.JobReopened, at_us: Micros) -> None:
     farm.active_job_by_name[job.name] = job.id
 
 
+def _job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
+    archive.take_out(farm, event.job_id)
+
+
+def _job_recalled(farm: Farm, event: ev.JobRecalled, at_us: Micros) -> None:
+    archived = archive.unpack(archive.PackedJob(event.summary, event.rest))
+    job = archived.job
+    job.group_id = event.group_id
+    job.facility_id = event.facility_id
+    job.superseded = event.superseded
+    archive.put_back(farm, archived, event.layer_keys, at_us)
+
+
 # --- depends ------------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +343,8 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.JobLaunched: _job_launched,
     ev.JobFinished: _job_finished,
     ev.JobReopened: _job_reopened,
+    ev.JobArchived: _job_archived,
+    ev.JobRecalled: _job_recalled,
     ev.RunsBooked: _runs_booked,
     ev.RunEnded: _run_ended,
     ev.EndedWithHost: _ended_with_host,

@@ -6,7 +6,7 @@ A message says what happened, which thing it concerns, and what to do.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 _SHOWN_CHARACTERS = 80
 
@@ -26,6 +26,13 @@ class FarmError(Exception):
     """Name of the gRPC status."""
     http: ClassVar[int] = 500
     """HTTP status."""
+    missing: str = ""
+    """An id or a name that may be a finished job's, which is on disk: whoever can loads it, and asks again."""
+
+    def may_be_past(self, text: str) -> Self:
+        """This error, when a job on disk may be what is missing."""
+        self.missing = text
+        return self
 
 
 class NotFound(FarmError):

@@ -76,6 +76,29 @@ class JobReopened(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class JobArchived(Event):
+    """A finished job has left memory, and is kept on disk."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecalled(Event):
+    """A finished job is in memory again, because somebody asked for it."""
+
+    job_id: str
+    summary: bytes
+    rest: bytes
+    """As `domain.archive` packs them."""
+    layer_keys: list[int]
+    """The keys that its layers have from now on, in dispatch order."""
+    group_id: str
+    facility_id: str
+    """Where it belongs now: its own may be gone."""
+    superseded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RunsBooked(Event):
     """Frames of one layer were given places on hosts; each is a run from here on."""
 

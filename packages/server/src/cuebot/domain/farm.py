@@ -42,6 +42,8 @@ from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import is_id, split_frame_id
 
+_OF_JOBS = frozenset({"job", "layer", "depend", "comment"})
+"""Kinds of things that may be on disk with their finished job."""
 ALIKE_MAX = 3
 """Names or ids that a message suggests."""
 
@@ -53,6 +55,10 @@ class Dirty:
         self.rows: dict[str, dict[str, None]] = defaultdict(dict)
         self.removed: dict[str, dict[str, None]] = defaultdict(dict)
         self.frames: dict[str, list[IndexArray]] = defaultdict(list)
+        self.archived: dict[str, Any] = {}
+        """Finished jobs that have left the farm, as `domain.archive.ArchivedJob`, by id."""
+        self.recalled: dict[str, None] = {}
+        """Jobs that are in the farm again."""
 
     def row(self, kind: str, id: str) -> None:
         """A thing was added or changed."""
@@ -65,7 +71,7 @@ class Dirty:
         self.removed[kind][id] = None
 
     def __bool__(self) -> bool:
-        return any(self.rows.values()) or any(self.removed.values()) or bool(self.frames)
+        return any(self.rows.values()) or any(self.removed.values()) or bool(self.frames or self.archived)
 
 
 class Touched:
@@ -163,7 +169,7 @@ class Farm:
         """The thing of a kind with this id. Raises NotFound."""
         found = self.table(kind).get(id)
         if found is None or (kind == "host" and found.removed):
-            raise NotFound(f"there is no {kind} with the id {id!r}")
+            raise NotFound(f"there is no {kind} with the id {id!r}").may_be_past(id if kind in _OF_JOBS else "")
         return found
 
     def show_named(self, name: str) -> Show:
@@ -189,7 +195,8 @@ class Farm:
         id = self.active_job_by_name.get(name) or self.active_job_by_name.get(name.lower())
         found = self.jobs[id] if id else self.job_by_id(name)
         if found is None:
-            raise NotFound(f"there is no active job {name!r}; `cueadmin -lj` lists those that there are")
+            refusal = NotFound(f"there is no active job {name!r}; `cueadmin -lj` lists those that there are")
+            raise refusal.may_be_past(name if is_id(name) else "")
         return found
 
     def job_by_id(self, text: str) -> Job | None:
@@ -212,6 +219,8 @@ class Farm:
         active_id = self.active_job_by_name.get(job.name)
         if active_id:
             return job.name if active_id == job.id else job.id
+        if job.superseded:
+            return job.id
         newer = any((other.submitted_us, other.id) > (job.submitted_us, job.id) for other in self.namesakes(job))
         return job.id if newer else job.name
 
@@ -247,7 +256,7 @@ class Farm:
         parts = split_frame_id(id)
         layer = self.layers.get(parts[0]) if parts else None
         if parts is None or layer is None or parts[1] >= len(layer.frames):
-            raise NotFound(f"there is no frame with the id {id!r}")
+            raise NotFound(f"there is no frame with the id {id!r}").may_be_past(id)
         return layer, parts[1]
 
     def frame_name(self, layer: Layer, index: int) -> str:

@@ -109,6 +109,8 @@ class Bounds:
     """Jobs that are kept as bytes, and as many hosts: each takes some 400 bytes."""
     finished_jobs_hours: int = 72
     """How long a job is listed by itself after its end; by its name or id it is found for ever."""
+    past_jobs_looked_at: int = 20_000
+    """Finished jobs on disk that one search looks at, those that ended last."""
     list_reply_bytes: int = 10 * 1024 * 1024
     """What published clients take. Finished jobs beyond it are left out, those that ended first before others."""
 
@@ -167,6 +169,16 @@ class Settings:
     quarantine_max_us: Micros = Micros(60 * MINUTE)
     reservation_patience_us: Micros = Micros(2 * MINUTE)
     """How long a frame that wants most of a host, or an idle one, waits before a host is reserved for it."""
+    finished_in_memory_us: Micros = Micros(60 * MINUTE)
+    """A finished job that nobody has asked for this long leaves memory; it is found on disk."""
+    finished_in_memory: int = 2_000
+    """So many finished jobs stay in memory at most, the youngest."""
+    finished_jobs_kept: int = 0
+    """So many finished jobs are kept on disk, the youngest; 0 keeps all."""
+    finished_jobs_kept_days: int = 0
+    """How long a finished job is kept on disk; 0 keeps it for ever."""
+    history_kept_months: int = 0
+    """How many months of events and ended runs are kept, besides the one that is not over; 0 keeps all."""
     frame_start_us: Micros = Micros(120 * SECOND)
     """A run that is no process so long after its launch is given back."""
 

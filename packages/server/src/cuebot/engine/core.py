@@ -98,6 +98,7 @@ class _Open:
     events: list[Recorded] = field(default_factory=list)
     tickets: list[PendingReply] = field(default_factory=list)
     booked: int = 0
+    specifications: dict[str, bytes] = field(default_factory=dict)
 
 
 def allow_all(envelope: c.Envelope, command: c.Command) -> None:
@@ -189,6 +190,8 @@ class Core:
             answered = ev.RequestAnswered(envelope.request_id, reply)
             apply(self.farm, answered, now_us)
             events.append(answered)
+        if isinstance(command, c.SubmitJobs) and command.text:
+            self._open.specifications[reply[0]] = command.text
         for event in events:
             self._seq += 1
             self._open.events.append(Recorded(self._seq, now_us, envelope, event))
@@ -368,7 +371,7 @@ class Core:
 
     def take(self) -> Batch:
         """Close the open batch and begin another. The batch must be committed before the next one is."""
-        batch = Batch(take_dirty(self.farm), self._open.events)
+        batch = Batch(take_dirty(self.farm), self._open.events, self._open.specifications)
         self._closed, self._closed_events = self._open.tickets, self._open.events
         self._open = _Open()
         return batch

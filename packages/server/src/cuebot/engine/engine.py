@@ -15,8 +15,18 @@ import structlog
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
-from cuebot.engine.core import AgentRequests, Core
-from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, Watch
+from cuebot.engine.core import SYSTEM, AgentRequests, Core
+from cuebot.engine.past_jobs import NoJobHistory, PastJobs
+from cuebot.engine.ports import (
+    Agents,
+    Answer,
+    Batch,
+    JobHistory,
+    Journal,
+    JournalError,
+    JournalSuperseded,
+    Watch,
+)
 
 Reply = TypeVar("Reply")
 
@@ -58,8 +68,16 @@ class FarmUnsound(RuntimeError):
 class Engine:
     """The single owner of a farm."""
 
-    def __init__(self, core: Core, journal: Journal, agents: Agents, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        journal: Journal,
+        agents: Agents,
+        now_us: Callable[[], int],
+        job_history: JobHistory | None = None,
+    ) -> None:
         self.core = core
+        self.past_jobs = PastJobs(job_history or NoJobHistory(), core.bounds.waiting_reads)
         self.now_us = now_us
         self.watchers: list[Watch] = []
         self.stalled_since: float | None = None
@@ -78,6 +96,8 @@ class Engine:
         self._waiting: set[asyncio.Future[Any]] = set()
         """Who waits for the reply to a command."""
         self._ends = False
+        self._recalls = 0
+        """How often jobs were loaded again."""
 
     @property
     def farm(self) -> Farm:
@@ -127,6 +147,22 @@ class Engine:
         for waiter in list(self._waiting):
             if not waiter.done():
                 waiter.set_exception(Unavailable(detail))
+
+    async def recall(self, text: str) -> bool:
+        """Have the finished job in memory again that an id or a name means, and whatever it refers to.
+
+        Returns whether the farm has a job now that it had not before. Raises Unavailable, or whatever refuses it.
+        """
+        seen = self._recalls
+        async with self.past_jobs.one_at_a_time:
+            if self._recalls != seen:  # perhaps it was this one
+                return True
+            await self.durable()
+            commands = await self.past_jobs.recall(self.farm, text)
+            for command in commands:
+                await self.submit(command, SYSTEM)
+            self._recalls += bool(commands)
+            return bool(commands)
 
     async def durable(self) -> None:
         """Return when what has happened so far is on disk, so that whoever reads history there misses nothing of it.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final, cast, get_origin, get_type_hints
+from typing import Any, cast, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
+from cuebot.domain.archive import ArchivedJob
 from cuebot.domain.farm import Farm, restore
-from cuebot.domain.frames import COLUMNS, Frames, IndexArray
+from cuebot.domain.frames import IndexArray, stored_columns
 from cuebot.domain.indexing import (
     hold_by,
     index_depend,
@@ -23,11 +24,10 @@ from cuebot.domain.indexing import (
 )
 from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import NOUNS, stored_fields, stored_values
-from cuebot.domain.states import FrameState, HostState
+from cuebot.domain.states import HostState
 from cuebot.domain.units import Micros
 
 Row = dict[str, Any]
-_DEPEND: Final = int(FrameState.DEPEND)
 
 
 @dataclass(slots=True)
@@ -46,9 +46,15 @@ class Rows:
     things: dict[str, list[Row]] = field(default_factory=dict)
     removed: dict[str, list[str]] = field(default_factory=dict)
     frames: list[FrameRows] = field(default_factory=list)
+    removed_frames: list[int] = field(default_factory=list)
+    """Keys of layers whose frame rows go."""
+    archived: list[ArchivedJob] = field(default_factory=list)
+    """Jobs that leave memory: nobody changes them any more."""
+    recalled: list[str] = field(default_factory=list)
+    """Ids of jobs that are in memory again, and no longer among the archived ones."""
 
     def __bool__(self) -> bool:
-        return bool(self.things or self.removed or self.frames)
+        return bool(self.things or self.removed or self.frames or self.archived or self.recalled)
 
 
 def take_dirty(farm: Farm) -> Rows:
@@ -63,7 +69,12 @@ def take_dirty(farm: Farm) -> Rows:
     for layer_id, parts in dirty.frames.items():
         layer = farm.layers[layer_id]
         indices = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
-        rows.frames.append(FrameRows(layer.key, indices, frame_columns(layer.frames, indices)))
+        rows.frames.append(FrameRows(layer.key, indices, stored_columns(layer.frames, indices)))
+    rows.archived = list(dirty.archived.values())
+    rows.removed_frames = [layer.key for archived in rows.archived for layer in archived.layers]
+    rows.recalled = list(dirty.recalled)
+    dirty.archived.clear()
+    dirty.recalled.clear()
     dirty.rows.clear()
     dirty.removed.clear()
     dirty.frames.clear()
@@ -83,16 +94,6 @@ def _dictionaries(noun: Hashable) -> tuple[str, ...]:
     """Names of the stored fields of a noun that are dictionaries."""
     hints = get_type_hints(noun)
     return tuple(name for name in stored_fields(noun) if get_origin(hints[name]) is dict)
-
-
-def frame_columns(frames: Frames, indices: IndexArray) -> dict[str, npt.NDArray[Any]]:
-    """Copies of the stored columns. DEPEND is stored as WAITING: whether a frame is held follows from the depends."""
-    columns: dict[str, npt.NDArray[Any]] = {name: getattr(frames, name).take(indices) for name in COLUMNS}
-    columns["dispatch_order"] = frames.dispatch_order.take(indices)
-    held = columns["state"] == _DEPEND
-    if held.any():
-        columns["state"][held] = FrameState.WAITING
-    return columns
 
 
 def load_farm(rows: Rows, now_us: int) -> Farm:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
 from cuebot.engine.rows import Rows
-from cuebot.journal import months
+from cuebot.journal import archive, months
 from cuebot.journal.backup import BackupFailed, copy_before_migration
 from cuebot.journal.daemon_thread import DaemonThread
 from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, engine_for, parse, redacted
@@ -80,6 +80,13 @@ class SqlJournal:
         """Forget the events and runs of all months before `month` (such as `2026_11`). Returns those that went."""
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: self._transact(lambda connection: months.drop_months_before(connection, month))
+        )
+
+    async def forget_jobs(self, kept: int, ended_before_us: int) -> int:
+        """Forget some archived jobs that are too many or too old; call it again until it returns 0."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread,
+            lambda: self._transact(lambda connection: archive.forget_jobs(connection, kept, ended_before_us)),
         )
 
     def close(self) -> None:

@@ -9,7 +9,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -167,6 +179,8 @@ JOB: Final = Table(
     _json("env"),
     _int("stopped_us"),
     _text("parent_id", optional=True),
+    _text("specification_id"),
+    _flag("superseded"),
 )
 
 LAYER: Final = Table(
@@ -317,6 +331,34 @@ FRAME: Final = Table(
     sqlite_with_rowid=False,
 )
 """Frames that left their layer's initial state. `last_host` is a host's `row`; `layer_key` is a layer's `key`."""
+
+ARCHIVED_JOB: Final = Table(
+    "archived_job",
+    METADATA,
+    _id(),
+    _text("name"),
+    _text("show_id"),
+    _text("shot"),
+    _text("user"),
+    _int("submitted_us"),
+    _int("stopped_us"),
+    _text("specification_id"),
+    Column("summary", LargeBinary, nullable=False),
+    Column("rest", LargeBinary, nullable=False),
+    Index("archived_job_by_end", "stopped_us", "id"),
+    Index("archived_job_by_name", "name"),
+    Index("archived_job_by_user", "user", "stopped_us"),
+    Index("archived_job_by_show", "show_id", "stopped_us"),
+)
+"""Finished jobs that are not in memory, one row each with all that is theirs (`domain.archive`)."""
+
+ARCHIVED_PART: Final = Table(
+    "archived_part", METADATA, _id(), Column("job_id", Text, nullable=False, index=True), sqlite_with_rowid=False
+)
+"""Layers, depends and comments of archived jobs: who has the id of one finds its job."""
+
+SPECIFICATION: Final = Table("specification", METADATA, _id(), Column("text", LargeBinary, nullable=False))
+"""What jobs were submitted with, compressed (zlib); the id is that of the first job of a submission."""
 
 JOURNAL: Final = Table(
     "journal",

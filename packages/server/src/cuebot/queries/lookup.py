@@ -66,12 +66,13 @@ def job_of(farm: Farm, text: str) -> Job:
     for name in dict.fromkeys((text, text.lower())):
         if name in farm.active_job_by_name:
             return farm.jobs[farm.active_job_by_name[name]]
-    finished = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
+    of_name = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
+    finished = [job for job in of_name if not job.superseded]
     if not finished:
         by_id = farm.job_by_id(text)
         if by_id is not None:
             return by_id
-        raise NotFound(f"there is no job {text!r}, pending or finished; {_instead(farm, text)}")
+        raise NotFound(f"there is no job {text!r}, pending or finished; {_instead(farm, text)}").may_be_past(text)
     return max(finished, key=lambda job: (job.submitted_us, job.id))
 
 

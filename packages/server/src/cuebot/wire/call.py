@@ -43,6 +43,7 @@ WARNINGS_BYTES: Final = 4_000
 _READABLE: Final = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """What stands in a warning as it is; everything else is percent-encoded."""
 Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 DETAIL_BYTES: Final = 1_500
 """Status texts travel in trailers, where a byte may take three; from 8 KiB on clients may refuse the whole reply."""
 
@@ -50,7 +51,18 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "_rows", "caller", "changed", "context", "engine", "rpc", "traffic", "warnings")
+    __slots__ = (
+        "_metadata",
+        "_rows",
+        "caller",
+        "changed",
+        "context",
+        "engine",
+        "has_submitted",
+        "rpc",
+        "traffic",
+        "warnings",
+    )
 
     def __init__(
         self, engine: Engine, context: Any, rpc: str, traffic: Traffic | None = None, caller: str = ""
@@ -66,6 +78,8 @@ class Call:
         """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self.warnings: list[str] = []
         """What the caller is told beside the answer: what was asked for and changes nothing."""
+        self.has_submitted = False
+        """A command was given to the engine."""
         self._metadata: dict[str, str] | None = None
         self._rows: KeptRows | None = None
 
@@ -143,7 +157,9 @@ class Call:
 
     async def submit(self, command: Command, *, actor: str = "", reason: str = "", part: str = "") -> Any:
         """Have a command carried out; returns its reply once that is durable. Raises FarmError."""
-        reply = await self.engine.submit(command, self.envelope(actor, reason, part))
+        envelope = self.envelope(actor, reason, part)
+        self.has_submitted = True
+        reply = await with_past_jobs(self.engine, lambda: self.engine.submit(command, envelope))
         if type(command) in COUNTED and isinstance(reply, int):  # a stored reply may be older than counts are
             self.count(reply)
         return reply
@@ -165,6 +181,26 @@ class Call:
         for result in await asyncio.gather(*waiting, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+
+RECALLS: Final = 8
+"""Jobs on disk that one call may name, each of which is loaded before the call goes on."""
+
+
+async def with_past_jobs(
+    engine: Engine, work: Callable[[], Awaitable[Result]], is_safe: Callable[[], bool] = lambda: True
+) -> Result:
+    """Do work; where it misses what may be a finished job on disk, load that job and do the work again.
+
+    `is_safe` says whether nothing was done yet that must not be done twice.
+    """
+    for _ in range(RECALLS):
+        try:
+            return await work()
+        except FarmError as error:
+            if not error.missing or not is_safe() or not await engine.recall(error.missing):
+                raise
+    return await work()
 
 
 @lru_cache(maxsize=1024)
@@ -200,12 +236,14 @@ def behaviour(
     """
     is_async = inspect.iscoroutinefunction(method)
 
+    async def respond(request: Any, call: Call) -> Any:
+        response = method(request, call)
+        return await response if is_async else response
+
     async def carry_out(raw: bytes, call: Call) -> Answer:
         request = request_type.FromString(raw)
         try:
-            response = method(request, call)
-            if is_async:
-                response = await response
+            response = await respond(request, call)
         except NotFound:
             if not await call.done_before():
                 raise
@@ -223,18 +261,26 @@ def behaviour(
         with traffic.reads.spending():
             return await carry_out(raw, call)  # which waits for nothing
 
+    async def attempt(raw: bytes, context: Any, traffic: Traffic, caller: str, calls: list[Call]) -> Answer:
+        call = Call(engine, context, rpc, traffic, caller)
+        calls.append(call)
+        if getattr(method, "is_shared", False):
+            turn, build = partial(traffic.lists.turn, caller), partial(carry_out, raw, call)
+            return await traffic.builds.ask((rpc, raw), turn, build)
+        if is_read(rpc):
+            return await read(raw, call, traffic)
+        return await carry_out(raw, call)
+
     async def answer_client(raw: bytes, context: Any, traffic: Traffic, caller: str) -> Answer:
         if rpc not in UNCOUNTED:
             await traffic.calls.enter(caller, len(raw))
             context.add_done_callback(lambda _: traffic.calls.leave(caller))
-        call = Call(engine, context, rpc, traffic, caller)
-        if getattr(method, "is_shared", False):
-            turn, build = partial(traffic.lists.turn, caller), partial(carry_out, raw, call)
-            answer = await traffic.builds.ask((rpc, raw), turn, build)
-        elif is_read(rpc):
-            answer = await read(raw, call, traffic)
-        else:
-            answer = await carry_out(raw, call)
+        calls: list[Call] = []
+        answer = await with_past_jobs(
+            engine,
+            lambda: attempt(raw, context, traffic, caller, calls),
+            is_safe=lambda: not calls[-1].has_submitted,
+        )
         if len(answer[0]) > LARGE_BYTES:
             await traffic.begin_reply(caller, len(answer[0]), context)
         return answer

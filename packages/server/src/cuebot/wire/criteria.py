@@ -10,6 +10,8 @@ from google.protobuf.message import Message
 
 from cuebot.domain.nouns import Host, Job, Proc
 from cuebot.domain.states import JobState
+from cuebot.engine.past_jobs import Past
+from cuebot.engine.ports import JobSearch
 from cuebot.queries.frames import FrameCriteria
 from cuebot.queries.hosts import HostCriteria, by_name, host_filter
 from cuebot.queries.jobs import JobCriteria, job_filter, last_ended_first
@@ -50,12 +52,41 @@ async def find_jobs(call: Call, message: Any, among: Iterable[Job]) -> list[Job]
     return await those(call, among, matches)
 
 
-async def find_finished_jobs(call: Call, request: Any) -> list[Job]:
-    """Finished jobs by name, part of a name, show and user, the one that ended last first."""
+async def find_past_jobs(call: Call, message: Any, *, stopped_since_us: int = 0) -> Past:
+    """Finished jobs on disk that the criteria mean."""
+    return await _past(call, job_criteria(message), stopped_since_us)
+
+
+async def find_finished_jobs(call: Call, request: Any) -> tuple[list[Job], Past]:
+    """Finished jobs by name, part of a name, show and user, the one that ended last first; and which are on disk."""
     criteria = JobCriteria(names=request.names, parts=request.parts, shows=request.shows, users=request.users)
     matches = job_filter(call.farm, criteria, call.engine.core.bounds, time.monotonic)
     jobs = call.farm.jobs.values()
-    return last_ended_first(await those(call, jobs, lambda job: job.state is JobState.FINISHED and matches(job)))
+    here = await those(call, jobs, lambda job: job.state is JobState.FINISHED and matches(job))
+    past = await _past(call, criteria, 0)
+    found = {job.id: job for job in (*here, *(one.job for one in past.jobs))}
+    return last_ended_first(found.values()), past
+
+
+async def _past(call: Call, criteria: JobCriteria, stopped_since_us: int) -> Past:
+    """What the disk has: it looks at those that fit what it has columns for, and the filter at all of it."""
+    engine, bounds = call.engine, call.engine.core.bounds
+    if criteria.ids and all(id in call.farm.jobs for id in criteria.ids):
+        return Past([], is_all=True)
+    search = JobSearch(
+        ids=tuple(criteria.ids),
+        names=tuple(criteria.names),
+        parts=tuple(criteria.parts),
+        show_ids=[call.farm.show_by_name.get(name, "") for name in criteria.shows],
+        users=tuple(criteria.users),
+        shots=tuple(criteria.shots),
+        stopped_since_us=stopped_since_us,
+    )
+    await engine.durable()
+    most = bounds.past_jobs_looked_at
+    return await engine.past_jobs.find(
+        call.farm, search, lambda farm: job_filter(farm, criteria, bounds, time.monotonic), most, most
+    )
 
 
 async def find_hosts(call: Call, message: Any, among: Iterable[Host] | None = None) -> list[Host]:

@@ -15,9 +15,9 @@ from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import UNCHARGED_EXITS, Exit, FrameState
 from cuebot.domain.units import frame_id
 from cuebot.engine.ports import EndedRun, JournalError, RunHistory, RunQuery
+from cuebot.engine.readers import Readers
 from cuebot.queries.lookup import Scope
 from cuebot.wire.log_files import WantedLog
-from cuebot.wire.readers import Readers
 from cuebot.wire.values import INT64_MAX
 from cuefarm_proto import farm_pb2
 from rqd.runner.log_name import file_name

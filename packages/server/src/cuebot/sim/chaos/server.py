@@ -12,7 +12,7 @@ from cuebot.domain.errors import FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import SECOND
-from cuebot.engine.core import AgentRequests, Core
+from cuebot.engine.core import SYSTEM, AgentRequests, Core
 from cuebot.engine.ports import Answer, Batch
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest
 from cuebot.sim.chaos.ground_truth import Violation
@@ -107,10 +107,25 @@ class Server:
             self.core.execute(command, envelope, self.world.clock.now_us, self._while_alive(durable))
             last_seq = self.core.last_seq
         except FarmError as error:
+            job_id = self.world.disk.job_with(error.missing) if error.missing else None
+            if job_id is not None:
+                self._with(job_id, lambda: self.submit(command, envelope, done, refused))
+                return
             if refused is None:
                 raise Violation(f"{type(command).__name__} of {envelope.actor} was refused: {error}") from error
             refused(error)
         self._settle()
+
+    def _with(self, job_id: str, then: Callable[[], None]) -> None:
+        """Have an archived job in memory again and go on, once all that has happened so far is durable."""
+        if self.core.has_batch() or self._committing is not None:
+            self._later(SECOND // 10, lambda: self._with(job_id, then))
+            return
+        for command in self.world.disk.recalls(self.farm, job_id):
+            self.core.execute(command, SYSTEM, self.world.clock.now_us)
+            self.world.happened["jobs loaded again"] += 1
+        self._settle()
+        then()
 
     def report(self, command: c.ReportHost, reply: Reply) -> None:
         """Take in a host's report."""

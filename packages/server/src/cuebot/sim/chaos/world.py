@@ -87,7 +87,11 @@ class World:
         self._ids = random.Random(f"{seed}/ids")
         self.clock = Clock()
         self.faults = Faults.draw(self.rng)
-        self.settings = Settings()
+        archive_luck = random.Random(f"{seed}/archive")
+        self.settings = Settings(
+            finished_in_memory_us=Micros(archive_luck.choice((0, 20 * SECOND, 60 * MINUTE))),
+            finished_in_memory=archive_luck.choice((0, 2, 2_000)),
+        )
         self.bounds = Bounds(
             unlaunched_bookings=self.rng.choice((4, 20, 2_000)),
             bookings_per_slice=5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from typing import Any, Final
 
 from opencue_proto import depend_pb2, job_pb2
@@ -12,6 +13,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import DependType, JobState
 from cuebot.domain.units import SECOND
 from cuebot.queries.comments import commented, comments_of
@@ -19,7 +21,7 @@ from cuebot.queries.depends import waiting_for, waiting_in
 from cuebot.queries.frames import changed_frames, find_frames, frame_change_row, frame_row, number_of, page_of
 from cuebot.queries.jobs import job_row, pending_jobs
 from cuebot.queries.layers import in_dispatch_order, layer_row
-from cuebot.spec import parse_spec
+from cuebot.spec import Spec, parse_spec
 from cuebot.wire.call import Call, fill, rows_of, shared
 from cuebot.wire.criteria import find_jobs, frame_criteria
 from cuebot.wire.job_lists import list_jobs
@@ -139,8 +141,8 @@ class JobInterface:
 
     async def _launch(self, request: Any, call: Call) -> list[Job]:
         bounds = call.engine.core.bounds
-        spec = await asyncio.to_thread(parse_spec, request.spec, bounds, allow_root=self._allow_root)
-        job_ids = await call.submit(c.SubmitJobs(spec), actor=spec.user)
+        spec, text = await asyncio.to_thread(_understood, request.spec, bounds, allow_root=self._allow_root)
+        job_ids = await call.submit(c.SubmitJobs(spec, text), actor=spec.user)
         call.warnings += spec_warnings(spec, call.farm)
         return [call.farm.jobs[id] for id in job_ids]
 
@@ -277,6 +279,11 @@ class JobInterface:
         """What a job as a whole waits for."""
         depends = [d for d in waiting_in(call.farm, _job(request, call)) if d.er_layer is None]
         return job_pb2.JobGetWhatThisDependsOnResponse(depends=depend_seq(call.farm, depends))
+
+
+def _understood(text: str, bounds: Bounds, *, allow_root: bool) -> tuple[Spec, bytes]:
+    """A specification, and its text as it is kept."""
+    return parse_spec(text, bounds, allow_root=allow_root), zlib.compress(text.encode())
 
 
 def _message(call: Call, job: Job) -> job_pb2.Job:

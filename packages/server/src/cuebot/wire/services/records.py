@@ -12,12 +12,13 @@ from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.engine.ports import EndedRun, RunHistory
+from cuebot.engine.readers import Readers
 from cuebot.queries.lookup import Scope, scope_of
 from cuebot.wire.call import Call, fill
 from cuebot.wire.criteria import find_finished_jobs
 from cuebot.wire.failures import grouped, last_failures, troubled
+from cuebot.wire.job_lists import warn_of_past
 from cuebot.wire.log_files import LogMissing, LogPiece, LogUnreadable, WantedLog, read_log
-from cuebot.wire.readers import Readers
 from cuebot.wire.runs import (
     NoHistory,
     PastRuns,
@@ -109,7 +110,8 @@ class Records:
 
     async def FindFinishedJobs(self, request: Any, call: Call) -> Any:
         """Finished jobs by name, show and user, the one that ended last first."""
-        jobs = await find_finished_jobs(call, request)
+        jobs, past = await find_finished_jobs(call, request)
+        warn_of_past(call, past)
         most = _page(request.limit, call)
         if request.limit > most < len(jobs):
             call.warnings.append(
