@@ -38,6 +38,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "state": st.one_of(st.none(), st.sampled_from(FrameState)),
     "cause": st.sampled_from(Cause),
     "on_end": st.sampled_from(OnEnd),
+    "summary": st.binary(max_size=20),
+    "rest": st.binary(max_size=20),
+    "layer_keys": st.lists(numbers, max_size=3),
+    "superseded": st.booleans(),
     "orders": st.lists(numbers, max_size=3),
 }
 

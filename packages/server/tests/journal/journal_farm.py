@@ -133,6 +133,11 @@ class Mix:
         envelope = c.Envelope("ann", "test", "because", request_id)
         return self.core.execute(command, envelope, self.now_us)
 
+    def submit(self, name: str) -> str:
+        """Launch a job of one frame, whose specification is kept; returns its id."""
+        text = spec_text(name, [("only", "1", 1)])
+        return str(self.do(c.SubmitJobs(parse_spec(text), f"what {name} was submitted with".encode()))[0])
+
     def launch(self) -> None:
         self.names += 1
         name, rng = f"job{self.names}", self.random
