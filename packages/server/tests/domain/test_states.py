@@ -8,10 +8,9 @@ import pytest
 from small_farm import SmallFarm
 
 from cuebot.domain import events as ev
-from cuebot.domain.apply import apply
+from cuebot.domain.apply import apply, set_state
 from cuebot.domain.diagrams import page
 from cuebot.domain.farm import Farm
-from cuebot.domain.frame_states import set_state
 from cuebot.domain.frames import as_indices
 from cuebot.domain.states import (
     FRAME_TRANSITIONS,
