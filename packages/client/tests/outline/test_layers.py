@@ -155,6 +155,7 @@ def test_a_circle_of_waits_is_printed() -> None:
         an_outline("1-3", one, two, three).setup()
 
 
+@pytest.mark.slow
 def test_a_chain_of_two_thousand_layers_can_be_set_up() -> None:
     """Neither the search for circles nor storing runs out of stack on the longest chain that servers take."""
     ol = outline.Outline("chain", frame_range="1-2")
