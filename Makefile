@@ -63,6 +63,7 @@ check: venv ## lint, types, layer contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.circles
 
 fmt: venv ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .

@@ -50,7 +50,7 @@ def test_a_commit_is_looked_at_by_the_programs_of_make_check() -> None:
     """The hooks of git and `make check` call the same programs, from the same environment."""
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     recipe = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
-    programs = re.findall(r"^\t\$\(BIN\)/([\w-]+(?: \w+)?)", recipe, re.MULTILINE)
+    programs = re.findall(r"^\t\$\(BIN\)/(python -m [\w.]+|[\w-]+(?: \w+)?)", recipe, re.MULTILINE)
     assert [hook["entry"].removesuffix(" --force-exclude") for hook in hooks] == [f".venv/bin/{p}" for p in programs]
 
 

@@ -362,3 +362,13 @@ def test_a_failing_command_keeps_its_exit_status() -> None:
         Layer.system("no-such-program --at all")
     assert failure.value.exit_status == 16
     Layer.system("false", ignore_error=True)
+
+
+def test_the_current_outline_is_one_under_all_its_names() -> None:
+    """`Outline.current`, `current_outline()` and what layers add themselves to are the same."""
+    first = outline.Outline("first", current=True)
+    assert outline.Outline.current is outline.current_outline() is first
+    second = outline.Outline("second")
+    outline.Outline.current = second
+    layer = outline.Layer("layer")
+    assert (layer.get_outline(), outline.current_outline()) == (second, second)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Optional
 
+KB_PER_MB = 1024
+KB_PER_GB = 1024 * 1024
+
 
 def counted(number: int, one: str, several: Optional[str] = None) -> str:
     """Return a number with its noun: `1 frame`, `2 frames`; `several` is for what takes more than an s."""
@@ -18,3 +21,12 @@ def duration(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} d"
+
+
+def formatMem(kmem: int, unit: Optional[str] = None) -> str:
+    """Return an amount given in KB as `K`, `M` or `G`, the largest that fits unless `unit` says which."""
+    if unit == "K" or (unit is None and kmem < KB_PER_MB):
+        return f"{kmem:d}K"
+    if unit == "M" or (unit is None and kmem < KB_PER_GB):
+        return f"{kmem // KB_PER_MB:d}M"
+    return f"{kmem / KB_PER_GB:.1f}G"

@@ -1,11 +1,11 @@
-"""Why a run ended, in words: the server sends codes and numbers, the sentences are made here."""
+"""Why runs ended and frames failed, in words: the server sends codes and numbers, the sentences are made here."""
 
 from __future__ import annotations
 
 import signal
 from typing import Any
 
-from cue_cli.cueadmin.format import formatMem
+from opencue.wording import counted, formatMem
 
 WORDS = {
     "KILLED": "it was killed",
@@ -92,6 +92,31 @@ def killedText(run: Any) -> str:
     """Return that a run was killed, by whom, and with which signal, as it goes on after "its last run"."""
     signal_words = f" (signal {run.exit_signal})" if run.exit_signal else ""
     return f"{fullText(run).removeprefix('it ')}{signal_words}"
+
+
+def whyText(failure: Any) -> str:
+    """Return why the frames of a failure failed, which they are, and where they ran."""
+    where = f" on {failure.host_name}" if failure.hosts == 1 and failure.host_name else ""
+    where = f" on {failure.hosts} hosts" if failure.hosts > 1 else where
+    return f"{fullText(failure)} ({failure.frame_range}{where})"
+
+
+def failureText(failure: Any) -> str:
+    """Return a failure as one line: how many frames, what became of them, why, which, and where."""
+    return f"{counted(failure.frames, 'frame')} {_state_text(failure)}: {whyText(failure)}"
+
+
+def hasLog(failure: Any) -> bool:
+    """Say whether the command of these frames was started, so that there is a log of it."""
+    started = failure.cause not in ("LOG_UNWRITABLE", "HOST_FAULT", "REFUSED", "NEVER_RECEIVED")
+    return started and failure.HasField("example")
+
+
+def _state_text(failure: Any) -> str:
+    if failure.state == "DEAD":
+        return "dead"
+    word, its = ("waits", "its") if failure.frames == 1 else ("wait", "their")
+    return f"{word} for another try" if failure.charged else f"{word} again, through no fault of {its} own"
 
 
 def _status_words(status: int) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from agent_farm import AgentProcess, FakeServer
 
 from rqd import options
-from rqd.runner.secrets import SECRET_NAMES, shown_environment
+from rqd.secrets import SECRET_NAMES, shown_environment
 
 pytestmark = pytest.mark.slow
 
