@@ -9,7 +9,7 @@ JOBS   ?= 4
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up test proof check bench sim wheels proto clean
+.PHONY: help venv upstream demo up dev unit test proof cover check fmt hooks bench sim release wheels proto clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,18 @@ demo: venv ## start a farm, render a real animation on it, print where the movie
 up: venv ## start a farm on this machine and stay (Ctrl-C stops it)
 	@$(BIN)/cuefarm up
 
+dev: venv ## a server and an agent that start anew when their code changes; the farm lives in build/dev-farm
+	@$(BIN)/python -m tools.dev
+
+unit: venv ## run what needs no process and no second, in half a minute: model, rules, scheduler, specs, parts of client and agent
+	$(BIN)/python -m pytest -m "not slow and not proof" -n 2 -q $(UNIT)
+
+UNIT = $(addprefix packages/server/tests/,domain decide scheduling queries spec values) packages/client/tests/filesequence \
+	packages/client/tests/outline $(addprefix packages/agent/tests/,test_log.py test_options.py runner link/test_messages.py)
+
+cover: venv upstream ## run `make test` and say which lines and branches nothing runs; pages in build/coverage
+	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m "not proof" -n $(JOBS) --dist loadfile --cov --cov-report=term --cov-report=html:build/coverage
+
 test: venv upstream ## run every test that does not take minutes, four files at a time, as most of it waits (ten minutes in all)
 	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m "not proof" -n $(JOBS) --dist loadfile
 
@@ -51,12 +63,23 @@ check: venv ## lint, types, layer contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.circles
+
+fmt: venv ## format, and mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+hooks: venv ## have git run lint, format and types before each commit (.pre-commit-config.yaml)
+	$(BIN)/pre-commit install
 
 bench: venv ## measure what speed is claimed; prints a table and writes build/bench.json
 	$(BIN)/python -m benchmarks
 
 sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
 	$(BIN)/cuefarm sim --seeds $(SEEDS) --first $(FIRST)
+
+release: venv ## write a version everywhere: make release VERSION=1.2.3
+	@$(BIN)/python -m tools.release $(VERSION)
 
 wheels: build/wheels-venv/.installed ## build the wheels into dist: the agent's for each platform, with its supervisor compiled
 	for platform in any linux-x86_64 linux-aarch64; do RQD_WHEEL_PLATFORM=$$platform $(WHEEL) packages/agent || exit 1; done

@@ -10,6 +10,8 @@ from typing import Any, Optional, Sequence
 
 import grpc
 
+from opencue import config
+
 NO_DETAILS = "No details found. Check server logs."
 
 
@@ -179,6 +181,4 @@ def fromRpcError(
 
 def getRetryCount() -> int:
     """Return how often a retryable call is repeated before it fails."""
-    from opencue.cuebot import Cuebot  # here, because cuebot needs these classes
-
-    return int(Cuebot.Config["cuebot.exception_retries"])
+    return int(config.in_use()["cuebot.exception_retries"])

@@ -9,7 +9,7 @@ import os
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from FileSequence import FrameSet
-from outline import event, execution, io, util, waiting
+from outline import current, event, execution, io, util, waiting
 from outline.config import config
 from outline.constants import LAYER_TYPES, LayerType
 from outline.depend import Depend
@@ -28,11 +28,10 @@ class _LayerMeta(type):
     """Registers a layer with the current outline, and shows it to the plugins, once it is constructed completely."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        from outline.loader import current_outline
         from outline.plugins import PluginManager
 
         layer = super().__call__(*args, **kwargs)
-        outline = current_outline()
+        outline = current.get()
         if outline is not None and layer.get_arg("register"):
             outline.add_layer(layer)
         PluginManager.init_layer(layer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_farm import SmallFarm
@@ -20,6 +21,8 @@ from cuebot.sim.chaos.disk import Disk, compare_farms
 from cuebot.sim.chaos.ground_truth import GroundTruth
 from cuebot.sim.chaos.invariants import InvariantChecker
 from cuebot.sim.chaos.random_specs import random_spec
+
+pytestmark = pytest.mark.slow
 
 COMMANDS = ("retry", "eat", "kill", "release", "done", "depend", "satisfy", "unsatisfy", "finish", "fail", "kill job")
 

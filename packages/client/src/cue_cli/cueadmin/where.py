@@ -8,9 +8,9 @@ from typing import Any
 from cue_cli.cueadmin.commands import Command
 from cue_cli.cueadmin.lookup import findJob
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
-from cue_cli.wording import counted
 from opencue import api
 from opencue.enums import JobState
+from opencue.wording import counted
 
 LISTS = {"-lj": "job", "-lji": "job", "-lh": "host", "-lp": "proc", "-ll": "proc"}
 HOST_COMMANDS = ("-move", "-thread")

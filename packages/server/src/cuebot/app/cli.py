@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cue_cli.standard_output import run_command
 from cuebot import __version__
+from cuebot.app import log_levels
 
 if TYPE_CHECKING:
     from cuebot.wire.doors import Door
@@ -56,7 +57,7 @@ def _up(options: argparse.Namespace) -> int:
             grpc=options.grpc,
             http=options.http,
             agents=0 if options.no_agent else options.agents,
-            log_level=options.log_level,
+            agent_log_level=options.log_level.of("rqd"),
             opened=_opened(options),
             http_names=tuple(options.http_name),
             group=options.group,
@@ -303,7 +304,12 @@ def _addresses(parser: argparse.ArgumentParser) -> None:
         " (default: all is its owner's alone)",
     )
     parser.add_argument(
-        "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default info"
+        "--log-level",
+        type=log_levels.log_levels,
+        default=os.environ.get(log_levels.VARIABLE, "info"),
+        metavar="LEVELS",
+        help=f"{', '.join(log_levels.LEVELS)}; of one part: info,wire=debug; parts: {', '.join(log_levels.LOGS)}"
+        f" (default: the variable {log_levels.VARIABLE}, else info)",
     )
     parser.add_argument(
         "--open",

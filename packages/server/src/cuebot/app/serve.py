@@ -14,7 +14,6 @@ from pathlib import Path
 
 import structlog
 
-from cue_cli.wording import counted
 from cuebot.app import file_modes, token_file
 from cuebot.app.exit_status import RESTART_MAY_MEND, STOPPED, CannotStart, status_of
 from cuebot.app.farm_server import FarmServer, ServerOptions
@@ -24,6 +23,7 @@ from cuebot.engine.ports import JournalError
 from cuebot.journal import JournalUnusable, sqlite_file
 from cuebot.wire.doors import Door
 from opencue import running_farms
+from opencue.wording import counted
 from rqd import open_files
 
 log = structlog.get_logger("serve")

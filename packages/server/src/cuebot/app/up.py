@@ -49,7 +49,7 @@ class UpOptions:
     grpc: str
     http: str
     agents: int
-    log_level: str
+    agent_log_level: str
     opened: frozenset[Door] = frozenset()
     http_names: tuple[str, ...] = ()
     group: str | None = None
@@ -117,7 +117,7 @@ async def _up(
         folder.share_files(group)  # the database is there now
     server.say_ready()
     agents = LocalAgents(
-        folder, shares, log_level=options.log_level, umask=frames_umask, open_files_before=open_files_before
+        folder, shares, log_level=options.agent_log_level, umask=frames_umask, open_files_before=open_files_before
     )
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))

@@ -214,6 +214,7 @@ class Engine:
                 batch = self.core.take()
                 await self._commit_until_done(batch)
                 tickets, orders = self.core.committed(self.now_us())
+                log.debug("committed", events=len(batch.events), replies=len(tickets))
                 busy = len(tickets) > 1
                 for ticket in tickets:
                     ticket.done(ticket.reply)
@@ -310,6 +311,7 @@ class Engine:
         booked = self.core.plan(self.now_us())
         if self.core.plan_wanted:  # the budget ended before the farm did
             self._more_to_do.set()
+        log.debug("planned", booked=booked, goes_on=self.core.plan_wanted)
         return booked > 0
 
     async def _dispatch_loop(self) -> None:

@@ -248,9 +248,11 @@ def behaviour(
                 response, trailers = await answer_client(raw, context, traffic, caller)
             if trailers:
                 context.set_trailing_metadata(trailers)
+            log.debug("answered", rpc=rpc, caller=caller, bytes=len(response))
             return response
         except Exception as error:  # noqa: BLE001
             code, detail = refusal(rpc, error)
+            log.debug("refused", rpc=rpc, code=code.name, detail=detail)
             answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
         await context.abort(code, detail, answers)
         raise AssertionError("abort always raises")
