@@ -66,7 +66,7 @@ def troubled(case: FarmCase, trouble: list[Trouble]) -> SmallFarm:
     return farm
 
 
-def _happen(farm: SmallFarm, trouble: Trouble, jobs: list[Job]) -> None:
+def _happen(farm: SmallFarm, trouble: Trouble, jobs: list[Job]) -> None:  # noqa: C901 - a table of what may happen
     books, amount = farm.farm, trouble.amount
     names = sorted(books.host_by_name)
     host = books.host_named(names[trouble.which % len(names)])

@@ -213,7 +213,7 @@ def test_hosts_that_were_not_heard_since_the_start_are_not_booked() -> None:
     host = farm.host()
     farm.launch(job_spec("one"))
     host.reported = False
-    farm.farm.hosts_table.refresh(host, Held())
+    farm.farm.hosts_table.refresh(host, Held.by(()))
     assert farm.plan() == []
     farm.report()
     assert len(farm.plan()) == 4

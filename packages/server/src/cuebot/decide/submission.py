@@ -12,10 +12,10 @@ from cuebot.decide.cycles import find_cycle
 from cuebot.decide.depends import added, check_new, signature
 from cuebot.decide.jobs import group_defaults
 from cuebot.domain import events as ev
-from cuebot.domain.apply import initial_frames
 from cuebot.domain.commands import SubmitJobs
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
+from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.names import log_folder_name, post_job_name
 from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values

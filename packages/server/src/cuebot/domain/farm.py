@@ -277,14 +277,7 @@ class Farm:
 
     def used_on(self, host: Host) -> Held:
         """What a host's procs hold."""
-        procs = [self.procs[id] for id in host.proc_ids]
-        return Held(
-            sum(p.cores for p in procs),
-            sum(p.memory for p in procs),
-            sum(p.gpus for p in procs),
-            sum(p.gpu_memory for p in procs),
-            sum(p.alone for p in procs),
-        )
+        return Held.by(self.procs[id] for id in host.proc_ids)
 
     def update_ready(self, layer: Layer) -> None:
         """Keep `ready` true for one layer, after its frames or its job's state changed."""

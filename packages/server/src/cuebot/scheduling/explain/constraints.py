@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain import resources
 from cuebot.domain.farm import Farm
 from cuebot.domain.holds import Hold
 from cuebot.domain.host_table import Mask
@@ -24,16 +25,22 @@ from cuebot.scheduling.explain import fixes as fixes
 from cuebot.scheduling.explain.fixes import FOR_SHOW, SWITCH, Fix, Units, change, everywhere
 from cuebot.scheduling.explain.queue_position import comes_before
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
-from cuebot.scheduling.explain.wording import command, counted, duration, exact_memory, gib, in_cores, plural
+from cuebot.scheduling.explain.wording import (
+    amount_of,
+    command,
+    counted,
+    duration,
+    exact_memory,
+    gib,
+    in_cores,
+    plural,
+)
 from cuebot.scheduling.rules.eligibility import (
-    allocation_mask,
+    NOT_SUBSCRIBED,
     avoided_rows,
-    burst_room,
+    burst_rooms,
     facility_mask,
-    fits_now,
-    fits_when_idle,
     gpu_room_under_cap,
-    has_cores,
     has_lonely_run,
     held_hosts,
     job_reasons,
@@ -41,6 +48,7 @@ from cuebot.scheduling.rules.eligibility import (
     room_under_cap,
     tag_mask,
 )
+from cuebot.scheduling.rules.fits import cores_taken, room_now, room_when_idle
 from cuebot.scheduling.rules.most_memory import most_memory
 
 WORDS_TOLD: Final = 3
@@ -91,11 +99,8 @@ def constraints(
 
 
 def takes(snapshot: FarmSnapshot, needs: Demand) -> Units:
-    """Core units that a frame takes of each host."""
-    n = snapshot.farm.hosts_table.size
-    if needs.whole_host:
-        return np.maximum(snapshot.farm.hosts_table.cores[:n] + needs.cores, 1)
-    return np.full(n, needs.cores, dtype=np.int64)
+    """Core units that a frame takes of each host: at least one, also where it never has room."""
+    return np.maximum(cores_taken(snapshot.farm.hosts_table, needs), 1)
 
 
 def _of_job(snapshot: FarmSnapshot, job: Job, layer: Layer) -> Iterator[Constraint]:
@@ -209,7 +214,7 @@ def _limits(snapshot: FarmSnapshot, needs: Demand) -> Iterator[Constraint]:
 
 
 def _not_for_job(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand, taken: Units) -> Iterator[Constraint]:
-    farm, n = snapshot.farm, snapshot.farm.hosts_table.size
+    farm = snapshot.farm
     facility, show = farm.facilities[job.facility_id].name, farm.shows[job.show_id]
     hint = f"the facility is chosen at submission: submit it to another, or start agents with `--facility {facility}`"
     yield Constraint("FACILITY", facility_mask(farm, job.facility_id), f"are not in the facility {facility}", hint)
@@ -218,14 +223,9 @@ def _not_for_job(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand, 
     tags = " | ".join(layer.tags)
     text = f"have none of the tags {tags}" if len(layer.tags) > 1 else f"do not have the tag {tags}"
     yield Constraint("TAGS", tag_mask(farm, needs), text, fix=partial(fixes.another_tag, snapshot, layer))
-    subscribed = np.zeros(n, dtype=np.bool_)
-    within_burst = np.ones(n, dtype=np.bool_)
-    for allocation in farm.allocations.values():
-        room = burst_room(farm, job.show_id, allocation)
-        if room is not None:
-            mask = allocation_mask(farm, allocation.id)
-            subscribed |= mask
-            within_burst[mask] = taken[mask] <= room
+    rooms = burst_rooms(farm, job.show_id)
+    subscribed = rooms != NOT_SUBSCRIBED
+    within_burst = ~subscribed | (taken <= rooms)
     text = f"are in allocations that show {show.name} has no subscription to"
     yield Constraint("NO_SUBSCRIPTION", subscribed, text, fix=partial(fixes.subscribe, snapshot, show, taken))
     text = f"are in allocations where show {show.name} is at its burst"
@@ -290,29 +290,36 @@ def _not_for_layer(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Itera
     if not needs.gpus and snapshot.kept is not None:
         yield Constraint("KEPT_FOR_GPUS", ~snapshot.kept, "are kept for frames that wait for a GPU")
     if not needs.gpus and snapshot.gpus_wanted:  # what is changed for this layer may have more of these kept
-        yield Constraint("GPUS_IDLE", farm.hosts_table.idle_gpus[:n] <= 0, "", told=False)
+        yield Constraint("GPUS_IDLE", farm.hosts_table.idle["gpus"][:n] <= 0, "", told=False)
 
 
 def _full(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Iterator[Constraint]:
-    farm, table, n = snapshot.farm, snapshot.farm.hosts_table, snapshot.farm.hosts_table.size
-    cores = "a whole host" if needs.whole_host else in_cores(needs.cores)
-    wanted = f"{cores} and {gib(needs.memory)}"
-    wanted += f" and {counted(needs.gpus, 'GPU')}" if needs.gpus else ""
-    wanted += f" and {gib(needs.gpu_memory)} of GPU memory" if needs.gpu_memory else ""
+    farm, table = snapshot.farm, snapshot.farm.hosts_table
+    now = room_now(table)
+    wanted = _wanted(needs)
+
     hint = _what_the_largest_has(farm, layer, needs)
-    yield Constraint("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", hint, has_parts=True)
+    yield Constraint("TOO_SMALL", room_when_idle(table).fitting(needs), f"never have {wanted}", hint, has_parts=True)
     if needs.alone:
-        yield Constraint("BUSY", has_cores(farm, needs), "are not idle, and it has to be alone there")
+        yield Constraint("BUSY", now.have_cores(needs), "are not idle, and it has to be alone there")
     else:
-        yield Constraint("BUSY", fits_now(farm, needs), f"have no room for {wanted} now", has_parts=True)
-    parts = [
-        ("CORES", has_cores(farm, replace(needs, alone=False)), fixes.fewer_cores),
-        ("MEMORY", table.idle_memory[:n] >= needs.memory, fixes.less_memory),
-        ("GPUS", table.idle_gpus[:n] >= needs.gpus, fixes.fewer_gpus),
-        ("GPU_MEMORY", table.idle_gpu_memory[:n] >= needs.gpu_memory, fixes.less_gpu_memory),
-    ]
-    for code, enough, fix in parts:
-        yield Constraint(code, enough, "", fix=partial(fix, snapshot, layer, needs), told=False)
+        open = now.fitting(needs) & ~has_lonely_run(farm)
+        yield Constraint("BUSY", open, f"have no room for {wanted} now", has_parts=True)
+
+    fewer = partial(fixes.fewer_cores, snapshot, layer, needs)
+    yield Constraint("CORES", now.have_cores(replace(needs, alone=False)), "", fix=fewer, told=False)
+    for name, asked in needs.amounts:
+        less = fixes.LESS.get(name)
+        fix = partial(less, snapshot, layer, needs) if less else None
+        yield Constraint(name.upper(), now.amounts[name] >= asked, "", fix=fix, told=False)
+
+
+def _wanted(needs: Demand) -> str:
+    """What a frame asks of a host, for people."""
+    wanted = ["a whole host" if needs.whole_host else in_cores(needs.cores)]
+    named = {resource.name: resource for resource in resources.RESOURCES}
+    wanted += [amount_of(named[name], asked) for name, asked in needs.amounts]
+    return " and ".join(wanted)
 
 
 def _what_the_largest_has(farm: Farm, layer: Layer, needs: Demand) -> str:

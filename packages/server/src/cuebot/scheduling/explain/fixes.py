@@ -126,7 +126,7 @@ def less_memory(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
     """Ask for what a host has idle, but not for less than frames of the layer were seen to use."""
     table, n = snapshot.farm.hosts_table, snapshot.farm.hosts_table.size
     least = least_memory(layer)
-    idle = table.idle_memory[:n]
+    idle = table.idle["memory"][:n]
     return _ask_less(snapshot, layer, MEMORY, rounded(idle, least), needs.memory, least)
 
 
@@ -162,14 +162,22 @@ def fewer_cores(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
 
 def fewer_gpus(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
     """Ask for the GPUs that a host has idle."""
-    idle = snapshot.farm.hosts_table.idle_gpus[: snapshot.farm.hosts_table.size]
+    idle = snapshot.farm.hosts_table.idle["gpus"][: snapshot.farm.hosts_table.size]
     return _ask_less(snapshot, layer, GPUS, idle, needs.gpus, 1)
 
 
 def less_gpu_memory(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
     """Ask for the GPU memory that no run holds on a host."""
-    idle = snapshot.farm.hosts_table.idle_gpu_memory[: snapshot.farm.hosts_table.size]
+    idle = snapshot.farm.hosts_table.idle["gpu_memory"][: snapshot.farm.hosts_table.size]
     return _ask_less(snapshot, layer, GPU_MEMORY, rounded(idle, MIN_MEMORY), needs.gpu_memory, MIN_MEMORY)
+
+
+LESS: Final[dict[str, Callable[[FarmSnapshot, Layer, Demand], Fix]]] = {
+    "memory": less_memory,
+    "gpus": fewer_gpus,
+    "gpu_memory": less_gpu_memory,
+}
+"""By resource: how a layer asks for less of it. A resource without one has no remedy but another host."""
 
 
 def another_tag(snapshot: FarmSnapshot, layer: Layer) -> Fix:

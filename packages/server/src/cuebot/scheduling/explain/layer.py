@@ -33,7 +33,8 @@ from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.explain.stuck_runs import stuck_reasons
 from cuebot.scheduling.explain.waits import holding, roots
 from cuebot.scheduling.explain.wording import agreeing, command, counted, duration, plural, range_of
-from cuebot.scheduling.rules.eligibility import fits_when_idle, job_reasons
+from cuebot.scheduling.rules.eligibility import job_reasons
+from cuebot.scheduling.rules.fits import room_when_idle
 from cuebot.scheduling.rules.policy import Policy
 
 REFUSED_LATELY_US: Final = MINUTE
@@ -227,7 +228,7 @@ def _explain_waiting(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Dema
     starts_in_s = None
     if heaviest and heaviest[0].code == "BUSY":
         told += _turn(job, ahead)
-        busy = table.present[:n] & fits_when_idle(farm, needs)
+        busy = table.present[:n] & room_when_idle(table).fitting(needs)
         for constraint in host_constraints:
             if constraint.told and not constraint.has_parts and constraint.open is not None:
                 busy &= constraint.open

@@ -27,6 +27,8 @@ from cuebot.scheduling.rules.eligibility import (
     room_under_cap,
     usable,
 )
+from cuebot.scheduling.rules.estimate import mean_us, room_at_us
+from cuebot.scheduling.rules.fits import room_now
 from cuebot.scheduling.rules.order import TIERS, Precedence, precedence
 from cuebot.scheduling.rules.shares import FairShare
 
@@ -133,26 +135,11 @@ def soonest_s(snapshot: FarmSnapshot, demand: Demand, candidates: Mask) -> int |
     rows = np.flatnonzero(candidates)
     if len(rows) > HOSTS_LOOKED_AT:
         rows = rows[np.argpartition(-table.idle_cores[rows], HOSTS_LOOKED_AT)[:HOSTS_LOOKED_AT]]
-    soonest: int | None = None
-    for row in rows.tolist():
-        ends = []
-        for proc in (farm.procs[id] for id in farm.hosts[table.ids[row]].proc_ids):
-            runs = farm.layers[proc.layer_id]
-            if runs.runs_succeeded:
-                each_us = runs.clock_us_succeeded // runs.runs_succeeded
-                ends.append((max(proc.booked_us + each_us - snapshot.now_us, 0), proc))
-        cores, memory = int(table.idle_cores[row]), int(table.idle_memory[row])
-        gpus, gpu_memory = int(table.idle_gpus[row]), int(table.idle_gpu_memory[row])
-        wanted = int(table.cores[row]) if demand.idle_host else demand.cores
-        for end_us, proc in sorted(ends, key=lambda end: end[0]):
-            if soonest is not None and end_us >= soonest:
-                break
-            cores, memory = cores + proc.cores, memory + proc.memory
-            gpus, gpu_memory = gpus + proc.gpus, gpu_memory + proc.gpu_memory
-            if cores >= wanted and memory >= demand.memory and gpus >= demand.gpus and gpu_memory >= demand.gpu_memory:
-                soonest = end_us
-                break
-    return None if soonest is None else soonest // SECOND
+
+    room = room_now(table)
+    times = [room_at_us(farm, room, row, demand, snapshot.now_us, mean_us) for row in rows.tolist()]
+    soonest_us = min((at_us for at_us in times if at_us is not None), default=None)
+    return None if soonest_us is None else (soonest_us - snapshot.now_us) // SECOND
 
 
 def _entry(job: Job) -> Entry:

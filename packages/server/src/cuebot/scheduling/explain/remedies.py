@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand
-from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.constraints import Constraint
 from cuebot.scheduling.explain.fixes import A_STEP, Fix, Numbers, Step
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.rules.eligibility import allocation_mask, burst_room, gpu_room_under_cap, room_under_caps
+from cuebot.scheduling.rules.fits import room_now
 
 MOST: Final = 5
 """Remedies that are named."""
@@ -102,21 +102,13 @@ def _shut(constraint: Constraint) -> Mask:
 def _frames(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand, steps: Sequence[Step], opened: Mask) -> int:
     """How many frames of the layer can start at once on the hosts that are open."""
     farm, table = snapshot.farm, snapshot.farm.hosts_table
-    asked: dict[str, int] = {}
+    asked: dict[str, Any] = {}
     for step in steps:
         asked |= step.demand
-    cores, memory = asked.get("cores", needs.cores), asked.get("memory", needs.memory)
-    needs = replace(
-        needs, cores=CoreUnits(cores), memory=KiB(memory), gpus=asked.get("gpus", needs.gpus),
-        gpu_memory=KiB(asked.get("gpu_memory", needs.gpu_memory)),
-    )  # fmt: skip
+    needs = replace(needs, **asked)
     rows = np.flatnonzero(opened)
-    fit = np.ones(len(rows), dtype=np.int64)
-    if not needs.whole_host:
-        fit = np.minimum(table.idle_cores[rows] // needs.cores, table.idle_memory[rows] // needs.memory)
-        for each, idle in ((needs.gpus, table.idle_gpus), (needs.gpu_memory, table.idle_gpu_memory)):
-            fit = np.minimum(fit, idle[rows] // each) if each else fit
-        fit[table.probing[rows] | needs.alone] = 1
+    fit = room_now(table).count(needs, rows)
+    fit[table.probing[rows]] = 1
     on_hosts = np.zeros(len(opened), dtype=np.int64)
     on_hosts[rows] = fit
     each, frames = max(needs.cores, 1), 0

@@ -8,6 +8,7 @@ from typing import Final
 from cuebot.domain.frame_set import compact
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.nouns import Layer
+from cuebot.domain.resources import Resource
 from cuebot.domain.units import ONE_CORE, KiB, cores_from_units
 
 GIB: Final = 1_048_576
@@ -74,6 +75,13 @@ def duration(seconds: int) -> str:
 def gib(kib: KiB | int) -> str:
     """An amount of memory for people."""
     return f"{kib / GIB:.1f} GB" if kib >= GIB // 2 else f"{kib / 1024:.0f} MB"
+
+
+def amount_of(resource: Resource, amount: int) -> str:
+    """So much of a resource: `2 GPUs`, `4.0 GB of GPU memory`."""
+    if not resource.in_kib:
+        return counted(amount, resource.label)
+    return f"{gib(amount)} of {resource.label}" if resource.label else gib(amount)
 
 
 def in_cores(units: int) -> str:

@@ -24,7 +24,6 @@ from cuebot.scheduling.plan.placement import HostPool, suiting
 from cuebot.scheduling.plan.reservations import (
     is_draining,
     long_waiting,
-    longest_us,
     may_ever,
     most_draining,
     waits_long,
@@ -34,13 +33,13 @@ from cuebot.scheduling.rules.eligibility import (
     allocation_mask,
     avoided_rows,
     below_minimum,
-    fits_when_idle,
     gpu_room_under_cap,
     may_book,
     may_start,
     open_mask,
     room_under_cap,
 )
+from cuebot.scheduling.rules.estimate import longest_us
 from cuebot.scheduling.rules.gpus import kept_for_gpus
 from cuebot.scheduling.rules.limits import LimitUsage
 from cuebot.scheduling.rules.order import JobWork, jobs_in_order
@@ -182,7 +181,7 @@ class _Pass:
             frames, layer = long_waiting(farm, queue, len(rows), least, self.now_us)
             if layer is None:
                 continue
-            suits = suiting(farm, demand, self.kept, self.policies) & fits_when_idle(farm, demand)
+            suits = suiting(farm, demand, self.kept, self.policies) & self.free.when_idle.fitting(demand)
             suits &= self.limit_usage.mask(demand) & wide(farm, demand)  # a host may have been made larger
             off = avoided_rows(farm, layer, demand, self.now_us, self.policies)
             for row in [row for row in rows if suits[row] and row not in off][:frames]:
@@ -254,7 +253,7 @@ class _Pass:
                 continue
             for queue in self.farm.ready.of_show[other_id].values():
                 demand = queue.demand
-                if not self.free.fits_when_idle(row, demand) or not open_mask(self.farm, demand)[row]:
+                if not self.free.when_idle.fits(row, demand) or not open_mask(self.farm, demand)[row]:
                     continue
                 if self.free.cores_of(row, demand) > min(self._group_room(queue.group_id), other.room):
                     continue
