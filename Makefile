@@ -9,7 +9,7 @@ JOBS   ?= 4
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up dev unit test proof cover check fmt hooks bench sim release wheels proto clean
+.PHONY: help venv upstream demo up dev unit test proof cover check fmt hooks bench sim release docs wheels proto clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,14 @@ sim: venv ## simulate farms with faults: make sim SEEDS=50 FIRST=1
 
 release: venv ## write a version everywhere: make release VERSION=1.2.3
 	@$(BIN)/python -m tools.release $(VERSION)
+
+docs: build/docs-venv/.installed ## build the documentation site into build/site, without a warning
+	NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build --strict
+
+build/docs-venv/.installed: requirements-docs.txt
+	$(PYTHON) -m venv build/docs-venv
+	build/docs-venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	touch $@
 
 wheels: build/wheels-venv/.installed ## build the wheels into dist: the agent's for each platform, with its supervisor compiled
 	for platform in any linux-x86_64 linux-aarch64; do RQD_WHEEL_PLATFORM=$$platform $(WHEEL) packages/agent || exit 1; done

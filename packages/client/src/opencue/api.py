@@ -198,7 +198,7 @@ def getFinishedJobs(
     user: Sequence[str] = (),
     limit: int = 100,
 ) -> list[Job]:
-    """Return finished jobs, the one that ended last first, at most `limit` of them, and never more than 1,000.
+    """Return finished jobs, the one that ended last first, at most `limit` of them, never over 1,000 (`page_rows`).
 
     `parts` are parts of the name, any of which must be in it; `name`, `show` and `user` are exact. A warning tells of
     a `limit` that the server did not go up to, and how many jobs there are.

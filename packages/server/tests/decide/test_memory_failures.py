@@ -1,4 +1,7 @@
-"""Frames that end for want of memory, or say so: exit statuses 33 and 137 (behaviour_jobs 2.9, D19)."""
+"""Frames that end for want of memory, or say so: exit statuses 33 and 137.
+
+(opencue-behaviour: memory-failures, decisions: memory-failures-end.)
+"""
 
 from __future__ import annotations
 

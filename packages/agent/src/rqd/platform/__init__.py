@@ -1,8 +1,9 @@
 """The operating system, as the runner sees it.
 
 `port` says what that is, `linux` implements it. Another system adds a module with the same functions (on Windows, on
-Job Objects) and a line in `this_system`. The runner calls nothing of the operating system about processes except
-through here.
+Job Objects) and a line in `this_system`. What the runner wants of other processes and of the machine it asks for here.
+What any POSIX system has alike it uses itself: the shell, accounts (`pwd`), file locks (`fcntl`) and signals; another
+system needs these, too.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _tags(bounds: Bounds) -> Rule:
 
 
 def _tag_list(bounds: Bounds) -> Rule:
-    """The tags of an allocation are kept as one text, with commas between (D6)."""
+    """The tags of an allocation are kept as one text, with commas between (decisions: lists-with-commas)."""
     tags = _tags(bounds)
     return lambda value: ",".join(tags(value))
 
@@ -197,7 +197,7 @@ def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
     wanted = checked(command.kind, getattr(thing, "name", thing.id), command.changes, context.bounds)
     changes = {name: value for name, value in wanted.items() if getattr(thing, name) != value}
     if command.kind == "job" and changes.get("auto_eat") is not None and "max_retries" not in changes:
-        changes["max_retries"] = 0 if changes["auto_eat"] else 1  # behaviour_jobs 2.12
+        changes["max_retries"] = 0 if changes["auto_eat"] else 1  # opencue-behaviour: auto-eat
     if "name" in changes:
         _check_free(farm, command.kind, thing, changes["name"])
     if not changes:
@@ -207,7 +207,10 @@ def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
 
 
 def _to_jobs_of_group(farm: Farm, group: Group, given: dict[str, Any]) -> list[ev.Event]:
-    """A group's new defaults are at once the values of its jobs, finished or not (behaviour_jobs 4.1); "off" is not."""
+    """A group's new defaults are at once the values of its jobs, finished or not; "off" is not.
+
+    (opencue-behaviour: group-defaults.)
+    """
     prefix = "default_job_"
     values = {name.removeprefix(prefix): v for name, v in given.items() if name.startswith(prefix) and v != UNLIMITED}
     return [ev.Changed("job", id, values) for id in sorted(group.job_ids)] if values else []

@@ -167,7 +167,7 @@ def _clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
-    """What a report changes of the host's record (behaviour_dispatch 2.5, 2.7)."""
+    """What a report changes of the host's record (opencue-behaviour: hardware-states, opencue-behaviour: locks)."""
     changes: dict[str, Any] = {}
     if facts.state is not HostState.UP:
         if host.state is HostState.UP:

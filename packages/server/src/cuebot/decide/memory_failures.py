@@ -1,4 +1,7 @@
-"""A frame that ended for want of memory gets more, up to what a host of its job's has (behaviour_jobs 2.9, D19)."""
+"""A frame that ended for want of memory gets more, up to what a host of its job's has.
+
+OpenCue's rule is opencue-behaviour: memory-failures, what is different here decisions: memory-failures-end.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.wording import counted
 
 SEED_SERVICES: Final = (
-    # name, threadable, core units, memory KiB, tags (behaviour_jobs 7)
+    # name, threadable, core units, memory KiB, tags (opencue-behaviour: services-of-a-new-farm)
     ("default", False, 100, 3_355_443, ("general", "desktop")),
     ("prman", False, 100, 3_355_443, ("general", "desktop")),
     ("arnold", True, 100, 3_355_443, ("general", "desktop")),

@@ -114,7 +114,7 @@ class _Built:
         return job
 
     def _post_job(self, job: Job) -> Job:
-        """A job for the post layers: it waits as POSTED until its parent has ended (behaviour_jobs 1.10)."""
+        """A job for the post layers: it waits as POSTED until its parent has ended (opencue-behaviour: post-jobs)."""
         job_id, stamp_ms = self.context.new_id(), self.context.now_us // 1000
         name = post_job_name(self.spec.show, job.shot, job.user, job.name, stamp_ms)
         return replace(

@@ -43,7 +43,7 @@ SHAPES: Final[dict[DependType, Shape]] = {
 }
 
 REACTIVATED: Final = frozenset({DependType.FRAME_ON_FRAME, DependType.LAYER_ON_LAYER, DependType.FRAME_BY_FRAME})
-"""Types that hold again when the frame they waited for is retried (behaviour_jobs 3.6)."""
+"""Types that hold again when the frame they waited for is retried (opencue-behaviour: holding-again)."""
 
 WHOLE_LAYER: Final = -1
 
@@ -52,7 +52,7 @@ def frame_by_frame(er: Layer, on: Layer) -> Edges:
     """Each frame of `er` waits for the frames of `on` that render the same frame numbers.
 
     Chunks are honoured on both sides: a chunk waits for every chunk that holds one of its numbers. A frame with a
-    number that `on` does not have waits for the whole of `on` (decision D13).
+    number that `on` does not have waits for the whole of `on` (decisions: unmatched-frames).
     """
     er_numbers = np.unique(parse_frame_set(er.range_text), return_index=True)
     on_numbers = np.unique(parse_frame_set(on.range_text), return_index=True)

@@ -224,7 +224,10 @@ class Farm:
         raise NotFound(f"job {job.name!r} has no layer {name!r}; it has {names}")
 
     def allocation_named(self, name: str) -> Allocation:
-        """The allocation `facility.name`, or `name` alone where only one facility has it (D6). Raises NotFound."""
+        """The allocation `facility.name`, or `name` alone where only one facility has it. Raises NotFound.
+
+        (decisions: lists-with-commas.)
+        """
         facility, _, short = name.rpartition(".")
         found = [
             a
@@ -271,7 +274,7 @@ class Farm:
         """Everything a layer's tag can match on this host, lower case; nothing on one that was removed."""
         if host.removed:  # its allocation may be gone, too
             return frozenset()
-        allocation_tag = self.allocations[host.allocation_id].tag  # may be several, as a comma list (D6)
+        allocation_tag = self.allocations[host.allocation_id].tag  # may be several (decisions: lists-with-commas)
         tags = split_tags((*host.manual_tags, *host.hardware_tags, host.name, allocation_tag))
         return frozenset(tag.lower() for tag in tags)
 

@@ -381,7 +381,7 @@ class Depend:
     on_frame: int | None = None
     any_frame: bool = False
     on_failure: bool = False
-    """Dead and eaten frames count as done (D14)."""
+    """Dead and eaten frames count as done (decisions: regardless-of-failure)."""
     active: bool = True
     created_us: Micros = Micros(0)
     satisfied: bytes = b""
@@ -405,7 +405,7 @@ class Host:
     id: str
     name: str
     row: int
-    """Its row in `Farm.host_table`, and its number in `Farm.host_names`."""
+    """Its row in `Farm.hosts_table`, and its number in `Farm.host_names`."""
     facility_id: str
     allocation_id: str
     created_us: Micros

@@ -156,7 +156,7 @@ def _last_resource(farm: Farm, layer: Layer, index: int) -> str:
 
 
 def find_frames(layers: Iterable[Layer], criteria: FrameCriteria, bounds: Bounds, now_us: int) -> Selection:
-    """Frames by layer id, layers without any left out (behaviour_jobs 4.9).
+    """Frames by layer id, layers without any left out (opencue-behaviour: searching-frames).
 
     Empty criteria mean every frame. Raises Invalid.
     """

@@ -406,7 +406,7 @@ def _frames_to_try(layers: list[tuple[Layer, Demand]], turn: int) -> Iterator[tu
 def _frames_in_order(
     layers: list[tuple[Layer, Demand]], taken: dict[Part, int], most: int
 ) -> Iterator[tuple[Layer, Demand, int]]:
-    """Waiting frames of a job by frame dispatch order, then layer order (behaviour_jobs 1.8).
+    """Waiting frames of a job by frame dispatch order, then layer order (opencue-behaviour: order-of-frames).
 
     The first `most` of each layer, because the other layers may have found no host when a layer's turn comes.
     """

@@ -184,7 +184,7 @@ def _lease_us(told: str) -> Micros:
 
 @lru_cache(maxsize=16_384)
 def short_name(name: str) -> str:
-    """A host's name without its domain; an address stays whole (behaviour_dispatch 2.3)."""
+    """A host's name without its domain; an address stays whole (opencue-behaviour: host-names)."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
