@@ -87,11 +87,11 @@ class RqdReportInterface:
         """A host says how a run ended. OK means that it is on disk."""
         report = request.frame_complete_report
         command = outcome(report, short_name(report.host.name), _speaker(report.host, call.peer_address()))
-        await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))
+        await call.engine.submit(command, call.envelope_of_host(command.host_name))
 
     async def _report(self, command: c.ReportHost, call: Call) -> None:
         try:
-            stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
+            stale = await call.engine.report_host(command, call.envelope_of_host(command.host.name))
         except HostConflict as conflict:
             told_name, agent = _told_name(command.host, call), _which(command.host)
             self._book.refused_agent(call.peer_address(), told_name, Refusal.NAME_TAKEN, agent)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cuebot.domain.actions import actions_of, arguments_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer
 from cuebot.domain.states import FrameState
@@ -208,8 +209,9 @@ def _remedy(remedy: Remedy) -> farm_pb2.Remedy:
 
 
 def _step(step: Step) -> farm_pb2.Step:
-    arguments = msgspec.json.encode(dataclasses.asdict(step.command)).decode()
-    return farm_pb2.Step(code=step.code, text=step.text, command=type(step.command).__name__, arguments=arguments)
+    (action,) = actions_of(step.command)
+    arguments = msgspec.json.encode(arguments_of(step.command)).decode()
+    return farm_pb2.Step(code=step.code, text=step.text, action=action.name, arguments=arguments)
 
 
 def _ahead(ahead: QueuePosition) -> farm_pb2.Ahead:
