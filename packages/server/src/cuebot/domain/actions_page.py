@@ -9,7 +9,7 @@ from cuebot.domain.actions import ACTIONS, Action, Right
 _HEAD = """# Actions
 
 What can be done on a farm, by its public name: a noun, a dot and a verb. The same names stand in the steps that
-`cueadmin -explain -json` proposes, in what a server answers to who may not do something, and in its rights. A name that
+explain proposes (`--json`), in what a server answers to who may not do something, and in its rights. A name that
 was published stays what it is.
 
 Made from the table in `cuebot.domain.actions` by `python -m cuebot.domain.actions_page`; a test says when it is out of

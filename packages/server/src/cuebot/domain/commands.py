@@ -26,7 +26,7 @@ class Envelope:
     request_id: str = ""
     """Not empty: a command with the same id is answered as the first one was, and not done again."""
     principal: Principal = NOBODY
-    """Who was proven to want it."""
+    """Who was proven to want it. Watchers are told; the stored history has only the actor."""
 
 
 @dataclass(frozen=True, slots=True)

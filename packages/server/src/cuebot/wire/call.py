@@ -22,6 +22,7 @@ from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
+from cuebot.wire.advice import for_people
 from cuebot.wire.doors import address_of, principal_of_call
 from cuebot.wire.rows import KeptRows
 from cuebot.wire.rpc_actions import Asked
@@ -318,7 +319,7 @@ def not_offered(
 def refusal(rpc: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     """What a caller is told of an error."""
     if isinstance(error, FarmError):
-        code, detail = grpc.StatusCode[error.code], str(error)
+        code, detail = grpc.StatusCode[error.code], for_people(str(error))
     elif isinstance(error, DecodeError):
         code, detail = grpc.StatusCode.INVALID_ARGUMENT, f"{rpc}: the message cannot be read: {error}"
     else:

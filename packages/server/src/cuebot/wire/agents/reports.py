@@ -15,6 +15,7 @@ from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, quoted
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import NO_END, CoreUnits, Micros
 from cuebot.engine.requests import AGENT_PORT
+from cuebot.wire.advice import for_people
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
@@ -107,7 +108,7 @@ class RqdReportInterface:
         now_s = time.monotonic()
         if now_s - self._told_s.get(host_name, -CONFLICT_TOLD_SECONDS) >= CONFLICT_TOLD_SECONDS:
             self._told_s[host_name] = now_s
-            log.warning("a report was refused", host=host_name, why=str(conflict))
+            log.warning("a report was refused", host=host_name, why=for_people(str(conflict)))
 
 
 def _told_name(host: c.HostFacts, call: Call) -> str:
