@@ -128,7 +128,7 @@ def test_finish_if_complete_leaves_an_unfinished_job_alone(farm: SmallFarm) -> N
 
 def test_launching_for_an_unknown_show_says_how_to_create_it(farm: SmallFarm) -> None:
     """The refusal names the show and the command that makes it."""
-    with pytest.raises(NotFound, match="cueadmin -create-show nothere"):
+    with pytest.raises(NotFound, match=r'"show.create", {"name": "nothere"}'):
         farm.launch(job_spec("one"), show="nothere")
 
 

@@ -6,12 +6,16 @@ import asyncio
 import json
 import os
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cuebot.access.callers import Callers
+from cuebot.domain.actions import Action, Target
 from cuebot.domain.farm import Farm
+from cuebot.domain.principals import Principal, Proof
+from cuebot.engine.access import allow_all, forbidden
 from cuebot.web.doors import BODY_BYTES_MAX, HttpDoors
 from cuebot.web.health import Health
 from cuebot.web.sessions import LINK_SECONDS, LINKS_MAX, SESSION_SECONDS, SESSIONS_MAX, Sessions
@@ -32,7 +36,7 @@ class Engine:
     farm: Farm = field(default_factory=Farm)
     stalled_since: float | None = 1.0
     stall_reason: str = "the disk /shots is full"
-    core: Any = field(default_factory=lambda: type("Core", (), {"draining": False}))
+    core: Any = field(default_factory=lambda: SimpleNamespace(draining=False, authorize=allow_all))
 
 
 @dataclass
@@ -57,7 +61,8 @@ class Site:
         self.uid = uid
         self.client = ("127.0.0.1", 50_000)
         self.server = ("127.0.0.1", 8448)
-        health: Any = Health(Engine())  # type: ignore[arg-type]
+        self.engine = Engine()
+        health: Any = Health(self.engine)  # type: ignore[arg-type]
         self._app = http_app(
             health, callers=Callers(TOKEN, self._owner), name=lambda: "<b>127.0.0.1:8443", opened=opened, names=names
         )
@@ -122,6 +127,51 @@ async def test_a_program_of_this_user_comes_in_and_a_strangers_does_not() -> Non
             assert refused.status == 401
             assert "cuefarm open" in refused.detail
             assert refused.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "action"),
+    [
+        ("GET", "/", "farm.read"),
+        ("POST", "/open", "session.open"),
+        ("GET", "/open/a-secret", "session.open"),
+        ("GET", "/healthz", "farm.health"),
+        ("GET", "/readyz", "farm.health"),
+        ("GET", "/nowhere", "interface.read"),
+    ],
+)
+async def test_every_address_is_forbidden_by_its_actions_name_to_who_may_do_nothing(
+    method: str, path: str, action: str
+) -> None:
+    """Who asks is known, and what he asks for is named."""
+
+    def deny_all(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
+        raise forbidden(principal, action, target)
+
+    site = Site(OURS)
+    site.engine.core.authorize = deny_all
+    refused = await site.ask(method, path)
+    assert refused.status == 403
+    assert refused.detail.startswith(f"user {OURS} may not do {action}; it takes the right to")
+
+
+async def test_a_policy_sees_what_shows_who_asks_over_http() -> None:
+    """The kernel, the token, a session, or nothing at all."""
+    asked: list[Proof] = []
+
+    def ask(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
+        asked.append(principal.proof)
+
+    ours, opened, stranger = Site(OURS), Site(None, opened=True), Site(STRANGER)
+    session = await ours.open()
+    for site in (ours, opened, stranger):
+        site.engine.core.authorize = ask
+    await ours.ask()
+    await ours.ask(headers=BEARER)
+    await ours.ask(headers=session)
+    await opened.ask()
+    await stranger.ask("GET", "/healthz")
+    assert asked == [Proof.KERNEL, Proof.TOKEN, Proof.SESSION, Proof.NOBODY, Proof.NOBODY]
 
 
 async def test_the_token_opens_from_anywhere_and_a_wrong_one_closes() -> None:

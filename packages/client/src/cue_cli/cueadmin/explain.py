@@ -165,7 +165,7 @@ def _reasonRecord(reason: Any) -> dict[str, Any]:
 
 def _remedyRecord(remedy: Any) -> dict[str, Any]:
     steps = [
-        {"code": step.code, "text": step.text, "command": step.command, "arguments": json.loads(step.arguments or "{}")}
+        {"code": step.code, "text": step.text, "action": step.action, "arguments": json.loads(step.arguments or "{}")}
         for step in remedy.steps
     ]
     fields = {field: getattr(remedy, field) for field in ("text", "cost", "hosts", "frames")}

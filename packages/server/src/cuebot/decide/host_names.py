@@ -16,6 +16,7 @@ from cuebot.decide.context import Context
 from cuebot.decide.host_remarks import is_ours, remark
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import HostConflict, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host
@@ -199,5 +200,5 @@ def _words(host: Host, facts: Facts, context: Context) -> str:
     return (
         f"another agent is called {host.name!r} too: {where}, heard {heard}. This one, {describe(facts)}, is refused."
         " Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of OpenCue's)."
-        f" If the other one is gone, {free} after `cueadmin -delete-host {host.name}`"
+        f" If the other one is gone, {free} after {advise('host.delete', host=host.name)}"
     )

@@ -150,9 +150,7 @@ def _allocation_for(farm: Farm, facts: c.HostFacts) -> Allocation:
     for allocation in farm.allocations.values():
         if allocation.is_default:
             return allocation
-    raise Invalid(
-        "this farm has no default allocation for new hosts; say which with `cueadmin`, or start it on new data"
-    )
+    raise Invalid("this farm has no default allocation for new hosts; say which, or start it on new data")
 
 
 def bookable_memory(facts: c.HostFacts) -> KiB:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from cuebot.domain.events import Values
 from cuebot.domain.frames import IndexArray
+from cuebot.domain.principals import NOBODY, Principal
 from cuebot.domain.states import Cause, DependType, HostState, LockState
 from cuebot.domain.units import CoreUnits, KiB, Micros
 
@@ -19,10 +20,13 @@ class Envelope:
     """Who wants a command done, from where, and why."""
 
     actor: str = "system"
+    """What whoever wants it says that its user is called."""
     origin: str = ""
     reason: str = ""
     request_id: str = ""
     """Not empty: a command with the same id is answered as the first one was, and not done again."""
+    principal: Principal = NOBODY
+    """Who was proven to want it. Watchers are told; the stored history has only the actor."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
@@ -171,9 +172,12 @@ class Farm:
         id = self.show_by_name.get(name)
         if id is None:
             known = ", ".join(sorted(self.show_by_name)[:10])
+            create = advise("show.create", name=name)
+            places = {"allocation": "ALLOCATION", "size_centicores": "SIZE", "burst_centicores": "BURST"}
+            subscribe = advise("subscription.create", show=name, **places)
             raise NotFound(
-                f"there is no show {name!r} (known: {known}); create it with `cueadmin -create-show {name}`, then"
-                f" give it hosts with `cueadmin -create-sub {name} ALLOCATION SIZE BURST`"
+                f"there is no show {name!r} (known: {known}); create it with {create}, then give it hosts with"
+                f" {subscribe}"
             )
         return self.shows[id]
 
@@ -181,7 +185,7 @@ class Farm:
         """The host with this name. Raises NotFound."""
         id = self.host_by_name.get(name)
         if id is None:
-            raise NotFound(f"there is no host {name!r}; `cueadmin -lh` lists those that have reported")
+            raise NotFound(f"there is no host {name!r}; {advise('host.read')} lists those that have reported")
         return self.hosts[id]
 
     def job_named(self, name: str) -> Job:
@@ -189,7 +193,7 @@ class Farm:
         id = self.active_job_by_name.get(name) or self.active_job_by_name.get(name.lower())
         found = self.jobs[id] if id else self.job_by_id(name)
         if found is None:
-            raise NotFound(f"there is no active job {name!r}; `cueadmin -lj` lists those that there are")
+            raise NotFound(f"there is no active job {name!r}; {advise('job.read')} lists those that there are")
         return found
 
     def job_by_id(self, text: str) -> Job | None:

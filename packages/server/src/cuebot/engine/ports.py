@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from cuebot.domain.commands import Command, Envelope
+from cuebot.domain.commands import Envelope
 from cuebot.domain.events import Event
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import CoreUnits, KiB, Micros
@@ -146,9 +146,6 @@ class Agents(Protocol):
     def limit(self, address: Address, orders: Sequence[LimitsRequest]) -> None:
         """Tell a host what its runs may not exceed from now on, if it can be told. There is no answer."""
 
-
-Authorize = Callable[[Envelope, Command], None]
-"""Raises Forbidden where the actor may not do that."""
 
 Watch = Callable[[Sequence[Recorded]], Awaitable[Any] | None]
 """Told about every committed batch's events, in order."""

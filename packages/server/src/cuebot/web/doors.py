@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cuebot.access.callers import NOBODY, Caller, Callers
+from cuebot.domain.principals import Principal, Proof
 from cuebot.web.problems import Problem
 from cuebot.web.sessions import Sessions
 from rqd.socket_owner import parse_endpoint
@@ -28,8 +29,8 @@ LINK_PATH: Final = "/open/"
 """Before the secret of a link, which is all that its bearer needs."""
 KNOWN: Final = "cuefarm.known"
 """In a request's scope: its caller is let in."""
-CALLER: Final = "cuefarm.caller"
-"""In a request's scope: the name of who that is."""
+PRINCIPAL: Final = "cuefarm.principal"
+"""In a request's scope: who was proven to make it."""
 BODY_BYTES_MAX: Final = 1024 * 1024
 BODY_SECONDS: Final = 30.0
 
@@ -119,8 +120,9 @@ class HttpDoors:
             await Problem(_TWO_LENGTHS.status, _TWO_LENGTHS.detail)(scope, receive, answer.send)
             return
         caller = caller_of(self._callers, scope)
-        refusal = self._refusal(scope, headers, caller)
-        scope[CALLER], scope[KNOWN] = caller.name, refusal is None
+        found = self._let_in(scope, headers, caller)
+        refusal, proof = (found, Proof.NOBODY) if isinstance(found, Refusal) else (None, found)
+        scope[PRINCIPAL], scope[KNOWN] = Principal(proof, caller.name), refusal is None
         path, is_safe = scope["path"], scope["method"] in _SAFE_METHODS
         is_link = path.startswith(LINK_PATH) and refusal is _STRANGER
         if refusal is not None and not (is_safe and (path in PUBLIC or is_link)):
@@ -134,24 +136,26 @@ class HttpDoors:
             if not answer.has_begun:
                 await Problem(error.refusal.status, error.refusal.detail)(scope, receive, answer.send)
 
-    def _refusal(self, scope: Scope, headers: Headers, caller: Caller) -> Refusal | None:
-        """Why this request is not let in; None where it is."""
+    def _let_in(self, scope: Scope, headers: Headers, caller: Caller) -> Proof | Refusal:
+        """What shows who makes this request, or why it is not let in."""
         given = headers.getlist("authorization")
         if given:
             kind, _, token = given[0].partition(" ")
             fits = len(given) == 1 and kind.lower() == "bearer" and self._callers.has_token(token.strip())
-            return None if fits else _WRONG_TOKEN
+            return Proof.TOKEN if fits else _WRONG_TOKEN
         foreign = self._foreign(scope, headers)
         if foreign is not None:
             return foreign
         is_safe = scope["method"] in _SAFE_METHODS
         if self._has_session(scope, headers, caller):
             is_same_site = "origin" in headers or headers.get("sec-fetch-site") == "same-origin"
-            return None if is_safe or is_same_site else _OTHER_SITE
+            return Proof.SESSION if is_safe or is_same_site else _OTHER_SITE
         is_ours = caller.is_ours and not any(mark in headers for mark in _PROXY_MARKS)
         if not (is_ours or self._opened):
             return _STRANGER
-        return _NO_BROWSER if not is_safe and any(mark in headers for mark in _BROWSER_MARKS) else None
+        if not is_safe and any(mark in headers for mark in _BROWSER_MARKS):
+            return _NO_BROWSER
+        return Proof.KERNEL if is_ours else Proof.NOBODY
 
     def _foreign(self, scope: Scope, headers: Headers) -> Refusal | None:
         """What shows that another site has sent this, or that it was meant for another name."""

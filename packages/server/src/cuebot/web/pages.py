@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState, HostState
-from cuebot.web.doors import CALLER, LINK_PATH, cookie_name
+from cuebot.web.doors import LINK_PATH, PRINCIPAL, cookie_name
 from cuebot.web.html import page
 from cuebot.web.problems import Problem
 from cuebot.web.sessions import LINK_SECONDS, SESSION_SECONDS, Sessions
@@ -61,13 +61,13 @@ def routes(farm: Callable[[], Farm], sessions: Sessions, name: Callable[[], str]
         return _front_page(name(), overview_of(farm()))
 
     async def new_link(request: Request) -> Response:
-        secret = sessions.new_link(request.scope[CALLER])
+        secret = sessions.new_link(request.scope[PRINCIPAL].name)
         return JSONResponse({"path": LINK_PATH + secret, "expires_in_s": int(LINK_SECONDS)}, status_code=201)
 
     async def use_link(request: Request) -> Response:
         if request.method != "GET":  # what only looks at an address must not use it up
             return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "a link works with GET")
-        id = sessions.use_link(request.path_params["secret"], request.scope[CALLER])
+        id = sessions.use_link(request.path_params["secret"], request.scope[PRINCIPAL].name)
         if id is None:
             return Problem(HTTPStatus.FORBIDDEN, _LINK_UNKNOWN)
         answer = RedirectResponse("/", status_code=303)

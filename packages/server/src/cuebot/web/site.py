@@ -9,7 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from cuebot.access.callers import Callers
+from cuebot.domain.actions import Action, Target
+from cuebot.domain.principals import Principal
 from cuebot.web import health, pages
+from cuebot.web.authorization import Authorization
 from cuebot.web.doors import HttpDoors
 from cuebot.web.problems import as_problem
 from cuebot.web.sessions import Sessions
@@ -33,4 +36,9 @@ def http_app(
         routes=[*health.routes(state), *pages.routes(lambda: state.engine.farm, sessions, name)],
         exception_handlers={HTTPException: as_problem},
     )
-    return HttpDoors(inside, callers=callers, sessions=sessions, opened=opened, names=names)
+    engine = state.engine
+
+    def ask(principal: Principal, action: Action, target: Target) -> None:
+        engine.core.authorize(principal, action, target, engine.farm)
+
+    return HttpDoors(Authorization(inside, ask), callers=callers, sessions=sessions, opened=opened, names=names)

@@ -17,12 +17,15 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from cuebot.decide.counts import COUNTED
+from cuebot.domain.actions import Action, Target
 from cuebot.domain.commands import Command, Envelope
-from cuebot.domain.errors import FarmError, Invalid, NotFound, Unavailable, quoted
+from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.engine.engine import Engine
-from cuebot.wire.doors import address_of
+from cuebot.wire.advice import for_people
+from cuebot.wire.doors import address_of, principal_of_call
 from cuebot.wire.rows import KeptRows
+from cuebot.wire.rpc_actions import Asked
 from cuebot.wire.traffic import LARGE_BYTES, READ_SECONDS, UNCOUNTED, Traffic, is_read
 
 log = structlog.get_logger("wire")
@@ -50,18 +53,16 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "_rows", "caller", "changed", "context", "engine", "rpc", "traffic", "warnings")
+    __slots__ = ("_metadata", "_rows", "changed", "context", "engine", "principal", "rpc", "traffic", "warnings")
 
-    def __init__(
-        self, engine: Engine, context: Any, rpc: str, traffic: Traffic | None = None, caller: str = ""
-    ) -> None:
+    def __init__(self, engine: Engine, context: Any, rpc: str, traffic: Traffic | None = None) -> None:
         self.engine = engine
         self.context = context
         self.rpc = rpc
         """Service and method, `JobInterface.Kill`."""
         self.traffic = traffic
-        self.caller = caller
-        """Who is to have his turn; nobody where there is no traffic."""
+        self.principal = principal_of_call()
+        """Who was proven to call."""
         self.changed: int | None = None
         """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self.warnings: list[str] = []
@@ -73,6 +74,15 @@ class Call:
     def farm(self) -> Farm:
         """The farm, to be read only."""
         return self.engine.farm
+
+    @property
+    def caller(self) -> str:
+        """Who is to have his turn."""
+        return self.principal.name
+
+    def authorize(self, action: Action, target: Target) -> None:
+        """Ask whether the caller may do something. Raises Forbidden."""
+        self.engine.core.authorize(self.principal, action, target, self.farm)
 
     def metadata(self, key: str) -> str:
         """What the caller sent under a key of the metadata, or nothing."""
@@ -115,7 +125,12 @@ class Call:
             reason=reason[:REASON_CHARACTERS],
             # The method's name keeps an id that is used twice from being answered with another method's reply.
             request_id=f"{self.rpc}:{request_id}{part and ':' + part}" if request_id else "",
+            principal=self.principal,
         )
+
+    def envelope_of_host(self, name: str) -> Envelope:
+        """That an agent says something in the name of a host. Agents repeat what they say without an id for it."""
+        return Envelope(actor=name, origin=self.origin(), principal=self.principal)
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """What goes with the answer as trailing metadata, set in one piece because each piece replaces the last."""
@@ -175,10 +190,6 @@ def _origin(peer: str, agent: str) -> str:
 Method = Callable[[Any, Call], Any]
 """A method of a service: takes its request and the call, returns its response or awaits it."""
 
-Admit = Callable[[Any], str]
-"""Takes a call's context and returns who calls; raises Unauthenticated where the caller is not let in."""
-
-
 Answer = tuple[bytes, tuple[tuple[str, str], ...]]
 """A response's bytes and its trailing metadata."""
 
@@ -188,76 +199,110 @@ def behaviour(
     rpc: str,
     request_type: Any,
     method: Method,
-    admit: Admit,
+    asked: Asked,
     warning: str = "",
     traffic: Traffic | None = None,
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """What gRPC calls: bytes in, bytes out, and a status for whatever goes wrong.
 
-    Messages are parsed here and not by gRPC, so that one that cannot be parsed gets a status of its own. This is one of
-    the three places that catch everything: nothing that a caller sends may end the server, and nothing is hidden.
-    `warning` goes with every answer. Calls of clients have a `traffic`, those of agents never wait for their turn.
+    `asked` is what the caller must be allowed to do. `warning` goes with every answer. Calls of clients have a
+    `traffic`, those of agents never wait for their turn.
     """
-    is_async = inspect.iscoroutinefunction(method)
+    return _Behaviour(engine, rpc, request_type, method, asked, warning, traffic).serve
 
-    async def carry_out(raw: bytes, call: Call) -> Answer:
-        request = request_type.FromString(raw)
+
+class _Behaviour:
+    """One RPC as gRPC calls it.
+
+    Messages are parsed here and not by gRPC, so that one that cannot be parsed gets a status of its own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        rpc: str,
+        request_type: Any,
+        method: Method,
+        asked: Asked,
+        warning: str,
+        traffic: Traffic | None,
+    ) -> None:
+        self._engine, self._rpc, self._traffic = engine, rpc, traffic
+        self._request_type = request_type
+        self._method = method
+        self._asked = asked
+        self._warning = warning
+        self._is_async = inspect.iscoroutinefunction(method)
+        self._is_shared = getattr(method, "is_shared", False)
+
+    async def serve(self, raw: bytes, context: Any) -> bytes:
+        """Answer a call. This is one of the places that catch everything: nothing that a caller sends may end the server,
+        and nothing is hidden.
+        """
+        call = Call(self._engine, context, self._rpc, self._traffic)
         try:
-            response = method(request, call)
-            if is_async:
+            if self._traffic is None:
+                response, trailers = await self._carry_out(self._allowed(raw, call), call)
+            else:
+                response, trailers = await self._answer_client(raw, call, self._traffic)
+            if trailers:
+                context.set_trailing_metadata(trailers)
+            log.debug("answered", rpc=self._rpc, caller=call.caller, bytes=len(response))
+            return response
+        except Exception as error:  # noqa: BLE001
+            code, detail = refusal(self._rpc, error)
+            log.debug("refused", rpc=self._rpc, code=code.name, detail=detail)
+            answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
+        await context.abort(code, detail, answers)
+        raise AssertionError("abort always raises")
+
+    async def _answer_client(self, raw: bytes, call: Call, traffic: Traffic) -> Answer:
+        """Answer whoever has his turn."""
+        caller = call.caller
+        if self._rpc not in UNCOUNTED:
+            await traffic.calls.enter(caller, len(raw))
+            call.context.add_done_callback(lambda _: traffic.calls.leave(caller))
+
+        if self._is_shared:
+            build = partial(self._carry_out, self._allowed(raw, call), call)  # each is asked for, whoever's is built
+            turn = partial(traffic.lists.turn, caller)
+            answer = await traffic.builds.ask((self._rpc, raw), turn, build)
+        elif is_read(self._rpc):
+            answer = await self._read(raw, call, traffic)
+        else:
+            answer = await self._carry_out(self._allowed(raw, call), call)
+
+        if len(answer[0]) > LARGE_BYTES:
+            await traffic.begin_reply(caller, len(answer[0]), call.context)
+        return answer
+
+    async def _read(self, raw: bytes, call: Call, traffic: Traffic) -> Answer:
+        traffic.reads.spend(READ_SECONDS)
+        if self._is_async:
+            return await self._carry_out(self._allowed(raw, call), call)
+        if not traffic.reads.is_free:
+            await traffic.reads.turn(call.caller)
+        with traffic.reads.spending():
+            return await self._carry_out(self._allowed(raw, call), call)  # which waits for nothing
+
+    def _allowed(self, raw: bytes, call: Call) -> Any:
+        """The request that the bytes are, once its caller may do what it asks for."""
+        request = self._request_type.FromString(raw)
+        call.authorize(self._asked.action, self._asked.target_of(request))
+        return request
+
+    async def _carry_out(self, request: Any, call: Call) -> Answer:
+        try:
+            response = self._method(request, call)
+            if self._is_async:
                 response = await response
         except NotFound:
             if not await call.done_before():
                 raise
             response = None  # it is gone because this request has removed or renamed it
-        if warning:
-            call.warnings.append(warning)
+        if self._warning:
+            call.warnings.append(self._warning)
         return _bytes_of(response), call.trailers()
-
-    async def read(raw: bytes, call: Call, traffic: Traffic) -> Answer:
-        traffic.reads.spend(READ_SECONDS)
-        if is_async:
-            return await carry_out(raw, call)
-        if not traffic.reads.is_free:
-            await traffic.reads.turn(call.caller)
-        with traffic.reads.spending():
-            return await carry_out(raw, call)  # which waits for nothing
-
-    async def answer_client(raw: bytes, context: Any, traffic: Traffic, caller: str) -> Answer:
-        if rpc not in UNCOUNTED:
-            await traffic.calls.enter(caller, len(raw))
-            context.add_done_callback(lambda _: traffic.calls.leave(caller))
-        call = Call(engine, context, rpc, traffic, caller)
-        if getattr(method, "is_shared", False):
-            turn, build = partial(traffic.lists.turn, caller), partial(carry_out, raw, call)
-            answer = await traffic.builds.ask((rpc, raw), turn, build)
-        elif is_read(rpc):
-            answer = await read(raw, call, traffic)
-        else:
-            answer = await carry_out(raw, call)
-        if len(answer[0]) > LARGE_BYTES:
-            await traffic.begin_reply(caller, len(answer[0]), context)
-        return answer
-
-    async def serve(raw: bytes, context: Any) -> bytes:
-        try:
-            caller = admit(context)
-            if traffic is None:
-                response, trailers = await carry_out(raw, Call(engine, context, rpc))
-            else:
-                response, trailers = await answer_client(raw, context, traffic, caller)
-            if trailers:
-                context.set_trailing_metadata(trailers)
-            log.debug("answered", rpc=rpc, caller=caller, bytes=len(response))
-            return response
-        except Exception as error:  # noqa: BLE001
-            code, detail = refusal(rpc, error)
-            log.debug("refused", rpc=rpc, code=code.name, detail=detail)
-            answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
-        await context.abort(code, detail, answers)
-        raise AssertionError("abort always raises")
-
-    return serve
 
 
 def _bytes_of(response: Any) -> bytes:
@@ -273,24 +318,36 @@ def shared(method: Any) -> Any:
 
 
 def stream_behaviour(
-    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]], admit: Admit
+    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]], asked: Asked
 ) -> Callable[[Any, Any], Awaitable[None]]:
     """The same for a method with a stream each way. It reads and writes bytes by the call's context."""
 
     async def serve(requests: Any, context: Any) -> None:
         try:
-            admit(context)
-            await method(Call(engine, context, rpc))
+            call = Call(engine, context, rpc)
+            call.authorize(asked.action, Target(asked.action.noun))  # which host it is, its messages tell
+            await method(call)
         except Exception as error:  # noqa: BLE001
             await context.abort(*refusal(rpc, error))
 
     return serve
 
 
+def not_offered(
+    engine: Engine, rpc: str, request_type: Any, reason: str, asked: Asked
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    """The same for an RPC that is refused with a reason, whoever calls."""
+
+    def refuse(request: Any, call: Call) -> None:
+        raise NotOffered(f"{rpc}: {reason}")
+
+    return behaviour(engine, rpc, request_type, refuse, asked)
+
+
 def refusal(rpc: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     """What a caller is told of an error."""
     if isinstance(error, FarmError):
-        code, detail = grpc.StatusCode[error.code], str(error)
+        code, detail = grpc.StatusCode[error.code], for_people(str(error))
     elif isinstance(error, DecodeError):
         code, detail = grpc.StatusCode.INVALID_ARGUMENT, f"{rpc}: the message cannot be read: {error}"
     else:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
-from cuebot.domain.errors import Unauthenticated
 from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.wire.agents.reports import RqdReportInterface
 from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.agents.work import AgentInterface
-from cuebot.wire.call import Admit, Method, behaviour, refusal, stream_behaviour
+from cuebot.wire.authentication import Authentication
+from cuebot.wire.call import Method, behaviour, not_offered, stream_behaviour
 from cuebot.wire.connections import most_connections
 from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
+from cuebot.wire.rpc_actions import asked_by
 from cuebot.wire.services.comments import CommentInterface
 from cuebot.wire.services.cue import CueInterface
 from cuebot.wire.services.depends import DependInterface
@@ -138,6 +137,7 @@ async def serve(
     """
     bounds = engine.core.bounds
     server = grpc.aio.server(
+        interceptors=(Authentication(doors, Strangers()),),
         options=(
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", SENT_BYTES_MAX),
@@ -155,17 +155,12 @@ async def serve(
     offered = offered_services(
         streams=streams, doors=doors, allow_root=allow_root, history=history, restart_agent=restart_agent
     )
-    traffic, strangers = Traffic(engine), Strangers()
-    handlers = _Handlers(doors)
+    traffic, handlers = Traffic(engine), _Handlers()
     for service in service_descriptors():
-        door = door_of(service.full_name)
-        admit, queues = partial(doors.check, door), None if door is Door.AGENTS else traffic
+        queues = None if door_of(service.full_name) is Door.AGENTS else traffic
         for rpc in service.methods:
-            handler = _handler(engine, service, rpc, offered.get(service.full_name), admit, queues)
-            careful = handler
-            if not handler.request_streaming:
-                careful = strangers.careful(handler.unary_unary, admit, f"{service.name}.{rpc.name}")
-            handlers.add(f"/{service.full_name}/{rpc.name}", door, handler, careful)
+            handler = _handler(engine, service, rpc, offered.get(service.full_name), queues)
+            handlers.add(f"/{service.full_name}/{rpc.name}", handler)
     server.add_generic_rpc_handlers((handlers,))
     try:
         port = server.add_insecure_port(address)
@@ -179,49 +174,31 @@ async def serve(
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
     """All methods by path: gRPC asks one generic handler after another, so there is only one."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
-        self._handlers: dict[str, tuple[Door, grpc.RpcMethodHandler, grpc.RpcMethodHandler]] = {}
+    def __init__(self) -> None:
+        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
 
-    def add(self, path: str, door: Door, handler: grpc.RpcMethodHandler, careful: grpc.RpcMethodHandler) -> None:
-        """Serve a method: by the first for who is let in at once, by the second for everybody else."""
-        self._handlers[path] = (door, handler, careful)
+    def add(self, path: str, handler: grpc.RpcMethodHandler) -> None:
+        """Serve a method."""
+        self._handlers[path] = handler
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         """The handler of a call, or None where no interface has its method."""
-        found = self._handlers.get(handler_call_details.method)
-        if found is None:
-            return None
-        door, handler, careful = found
-        is_let_in = self._doors.is_let_in_at_once(door, handler_call_details.invocation_metadata)
-        return handler if is_let_in else careful
+        return self._handlers.get(handler_call_details.method)
 
 
 def _handler(
-    engine: Engine, service: Any, rpc: Any, implementation: Any, admit: Admit, traffic: Traffic | None
+    engine: Engine, service: Any, rpc: Any, implementation: Any, traffic: Traffic | None
 ) -> grpc.RpcMethodHandler:
     """The handler of one RPC. It takes and gives bytes; `behaviour` knows the messages."""
-    name = f"{service.name}.{rpc.name}"
+    name, asked = f"{service.name}.{rpc.name}", asked_by(service.full_name, rpc)
+    request_type = GetMessageClass(rpc.input_type)
     reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)
     if reason is not None:
-        return grpc.unary_unary_rpc_method_handler(_refusal(name, reason, admit))
+        return grpc.unary_unary_rpc_method_handler(not_offered(engine, name, request_type, reason, asked))
     if rpc.client_streaming:
         work = getattr(implementation, rpc.name)
-        return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, name, work, admit))
+        return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, name, work, asked))
     method: Method = getattr(implementation, rpc.name)
-    request_type = GetMessageClass(rpc.input_type)
     warning = SETTERS_WITHOUT_EFFECT.get(service.full_name, {}).get(rpc.name, "")
-    answer = behaviour(engine, name, request_type, method, admit, warning, traffic)
+    answer = behaviour(engine, name, request_type, method, asked, warning, traffic)
     return grpc.unary_unary_rpc_method_handler(answer)
-
-
-def _refusal(rpc: str, reason: str, admit: Admit) -> Callable[[bytes, Any], Awaitable[bytes]]:
-    async def refuse(raw: bytes, context: Any) -> bytes:
-        try:
-            admit(context)
-        except Unauthenticated as error:
-            await context.abort(*refusal(rpc, error))
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{rpc}: {reason}")
-        raise AssertionError("abort always raises")
-
-    return refuse

@@ -15,7 +15,7 @@ from typing import Any, Final
 import grpc
 
 from cuebot.domain.errors import Exhausted, FarmError, Invalid
-from cuebot.wire.call import Admit, refusal
+from cuebot.wire.call import refusal
 from cuebot.wire.hang_up import hang_up
 
 MESSAGE_SECONDS: Final = 30.0
@@ -25,6 +25,8 @@ REFUSALS_MAX: Final = 20
 CONNECTIONS_REMEMBERED: Final = 4_096
 
 Serve = Callable[[bytes, Any], Awaitable[bytes]]
+Admit = Callable[[Any], None]
+"""Takes a call's context. Raises Unauthenticated where its caller is not let in."""
 
 
 class Strangers:

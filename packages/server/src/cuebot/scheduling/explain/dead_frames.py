@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.host_ends import ENDS_ALONE, ENDS_MOST
@@ -17,7 +18,7 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import Exit, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.scheduling.explain.reasons import Reason
-from cuebot.scheduling.explain.wording import command, counted, exact_memory, gib, plural, range_of, tenths_of_gib
+from cuebot.scheduling.explain.wording import counted, gib, plural, range_of, tenths_of_gib
 from cuebot.scheduling.rules.most_memory import most_memory
 
 CODES: Final = (
@@ -71,12 +72,14 @@ def deaths(farm: Farm, layer: Layer) -> Iterator[Death]:
         longest = int(-(-ran_us[late].max() // MINUTE))
         minutes = 2 * max(layer.timeout_minutes, longest)
         text = f"ran longer than the {counted(layer.timeout_minutes, 'minute')} that the layer allows"
-        first = f"{command('-layer-timeout', farm.word_for(job), layer.name, minutes)} gives more time, then "
+        longer = advise("layer.set_timeout", job=farm.word_for(job), layer=layer.name, minutes=minutes)
+        first = f"{longer} gives more time, then "
         yield Death("FRAMES_OUT_OF_TIME", dead[late], text, first)
     if silent.any():
         logs, minutes = plural(int(silent.sum()), "its log", "their logs"), layer.timeout_llu_minutes
         text = f"wrote nothing to {logs} for the {counted(minutes, 'minute')} that the layer allows"
-        first = f"{command('-layer-timeout-llu', farm.word_for(job), layer.name, 2 * minutes)} gives more time, then "
+        longer = advise("layer.set_llu_timeout", job=farm.word_for(job), layer=layer.name, minutes=2 * minutes)
+        first = f"{longer} gives more time, then "
         yield Death("FRAMES_SILENT", dead[silent], text, first)
     if memory.any():
         yield Death("FRAMES_OUT_OF_MEMORY", dead[memory], *_out_of_memory(farm, job, layer))
@@ -97,7 +100,8 @@ def _look_first(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
     """The way to the log of the first of some frames."""
     number = int(layer.frames.number[indices[0]])
     which = plural(len(indices), "its log", "the log of the first")
-    return f"{command('-log', farm.word_for(job), layer.name, number)} shows {which}, and when that is mended, "
+    log = advise("log.read", job=farm.word_for(job), layer=layer.name, frame=number)
+    return f"{log} shows {which}, and when that is mended, "
 
 
 def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
@@ -109,17 +113,16 @@ def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
     more = tenths_of_gib(tenths)
     if more <= layer.min_memory:
         return f"{text}, and no host that is up has more than {gib(most)}", "when they need less, "
-    return text, f"{command('-layer-memory', farm.word_for(job), layer.name, exact_memory(more))} gives more, then "
+    more_memory = advise("layer.set_memory", job=farm.word_for(job), layer=layer.name, kib=more)
+    return text, f"{more_memory} gives more, then "
 
 
 def again(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
-    """The command that lets dead frames run again."""
+    """The action that lets dead frames run again."""
     frames = range_of(layer, indices)
-    return (
-        command("-retry", farm.word_for(job))
-        if frames is None
-        else command("-retry-frames", farm.word_for(job), layer.name, frames)
-    )
+    if frames is None:
+        return advise("frame.retry", job=farm.word_for(job))
+    return advise("frame.retry", job=farm.word_for(job), layer=layer.name, frames=frames)
 
 
 def dead_reasons(farm: Farm, layer: Layer) -> list[Reason]:

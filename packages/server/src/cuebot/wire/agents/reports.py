@@ -15,6 +15,7 @@ from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, quoted
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import NO_END, CoreUnits, Micros
 from cuebot.engine.requests import AGENT_PORT
+from cuebot.wire.advice import for_people
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
@@ -87,11 +88,11 @@ class RqdReportInterface:
         """A host says how a run ended. OK means that it is on disk."""
         report = request.frame_complete_report
         command = outcome(report, short_name(report.host.name), _speaker(report.host, call.peer_address()))
-        await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))
+        await call.engine.submit(command, call.envelope_of_host(command.host_name))
 
     async def _report(self, command: c.ReportHost, call: Call) -> None:
         try:
-            stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
+            stale = await call.engine.report_host(command, call.envelope_of_host(command.host.name))
         except HostConflict as conflict:
             told_name, agent = _told_name(command.host, call), _which(command.host)
             self._book.refused_agent(call.peer_address(), told_name, Refusal.NAME_TAKEN, agent)
@@ -107,7 +108,7 @@ class RqdReportInterface:
         now_s = time.monotonic()
         if now_s - self._told_s.get(host_name, -CONFLICT_TOLD_SECONDS) >= CONFLICT_TOLD_SECONDS:
             self._told_s[host_name] = now_s
-            log.warning("a report was refused", host=host_name, why=str(conflict))
+            log.warning("a report was refused", host=host_name, why=for_people(str(conflict)))
 
 
 def _told_name(host: c.HostFacts, call: Call) -> str:

@@ -85,7 +85,7 @@ def _refuse_old(hello: Any, host: Host) -> None:
 
 
 async def _read(call: Call, stream: AgentStream, host: Host) -> None:
-    envelope = c.Envelope(actor=host.name, origin=call.origin())
+    envelope = call.envelope_of_host(host.name)
     speaker = c.Speaker(host.name, host.agent, host.instance, host.full_name, host.peer, host.boot_us)
     while (raw := await call.context.read()) is not grpc.aio.EOF:
         message = agent_pb2.FromAgent.FromString(raw)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cuebot.domain.actions import actions_of, arguments_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer
 from cuebot.domain.states import FrameState
@@ -22,6 +23,7 @@ from cuebot.scheduling.explain.queue_position import QueuePosition
 from cuebot.scheduling.explain.reasons import Reason
 from cuebot.scheduling.explain.remedies import Remedy
 from cuebot.scheduling.explain.wording import counted, plural
+from cuebot.wire.advice import for_people
 from cuebot.wire.agents.reports import short_name
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
@@ -122,7 +124,7 @@ class FarmInterface(Records, Queries):
         return farm_pb2.ExplainResponse(
             job_id=job.id,
             job_name=job.name,
-            summary=summary,
+            summary=for_people(summary),
             layers=[self._explanation(farm, explanation, now_us) for explanation in explanations],
             frame=frame,
         )
@@ -168,7 +170,7 @@ def _explanation(farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanat
         depend_frames=layer.counts[FrameState.DEPEND],
         running_frames=layer.counts[FrameState.RUNNING],
         dead_frames=layer.counts[FrameState.DEAD],
-        summary=explanation.summary,
+        summary=for_people(explanation.summary),
         reasons=[_reason(reason) for reason in explanation.reasons],
         remedies=[_remedy(remedy) for remedy in explanation.remedies],
         ahead=_ahead(explanation.ahead) if explanation.ahead is not None else None,
@@ -184,7 +186,7 @@ def _frame_explanation(farm: Farm, explanation: FrameExplanation) -> farm_pb2.Fr
         frame_name=farm.frame_name(layer, explanation.index),
         number=int(layer.frames.number[explanation.index]),
         state=explanation.state.name,
-        summary=explanation.summary,
+        summary=for_people(explanation.summary),
         reasons=[_reason(reason) for reason in explanation.reasons],
         place=int32(explanation.place or 0),
         starts_in_s=_seconds(explanation.starts_in_s),
@@ -193,13 +195,17 @@ def _frame_explanation(farm: Farm, explanation: FrameExplanation) -> farm_pb2.Fr
 
 def _reason(reason: Reason) -> farm_pb2.Reason:
     return farm_pb2.Reason(
-        code=reason.code, count=int32(reason.count), counts=reason.counts, text=reason.text, remedy=reason.remedy
+        code=reason.code,
+        count=int32(reason.count),
+        counts=reason.counts,
+        text=for_people(reason.text),
+        remedy=for_people(reason.remedy),
     )
 
 
 def _remedy(remedy: Remedy) -> farm_pb2.Remedy:
     return farm_pb2.Remedy(
-        text=remedy.text,
+        text=for_people(remedy.text),
         cost=remedy.cost,
         hosts=int32(remedy.hosts),
         frames=int32(remedy.frames),
@@ -208,8 +214,9 @@ def _remedy(remedy: Remedy) -> farm_pb2.Remedy:
 
 
 def _step(step: Step) -> farm_pb2.Step:
-    arguments = msgspec.json.encode(dataclasses.asdict(step.command)).decode()
-    return farm_pb2.Step(code=step.code, text=step.text, command=type(step.command).__name__, arguments=arguments)
+    (action,) = actions_of(step.command)
+    arguments = msgspec.json.encode(arguments_of(step.command)).decode()
+    return farm_pb2.Step(code=step.code, text=for_people(step.text), action=action.name, arguments=arguments)
 
 
 def _ahead(ahead: QueuePosition) -> farm_pb2.Ahead:

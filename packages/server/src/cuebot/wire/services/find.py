@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
+from cuebot.domain.actions import ACTIONS, Target
+from cuebot.queries.fields import NOUNS
 from cuebot.queries.find import query_fields, question
 from cuebot.queries.language import Moment
 from cuebot.wire.call import USER_KEY, Call, those
@@ -19,6 +21,8 @@ class Queries:
         """Ids of the things of a noun that a query asks for, in an order, a page at most."""
         bounds = call.engine.core.bounds
         moment = Moment(call.farm, call.engine.now_us(), unquote(call.metadata(USER_KEY)))
+        if request.noun in NOUNS:
+            call.authorize(ACTIONS[f"{request.noun}.read"], Target(request.noun))
         asked = question(request.noun, request.query, request.order, request.job, moment, bounds)
         found = asked.ordered(await those(call, asked.things, asked.matches))
         most = request.limit if 0 < request.limit <= bounds.page_rows else bounds.page_rows
