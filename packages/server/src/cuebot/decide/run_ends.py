@@ -13,7 +13,7 @@ from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.nouns import Host, Proc, stored_values
 from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState, OnEnd
 from cuebot.domain.telemetry import possible_memory
@@ -45,12 +45,20 @@ TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 _ENDS_FOR_MEMORY: Final = frozenset({Cause.EXITED, Cause.MEMORY})
 """It says itself that it lacked memory, or was ended for it."""
 
+_NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
+
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
     Cause.HOST_LOST: Exit.HOST_DOWN,
     Cause.NEVER_RECEIVED: Exit.CLEARED,
     Cause.LEASE: Exit.SKIP_RETRY,
 }
+
+
+def is_charged(state: FrameState | None, cause: Cause, exit_status: int) -> bool:
+    """Whether the end of a run, after which its frame was in `state`, counts against the frame."""
+    failed = state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
+    return failed and cause not in UNCHARGED_CAUSES and exit_status not in _NOT_CHARGED
 
 
 def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> list[ev.Event]:
@@ -229,8 +237,9 @@ def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Even
         run_lost(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
         for run_id in sorted(host.proc_ids)
     ]
-    events += [ev.Removed("comment", k.id) for k in farm.comments.values() if k.host_id == host.id]
-    return [*events, ev.Removed("host", host.id)]
+    comments = [comment for comment in farm.comments.values() if comment.host_id == host.id]
+    events += [ev.Removed("comment", comment.id, stored_values(comment)) for comment in comments]
+    return [*events, ev.Removed("host", host.id, stored_values(host))]
 
 
 def _frame_after(
