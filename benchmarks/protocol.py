@@ -28,7 +28,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState, JobState
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.feed import EventFeed, Position, follow
+from cuebot.feed import EventFeed, Follower, Position
 from cuebot.journal import History, SqlJournal
 from cuebot.spec import parse_spec
 from cuebot.wire.agents.channel import GrpcAgents
@@ -54,10 +54,12 @@ async def _measured(way: str, goal: float | None) -> list[Figure]:
         journal, history = SqlJournal(url), ThreadedHistory(History(url))
         core = Core(Farm(), last_seq=0, started_us=_now_us(), new_id=lambda: str(uuid.uuid4()))
         agents = GrpcAgents(token=None, now_us=_now_us)
-        feed = EventFeed(core.farm, origin=Position(journal.farm_id, journal.history_epoch, 0), history=history)
+        host_ends_log = Follower("log of hosts' ends", HostEndsLog(core.farm))  # as every server has one
+        origin = Position(journal.farm_id, journal.history_epoch, 0)
+        feed = EventFeed(core.farm, origin=origin, history=history, followers=[host_ends_log])
         engine = Engine(core, journal, agents, _now_us, feed)
         task = asyncio.create_task(engine.run())
-        follower = asyncio.create_task(follow(feed, "log of hosts' ends", HostEndsLog()))  # as every server has one
+        follower = asyncio.create_task(host_ends_log.run())
         await engine.submit(c.Seed(), SYSTEM)
         server, port = await serve(
             engine,
@@ -76,8 +78,8 @@ async def _measured(way: str, goal: float | None) -> list[Figure]:
         finally:
             await server.stop(None)
             await agents.close()
-            feed.close()
             task.cancel()
+            follower.cancel()
             await asyncio.gather(task, follower, return_exceptions=True)
             history.close()
             journal.close()

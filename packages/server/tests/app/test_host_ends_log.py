@@ -12,8 +12,6 @@ from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause, Exit
 from cuebot.engine.core import SYSTEM
 from cuebot.engine.ports import Answer, Recorded
-from cuebot.feed import PublicEvent
-from cuebot.feed.vocabulary import public_events
 from cuebot.sim.specs import job_spec, layer_spec
 
 
@@ -29,17 +27,11 @@ def running(hosts: int) -> tuple[SmallFarm, list[Proc]]:
     return farm, runs
 
 
-def said(farm: SmallFarm, before: int) -> list[PublicEvent]:
-    """What the farm's feed tells of its events, all but the first so many."""
-    recorded = [Recorded(1, farm.now_us, SYSTEM, event) for event in farm.events()[before:]]
-    return [public for each in recorded for public in public_events(farm.farm, each)]
-
-
 def test_a_host_whose_agent_died_is_told_of_once_a_minute() -> None:
     """However many frames were there, and again when it happens later."""
     farm, runs = running(2)
     clock_s = 0.0
-    told = HostEndsLog(clock=lambda: clock_s)
+    told = HostEndsLog(farm.farm, clock=lambda: clock_s)
     names = {host.id: host.name for host in farm.farm.hosts.values()}
     of_host = [[run for run in runs if names[run.host_id] == name] for name in ("host0", "host1")]
     assert all(len(found) >= 3 for found in of_host)
@@ -48,7 +40,7 @@ def test_a_host_whose_agent_died_is_told_of_once_a_minute() -> None:
         before = len(farm.events())
         farm.end(run, int(Exit.ORPHAN), cause=Cause.RUNNER_LOST)
         with capture_logs() as lines:
-            asyncio.run(told(said(farm, before)))
+            asyncio.run(told([Recorded(1, farm.now_us, SYSTEM, event) for event in farm.events()[before:]]))
         return [line["host"] for line in lines]
 
     assert lose(of_host[0][0]) == ["host0"]
@@ -63,5 +55,5 @@ def test_a_run_that_ends_by_itself_is_not_told_of() -> None:
     farm, runs = running(1)
     farm.end(runs[0], 1)
     with capture_logs() as lines:
-        asyncio.run(HostEndsLog()(said(farm, 0)))
+        asyncio.run(HostEndsLog(farm.farm)([Recorded(1, farm.now_us, SYSTEM, event) for event in farm.events()]))
     assert lines == []

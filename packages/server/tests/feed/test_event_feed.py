@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -17,7 +17,9 @@ from cuebot.domain.events import Added
 from cuebot.domain.farm import Farm
 from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.engine.ports import JournalError, Recorded
-from cuebot.feed import Behind, EventFeed, Position, PublicEvent, Reset, Subscription, event_feed, follow
+from cuebot.feed import Behind, EventFeed, Position, PublicEvent, Reset, Subscription, event_feed
+from cuebot.feed import follower as follower_module
+from cuebot.feed.follower import Follower, Take
 from cuebot.sim.specs import job_spec, layer_spec
 
 ORIGIN = Position("0f", 1, 0)
@@ -43,10 +45,12 @@ class MemoryHistory:
 class Fed:
     """A feed, and what is committed to it: one show more an event."""
 
-    def __init__(self, bounds: Bounds = DEFAULT_BOUNDS, farm: Farm | None = None) -> None:
+    def __init__(
+        self, bounds: Bounds = DEFAULT_BOUNDS, farm: Farm | None = None, followers: Sequence[Follower] = ()
+    ) -> None:
         self.events: list[Recorded] = []
         self.history = MemoryHistory(self.events)
-        self.feed = EventFeed(farm or Farm(), origin=ORIGIN, history=self.history, bounds=bounds)
+        self.feed = EventFeed(farm or Farm(), origin=ORIGIN, history=self.history, bounds=bounds, followers=followers)
 
     def commit(self, *names: str) -> None:
         """Commit a batch of new shows."""
@@ -298,44 +302,63 @@ async def test_a_batch_that_cannot_be_translated_hurts_its_readers_only(monkeypa
     assert [type(error) for error in errors] == [ValueError]
 
 
-class Follower:
-    """Takes events, and fails at some."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    async def __call__(self, events: Sequence[PublicEvent]) -> None:
-        """Keep the shows, and fail at `bad`."""
-        await asyncio.sleep(0)
-        self.heard += names(events)
-        if "bad" in self.heard[-len(events) :]:
-            raise ValueError("a follower's bug")
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait, but not for ever."""
+    async with asyncio.timeout(5):
+        while not happened():
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def following(fed: Fed, follower: Follower) -> AsyncIterator[None]:
-    """Let a follower follow for the length of a test."""
-    task = asyncio.create_task(follow(fed.feed, "test", follower))
-    while not fed.feed.subscriptions:
-        await asyncio.sleep(0)
-    yield
-    fed.feed.close()
-    await asyncio.wait_for(task, 5)
+async def followed(take: Take) -> AsyncIterator[Fed]:
+    """A feed that has a follower for the length of a test."""
+    follower = Follower("test", take)
+    task = asyncio.create_task(follower.run())
+    yield Fed(followers=[follower])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_follower_that_raises_goes_on_and_hurts_nobody() -> None:
-    """Its failure is logged by its name; it is told of the next events, and others never notice."""
-    fed, follower = Fed(), Follower()
+    """Its failure is logged by its name; it is told of the next batches, and others never notice."""
+    heard: list[int] = []
+
+    async def take(events: Sequence[Recorded]) -> None:
+        heard.extend(recorded.seq for recorded in events)
+        if heard[-1] == 2:
+            raise ValueError("a follower's bug")
+
     with capture_logs() as lines:
-        async with following(fed, follower):
+        async with followed(take) as fed:
             with fed.feed.subscribe() as other:
                 for show in ("one", "bad", "two"):
                     fed.commit(show)
                     assert await told(other) == [show]
-                while len(follower.heard) < 3:
-                    await asyncio.sleep(0)
-    assert follower.heard == ["one", "bad", "two"]
+            await until(lambda: len(heard) == 3)
+    assert heard == [1, 2, 3]
     assert [(line["event"], line["follower"]) for line in lines] == [("a follower of the feed failed", "test")]
+
+
+async def test_a_follower_is_awaited_and_misses_what_it_is_too_slow_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing never waits for it; what waits for it is bounded, and the log says how much it missed."""
+    monkeypatch.setattr(follower_module, "BATCHES_MAX", 2)
+    heard: list[int] = []
+    goes_on = asyncio.Event()
+
+    async def take(events: Sequence[Recorded]) -> None:
+        await goes_on.wait()
+        heard.extend(recorded.seq for recorded in events)
+
+    with capture_logs() as lines:
+        async with followed(take) as fed:
+            for number in range(5):
+                fed.commit(str(number))
+            goes_on.set()
+            await until(lambda: len(heard) == 2)
+            fed.commit("later")
+            await until(lambda: len(heard) == 3)
+    assert heard == [1, 2, 6]
+    assert [(line["event"], line["missed"]) for line in lines] == [("a follower of the feed was too slow", 3)]
 
 
 async def test_a_job_is_followed_from_launch_to_end() -> None:

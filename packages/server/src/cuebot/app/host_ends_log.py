@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from cuebot.feed.public_events import PublicEvent, RunEndedRow
+from cuebot.domain import events as ev
+from cuebot.domain.farm import Farm
+from cuebot.engine.ports import Recorded
 
 log = structlog.get_logger("hosts")
 
@@ -16,35 +18,35 @@ TOLD_SECONDS = 60.0
 
 
 class HostEndsLog:
-    """Follows the feed, and writes a line for each host whose runs ended with it."""
+    """Looks at what was made durable, and writes a line for each host whose runs ended with it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, farm: Farm, clock: Callable[[], float] = time.monotonic) -> None:
+        self._farm = farm
         self._clock = clock
         self._told_s: dict[str, float] = {}
         """When a host was told of last, by its id; only those of the last minute are kept."""
 
-    async def __call__(self, events: Sequence[PublicEvent]) -> None:
+    async def __call__(self, events: Sequence[Recorded]) -> None:
         """Tell of the hosts that are in these events."""
-        ended: dict[str, RunEndedRow] = {}
-        for event in events:
-            if isinstance(event.row, RunEndedRow) and event.row.is_host_end:
-                ended.setdefault(event.row.host_id, event.row)
+        ended: dict[str, list[ev.RunEnded]] = {}
+        for recorded in events:
+            if isinstance(recorded.event, ev.RunEnded) and recorded.event.with_host:
+                ended.setdefault(recorded.event.host_id, []).append(recorded.event)
         if not ended:
             return
-
         now_s = self._clock()
         self._told_s = {id: at_s for id, at_s in self._told_s.items() if now_s - at_s < TOLD_SECONDS}
-        for host_id, first in ended.items():
+        for host_id, runs in ended.items():
             if host_id not in self._told_s:
                 self._told_s[host_id] = now_s
-                _tell(first)
+                self._tell(host_id, runs)
 
-
-def _tell(run: RunEndedRow) -> None:
-    log.warning(
-        "a host's agent died with frames, or the host was booted unannounced; `cueadmin -runs JOB` has them",
-        host=run.host_name or run.host_id,
-        job=run.job_name or run.job_id,
-        first_run=run.run_id,
-        alone=run.is_alone,
-    )
+    def _tell(self, host_id: str, runs: list[ev.RunEnded]) -> None:
+        host, job = self._farm.hosts.get(host_id), self._farm.jobs.get(runs[0].job_id)
+        log.warning(
+            "a host's agent died with frames, or the host was booted unannounced; `cueadmin -runs JOB` has them",
+            host=host.name if host else host_id,
+            job=job.name if job else runs[0].job_id,
+            first_run=runs[0].run_id,
+            alone=runs[0].alone,
+        )

@@ -19,6 +19,7 @@ from cuebot.domain.errors import Exhausted, Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.engine.ports import JournalError, Recorded
+from cuebot.feed.follower import Follower
 from cuebot.feed.position import Behind, Position, Reset
 from cuebot.feed.public_events import PublicEvent
 from cuebot.feed.ring import Ring, Slice
@@ -58,14 +59,16 @@ class EventFeed:
         origin: Position,
         history: EventHistory,
         bounds: Bounds = DEFAULT_BOUNDS,
+        followers: Sequence[Follower] = (),
     ) -> None:
-        """`origin` is where the farm's history ends now."""
+        """`origin` is where the farm's history ends now; `followers` are the server's own, told of every batch."""
         self.farm = farm
         self.history = history
         self.telemetry = TelemetryChannel(farm)
         self.ring = Ring(bounds.feed_events, origin.seq + 1)
         self.is_closed = False
         self.subscriptions: set[Subscription] = set()
+        self._followers = followers
         self._origin = origin
         self._last_seq = origin.seq
         self._subscribers_max = bounds.feed_subscribers
@@ -79,6 +82,8 @@ class EventFeed:
         if not events:
             return
         self._last_seq = events[-1].seq
+        for follower in self._followers:
+            follower.offer(events)
         if not self.subscriptions:
             return
 
