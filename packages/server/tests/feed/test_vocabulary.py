@@ -14,10 +14,12 @@ from small_farm import SmallFarm
 from cuebot.domain import commands as c
 from cuebot.domain.events import EVENTS, Added, Changed, decode, encode
 from cuebot.domain.farm import Farm
+from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import NOUNS
 from cuebot.domain.states import Cause, DependType, HostState, LockState
 from cuebot.engine.ports import Recorded
-from cuebot.feed.public_events import PublicEvent, RunEndedRow
+from cuebot.feed.public_events import FramesRow, PublicEvent, RunEndedRow
+from cuebot.feed.query import FIELDS
 from cuebot.feed.vocabulary import (
     ADDED,
     CHANGED,
@@ -72,6 +74,14 @@ def test_the_page_lists_every_type_with_its_fields() -> None:
         for name, kind in EVENT_TYPES.items()
     }
     assert found == wanted
+
+
+def test_the_page_lists_what_queries_can_ask_of_events() -> None:
+    """docs/reference/feed.md and `feed.query` are the same table."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.read_text().splitlines()]
+    wanted = [[field.name, field.help, field.kind.what] for field in FIELDS]
+    first = rows.index(wanted[0])
+    assert rows[first : first + len(wanted) + 1] == [*wanted, []]
 
 
 @settings(max_examples=40, deadline=None)
@@ -184,7 +194,21 @@ def test_sets_of_frames_are_told_as_ranges() -> None:
     farm.do(c.EatFrames(farm.frames("wide/beauty")))
     eaten = said_by(farm, before)[0]
     assert eaten.type == "frame.eaten"
-    assert (eaten.row.frames_count, eaten.row.frame_range) == (100_000, "1-100000")  # type: ignore[attr-defined]
+    assert isinstance(eaten.row, FramesRow)
+    assert (eaten.row.frames_count, eaten.row.frame_range) == (100_000, "1-100000")
+
+
+def test_a_range_that_would_be_long_is_not_told() -> None:
+    """However scattered the frames are, a row stays small; how many they are is told."""
+    farm = SmallFarm()
+    farm.launch(job_spec("wide", layer_spec("beauty", range_text="1-10000")))
+    before = len(farm.batches)
+    layer = farm.layer("wide/beauty")
+    some = as_indices([index for index in range(10_000) if index % 7 in (0, 3)])
+    farm.do(c.EatFrames({layer.id: some}))
+    row = said_by(farm, before)[0].row
+    assert isinstance(row, FramesRow)
+    assert (row.frames_count, row.frame_range) == (len(some), "")
 
 
 def test_a_depend_is_told_by_the_job_that_waits() -> None:

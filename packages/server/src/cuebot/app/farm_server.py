@@ -32,7 +32,7 @@ from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
-from cuebot.feed import EventFeed, Position, follow
+from cuebot.feed import EventFeed, Follower, Position
 from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
 from cuebot.web.health import Health
 from cuebot.web.site import http_app
@@ -83,7 +83,7 @@ class FarmServer:
         self._agents: GrpcAgents
         self._tasks: list[asyncio.Task[Any]] = []
         self._followers: list[asyncio.Task[None]] = []
-        """Subscribers of the feed, without which the server goes on."""
+        """Rooms that hear what is committed, and without which the server goes on."""
 
     async def start(self) -> None:
         """Load the farm and listen. Raises CannotStart, or the system's error. May be cancelled while it waits."""
@@ -107,15 +107,16 @@ class FarmServer:
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
         self._event_history = ThreadedHistory(database.history)
+        host_ends_log = Follower("log of hosts' ends", HostEndsLog(core.farm))
         self.feed = EventFeed(
             core.farm,
             origin=Position(database.journal.farm_id, database.journal.history_epoch, last_seq),
             history=self._event_history,
             bounds=core.bounds,
+            followers=[host_ends_log],
         )
         self.engine = Engine(core, database.journal, self._agents, clock.now_us, self.feed)
-        host_ends_log = follow(self.feed, "log of hosts' ends", HostEndsLog())
-        self._followers = [asyncio.create_task(host_ends_log, name="host ends log")]
+        self._followers = [asyncio.create_task(host_ends_log.run(), name="host ends log")]
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
@@ -128,6 +129,7 @@ class FarmServer:
             allow_root=os.geteuid() == 0,
             history=database.history,
             restart_agent=self._agents.restart,
+            feed=self.feed,
         )
         watch = watch_connections(port, core.bounds)
         self._tasks.append(asyncio.create_task(watch, name="connections"))

@@ -66,7 +66,7 @@ class FramesRow(LayerRow):
 
     frames_count: int
     frame_range: str
-    """Their numbers, such as `1-10x2,40`."""
+    """Their numbers, such as `1-10x2,40`; empty where that would be longer than 1,000 characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

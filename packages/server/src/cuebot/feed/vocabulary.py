@@ -38,6 +38,9 @@ class Said(NamedTuple):
     row: rows.Row
 
 
+RANGE_CHARACTERS_MAX: Final = 1_000
+"""A row stays small; of a longer range only the count is told."""
+
 THINGS: Final = ("show", "group", "subscription", "allocation", "facility", "service", "limit")
 """Kinds of which only the id and the name are told."""
 
@@ -266,10 +269,11 @@ def _frames(type_: str) -> Callable[[Farm, Any], Iterable[Said]]:
     """Translates events that name frames of one layer."""
 
     def translate(farm: Farm, event: Any) -> Iterable[Said]:
+        frame_range = compact(_frame_numbers(farm, event.layer_id, event.indices))
         row = rows.FramesRow(
             **_layer_fields(farm, event.layer_id),
             frames_count=len(event.indices),
-            frame_range=compact(_frame_numbers(farm, event.layer_id, event.indices)),
+            frame_range=frame_range if len(frame_range) <= RANGE_CHARACTERS_MAX else "",
         )
         yield Said(type_, _show_of_layer(farm, event.layer_id), row)
 
