@@ -30,6 +30,7 @@ from opencue import search, util
 from opencue.changed import Changed
 from opencue.doors import getDoors
 from opencue.enums import LimitEnforcement, LimitType
+from opencue.events import followEvents, getEvents
 from opencue.finding import findIds, getQueryFields
 from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRuns, readLog
@@ -93,6 +94,7 @@ __all__ = [
     "findLimit",
     "findShow",
     "findSubscription",
+    "followEvents",
     "followLog",
     "getActiveShows",
     "getAllocation",
@@ -101,6 +103,7 @@ __all__ = [
     "getDefaultServices",
     "getDepend",
     "getDoors",
+    "getEvents",
     "getFacility",
     "getFailures",
     "getFinishedJobs",

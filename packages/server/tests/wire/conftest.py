@@ -38,6 +38,7 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows
+from cuebot.feed import EventFeed, Position
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
@@ -81,6 +82,11 @@ class MemoryJournal:
         """Fail like a commit."""
         if self.broken:
             raise JournalError("the disk is full")
+
+    async def events_since(self, seq: int, limit: int) -> list[Any]:
+        """Return a page of events, as a history on disk does."""
+        await asyncio.sleep(0)
+        return [self.events[number] for number in sorted(self.events) if number > seq][:limit]
 
     def load(self) -> tuple[Rows, int]:
         """Return what was kept; frames as they were written, oldest first."""
@@ -341,7 +347,8 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
         bounds = options.pop("bounds", DEFAULT_BOUNDS)
         core = Core(Farm(), last_seq=0, started_us=now_us(), new_id=lambda: str(uuid.uuid4()), bounds=bounds)
         agents = GrpcAgents(token=TOKEN, now_us=now_us, deadline_s=2.0)
-        engine = Engine(core, journal, agents, now_us)
+        feed = EventFeed(core.farm, origin=Position("0f", 1, 0), history=journal, bounds=bounds)
+        engine = Engine(core, journal, agents, now_us, feed)
         task = asyncio.get_running_loop().create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
         history = MemoryRunHistory(lambda: [journal.events[seq] for seq in sorted(journal.events)])
@@ -349,6 +356,7 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             "doors": Doors(TOKEN),
             "allow_root": False,
             "history": history,
+            "feed": feed,
             **options,
         }
         server, port = await serve(

@@ -20,6 +20,7 @@ import uvicorn
 
 from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
+from cuebot.app.event_history import ThreadedHistory
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
 from cuebot.app.host_ends_log import HostEndsLog
@@ -31,6 +32,7 @@ from cuebot.domain import commands as c
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
+from cuebot.feed import EventFeed, Follower, Position
 from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
 from cuebot.web.health import Health
 from cuebot.web.site import http_app
@@ -75,9 +77,13 @@ class FarmServer:
         self.grpc_address = ""
         self.http_address = ""
         self.engine: Engine
+        self.feed: EventFeed
+        """What happens on the farm, for whoever wants to follow it."""
         self._database: OpenDatabase
         self._agents: GrpcAgents
         self._tasks: list[asyncio.Task[Any]] = []
+        self._followers: list[asyncio.Task[None]] = []
+        """Rooms that hear what is committed, and without which the server goes on."""
 
     async def start(self) -> None:
         """Load the farm and listen. Raises CannotStart, or the system's error. May be cancelled while it waits."""
@@ -100,8 +106,17 @@ class FarmServer:
         )
         freeze_survivors()
         self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
-        self.engine = Engine(core, database.journal, self._agents, clock.now_us)
-        self.engine.watchers.append(HostEndsLog(core.farm))
+        self._event_history = ThreadedHistory(database.history)
+        host_ends_log = Follower("log of hosts' ends", HostEndsLog(core.farm))
+        self.feed = EventFeed(
+            core.farm,
+            origin=Position(database.journal.farm_id, database.journal.history_epoch, last_seq),
+            history=self._event_history,
+            bounds=core.bounds,
+            followers=[host_ends_log],
+        )
+        self.engine = Engine(core, database.journal, self._agents, clock.now_us, self.feed)
+        self._followers = [asyncio.create_task(host_ends_log.run(), name="host ends log")]
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         health = Health(self.engine)
@@ -114,6 +129,7 @@ class FarmServer:
             allow_root=os.geteuid() == 0,
             history=database.history,
             restart_agent=self._agents.restart,
+            feed=self.feed,
         )
         watch = watch_connections(port, core.bounds)
         self._tasks.append(asyncio.create_task(watch, name="connections"))
@@ -227,6 +243,10 @@ class FarmServer:
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 3)
         with contextlib.suppress(asyncio.CancelledError):
             await engine_task
+        for follower in self._followers:
+            follower.cancel()
+        await asyncio.gather(*self._followers, return_exceptions=True)
+        self._event_history.close()
         self._database.close()
 
     async def abandon(self) -> None:
@@ -237,6 +257,7 @@ class FarmServer:
     async def _answer_all(self, grace_s: float) -> None:
         """End streams and calls: what has an answer by now gets it, the rest is UNAVAILABLE, in words."""
         self._agents.streams.close()
+        self.feed.close()
         self.engine.end()
         await self._grpc.stop(grace=grace_s)
 

@@ -19,7 +19,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.advice import advise
 from cuebot.domain.errors import HostConflict, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host
+from cuebot.domain.nouns import Host, stored_values
 from cuebot.domain.states import HostState
 from cuebot.domain.units import MINUTE, NO_END, SECOND, Micros
 
@@ -149,7 +149,7 @@ def conflict_told(farm: Farm, host: Host, context: Context) -> list[ev.Event]:
 def conflicts_over(farm: Farm, context: Context) -> list[ev.Event]:
     """What hosts say of conflicts goes when the other agent was not heard for a while."""
     return [
-        ev.Removed("comment", comment.id)
+        ev.Removed("comment", comment.id, stored_values(comment))
         for comment in farm.comments.values()
         if comment.host_id is not None
         and is_ours(comment, COMMENT_SUBJECT)

@@ -44,12 +44,20 @@ TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 _ENDS_FOR_MEMORY: Final = frozenset({Cause.EXITED, Cause.MEMORY})
 """It says itself that it lacked memory, or was ended for it."""
 
+_NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
+
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
     Cause.HOST_LOST: Exit.HOST_DOWN,
     Cause.NEVER_RECEIVED: Exit.CLEARED,
     Cause.LEASE: Exit.SKIP_RETRY,
 }
+
+
+def is_charged(state: FrameState | None, cause: Cause, exit_status: int) -> bool:
+    """Whether the end of a run, after which its frame was in `state`, counts against the frame."""
+    failed = state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
+    return failed and cause not in UNCHARGED_CAUSES and exit_status not in _NOT_CHARGED
 
 
 def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> list[ev.Event]:

@@ -172,11 +172,11 @@ def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
         raise Refused(f"{command.kind} {name!r} cannot be deleted: {needed_by}")
     events: list[ev.Event] = []
     if command.kind == "show":
-        events += [ev.Removed("group", g.id) for g in farm.groups.values() if g.show_id == thing.id]
+        events += [ev.Removed("group", g.id, stored_values(g)) for g in farm.groups.values() if g.show_id == thing.id]
     if command.kind == "group":  # finished jobs of a deleted group go to the root
         root = farm.shows[thing.show_id].root_group_id
         events += [ev.Changed("job", id, {"group_id": root}) for id in sorted(thing.job_ids)]
-    return [*events, ev.Removed(command.kind, command.id)]
+    return [*events, ev.Removed(command.kind, command.id, stored_values(thing))]
 
 
 def _needed_by(farm: Farm, kind: str, thing: Any) -> str:

@@ -79,7 +79,10 @@ class Bounds:
 
     # Queues and pages.
     mailbox_commands: int = 10_000
-    watcher_queue_events: int = 1_000
+    feed_events: int = 10_000
+    """Public events that are kept in memory while somebody follows them; who is further behind is told so."""
+    feed_subscribers: int = 500
+    events_wait_ms: int = 30_000
     unacknowledged_outcomes: int = 10_000
     page_rows: int = 1_000
     bookings_per_slice: int = 200

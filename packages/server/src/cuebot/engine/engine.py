@@ -16,7 +16,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.engine.core import AgentRequests, Core
-from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, Watch
+from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, NoPublisher, Publisher
 
 Reply = TypeVar("Reply")
 
@@ -58,10 +58,16 @@ class FarmUnsound(RuntimeError):
 class Engine:
     """The single owner of a farm."""
 
-    def __init__(self, core: Core, journal: Journal, agents: Agents, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        journal: Journal,
+        agents: Agents,
+        now_us: Callable[[], int],
+        publisher: Publisher | None = None,
+    ) -> None:
         self.core = core
         self.now_us = now_us
-        self.watchers: list[Watch] = []
         self.stalled_since: float | None = None
         """Loop time since when commits fail or hang; None while they succeed."""
         self.stall_reason = ""
@@ -72,6 +78,7 @@ class Engine:
         """Loop time when the journal last did what it was asked."""
         self._journal = journal
         self._agents = agents
+        self._publisher = publisher or NoPublisher()
         self._work = asyncio.Event()
         self._more_to_do = asyncio.Event()
         self._idle = asyncio.Event()
@@ -108,6 +115,9 @@ class Engine:
             self._send(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
         finally:
             self._wake()
+        host_id = self.farm.host_by_name.get(command.host.name)
+        if host_id is not None:
+            self._publisher.reported(host_id)
         return await self._reply(waiter)
 
     async def _reply(self, waiter: asyncio.Future[Reply]) -> Reply:
@@ -221,8 +231,7 @@ class Engine:
                 self._send(orders)
                 if self.core.has_launches():
                     self._more_to_do.set()
-                for watcher in self.watchers:
-                    watcher(batch.events)
+                self._publisher.committed(batch.events)
                 self._wake()
 
     async def _work_or_probe(self) -> None:

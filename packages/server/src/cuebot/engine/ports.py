@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from cuebot.domain.commands import Envelope
 from cuebot.domain.events import Event
@@ -147,5 +147,22 @@ class Agents(Protocol):
         """Tell a host what its runs may not exceed from now on, if it can be told. There is no answer."""
 
 
-Watch = Callable[[Sequence[Recorded]], Awaitable[Any] | None]
-"""Told about every committed batch's events, in order."""
+class Publisher(Protocol):
+    """Who hears of what has happened. Both calls return at once, at the same cost however much it is, and never
+    raise: the commit loop makes them."""
+
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """These events are durable; every batch's come in order."""
+
+    def reported(self, host_id: str) -> None:
+        """A host has reported, so that its telemetry is new."""
+
+
+class NoPublisher:
+    """Stands for a publisher where nobody listens."""
+
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """Nothing."""
+
+    def reported(self, host_id: str) -> None:
+        """Nothing."""

@@ -236,8 +236,10 @@ class _Behaviour:
         self._is_shared = getattr(method, "is_shared", False)
 
     async def serve(self, raw: bytes, context: Any) -> bytes:
-        """Answer a call. This is one of the places that catch everything: nothing that a caller sends may end the server,
-        and nothing is hidden.
+        """Answer a call.
+
+        This is one of the places that catch everything: nothing that a caller sends may end the server, and nothing is
+        hidden.
         """
         call = Call(self._engine, context, self._rpc, self._traffic)
         try:

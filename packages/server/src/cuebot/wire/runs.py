@@ -7,12 +7,12 @@ from enum import IntEnum
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from cuebot.decide.run_ends import UNCHARGED_CAUSES
+from cuebot.decide import run_ends
 from cuebot.domain.errors import Invalid, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.states import UNCHARGED_EXITS, Exit, FrameState
+from cuebot.domain.states import FrameState
 from cuebot.domain.units import frame_id
 from cuebot.engine.ports import EndedRun, JournalError, RunHistory, RunQuery
 from cuebot.queries.lookup import Scope
@@ -22,7 +22,6 @@ from cuebot.wire.values import INT64_MAX
 from cuefarm_proto import farm_pb2
 from rqd.runner.log_name import file_name
 
-_NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
 HISTORY_THREADS: Final = 2
 
 Member = TypeVar("Member", bound=IntEnum)
@@ -91,8 +90,7 @@ def page_of_runs(runs: list[EndedRun], room: int) -> tuple[list[EndedRun], int]:
 
 def is_charged(run: EndedRun) -> bool:
     """Whether the end of a run counts against its frame."""
-    failed = run.state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
-    return failed and run.cause not in UNCHARGED_CAUSES and run.exit_status not in _NOT_CHARGED
+    return run_ends.is_charged(run.state, run.cause, run.exit_status)
 
 
 def ended_run_message(farm: Farm, run: EndedRun) -> farm_pb2.Run:

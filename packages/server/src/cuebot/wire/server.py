@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
+from cuebot.feed import EventFeed
 from cuebot.wire.agents.reports import RqdReportInterface
 from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.agents.work import AgentInterface
@@ -92,6 +93,7 @@ def offered_services(
     history: RunHistory | None = None,
     doors: Doors | None = None,
     restart_agent: RestartAgent | None = None,
+    feed: EventFeed | None = None,
 ) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
     doors = doors or Doors(None)
@@ -113,7 +115,7 @@ def offered_services(
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
         "cuefarm.v1.AgentInterface": AgentInterface(streams),
-        "cuefarm.v1.FarmInterface": FarmInterface(history, doors),
+        "cuefarm.v1.FarmInterface": FarmInterface(history, doors, feed),
     }
 
 
@@ -126,13 +128,14 @@ async def serve(
     allow_root: bool,
     history: RunHistory | None = None,
     restart_agent: RestartAgent | None = None,
+    feed: EventFeed | None = None,
     max_message_bytes: int = RECEIVED_BYTES_MAX,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
     let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known; without
-    `restart_agent`, no agent is restarted.
+    `restart_agent`, no agent is restarted; without a `feed`, nobody is told what happens.
     Raises OSError when the address cannot be bound.
     """
     bounds = engine.core.bounds
@@ -153,7 +156,12 @@ async def serve(
         maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
     )
     offered = offered_services(
-        streams=streams, doors=doors, allow_root=allow_root, history=history, restart_agent=restart_agent
+        streams=streams,
+        doors=doors,
+        allow_root=allow_root,
+        history=history,
+        restart_agent=restart_agent,
+        feed=feed,
     )
     traffic, handlers = Traffic(engine), _Handlers()
     for service in service_descriptors():

@@ -14,6 +14,7 @@ from cuebot.domain.nouns import Host, Layer
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.engine.ports import RunHistory
+from cuebot.feed import EventFeed
 from cuebot.queries.hosts import stopped_hosts
 from cuebot.queries.lookup import scope_of
 from cuebot.scheduling.explain.fixes import Step
@@ -28,17 +29,19 @@ from cuebot.wire.agents.reports import short_name
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
+from cuebot.wire.services.events import Events
 from cuebot.wire.services.find import Queries
 from cuebot.wire.services.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries):
-    """Questions about the farm; those about what was are `Records`, those in words `Queries`."""
+class FarmInterface(Records, Queries, Events):
+    """Questions about the farm; those about what was are `Records`, what happens `Events`, those in words `Queries`."""
 
-    def __init__(self, history: RunHistory | None, doors: Doors) -> None:
-        super().__init__(history)
+    def __init__(self, history: RunHistory | None, doors: Doors, feed: EventFeed | None = None) -> None:
+        Records.__init__(self, history)
+        Events.__init__(self, feed)
         self._doors = doors
 
     def _explanation(self, farm: Farm, explanation: Explanation, now_us: int) -> farm_pb2.LayerExplanation:
