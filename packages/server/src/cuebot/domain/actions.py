@@ -80,9 +80,8 @@ def _all(name: str) -> Callable[[Any], tuple[str, ...]]:
 _J, _H, _F = Right.JOBS, Right.HOSTS, Right.FARM
 
 _ROWS: Final[dict[type[c.Command], _Row]] = {
-    c.SubmitJobs: _Row(
-        Action("job.submit", _J, "launch the jobs of a specification"), "show", lambda command: (command.spec.show,)
-    ),
+    c.SubmitJobs: _Row(Action("job.submit", _J, "launch the jobs of a specification"),
+                       "show", lambda command: (command.spec.show,)),
     c.KillJob: _Row(Action("job.kill", _J, "end a job, and the runs of its frames", {"job_id": "job"}),
                     "job", _one("job_id")),
     c.FinishIfComplete: _Row(Action("job.finish", _J, "end a job that has nothing left to do", {"job_id": "job"}),
@@ -128,21 +127,16 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("depend.unsatisfy", _J, "let a satisfied depend hold again", {"depend_id": "depend"}),
         "depend", _one("depend_id"),
     ),
-    c.AddComment: _Row(
-        Action("comment.add", _J, "remark on a job or a host"),
-        "comment", _none,
-    ),
+    c.AddComment: _Row(Action("comment.add", _J, "remark on a job or a host"), "comment", _none),
     c.KillProcs: _Row(Action("proc.kill", _H, "end runs", {"run_ids": "procs"}), "proc", _all("run_ids")),
-    c.AddHostTags: _Row(
-        Action("host.add_tags", _H, "give a host tags", {"host_id": "host", "tags": "tags"}), "host", _one("host_id")
-    ),
+    c.AddHostTags: _Row(Action("host.add_tags", _H, "give a host tags", {"host_id": "host", "tags": "tags"}),
+                        "host", _one("host_id")),
     c.RemoveHostTags: _Row(
         Action("host.remove_tags", _H, "take tags from a host", {"host_id": "host", "tags": "tags"}),
         "host", _one("host_id"),
     ),
-    c.LockHost: _Row(
-        Action("host.lock", _H, "keep a host from being booked", {"host_id": "host"}), "host", _one("host_id")
-    ),
+    c.LockHost: _Row(Action("host.lock", _H, "keep a host from being booked", {"host_id": "host"}),
+                     "host", _one("host_id")),
     c.SetHostState: _Row(
         Action("host.set_state", _H, "say what a host is fit for", {"host_id": "host", "state": "state"}),
         "host", _one("host_id"),
@@ -189,10 +183,8 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("limit.rename", _F, "give a limit another name", {"limit_id": "limit", "name": "name"}),
         "limit", _one("limit_id"),
     ),
-    c.ReportHost: _Row(
-        Action("host.report", Right.REPORT, "say how a host is and what runs there"),
-        "host", lambda command: (command.host.name,),
-    ),
+    c.ReportHost: _Row(Action("host.report", Right.REPORT, "say how a host is and what runs there"),
+                       "host", lambda command: (command.host.name,)),
     c.ReportOutcome: _Row(Action("proc.report_end", Right.REPORT, "say how a run ended"), "proc", _one("run_id")),
     c.RefuseRun: _Row(Action("proc.refuse", Right.SERVER, "take back what no host took"), "proc", _one("run_id")),
     c.Sweep: _Row(Action("farm.sweep", Right.SERVER, "look for hosts and runs that fell silent"), "farm", _none),

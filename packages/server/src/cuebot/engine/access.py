@@ -26,7 +26,7 @@ command. So it looks nothing up but in the farm, changes nothing, and is quick.
 
 
 def allow_all(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
-    """The policy of a farm without users: whoever was let in may do everything."""
+    """The policy of a farm without users: whoever was let in may do everything. Nobody need call it."""
 
 
 def forbidden(principal: Principal, action: Action, target: Target) -> Forbidden:
@@ -41,7 +41,7 @@ def authorize_command(authorize: Authorize, principal: Principal, command: Comma
 
     Raises Forbidden.
     """
-    if principal.proof is Proof.SERVER:
+    if authorize is allow_all or principal.proof is Proof.SERVER:  # thousands of outcomes come in a second
         return
     target = target_of(command)
     for action in actions_of(command):

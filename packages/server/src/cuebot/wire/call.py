@@ -21,6 +21,7 @@ from cuebot.domain.actions import Action, Target
 from cuebot.domain.commands import Command, Envelope
 from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, Unavailable, quoted
 from cuebot.domain.farm import Farm
+from cuebot.engine.access import allow_all
 from cuebot.engine.engine import Engine
 from cuebot.wire.advice import for_people
 from cuebot.wire.doors import address_of, principal_of_call
@@ -83,6 +84,11 @@ class Call:
     def authorize(self, action: Action, target: Target) -> None:
         """Ask whether the caller may do something. Raises Forbidden."""
         self.engine.core.authorize(self.principal, action, target, self.farm)
+
+    def ask_for(self, asked: Asked, request: Any) -> None:
+        """Ask whether the caller may do what a request asks for. Raises Forbidden."""
+        if self.engine.core.authorize is not allow_all:
+            self.authorize(asked.action, asked.target_of(request))
 
     def metadata(self, key: str) -> str:
         """What the caller sent under a key of the metadata, or nothing."""
@@ -290,7 +296,7 @@ class _Behaviour:
     def _allowed(self, raw: bytes, call: Call) -> Any:
         """The request that the bytes are, once its caller may do what it asks for."""
         request = self._request_type.FromString(raw)
-        call.authorize(self._asked.action, self._asked.target_of(request))
+        call.ask_for(self._asked, request)
         return request
 
     async def _carry_out(self, request: Any, call: Call) -> Answer:

@@ -219,7 +219,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetSize": "subscription.set_size",
     },
     "cuefarm.v1.FarmInterface": {
-        **_read("farm", "Find", "GetDoors", "GetQueryFields"),
+        **_read("farm", "Find", "GetDoors", "GetEvents", "GetQueryFields"),
         **_read("job", "FindFinishedJobs"),
         **_read("run", "GetFailures", "GetRuns"),
         **_read("log", "ReadLog"),
