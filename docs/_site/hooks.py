@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -26,6 +27,8 @@ FOLDERS = {
 }
 SOURCES = tuple(f"packages/{name}/src" for name in ("client", "agent", "server"))
 LEFT_OUT = re.compile(r"_pb2|/migrations/|/__main__\.py$|/demo/|compiled_proto")
+FETCHED = re.compile(r"<(?:script|link|img)\b[^>]*?(?:src|href)=[\"']?(?:https?:)?//[^\"' >]+|<pre class=\"?mermaid")
+"""What a browser would ask the network for; of drawings in mermaid, the theme fetches the program."""
 LINK = re.compile(r"\[([^\]\n]*(?:\n[^\]\n]+)?)\]\(([^)\s]+)\)")
 
 
@@ -86,6 +89,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"[{text}]({relative}{'#' + anchor if anchor else ''})"
 
     return LINK.sub(led, markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that a browser could show only with the network."""
+    fetched = FETCHED.findall(output)
+    if fetched:
+        raise PluginError(f"{page.file.src_uri} wants {', '.join(fetched)} from the network")
+    return output
 
 
 def site_place(place: str, anchor: str, text: str) -> tuple[str, str]:
