@@ -11,7 +11,7 @@ from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
 from cuebot.domain.resources import amounts
 from cuebot.domain.states import FrameState
-from cuebot.scheduling.rules.fits import Room, room_now
+from cuebot.scheduling.rules.fits import has_left
 
 _WAITING = int(FrameState.WAITING)
 
@@ -23,9 +23,8 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
     for booking in command.bookings:
         by_layer.setdefault(booking.layer_id, []).append(booking)
         by_host.setdefault(booking.host_id, []).append(booking)
-    room = room_now(farm.hosts_table)
     for host_id, bookings in by_host.items():
-        _refuse_unusable(farm, room, host_id, bookings)
+        _refuse_unusable(farm, host_id, bookings)
         _refuse_company(farm, host_id, bookings)
     events: list[ev.Event] = []
     for layer_id, bookings in by_layer.items():
@@ -47,7 +46,7 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
     return events
 
 
-def _refuse_unusable(farm: Farm, room: Room, host_id: str, bookings: list[c.Booking]) -> None:
+def _refuse_unusable(farm: Farm, host_id: str, bookings: list[c.Booking]) -> None:
     """Raise Refused for a host that takes nothing, or has not the cores or the resources that a plan takes."""
     host = farm.hosts[host_id]
     if not farm.hosts_table.bookable[host.row]:
@@ -58,7 +57,7 @@ def _refuse_unusable(farm: Farm, room: Room, host_id: str, bookings: list[c.Book
     for booking in bookings:
         for name, amount in amounts(booking):
             taken[name] = taken.get(name, 0) + amount
-    if not room.holds(host.row, cores, tuple(taken.items())):
+    if not has_left(farm.hosts_table, host.row, cores, tuple(taken.items())):
         raise Refused(f"host {host.name!r} has not what this plan takes from it")
 
 

@@ -152,8 +152,10 @@ class HostTable:
 
     def _hold(self, row: int, proc: Proc, by: int) -> None:
         self.idle_cores[row] -= by * proc.cores
-        for name, amount in amounts(proc):
-            self.idle[name][row] -= by * amount
+        for name, column in self.idle.items():
+            amount = getattr(proc, name)
+            if amount:
+                column[row] -= by * amount
         if proc.alone:
             self.alone[row] += by
 

@@ -53,13 +53,19 @@ class HostPool:
         reserved: dict[int, Reservation],
     ) -> None:
         """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
-        self._farm, self._free, self._limit_usage, self._policies, self._kept = farm, free, limit_usage, policies, kept
+        self._farm = farm
+        self._free = free
+        self._limit_usage = limit_usage
+        self._policies = policies
+        self._kept = kept
+
         self._hosts = free.bookable & allocation_mask(farm, allocation.id)
         self._rows = np.flatnonzero(self._hosts & free.open)
         self.reserved = {row: kept_for for row, kept_for in reserved.items() if self._hosts[row]}
         """Rows kept for wide frames."""
         self._kept_for: dict[QueueKey, list[int]] = {}
         """The same by queue."""
+
         for row, kept_for in self.reserved.items():
             self._kept_for.setdefault(kept_for.queue, []).append(row)
         self._reserved_rows: Rows | None = None

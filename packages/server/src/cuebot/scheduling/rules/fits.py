@@ -50,15 +50,14 @@ class Room:
 
     def fits(self, row: int, demand: Demand) -> bool:
         """A host has room for one frame."""
-        if not enough_cores(demand, self.whole.item(row), self.cores.item(row)):
+        # A plan asks this more than anything: the usual demand costs no further call, and `all` would be slower.
+        cores = self.cores.item(row)
+        if cores < demand.cores or (demand.idle_host and not enough_cores(demand, self.whole.item(row), cores)):
             return False
-
-        amounts = self.amounts
-        return not [name for name, asked in demand.amounts if amounts[name].item(row) < asked]
-
-    def holds(self, row: int, cores: int, amounts: Amounts) -> bool:
-        """A host has so many core units and so much of each resource."""
-        return cores <= self.cores[row] and all(amount <= self.amounts[name][row] for name, amount in amounts)
+        for name, asked in demand.amounts:  # noqa: SIM110
+            if self.amounts[name].item(row) < asked:
+                return False
+        return True
 
     def fitting(self, demand: Demand, rows: Rows | slice = slice(None)) -> Mask:
         """Which hosts, or which of some, have room for one frame: `enough` for many at once."""
@@ -99,6 +98,11 @@ def room_now(table: HostTable) -> Room:
     """What hosts have beside what runs there; whether that is to be alone there is not looked at."""
     idle = {name: column[: table.size] for name, column in table.idle.items()}
     return Room(table.cores[: table.size], table.idle_cores[: table.size], idle)
+
+
+def has_left(table: HostTable, row: int, cores: int, amounts: Amounts) -> bool:
+    """A host has so many core units, and so much of each resource, that no run holds."""
+    return cores <= table.idle_cores[row] and all(amount <= table.idle[name][row] for name, amount in amounts)
 
 
 def cores_taken(table: HostTable, demand: Demand) -> Column:
