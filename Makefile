@@ -9,7 +9,7 @@ JOBS   ?= 4
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up dev unit test proof cover check fmt hooks bench sim release wheels proto clean
+.PHONY: help venv upstream demo up dev unit test proof cover check fmt hooks bench sim release wheels proto stubs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ build/wheels-venv/.installed: Makefile
 	$(PYTHON) -m venv build/wheels-venv
 	build/wheels-venv/bin/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.27' 'ziglang>=0.17,<0.18'
 	touch $@
+
+stubs: venv ## write what the type checker knows of messages: stubs/ and beside our own messages
+	$(BIN)/python -m tools.stubs
 
 proto: ## generate the cuefarm.v1 messages again (an old compiler, so that old protobuf runtimes can load them)
 	$(PYTHON) -m venv build/proto-venv

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from cuebot.domain.errors import Unauthenticated
@@ -37,7 +38,7 @@ from cuebot.wire.services.procs import ProcInterface
 from cuebot.wire.services.services import ServiceInterface
 from cuebot.wire.services.shows import ShowInterface
 from cuebot.wire.services.subscriptions import SubscriptionInterface
-from cuebot.wire.strangers import Strangers
+from cuebot.wire.strangers import Handler, Serve, Strangers
 from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
@@ -76,7 +77,7 @@ PUBLISHED_FILES: Final = (
 """The files of the published interface that define services."""
 
 
-def service_descriptors() -> list[Any]:
+def service_descriptors() -> list[ServiceDescriptor]:
     """Descriptors of all services on the port, those of the published interface and ours."""
     files = [importlib.import_module(f"opencue_proto.{name}_pb2").DESCRIPTOR for name in PUBLISHED_FILES]
     return [
@@ -164,7 +165,8 @@ async def serve(
             handler = _handler(engine, service, rpc, offered.get(service.full_name), admit, queues)
             careful = handler
             if not handler.request_streaming:
-                careful = strangers.careful(handler.unary_unary, admit, f"{service.name}.{rpc.name}")
+                answer = cast(Serve, handler.unary_unary)  # types-grpcio knows handlers that do not wait, only
+                careful = strangers.careful(answer, admit, f"{service.name}.{rpc.name}")
             handlers.add(f"/{service.full_name}/{rpc.name}", door, handler, careful)
     server.add_generic_rpc_handlers((handlers,))
     try:
@@ -176,18 +178,18 @@ async def serve(
     return server, port
 
 
-class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
+class _Handlers(grpc.GenericRpcHandler):
     """All methods by path: gRPC asks one generic handler after another, so there is only one."""
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self._handlers: dict[str, tuple[Door, grpc.RpcMethodHandler, grpc.RpcMethodHandler]] = {}
+        self._handlers: dict[str, tuple[Door, Handler, Handler]] = {}
 
-    def add(self, path: str, door: Door, handler: grpc.RpcMethodHandler, careful: grpc.RpcMethodHandler) -> None:
+    def add(self, path: str, door: Door, handler: Handler, careful: Handler) -> None:
         """Serve a method: by the first for who is let in at once, by the second for everybody else."""
         self._handlers[path] = (door, handler, careful)
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
         """The handler of a call, or None where no interface has its method."""
         found = self._handlers.get(handler_call_details.method)
         if found is None:
@@ -198,8 +200,13 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
 
 
 def _handler(
-    engine: Engine, service: Any, rpc: Any, implementation: Any, admit: Admit, traffic: Traffic | None
-) -> grpc.RpcMethodHandler:
+    engine: Engine,
+    service: ServiceDescriptor,
+    rpc: MethodDescriptor,
+    implementation: Any,
+    admit: Admit,
+    traffic: Traffic | None,
+) -> Handler:
     """The handler of one RPC. It takes and gives bytes; `behaviour` knows the messages."""
     name = f"{service.name}.{rpc.name}"
     reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)

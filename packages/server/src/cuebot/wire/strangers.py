@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -25,6 +25,7 @@ REFUSALS_MAX: Final = 20
 CONNECTIONS_REMEMBERED: Final = 4_096
 
 Serve = Callable[[bytes, Any], Awaitable[bytes]]
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
 class Strangers:
@@ -34,7 +35,7 @@ class Strangers:
         self._end = end
         self._refusals: OrderedDict[str, int] = OrderedDict()
 
-    def careful(self, serve: Serve, admit: Admit, rpc: str) -> grpc.RpcMethodHandler:
+    def careful(self, serve: Serve, admit: Admit, rpc: str) -> Handler:
         """The handler of an RPC that asks who calls before it reads what is asked."""
 
         async def answer(requests: Any, context: Any) -> bytes:
