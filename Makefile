@@ -9,7 +9,7 @@ JOBS   ?= 4
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up dev unit test proof cover check fmt hooks bench sim release wheels proto stubs clean
+.PHONY: help venv upstream demo up dev unit test sample proof cover check fmt hooks bench sim release wheels proto stubs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ test: venv upstream ## run every test that does not take minutes, four files at 
 proof: venv upstream ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults
 	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof
 	$(BIN)/cuefarm sim --seeds 300 --first 1
+
+sample: venv upstream ## run a few minutes of proof: killed servers, time-outs, an agent in another's place, 60 more simulated farms
+	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof $(SAMPLE)
+	$(BIN)/cuefarm sim --seeds 60 --first 41
+
+SAMPLE = $(addprefix tests/e2e/,test_survival.py test_timeouts.py test_limits_kept.py test_one_name.py test_up.py)
 
 upstream: $(UPSTREAM)/.installed ## install OpenCue's published clients and agent into .venv-upstream, as peers for tests
 
