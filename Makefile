@@ -9,7 +9,7 @@ JOBS   ?= 4
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up dev unit test proof cover check fmt hooks bench sim release docs wheels proto clean
+.PHONY: help venv upstream demo up dev unit test sample proof cover check fmt hooks bench sim release docs wheels proto stubs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ test: venv upstream ## run every test that does not take minutes, four files at 
 proof: venv upstream ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults
 	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof
 	$(BIN)/cuefarm sim --seeds 300 --first 1
+
+sample: venv upstream ## run a few minutes of proof: killed servers, time-outs, an agent in another's place, 60 more simulated farms
+	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof $(SAMPLE)
+	$(BIN)/cuefarm sim --seeds 60 --first 41
+
+SAMPLE = $(addprefix tests/e2e/,test_survival.py test_timeouts.py test_limits_kept.py test_one_name.py test_up.py)
 
 upstream: $(UPSTREAM)/.installed ## install OpenCue's published clients and agent into .venv-upstream, as peers for tests
 
@@ -99,6 +105,9 @@ build/wheels-venv/.installed: Makefile
 	$(PYTHON) -m venv build/wheels-venv
 	build/wheels-venv/bin/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.27' 'ziglang>=0.17,<0.18'
 	touch $@
+
+stubs: venv ## write what the type checker knows of messages: stubs/ and beside our own messages
+	$(BIN)/python -m tools.stubs
 
 proto: ## generate the cuefarm.v1 messages again (an old compiler, so that old protobuf runtimes can load them)
 	$(PYTHON) -m venv build/proto-venv

@@ -54,6 +54,26 @@ def test_a_commit_is_looked_at_by_the_programs_of_make_check() -> None:
     assert [hook["entry"].removesuffix(" --force-exclude") for hook in hooks] == [f".venv/bin/{p}" for p in programs]
 
 
+def test_continuous_integration_runs_targets_that_everybody_has() -> None:
+    """Its script calls check, test and a sample of proof, and the workflow calls the script and nothing else."""
+    script = (ROOT / ".ci" / "run").read_text()
+    assert re.findall(r"^make (\w+)$", script, re.MULTILINE) == ["check", "test", "sample"]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert job["timeout-minutes"] >= 45
+
+
+def test_what_the_makefile_names_is_there() -> None:
+    """The tests of `make unit` and `make sample` are in the tree: a renamed one is not left out in silence."""
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"packages/(?:client|agent|server)/tests/[\w/.]+[\w.]", makefile))
+    for folder, names in re.findall(r"addprefix ([\w/]+/),([^)]+)", makefile):
+        named |= {folder + name for name in names.split()}
+    assert len(named) > 10
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
 def test_links_lead_somewhere() -> None:
     """Every relative link in the documentation leads to a file."""
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

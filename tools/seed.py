@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from cuebot.sim.chaos.world import World
 
+STORY_LINES = 20
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one seed. Returns the exit status."""
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         world.run()
     except Exception as error:  # noqa: BLE001 - the outermost border: whatever broke is what is looked at
-        print("\n".join(world.story[-20:]))
+        print("\n".join(list(world.story)[-STORY_LINES:]))
         print(f"{type(error).__name__}: {error}")
         pdb.post_mortem(error.__traceback__)
         return 1

@@ -210,6 +210,7 @@ class Cuebot:
                 cls.setChannel()
             else:
                 cls.init()
+        assert Cuebot.RpcChannel is not None, "connecting opens it, or raises"
         return service(Cuebot.RpcChannel)
 
     @staticmethod

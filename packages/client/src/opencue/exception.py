@@ -28,7 +28,7 @@ class CueException(grpc.RpcError):
         self._code = code
         self._details = details or (str(args[0]) if args else "")
 
-    def code(self) -> Optional[grpc.StatusCode]:
+    def code(self) -> Optional[grpc.StatusCode]:  # type: ignore[override]
         """Return the gRPC status of the call, None when no call was made."""
         return self._code
 
@@ -132,7 +132,7 @@ def reached(error: grpc.RpcError) -> bool:
         return not any(phrase in details for phrase in _CUT_OFF)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return True
-    metadata = error.trailing_metadata() if hasattr(error, "trailing_metadata") else ()
+    metadata: Any = error.trailing_metadata() if hasattr(error, "trailing_metadata") else ()
     return any(key == UNAVAILABLE for key, _ in metadata or ())
 
 

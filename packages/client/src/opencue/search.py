@@ -309,7 +309,7 @@ class FrameSearch(BaseSearch):
     }
 
     @classmethod
-    def byOptions(cls, job: str, **options: Any) -> Any:
+    def byOptions(cls, job: str, **options: Any) -> Any:  # type: ignore[override]  # frames are a job's
         """Return the raw response for one page of a job's frames; its `frames.frames` are Frame messages."""
         return call("frame", "GetFrames", job=job, r=cls.criteriaFromOptions(**options))
 

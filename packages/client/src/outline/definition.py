@@ -19,7 +19,7 @@ class _OutlineMeta(type):
     @property
     def current(cls) -> Optional[Outline]:
         """The outline that new layers add themselves to."""
-        return current_outline.get()  # type: ignore[no-any-return]
+        return current_outline.get()
 
     @current.setter
     def current(cls, outline: Optional[Outline]) -> None:

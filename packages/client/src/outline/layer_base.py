@@ -48,7 +48,7 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
 
     def __init__(self, name: str, **args: Any) -> None:
         self.__begin()
-        self.__args = self.get_default_args(args)
+        self.__args: Dict[str, Any] = self.get_default_args(args)
         self.set_name(name)
         for key, value in (self.__args.get("env") or {}).items():
             self.set_env(key, value)
@@ -63,7 +63,7 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
         self.__depends: List[Depend] = []
         self.__dependents: List[Depend] = []
         self.__job_depends: List[waiting.JobDepend] = []
-        self.__args: Dict[str, Any] = {}
+        self.__args = {}
         self.__required_args: Dict[str, Any] = {}
         self.__env: Dict[str, str] = {}
         self.__events = event.EventHandler(self)

@@ -35,11 +35,16 @@ class _OutlineLoader(ValueLoader):
     layers: List[Layer]
 
 
-_OutlineLoader.add_constructor(
-    "!layer",
-    lambda loader, node: loader.layers[int(loader.construct_scalar(node))],  # type: ignore[attr-defined]
-)
-_OutlineLoader.add_constructor("!outline", lambda loader, node: loader.outline)  # type: ignore[attr-defined]
+def _layer_of(loader: Any, node: Any) -> Any:
+    return loader.layers[int(loader.construct_scalar(node))]
+
+
+def _outline_of(loader: Any, node: Any) -> Any:
+    return loader.outline
+
+
+_OutlineLoader.add_constructor("!layer", _layer_of)
+_OutlineLoader.add_constructor("!outline", _outline_of)
 
 
 def store(outline: Outline, folder: str, kind: Type[Outline]) -> str:
@@ -176,7 +181,7 @@ def _prepare_imports(header: Dict[str, Any], folder: str, useless: Outline) -> N
         reread_script(os.path.join(folder, _SCRIPTS, name), module, header["argv"], useless)
 
 
-def _bare(cls: type) -> Any:
+def _bare(cls: Any) -> Any:
     return cls.__new__(cls)  # a constructor may have side effects, and what it sets is stored
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import grpc
@@ -36,6 +37,20 @@ def test_every_rpc_is_offered_or_refused_with_a_reason_and_none_is_both() -> Non
         assert offered | refused == {method.name for method in service.methods}, service.full_name
     known = {service.full_name for service in service_descriptors()}
     assert set(OFFERED) | set(NOT_OFFERED) == known
+
+
+def test_every_method_says_which_message_it_takes() -> None:
+    """With a type in its signature, that of its RPC: so that a field which is not in it is found before it runs."""
+    untyped = []
+    for service in service_descriptors():
+        for method in service.methods:
+            implemented = getattr(OFFERED.get(service.full_name), method.name, None)
+            if implemented is None or method.client_streaming:
+                continue
+            parameters = list(inspect.signature(implemented).parameters.values())
+            if str(parameters[0].annotation).rpartition(".")[2] != method.input_type.name:
+                untyped.append(f"{service.name}.{method.name}: {parameters[0].annotation}")
+    assert not untyped
 
 
 def test_every_reason_is_a_sentence() -> None:

@@ -102,6 +102,7 @@ def _add_command(group: Any, command: Command, with_query: bool) -> None:
         group.add_argument(*command.flags, dest=command.name, action="store_true", help=_help(command))
         return
     nargs: Union[int, str]
+    metavar: Union[str, tuple[str, ...]]
     if with_query:
         nargs, metavar = "*", (names[0], names[-1])
     elif least == most:

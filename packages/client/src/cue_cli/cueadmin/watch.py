@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from cue_cli.cueadmin.session import Session
-from cue_cli.wording import counted
 from opencue import api
+from opencue.wording import counted
 
 MICROS = 1_000_000
 

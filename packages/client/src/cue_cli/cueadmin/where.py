@@ -107,7 +107,7 @@ def _in_job(command: Command, values: list[str], query: str, order: str) -> tupl
 
 
 def _jobs(ids: list[str]) -> list[Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for start in range(0, len(ids), IDS_PER_CALL):
         jobs = api.getJobs(id=ids[start : start + IDS_PER_CALL], include_finished=True)
         found.update((job.id(), job) for job in jobs)

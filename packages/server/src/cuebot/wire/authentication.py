@@ -8,30 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
 
 from cuebot.wire.call import refusal
 from cuebot.wire.doors import Door, Doors, door_of
-from cuebot.wire.strangers import Strangers
+from cuebot.wire.strangers import Handler, Serve, Strangers
 
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler | None]]
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
 
 
-class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc comes without types
+class Authentication(grpc.aio.ServerInterceptor):
     """Lets callers in by the doors."""
 
     def __init__(self, doors: Doors, strangers: Strangers) -> None:
         self._doors = doors
         self._strangers = strangers
-        self._handlers: dict[str, tuple[Door, grpc.RpcMethodHandler, grpc.RpcMethodHandler]] = {}
+        self._handlers: dict[str, tuple[Door, Handler, Handler]] = {}
         """By path: the door, what serves a call that is let in at once, and what serves all others."""
 
-    async def intercept_service(
+    async def intercept_service(  # type: ignore[override]  # of bytes, not of whatever a handler is for
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> Handler | None:
         """The handler of a call, or None where no interface has its method."""
         path = handler_call_details.method
         known = self._handlers.get(path)
@@ -44,14 +44,13 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc 
         is_let_in = self._doors.is_let_in_at_once(door, handler_call_details.invocation_metadata)
         return at_once if is_let_in else careful
 
-    def _behind_its_door(
-        self, path: str, handler: grpc.RpcMethodHandler
-    ) -> tuple[Door, grpc.RpcMethodHandler, grpc.RpcMethodHandler]:
+    def _behind_its_door(self, path: str, handler: Handler) -> tuple[Door, Handler, Handler]:
         service, _, method = path.removeprefix("/").partition("/")
         rpc = f"{service.rpartition('.')[2]}.{method}"
         door = door_of(service)
         admit = partial(self._doors.admit, door)
-        serve = handler.stream_stream if handler.request_streaming else handler.unary_unary
+        # types-grpcio knows handlers that do not wait, only
+        serve = cast(Serve, handler.stream_stream if handler.request_streaming else handler.unary_unary)
 
         async def answer(request: Any, context: Any) -> Any:
             try:
@@ -61,6 +60,6 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc 
             return await serve(request, context)
 
         if handler.request_streaming:  # its messages are read one by one anyhow
-            behind = grpc.stream_stream_rpc_method_handler(answer)
+            behind: Handler = grpc.stream_stream_rpc_method_handler(answer)
             return door, behind, behind
         return door, grpc.unary_unary_rpc_method_handler(answer), self._strangers.careful(serve, admit, rpc)

@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache, partial
 from itertools import accumulate
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from cuebot.decide.counts import COUNTED
 from cuebot.domain.actions import Action, Target
@@ -47,6 +47,16 @@ WARNINGS_BYTES: Final = 4_000
 _READABLE: Final = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """What stands in a warning as it is; everything else is percent-encoded."""
 Thing = TypeVar("Thing")
+Built = TypeVar("Built")
+
+
+class Messages(Protocol[Built]):
+    """A field of a message that holds many others."""
+
+    def extend(self, messages: list[Built], /) -> None:
+        """Append messages."""
+
+
 DETAIL_BYTES: Final = 1_500
 """Status texts travel in trailers, where a byte may take three; from 8 KiB on clients may refuse the whole reply."""
 
@@ -313,10 +323,10 @@ class _Behaviour:
         return _bytes_of(response), call.trailers()
 
 
-def _bytes_of(response: Any) -> bytes:
+def _bytes_of(response: Message | bytes | None) -> bytes:
     if response is None:
         return b""
-    return response if isinstance(response, bytes) else bytes(response.SerializeToString())
+    return response if isinstance(response, bytes) else response.SerializeToString()
 
 
 def shared(method: Any) -> Any:
@@ -396,7 +406,7 @@ async def in_slices(call: Call, things: list[Thing], take: Callable[[list[Thing]
         await call.pause(now - began, is_last=done >= len(things))
 
 
-async def fill(call: Call, messages: Any, things: list[Thing], build: Callable[[Thing], Any]) -> None:
+async def fill(call: Call, messages: Messages[Built], things: list[Thing], build: Callable[[Thing], Built]) -> None:
     """Append a message for each thing."""
     await in_slices(call, things, lambda some: messages.extend([build(thing) for thing in some]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from opencue_proto import job_pb2
 
 from cuebot.domain.nouns import Job
 from cuebot.domain.states import JobState
@@ -16,7 +16,7 @@ ROWS_AT_A_TIME = 500
 """Finished jobs that are put into a list before its size is looked at again."""
 
 
-async def list_jobs(call: Call, criteria: Any) -> bytes:
+async def list_jobs(call: Call, criteria: job_pb2.JobSearchCriteria) -> bytes:
     """A response with the jobs that match, by name: PENDING ones, or with `include_finished` those in any state.
 
     Finished jobs are listed for a time, and while the reply is one that clients take; what is left out, a warning says.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from google.protobuf.message import Message
+
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Job
 from cuebot.domain.settings import DEFAULT_BOUNDS
@@ -71,7 +73,7 @@ class KeptRows:
         return row
 
 
-def row_of(message: Any) -> bytes:
+def row_of(message: Message) -> bytes:
     """A message as one row of a list: the value of a repeated field with the number 1."""
     data: bytes = message.SerializeToString()
     return _head(1, len(data)) + data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 
 from cuebot.decide import run_ends
 from cuebot.domain.errors import Invalid, Unavailable, quoted
@@ -172,7 +172,19 @@ def host_name(farm: Farm, host_id: str) -> str:
     return host.name if host else ""
 
 
-def _frame_fields(farm: Farm, layer: Layer, index: int) -> dict[str, Any]:
+class _FrameFields(TypedDict):
+    """Which frame a run is of."""
+
+    job_id: str
+    job_name: str
+    layer_id: str
+    layer_name: str
+    frame_id: str
+    frame_name: str
+    number: int
+
+
+def _frame_fields(farm: Farm, layer: Layer, index: int) -> _FrameFields:
     job = farm.jobs[layer.job_id]
     return {
         "job_id": job.id,

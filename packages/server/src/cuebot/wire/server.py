@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from cuebot.domain.settings import DEFAULT_BOUNDS
@@ -37,7 +38,7 @@ from cuebot.wire.services.procs import ProcInterface
 from cuebot.wire.services.services import ServiceInterface
 from cuebot.wire.services.shows import ShowInterface
 from cuebot.wire.services.subscriptions import SubscriptionInterface
-from cuebot.wire.strangers import Strangers
+from cuebot.wire.strangers import Handler, Strangers
 from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
@@ -76,7 +77,7 @@ PUBLISHED_FILES: Final = (
 """The files of the published interface that define services."""
 
 
-def service_descriptors() -> list[Any]:
+def service_descriptors() -> list[ServiceDescriptor]:
     """Descriptors of all services on the port, those of the published interface and ours."""
     files = [importlib.import_module(f"opencue_proto.{name}_pb2").DESCRIPTOR for name in PUBLISHED_FILES]
     return [
@@ -179,24 +180,28 @@ async def serve(
     return server, port
 
 
-class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
+class _Handlers(grpc.GenericRpcHandler):
     """All methods by path: gRPC asks one generic handler after another, so there is only one."""
 
     def __init__(self) -> None:
-        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
+        self._handlers: dict[str, Handler] = {}
 
-    def add(self, path: str, handler: grpc.RpcMethodHandler) -> None:
+    def add(self, path: str, handler: Handler) -> None:
         """Serve a method."""
         self._handlers[path] = handler
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
         """The handler of a call, or None where no interface has its method."""
         return self._handlers.get(handler_call_details.method)
 
 
 def _handler(
-    engine: Engine, service: Any, rpc: Any, implementation: Any, traffic: Traffic | None
-) -> grpc.RpcMethodHandler:
+    engine: Engine,
+    service: ServiceDescriptor,
+    rpc: MethodDescriptor,
+    implementation: Any,
+    traffic: Traffic | None,
+) -> Handler:
     """The handler of one RPC. It takes and gives bytes; `behaviour` knows the messages."""
     name, asked = f"{service.name}.{rpc.name}", asked_by(service.full_name, rpc)
     request_type = GetMessageClass(rpc.input_type)

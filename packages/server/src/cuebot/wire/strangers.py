@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -27,6 +27,7 @@ CONNECTIONS_REMEMBERED: Final = 4_096
 Serve = Callable[[bytes, Any], Awaitable[bytes]]
 Admit = Callable[[Any], None]
 """Takes a call's context. Raises Unauthenticated where its caller is not let in."""
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
 class Strangers:
@@ -36,7 +37,7 @@ class Strangers:
         self._end = end
         self._refusals: OrderedDict[str, int] = OrderedDict()
 
-    def careful(self, serve: Serve, admit: Admit, rpc: str) -> grpc.RpcMethodHandler:
+    def careful(self, serve: Serve, admit: Admit, rpc: str) -> Handler:
         """The handler of an RPC that asks who calls before it reads what is asked."""
 
         async def answer(requests: Any, context: Any) -> bytes:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import structlog
+from opencue_proto import report_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, quoted
@@ -64,12 +66,12 @@ class RqdReportInterface:
         self._told_s: dict[str, float] = {}
         """When the log last said that another agent has the name of a host."""
 
-    async def ReportRqdStartup(self, request: Any, call: Call) -> None:
+    async def ReportRqdStartup(self, request: report_pb2.RqdReportRqdStartupRequest, call: Call) -> None:
         """A host has started its agent."""
         facts = host_facts(request.boot_report.host, call.peer_address())
         await self._report(c.ReportHost(facts, (), boot=True), call)
 
-    async def ReportStatus(self, request: Any, call: Call) -> None:
+    async def ReportStatus(self, request: report_pb2.RqdReportStatusRequest, call: Call) -> None:
         """A host says how it is and what it runs. Trailing metadata names the runs that it should end."""
         report = request.host_report
         most = call.engine.core.bounds.unacknowledged_outcomes
@@ -84,7 +86,9 @@ class RqdReportInterface:
         facts = host_facts(report.host, call.peer_address())
         await self._report(c.ReportHost(facts, tuple(_run_facts(run) for run in report.frames)), call)
 
-    async def ReportRunningFrameCompletion(self, request: Any, call: Call) -> None:
+    async def ReportRunningFrameCompletion(
+        self, request: report_pb2.RqdReportRunningFrameCompletionRequest, call: Call
+    ) -> None:
         """A host says how a run ended. OK means that it is on disk."""
         report = request.frame_complete_report
         command = outcome(report, short_name(report.host.name), _speaker(report.host, call.peer_address()))
@@ -121,7 +125,7 @@ def _which(host: c.HostFacts) -> str:
     return host.instance or host.full_name
 
 
-def _speaker(host: Any, peer: str) -> c.Speaker:
+def _speaker(host: report_pb2.RenderHost, peer: str) -> c.Speaker:
     """Who reports an outcome."""
     attributes = host.attributes
     return c.Speaker(
@@ -134,7 +138,7 @@ def _speaker(host: Any, peer: str) -> c.Speaker:
     )
 
 
-def host_facts(host: Any, peer: str) -> c.HostFacts:
+def host_facts(host: report_pb2.RenderHost, peer: str) -> c.HostFacts:
     """A report's host in the farm's units. Numbers that cannot be are cut to what can. Raises Invalid."""
     attributes = host.attributes
     given = attributes.get("cuefarm.address", "")
@@ -198,7 +202,7 @@ def _default_address(name: str) -> str:
     return f"[{name}]:{AGENT_PORT}" if ":" in name else f"{name}:{AGENT_PORT}"
 
 
-def _run_facts(run: Any) -> c.RunFacts:
+def _run_facts(run: report_pb2.RunningFrameInfo) -> c.RunFacts:
     return c.RunFacts(
         run_id=run.resource_id,
         frame_id=run.frame_id,
@@ -211,7 +215,7 @@ def _run_facts(run: Any) -> c.RunFacts:
     )
 
 
-def _milliseconds(attributes: Any, name: str) -> Micros:
+def _milliseconds(attributes: Mapping[str, str], name: str) -> Micros:
     """A time that our agent tells; 0 where another one does not."""
     text = attributes.get(name, "")
     told = min(int(text), REPORTED_SECONDS_MAX * 1_000) if text.isdecimal() and len(text) < 16 else 0
@@ -224,7 +228,9 @@ def _cut(text: str, most_bytes: int) -> str:
     return clean.encode()[:most_bytes].decode(errors="ignore")
 
 
-def outcome(report: Any, host_name: str, speaker: c.Speaker | None = None) -> c.ReportOutcome:
+def outcome(
+    report: report_pb2.FrameCompleteReport, host_name: str, speaker: c.Speaker | None = None
+) -> c.ReportOutcome:
     """How a run ended on a host. An agent that is not ours gives no cause; what it means by its exit status does."""
     frame = report.frame
     attributes = frame.attributes

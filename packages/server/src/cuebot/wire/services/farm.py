@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -91,7 +91,7 @@ class FarmInterface(Records, Queries, Events):
             reasons.append(Reason("AGENT_REFUSED", count, "frames", text, _REMEDIES[agent.why]))
         return reasons
 
-    def GetDoors(self, request: Any, call: Call) -> Any:
+    def GetDoors(self, request: farm_pb2.GetDoorsRequest, call: Call) -> farm_pb2.GetDoorsResponse:
         """Which doors stand open, and which agents were refused lately or came in without a token."""
         book = self._doors.book
         return farm_pb2.GetDoorsResponse(
@@ -104,7 +104,7 @@ class FarmInterface(Records, Queries, Events):
             stopped_hosts=stopped_hosts(call.farm),
         )
 
-    def Explain(self, request: Any, call: Call) -> Any:
+    def Explain(self, request: farm_pb2.ExplainRequest, call: Call) -> farm_pb2.ExplainResponse:
         """Why frames of a job, of one layer of it, or one frame, wait."""
         farm, now_us, policies = call.farm, call.engine.now_us(), call.engine.core.policies
         silence = call.engine.core.context(now_us).silence

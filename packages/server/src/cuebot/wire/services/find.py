@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
 from cuebot.domain.actions import ACTIONS, Target
@@ -17,7 +16,7 @@ from cuefarm_proto import farm_pb2
 class Queries:
     """What a query asks for, and what it can ask."""
 
-    async def Find(self, request: Any, call: Call) -> Any:
+    async def Find(self, request: farm_pb2.FindRequest, call: Call) -> farm_pb2.FindResponse:
         """Ids of the things of a noun that a query asks for, in an order, a page at most."""
         bounds = call.engine.core.bounds
         moment = Moment(call.farm, call.engine.now_us(), unquote(call.metadata(USER_KEY)))
@@ -30,7 +29,7 @@ class Queries:
         ids = [asked.id_of(thing) for thing in found[first : first + most]]
         return farm_pb2.FindResponse(ids=ids, found=int32(len(found)))
 
-    def GetQueryFields(self, request: Any, call: Call) -> Any:
+    def GetQueryFields(self, request: farm_pb2.GetQueryFieldsRequest, call: Call) -> farm_pb2.GetQueryFieldsResponse:
         """Everything that queries can ask, noun by noun."""
         fields = [farm_pb2.QueryField(**field._asdict()) for field in query_fields()]
         return farm_pb2.GetQueryFieldsResponse(fields=fields)

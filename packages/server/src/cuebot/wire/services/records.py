@@ -59,7 +59,7 @@ class Records:
         self._logs = Readers("the disk with the logs", LOG_THREADS, DEFAULT_BOUNDS.waiting_reads)
         self._followers = 0
 
-    async def GetRuns(self, request: Any, call: Call) -> Any:
+    async def GetRuns(self, request: farm_pb2.GetRunsRequest, call: Call) -> farm_pb2.GetRunsResponse:
         """Runs of a frame, layer or job, newest first."""
         farm, now_us = call.farm, call.engine.now_us()
         scope = scope_of(farm, request.job, request.layer, request.frame)
@@ -91,7 +91,7 @@ class Records:
         await fill(call, response.runs, page, lambda run: ended_run_message(farm, run))
         return response
 
-    async def GetFailures(self, request: Any, call: Call) -> Any:
+    async def GetFailures(self, request: farm_pb2.GetFailuresRequest, call: Call) -> farm_pb2.GetFailuresResponse:
         """What went wrong with the dead frames of a job or layer, and lately with those that wait again."""
         farm, bounds = call.farm, call.engine.core.bounds
         scope = scope_of(farm, request.job, request.layer, "")
@@ -107,7 +107,9 @@ class Records:
             complete=found.complete and is_all,
         )
 
-    async def FindFinishedJobs(self, request: Any, call: Call) -> Any:
+    async def FindFinishedJobs(
+        self, request: farm_pb2.FindFinishedJobsRequest, call: Call
+    ) -> farm_pb2.FindFinishedJobsResponse:
         """Finished jobs by name, show and user, the one that ended last first."""
         jobs = await find_finished_jobs(call, request)
         most = _page(request.limit, call)
@@ -119,7 +121,7 @@ class Records:
         ids = [job.id for job in jobs[:most]]
         return farm_pb2.FindFinishedJobsResponse(job_ids=ids, found=int32(len(jobs)))
 
-    async def ReadLog(self, request: Any, call: Call) -> Any:
+    async def ReadLog(self, request: farm_pb2.ReadLogRequest, call: Call) -> farm_pb2.ReadLogResponse:
         """A piece of a run's log."""
         bounds = call.engine.core.bounds
         log = await self._log_of(request, call)
@@ -167,7 +169,7 @@ class Records:
                 return piece, ended
             await asyncio.sleep(FOLLOW_SECONDS)
 
-    async def _log_of(self, request: Any, call: Call) -> _Log:
+    async def _log_of(self, request: farm_pb2.ReadLogRequest, call: Call) -> _Log:
         farm = call.farm
         if request.run_id:
             return await self._log_of_run(request, call)
@@ -185,7 +187,7 @@ class Records:
             raise NotFound(f"there is no record of attempt {request.attempt} of frame {frame_name}; it has had {tried}")
         raise NotFound(f"frame {frame_name} of job {scope.job.name!r} has not run, so it has no log")
 
-    async def _log_of_run(self, request: Any, call: Call) -> _Log:
+    async def _log_of_run(self, request: farm_pb2.ReadLogRequest, call: Call) -> _Log:
         farm = call.farm
         if request.run_id in farm.procs:
             return _log_of_current(farm, request.run_id)
