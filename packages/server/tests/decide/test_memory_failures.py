@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from small_farm import GIB, SmallFarm
 
-from cuebot.decide.memory_failures import MEMORY_RETRIES
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.settings import DEFAULT_SETTINGS
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.scheduling.rules.most_memory import most_memory
 from cuebot.sim.specs import job_spec, layer_spec
@@ -83,7 +83,7 @@ def test_a_frame_that_never_has_enough_memory_is_dead_after_a_few_tries(status: 
         had.append(farm.run_of("one/render").memory)
         states.append(end(farm, status, 1))
     assert had == [GIB, 3 * GIB, 6 * GIB, 12 * GIB, HOST_HAS]
-    assert len(states) <= 1 + 1 + MEMORY_RETRIES
+    assert len(states) <= 1 + 1 + DEFAULT_SETTINGS.memory_retries
 
 
 def test_no_more_is_asked_for_than_a_host_of_the_jobs_could_give() -> None:
@@ -93,7 +93,7 @@ def test_no_more_is_asked_for_than_a_host_of_the_jobs_could_give() -> None:
     (facility,) = farm.farm.facilities
     elsewhere = farm.do(c.CreateAllocation("elsewhere", "elsewhere", facility))
     farm.do(c.MoveHosts((farm.farm.host_named("large").id,), elsewhere))
-    for _ in range(MEMORY_RETRIES):
+    for _ in range(DEFAULT_SETTINGS.memory_retries):
         assert end(farm, Exit.MEMORY, 1) == "W"
     assert farm.run_of("one/render").memory == 12 * GIB
     assert end(farm, Exit.MEMORY, 1) == "X"
@@ -105,7 +105,7 @@ def test_a_host_that_is_down_gives_nothing_while_another_one_is_up() -> None:
     farm = one_frame()
     farm.host("large", total_memory=256 * GIB, free_memory=256 * GIB)
     farm.report("large", state=HostState.DOWN, total_memory=256 * GIB, free_memory=256 * GIB)
-    for _ in range(MEMORY_RETRIES):
+    for _ in range(DEFAULT_SETTINGS.memory_retries):
         assert end(farm, Exit.MEMORY, 1) == "W"
     assert end(farm, Exit.MEMORY, 1) == "X"
     layer = farm.layer("one/render")

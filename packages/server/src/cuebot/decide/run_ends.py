@@ -8,7 +8,7 @@ from typing import Final
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, unannounced, with_alone
 from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
-from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
+from cuebot.decide.memory_failures import memory_after, memory_raised
 from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -265,7 +265,7 @@ def _frame_after(
         return FrameState.DEAD, status
     if command.run_us > LONG_RUN_US:
         return FrameState.DEAD, status
-    if retries >= most + (MEMORY_RETRIES if more_memory else 0):
+    if retries >= most + (farm.settings.memory_retries if more_memory else 0):
         return FrameState.DEAD, status
     return FrameState.WAITING, status
 

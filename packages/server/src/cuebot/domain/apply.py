@@ -21,6 +21,7 @@ from cuebot.domain.frames import Frames, IndexArray, as_indices
 from cuebot.domain.host_ends import counted
 from cuebot.domain.host_table import Held
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Request
+from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import (
     FRAME_TRANSITIONS,
     HELD_BY_DEPENDS,
@@ -34,9 +35,6 @@ from cuebot.domain.states import (
     OnEnd,
 )
 from cuebot.domain.units import CoreUnits, KiB, Micros
-
-REQUESTS_KEPT = 10_000
-"""Answers to requests that are remembered; the oldest are forgotten first."""
 
 _IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
 """Besides hosts, what the masks of the host table are made from."""
@@ -332,7 +330,7 @@ def _job_launched(farm: Farm, event: ev.JobLaunched, at_us: Micros) -> None:
 
 def initial_frames(layer: Layer, job: Job) -> Frames:
     """A layer's frames as they were launched."""
-    return Frames(normalise(parse_frame_set(layer.range_text), layer.chunk), job.submitted_us)
+    return Frames(normalise(parse_frame_set(layer.range_text, STORED_BOUNDS), layer.chunk), job.submitted_us)
 
 
 def index_job(farm: Farm, job: Job) -> None:
@@ -647,7 +645,7 @@ def _removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
 def _request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:
     farm.requests[event.request_id] = Request(event.request_id, event.reply, at_us)
     farm.dirty.row("request", event.request_id)
-    while len(farm.requests) > REQUESTS_KEPT:
+    while len(farm.requests) > farm.bounds.kept_requests:
         oldest = next(iter(farm.requests))
         del farm.requests[oldest]
         farm.dirty.gone("request", oldest)

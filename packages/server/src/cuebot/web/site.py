@@ -28,9 +28,10 @@ def http_app(
     `opened` lets in who is no browser without asking who it is. `names` are those by which browsers may call this
     server besides its addresses.
     """
-    sessions = Sessions()
+    core = state.engine.core
+    sessions = Sessions(core.settings, core.bounds)
     inside = Starlette(
         routes=[*health.routes(state), *pages.routes(lambda: state.engine.farm, sessions, name)],
         exception_handlers={HTTPException: as_problem},
     )
-    return HttpDoors(inside, callers=callers, sessions=sessions, opened=opened, names=names)
+    return HttpDoors(inside, callers=callers, sessions=sessions, bounds=core.bounds, opened=opened, names=names)

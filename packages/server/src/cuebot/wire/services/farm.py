@@ -10,6 +10,7 @@ import msgspec
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.engine.ports import RunHistory
@@ -35,8 +36,8 @@ from cuefarm_proto import farm_pb2
 class FarmInterface(Records, Queries):
     """Questions about the farm; those about what was are `Records`, those in words `Queries`."""
 
-    def __init__(self, history: RunHistory | None, doors: Doors) -> None:
-        super().__init__(history)
+    def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds) -> None:
+        super().__init__(history, bounds)
         self._doors = doors
 
     def _explanation(self, farm: Farm, explanation: Explanation, now_us: int) -> farm_pb2.LayerExplanation:
