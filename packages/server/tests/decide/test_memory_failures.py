@@ -9,7 +9,7 @@ from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.settings import DEFAULT_SETTINGS
+from cuebot.domain.settings import DEFAULT_SETTINGS, Settings
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.scheduling.rules.most_memory import most_memory
 from cuebot.sim.specs import job_spec, layer_spec
@@ -19,9 +19,9 @@ HOST_HAS = 16 * GIB - GIB // 2
 """What of a host of 16 GiB may be reserved."""
 
 
-def one_frame(**job: Any) -> SmallFarm:
+def one_frame(settings: Settings = DEFAULT_SETTINGS, **job: Any) -> SmallFarm:
     """A farm of one host of 16 GiB, on which the one frame of job `one` runs with 1 GiB."""
-    farm = SmallFarm()
+    farm = SmallFarm(settings=settings)
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1"), **({"max_retries": 0} | job)))
     farm.plan()
@@ -84,6 +84,12 @@ def test_a_frame_that_never_has_enough_memory_is_dead_after_a_few_tries(status: 
         states.append(end(farm, status, 1))
     assert had == [GIB, 3 * GIB, 6 * GIB, 12 * GIB, HOST_HAS]
     assert len(states) <= 1 + 1 + DEFAULT_SETTINGS.memory_retries
+
+
+def test_how_often_it_is_tried_again_is_a_setting() -> None:
+    """Without such tries it is dead after those of its job."""
+    farm = one_frame(Settings(memory_retries=0))
+    assert end(farm, Exit.MEMORY, 1) == "X"
 
 
 def test_no_more_is_asked_for_than_a_host_of_the_jobs_could_give() -> None:

@@ -69,7 +69,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _with_config(options: argparse.Namespace, folder: Path | None, run: Callable[[Config], int]) -> int:
     """Run a server as its flags, the environment and the file say. Returns the exit status."""
-    from cuebot.app.config import ConfigWrong, load
+    from cuebot.app.config import ConfigWrong, load, others_can_write
     from cuebot.app.logs import configure
 
     try:
@@ -77,6 +77,9 @@ def _with_config(options: argparse.Namespace, folder: Path | None, run: Callable
     except ConfigWrong as error:
         return _say_wrong(options.command, error)
     configure(config.server.log_level)
+    if config.file is not None and others_can_write(config.file):
+        warning = f"every user of this machine can change {config.file}, and open the farm; chmod o-w {config.file}"
+        print(f"cuefarm {options.command}: warning: {warning}", file=sys.stderr)
     return run(config)
 
 

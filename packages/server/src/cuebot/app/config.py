@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -26,7 +27,7 @@ FILE_NAME: Final = "cuefarm.toml"
 SYSTEM_FILE: Final = Path("/etc/cuefarm") / FILE_NAME
 FILE_BYTES_MAX: Final = 1024 * 1024
 
-_SECTIONS: Final[dict[str, type]] = {"server": ServerOptions, "settings": Settings, "limits": Bounds}
+SECTIONS: Final[dict[str, type]] = {"server": ServerOptions, "settings": Settings, "limits": Bounds}
 _SAID_ELSEWHERE: Final = frozenset({("settings", "log_root")})
 """It is a key of `[server]`."""
 
@@ -103,7 +104,7 @@ def _key(section: str, one: Any) -> Key:
 
 KEYS: Final = tuple(
     _key(section, one)
-    for section, holder in _SECTIONS.items()
+    for section, holder in SECTIONS.items()
     for one in fields(holder)
     if (section, one.name) not in _SAID_ELSEWHERE
 )
@@ -131,7 +132,7 @@ def load(
     found |= {key.name: (_of_flag(flags[key.name]), key.flag) for key in KEYS if flags and key.name in flags}
 
     values = tuple(Value(key, *found.get(key.name, (key.default, "default"))) for key in KEYS)
-    chosen: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
+    chosen: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for value in values:
         chosen[value.key.section][value.key.field_name] = value.value
     settings, bounds = Settings(**chosen["settings"]), Bounds(**chosen["limits"])
@@ -139,6 +140,11 @@ def load(
     if problems:
         raise ConfigWrong(problems)
     return Config(ServerOptions(**chosen["server"]), settings, bounds, file, values)
+
+
+def others_can_write(file: Path) -> bool:
+    """Whether every user of this machine may change a file, and so open the farm to everybody."""
+    return bool(file.stat().st_mode & stat.S_IWOTH)
 
 
 def find_file(given: Path | None, folder: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -173,7 +179,7 @@ def _in_file(file: Path, problems: list[str]) -> dict[str, tuple[Any, str]]:
     found: dict[str, tuple[Any, str]] = {}
     folder = file.absolute().parent
     for section, entries in sections.items():
-        if section not in _SECTIONS or not isinstance(entries, dict):
+        if section not in SECTIONS or not isinstance(entries, dict):
             problems.append(f"{_place(file, text, '', section)}: {_unknown_section(section)}")
             continue
         keys = {key.name: key for key in KEYS if key.section == section}
@@ -215,7 +221,7 @@ def _unknown_section(name: str) -> str:
     section = next((key.section for key in KEYS if key.name == name), None)
     if section is not None:
         return f"{name} stands in no section; write it below [{section}]"
-    near = difflib.get_close_matches(name, _SECTIONS, 1) or list(_SECTIONS)
+    near = difflib.get_close_matches(name, SECTIONS, 1) or list(SECTIONS)
     return f"there is no section [{name}]; did you mean {' or '.join(f'[{one}]' for one in near)}?"
 
 
