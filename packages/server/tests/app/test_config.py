@@ -236,6 +236,15 @@ def test_a_file_that_everybody_may_change_is_warned_of(tmp_path: Path, capsys: p
         assert (f"chmod o-w {file}" in told, "say which it is: --db URL" in told) == (is_warned, True)
 
 
+def test_up_says_that_it_keeps_its_farm_in_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the file says of another place is for `serve`, and nothing is left out in silence."""
+    file = written(tmp_path, "[server]", 'log_root = "/shots"', "agents = 0", 'group = "no such group"')
+    assert main(["up", "--data", str(tmp_path / "farm"), "--config", str(file)]) == 78
+    told = capsys.readouterr().err
+    assert f"warning: log_root ({file}, line 2) is for `cuefarm serve`; this farm's is in {tmp_path / 'farm'}" in told
+    assert told.count("warning") == 1
+
+
 def test_a_plan_holds_to_the_farms_limits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

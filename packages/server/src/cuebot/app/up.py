@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from cuebot.app import file_modes
-from cuebot.app.config import Config
+from cuebot.app.config import Config, Value
 from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.exit_status import PERSON_MUST_MEND, RESTART_MAY_MEND, STOPPED, CannotStart, status_of
 from cuebot.app.farm_server import FarmServer
@@ -47,6 +47,9 @@ def up(config: Config, data: Path) -> int:
     import uvloop
 
     folder, options = DataFolder(data), config.server
+    for value in _for_serve_alone(config):
+        message = f"{value.key.name} ({value.source}) is for `cuefarm serve`; this farm's is in {folder.path}"
+        print(f"cuefarm up: warning: {message}", file=sys.stderr)
     try:
         shares = _shares(options.agents)
         group = file_modes.group_id(options.group) if options.group else None
@@ -64,6 +67,13 @@ def up(config: Config, data: Path) -> int:
     except OSError as error:
         print(f"cuefarm up: {folder.problem(error)}", file=sys.stderr)
         return status_of(error)
+
+
+def _for_serve_alone(config: Config) -> list[Value]:
+    """What the file says of another place for the farm than its folder. Variables may be there for clients."""
+    names = ("db", "db_password_file", "token_file", "log_root")
+    of_file = [value for value in config.values if config.file and value.source.startswith(str(config.file))]
+    return [value for value in of_file if value.key.name in names]
 
 
 def _shares(agents: int) -> list[Share]:
