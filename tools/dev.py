@@ -110,7 +110,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--grpc", default="127.0.0.1:8443", metavar="HOST:PORT", help="%(default)s")
     parser.add_argument("--http", default="127.0.0.1:8448", metavar="HOST:PORT", help="%(default)s")
     parser.add_argument("--watch", type=Path, action="append", default=[], metavar="DIR", help="code besides our own")
-    parser.add_argument("--log-level", default=os.environ.get("CUEFARM_LOG", "info"), metavar="LEVELS", help="info")
+    parser.add_argument(
+        "--log-level", default=os.environ.get("CUEFARM_LOG_LEVEL", "info"), metavar="LEVELS", help="info"
+    )
     return parser.parse_args(arguments)
 
 

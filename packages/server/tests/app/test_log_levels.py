@@ -13,6 +13,7 @@ import pytest
 
 import cuebot
 from cuebot.app.cli import main
+from cuebot.app.exit_status import PERSON_MUST_MEND
 from cuebot.app.log_levels import LOGS, log_levels
 
 SAY = (
@@ -63,11 +64,12 @@ def test_what_is_no_level_is_refused_with_those_that_are(text: str, words: str) 
 def test_the_variable_is_read_like_the_flag(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A wrong CUEFARM_LOG is refused before anything starts."""
-    monkeypatch.setenv("CUEFARM_LOG", "debgu")
-    with pytest.raises(SystemExit):
-        main(["up"])
-    assert "--log-level: 'debgu' is no level (did you mean debug?)" in capsys.readouterr().err
+    """A wrong CUEFARM_LOG_LEVEL is refused before anything starts."""
+    monkeypatch.setenv("CUEFARM_LOG_LEVEL", "debgu")
+    assert main(["up"]) == PERSON_MUST_MEND
+    error = capsys.readouterr().err
+    assert "CUEFARM_LOG_LEVEL" in error
+    assert "'debgu' is no level (did you mean debug?)" in error
 
 
 def test_every_log_has_a_line_in_the_table() -> None:

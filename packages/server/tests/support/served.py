@@ -132,7 +132,7 @@ def served(farm: SmallFarm) -> Iterator[Served]:
     one = Served(farm)
     streams: Any = None
     history = MemoryRunHistory(lambda: [recorded for batch in farm.batches for recorded in batch.events])
-    offered = offered_services(streams=streams, allow_root=False, history=history)
+    offered = offered_services(streams=streams, bounds=farm.core.bounds, allow_root=False, history=history)
     services = {service.full_name: service for service in service_descriptors()}
 
     def stub(name: str) -> Stub:

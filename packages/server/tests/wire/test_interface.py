@@ -10,11 +10,12 @@ import grpc.aio
 import pytest
 from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
 
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.server import offered_services, service_descriptors
 
-OFFERED = offered_services(streams=AgentStreams(), allow_root=False)
+OFFERED = offered_services(streams=AgentStreams(), bounds=DEFAULT_BOUNDS, allow_root=False)
 
 
 def rpcs(implementation: Any) -> set[str]:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-VARIABLE: Final = "CUEFARM_LOG"
-
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 LOGS: Final = {

@@ -37,7 +37,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     """
     facts = command.host
     try:
-        label(facts.name, 255)
+        label(facts.name, context.bounds)
     except ValueError as error:
         raise Invalid(f"a host's name cannot be {quoted(facts.name)!r}: accepted is {error}") from error
     running = [run.run_id for run in command.runs if not run.ended]

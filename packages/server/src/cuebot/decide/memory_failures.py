@@ -15,8 +15,6 @@ from cuebot.domain.nouns import Proc
 from cuebot.domain.units import KiB
 from cuebot.scheduling.rules.most_memory import most_memory
 
-MEMORY_RETRIES: Final = 3
-"""A frame that gets more memory is tried so often beyond its job's retries."""
 _INCREASE: Final = KiB(2_097_152)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, with_alone
 from cuebot.decide.host_names import refuse_rival_outcome
-from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
+from cuebot.decide.memory_failures import memory_after, memory_raised
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
@@ -221,7 +221,7 @@ def _after_failure(
         return FrameState.EATEN, status
 
     ran_too_long = bool(layer.timeout_minutes) and command.run_us > layer.timeout_minutes * MINUTE
-    retries_spent = retries >= most + (MEMORY_RETRIES if more_memory else 0)
+    retries_spent = retries >= most + (farm.settings.memory_retries if more_memory else 0)
     if ran_too_long or command.run_us > LONG_RUN_US or retries_spent:
         return FrameState.DEAD, status
     return FrameState.WAITING, status

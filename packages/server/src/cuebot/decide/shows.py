@@ -59,7 +59,7 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
 
 def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[list[ev.Event], str]:
     """Make a show and its root group. Replies with the show's id."""
-    name = conform_name("show", command.name)
+    name = conform_name("show", command.name, context.bounds)
     if name in farm.show_by_name:
         raise AlreadyExists(f"there is a show {name!r} already")
     return _new_show(name, context)

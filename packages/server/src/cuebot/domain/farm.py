@@ -38,7 +38,7 @@ from cuebot.domain.nouns import (
     stored_fields,
 )
 from cuebot.domain.ready import Ready
-from cuebot.domain.settings import DEFAULT_SETTINGS
+from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import is_id, split_frame_id
@@ -96,6 +96,8 @@ class Farm:
     def __init__(self) -> None:
         self.settings = DEFAULT_SETTINGS
         """What whoever runs the farm chose; no part of its state."""
+        self.bounds = DEFAULT_BOUNDS
+        """Likewise."""
         self.facilities: dict[str, Facility] = {}
         self.allocations: dict[str, Allocation] = {}
         self.shows: dict[str, Show] = {}

@@ -119,7 +119,7 @@ class Core:
     ) -> None:
         self.farm = farm
         self.settings = farm.settings = settings or Settings()
-        self.bounds = bounds
+        self.bounds = farm.bounds = bounds
         self.policies = policies
         self.authorize = authorize
         self.counters = Counters()

@@ -18,6 +18,7 @@ from cuebot.decide.run_ends import is_charged
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import compact, normalise, parse_frame_set
+from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import Cause, DependType, FrameState, HostState, LockState
 from cuebot.engine.ports import Recorded
 from cuebot.feed import public_events as rows
@@ -181,7 +182,7 @@ def _frames_count(farm: Farm, values: ev.Values) -> int:
     layer = farm.layers.get(values["id"])
     if layer is not None:
         return len(layer.frames)
-    return len(normalise(parse_frame_set(values["range_text"]), values["chunk"]))
+    return len(normalise(parse_frame_set(values["range_text"], STORED_BOUNDS), values["chunk"]))
 
 
 def _job_finished(farm: Farm, event: ev.JobFinished) -> Iterable[Said]:

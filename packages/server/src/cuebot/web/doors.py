@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cuebot.access.callers import NOBODY, Caller, Callers
 from cuebot.domain.principals import Principal, Proof
+from cuebot.domain.settings import Bounds
 from cuebot.web.problems import Problem
 from cuebot.web.sessions import Sessions
 from rqd.socket_owner import parse_endpoint
@@ -31,8 +32,6 @@ KNOWN: Final = "cuefarm.known"
 """In a request's scope: its caller is let in."""
 PRINCIPAL: Final = "cuefarm.principal"
 """In a request's scope: who was proven to make it."""
-BODY_BYTES_MAX: Final = 1024 * 1024
-BODY_SECONDS: Final = 30.0
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -91,19 +90,35 @@ _TWO_LENGTHS = Refusal(
     HTTPStatus.BAD_REQUEST,
     "a request has a Content-Length or a Transfer-Encoding, not both: where its body ends must not be open to doubt",
 )
-_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request's body has at most {BODY_BYTES_MAX} bytes here")
-_TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the request's body did not come within {BODY_SECONDS:g} seconds")
+
+
+def _too_large(bounds: Bounds) -> _BodyRefused:
+    detail = f"a request's body has at most {bounds.http_body_bytes} bytes here (limit http_body_bytes)"
+    return _BodyRefused(Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail))
+
+
+def _too_slow(bounds: Bounds) -> _BodyRefused:
+    detail = f"the request's body did not come within {bounds.http_body_seconds} seconds (limit http_body_seconds)"
+    return _BodyRefused(Refusal(HTTPStatus.REQUEST_TIMEOUT, detail))
 
 
 class HttpDoors:
     """The doors before an application; it is called by who is let in, and for what everybody may have."""
 
     def __init__(
-        self, app: ASGIApp, *, callers: Callers, sessions: Sessions, opened: bool = False, names: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        callers: Callers,
+        sessions: Sessions,
+        bounds: Bounds,
+        opened: bool = False,
+        names: Collection[str] = (),
     ) -> None:
         self._app = app
         self._callers = callers
         self._sessions = sessions
+        self._bounds = bounds
         self._opened = opened
         self._names = _LOOPBACK_NAMES | {name.strip("[]").lower() for name in names}
 
@@ -129,9 +144,9 @@ class HttpDoors:
             await Problem(refusal.status, refusal.detail)(scope, receive, answer.send)
             return
         try:
-            if int(headers.get("content-length") or 0) > BODY_BYTES_MAX:
-                raise _BodyRefused(_TOO_LARGE)
-            await self._app(scope, _bounded(receive), answer.send)
+            if int(headers.get("content-length") or 0) > self._bounds.http_body_bytes:
+                raise _too_large(self._bounds)
+            await self._app(scope, _bounded(receive, self._bounds), answer.send)
         except _BodyRefused as error:
             if not answer.has_begun:
                 await Problem(error.refusal.status, error.refusal.detail)(scope, receive, answer.send)
@@ -217,9 +232,10 @@ class _Answer:
         await self._send(message)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, bounds: Bounds) -> Receive:
     """Receive a body of no more than so many bytes, in no more than so long."""
-    left, until_s, has_come = BODY_BYTES_MAX, asyncio.get_running_loop().time() + BODY_SECONDS, False
+    left, has_come = bounds.http_body_bytes, False
+    until_s = asyncio.get_running_loop().time() + bounds.http_body_seconds
 
     async def receiving() -> Message:
         nonlocal left, has_come
@@ -227,11 +243,11 @@ def _bounded(receive: Receive) -> Receive:
             async with asyncio.timeout_at(None if has_come else until_s):
                 message = await receive()
         except TimeoutError:
-            raise _BodyRefused(_TOO_SLOW) from None
+            raise _too_slow(bounds) from None
         left -= len(message.get("body", b""))
         has_come = not message.get("more_body", False)
         if left < 0:
-            raise _BodyRefused(_TOO_LARGE)
+            raise _too_large(bounds)
         return message
 
     return receiving

@@ -31,7 +31,8 @@ def http_app(
     `opened` lets in who is no browser without asking who it is. `names` are those by which browsers may call this
     server besides its addresses.
     """
-    sessions = Sessions()
+    core = state.engine.core
+    sessions = Sessions(core.settings, core.bounds)
     inside = Starlette(
         routes=[*health.routes(state), *pages.routes(lambda: state.engine.farm, sessions, name)],
         exception_handlers={HTTPException: as_problem},
@@ -41,4 +42,11 @@ def http_app(
     def ask(principal: Principal, action: Action, target: Target) -> None:
         engine.core.authorize(principal, action, target, engine.farm)
 
-    return HttpDoors(Authorization(inside, ask), callers=callers, sessions=sessions, opened=opened, names=names)
+    return HttpDoors(
+        Authorization(inside, ask),
+        callers=callers,
+        sessions=sessions,
+        bounds=core.bounds,
+        opened=opened,
+        names=names,
+    )

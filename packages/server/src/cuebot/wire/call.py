@@ -38,8 +38,6 @@ CHANGED_KEY: Final = "cuefarm-changed"
 UNAVAILABLE_KEY: Final = "cuefarm-unavailable"
 """In the trailing metadata of a refusal for now: a server answers. Without it UNAVAILABLE is gRPC's, or a proxy's, word
 that none does."""
-REQUEST_ID_CHARACTERS: Final = 128
-REASON_CHARACTERS: Final = 1_000
 WARNING_KEY: Final = "cuefarm-warning"
 WARNING_CHARACTERS: Final = 500
 WARNINGS_BYTES: Final = 4_000
@@ -110,7 +108,7 @@ class Call:
     def rows(self) -> KeptRows:
         """Jobs and hosts as bytes."""
         if self._rows is None:
-            self._rows = self.traffic.rows if self.traffic else KeptRows(self.farm)
+            self._rows = self.traffic.rows if self.traffic else KeptRows(self.farm, self.engine.core.bounds.kept_rows)
         return self._rows
 
     async def pause(self, spent_s: float, *, is_last: bool) -> None:
@@ -132,13 +130,15 @@ class Call:
 
     def envelope(self, actor: str = "", reason: str = "", part: str = "") -> Envelope:
         """Who wants it and why. `part` tells the commands of one request apart."""
+        bounds = self.engine.core.bounds
         request_id = self.metadata(REQUEST_ID_KEY)
-        if len(request_id) > REQUEST_ID_CHARACTERS:
-            raise Invalid(f"{REQUEST_ID_KEY} has at most {REQUEST_ID_CHARACTERS} characters")
+        if len(request_id) > bounds.request_id_characters:
+            most = bounds.request_id_characters
+            raise Invalid(f"{REQUEST_ID_KEY} has at most {most} characters (limit request_id_characters)")
         return Envelope(
             actor=quoted(actor or self.metadata(USER_KEY) or "unknown"),
             origin=self.origin(),
-            reason=reason[:REASON_CHARACTERS],
+            reason=reason[: bounds.reason_characters],
             # The method's name keeps an id that is used twice from being answered with another method's reply.
             request_id=f"{self.rpc}:{request_id}{part and ':' + part}" if request_id else "",
             principal=self.principal,

@@ -12,6 +12,7 @@ from cuebot.domain.errors import Invalid, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.run_time import ran_until_now_us
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import frame_id
 from cuebot.engine.ports import EndedRun, JournalError, RunHistory, RunQuery
@@ -39,9 +40,9 @@ class NoHistory:
 class PastRuns:
     """Ended runs, read in threads."""
 
-    def __init__(self, history: RunHistory, waiting_max: int) -> None:
+    def __init__(self, history: RunHistory, bounds: Bounds) -> None:
         self._history = history
-        self._readers = Readers("the database's history", HISTORY_THREADS, waiting_max)
+        self._readers = Readers("the database's history", HISTORY_THREADS, bounds)
 
     async def read(self, work: Callable[[RunHistory], Result]) -> Result:
         """Do work on history in a thread. Raises FarmError, Unavailable where the database cannot be read."""

@@ -10,7 +10,7 @@ import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.settings import Bounds
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.feed import EventFeed
@@ -44,16 +44,8 @@ from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
 from rqd import connections
 
-SENT_BYTES_MAX: Final = 100 * 1024 * 1024
-RECEIVED_BYTES_MAX: Final = DEFAULT_BOUNDS.spec_bytes + 1024 * 1024
-"""A specification is the largest thing that anybody sends. A message is in memory whole before anybody looks at it."""
-CALLS_OF_A_CONNECTION_MAX: Final = 128
-"""Under way at once; clients of gRPC keep back what is more, and a caller has no more under way anyhow."""
-PENDING_RPCS_MAX: Final = 20_000
-"""Calls that have come and are not looked at yet. gRPC cancels what is more, whoever's it is, and its own 1,000 are
-soon full where a stranger sends calls that are refused as fast as he can."""
-CONCURRENT_RPCS_MAX: Final = 20_000
-"""Calls under way at once, the streams of agents among them; more are refused with RESOURCE_EXHAUSTED."""
+BESIDE_SPEC_BYTES: Final = 1024 * 1024
+"""What a message may have besides a specification. It is in memory whole before anybody looks at it."""
 
 PUBLISHED_FILES: Final = (
     "comment",
@@ -90,6 +82,7 @@ def service_descriptors() -> list[ServiceDescriptor]:
 def offered_services(
     *,
     streams: AgentStreams,
+    bounds: Bounds,
     allow_root: bool,
     history: RunHistory | None = None,
     doors: Doors | None = None,
@@ -116,7 +109,7 @@ def offered_services(
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
         "cuefarm.v1.AgentInterface": AgentInterface(streams),
-        "cuefarm.v1.FarmInterface": FarmInterface(history, doors, feed),
+        "cuefarm.v1.FarmInterface": FarmInterface(history, doors, bounds, feed),
     }
 
 
@@ -130,7 +123,6 @@ async def serve(
     history: RunHistory | None = None,
     restart_agent: RestartAgent | None = None,
     feed: EventFeed | None = None,
-    max_message_bytes: int = RECEIVED_BYTES_MAX,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
@@ -141,23 +133,24 @@ async def serve(
     """
     bounds = engine.core.bounds
     server = grpc.aio.server(
-        interceptors=(Authentication(doors, Strangers()),),
+        interceptors=(Authentication(doors, Strangers(bounds)),),
         options=(
-            ("grpc.max_receive_message_length", max_message_bytes),
-            ("grpc.max_send_message_length", SENT_BYTES_MAX),
+            ("grpc.max_receive_message_length", bounds.spec_bytes + BESIDE_SPEC_BYTES),
+            ("grpc.max_send_message_length", bounds.reply_bytes),
             ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
-            ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION_MAX),
-            ("grpc.server.max_pending_requests", PENDING_RPCS_MAX),
-            ("grpc.server.max_pending_requests_hard_limit", PENDING_RPCS_MAX),
+            ("grpc.max_concurrent_streams", bounds.calls_per_connection),
+            ("grpc.server.max_pending_requests", bounds.pending_calls),
+            ("grpc.server.max_pending_requests_hard_limit", bounds.pending_calls),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
             ("grpc.keepalive_timeout_ms", 20_000),  # also how long bytes may stay unacknowledged (`hang_up`)
             *connections.options(most_connections(bounds)),
         ),
-        maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
+        maximum_concurrent_rpcs=bounds.concurrent_calls,
     )
     offered = offered_services(
         streams=streams,
+        bounds=bounds,
         doors=doors,
         allow_root=allow_root,
         history=history,

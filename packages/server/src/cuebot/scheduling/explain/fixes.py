@@ -21,7 +21,6 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask, why_not_fit
 from cuebot.domain.nouns import Group, Host, Job, Layer, Limit, Show, Subscription
 from cuebot.domain.ready import Demand
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import MIN_MEMORY, ONE_CORE, CoreUnits
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
@@ -185,7 +184,7 @@ def another_tag(snapshot: FarmSnapshot, layer: Layer) -> Fix:
     """Give the layer the tag of a host that most hosts have; a host that has none worth naming, one of the layer's."""
     farm, table, n = snapshot.farm, snapshot.farm.hosts_table, snapshot.farm.hosts_table.size
     job = farm.jobs[layer.job_id]
-    room = len(layer.tags) < DEFAULT_BOUNDS.names_per_list
+    room = len(layer.tags) < farm.bounds.names_per_list
     costs = np.full(n, np.inf)
     best: dict[int, str] = {}
     for row in np.flatnonzero(table.present[:n]).tolist():

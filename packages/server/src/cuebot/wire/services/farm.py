@@ -11,6 +11,7 @@ import msgspec
 from cuebot.domain.actions import actions_of, arguments_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.engine.ports import RunHistory
@@ -39,8 +40,8 @@ from cuefarm_proto import farm_pb2
 class FarmInterface(Records, Queries, Events):
     """Questions about the farm; those about what was are `Records`, what happens `Events`, those in words `Queries`."""
 
-    def __init__(self, history: RunHistory | None, doors: Doors, feed: EventFeed | None = None) -> None:
-        Records.__init__(self, history)
+    def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds, feed: EventFeed | None = None) -> None:
+        Records.__init__(self, history, bounds)
         Events.__init__(self, feed)
         self._doors = doors
 

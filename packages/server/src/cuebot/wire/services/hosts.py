@@ -97,7 +97,7 @@ class HostInterface:
         host = _host(request, call)
         if request.old_tag not in (*host.manual_tags, *host.hardware_tags):
             raise NotFound(f"host {host.name!r} has no tag {request.old_tag!r} that can be renamed")
-        if len(read_tags(request.new_tag)) != 1:
+        if len(read_tags(request.new_tag, call.engine.core.bounds)) != 1:
             raise Invalid(f"a tag is renamed to one tag, not to {quoted(request.new_tag)!r}")
         fresh = c.AddHostTags(host.id, (request.new_tag,))
         await call.submit_all([fresh, c.RemoveHostTags(host.id, (request.old_tag,))])

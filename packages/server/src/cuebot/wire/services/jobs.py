@@ -187,7 +187,7 @@ class JobInterface:
 
     async def ReorderFrames(self, request: job_pb2.JobReorderFramesRequest, call: Call) -> None:
         """Give a range of frames another place in the order of every layer."""
-        numbers = tuple(parse_frame_set(request.range).tolist())
+        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
         order = ORDERS.get(request.order, str(request.order))
         layers = call.farm.layers_of(_job(request, call))
         await call.submit_all([c.ReorderFrames(layer.id, numbers, order) for layer in layers])

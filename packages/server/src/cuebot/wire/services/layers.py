@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from opencue_proto import job_pb2
 
@@ -12,7 +12,7 @@ from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import DependType
-from cuebot.domain.units import MIN_MEMORY, SECOND, split_frame_id
+from cuebot.domain.units import HOUR, MIN_MEMORY, SECOND, split_frame_id
 from cuebot.queries.depends import layer_waits_by
 from cuebot.queries.layers import layer_row
 from cuebot.queries.limits import limit_row, limits_of_layer
@@ -24,9 +24,6 @@ from cuebot.wire.services.dependencies import LAYER_TYPES, Side, add_depend, dep
 from cuebot.wire.services.jobs import ORDERS, fill_frames
 from cuebot.wire.services.wording import change_message, kill_message
 from cuebot.wire.values import frame_units, units
-
-START_AFTER_MAX_S: Final = 5 * 365 * 86_400
-"""How far ahead a layer's earliest start may lie."""
 
 
 class LayerInterface:
@@ -93,7 +90,7 @@ class LayerInterface:
 
     async def ReorderFrames(self, request: job_pb2.LayerReorderFramesRequest, call: Call) -> None:
         """Give a range of frames another place in the layer's order."""
-        numbers = tuple(parse_frame_set(request.range).tolist())
+        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
         order = ORDERS.get(request.order, str(request.order))
         await call.submit(c.ReorderFrames(_layer(request, call).id, numbers, order))
 
@@ -155,10 +152,11 @@ class LayerInterface:
 
     async def SetStartAfter(self, request: job_pb2.LayerSetStartAfterRequest, call: Call) -> None:
         """Book no frame of a layer before a time in seconds since the epoch; 0 clears it."""
-        now_s = call.engine.now_us() // SECOND
-        if not 0 <= request.start_after <= now_s + START_AFTER_MAX_S:
+        most_days = call.engine.core.bounds.start_after_days
+        if not 0 <= request.start_after * SECOND <= call.engine.now_us() + most_days * 24 * HOUR:
             raise Invalid(
-                f"start_after {request.start_after}: accepted is 0, or seconds since the epoch at most five years ahead"
+                f"start_after {request.start_after}: accepted is 0, or seconds since the epoch at most {most_days} days"
+                " ahead (limit start_after_days)"
             )
         reason = f"Set by {quoted(request.username) or 'unknown'}" if request.start_after else ""
         command = c.Change(

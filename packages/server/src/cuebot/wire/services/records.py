@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cuebot.domain.errors import Exhausted, Invalid, NotFound, Refused, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.engine.ports import EndedRun, RunHistory
@@ -54,9 +54,9 @@ class _Log:
 class Records:
     """Runs, failures and logs."""
 
-    def __init__(self, history: RunHistory | None = None) -> None:
-        self._past = PastRuns(history or NoHistory(), DEFAULT_BOUNDS.waiting_reads)
-        self._logs = Readers("the disk with the logs", LOG_THREADS, DEFAULT_BOUNDS.waiting_reads)
+    def __init__(self, history: RunHistory | None, bounds: Bounds) -> None:
+        self._past = PastRuns(history or NoHistory(), bounds)
+        self._logs = Readers("the disk with the logs", LOG_THREADS, bounds)
         self._followers = 0
 
     async def GetRuns(self, request: farm_pb2.GetRunsRequest, call: Call) -> farm_pb2.GetRunsResponse:
