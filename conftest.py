@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 import tempfile
 
 import pytest
+import structlog
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.
@@ -29,3 +31,4 @@ def pytest_configure(config: pytest.Config) -> None:
         shutil.rmtree(runtime, ignore_errors=True)
 
     config.add_cleanup(restore)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))  # as a server's by default

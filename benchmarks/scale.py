@@ -28,7 +28,7 @@ from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.ports import Answer, Answered, Recorded
+from cuebot.engine.ports import Answer, Answered, NoPublisher, Recorded
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
@@ -157,6 +157,19 @@ class FullPass:
     """How much later than it asked for a task was woken that looks every millisecond: how long the loop was held."""
 
 
+class Booked(NoPublisher):
+    """Counts the runs that are on disk."""
+
+    def __init__(self, done: FullPass) -> None:
+        self._done = done
+        self._began = time.perf_counter()
+
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """Count those of a batch."""
+        self._done.booked += sum(len(r.event.run_ids) for r in events if isinstance(r.event, ev.RunsBooked))
+        self._done.wall_s = time.perf_counter() - self._began
+
+
 def fill(farm: DurableFarm) -> FullPass:
     """Let the engine book everything that fits."""
     gc.freeze()
@@ -165,12 +178,7 @@ def fill(farm: DurableFarm) -> FullPass:
 
 async def _fill(farm: DurableFarm) -> FullPass:
     done = FullPass()
-    engine = Engine(farm.core, farm.journal, TakingAgents(), lambda: farm.now_us)
-    began = time.perf_counter()
-
-    def committed(events: Sequence[Recorded]) -> None:
-        done.booked += sum(len(r.event.run_ids) for r in events if isinstance(r.event, ev.RunsBooked))
-        done.wall_s = time.perf_counter() - began
+    engine = Engine(farm.core, farm.journal, TakingAgents(), lambda: farm.now_us, Booked(done))
 
     async def look() -> None:
         while True:
@@ -178,7 +186,6 @@ async def _fill(farm: DurableFarm) -> FullPass:
             await asyncio.sleep(LOOK_S)
             done.held_s.append(time.perf_counter() - asked - LOOK_S)
 
-    engine.watchers.append(committed)
     farm.core.plan_wanted = True
     tasks = [asyncio.create_task(engine.run()), asyncio.create_task(look())]
     while farm.core.plan_wanted or farm.core.launching:

@@ -12,6 +12,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.units import CoreUnits, KiB, Micros
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.spec import parse_spec
 
@@ -112,7 +113,7 @@ def test_a_new_service_is_checked_like_a_changed_one() -> None:
 def test_a_host_has_a_limited_number_of_tags() -> None:
     """Tags beyond the limit are refused by its name."""
     core = seeded()
-    facts = c.HostFacts("h1", "local", *[c.CoreUnits(100)] * 1, *[c.KiB(8_000_000)] * 6, 0, c.Micros(0), (), ())
+    facts = c.HostFacts("h1", "local", *[CoreUnits(100)] * 1, *[KiB(8_000_000)] * 6, 0, Micros(0), (), ())
     core.report_host(c.ReportHost(facts, ()), SYSTEM, 1)
     host = core.farm.host_named("h1")
     with pytest.raises(LimitExceeded, match="names_per_list"):

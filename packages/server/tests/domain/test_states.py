@@ -8,10 +8,9 @@ import pytest
 from small_farm import SmallFarm
 
 from cuebot.domain import events as ev
-from cuebot.domain.apply import apply
+from cuebot.domain.apply import apply, set_state
 from cuebot.domain.diagrams import page
 from cuebot.domain.farm import Farm
-from cuebot.domain.frame_states import set_state
 from cuebot.domain.frames import as_indices
 from cuebot.domain.states import (
     FRAME_TRANSITIONS,
@@ -43,7 +42,10 @@ def farm() -> SmallFarm:
 def test_a_frame_takes_the_steps_of_its_table_and_no_other(
     farm: SmallFarm, old: FrameState, to: FrameState, held: bool
 ) -> None:
-    """Each pair of states, with the rules of behaviour_jobs 2.3 for held and for succeeded frames."""
+    """Each pair of states, with the rules for held and for succeeded frames.
+
+    (opencue-behaviour: depends-force-a-state.)
+    """
     layer = farm.layer("one/render")
     layer.frames.state[0] = old
     layer.frames.depend_count[0] = int(held)

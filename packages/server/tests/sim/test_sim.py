@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from small_farm import SmallFarm
 
-from cuebot.decide import Settings, host_ends, host_reports, run_ends
+from cuebot.decide import Settings, host_ends, host_reports, liveness, run_ends
 from cuebot.domain import apply, check, frames, holds
 from cuebot.domain import commands as c
 from cuebot.domain.holds import Hold
@@ -109,7 +109,7 @@ def charge_full_disks(patch: pytest.MonkeyPatch) -> None:
 
 def never_time_out(patch: pytest.MonkeyPatch) -> None:
     """Runs go on for ever."""
-    patch.setattr(run_ends, "runs_over_time", lambda farm, over: [])
+    patch.setattr(liveness, "runs_over_time", lambda farm, over: [])
 
 
 def hold_for_ever(patch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_a_server_that_mistakes_whose_fault_it_is_is_found(
 
 def never_count_hosts(patch: pytest.MonkeyPatch) -> None:
     """A frame may take down as many hosts as it likes."""
-    patch.setattr(apply, "counted", lambda ends, *, alone: 0)
+    patch.setattr(apply.runs, "counted", lambda ends, *, alone: 0)
 
 
 def never_run_alone(patch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def count_silent_hosts(patch: pytest.MonkeyPatch) -> None:
     def run_lost(*args: Any, with_host: bool | None = False, **more: Any) -> Any:
         return honest(*args, with_host=with_host is None or with_host, **more)
 
-    patch.setattr(run_ends, "run_lost", run_lost)
+    patch.setattr(liveness, "run_lost", run_lost)
 
 
 def forget_goodbyes(patch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
 from cuebot.engine.rows import Rows, load_farm
+from cuebot.feed import EventFeed, Position
 from cuebot.journal import History, SqlJournal
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
@@ -83,6 +84,11 @@ class MemoryJournal:
         """Fail like a commit."""
         if self.broken:
             raise JournalError("the disk is full")
+
+    async def events_since(self, seq: int, limit: int) -> list[Any]:
+        """Return a page of events, as a history on disk does."""
+        await asyncio.sleep(0)
+        return [self.events[number] for number in sorted(self.events) if number > seq][:limit]
 
     def load(self) -> tuple[Rows, int]:
         """Return what was kept; frames as they were written, oldest first."""
@@ -369,7 +375,8 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             settings=options.pop("settings", None),
         )
         agents = GrpcAgents(token=TOKEN, now_us=now_us, deadline_s=2.0)
-        engine = Engine(core, journal, agents, now_us, past)
+        feed = EventFeed(core.farm, origin=Position("0f", 1, 0), history=past or journal, bounds=core.bounds)
+        engine = Engine(core, journal, agents, now_us, feed, past)
         task = asyncio.get_running_loop().create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
         history = past or MemoryRunHistory(lambda: [journal.events[seq] for seq in sorted(journal.events)])
@@ -377,6 +384,7 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             "doors": Doors(TOKEN),
             "allow_root": False,
             "history": history,
+            "feed": feed,
             **options,
         }
         server, port = await serve(

@@ -12,6 +12,7 @@ import pytest
 from opencue_proto import cue_pb2, job_pb2, report_pb2, rqd_pb2
 from structlog.testing import capture_logs
 
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import JobState
 from cuebot.wire.agents.reports import outcome
 from cuefarm_proto import agent_pb2, agent_pb2_grpc
@@ -393,9 +394,9 @@ async def test_a_hostile_message_ends_its_stream_and_nothing_else(
 
 async def test_an_oversized_message_ends_its_stream(start_site: Any, tools: Any) -> None:
     """More than the server takes is RESOURCE_EXHAUSTED, and the next call works."""
-    site = await start_site(max_message_bytes=100_000)
+    site = await start_site(bounds=Bounds(spec_bytes=1))
     call = site.channel.stream_stream("/cuefarm.v1.AgentInterface/Work")(metadata=(("cuefarm-token", tools.token),))
-    await call.write(b"x" * 200_000)
+    await call.write(b"x" * 2_000_000)
     assert await asyncio.wait_for(call.code(), 5) is grpc.StatusCode.RESOURCE_EXHAUSTED
     await site.cue.GetSystemStats(cue_pb2.CueGetSystemStatsRequest(), timeout=2)
 

@@ -9,7 +9,9 @@ from cuebot.domain.errors import Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
+from cuebot.domain.resources import amounts
 from cuebot.domain.states import FrameState
+from cuebot.scheduling.rules.fits import has_left
 
 _WAITING = int(FrameState.WAITING)
 
@@ -45,19 +47,17 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
 
 
 def _refuse_unusable(farm: Farm, host_id: str, bookings: list[c.Booking]) -> None:
-    """Raise Refused for a host that takes nothing, or has not the cores, memory, GPUs, GPU memory that a plan takes."""
-    host, table = farm.hosts[host_id], farm.hosts_table
-    if not table.bookable[host.row]:
+    """Raise Refused for a host that takes nothing, or has not the cores or the resources that a plan takes."""
+    host = farm.hosts[host_id]
+    if not farm.hosts_table.bookable[host.row]:
         raise Refused(f"host {host.name!r} takes nothing now")
 
-    taken = [0, 0, 0, 0]
+    cores = sum(booking.cores for booking in bookings)
+    taken: dict[str, int] = {}
     for booking in bookings:
-        taken[0] += booking.cores
-        taken[1] += booking.memory
-        taken[2] += booking.gpus
-        taken[3] += booking.gpu_memory
-    columns = (table.idle_cores, table.idle_memory, table.idle_gpus, table.idle_gpu_memory)
-    if any(wanted > column[host.row] for wanted, column in zip(taken, columns, strict=True)):
+        for name, amount in amounts(booking):
+            taken[name] = taken.get(name, 0) + amount
+    if not has_left(farm.hosts_table, host.row, cores, tuple(taken.items())):
         raise Refused(f"host {host.name!r} has not what this plan takes from it")
 
 

@@ -11,11 +11,9 @@ from cuebot.domain import events as ev
 from cuebot.domain.depends import REACTIVATED, SHAPES, edges_of
 from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Depend, Layer, stored_values
+from cuebot.domain.nouns import Depend, Job, Layer, stored_values
 from cuebot.domain.settings import Bounds
 from cuebot.domain.states import ENDED_FRAME_STATES, DependType, JobState
-
-"""Records that one job may wait by; a record may speak of any number of frames."""
 
 
 def add_depend(farm: Farm, command: c.AddDepend, context: Context) -> tuple[list[ev.Event], str]:
@@ -45,38 +43,53 @@ def check_new(farm: Farm, depend: Depend, bounds: Bounds) -> None:
     """Refuse a depend that is incomplete, on itself, on something done already, or there already."""
     er_job, on_job = farm.get("job", depend.er_job), farm.get("job", depend.on_job)
     shape = SHAPES[depend.type]
-    for side, job, scope, layer_id, frame in (
-        ("waits", er_job, shape.er, depend.er_layer, depend.er_frame),
-        ("is waited for", on_job, shape.on, depend.on_layer, depend.on_frame),
-    ):
-        if scope != "job" and layer_id is None:
-            raise Invalid(f"{depend.type.name} needs the layer that {side}")
-        if scope == "frame" and frame is None:
-            raise Invalid(f"{depend.type.name} needs the frame that {side}")
-        if layer_id is not None:
-            layer: Layer = farm.get("layer", layer_id)
-            if layer.job_id != job.id:
-                raise Invalid(f"the layer {layer.name!r} that {side} does not belong to job {job.name!r}")
-            if frame is not None and not 0 <= frame < len(layer.frames):
-                raise Invalid(f"the layer {layer.name!r} that {side} has no frame with the index {frame}")
-    if shape.on == "job" or shape.er == "job":
-        if er_job is on_job:
-            raise Refused(f"job {er_job.name!r} cannot wait for itself")
-        if shape.on == "job" and on_job.complete and on_job.state is JobState.FINISHED:
-            raise Refused(f"job {on_job.name!r} is complete; there is nothing to wait for")
-    if (
-        not shape.pairs
-        and er_job is on_job
-        and depend.er_layer == depend.on_layer
-        and depend.er_frame == depend.on_frame
-    ):
+    _must_be_there(farm, depend, "waits", er_job, shape.er, depend.er_layer, depend.er_frame)
+    _must_be_there(farm, depend, "is waited for", on_job, shape.on, depend.on_layer, depend.on_frame)
+
+    _must_not_wait_for_itself(depend, er_job)
+    if shape.on == "job" and on_job.complete and on_job.state is JobState.FINISHED:
+        raise Refused(f"job {on_job.name!r} is complete; there is nothing to wait for")
+    _must_be_new(farm, depend, er_job, bounds)
+
+
+def _must_be_there(
+    farm: Farm, depend: Depend, side: str, job: Job, scope: str, layer_id: str | None, frame: int | None
+) -> None:
+    """Raise Invalid where one side of a depend lacks a layer or a frame that its type needs, or names a wrong one."""
+    if scope != "job" and layer_id is None:
+        raise Invalid(f"{depend.type.name} needs the layer that {side}")
+    if scope == "frame" and frame is None:
+        raise Invalid(f"{depend.type.name} needs the frame that {side}")
+    if layer_id is None:
+        return
+
+    layer: Layer = farm.get("layer", layer_id)
+    if layer.job_id != job.id:
+        raise Invalid(f"the layer {layer.name!r} that {side} does not belong to job {job.name!r}")
+    if frame is not None and not 0 <= frame < len(layer.frames):
+        raise Invalid(f"the layer {layer.name!r} that {side} has no frame with the index {frame}")
+
+
+def _must_not_wait_for_itself(depend: Depend, job: Job) -> None:
+    if depend.er_job != depend.on_job:
+        return
+    shape = SHAPES[depend.type]
+    if "job" in (shape.er, shape.on):
+        raise Refused(f"job {job.name!r} cannot wait for itself")
+
+    same_layer = depend.er_layer == depend.on_layer
+    if same_layer and not shape.pairs and depend.er_frame == depend.on_frame:
         raise Refused("a layer or frame cannot wait for itself")
-    if depend.type.name == "FRAME_BY_FRAME" and depend.er_layer == depend.on_layer:
+    if same_layer and depend.type is DependType.FRAME_BY_FRAME:
         raise Refused("a layer cannot wait for itself frame by frame; PREVIOUS_FRAME can")
+
+
+def _must_be_new(farm: Farm, depend: Depend, job: Job, bounds: Bounds) -> None:
+    """Raise AlreadyExists for a depend that holds already, LimitExceeded where its job has too many."""
     existing = farm.depends_of_job.get(depend.er_job, set())
     if len(existing) >= bounds.depends_per_job:
         raise LimitExceeded(
-            f"job {er_job.name!r}",
+            f"job {job.name!r}",
             "depends",
             given=len(existing) + 1,
             limit="depends_per_job",
@@ -126,7 +139,7 @@ def satisfy_depends(farm: Farm, command: c.SatisfyDepends, context: Context) -> 
 
 
 def unsatisfy_depend(farm: Farm, command: c.UnsatisfyDepend, context: Context) -> list[ev.Event]:
-    """Let a depend hold again; only types that hold between frames or layers can (behaviour_jobs 3.6)."""
+    """Let a depend hold again; only types between frames or layers can (opencue-behaviour: holding-again)."""
     depend: Depend = farm.get("depend", command.depend_id)
     if depend.type not in REACTIVATED:
         raise Refused(f"a {depend.type.name} cannot be made to hold again; create a new one")

@@ -1,14 +1,15 @@
-"""Commands on hosts: tags, locks, states, allocations."""
+"""Commands on hosts: tags, locks, states, allocations, and to forget one."""
 
 from __future__ import annotations
 
 from cuebot.decide.context import Context
+from cuebot.decide.run_ends import run_lost
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, LimitExceeded, Refused, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Host
-from cuebot.domain.states import HOST_TRANSITIONS
+from cuebot.domain.nouns import Allocation, Host, stored_values
+from cuebot.domain.states import HOST_TRANSITIONS, Cause
 from cuebot.domain.tags import TAG_RULE, read_tags, split_tags
 from cuebot.scheduling.explain.wording import counted
 
@@ -74,3 +75,15 @@ def move_hosts(farm: Farm, command: c.MoveHosts, context: Context) -> list[ev.Ev
         for host in hosts
         if host.allocation_id != allocation.id
     ]
+
+
+def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Event]:
+    """Forget a host: an operator's word that nothing runs there any more."""
+    host: Host = farm.get("host", command.host_id)
+    events: list[ev.Event] = [
+        run_lost(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
+        for run_id in sorted(host.proc_ids)
+    ]
+    comments = [comment for comment in farm.comments.values() if comment.host_id == host.id]
+    events += [ev.Removed("comment", comment.id, stored_values(comment)) for comment in comments]
+    return [*events, ev.Removed("host", host.id, stored_values(host))]

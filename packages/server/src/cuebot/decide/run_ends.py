@@ -1,29 +1,27 @@
-"""A run ends here: by its outcome, a refusal, its host's end, or its lease. What becomes of its frame follows."""
+"""A run ends here: by its outcome, a refusal, or because it is lost. What becomes of its frame follows."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
 
-from cuebot.decide.archiving import leaving
 from cuebot.decide.context import Context
-from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, unannounced, with_alone
-from cuebot.decide.host_names import conflicts_over, refuse_rival_outcome
-from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
-from cuebot.decide.timeouts import runs_over_time
+from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, with_alone
+from cuebot.decide.host_names import refuse_rival_outcome
+from cuebot.decide.memory_failures import memory_after, memory_raised
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState, OnEnd
+from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, OnEnd
 from cuebot.domain.telemetry import possible_memory
 from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
 
 SIGTERM: Final = 15
 KILL_SIGNALS: Final = frozenset({9, SIGTERM})
 RETRY_SIGNAL: Final = 119
-"""An application's way to ask for another try that costs no retry (behaviour_dispatch 0.3)."""
+"""An application's way to ask for another try that costs no retry (opencue-behaviour: exit-statuses)."""
 
 UNCHARGED_CAUSES: Final = frozenset(
     {
@@ -46,6 +44,8 @@ TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 _ENDS_FOR_MEMORY: Final = frozenset({Cause.EXITED, Cause.MEMORY})
 """It says itself that it lacked memory, or was ended for it."""
 
+_NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
+
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
     Cause.HOST_LOST: Exit.HOST_DOWN,
@@ -54,18 +54,24 @@ _EXIT_OF_CAUSE: Final = {
 }
 
 
+def is_charged(state: FrameState | None, cause: Cause, exit_status: int) -> bool:
+    """Whether the end of a run, after which its frame was in `state`, counts against the frame."""
+    failed = state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
+    return failed and cause not in UNCHARGED_CAUSES and exit_status not in _NOT_CHARGED
+
+
 def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> list[ev.Event]:
     """Take in how a run ended. A run that is not the frame's current one changes only history.
 
-    Its id tells it apart, whatever the host is called that reports it (D20): a host may have got another name. Raises
-    HostConflict for an agent that may not speak for the run.
+    Its id tells it apart, whatever the host is called that reports it (decisions: known-by-its-run): a host may have
+    got another name. Raises HostConflict for an agent that may not speak for the run.
     """
     proc = farm.procs.get(command.run_id)
     if proc is None:
         ignored = ev.ReportIgnored(command.run_id, command.host_name, command.exit_status, command.exit_signal)
         return [ignored, *told_by_outcome(farm, command)]
     refuse_rival_outcome(farm.hosts[proc.host_id], command.speaker, context)
-    # D16: a frame ended by a signal has the signal's number as its exit status.
+    # decisions: signal-status: a frame ended by a signal has the signal's number as its exit status.
     status = command.exit_signal if command.exit_signal > 0 else command.exit_status
     # Some agents measure by a clock that may be set: a run cannot have taken longer than it was booked.
     run_us = Micros(max(min(command.run_us, context.now_us - proc.booked_us), 0))
@@ -176,84 +182,35 @@ def run_lost(
     )
 
 
-def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
-    """Mark hosts that fell silent DOWN, give up runs whose lease is certainly over, end those that are over time.
-
-    Silence counts from the last report, from this server's start and from when it last went on after it had stood
-    still, whichever is latest. Our agent suspends a run when
-    its lease is over, and a margin later it is given up, never where its lease has no end; any other agent's run is
-    given up when its host is DOWN and may then run twice: that is the at-least-once that
-    docs/explanation/exactly-once.md speaks of.
-    """
-    events: list[ev.Event] = []
-    settings = context.settings
-    over: set[str] = set()
-    for host in sorted(_silent_hosts(farm, context), key=lambda h: h.row):
-        silent_us = context.silence.of(host, context.now_us)
-        # DOWN as soon as its lease is over, a margin before its runs are given up: a launch on the way there by then
-        # has arrived or is lost.
-        lease_us = host.lease_us or settings.host_silent_us
-        if silent_us >= min(lease_us, settings.host_silent_us) and host.state is HostState.UP:
-            events.append(ev.Changed("host", host.id, {"state": HostState.DOWN}))
-        if silent_us >= context.silence.patience_us(host):
-            over.update(host.proc_ids)
-            message = _no_word_of(host, silent_us)
-            for proc in [farm.procs[run_id] for run_id in sorted(host.proc_ids)]:
-                with_host = None if proc.launched and unannounced(host, proc) else False
-                events.append(run_lost(farm, proc, Cause.HOST_LOST, message, context, with_host=with_host))
-    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over), *leaving(farm, context)]
-
-
-def _no_word_of(host: Host, silent_us: int) -> str:
-    if host.stopped:
-        ago = f" {silent_us // SECOND} s ago" if host.ping_us else ""  # before the server started
-        return f"the agent of {host.name} was stopped{ago} and did not say how this run ended"
-    return f"{host.name} has been silent for {silent_us // SECOND} s"
-
-
-def _silent_hosts(farm: Farm, context: Context) -> list[Host]:
-    """Hosts about which silence may say something; a farm that is well has none, so this is quick to find out."""
-    now_us, awake_us, silent_us = context.now_us, context.awake_us, context.settings.host_silent_us
-    soonest_us = min(context.settings.lease_margin_us, 0)
-    return [
-        host
-        for host in farm.hosts.values()
-        if not host.removed
-        and now_us - max(host.ping_us, awake_us) >= min(host.lease_us or silent_us, silent_us) + soonest_us
-    ]
-
-
-def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Event]:
-    """Forget a host: an operator's word that nothing runs there any more."""
-    host: Host = farm.get("host", command.host_id)
-    events: list[ev.Event] = [
-        run_lost(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
-        for run_id in sorted(host.proc_ids)
-    ]
-    events += [ev.Removed("comment", k.id) for k in farm.comments.values() if k.host_id == host.id]
-    return [*events, ev.Removed("host", host.id)]
-
-
 def _frame_after(
     farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool
 ) -> tuple[FrameState | None, int]:
-    """The frame's next state and the exit status to keep: the table of behaviour_jobs 2.5, first match wins.
+    """The frame's next state and the exit status to keep (opencue-behaviour: after-a-run, the first row that applies).
 
     `more_memory` says that it ended for want of memory, and that its next run gets more.
     """
-    layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
+    frames = farm.layers[proc.layer_id].frames
     if proc.on_end is OnEnd.RETRY:
         return FrameState.WAITING, int(Exit.RETRIED_BY_USER)
-    if int(layer.frames.state[proc.frame_index]) != FrameState.RUNNING:
+    if int(frames.state[proc.frame_index]) != FrameState.RUNNING:
         return None, status
-    retries = int(layer.frames.retries[proc.frame_index])
-    most = layer.retries_of(job)
     if status == Exit.SUCCESS:
         return FrameState.SUCCEEDED, status
     if command.cause in UNCHARGED_CAUSES:
         return FrameState.WAITING, int(Exit.SKIP_RETRY) if status not in _KEPT_EXITS else status
     if command.cause in TIME_CAUSES:
         return _given_up_as(farm, proc), status
+    return _after_failure(farm, proc, command, status, more_memory=more_memory)
+
+
+def _after_failure(
+    farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool
+) -> tuple[FrameState, int]:
+    """The same of a frame that failed by its own doing: the second half of the table."""
+    layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
+    retries = int(layer.frames.retries[proc.frame_index])
+    most = layer.retries_of(job)
+
     if status == Exit.SKIP_RETRY or (most and command.exit_signal == RETRY_SIGNAL):
         return FrameState.WAITING, int(Exit.SKIP_RETRY)
     if status == Exit.FAILED_LAUNCH and retries < most:
@@ -262,11 +219,10 @@ def _frame_after(
         return FrameState.WAITING, int(Exit.SKIP_RETRY)
     if job.auto_eat:
         return FrameState.EATEN, status
-    if layer.timeout_minutes and command.run_us > layer.timeout_minutes * MINUTE:
-        return FrameState.DEAD, status
-    if command.run_us > LONG_RUN_US:
-        return FrameState.DEAD, status
-    if retries >= most + (MEMORY_RETRIES if more_memory else 0):
+
+    ran_too_long = bool(layer.timeout_minutes) and command.run_us > layer.timeout_minutes * MINUTE
+    retries_spent = retries >= most + (farm.settings.memory_retries if more_memory else 0)
+    if ran_too_long or command.run_us > LONG_RUN_US or retries_spent:
         return FrameState.DEAD, status
     return FrameState.WAITING, status
 
@@ -277,7 +233,7 @@ def _given_up_as(farm: Farm, proc: Proc) -> FrameState:
 
 
 LONG_RUN_US: Final = Micros(12 * 60 * MINUTE)
-"""A frame that fails after so long is not tried again by itself (behaviour_jobs 2.5, row 11)."""
+"""A frame that fails after so long is not tried again by itself (opencue-behaviour: after-a-run, row 11)."""
 
 _KEPT_EXITS: Final = frozenset({Exit.ORPHAN, Exit.HOST_DOWN, Exit.CLEARED, Exit.SKIP_RETRY})
 

@@ -12,10 +12,11 @@ from cuebot.decide.cycles import find_cycle
 from cuebot.decide.depends import added, check_new, signature
 from cuebot.decide.jobs import group_defaults
 from cuebot.domain import events as ev
+from cuebot.domain.advice import advise
 from cuebot.domain.commands import SubmitJobs
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
-from cuebot.domain.indexing import initial_frames
+from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.names import log_folder_name, post_job_name
 from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
@@ -31,13 +32,15 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
     spec: Spec = command.spec
     show = farm.show_named(spec.show)
     if not show.active:
-        raise Refused(f"show {show.name!r} is not active; `cueadmin -enable-show {show.name}` makes it so")
+        enable = advise("show.set_active", show=show.name)
+        raise Refused(f"show {show.name!r} is not active; {enable} makes it so")
     facility_id = _facility(farm, spec, context)
     names = [job.name for job in spec.jobs]
     for name in names:
         if name in farm.active_job_by_name or names.count(name) > 1:
             raise AlreadyExists(
-                f"a job {name!r} is active already; submit under another name, or end it with `cueadmin -kill {name}`"
+                f"a job {name!r} is active already; submit under another name, or end it with"
+                f" {advise('job.kill', job=name)}"
             )
     built = _Built(farm, spec, show, facility_id, context)
     for job_spec in spec.jobs:
@@ -115,7 +118,7 @@ class _Built:
         return job
 
     def _post_job(self, job: Job) -> Job:
-        """A job for the post layers: it waits as POSTED until its parent has ended (behaviour_jobs 1.10)."""
+        """A job for the post layers: it waits as POSTED until its parent has ended (opencue-behaviour: post-jobs)."""
         job_id, stamp_ms = self.context.new_id(), self.context.now_us // 1000
         name = post_job_name(self.spec.show, job.shot, job.user, job.name, stamp_ms)
         return replace(

@@ -27,6 +27,7 @@ def check(farm: Farm) -> None:
     _check_layers(farm)
     _check_depends(farm)
     _check_procs(farm)
+    _check_hosts(farm)
     _check_names(farm)
 
 
@@ -113,21 +114,23 @@ def _check_procs(farm: Farm) -> None:
         _must_equal(f"reserved GPUs of {holder.name}", holder.reserved_gpus, gpus.get(holder.id, 0))
     _must_equal("use of limits", farm.limit_use.view(), limit_use.view())
     _must_equal("runs that frames name", sum(len(x.runs) for x in farm.layers.values()), len(farm.procs))
+
+
+def _check_hosts(farm: Farm) -> None:
     table = farm.hosts_table
     for host in farm.hosts.values():
         held = farm.used_on(host)
-        columns = (table.idle_cores, table.idle_memory, table.idle_gpus, table.idle_gpu_memory)
         alone = sum(farm.procs[id].alone for id in host.proc_ids)
         _must_equal(f"runs on {host.name} that are alone", int(table.alone[host.row]), alone)
         if alone and len(host.proc_ids) > 1:
             raise BrokenInvariant(f"a run on {host.name} is to be alone, and {len(host.proc_ids)} are there")
-        idle = tuple(int(column[host.row]) for column in columns)
         if host.removed:
             _must_equal(f"runs of removed host {host.name}", host.proc_ids, set())
             continue
-        whole = (host.cores, host.memory, host.gpus, host.gpu_memory)
-        counted = tuple(all_of_it - used for all_of_it, used in zip(whole, held[: len(whole)], strict=True))
-        _must_equal(f"idle of host {host.name}", idle, counted)
+        _must_equal(f"idle cores of host {host.name}", int(table.idle_cores[host.row]), host.cores - held.cores)
+        for name, column in table.idle.items():
+            counted = getattr(host, name) - held.amounts[name]
+            _must_equal(f"idle {name} of host {host.name}", int(column[host.row]), counted)
         _must_equal(f"bookable {host.name}", bool(table.bookable[host.row]), not why_not_bookable(host))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+from cuebot.domain.settings import GREATEST
+
 _SHOWN_CHARACTERS = 80
 
 
@@ -110,9 +112,10 @@ class LimitExceeded(Invalid):
 
     def __init__(self, thing: str, counted: str, *, given: int, limit: str, allowed: int) -> None:
         """Say that `thing` has `given` of `counted`, where the limit named `limit` allows `allowed`."""
+        can_be_raised = allowed < GREATEST[limit]
+        remedy = f", or ask who runs the farm to raise {limit} in its cuefarm.toml" if can_be_raised else ""
         super().__init__(
-            f"{thing}: {given} {counted}, more than the limit {limit} = {allowed}. "
-            f"Make it smaller, or ask who runs the farm to raise {limit}."
+            f"{thing}: {given} {counted}, more than the limit {limit} = {allowed}. Make it smaller{remedy}."
         )
         self.counted = counted
         self.limit = limit

@@ -48,8 +48,12 @@ class Changed(Event):
 class Removed(Event):
     """A thing is gone."""
 
+    version: ClassVar[int] = 2
+
     kind: str
     id: str
+    values: Values = field(default_factory=dict)
+    """What it was, for those who are told of it; empty in events of version 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
@@ -37,7 +38,7 @@ from cuebot.domain.nouns import (
     stored_fields,
 )
 from cuebot.domain.ready import Ready
-from cuebot.domain.settings import DEFAULT_SETTINGS
+from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import is_id, split_frame_id
@@ -101,6 +102,8 @@ class Farm:
     def __init__(self) -> None:
         self.settings = DEFAULT_SETTINGS
         """What whoever runs the farm chose; no part of its state."""
+        self.bounds = DEFAULT_BOUNDS
+        """Likewise."""
         self.facilities: dict[str, Facility] = {}
         self.allocations: dict[str, Allocation] = {}
         self.shows: dict[str, Show] = {}
@@ -177,9 +180,12 @@ class Farm:
         id = self.show_by_name.get(name)
         if id is None:
             known = ", ".join(sorted(self.show_by_name)[:10])
+            create = advise("show.create", name=name)
+            places = {"allocation": "ALLOCATION", "size_centicores": "SIZE", "burst_centicores": "BURST"}
+            subscribe = advise("subscription.create", show=name, **places)
             raise NotFound(
-                f"there is no show {name!r} (known: {known}); create it with `cueadmin -create-show {name}`, then"
-                f" give it hosts with `cueadmin -create-sub {name} ALLOCATION SIZE BURST`"
+                f"there is no show {name!r} (known: {known}); create it with {create}, then give it hosts with"
+                f" {subscribe}"
             )
         return self.shows[id]
 
@@ -187,7 +193,7 @@ class Farm:
         """The host with this name. Raises NotFound."""
         id = self.host_by_name.get(name)
         if id is None:
-            raise NotFound(f"there is no host {name!r}; `cueadmin -lh` lists those that have reported")
+            raise NotFound(f"there is no host {name!r}; {advise('host.read')} lists those that have reported")
         return self.hosts[id]
 
     def job_named(self, name: str) -> Job:
@@ -195,7 +201,7 @@ class Farm:
         id = self.active_job_by_name.get(name) or self.active_job_by_name.get(name.lower())
         found = self.jobs[id] if id else self.job_by_id(name)
         if found is None:
-            refusal = NotFound(f"there is no active job {name!r}; `cueadmin -lj` lists those that there are")
+            refusal = NotFound(f"there is no active job {name!r}; {advise('job.read')} lists those that there are")
             raise refusal.may_be_past(name if is_id(name) else "")
         return found
 
@@ -233,7 +239,10 @@ class Farm:
         raise NotFound(f"job {job.name!r} has no layer {name!r}; it has {names}")
 
     def allocation_named(self, name: str) -> Allocation:
-        """The allocation `facility.name`, or `name` alone where only one facility has it (D6). Raises NotFound."""
+        """The allocation `facility.name`, or `name` alone where only one facility has it. Raises NotFound.
+
+        (decisions: lists-with-commas.)
+        """
         facility, _, short = name.rpartition(".")
         found = [
             a
@@ -280,20 +289,13 @@ class Farm:
         """Everything a layer's tag can match on this host, lower case; nothing on one that was removed."""
         if host.removed:  # its allocation may be gone, too
             return frozenset()
-        allocation_tag = self.allocations[host.allocation_id].tag  # may be several, as a comma list (D6)
+        allocation_tag = self.allocations[host.allocation_id].tag  # may be several (decisions: lists-with-commas)
         tags = split_tags((*host.manual_tags, *host.hardware_tags, host.name, allocation_tag))
         return frozenset(tag.lower() for tag in tags)
 
     def used_on(self, host: Host) -> Held:
         """What a host's procs hold."""
-        procs = [self.procs[id] for id in host.proc_ids]
-        return Held(
-            sum(p.cores for p in procs),
-            sum(p.memory for p in procs),
-            sum(p.gpus for p in procs),
-            sum(p.gpu_memory for p in procs),
-            sum(p.alone for p in procs),
-        )
+        return Held.by(self.procs[id] for id in host.proc_ids)
 
     def update_ready(self, layer: Layer) -> None:
         """Keep `ready` true for one layer, after its frames or its job's state changed."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from cuebot.domain import resources
+from cuebot.domain.resources import amounts
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import KiB
 
@@ -17,9 +20,9 @@ if TYPE_CHECKING:
     from cuebot.domain.ready import Demand, QueueKey
 
 FREE_MEMORY_FLOOR: Final = KiB(524_288)
-"""A host that reports less free memory than 512 MiB gets nothing new (behaviour_dispatch 3.1)."""
+"""A host that reports less free memory than 512 MiB gets nothing new (opencue-behaviour: bookable-hosts)."""
 FREE_TEMP_PERCENT_MIN: Final = 5
-"""Nor does one whose temporary disk is fuller than this (behaviour_dispatch 2.6)."""
+"""Nor does one whose temporary disk is fuller than this (opencue-behaviour: temporary-disk)."""
 JOBS_TO_QUARANTINE: Final = 3
 """A host that fails frames of so many different jobs, and none well in between, is quarantined."""
 MASKS_KEPT: Final = 1_000
@@ -27,6 +30,8 @@ MASKS_KEPT: Final = 1_000
 
 Mask = npt.NDArray[np.bool_]
 """One truth a host row."""
+Column = npt.NDArray[np.int64]
+"""One number a host row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,24 @@ class Reservation:
 class Held(NamedTuple):
     """What runs hold of a host."""
 
-    cores: int = 0
+    cores: int
     """Core units."""
-    memory: int = 0
-    """KiB."""
-    gpus: int = 0
-    gpu_memory: int = 0
-    """KiB of all its GPUs together."""
-    alone: int = 0
+    amounts: Counter[str]
+    """By resource."""
+    alone: int
     """Runs that have the host to themselves."""
+
+    @classmethod
+    def by(cls, procs: Iterable[Proc]) -> Held:
+        """What these runs hold together."""
+        cores = alone = 0
+        held: Counter[str] = Counter()
+        for proc in procs:
+            cores += proc.cores
+            alone += proc.alone
+            for name, amount in amounts(proc):
+                held[name] += amount
+        return cls(cores, held, alone)
 
 
 class HostTable:
@@ -66,12 +80,10 @@ class HostTable:
         self.size = 0
         self.idle_cores = np.zeros(16, dtype=np.int64)
         self.cores = np.zeros(16, dtype=np.int64)
-        self.idle_memory = np.zeros(16, dtype=np.int64)
-        self.memory = np.zeros(16, dtype=np.int64)
-        self.idle_gpus = np.zeros(16, dtype=np.int64)
-        self.gpus = np.zeros(16, dtype=np.int64)
-        self.idle_gpu_memory = np.zeros(16, dtype=np.int64)
-        self.gpu_memory = np.zeros(16, dtype=np.int64)
+        self.has: dict[str, Column] = {r.name: np.zeros(16, dtype=np.int64) for r in resources.RESOURCES}
+        """By resource, in the order of their table: what a host has."""
+        self.idle: dict[str, Column] = {r.name: np.zeros(16, dtype=np.int64) for r in resources.RESOURCES}
+        """The same less what its runs hold; negative on a host that came back smaller."""
         self.alone = np.zeros(16, dtype=np.int64)
         """How many runs there are that nothing may run beside."""
         self.present = np.zeros(16, dtype=np.bool_)
@@ -95,9 +107,8 @@ class HostTable:
     def add(self, host: Host) -> None:
         """Make the row of a new host."""
         if host.row >= len(self.cores):
-            for name, old in vars(self).items():
-                if isinstance(old, np.ndarray):
-                    setattr(self, name, np.concatenate([old, np.zeros(max(len(old), host.row + 1), dtype=old.dtype)]))
+            for columns in (vars(self), self.has, self.idle):
+                _grow(columns, host.row)
         while self.size <= host.row:
             self.ids.append("")
             self.tags.append(frozenset())
@@ -110,13 +121,12 @@ class HostTable:
     def refresh(self, host: Host, held: Held) -> None:
         """Write a host's row again; `held` is what its procs hold."""
         row = host.row
-        self.cores[row], self.memory[row], self.gpus[row] = host.cores, host.memory, host.gpus
-        self.gpu_memory[row] = host.gpu_memory
+        self.cores[row] = host.cores
         self.idle_cores[row] = host.cores - held.cores
-        self.idle_memory[row] = host.memory - held.memory
-        self.idle_gpus[row] = host.gpus - held.gpus
-        self.idle_gpu_memory[row] = host.gpu_memory - held.gpu_memory
         self.alone[row] = held.alone
+        for name, column in self.has.items():
+            column[row] = getattr(host, name)
+            self.idle[name][row] = column[row] - held.amounts[name]
         self.refused_until_us[row] = host.refused_until_us
         self.quarantined_until_us[row] = host.quarantined_until_us
         self.probing[row] = len(host.failed_jobs) >= JOBS_TO_QUARANTINE
@@ -134,23 +144,20 @@ class HostTable:
 
     def take(self, row: int, proc: Proc) -> None:
         """A run takes its part of a host."""
-        self.idle_cores[row] -= proc.cores
-        self.idle_memory[row] -= proc.memory
-        if proc.gpus or proc.gpu_memory:
-            self.idle_gpus[row] -= proc.gpus
-            self.idle_gpu_memory[row] -= proc.gpu_memory
-        if proc.alone:
-            self.alone[row] += 1
+        self._hold(row, proc, 1)
 
     def give_back(self, row: int, proc: Proc) -> None:
         """A run that ended gives back what it took."""
-        self.idle_cores[row] += proc.cores
-        self.idle_memory[row] += proc.memory
-        if proc.gpus or proc.gpu_memory:
-            self.idle_gpus[row] += proc.gpus
-            self.idle_gpu_memory[row] += proc.gpu_memory
+        self._hold(row, proc, -1)
+
+    def _hold(self, row: int, proc: Proc, by: int) -> None:
+        self.idle_cores[row] -= by * proc.cores
+        for name, column in self.idle.items():
+            amount = getattr(proc, name)
+            if amount:
+                column[row] -= by * amount
         if proc.alone:
-            self.alone[row] -= 1
+            self.alone[row] += by
 
     def index_tags(self, host: Host, tags: frozenset[str]) -> None:
         """Say which tags, which operating systems and which allocation a host has."""
@@ -182,6 +189,13 @@ class HostTable:
     def forget_masks(self) -> None:
         """Something changed that masks may be made from."""
         self._masks.clear()
+
+
+def _grow(columns: dict[str, Any], row: int) -> None:
+    """Make room for a row in those of some values that are columns."""
+    for name, old in columns.items():
+        if isinstance(old, np.ndarray):
+            columns[name] = np.concatenate([old, np.zeros(max(len(old), row + 1), dtype=old.dtype)])
 
 
 def _move(index: dict[str, set[int]], row: int, old: frozenset[str], new: frozenset[str]) -> None:

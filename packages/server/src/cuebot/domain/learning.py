@@ -87,7 +87,10 @@ def forget(layer: Layer) -> bool:
 
 
 def service_of(farm: Farm, names: tuple[str, ...]) -> Service | None:
-    """The first of these services that has a record, otherwise `default` (D5); None without either."""
+    """The first of these services that has a record, otherwise `default`; None without either.
+
+    (decisions: unknown-services.)
+    """
     for name in (*names, "default"):
         if name in farm.service_by_name:
             return farm.services[farm.service_by_name[name]]
@@ -111,7 +114,7 @@ def _memory(farm: Farm, layer: Layer, done: Places) -> tuple[KiB, KiB, int]:
         return KiB(0), KiB(0), 0
     used = float(np.percentile(layer.frames.max_rss_kib[done], PERCENTILE))
     rounded = -(-int(used * MEMORY_HEAD_ROOM) // MEMORY_STEP) * MEMORY_STEP
-    most = int(farm.hosts_table.memory[_rows(layer, done)].max(initial=0))
+    most = int(farm.hosts_table.has["memory"][_rows(layer, done)].max(initial=0))
     return KiB(min(rounded, most)), KiB(int(used)), len(done)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cuebot.domain.resources import Amounts, amounts
 from cuebot.domain.units import CoreUnits, KiB
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Demand:
     """What one frame of a layer takes from a host, and which hosts may be asked. Many layers have the same."""
 
     cores: CoreUnits
-    """0 asks for a whole host, a negative number for all of it but that much (behaviour_dispatch 3.7)."""
+    """0 asks for a whole host, a negative number for all of it but that much (opencue-behaviour: cores-of-a-proc)."""
     memory: KiB
     gpus: int
     gpu_memory: KiB
@@ -33,11 +34,20 @@ class Demand:
     facility_id: str
     alone: bool = False
     """Nothing else may run on its host."""
+    # What follows is said once, because passes ask for every booking.
+    whole_host: bool = field(init=False, repr=False, compare=False)
+    """It takes all cores of a host, or all but some."""
+    idle_host: bool = field(init=False, repr=False, compare=False)
+    """It needs a host on which nothing runs."""
+    amounts: Amounts = field(init=False, repr=False, compare=False)
+    """Of resources besides cores."""
     _hash: int = field(init=False, repr=False, compare=False)
-    """Passes look demands up for every booking."""
 
     def __post_init__(self) -> None:
         place = (self.tags, self.services, self.limits, self.os, self.facility_id, self.alone)
+        object.__setattr__(self, "whole_host", self.cores <= 0)
+        object.__setattr__(self, "idle_host", self.alone or self.cores <= 0)
+        object.__setattr__(self, "amounts", amounts(self))
         object.__setattr__(self, "_hash", hash((self.cores, self.memory, self.gpus, self.gpu_memory, place)))
 
     def __hash__(self) -> int:
@@ -61,16 +71,6 @@ class Demand:
             job.facility_id,
             alone,
         )
-
-    @property
-    def whole_host(self) -> bool:
-        """It takes all cores of a host, or all but some."""
-        return self.cores <= 0
-
-    @property
-    def idle_host(self) -> bool:
-        """It needs a host on which nothing runs."""
-        return self.alone or self.cores <= 0
 
 
 class Entry(NamedTuple):

@@ -15,7 +15,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_ends import LostRun
 from cuebot.domain.host_table import JOBS_TO_QUARANTINE, Reservation
 from cuebot.domain.learning import learn, worth_learning
-from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.nouns import Host, Layer, Proc
 from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, HostState
 from cuebot.domain.units import MINUTE, KiB, Micros
 
@@ -139,38 +139,59 @@ def observe_end(farm: Farm, event: RunEnded, now_us: int) -> None:
     frame itself did counts, not that somebody killed it or that a host went away. While more than a quarter of all
     hosts would be in quarantine, the fault is elsewhere and none is added.
     """
-    host, layer = farm.hosts[event.host_id], farm.layers[event.layer_id]
+    host = farm.hosts[event.host_id]
+    layer = farm.layers[event.layer_id]
     _hold_or_go_on(farm, host, event, now_us)
+    _note_lost_run(farm, host, event, now_us)
+
+    if event.exit_status == 0:
+        _went_well(farm, host, layer)
+    elif _failed_by_itself(event):
+        layer.avoided_until_us[host.row] = now_us + farm.settings.avoided_us
+        _quarantine(farm, host, event.job_id, now_us)
+
+
+def _note_lost_run(farm: Farm, host: Host, event: RunEnded, now_us: int) -> None:
+    """Remember a run that may have ended with its host, until that says how it was, or the frame is retried."""
     if event.with_host is None and host.agent and not host.removed and event.state is FrameState.WAITING:
         lost = LostRun(event.run_id, event.layer_id, event.index, event.alone, host.instance, now_us)
         farm.lost_runs.add(host.id, lost)
     if event.exit_status == Exit.RETRIED_BY_USER:
         farm.lost_runs.forget_frames(event.layer_id, (event.index,))
-    if event.exit_status == 0:
-        layer.avoided_until_us.pop(host.row, None)
-        if worth_learning(layer) and learn(farm, layer):
-            farm.requeue(farm.jobs[layer.job_id])
-        if host.failed_jobs:
-            host.failed_jobs, host.quarantined_until_us = (), Micros(0)
-            _refresh(farm, host)
-        return
+
+
+def _went_well(farm: Farm, host: Host, layer: Layer) -> None:
+    """A frame succeeded: its layer comes back to the host, which is as good as any other."""
+    layer.avoided_until_us.pop(host.row, None)
+    if worth_learning(layer) and learn(farm, layer):
+        farm.requeue(farm.jobs[layer.job_id])
+    if host.failed_jobs:
+        host.failed_jobs = ()
+        host.quarantined_until_us = Micros(0)
+        _refresh(farm, host)
+
+
+def _failed_by_itself(event: RunEnded) -> bool:
     own_fault = event.exit_status not in UNCHARGED_EXITS and event.exit_status != Exit.RETRIED_BY_USER
-    failed = event.state in (FrameState.WAITING, FrameState.DEAD) and own_fault
-    if not failed or event.cause not in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY, Cause.LOG_LIMIT):
-        return
-    layer.avoided_until_us[host.row] = now_us + farm.settings.avoided_us
-    if event.job_id in host.failed_jobs and len(host.failed_jobs) < JOBS_TO_QUARANTINE:
+    failed = event.state in (FrameState.WAITING, FrameState.DEAD)
+    return failed and own_fault and event.cause in (Cause.EXITED, Cause.LAUNCH_FAILED, Cause.MEMORY, Cause.LOG_LIMIT)
+
+
+def _quarantine(farm: Farm, host: Host, job_id: str, now_us: int) -> None:
+    """Count a job whose frame failed on a host, and leave the host alone once several jobs failed there in a row."""
+    if job_id in host.failed_jobs and len(host.failed_jobs) < JOBS_TO_QUARANTINE:
         return  # one job alone may be at fault itself; once in quarantine, every failure counts
+
     table, n = farm.hosts_table, farm.hosts_table.size
-    jobs = (*host.failed_jobs, event.job_id)
+    jobs = (*host.failed_jobs, job_id)
     if len(jobs) >= JOBS_TO_QUARANTINE:
         held = int((table.quarantined_until_us[:n] > now_us).sum())
         if 4 * (held + 1) > int(table.present[:n].sum()):
             return
-        pause = min(
-            farm.settings.quarantine_us * 2 ** (len(jobs) - JOBS_TO_QUARANTINE), farm.settings.quarantine_max_us
-        )
+        longer = 2 ** (len(jobs) - JOBS_TO_QUARANTINE)
+        pause = min(farm.settings.quarantine_us * longer, farm.settings.quarantine_max_us)
         host.quarantined_until_us = Micros(now_us + pause)
+
     host.failed_jobs = jobs[-FAILURES_KEPT:]
     _refresh(farm, host)
 

@@ -20,6 +20,7 @@ from cuebot.domain.errors import Exhausted, FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.learning import forget_where_changed
 from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.principals import THE_SERVER
 from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.states import Cause, Exit
 from cuebot.domain.telemetry import (
@@ -37,7 +38,8 @@ from cuebot.domain.telemetry import (
     observe_word,
 )
 from cuebot.domain.units import KiB, Micros, frame_id
-from cuebot.engine.ports import Answer, Authorize, Batch, Recorded
+from cuebot.engine.access import Authorize, allow_all, authorize_command
+from cuebot.engine.ports import Answer, Batch, Recorded
 from cuebot.engine.requests import (
     LIMITING_FIELDS,
     Address,
@@ -55,7 +57,7 @@ from cuebot.scheduling.rules.policy import Policy
 
 SLICES_PER_BATCH: Final = 4
 
-SYSTEM = c.Envelope(actor="system", origin="engine")
+SYSTEM = c.Envelope(actor="system", origin="engine", principal=THE_SERVER)
 
 _NO_PLAN_AFTER = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestAnswered)
 
@@ -101,10 +103,6 @@ class _Open:
     specifications: dict[str, bytes] = field(default_factory=dict)
 
 
-def allow_all(envelope: c.Envelope, command: c.Command) -> None:
-    """The default of `authorize`: rights come with users, in a later version."""
-
-
 class Core:
     """Owns a farm and its history's last number."""
 
@@ -122,8 +120,9 @@ class Core:
     ) -> None:
         self.farm = farm
         self.settings = farm.settings = settings or Settings()
-        self.bounds = bounds
+        self.bounds = farm.bounds = bounds
         self.policies = policies
+        self.authorize = authorize
         self.counters = Counters()
         self.plan_wanted = True
         self.sound = True
@@ -137,7 +136,6 @@ class Core:
         self._started_us = Micros(started_us)
         self._awake_us = self._swept_us = self._started_us
         self._new_id = new_id
-        self._authorize = authorize
         self._open = _Open()
         self._uncommitted_kills: set[str] = set()
         self._to_launch: deque[str] = deque()
@@ -160,7 +158,7 @@ class Core:
         self, command: c.Command, envelope: c.Envelope, now_us: int, done: Callable[[Any], None] | None = None
     ) -> Any:
         """Carry out a command. `done` is called with the reply once that is durable. Raises FarmError to refuse."""
-        self._authorize(envelope, command)
+        authorize_command(self.authorize, envelope.principal, command, self.farm)
         if len(self._open.tickets) >= self.bounds.mailbox_commands:
             raise Exhausted(
                 f"{len(self._open.tickets)} commands wait for the disk already (limit mailbox_commands);"

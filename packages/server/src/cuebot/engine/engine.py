@@ -25,7 +25,8 @@ from cuebot.engine.ports import (
     Journal,
     JournalError,
     JournalSuperseded,
-    Watch,
+    NoPublisher,
+    Publisher,
 )
 
 Reply = TypeVar("Reply")
@@ -74,12 +75,12 @@ class Engine:
         journal: Journal,
         agents: Agents,
         now_us: Callable[[], int],
+        publisher: Publisher | None = None,
         job_history: JobHistory | None = None,
     ) -> None:
         self.core = core
-        self.past_jobs = PastJobs(job_history or NoJobHistory(), core.bounds.waiting_reads)
+        self.past_jobs = PastJobs(job_history or NoJobHistory(), core.bounds)
         self.now_us = now_us
-        self.watchers: list[Watch] = []
         self.stalled_since: float | None = None
         """Loop time since when commits fail or hang; None while they succeed."""
         self.stall_reason = ""
@@ -90,6 +91,7 @@ class Engine:
         """Loop time when the journal last did what it was asked."""
         self._journal = journal
         self._agents = agents
+        self._publisher = publisher or NoPublisher()
         self._work = asyncio.Event()
         self._more_to_do = asyncio.Event()
         self._idle = asyncio.Event()
@@ -128,6 +130,9 @@ class Engine:
             self._send(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
         finally:
             self._wake()
+        host_id = self.farm.host_by_name.get(command.host.name)
+        if host_id is not None:
+            self._publisher.reported(host_id)
         return await self._reply(waiter)
 
     async def _reply(self, waiter: asyncio.Future[Reply]) -> Reply:
@@ -250,14 +255,14 @@ class Engine:
                 batch = self.core.take()
                 await self._commit_until_done(batch)
                 tickets, orders = self.core.committed(self.now_us())
+                log.debug("committed", events=len(batch.events), replies=len(tickets))
                 busy = len(tickets) > 1
                 for ticket in tickets:
                     ticket.done(ticket.reply)
                 self._send(orders)
                 if self.core.has_launches():
                     self._more_to_do.set()
-                for watcher in self.watchers:
-                    watcher(batch.events)
+                self._publisher.committed(batch.events)
                 self._wake()
 
     async def _work_or_probe(self) -> None:
@@ -346,6 +351,7 @@ class Engine:
         booked = self.core.plan(self.now_us())
         if self.core.plan_wanted:  # the budget ended before the farm did
             self._more_to_do.set()
+        log.debug("planned", booked=booked, goes_on=self.core.plan_wanted)
         return booked > 0
 
     async def _dispatch_loop(self) -> None:

@@ -13,6 +13,7 @@ from cuebot.domain.archive import PackedJob, unpack, unpack_summary
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job
+from cuebot.domain.settings import Bounds
 from cuebot.engine.ports import FoundJob, JobHistory, JobSearch, JournalError
 from cuebot.engine.readers import Readers
 
@@ -68,9 +69,9 @@ class NoJobHistory:
 class PastJobs:
     """Reads archived jobs in threads; the loop never waits for a disk."""
 
-    def __init__(self, history: JobHistory, waiting_max: int) -> None:
+    def __init__(self, history: JobHistory, bounds: Bounds) -> None:
         self._history = history
-        self._readers = Readers("the database's archive of jobs", THREADS, waiting_max)
+        self._readers = Readers("the database's archive of jobs", THREADS, bounds)
         self.one_at_a_time = asyncio.Lock()
         """Held while a job is loaded again, so that what was read is still what is on disk when it is applied."""
 

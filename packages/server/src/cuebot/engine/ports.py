@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from cuebot.domain.archive import PackedJob
-from cuebot.domain.commands import Command, Envelope
+from cuebot.domain.commands import Envelope
 from cuebot.domain.events import Event
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import CoreUnits, KiB, Micros
@@ -202,8 +202,22 @@ class Agents(Protocol):
         """Tell a host what its runs may not exceed from now on, if it can be told. There is no answer."""
 
 
-Authorize = Callable[[Envelope, Command], None]
-"""Raises Forbidden where the actor may not do that."""
+class Publisher(Protocol):
+    """Who hears of what has happened. Both calls return at once, at the same cost however much it is, and never
+    raise: the commit loop makes them."""
 
-Watch = Callable[[Sequence[Recorded]], Awaitable[Any] | None]
-"""Told about every committed batch's events, in order."""
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """These events are durable; every batch's come in order."""
+
+    def reported(self, host_id: str) -> None:
+        """A host has reported, so that its telemetry is new."""
+
+
+class NoPublisher:
+    """Stands for a publisher where nobody listens."""
+
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """Nothing."""
+
+    def reported(self, host_id: str) -> None:
+        """Nothing."""

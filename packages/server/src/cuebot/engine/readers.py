@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from cuebot.domain.errors import Exhausted, Unavailable
-
-READ_SECONDS: Final = 10.0
-"""After so long whoever asked is told that what he asked for does not answer; the thread stays with it."""
+from cuebot.domain.settings import Bounds
 
 Result = TypeVar("Result")
 
@@ -22,24 +20,29 @@ class Readers:
     They are daemons, unlike those of an executor: a server that stops does not wait for a disk that never answers.
     """
 
-    def __init__(self, what: str, threads: int, waiting_max: int) -> None:
+    def __init__(self, what: str, threads: int, bounds: Bounds) -> None:
         self._what = what
         self._room = asyncio.Semaphore(threads)
         self._waiting = 0
-        self._waiting_max = waiting_max
+        self._waiting_max = bounds.waiting_reads
+        self._read_s = bounds.read_seconds
 
     async def read(self, work: Callable[[], Result]) -> Result:
-        """Do work in a thread. Raises what it raises, Exhausted for too many readers, Unavailable after a time."""
+        """Do work in a thread. Raises what it raises, Exhausted for too many readers, Unavailable after a time.
+
+        The thread stays with what does not answer.
+        """
         if self._waiting >= self._waiting_max:
             raise Exhausted(f"{self._waiting} calls wait for {self._what} already (limit waiting_reads); try again")
         self._waiting += 1
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(self._read_s):
                 await self._room.acquire()
                 return await self._start(work)
         except TimeoutError:
             raise Unavailable(
-                f"{self._what} did not answer in {READ_SECONDS:.0f} s; try again, and look at that disk"
+                f"{self._what} did not answer in {self._read_s} s (limit read_seconds); try again, and look at that"
+                " disk"
             ) from None
         finally:
             self._waiting -= 1

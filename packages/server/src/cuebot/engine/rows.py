@@ -10,18 +10,10 @@ from typing import Any, cast, get_origin, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
+from cuebot.domain.apply import hold_by, index_depend, index_job, index_layer, index_proc, index_thing, initial_frames
 from cuebot.domain.archive import ArchivedJob
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.frames import IndexArray, stored_columns
-from cuebot.domain.indexing import (
-    hold_by,
-    index_depend,
-    index_job,
-    index_layer,
-    index_proc,
-    index_thing,
-    initial_frames,
-)
 from cuebot.domain.learning import learn, worth_learning
 from cuebot.domain.nouns import NOUNS, stored_fields, stored_values
 from cuebot.domain.states import HostState

@@ -40,6 +40,10 @@ class SqlJournal:
         parsed = parse(url)
         self.name = redacted(parsed)
         """How messages name the database."""
+        self.farm_id = ""
+        """Of the farm that is in it."""
+        self.history_epoch = 0
+        """Since which epoch its history has only grown: a copy that was put back began another."""
         self._is_server = parsed.get_backend_name() == "postgresql"
         self._file_lock = None if self._is_server else FileLock(parsed)
         self._engine = engine_for(parsed)
@@ -119,7 +123,10 @@ class SqlJournal:
                 )
             self._keep_before_migration(connection)
             upgrade(connection, self.name)
-            self._epoch = begin_epoch(connection)
+            begun = begin_epoch(connection)
+            self._epoch = begun.epoch
+            self.farm_id = begun.farm_id
+            self.history_epoch = begun.history_epoch
             self._month = _newest_month(connection)
         except (SQLAlchemyError, self._driver_error) as error:
             kind = JournalAway if may_pass(error) else JournalUnusable

@@ -367,8 +367,14 @@ JOURNAL: Final = Table(
     _int("epoch"),
     _int("last_seq"),
     _text("writer"),
+    _text("farm_id"),
+    _int("history_epoch"),
 )
-"""One row: which writer may commit (each one that opens the journal counts `epoch` up), and how far history goes."""
+"""One row: which writer may commit (each one that opens the journal counts `epoch` up), and how far history goes.
+
+`farm_id` is a UUID that a copy shares with its original; `history_epoch` the epoch since which history has only grown:
+a copy that is put back begins another, so that a place in what it replaced is told from one in it.
+"""
 
 HISTORY_MONTH: Final = Table("history_month", METADATA, Column("month", String(7), primary_key=True), _int("first_seq"))
 """The months that have tables of history, such as `2026_11`, and the first event in each."""

@@ -14,7 +14,8 @@ from cuebot.queries.units import in_cores
 class AllocationRow(NamedTuple):
     """An allocation with what its hosts have and use.
 
-    `available` is idle on hosts that take work, `locked` is all of locked hosts (behaviour_dispatch 12.1).
+    `available` is idle on hosts that take work, `locked` is all of locked hosts
+    (opencue-behaviour: allocation-sums).
     """
 
     id: str
@@ -59,7 +60,7 @@ def allocation_row(farm: Farm, allocation: Allocation) -> AllocationRow:
     working = [host.row for host in hosts if host.state is HostState.UP and host.lock is LockState.OPEN]
     locked = [host for host in hosts if host.lock is not LockState.OPEN]
     core_units, idle_core_units = sum(host.cores for host in hosts), sum(table.idle_cores[rows].tolist())
-    gpus, idle_gpus = sum(host.gpus for host in hosts), sum(table.idle_gpus[rows].tolist())
+    gpus, idle_gpus = sum(host.gpus for host in hosts), sum(table.idle["gpus"][rows].tolist())
     return AllocationRow(
         id=allocation.id,
         name=farm.allocation_name(allocation),
@@ -78,7 +79,7 @@ def allocation_row(farm: Farm, allocation: Allocation) -> AllocationRow:
         idle_gpus=idle_gpus,
         running_gpus=gpus - idle_gpus,
         locked_gpus=sum(host.gpus for host in locked),
-        available_gpus=sum(table.idle_gpus[working].tolist()),
+        available_gpus=sum(table.idle["gpus"][working].tolist()),
     )
 
 

@@ -120,12 +120,12 @@ HOSTS: Final[Fields[Host]] = Fields(
     Field("bookable", FLAG, lambda _, host: not why_not_bookable(host), "it takes work"),
     Field("runs", NUMBER, lambda _, host: len(host.proc_ids), "how many frames run there"),
     Field("cores", NUMBER, lambda _, host: host.cores / 100, "cores that may be reserved"),
-    Field("idle_cores", NUMBER, lambda at, host: _idle(at, host, "idle_cores") / 100, "cores that are not reserved"),
+    Field("idle_cores", NUMBER, lambda at, host: _idle_cores(at, host), "cores that are not reserved"),
     Field("memory", MEMORY, lambda _, host: host.memory, "memory that may be reserved"),
-    Field("idle_memory", MEMORY, lambda at, host: _idle(at, host, "idle_memory"), "memory that is not reserved"),
+    Field("idle_memory", MEMORY, lambda at, host: _idle(at, host, "memory"), "memory that is not reserved"),
     Field("free_memory", MEMORY, lambda _, host: host.free_memory, "memory that its machine has free"),
     Field("gpus", NUMBER, lambda _, host: host.gpus, "GPUs that may be reserved"),
-    Field("idle_gpus", NUMBER, lambda at, host: _idle(at, host, "idle_gpus"), "GPUs that are not reserved"),
+    Field("idle_gpus", NUMBER, lambda at, host: _idle(at, host, "gpus"), "GPUs that are not reserved"),
     Field("load", NUMBER, lambda _, host: host.load / 100, "load of a core in the last minute"),
     Field("silent", DURATION, lambda at, host: _age_us(at, host.ping_us), "how long ago it reported"),
     Field("up", DURATION, lambda at, host: _age_us(at, host.boot_us), "how long ago it was booted"),
@@ -173,5 +173,9 @@ def _allocation_names(at: Moment, host: Host) -> list[str]:
     return [allocation.name, at.farm.allocation_name(allocation)]
 
 
-def _idle(at: Moment, host: Host, column: str) -> int:
-    return max(int(getattr(at.farm.hosts_table, column)[host.row]), 0)
+def _idle_cores(at: Moment, host: Host) -> float:
+    return max(int(at.farm.hosts_table.idle_cores[host.row]), 0) / 100
+
+
+def _idle(at: Moment, host: Host, resource: str) -> int:
+    return max(int(at.farm.hosts_table.idle[resource][host.row]), 0)

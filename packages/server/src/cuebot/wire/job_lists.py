@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from opencue_proto import job_pb2
 
 from cuebot.domain.nouns import Job
 from cuebot.domain.states import JobState
@@ -27,7 +29,7 @@ class _Listed(NamedTuple):
     make_row: Callable[[], bytes] | None = None
 
 
-async def list_jobs(call: Call, criteria: Any) -> bytes:
+async def list_jobs(call: Call, criteria: job_pb2.JobSearchCriteria) -> bytes:
     """A response with the jobs that match, by name: PENDING ones, or with `include_finished` those in any state.
 
     Finished jobs are listed for a time, and while the reply is one that clients take; what is left out, a warning says.
@@ -58,7 +60,7 @@ async def list_jobs(call: Call, criteria: Any) -> bytes:
     return list_of([row for _, row in listed])
 
 
-async def _finished(call: Call, criteria: Any, found: list[Job]) -> list[_Listed]:
+async def _finished(call: Call, criteria: job_pb2.JobSearchCriteria, found: list[Job]) -> list[_Listed]:
     """Finished jobs, in memory (those of `found`) and on disk, the one that ended last first.
 
     Where neither names nor ids are asked for, those that ended lately.

@@ -13,6 +13,7 @@ from typing import Any
 from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
+from cuebot.domain.states import LockState
 from cuebot.domain.units import KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.rules.policy import Hosts, Policy, Request
@@ -92,14 +93,14 @@ def test_a_wide_frame_that_finds_a_place_elsewhere_gives_its_reserved_host_back(
     second_allocation(farm, "host0")
     farm.launch(job_spec("narrow", layer_spec(tags=("desktop",))))
     farm.plan()
-    farm.do(c.LockHost(farm.farm.host_named("host1").id, c.LockState.LOCKED))
+    farm.do(c.LockHost(farm.farm.host_named("host1").id, LockState.LOCKED))
     both = layer_spec("wide", "1", cores=0, tags=("desktop", "general"))
     farm.launch(job_spec("wide", both, priority=9))
     farm.wait(LONG_ENOUGH_S)
     farm.finish("narrow/render", 0)
     farm.plan()
     assert reserved(farm) == {"host0": "wide"}
-    farm.do(c.LockHost(farm.farm.host_named("host1").id, c.LockState.OPEN))
+    farm.do(c.LockHost(farm.farm.host_named("host1").id, LockState.OPEN))
     farm.finish("narrow/render", 1)
     farm.plan()
     assert hosts_of(farm, "wide/wide") == ["host1"]
@@ -123,9 +124,9 @@ def test_a_frame_keeps_off_a_reserved_host_where_its_layer_failed() -> None:
         short=layer_spec("short", "1-100", tags=("host0", "host1"), max_retries=3)
     )
     farm.host("host1")
-    farm.do(c.LockHost(farm.farm.host_named("host1").id, c.LockState.LOCKED))
+    farm.do(c.LockHost(farm.farm.host_named("host1").id, LockState.LOCKED))
     farm.finish("short/short", min(farm.layer("short/short").runs), exit_status=1)
-    farm.do(c.LockHost(farm.farm.host_named("host1").id, c.LockState.OPEN))
+    farm.do(c.LockHost(farm.farm.host_named("host1").id, LockState.OPEN))
     farm.launch(job_spec("filler", layer_spec(cores=400, range_text="1", tags=("host1",)), priority=99))
     farm.plan()
     assert hosts_of(farm, "filler/render") == ["host1"]

@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain import resources
+from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.holds import Hold
 from cuebot.domain.host_table import Mask
@@ -24,16 +26,20 @@ from cuebot.scheduling.explain import fixes as fixes
 from cuebot.scheduling.explain.fixes import FOR_SHOW, SWITCH, Fix, Units, change, everywhere
 from cuebot.scheduling.explain.queue_position import comes_before
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
-from cuebot.scheduling.explain.wording import command, counted, duration, exact_memory, gib, in_cores, plural
+from cuebot.scheduling.explain.wording import (
+    amount_of,
+    counted,
+    duration,
+    gib,
+    in_cores,
+    plural,
+)
 from cuebot.scheduling.rules.eligibility import (
-    allocation_mask,
+    NOT_SUBSCRIBED,
     avoided_rows,
-    burst_room,
+    burst_rooms,
     facility_mask,
-    fits_now,
-    fits_when_idle,
     gpu_room_under_cap,
-    has_cores,
     has_lonely_run,
     held_hosts,
     job_reasons,
@@ -41,6 +47,7 @@ from cuebot.scheduling.rules.eligibility import (
     room_under_cap,
     tag_mask,
 )
+from cuebot.scheduling.rules.fits import cores_taken, room_now, room_when_idle
 from cuebot.scheduling.rules.most_memory import most_memory
 
 WORDS_TOLD: Final = 3
@@ -91,11 +98,8 @@ def constraints(
 
 
 def takes(snapshot: FarmSnapshot, needs: Demand) -> Units:
-    """Core units that a frame takes of each host."""
-    n = snapshot.farm.hosts_table.size
-    if needs.whole_host:
-        return np.maximum(snapshot.farm.hosts_table.cores[:n] + needs.cores, 1)
-    return np.full(n, needs.cores, dtype=np.int64)
+    """Core units that a frame takes of each host: at least one, also where it never has room."""
+    return np.maximum(cores_taken(snapshot.farm.hosts_table, needs), 1)
 
 
 def _of_job(snapshot: FarmSnapshot, job: Job, layer: Layer) -> Iterator[Constraint]:
@@ -108,7 +112,7 @@ def _of_job(snapshot: FarmSnapshot, job: Job, layer: Layer) -> Iterator[Constrai
     if layer.start_after_us > snapshot.now_us:
         text = f"it may not start for another {duration((layer.start_after_us - snapshot.now_us) // 1_000_000)}"
         text += f" ({layer.start_after_reason})" if layer.start_after_reason else ""
-        hint = command("-start-now", job.name, layer.name)
+        hint = advise("layer.set_start", job=job.name, layer=layer.name)
         step = change("START_NOW", hint, "layer", layer.id, start_after_us=0)
         yield Constraint("START_AFTER", None, text, hint, partial(everywhere, snapshot, SWITCH, step))
 
@@ -124,16 +128,17 @@ def blocked_job(snapshot: FarmSnapshot, job: Job, code: str) -> Constraint:
     show = snapshot.farm.shows[job.show_id]
     fix: Callable[[], Fix | None] | None = None
     if code == "JOB_PAUSED":
-        text, hint = "the job is paused", command("-unpause", job.name)
+        text, hint = "the job is paused", advise("job.resume", job=job.name)
         fix = partial(everywhere, snapshot, SWITCH, change("UNPAUSE", hint, "job", job.id, paused=False))
     elif code == "SHOW_INACTIVE":
-        text, hint = f"show {show.name} is not active", command("-enable-show", show.name)
+        text, hint = f"show {show.name} is not active", advise("show.set_active", show=show.name)
         fix = partial(everywhere, snapshot, FOR_SHOW, change("ENABLE_SHOW", hint, "show", show.id, active=True))
     elif code == "SHOW_BOOKING_OFF":
-        text, hint = f"booking is off for show {show.name}", command("-booking", show.name, "ON")
+        text, hint = f"booking is off for show {show.name}", advise("show.set_booking", show=show.name, enabled=True)
         fix = partial(everywhere, snapshot, FOR_SHOW, change("BOOKING_ON", hint, "show", show.id, booking_enabled=True))
     elif code == "SHOW_DISPATCH_OFF":
-        text, hint = f"dispatching is off for show {show.name}", command("-dispatching", show.name, "ON")
+        text = f"dispatching is off for show {show.name}"
+        hint = advise("show.set_dispatching", show=show.name, enabled=True)
         fix = partial(
             everywhere, snapshot, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True)
         )
@@ -144,7 +149,7 @@ def blocked_job(snapshot: FarmSnapshot, job: Job, code: str) -> Constraint:
         name = f"job {parent.name}" if parent else "its parent job"
         text, hint = f"the job starts when {name} has ended", ""
         if parent:
-            hint = f"{command('-explain', parent.name)} says how far that is"
+            hint = f"{advise('job.explain', job=parent.name)} says how far that is"
     return Constraint(code, None, text, hint, fix)
 
 
@@ -209,7 +214,7 @@ def _limits(snapshot: FarmSnapshot, needs: Demand) -> Iterator[Constraint]:
 
 
 def _not_for_job(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand, taken: Units) -> Iterator[Constraint]:
-    farm, n = snapshot.farm, snapshot.farm.hosts_table.size
+    farm = snapshot.farm
     facility, show = farm.facilities[job.facility_id].name, farm.shows[job.show_id]
     hint = f"the facility is chosen at submission: submit it to another, or start agents with `--facility {facility}`"
     yield Constraint("FACILITY", facility_mask(farm, job.facility_id), f"are not in the facility {facility}", hint)
@@ -218,14 +223,9 @@ def _not_for_job(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand, 
     tags = " | ".join(layer.tags)
     text = f"have none of the tags {tags}" if len(layer.tags) > 1 else f"do not have the tag {tags}"
     yield Constraint("TAGS", tag_mask(farm, needs), text, fix=partial(fixes.another_tag, snapshot, layer))
-    subscribed = np.zeros(n, dtype=np.bool_)
-    within_burst = np.ones(n, dtype=np.bool_)
-    for allocation in farm.allocations.values():
-        room = burst_room(farm, job.show_id, allocation)
-        if room is not None:
-            mask = allocation_mask(farm, allocation.id)
-            subscribed |= mask
-            within_burst[mask] = taken[mask] <= room
+    rooms = burst_rooms(farm, job.show_id)
+    subscribed = rooms != NOT_SUBSCRIBED
+    within_burst = ~subscribed | (taken <= rooms)
     text = f"are in allocations that show {show.name} has no subscription to"
     yield Constraint("NO_SUBSCRIPTION", subscribed, text, fix=partial(fixes.subscribe, snapshot, show, taken))
     text = f"are in allocations where show {show.name} is at its burst"
@@ -290,29 +290,36 @@ def _not_for_layer(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Itera
     if not needs.gpus and snapshot.kept is not None:
         yield Constraint("KEPT_FOR_GPUS", ~snapshot.kept, "are kept for frames that wait for a GPU")
     if not needs.gpus and snapshot.gpus_wanted:  # what is changed for this layer may have more of these kept
-        yield Constraint("GPUS_IDLE", farm.hosts_table.idle_gpus[:n] <= 0, "", told=False)
+        yield Constraint("GPUS_IDLE", farm.hosts_table.idle["gpus"][:n] <= 0, "", told=False)
 
 
 def _full(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Iterator[Constraint]:
-    farm, table, n = snapshot.farm, snapshot.farm.hosts_table, snapshot.farm.hosts_table.size
-    cores = "a whole host" if needs.whole_host else in_cores(needs.cores)
-    wanted = f"{cores} and {gib(needs.memory)}"
-    wanted += f" and {counted(needs.gpus, 'GPU')}" if needs.gpus else ""
-    wanted += f" and {gib(needs.gpu_memory)} of GPU memory" if needs.gpu_memory else ""
+    farm, table = snapshot.farm, snapshot.farm.hosts_table
+    now = room_now(table)
+    wanted = _wanted(needs)
+
     hint = _what_the_largest_has(farm, layer, needs)
-    yield Constraint("TOO_SMALL", fits_when_idle(farm, needs), f"never have {wanted}", hint, has_parts=True)
+    yield Constraint("TOO_SMALL", room_when_idle(table).fitting(needs), f"never have {wanted}", hint, has_parts=True)
     if needs.alone:
-        yield Constraint("BUSY", has_cores(farm, needs), "are not idle, and it has to be alone there")
+        yield Constraint("BUSY", now.have_cores(needs), "are not idle, and it has to be alone there")
     else:
-        yield Constraint("BUSY", fits_now(farm, needs), f"have no room for {wanted} now", has_parts=True)
-    parts = [
-        ("CORES", has_cores(farm, replace(needs, alone=False)), fixes.fewer_cores),
-        ("MEMORY", table.idle_memory[:n] >= needs.memory, fixes.less_memory),
-        ("GPUS", table.idle_gpus[:n] >= needs.gpus, fixes.fewer_gpus),
-        ("GPU_MEMORY", table.idle_gpu_memory[:n] >= needs.gpu_memory, fixes.less_gpu_memory),
-    ]
-    for code, enough, fix in parts:
-        yield Constraint(code, enough, "", fix=partial(fix, snapshot, layer, needs), told=False)
+        open = now.fitting(needs) & ~has_lonely_run(farm)
+        yield Constraint("BUSY", open, f"have no room for {wanted} now", has_parts=True)
+
+    fewer = partial(fixes.fewer_cores, snapshot, layer, needs)
+    yield Constraint("CORES", now.have_cores(replace(needs, alone=False)), "", fix=fewer, told=False)
+    for name, asked in needs.amounts:
+        less = fixes.LESS.get(name)
+        fix = partial(less, snapshot, layer, needs) if less else None
+        yield Constraint(name.upper(), now.amounts[name] >= asked, "", fix=fix, told=False)
+
+
+def _wanted(needs: Demand) -> str:
+    """What a frame asks of a host, for people."""
+    wanted = ["a whole host" if needs.whole_host else in_cores(needs.cores)]
+    named = {resource.name: resource for resource in resources.RESOURCES}
+    wanted += [amount_of(named[name], asked) for name, asked in needs.amounts]
+    return " and ".join(wanted)
 
 
 def _what_the_largest_has(farm: Farm, layer: Layer, needs: Demand) -> str:
@@ -324,7 +331,7 @@ def _what_the_largest_has(farm: Farm, layer: Layer, needs: Demand) -> str:
     if not most or needs.memory <= most:
         return ""
     target = int(fixes.rounded(np.array([most]), min(least, most))[0])
-    less = command("-layer-memory", farm.jobs[layer.job_id].name, layer.name, exact_memory(target))
+    less = advise("layer.set_memory", job=farm.jobs[layer.job_id].name, layer=layer.name, kib=target)
     if most >= least:
         return less
     tried = f"{less} tries them with what the largest host has that is up, but they were seen to use {gib(least)}"

@@ -7,7 +7,7 @@ between shows (`shares`).
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,8 @@ from cuebot.scheduling.rules.eligibility import (
     room_under_cap,
     usable,
 )
+from cuebot.scheduling.rules.estimate import mean_us, room_at_us
+from cuebot.scheduling.rules.fits import room_now
 from cuebot.scheduling.rules.order import TIERS, Precedence, precedence
 from cuebot.scheduling.rules.shares import FairShare
 
@@ -65,14 +67,65 @@ class QueuePosition:
 
 def queue_position(snapshot: FarmSnapshot, job: Job, layer: Layer, demand: Demand) -> QueuePosition:
     """What comes before the next frame of a layer with this demand."""
+    here = open_mask(snapshot.farm, demand) & usable(snapshot.farm, snapshot.now_us)
+    ahead = _jobs_ahead(snapshot, job, here)
+    own = _own_frames(snapshot, job, layer, demand)
+    shows, cores = _shows_ahead(snapshot, job, here)
+
+    scale = max(len(ahead.jobs) / ahead.looked_at, 1.0) if ahead.looked_at else 1.0
+    wait_s = None
+    if cores and ahead.work.known and own.known and (ahead.jobs or own.frames):
+        wait_s = int((scale * ahead.work.core_us + own.core_us) / cores / SECOND)
+
+    return QueuePosition(
+        jobs=len(ahead.jobs),
+        for_minimum=len(ahead.for_minimum),
+        frames=int(ahead.work.frames * scale),
+        own_frames=own.frames,
+        shows=shows,
+        passing_priority=_passing_priority(snapshot, job, ahead.first) if ahead.jobs else None,
+        cores=cores,
+        wait_s=wait_s,
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    """Frames, and what they take."""
+
+    frames: int = 0
+    core_us: float = 0.0
+    known: bool = True
+    """Of all of them it is known what they take."""
+
+    def add(self, frames: int, core_us_each: float | None) -> None:
+        self.frames += frames
+        self.core_us += frames * (core_us_each or 0.0)
+        self.known = self.known and (core_us_each is not None or not frames)
+
+
+@dataclass(slots=True)
+class _JobsAhead:
+    """Jobs of one show that come first."""
+
+    first: Precedence
+    """Of the one that is next of all."""
+    jobs: dict[str, None] = field(default_factory=dict)
+    for_minimum: set[str] = field(default_factory=set)
+    """Those that come first only because their group is below its minimum."""
+    work: _Work = field(default_factory=_Work)
+    """Of those that were looked at."""
+    looked_at: int = 0
+
+
+def _jobs_ahead(snapshot: FarmSnapshot, job: Job, here: Mask) -> _JobsAhead:
+    """Jobs of the same show that come first and wait for hosts that this one could use as well."""
     farm = snapshot.farm
-    here = open_mask(farm, demand) & usable(farm, snapshot.now_us)
     own = _entry(job)
     mine = precedence(own, snapshot.ranks, for_minimum=below_minimum(farm.groups[job.group_id]))
     plainly = precedence(own, snapshot.ranks, for_minimum=False)
-    jobs: dict[str, None] = {}
-    for_minimum: set[str] = set()
-    frames, core_us, known, looked_at, first = 0, 0.0, True, 0, mine
+    ahead = _JobsAhead(first=mine)
+
     for queue in farm.ready.of_show.get(job.show_id, {}).values():
         group = farm.groups[queue.group_id]
         if max(queue.demand.cores, 1) > room_under_cap(group) or queue.demand.gpus > gpu_room_under_cap(group):
@@ -82,34 +135,33 @@ def queue_position(snapshot: FarmSnapshot, job: Job, layer: Layer, demand: Deman
         before = _place(snapshot, entries, mine, for_minimum=early)
         if not before or not (open_mask(farm, queue.demand) & here).any():
             continue
-        first = min(first, precedence(entries[0], snapshot.ranks, for_minimum=early))
+
+        ahead.first = min(ahead.first, precedence(entries[0], snapshot.ranks, for_minimum=early))
         by_itself = _place(snapshot, entries, plainly, for_minimum=False) if early and mine[1] else before
-        short = -((group.reserved_cores - group.min_cores) // max(queue.demand.cores, 1))
-        place = 0
-        while place < before and looked_at < JOBS_LOOKED_AT:
-            entry, early_only = entries[place], place >= by_itself
-            place += 1
-            ready, each = _ready(snapshot, queue, entry)
-            if early_only:
-                ready = min(ready, short)
-                short -= ready
-            if not ready:
-                continue
-            looked_at += 1
-            jobs[entry.job_id] = None
-            if early_only:
-                for_minimum.add(entry.job_id)
-            frames += ready
-            known = known and each is not None
-            core_us += ready * (each or 0.0)
-        jobs.update((entry.job_id, None) for entry in entries[place:before])
-    scale = max(len(jobs) / looked_at, 1.0) if looked_at else 1.0
-    own_frames, own_core_us, own_known = _own_frames(snapshot, job, layer, demand)
-    shows, cores = _shows_ahead(snapshot, job, here)
-    ahead = bool(jobs or own_frames)
-    wait_s = int((scale * core_us + own_core_us) / cores / SECOND) if known and own_known and cores and ahead else None
-    passing = _passing_priority(snapshot, job, first) if jobs else None
-    return QueuePosition(len(jobs), len(for_minimum), int(frames * scale), own_frames, shows, passing, cores, wait_s)
+        _look_at(snapshot, queue, entries[:before], by_itself, ahead)
+    return ahead
+
+
+def _look_at(snapshot: FarmSnapshot, queue: Queue, entries: list[Entry], by_itself: int, ahead: _JobsAhead) -> None:
+    """Count jobs of a queue as ahead; the first `by_itself` of them come first whatever their group holds."""
+    group = snapshot.farm.groups[queue.group_id]
+    short = -((group.reserved_cores - group.min_cores) // max(queue.demand.cores, 1))
+    for place, entry in enumerate(entries):
+        if ahead.looked_at >= JOBS_LOOKED_AT:
+            ahead.jobs.update(dict.fromkeys(other.job_id for other in entries[place:]))
+            return
+
+        ready, core_us_each = _ready(snapshot, queue, entry)
+        if place >= by_itself:
+            ready = min(ready, short)
+            short -= ready
+        if not ready:
+            continue
+        ahead.looked_at += 1
+        ahead.jobs[entry.job_id] = None
+        if place >= by_itself:
+            ahead.for_minimum.add(entry.job_id)
+        ahead.work.add(ready, core_us_each)
 
 
 def comes_before(snapshot: FarmSnapshot, other: Layer, layer: Layer) -> bool:
@@ -133,26 +185,11 @@ def soonest_s(snapshot: FarmSnapshot, demand: Demand, candidates: Mask) -> int |
     rows = np.flatnonzero(candidates)
     if len(rows) > HOSTS_LOOKED_AT:
         rows = rows[np.argpartition(-table.idle_cores[rows], HOSTS_LOOKED_AT)[:HOSTS_LOOKED_AT]]
-    soonest: int | None = None
-    for row in rows.tolist():
-        ends = []
-        for proc in (farm.procs[id] for id in farm.hosts[table.ids[row]].proc_ids):
-            runs = farm.layers[proc.layer_id]
-            if runs.runs_succeeded:
-                each_us = runs.clock_us_succeeded // runs.runs_succeeded
-                ends.append((max(proc.booked_us + each_us - snapshot.now_us, 0), proc))
-        cores, memory = int(table.idle_cores[row]), int(table.idle_memory[row])
-        gpus, gpu_memory = int(table.idle_gpus[row]), int(table.idle_gpu_memory[row])
-        wanted = int(table.cores[row]) if demand.idle_host else demand.cores
-        for end_us, proc in sorted(ends, key=lambda end: end[0]):
-            if soonest is not None and end_us >= soonest:
-                break
-            cores, memory = cores + proc.cores, memory + proc.memory
-            gpus, gpu_memory = gpus + proc.gpus, gpu_memory + proc.gpu_memory
-            if cores >= wanted and memory >= demand.memory and gpus >= demand.gpus and gpu_memory >= demand.gpu_memory:
-                soonest = end_us
-                break
-    return None if soonest is None else soonest // SECOND
+
+    room = room_now(table)
+    times = [room_at_us(farm, room, row, demand, snapshot.now_us, mean_us) for row in rows.tolist()]
+    soonest_us = min((at_us for at_us in times if at_us is not None), default=None)
+    return None if soonest_us is None else (soonest_us - snapshot.now_us) // SECOND
 
 
 def _entry(job: Job) -> Entry:
@@ -174,16 +211,12 @@ def _ready(snapshot: FarmSnapshot, queue: Queue, entry: Entry) -> tuple[int, flo
 
 
 def _count_ready(snapshot: FarmSnapshot, queue: Queue, entry: Entry) -> tuple[int, float | None]:
-    frames, core_us, known = 0, 0.0, True
+    work = _Work()
     for _, layer_id in snapshot.farm.ready.layers(entry.job_id, queue.demand):
         layer = snapshot.farm.layers[layer_id]
         if may_start(snapshot.farm, layer, snapshot.now_us):
-            each = _core_us_each(layer)
-            waiting = layer.waiting(alone=queue.demand.alone)
-            frames += waiting
-            core_us += waiting * (each or 0.0)
-            known = known and each is not None
-    return frames, core_us / max(frames, 1) if known else None
+            work.add(layer.waiting(alone=queue.demand.alone), _core_us_each(layer))
+    return work.frames, work.core_us / max(work.frames, 1) if work.known else None
 
 
 def _core_us_each(layer: Layer) -> float | None:
@@ -191,38 +224,39 @@ def _core_us_each(layer: Layer) -> float | None:
     return layer.core_us_succeeded / layer.runs_succeeded if layer.runs_succeeded else None
 
 
-def _own_frames(snapshot: FarmSnapshot, job: Job, layer: Layer, demand: Demand) -> tuple[int, float, bool]:
-    """Frames of the job's other layers that come first, their core-microseconds, and whether those are known."""
+def _own_frames(snapshot: FarmSnapshot, job: Job, layer: Layer, demand: Demand) -> _Work:
+    """Frames of the job's other layers that come first."""
+    work = _Work()
     first = layer.frames.first_waiting(1, alone=demand.alone)
     if len(job.layer_ids) < 2 or not len(first):
-        return 0, 0.0, True
+        return work
+
     order = int(layer.frames.dispatch_order[first[0]])
-    frames, core_us, known, earlier = 0, 0.0, True, True
+    earlier = True
     layers = sorted(snapshot.farm.layers_of(job), key=lambda other: (other.dispatch_order, other.key))
     for other in layers[:JOBS_LOOKED_AT]:
         if other.id == layer.id:
             earlier = False
         elif other.counts[FrameState.WAITING] and may_start(snapshot.farm, other, snapshot.now_us):
-            waiting = other.frames.state == FrameState.WAITING
-            orders = other.frames.dispatch_order[waiting]
+            orders = other.frames.dispatch_order[other.frames.state == FrameState.WAITING]
             count = int((orders <= order).sum() if earlier else (orders < order).sum())
-            each = _core_us_each(other)
-            frames += count
-            core_us += count * (each or 0.0)
-            known = known and (each is not None or not count)
-    return frames, core_us, known
+            work.add(count, _core_us_each(other))
+    return work
 
 
 def _shows_ahead(snapshot: FarmSnapshot, job: Job, here: Mask) -> tuple[int, float]:
     """Shows whose turn is before this one's on hosts that it could use, and the cores that are its share of those."""
     farm = snapshot.farm
-    ahead, cores = set(), 0.0
+    ahead: set[str] = set()
+    cores = 0.0
     for allocation in farm.allocations.values():
         own = FairShare.of(farm, job.show_id, allocation, snapshot.now_us)
         hosts = here & allocation_mask(farm, allocation.id)
         if own is None or not hosts.any():
             continue
-        turn, size, sizes = (own.usage, farm.shows[job.show_id].name), own.size, own.size
+
+        turn = (own.usage, farm.shows[job.show_id].name)
+        sizes = own.size
         for show_id, queues in farm.ready.of_show.items():
             other = FairShare.of(farm, show_id, allocation, snapshot.now_us) if show_id != job.show_id else None
             if other is None or other.room <= 0:
@@ -232,7 +266,7 @@ def _shows_ahead(snapshot: FarmSnapshot, job: Job, here: Mask) -> tuple[int, flo
             sizes += other.size
             if (other.usage, farm.shows[show_id].name) < turn:
                 ahead.add(show_id)
-        cores += int(farm.hosts_table.cores[: len(hosts)][hosts].sum()) / 100 * size / sizes
+        cores += int(farm.hosts_table.cores[: len(hosts)][hosts].sum()) / 100 * own.size / sizes
     return len(ahead), cores
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand
-from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.constraints import Constraint
-from cuebot.scheduling.explain.fixes import A_STEP, Fix, Numbers, Step
+from cuebot.scheduling.explain.fixes import A_STEP, Fix, Numbers, Step, Units
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.rules.eligibility import allocation_mask, burst_room, gpu_room_under_cap, room_under_caps
+from cuebot.scheduling.rules.fits import room_now
 
 MOST: Final = 5
 """Remedies that are named."""
@@ -48,91 +48,127 @@ def remedies(
     host_constraints: Sequence[Constraint],
 ) -> tuple[Remedy, ...]:
     """The cheapest remedy of each kind, the cheapest of all first; of two that cost the same, what starts more."""
-    table, n = snapshot.farm.hosts_table, snapshot.farm.hosts_table.size
+    present = snapshot.farm.hosts_table.present[: snapshot.farm.hosts_table.size]
     everywhere = [constraint.fix() if constraint.fix else None for constraint in job_constraints]
-    if not n or None in everywhere:
+    fixes = [fix for fix in everywhere if fix is not None]
+    if not len(present) or len(fixes) < len(everywhere):
         return ()
-    host_constraints = [constraint for constraint in host_constraints if not constraint.has_parts]
-    first = A_STEP * (len(job_constraints) - 1)  # every step but one has a cost of its own
-    total: Numbers = np.where(table.present[:n], first, np.inf)
-    kinds = np.zeros(n, dtype=np.int64)
-    for fix in everywhere:
-        total += fix.costs if fix else 0.0
-    fixes: list[Fix | None] = []
-    for place, constraint in enumerate(host_constraints):
-        shut = _shut(constraint)
-        fix = constraint.fix() if constraint.fix and shut.any() else None
-        fixes.append(fix)
-        total[shut] += fix.costs[shut] + A_STEP if fix else np.inf
-        kinds[shut] |= 1 << place
-    if not job_constraints:
-        total[kinds == 0] = np.inf  # nothing is in the way there
+
+    lifts = [_lift(constraint) for constraint in host_constraints if not constraint.has_parts]
+    costs, kinds = _costs(present, fixes, lifts)
     found: list[Remedy] = []
     while len(found) < MOST:
-        row = int(np.argmin(total))
-        if not np.isfinite(total[row]):
+        row = int(np.argmin(costs))
+        if not np.isfinite(costs[row]):
             break
-        opened = table.present[:n].copy()
-        steps = [fix.step(row) for fix in everywhere if fix]
-        for fix in everywhere:
-            opened &= fix.covers(row) if fix else False
-        for constraint, fix in zip(host_constraints, fixes, strict=True):
-            shut = _shut(constraint)
-            if shut[row] and fix:
-                steps.append(fix.step(row))
-                opened &= ~shut | fix.covers(row)
-            else:
-                opened &= ~shut
+        steps, opened = _open(row, present, fixes, lifts)
         frames = _frames(snapshot, job, layer, needs, steps, opened)
-        found.append(Remedy(tuple(steps), round(float(total[row]), 4), int(opened.sum()), frames))
-        total[kinds == kinds[row]] = np.inf
+        found.append(Remedy(steps, round(float(costs[row]), 4), int(opened.sum()), frames))
+        costs[kinds == kinds[row]] = np.inf
+
     least = [remedy for remedy in found if not any(_codes(other) < _codes(remedy) for other in found)]
     return tuple(sorted(least, key=lambda remedy: (remedy.cost, -remedy.frames)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lift:
+    """A constraint on hosts, and what would lift it; None where nothing would."""
+
+    shut: Mask
+    fix: Fix | None
+
+
+def _lift(constraint: Constraint) -> _Lift:
+    assert constraint.open is not None
+    shut = ~constraint.open
+    return _Lift(shut, constraint.fix() if constraint.fix and shut.any() else None)
+
+
+def _costs(present: Mask, everywhere: Sequence[Fix], lifts: Sequence[_Lift]) -> tuple[Numbers, Units]:
+    """By host: what it costs to open it, and which constraints shut it, a bit for each. Hosts with the same bits are
+    opened in the same way, so that one of them stands for all."""
+    first = A_STEP * (len(everywhere) - 1)  # every step but one has a cost of its own
+    costs: Numbers = np.where(present, first, np.inf)
+    for fix in everywhere:
+        costs += fix.costs
+
+    kinds = np.zeros(len(present), dtype=np.int64)
+    for place, lift in enumerate(lifts):
+        costs[lift.shut] += lift.fix.costs[lift.shut] + A_STEP if lift.fix else np.inf
+        kinds[lift.shut] |= 1 << place
+    if not everywhere:
+        costs[kinds == 0] = np.inf  # nothing is in the way there
+    return costs, kinds
+
+
+def _open(row: int, present: Mask, everywhere: Sequence[Fix], lifts: Sequence[_Lift]) -> tuple[tuple[Step, ...], Mask]:
+    """The steps that open a host, and the hosts that are open after them."""
+    steps = [fix.step(row) for fix in everywhere]
+    opened = present.copy()
+    for fix in everywhere:
+        opened &= fix.covers(row)
+
+    for lift in lifts:
+        if lift.shut[row] and lift.fix:
+            steps.append(lift.fix.step(row))
+            opened &= ~lift.shut | lift.fix.covers(row)
+        else:
+            opened &= ~lift.shut
+    return tuple(steps), opened
 
 
 def _codes(remedy: Remedy) -> frozenset[str]:
     return frozenset(step.code for step in remedy.steps)
 
 
-def _shut(constraint: Constraint) -> Mask:
-    assert constraint.open is not None
-    return ~constraint.open
-
-
 def _frames(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand, steps: Sequence[Step], opened: Mask) -> int:
     """How many frames of the layer can start at once on the hosts that are open."""
-    farm, table = snapshot.farm, snapshot.farm.hosts_table
-    asked: dict[str, int] = {}
+    changed: dict[str, Any] = {}
     for step in steps:
-        asked |= step.demand
-    cores, memory = asked.get("cores", needs.cores), asked.get("memory", needs.memory)
-    needs = replace(
-        needs, cores=CoreUnits(cores), memory=KiB(memory), gpus=asked.get("gpus", needs.gpus),
-        gpu_memory=KiB(asked.get("gpu_memory", needs.gpu_memory)),
-    )  # fmt: skip
+        changed |= step.demand
+    needs = replace(needs, **changed)
+
+    most = [layer.waiting(alone=needs.alone), _within_bursts(snapshot, job, needs, opened)]
+    most += _within_maximums(snapshot, job, needs)
+    most += _within_limits(snapshot, needs)
+    most += [step.frames for step in steps if step.frames is not None]
+    return max(0, min(most))
+
+
+def _within_bursts(snapshot: FarmSnapshot, job: Job, needs: Demand, opened: Mask) -> int:
+    """Frames for which the open hosts have room, as far as the bursts of the job's show allow, or one in each."""
+    farm, table = snapshot.farm, snapshot.farm.hosts_table
     rows = np.flatnonzero(opened)
-    fit = np.ones(len(rows), dtype=np.int64)
-    if not needs.whole_host:
-        fit = np.minimum(table.idle_cores[rows] // needs.cores, table.idle_memory[rows] // needs.memory)
-        for each, idle in ((needs.gpus, table.idle_gpus), (needs.gpu_memory, table.idle_gpu_memory)):
-            fit = np.minimum(fit, idle[rows] // each) if each else fit
-        fit[table.probing[rows] | needs.alone] = 1
     on_hosts = np.zeros(len(opened), dtype=np.int64)
-    on_hosts[rows] = fit
-    each, frames = max(needs.cores, 1), 0
+    on_hosts[rows] = room_now(table).count(needs, rows)
+    on_hosts[opened & table.probing[: table.size]] = 1
+
+    cores_each = max(needs.cores, 1)
+    frames = 0
     for allocation in farm.allocations.values():
         room = burst_room(farm, job.show_id, allocation)
-        mask = allocation_mask(farm, allocation.id)
-        frames += min(int(on_hosts[mask].sum()), room // each if room is not None and room >= each else 1)
-    most = [layer.waiting(alone=needs.alone), frames]
-    room, _ = room_under_caps(farm, job)
-    if room >= each:
-        most.append(room // each)
+        within_burst = room // cores_each if room is not None and room >= cores_each else 1
+        frames += min(int(on_hosts[allocation_mask(farm, allocation.id)].sum()), within_burst)
+    return frames
+
+
+def _within_maximums(snapshot: FarmSnapshot, job: Job, needs: Demand) -> list[int]:
+    """Frames that the maximums of the job and its group allow; those that a step raises say nothing."""
+    most = []
+    cores_each = max(needs.cores, 1)
+    room, _ = room_under_caps(snapshot.farm, job)
+    if room >= cores_each:
+        most.append(room // cores_each)
+
     if needs.gpus:
-        rooms = [gpu_room_under_cap(holder) for holder in (job, farm.groups[job.group_id])]
+        rooms = [gpu_room_under_cap(holder) for holder in (job, snapshot.farm.groups[job.group_id])]
         most += [gpus // needs.gpus for gpus in rooms if gpus >= needs.gpus]
-    for name in needs.limits:
-        id = farm.limit_by_name.get(name)
-        if id and not farm.limits[id].per_host and farm.limits[id].max_value > farm.limit_use.of(name).frames:
-            most.append(farm.limits[id].max_value - farm.limit_use.of(name).frames)
-    return max(0, min(most + [step.frames for step in steps if step.frames is not None]))
+    return most
+
+
+def _within_limits(snapshot: FarmSnapshot, needs: Demand) -> list[int]:
+    """Frames that limits by frame allow; those that a step raises say nothing."""
+    farm = snapshot.farm
+    limits = [farm.limits[farm.limit_by_name[name]] for name in needs.limits if name in farm.limit_by_name]
+    left = [limit.max_value - farm.limit_use.of(limit.name).frames for limit in limits if not limit.per_host]
+    return [frames for frames in left if frames > 0]

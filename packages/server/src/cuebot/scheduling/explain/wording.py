@@ -1,13 +1,13 @@
-"""Numbers, frames and commands as people read them, and as a shell takes them."""
+"""Numbers and frames as people read them."""
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import Final
 
 from cuebot.domain.frame_set import compact
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.nouns import Layer
+from cuebot.domain.resources import Resource
 from cuebot.domain.units import ONE_CORE, KiB, cores_from_units
 
 GIB: Final = 1_048_576
@@ -55,11 +55,6 @@ def agreeing(count: int, text: str) -> str:
     return text
 
 
-def command(*words: object) -> str:
-    """A command of `cueadmin` as it is typed, names quoted where a shell needs that."""
-    return f"`cueadmin {' '.join(quote(str(word)) for word in words)}`"
-
-
 def range_of(layer: Layer, indices: IndexArray) -> str | None:
     """Frames of a layer as commands take them; None where that would be too long."""
     text = compact(sorted(layer.frames.number[indices].tolist()))
@@ -76,15 +71,16 @@ def gib(kib: KiB | int) -> str:
     return f"{kib / GIB:.1f} GB" if kib >= GIB // 2 else f"{kib / 1024:.0f} MB"
 
 
+def amount_of(resource: Resource, amount: int) -> str:
+    """So much of a resource: `2 GPUs`, `4.0 GB of GPU memory`."""
+    if not resource.in_kib:
+        return counted(amount, resource.label)
+    return f"{gib(amount)} of {resource.label}" if resource.label else gib(amount)
+
+
 def in_cores(units: int) -> str:
     """Cores for people."""
     return f"{cores_from_units(units):g} cores" if units != ONE_CORE else "1 core"
-
-
-def exact_memory(kib: KiB | int) -> str:
-    """An amount of memory as `cueadmin` takes it: tenths of a GB where that is what is meant, otherwise KB."""
-    tenths = kib * 10 // GIB
-    return f"{tenths / 10:g}" if kib == tenths_of_gib(tenths) else f"{kib}k"
 
 
 def tenths_of_gib(tenths: int) -> int:

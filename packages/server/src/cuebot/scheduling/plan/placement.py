@@ -11,7 +11,7 @@ from cuebot.domain.host_table import Mask, Reservation
 from cuebot.domain.nouns import Allocation, Job
 from cuebot.domain.ready import Demand, Queue, QueueKey
 from cuebot.domain.units import CoreUnits
-from cuebot.scheduling.plan.capacity import FreeCapacity, Rows
+from cuebot.scheduling.plan.capacity import FreeCapacity
 from cuebot.scheduling.plan.reservations import (
     BACKFILL_TRIES,
     HOSTS_TRIED,
@@ -21,7 +21,8 @@ from cuebot.scheduling.plan.reservations import (
     nearest,
     wide,
 )
-from cuebot.scheduling.rules.eligibility import allocation_mask, fits_when_idle, open_mask
+from cuebot.scheduling.rules.eligibility import allocation_mask, open_mask
+from cuebot.scheduling.rules.fits import Rows
 from cuebot.scheduling.rules.limits import LimitUsage
 from cuebot.scheduling.rules.policy import Policies
 
@@ -52,13 +53,19 @@ class HostPool:
         reserved: dict[int, Reservation],
     ) -> None:
         """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
-        self._farm, self._free, self._limit_usage, self._policies, self._kept = farm, free, limit_usage, policies, kept
+        self._farm = farm
+        self._free = free
+        self._limit_usage = limit_usage
+        self._policies = policies
+        self._kept = kept
+
         self._hosts = free.bookable & allocation_mask(farm, allocation.id)
         self._rows = np.flatnonzero(self._hosts & free.open)
         self.reserved = {row: kept_for for row, kept_for in reserved.items() if self._hosts[row]}
         """Rows kept for wide frames."""
         self._kept_for: dict[QueueKey, list[int]] = {}
         """The same by queue."""
+
         for row, kept_for in self.reserved.items():
             self._kept_for.setdefault(kept_for.queue, []).append(row)
         self._reserved_rows: Rows | None = None
@@ -104,7 +111,7 @@ class HostPool:
         if not demand.whole_host and left[-1] not in avoided:
             return left[-1]
         for row in reversed(left):
-            enough = not demand.whole_host or self._free.hosts[row] + demand.cores <= room
+            enough = not demand.whole_host or self._free.cores_of(row, demand) <= room
             if enough and row not in avoided and self._lets(row, demand):
                 return row
         return None
@@ -134,13 +141,13 @@ class HostPool:
 
     def least_cores(self, demand: Demand) -> int | None:
         """The core units that one frame takes where it takes the fewest; None where it never has room."""
-        cores = self._free.hosts[self._could_take(demand)]
+        cores = self._free.whole[self._could_take(demand)]
         if not len(cores):
             return None
         return int(cores.min()) + demand.cores if demand.whole_host else demand.cores
 
     def _could_take(self, demand: Demand) -> Mask:
-        return self._hosts & self._suits(demand) & fits_when_idle(self._farm, demand)
+        return self._hosts & self._suits(demand) & self._free.when_idle.fitting(demand)
 
     def reserve(self, row: int, reservation: Reservation) -> None:
         """Keep a host free."""
@@ -201,7 +208,8 @@ class HostPool:
         else:
             rows = np.array(among, dtype=np.int64)
         if len(rows):
-            rows = self._free.fitting(rows[self._free.open[rows]], demand)
+            rows = rows[self._free.open[rows]]
+            rows = rows[self._free.fitting(demand, rows)]
         if not len(rows) or (demand.limits and self._limit_usage.full(demand) is not None):
             return []
         rows = rows[self._suits(demand)[rows]][:HOSTS_TRIED]
@@ -211,7 +219,8 @@ class HostPool:
         return suiting(self._farm, demand, self._kept, self._policies)
 
     def _best_last(self, demand: Demand) -> list[int]:
-        rows = self._free.fitting(self._rows[self._suits(demand)[self._rows]], demand)
+        rows = self._rows[self._suits(demand)[self._rows]]
+        rows = rows[self._free.fitting(demand, rows)]
         order = np.argsort(self._free.cores[rows], kind="stable")
         if not demand.gpus and self._free.has_gpus[rows].any():  # GPU hosts last: GPU work may come
             order = order[np.argsort(self._free.has_gpus[rows[order]], kind="stable")]

@@ -25,11 +25,10 @@ from cuebot.domain.ready import Demand, Queue
 from cuebot.domain.units import HOUR
 from cuebot.scheduling.plan.capacity import FreeCapacity
 from cuebot.scheduling.rules.eligibility import may_start
+from cuebot.scheduling.rules.estimate import ends_us, longest_us, room_at_us
 
 HOSTS_PER_RESERVATION: Final = 10
 """At most one host in so many is emptying for a reservation, but always one."""
-RUNS_TO_KNOW: Final = 3
-"""So many runs of a layer must have succeeded before its longest is taken for what the next will need."""
 BACKFILL_TRIES: Final = 20
 """Jobs of one demand that a pass tries to fit in ahead of a reservation."""
 HOSTS_TRIED: Final = 16
@@ -83,7 +82,7 @@ def wide(farm: Farm, demand: Demand) -> Mask:
     table, n = farm.hosts_table, farm.hosts_table.size
     if demand.idle_host:
         return np.ones(n, dtype=np.bool_)
-    return np.asarray((2 * demand.memory > table.memory[:n]) | (2 * demand.cores > table.cores[:n]))
+    return np.asarray((2 * demand.memory > table.has["memory"][:n]) | (2 * demand.cores > table.cores[:n]))
 
 
 def is_draining(farm: Farm, row: int) -> bool:
@@ -102,49 +101,35 @@ def nearest(farm: Farm, free: FreeCapacity, demand: Demand, candidates: Mask, no
     if not len(rows):
         return None
     busy_cores = 1 - free.cores[rows] / np.maximum(table.cores[rows], 1)
-    busy_memory = 1 - free.memory[rows] / np.maximum(table.memory[rows], 1)
+    busy_memory = 1 - free.amounts["memory"][rows] / np.maximum(table.has["memory"][rows], 1)
     order = np.argsort(np.maximum(busy_cores, busy_memory), kind="stable")[:HOSTS_COMPARED]
 
     def cost(row: int) -> int:
         cores = int(table.cores[row]) if demand.alone else free.cores_of(row, demand) if demand.whole_host else 1
-        return cores * (room_at_us(farm, free, row, demand, now_us) - now_us)
+        return cores * (_empties_at_us(farm, free, row, demand, now_us) - now_us)
 
     nearest_row: int = min(rows[order].tolist(), key=cost)
     return nearest_row
 
 
-def room_at_us(farm: Farm, free: FreeCapacity, row: int, demand: Demand, now_us: int) -> int:
+def _empties_at_us(farm: Farm, free: FreeCapacity, row: int, demand: Demand, now_us: int) -> int:
     """When a host should have room for one frame, if it takes nothing else until then."""
-    table = farm.hosts_table
-    cores, memory = int(free.cores[row]), int(free.memory[row])
-    gpus, gpu_memory = int(free.gpus[row]), int(free.gpu_memory[row])
-    needed = int(table.cores[row]) if demand.idle_host else demand.cores
-    procs = [farm.procs[id] for id in farm.hosts[table.ids[row]].proc_ids]
-    ends = [(x.booked_us + (longest_us(farm.layers[x.layer_id]) or UNKNOWN_RUN_US), x.id, x) for x in procs]
-    at_us = now_us
-    for end_us, _, proc in sorted(ends, key=lambda end: end[:2]):
-        enough = cores >= needed and memory >= demand.memory
-        if enough and gpus >= demand.gpus and gpu_memory >= demand.gpu_memory:
-            return at_us
-        cores, memory = cores + proc.cores, memory + proc.memory
-        gpus, gpu_memory = gpus + proc.gpus, gpu_memory + proc.gpu_memory
-        at_us = max(at_us, end_us)
-    booked_now = cores < needed or memory < demand.memory  # what this pass has booked is in no proc yet
-    return max(at_us, now_us + UNKNOWN_RUN_US) if booked_now else at_us
+    at_us = room_at_us(farm, free, row, demand, now_us, _longest_or_usual_us)
+    if at_us is not None:
+        return at_us
+
+    # What this plan has booked there is no run yet, so nobody can say how long it takes.
+    ends = [end_us for end_us, _ in ends_us(farm, row, _longest_or_usual_us)]
+    return max([now_us + UNKNOWN_RUN_US, *ends])
 
 
-def longest_us(layer: Layer) -> int | None:
-    """How long a run of a layer takes at most, by what is known of it; None where too little is."""
-    return int(layer.longest_us) if layer.runs_succeeded >= RUNS_TO_KNOW else None
+def _longest_or_usual_us(layer: Layer) -> int:
+    return longest_us(layer) or UNKNOWN_RUN_US
 
 
 def free_at_us(farm: Farm, row: int) -> int | None:
     """When the last run on a host is over, by what is known; None where that cannot be said."""
-    latest = 0
-    for id in farm.hosts[farm.hosts_table.ids[row]].proc_ids:
-        proc = farm.procs[id]
-        longest = longest_us(farm.layers[proc.layer_id])
-        if longest is None:
-            return None
-        latest = max(latest, proc.booked_us + longest)
-    return latest
+    ends = [end_us for end_us, _ in ends_us(farm, row, longest_us)]
+    if len(ends) < len(farm.hosts[farm.hosts_table.ids[row]].proc_ids):
+        return None
+    return max(ends, default=0)

@@ -9,13 +9,16 @@ import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.holds import host_shut, job_shut
-from cuebot.domain.host_table import Mask
+from cuebot.domain.host_table import Column, Mask
 from cuebot.domain.nouns import Allocation, Group, Job, Layer, Show
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import JobState
+from cuebot.scheduling.rules.fits import cores_taken, room_when_idle
 
 NO_CAP: Final = 1 << 60
 """More core units than any farm has."""
+NOT_SUBSCRIBED: Final = -NO_CAP
+"""Fewer than any frame takes."""
 
 
 class Allowing(Protocol):
@@ -78,6 +81,16 @@ def gpu_room_under_cap(holder: Job | Group) -> int:
     return holder.max_gpus - holder.reserved_gpus if holder.max_gpus >= 0 else NO_CAP
 
 
+def burst_rooms(farm: Farm, show_id: str) -> Column:
+    """Core units that a show may still book on each host by its subscriptions; NOT_SUBSCRIBED where it has none."""
+    rooms = np.full(farm.hosts_table.size, NOT_SUBSCRIBED, dtype=np.int64)
+    for allocation in farm.allocations.values():
+        room = burst_room(farm, show_id, allocation)
+        if room is not None:
+            rooms[allocation_mask(farm, allocation.id)] = room
+    return rooms
+
+
 def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
     """Core units that a show may still book in an allocation; None without a subscription."""
     id = farm.subscription_of.get((show_id, allocation.id))
@@ -120,7 +133,7 @@ def avoided_rows(farm: Farm, layer: Layer, demand: Demand, now_us: int, policies
     rows = [row for row, until_us in layer.avoided_until_us.items() if until_us > now_us]
     if not rows:
         return frozenset()
-    others = usable(farm, now_us) & open_mask(farm, demand) & fits_when_idle(farm, demand)
+    others = usable(farm, now_us) & open_mask(farm, demand) & room_when_idle(farm.hosts_table).fitting(demand)
     if farm.holds.hosts:  # one that may start nothing is not worth waiting for
         others &= ~tried_hosts(farm)
     allowed = policies.allowed(demand)
@@ -128,12 +141,7 @@ def avoided_rows(farm: Farm, layer: Layer, demand: Demand, now_us: int, policies
         others = others & allowed
     job = farm.jobs[layer.job_id]
     room, _ = room_under_caps(farm, job)
-    subscribed = np.zeros(len(others), dtype=np.bool_)
-    for allocation in farm.allocations.values():
-        burst = burst_room(farm, job.show_id, allocation)
-        if burst is not None:
-            subscribed |= allocation_mask(farm, allocation.id) & within_room(farm, demand, min(burst, room))
-    others &= subscribed
+    others &= cores_taken(farm.hosts_table, demand) <= np.minimum(burst_rooms(farm, job.show_id), room)
     others[rows] = False
     return frozenset(rows) if others.any() else frozenset()
 
@@ -151,7 +159,8 @@ def open_mask(farm: Farm, demand: Demand) -> Mask:
 def tag_mask(farm: Farm, demand: Demand) -> Mask:
     """Hosts with at least one of the layer's tags; case does not matter.
 
-    While a host has a tag with the name of one of the layer's services that has no record, that is a request too (D5).
+    While a host has a tag with the name of one of the layer's services that has no record, that is a request too
+    (decisions: unknown-services).
     """
     table = farm.hosts_table
 
@@ -201,42 +210,6 @@ def _rows_mask(farm: Farm, *parts: Iterable[int]) -> Mask:
     for part in parts:
         mask[list(part)] = True
     return mask
-
-
-def fits_when_idle(farm: Farm, demand: Demand) -> Mask:
-    """Hosts that could take the frame if nothing else ran on them."""
-    table, n = farm.hosts_table, farm.hosts_table.size
-    least = 1 - demand.cores if demand.whole_host else demand.cores
-    fits = (table.cores[:n] >= least) & (table.memory[:n] >= demand.memory)
-    if demand.gpus or demand.gpu_memory:
-        fits &= (table.gpus[:n] >= demand.gpus) & (table.gpu_memory[:n] >= demand.gpu_memory)
-    return np.asarray(fits)
-
-
-def within_room(farm: Farm, demand: Demand, room: int) -> Mask:
-    """Hosts on which a frame takes no more core units than so many."""
-    table, n = farm.hosts_table, farm.hosts_table.size
-    if demand.whole_host:
-        return np.asarray(table.cores[:n] + demand.cores <= room)
-    return np.full(n, demand.cores <= room)
-
-
-def fits_now(farm: Farm, demand: Demand) -> Mask:
-    """Hosts that have room for the frame as they are."""
-    table, n = farm.hosts_table, farm.hosts_table.size
-    fits = (table.idle_memory[:n] >= demand.memory) & (table.idle_gpus[:n] >= demand.gpus)
-    if demand.gpu_memory:
-        fits &= table.idle_gpu_memory[:n] >= demand.gpu_memory
-    return np.asarray(fits & has_cores(farm, demand) & ~has_lonely_run(farm))
-
-
-def has_cores(farm: Farm, demand: Demand) -> Mask:
-    """Hosts that have the idle cores for the frame, or are idle where that has to be."""
-    table, n = farm.hosts_table, farm.hosts_table.size
-    cores, idle = table.cores[:n], table.idle_cores[:n]
-    if not demand.idle_host:
-        return np.asarray(idle >= demand.cores)
-    return np.asarray((idle == cores) & (cores >= (1 - demand.cores if demand.whole_host else demand.cores)))
 
 
 def has_lonely_run(farm: Farm) -> Mask:

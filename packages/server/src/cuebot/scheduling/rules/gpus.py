@@ -8,17 +8,15 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
 from cuebot.domain.ready import Queue
 from cuebot.scheduling.rules.eligibility import (
-    allocation_mask,
     avoided_rows,
-    burst_room,
-    fits_when_idle,
+    burst_rooms,
     gpu_room_under_cap,
     may_book,
     may_start,
     open_mask,
     room_under_cap,
-    within_room,
 )
+from cuebot.scheduling.rules.fits import cores_taken, room_when_idle
 from cuebot.scheduling.rules.limits import LimitUsage
 from cuebot.scheduling.rules.policy import Policies
 
@@ -42,7 +40,7 @@ def kept_for_gpus(farm: Farm, now_us: int, limit_usage: LimitUsage, policies: Po
 
 def _hosts_for(farm: Farm, queue: Queue, now_us: int, limit_usage: LimitUsage, policies: Policies) -> Mask | None:
     """Hosts that the frames of a queue could use if they were idle; None where no frame of it may start."""
-    demand, table, n = queue.demand, farm.hosts_table, farm.hosts_table.size
+    demand, table = queue.demand, farm.hosts_table
     layers = [
         farm.layers[id]
         for entry in queue.entries
@@ -51,20 +49,16 @@ def _hosts_for(farm: Farm, queue: Queue, now_us: int, limit_usage: LimitUsage, p
     ]
     if not layers or demand.gpus > gpu_room_under_cap(farm.groups[queue.group_id]):
         return None
-    hosts = open_mask(farm, demand) & fits_when_idle(farm, demand) & (table.idle_gpus[:n] >= demand.gpus)
-    hosts &= table.idle_gpu_memory[:n] >= demand.gpu_memory
+    hosts = open_mask(farm, demand) & room_when_idle(table).fitting(demand)
+    for name in ("gpus", "gpu_memory"):
+        hosts &= table.idle[name][: table.size] >= getattr(demand, name)
     hosts &= limit_usage.mask(demand)
     allowed = policies.allowed(demand)
     if allowed is not None:
         hosts &= allowed
     job_room = max(room_under_cap(farm.jobs[entry.job_id]) for entry in queue.entries)
     room = min(job_room, room_under_cap(farm.groups[queue.group_id]))
-    subscribed = np.zeros(n, dtype=np.bool_)
-    for allocation in farm.allocations.values():
-        burst = burst_room(farm, queue.show_id, allocation)
-        if burst is not None:
-            subscribed |= allocation_mask(farm, allocation.id) & within_room(farm, demand, min(burst, room))
-    hosts &= subscribed
+    hosts &= cores_taken(table, demand) <= np.minimum(burst_rooms(farm, queue.show_id), room)
     if all(layer.avoided_until_us for layer in layers):
         avoided = [avoided_rows(farm, layer, demand, now_us, policies) for layer in layers]
         hosts[list(frozenset.intersection(*avoided))] = False

@@ -12,7 +12,8 @@ from cuebot.domain.nouns import Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import HostState
 from cuebot.domain.units import KiB
-from cuebot.scheduling.rules.eligibility import allocation_mask, fits_when_idle, open_mask
+from cuebot.scheduling.rules.eligibility import NOT_SUBSCRIBED, burst_rooms, open_mask
+from cuebot.scheduling.rules.fits import room_when_idle
 
 
 def most_memory(farm: Farm, layer: Layer) -> KiB:
@@ -22,14 +23,10 @@ def most_memory(farm: Farm, layer: Layer) -> KiB:
     """
     job, table = farm.jobs[layer.job_id], farm.hosts_table
     demand = replace(Demand.of(job, layer), memory=KiB(0))
-    hosts = table.present[: table.size] & open_mask(farm, demand) & fits_when_idle(farm, demand)
-    subscribed = np.zeros(table.size, dtype=np.bool_)
-    for show_id, allocation_id in farm.subscription_of:
-        if show_id == job.show_id:
-            subscribed |= allocation_mask(farm, allocation_id)
-    hosts &= subscribed
+    hosts = table.present[: table.size] & open_mask(farm, demand) & room_when_idle(table).fitting(demand)
+    hosts &= burst_rooms(farm, job.show_id) != NOT_SUBSCRIBED
     up = hosts & ~_down(farm, hosts)
-    return KiB(int(table.memory[: table.size][up if up.any() else hosts].max(initial=0)))
+    return KiB(int(table.has["memory"][: table.size][up if up.any() else hosts].max(initial=0)))
 
 
 def _down(farm: Farm, hosts: Mask) -> Mask:

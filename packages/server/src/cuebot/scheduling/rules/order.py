@@ -17,7 +17,7 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand, Entry, Queue
 
 TIERS: Final = (150, 100, 50)
-"""Lowest priority of each tier but the last, which takes everything below (D1)."""
+"""Lowest priority of each tier but the last, which takes everything below (decisions: tiers-of-priority)."""
 
 
 def tier_of(priority: int) -> int:
@@ -77,14 +77,13 @@ def jobs_in_order(
     def head(number: int, place: int, *, for_minimum: bool) -> _Head:
         return precedence(entries[number][place], ranks, for_minimum=for_minimum), number, place
 
-    heads: list[_Head] = []
-    for number, queue in enumerate(queues):
-        heads.append(head(number, 0, for_minimum=False))
-        if below_minimum(queue.group_id):
-            heads.append(head(number, 0, for_minimum=True))
+    heads = [head(number, 0, for_minimum=False) for number in range(len(queues))]
+    heads += [head(number, 0, for_minimum=True) for number, q in enumerate(queues) if below_minimum(q.group_id)]
     heapq.heapify(heads)
+
     while heads:
-        _, not_for_minimum, _, entry = heads[0][0]
+        first = heads[0][0]
+        not_for_minimum, entry = first[1], first[3]
         demands = []
         while heads and heads[0][0][1] is not_for_minimum and heads[0][0][3].job_id == entry.job_id:
             _, number, place = heads[0]
@@ -97,9 +96,15 @@ def jobs_in_order(
                 heapq.heapreplace(heads, head(number, place + 1, for_minimum=not not_for_minimum))
             else:
                 heapq.heappop(heads)
+
         if demands:
-            keyed = [(key, id, demand) for demand in demands for key, id in farm.ready.layers(entry.job_id, demand)]
-            if len(demands) > 1:
-                keyed.sort(key=lambda layer: layer[0])
-            layers = [(farm.layers[id], demand) for _, id, demand in keyed]
+            layers = _ready_layers(farm, entry.job_id, demands)
             yield JobWork(farm.jobs[entry.job_id], layers, for_minimum=not not_for_minimum)
+
+
+def _ready_layers(farm: Farm, job_id: str, demands: list[Demand]) -> list[tuple[Layer, Demand]]:
+    """A job's ready layers that ask for one of some demands, in their order."""
+    keyed = [(key, id, demand) for demand in demands for key, id in farm.ready.layers(job_id, demand)]
+    if len(demands) > 1:
+        keyed.sort(key=lambda layer: layer[0])
+    return [(farm.layers[id], demand) for _, id, demand in keyed]

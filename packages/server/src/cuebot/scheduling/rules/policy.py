@@ -182,10 +182,10 @@ class Policies:
     def _columns(self) -> Hosts:
         if self._hosts is None:
             table, n = self._farm.hosts_table, self._farm.hosts_table.size
-            names = (
-                "cores", "idle_cores", "memory", "idle_memory", "gpus", "idle_gpus", "gpu_memory", "idle_gpu_memory",
-            )  # fmt: skip
-            columns = {name: getattr(table, name)[:n].view() for name in names}
+            columns = {"cores": table.cores[:n].view(), "idle_cores": table.idle_cores[:n].view()}
+            for name in ("memory", "gpus", "gpu_memory"):
+                columns[name] = table.has[name][:n].view()
+                columns[f"idle_{name}"] = table.idle[name][:n].view()
             for column in columns.values():
                 column.flags.writeable = False
             self._hosts = Hosts(self._farm, **columns)

@@ -76,18 +76,8 @@ class InvariantChecker:
 
     def _read(self, event: ev.Event, *, by_hand: bool) -> None:
         match event:
-            case ev.Added(values=values):
-                self.things[values["id"]] = dict(values)
-            case ev.Changed(kind="job", id=id, changes=changes):
-                self.jobs[id].values.update(changes)
-            case ev.Changed(kind="layer", id=id, changes=changes):
-                self.layer_values[id].update(changes)
-            case ev.Changed(id=id, changes=changes):
-                self.things[id].update(changes)
-            case ev.Removed(kind="host", id=id):
-                self.things[id]["removed"] = True
-            case ev.Removed(id=id):
-                del self.things[id]
+            case ev.Added() | ev.Changed() | ev.Removed():
+                self._read_thing(event)
             case ev.JobLaunched(job=job, layers=layers):
                 self._job_launched(job, layers)
             case ev.JobFinished(job_id=job_id):
@@ -112,6 +102,21 @@ class InvariantChecker:
                 self._frames_retried([(layer_id, index) for index in indices.tolist()])
             case _:
                 self._read_depend(event, by_hand=by_hand)
+
+    def _read_thing(self, event: ev.Added | ev.Changed | ev.Removed) -> None:
+        match event:
+            case ev.Added(values=values):
+                self.things[values["id"]] = dict(values)
+            case ev.Changed(kind="job", id=id, changes=changes):
+                self.jobs[id].values.update(changes)
+            case ev.Changed(kind="layer", id=id, changes=changes):
+                self.layer_values[id].update(changes)
+            case ev.Changed(id=id, changes=changes):
+                self.things[id].update(changes)
+            case ev.Removed(kind="host", id=id):
+                self.things[id]["removed"] = True
+            case ev.Removed(id=id):
+                del self.things[id]
 
     def _read_depend(self, event: ev.Event, *, by_hand: bool) -> None:
         match event:

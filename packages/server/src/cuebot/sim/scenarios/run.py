@@ -21,6 +21,7 @@ import numpy.typing as npt
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.states import Cause, Exit, FrameState, JobState
 from cuebot.domain.units import SECOND, KiB, Micros, split_frame_id
 from cuebot.engine.core import AgentRequests, Core
@@ -44,13 +45,18 @@ Progress = Callable[["ScenarioRun"], None]
 class ScenarioRun:
     """One run of a scenario."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, bounds: Bounds = DEFAULT_BOUNDS) -> None:
         self.scenario = scenario
         self.clock = Clock()
         self.end_us = START_US + scenario.duration_us
         self._ids = random.Random(f"{scenario.seed}/ids")
         self.core = Core(
-            Farm(), last_seq=0, started_us=self.clock.now_us, new_id=self._new_id, settings=Settings(log_root="/shots")
+            Farm(),
+            last_seq=0,
+            started_us=self.clock.now_us,
+            new_id=self._new_id,
+            settings=Settings(log_root="/shots"),
+            bounds=bounds,
         )
         self.measures = Measures(scenario, START_US)
         self.running = 0

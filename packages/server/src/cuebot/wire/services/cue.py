@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from opencue_proto import cue_pb2
 
 from cuebot.wire.call import Call
@@ -12,7 +10,9 @@ from cuebot.wire.call import Call
 class CueInterface:
     """The server itself."""
 
-    def GetSystemStats(self, request: Any, call: Call) -> Any:
+    def GetSystemStats(
+        self, request: cue_pb2.CueGetSystemStatsRequest, call: Call
+    ) -> cue_pb2.CueGetSystemStatsResponse:
         """What the server has done since it started. What speaks of thread pools stays 0: it has none."""
         core = call.engine.core
         counters = core.counters

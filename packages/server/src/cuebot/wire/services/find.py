@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, cast
+from typing import cast
 from urllib.parse import unquote
 
+from cuebot.domain.actions import ACTIONS, Target
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job, Layer
 from cuebot.engine.past_jobs import Past
 from cuebot.engine.ports import JobSearch
+from cuebot.queries.fields import NOUNS
 from cuebot.queries.find import Question, query_fields, question
 from cuebot.queries.language import ME, Moment, Term
 from cuebot.wire.call import USER_KEY, Call, those
@@ -48,11 +50,13 @@ def _search(terms: Sequence[Term], moment: Moment) -> JobSearch:
 class Queries:
     """What a query asks for, and what it can ask."""
 
-    async def Find(self, request: Any, call: Call) -> Any:
+    async def Find(self, request: farm_pb2.FindRequest, call: Call) -> farm_pb2.FindResponse:
         """Ids of the things of a noun that a query asks for, in an order, a page at most."""
         bounds = call.engine.core.bounds
         farm, past_jobs, past_layers = _with_room(call.farm)
         moment = Moment(farm, call.engine.now_us(), unquote(call.metadata(USER_KEY)))
+        if request.noun in NOUNS:
+            call.authorize(ACTIONS[f"{request.noun}.read"], Target(request.noun))
         asked = question(request.noun, request.query, request.order, request.job, moment, bounds)
         found = await those(call, asked.things, asked.matches)
         if asked.is_of_any_job:
@@ -78,7 +82,7 @@ class Queries:
         warn_of_past(call, past)
         return past
 
-    def GetQueryFields(self, request: Any, call: Call) -> Any:
+    def GetQueryFields(self, request: farm_pb2.GetQueryFieldsRequest, call: Call) -> farm_pb2.GetQueryFieldsResponse:
         """Everything that queries can ask, noun by noun."""
         fields = [farm_pb2.QueryField(**field._asdict()) for field in query_fields()]
         return farm_pb2.GetQueryFieldsResponse(fields=fields)

@@ -1,0 +1,131 @@
+"""Everything else is added, changed and removed here: shows, groups, hosts and what belongs to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cuebot.domain import events as ev
+from cuebot.domain.farm import Farm, restore, typed
+from cuebot.domain.indexes import (
+    IN_MASKS,
+    count_in_allocation,
+    enter_name,
+    index_host,
+    index_thing,
+    leave_name,
+    move_job,
+)
+from cuebot.domain.nouns import Host, Request
+from cuebot.domain.states import HOST_TRANSITIONS, HostState
+from cuebot.domain.units import Micros
+
+_SHOWN_BY_MANY = frozenset({"show", "group", "facility", "allocation"})
+_SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
+"""What jobs and hosts show of those."""
+
+
+def added(farm: Farm, event: ev.Added, at_us: Micros) -> None:
+    thing = restore(event.kind, event.values)
+    _touch(farm, event.kind, thing)
+    index_thing(farm, event.kind, thing)
+    farm.dirty.row(event.kind, thing.id)
+
+
+def changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
+    thing = farm.table(event.kind)[event.id]
+    fresh = typed(event.kind, event.changes)
+    _touch(farm, event.kind, thing, frozenset(fresh))
+    _before_change(farm, event.kind, thing, fresh, at_us)
+
+    if "name" in fresh:
+        leave_name(farm, event.kind, thing)
+    for name, value in fresh.items():
+        setattr(thing, name, value)
+    if "name" in fresh:
+        enter_name(farm, event.kind, thing)
+
+    farm.dirty.row(event.kind, event.id)
+    _after_change(farm, event.kind, thing, fresh)
+
+
+def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_us: Micros) -> None:
+    """What has to know a thing's old values and its new ones."""
+    if kind == "host":
+        _host_may_change(farm, thing, fresh, at_us)
+    elif kind == "job" and "group_id" in fresh:
+        move_job(farm, thing, fresh["group_id"])
+    elif kind == "layer" and "limits" in fresh:
+        for run_id in thing.runs.values():
+            row = farm.hosts[farm.procs[run_id].host_id].row
+            farm.limit_use.add(thing.limits, row, -1)
+            farm.limit_use.add(fresh["limits"], row, 1)
+
+
+def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> None:
+    """What is made from a thing's values is made again."""
+    if kind == "host":
+        index_host(farm, thing)
+    elif kind == "allocation" and "tag" in fresh:
+        for host in farm.hosts.values():
+            if host.allocation_id == thing.id:
+                farm.hosts_table.index_tags(host, farm.host_tags(host))
+    elif kind == "job":
+        farm.requeue(thing)
+    elif kind == "layer":
+        farm.requeue(farm.jobs[thing.job_id])
+    elif kind in IN_MASKS:
+        farm.hosts_table.forget_masks()
+
+
+def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micros) -> None:
+    """Look at a host's new values before they are there: its state may follow, and its procs move with it."""
+    state = HostState(fresh.get("state", host.state))
+    if state is not host.state and state not in HOST_TRANSITIONS[host.state]:
+        raise AssertionError(f"host {host.name} cannot go from {host.state.name} to {state.name}")
+    allocation_id = fresh.get("allocation_id", host.allocation_id)
+    if allocation_id != host.allocation_id:
+        for proc in (farm.procs[id] for id in host.proc_ids):
+            count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
+            count_in_allocation(farm, proc.show_id, allocation_id, proc.cores, at_us)
+
+
+def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
+    thing = farm.table(event.kind).pop(event.id)
+    _touch(farm, event.kind, thing)
+    farm.dirty.gone(event.kind, event.id)
+    if event.kind in IN_MASKS:
+        farm.hosts_table.forget_masks()
+
+    leave_name(farm, event.kind, thing)
+    if event.kind == "host":
+        # Old frames name the host by its row, so the row and the record stay, out of use.
+        thing.removed = True
+        farm.hosts[thing.id] = thing
+        farm.dirty.row("host", thing.id)
+        index_host(farm, thing)
+
+
+def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozenset()) -> None:
+    """Note which jobs and hosts show a thing that was added, changed or removed."""
+    touched = farm.touched
+    if kind == "job":
+        touched.jobs.add(thing.id)
+    elif kind == "host":
+        touched.hosts.add(thing.id)
+    elif kind == "comment":
+        touched.comments = True
+        if thing.job_id:
+            touched.jobs.add(thing.job_id)
+        if thing.host_id:
+            touched.hosts.add(thing.host_id)
+    elif kind in _SHOWN_BY_MANY and changed & _SHOWN_FIELDS:
+        touched.all = True
+
+
+def request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:
+    farm.requests[event.request_id] = Request(event.request_id, event.reply, at_us)
+    farm.dirty.row("request", event.request_id)
+    while len(farm.requests) > farm.bounds.kept_requests:
+        oldest = next(iter(farm.requests))
+        del farm.requests[oldest]
+        farm.dirty.gone("request", oldest)

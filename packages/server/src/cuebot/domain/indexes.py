@@ -1,0 +1,167 @@
+"""Where a thing is entered so that others find it, and the sums that it is part of: used by `apply` and on loading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cuebot.domain.farm import Farm
+from cuebot.domain.frame_set import normalise, parse_frame_set
+from cuebot.domain.frames import Frames
+from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc
+from cuebot.domain.settings import STORED_BOUNDS
+from cuebot.domain.states import JobState
+from cuebot.domain.units import CoreUnits, Micros
+
+IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
+"""Besides hosts, what the masks of the host table are made from."""
+
+
+def initial_frames(layer: Layer, job: Job) -> Frames:
+    """A layer's frames as they were launched."""
+    return Frames(normalise(parse_frame_set(layer.range_text, STORED_BOUNDS), layer.chunk), job.submitted_us)
+
+
+def index_job(farm: Farm, job: Job) -> None:
+    """Enter a job into the farm's indexes."""
+    farm.jobs[job.id] = job
+    farm.groups[job.group_id].job_ids.add(job.id)
+    if job.parent_id:
+        farm.post_jobs[job.parent_id].append(job.id)
+    if job.state is not JobState.FINISHED:
+        farm.active_job_by_name[job.name] = job.id
+
+
+def index_layer(farm: Farm, layer: Layer) -> None:
+    """Enter a layer, with its frames in place, into the farm's indexes and counters."""
+    farm.layers[layer.id] = layer
+    farm.layer_by_key[layer.key] = layer.id
+    farm.next_layer_key = max(farm.next_layer_key, layer.key + 1)
+    job = farm.jobs[layer.job_id]
+    job.layer_ids.append(layer.id)
+    layer.counts = layer.frames.counts()
+    job.counts = [a + b for a, b in zip(job.counts, layer.counts, strict=True)]
+    farm.touched.jobs.add(job.id)
+    farm.update_ready(layer)
+
+
+def index_depend(farm: Farm, depend: Depend) -> None:
+    """Enter a depend into the farm's indexes."""
+    farm.depends[depend.id] = depend
+    farm.depends_of_job[depend.er_job].add(depend.id)
+    farm.depends_on_job[depend.on_job].add(depend.id)
+    if depend.on_layer:
+        farm.depends_on_layer[depend.on_layer].add(depend.id)
+
+
+def index_proc(farm: Farm, proc: Proc) -> None:
+    """Enter a proc that was loaded into everything that counts what procs hold."""
+    layer, host = farm.layers[proc.layer_id], farm.hosts[proc.host_id]
+    place_proc(farm, proc, layer, host)
+    count_in_job(farm, layer, farm.jobs[proc.job_id], proc.cores, proc.gpus)
+    count_in_allocation(farm, proc.show_id, host.allocation_id, proc.cores, Micros(0))
+
+
+def place_proc(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
+    """Enter a proc at its frame and its host, with what it takes there."""
+    farm.procs[proc.id] = proc
+    layer.runs[proc.frame_index] = proc.id
+    host.proc_ids.add(proc.id)
+    farm.hosts_table.take(host.row, proc)
+    farm.touched.hosts.add(host.id)
+    farm.limit_use.add(layer.limits, host.row, 1)
+
+
+def count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> None:
+    """Count core units and GPUs as held by a layer, its job and its group; negative ones as given back."""
+    group = farm.groups[job.group_id]
+    layer.reserved_cores = CoreUnits(layer.reserved_cores + cores)
+    job.reserved_cores = CoreUnits(job.reserved_cores + cores)
+    group.reserved_cores = CoreUnits(group.reserved_cores + cores)
+    job.reserved_gpus += gpus
+    group.reserved_gpus += gpus
+    farm.ready.room_changed(job)
+    farm.touched.jobs.add(job.id)
+
+
+def count_in_allocation(farm: Farm, show_id: str, allocation_id: str, cores: int, at_us: Micros) -> None:
+    """Count core units as held by a show in an allocation; negative ones as given back."""
+    allocation = farm.allocations[allocation_id]
+    allocation.reserved_cores = CoreUnits(allocation.reserved_cores + cores)
+    subscription_id = farm.subscription_of.get((show_id, allocation_id))
+    if subscription_id:
+        farm.subscriptions[subscription_id].hold(cores, at_us)
+
+
+def index_thing(farm: Farm, kind: str, thing: Any) -> None:
+    """Enter a thing that is no job, layer, depend or proc into the farm's indexes."""
+    farm.table(kind)[thing.id] = thing
+    if kind in IN_MASKS:
+        farm.hosts_table.forget_masks()
+
+    enter_name(farm, kind, thing)
+    if kind == "host":
+        farm.hosts_table.add(thing)
+        index_host(farm, thing)
+    elif kind == "subscription":
+        thing.reserved_cores = sum(
+            proc.cores
+            for proc in farm.procs.values()
+            if proc.show_id == thing.show_id and farm.hosts[proc.host_id].allocation_id == thing.allocation_id
+        )
+
+
+def index_host(farm: Farm, host: Host) -> None:
+    """Write a host's row in the table of hosts again."""
+    farm.hosts_table.index_tags(host, farm.host_tags(host))
+    farm.hosts_table.refresh(host, farm.used_on(host))
+
+
+def enter_name(farm: Farm, kind: str, thing: Any) -> None:
+    """Let a thing be found by its name, or by what else it is asked for."""
+    if kind == "host":
+        farm.host_names += [""] * (thing.row + 1 - len(farm.host_names))
+        farm.host_names[thing.row] = thing.name
+        if thing.removed:
+            return
+    index = _index_of(farm, kind)
+    if index is not None:
+        index[_key_of(kind, thing)] = thing.id
+
+
+def leave_name(farm: Farm, kind: str, thing: Any) -> None:
+    """Let a thing be found by its name no more; frames still name a host that is gone."""
+    index = _index_of(farm, kind)
+    if index is not None:
+        index.pop(_key_of(kind, thing), None)
+
+
+def _index_of(farm: Farm, kind: str) -> dict[Any, str] | None:
+    indexes: dict[str, dict[Any, str]] = {
+        "facility": farm.facility_by_name,
+        "allocation": farm.allocation_by_name,
+        "show": farm.show_by_name,
+        "subscription": farm.subscription_of,
+        "service": farm.service_by_name,
+        "limit": farm.limit_by_name,
+        "host": farm.host_by_name,
+    }
+    return indexes.get(kind)
+
+
+def _key_of(kind: str, thing: Any) -> Any:
+    if kind == "allocation":
+        return thing.facility_id, thing.name
+    if kind == "subscription":
+        return thing.show_id, thing.allocation_id
+    return thing.name
+
+
+def move_job(farm: Farm, job: Job, group_id: str) -> None:
+    """Count a job, and what it holds, for another group."""
+    old, new = farm.groups[job.group_id], farm.groups[group_id]
+    old.job_ids.discard(job.id)
+    new.job_ids.add(job.id)
+    old.reserved_cores = CoreUnits(old.reserved_cores - job.reserved_cores)
+    new.reserved_cores = CoreUnits(new.reserved_cores + job.reserved_cores)
+    old.reserved_gpus -= job.reserved_gpus
+    new.reserved_gpus += job.reserved_gpus

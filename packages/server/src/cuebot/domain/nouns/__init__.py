@@ -1,0 +1,68 @@
+"""The things of the farm: shows, groups, jobs, layers, depends, hosts, procs and what they belong to.
+
+Each class is a row of the journal. A field made by `derived()` is none: it is computed when the farm is loaded and kept
+current by `apply`. A field made by `volatile()` is telemetry: what hosts said last, forgotten on a restart.
+"""
+
+from __future__ import annotations
+
+from cuebot.domain.nouns.depends import Depend, Edges
+from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
+from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc
+from cuebot.domain.nouns.jobs import Job, Layer, Learned
+from cuebot.domain.nouns.records import Comment, Request
+from cuebot.domain.nouns.shows import (
+    SHARE_HALF_LIFE_US,
+    Allocation,
+    Facility,
+    Group,
+    Limit,
+    Service,
+    Show,
+    Subscription,
+)
+
+__all__ = [
+    "NOUNS",
+    "SHARE_HALF_LIFE_US",
+    "SYSTEM_MEMORY",
+    "Allocation",
+    "Comment",
+    "Depend",
+    "Edges",
+    "Facility",
+    "Group",
+    "Host",
+    "Job",
+    "Layer",
+    "Learned",
+    "Limit",
+    "Proc",
+    "Request",
+    "Service",
+    "Show",
+    "Subscription",
+    "derived",
+    "no_counts",
+    "stored_fields",
+    "stored_values",
+    "volatile",
+]
+
+NOUNS: dict[str, type] = {
+    "facility": Facility,
+    "allocation": Allocation,
+    "show": Show,
+    "group": Group,
+    "subscription": Subscription,
+    "service": Service,
+    "limit": Limit,
+    "job": Job,
+    "layer": Layer,
+    "depend": Depend,
+    "host": Host,
+    "proc": Proc,
+    "comment": Comment,
+    "request": Request,
+}
+"""Every kind of row, in an order in which they can be loaded."""
