@@ -102,6 +102,7 @@ ELSEWHERE = {
     "http_body_bytes": "web/test_http_doors",
     "http_body_seconds": "web/test_http_doors",
     "free_retries": "decide/test_retries",
+    "feed_subscribers": "feed/test_event_feed",
 }
 """And where they are tested."""
 
@@ -117,10 +118,11 @@ NO_REFUSAL = frozenset(
         "reply_bytes_per_caller",
         "log_read_bytes",
         "log_wait_ms",
+        "events_wait_ms",
         # What is more is left out, cut or forgotten.
         "spec_warnings",
         "reason_characters",
-        "watcher_queue_events",
+        "feed_events",
         "kept_requests",
         "kept_rows",
         "finished_jobs_hours",

@@ -187,9 +187,8 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
                        "host", lambda command: (command.host.name,)),
     c.ReportOutcome: _Row(Action("proc.report_end", Right.REPORT, "say how a run ended"), "proc", _one("run_id")),
     c.RefuseRun: _Row(Action("proc.refuse", Right.SERVER, "take back what no host took"), "proc", _one("run_id")),
-    c.RecallJob: _Row(
-        Action("job.recall", Right.SERVER, "load a finished job from disk, because somebody asks for it"), "job", _one("job_id")
-    ),
+    c.RecallJob: _Row(Action("job.recall", Right.SERVER, "load a finished job, because somebody asks for it"),
+                      "job", _one("job_id")),
     c.Sweep: _Row(Action("farm.sweep", Right.SERVER, "look for hosts and runs that fell silent"), "farm", _none),
     c.Book: _Row(Action("frame.book", Right.SERVER, "give frames places on hosts"), "frame", _none),
     c.Seed: _Row(Action("farm.seed", Right.SERVER, "give an empty farm what the first job needs"), "farm", _none),
