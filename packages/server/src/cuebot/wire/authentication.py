@@ -17,7 +17,7 @@ from cuebot.wire.call import refusal
 from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.strangers import Handler, Serve, Strangers
 
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]]
 
 
 class Authentication(grpc.aio.ServerInterceptor):
