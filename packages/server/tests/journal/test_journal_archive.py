@@ -13,6 +13,7 @@ from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.archive import ArchivedJob, PackedJob, pack, unpack
 from cuebot.domain.check import check
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.units import HOUR, SECOND, Micros
 from cuebot.engine.past_jobs import PastJobs
 from cuebot.engine.ports import JobSearch
@@ -52,7 +53,7 @@ def recalled(mix: Mix, history: History, text: str) -> list[c.RecallJob]:
     """What loads a job again."""
 
     async def ask() -> list[c.RecallJob]:
-        return await PastJobs(history, 10).recall(mix.core.farm, text)
+        return await PastJobs(history, DEFAULT_BOUNDS).recall(mix.core.farm, text)
 
     return asyncio.run(ask())
 

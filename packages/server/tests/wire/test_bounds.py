@@ -15,6 +15,7 @@ from cuebot.decide.changes import checked
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Exhausted, FarmError, LimitExceeded
 from cuebot.domain.settings import DEFAULT_BOUNDS, GREATEST, Bounds
+from cuebot.domain.states import DependType
 from cuebot.engine.readers import Readers
 from cuebot.queries.frames import FrameCriteria, find_frames
 from cuebot.queries.language import parse
@@ -241,7 +242,7 @@ def test_depends_of_a_job_are_refused_by_the_limits_name() -> None:
         farm = SmallFarm(bounds=bounds)
         farm.do(c.SubmitJobs(spec_of(job_spec("one"), job_spec("two"))))
         one, two = farm.job("one"), farm.job("two")
-        depend = c.AddDepend(c.DependType.JOB_ON_JOB, one.id, two.id)
+        depend = c.AddDepend(DependType.JOB_ON_JOB, one.id, two.id)
         if is_taken:
             farm.do(depend)
         else:
