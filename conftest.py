@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.
@@ -32,3 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.add_cleanup(restore)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))  # as a server's by default
+
+
+# A busy machine makes a test slow, not wrong.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")

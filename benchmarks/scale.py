@@ -78,7 +78,7 @@ class DurableFarm:
                 f"host{number:05}", "local", CoreUnits(100 * cores), KiB(64 * GIB), KiB(60 * GIB), KiB(0), KiB(0),
                 KiB(256 * GIB), KiB(256 * GIB), 0, Micros(1), ("64bit",), ("linux",),
             )  # fmt: skip
-            self.core.report_host(c.ReportHost(facts, (), boot=True), SYSTEM, self.now_us)
+            self.core.execute(c.ReportHost(facts, (), boot=True), SYSTEM, self.now_us)
         self.commit()
 
     def launch(self, jobs: int, layers: int, frames: int, cores: str = "1.0") -> None:
@@ -99,7 +99,7 @@ class DurableFarm:
         """Make the open batch durable, and answer the launches that it lets go."""
         asyncio.run(self.journal.commit(self.core.take()))
         self.core.committed(self.now_us)
-        while self.core.has_launches():
+        while self.core.dispatch.has_launches():
             for _, runs in self.core.launch(self.now_us).launches:
                 for order in runs:
                     self.core.answered(order.run_id, Answer.ACCEPTED, "", self.now_us)
@@ -188,7 +188,7 @@ async def _fill(farm: DurableFarm) -> FullPass:
 
     farm.core.plan_wanted = True
     tasks = [asyncio.create_task(engine.run()), asyncio.create_task(look())]
-    while farm.core.plan_wanted or farm.core.launching:
+    while farm.core.plan_wanted or farm.core.dispatch.launching:
         await asyncio.sleep(LOOK_S)
         await engine.drained()
     for task in tasks:
@@ -268,7 +268,7 @@ def turn_over(path: Path) -> float:
             host.name, "local", host.cores, KiB(64 * GIB), KiB(60 * GIB), KiB(0), KiB(0), KiB(256 * GIB),
             KiB(256 * GIB), 0, Micros(1), ("64bit",), ("linux",),
         )  # fmt: skip
-        farm.core.report_host(c.ReportHost(facts, (), boot=True), SYSTEM, NOW_US)
+        farm.core.execute(c.ReportHost(facts, (), boot=True), SYSTEM, NOW_US)
     farm.launch(10, 1, TURNED_OVER // 10)
     began = time.perf_counter()
     while len(farm.core.farm.ready) or farm.core.farm.procs:

@@ -231,7 +231,8 @@ def test_after_a_restart_a_run_is_launched_again_or_confirmed() -> None:
     runs = farm.plan()
     core = restarted(farm)
     command = c.ReportHost(farm.facts(), (c.RunFacts(runs[0].id, ""),))
-    orders = core.report_host(command, c.Envelope(), farm.now_us)
+    core.execute(command, c.Envelope(), farm.now_us)
+    orders = core.dispatch.take_requests()
     assert [order.run_id for _, found in orders.launches for order in found] == [runs[1].id]
     assert set(core.farm.procs) == {run.id for run in runs}
 
@@ -364,7 +365,7 @@ def test_the_launches_of_a_big_commit_come_a_few_at_a_time() -> None:
     farm.core.take()
     farm.core.committed(farm.now_us)
     slices = []
-    while farm.core.has_launches():
+    while farm.core.dispatch.has_launches():
         slices.append([order.run_id for _, orders in farm.core.launch(farm.now_us).launches for order in orders])
     assert [len(runs) for runs in slices] == [2, 2, 1]
     assert sorted(id for runs in slices for id in runs) == sorted(farm.farm.procs)

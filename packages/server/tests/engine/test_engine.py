@@ -14,7 +14,8 @@ from cuebot import decide as decide_module
 from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound, Unavailable
 from cuebot.engine import engine as engine_module
-from cuebot.engine.engine import Engine, FarmUnsound, JournalHung, JournalLost
+from cuebot.engine.engine import Engine
+from cuebot.engine.failures import FarmUnsound, JournalHung, JournalLost
 from cuebot.engine.ports import Answer, Answered, Batch, JournalError, NoPublisher, Publisher, Recorded
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import Rows
@@ -191,7 +192,7 @@ async def test_new_intents_are_refused_while_commits_fail_and_accepted_afterward
         with pytest.raises(Unavailable, match="journal"):
             await found.engine.submit(c.CreateShow("other"), ENVELOPE)
         with pytest.raises(Unavailable):
-            await found.engine.report_host(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
+            await found.engine.submit(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
         assert not waiting.done()
         found.journal.fails = False
         assert await asyncio.wait_for(waiting, 5) == found.farm.farm.show_by_name["film"]
@@ -342,7 +343,7 @@ async def test_a_publisher_hears_which_host_has_reported() -> None:
     """Its telemetry is new, whether or not anything is committed."""
     heard = Heard()
     async with running(heard) as found:
-        await found.engine.report_host(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
+        await found.engine.submit(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
         assert heard.hosts == [found.farm.farm.host_named("host0").id]
 
 
@@ -350,7 +351,7 @@ async def test_a_report_is_answered_with_the_runs_to_end() -> None:
     """The reply to a report leaves after its commit and names what is not current."""
     async with running() as found:
         command = c.ReportHost(found.farm.facts(), (c.RunFacts("stale", "stale"),))
-        assert await asyncio.wait_for(found.engine.report_host(command, ENVELOPE), 5) == ["stale"]
+        assert await asyncio.wait_for(found.engine.submit(command, ENVELOPE), 5) == ["stale"]
 
 
 async def test_memory_that_contradicts_itself_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:

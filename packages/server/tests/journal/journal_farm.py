@@ -115,7 +115,7 @@ class Mix:
     def release(self) -> None:
         """What was taken is durable: agents get their launches, and take every one at once."""
         self.core.committed(self.now_us)
-        while self.core.has_launches():
+        while self.core.dispatch.has_launches():
             for _, runs in self.core.launch(self.now_us).launches:
                 for run in runs:
                     self.core.answered(run.run_id, Answer.ACCEPTED, "", self.now_us)
@@ -156,7 +156,7 @@ class Mix:
             for id in sorted(host.proc_ids if host else ())
         )
         command = c.ReportHost(host_facts(name, self.random.choice((800, 1600))), runs, boot=self.random.random() < 0.2)
-        self.core.report_host(command, ENVELOPE, self.now_us)
+        self.core.execute(command, ENVELOPE, self.now_us)
 
     def plan(self) -> None:
         self.core.plan(self.now_us)

@@ -15,6 +15,7 @@ from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.actions import actions_of
+from cuebot.engine.past_jobs import NoJobHistory, PastJobs
 from cuebot.wire.call import behaviour
 from cuebot.wire.rpc_actions import asked_by
 from cuebot.wire.server import offered_services, service_descriptors
@@ -80,6 +81,15 @@ class Served:
         self.core = SimpleNamespace(
             bounds=core.bounds, policies=(), settings=core.settings, context=core.context, authorize=core.authorize
         )
+
+    @property
+    def past_jobs(self) -> PastJobs:
+        """Nothing is on disk."""
+        return PastJobs(NoJobHistory(), self.core.bounds)
+
+    async def recall(self, text: str) -> bool:
+        """Nothing is on disk."""
+        return False
 
     @property
     def farm(self) -> Any:

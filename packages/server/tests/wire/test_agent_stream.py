@@ -196,7 +196,7 @@ async def test_a_broken_stream_leaves_unanswered_launches_to_the_next_report(
     job = await site.launch(tools.layer("sim", "1-3"))
     await tools.until(lambda: len(stream.launches) == 3)
     await stream.close()
-    await tools.until(lambda: not site.engine.core.launching)
+    await tools.until(lambda: not site.engine.core.dispatch.launching)
     assert (len(site.farm.procs), site.engine.core.counters.launches_refused) == (3, 0)
     await agent.report()
     await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
@@ -214,7 +214,7 @@ async def test_an_agent_that_does_not_answer_loses_its_stream(
     await site.launch(tools.layer("sim", "1"))
     await tools.until(lambda: bool(stream.launches))
     assert await stream.status() is grpc.StatusCode.OK
-    assert not site.engine.core.launching
+    assert not site.engine.core.dispatch.launching
     assert len(site.farm.procs) == 1
 
 
@@ -230,7 +230,9 @@ async def test_a_definite_refusal_by_the_stream_lets_the_frame_wait_again(
     await tools.until(lambda: len(stream.launches) == 2)
     (first, _), (second, _) = stream.launches
     await stream.send(answers={first: grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], second: 12_345, 99: OK})
-    await tools.until(lambda: site.engine.core.counters.launches_refused == 1 and not site.engine.core.launching)
+    await tools.until(
+        lambda: site.engine.core.counters.launches_refused == 1 and not site.engine.core.dispatch.launching
+    )
     assert len(site.farm.procs) == 1
 
 

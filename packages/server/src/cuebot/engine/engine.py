@@ -15,7 +15,9 @@ import structlog
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
-from cuebot.engine.core import SYSTEM, AgentRequests, Core
+from cuebot.engine.core import SYSTEM, Core
+from cuebot.engine.dispatch import AgentRequests
+from cuebot.engine.failures import FarmUnsound, JournalHung, JournalLost
 from cuebot.engine.past_jobs import NoJobHistory, PastJobs
 from cuebot.engine.ports import (
     Agents,
@@ -44,26 +46,12 @@ COMMIT_ANSWER_SECONDS: Final = 8.0
 """After so long whoever waits for the commit is told why. Clients wait 10 s, and then know nothing."""
 COMMIT_GIVE_UP_SECONDS: Final = 60.0
 """A journal that fails or hangs for so long ends the server: it must not pretend to know what it cannot keep."""
-
-
 PROBE_SECONDS: Final = 10.0
 """A server that has had nothing to commit for so long asks its database whether it is there."""
 STALL_TOLD_SECONDS: Final = 10.0
 """The log says so often that commits still stall."""
 DURABLE_SECONDS: Final = 2.0
 """How long a reader of history waits for what is on its way to the disk."""
-
-
-class JournalLost(RuntimeError):
-    """The journal has failed for too long, or belongs to another server now; memory holds what the disk does not."""
-
-
-class JournalHung(JournalLost):
-    """A commit has not returned for too long, and its thread may never end: the process must not wait for it."""
-
-
-class FarmUnsound(RuntimeError):
-    """A bug left memory half changed; nothing of it is committed, and a restart loads what is durable."""
 
 
 class Engine:
@@ -121,19 +109,15 @@ class Engine:
             self.core.execute(command, envelope, self.now_us(), done)
         finally:
             self._wake()
+        if isinstance(command, c.ReportHost):
+            self._reported(command)
 
-    async def report_host(self, command: c.ReportHost, envelope: c.Envelope) -> list[str]:
-        """Take in a host's report. Returns the ids of reported runs that it should end."""
-        self._refuse_while_stalled(envelope)
-        waiter: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        try:
-            self._send(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
-        finally:
-            self._wake()
+    def _reported(self, command: c.ReportHost) -> None:
+        """A host has reported: some agents may have to be told something at once, and its telemetry is new."""
+        self._send(self.core.dispatch.take_requests())
         host_id = self.farm.host_by_name.get(command.host.name)
         if host_id is not None:
             self._publisher.reported(host_id)
-        return await self._reply(waiter)
 
     async def _reply(self, waiter: asyncio.Future[Reply]) -> Reply:
         self._waiting.add(waiter)
@@ -226,7 +210,7 @@ class Engine:
     async def drained(self) -> None:
         """Return when nothing waits to be committed or launched."""
         core = self.core
-        while core.has_batch() or core.plan_wanted or core.has_launches() or not self._idle.is_set():
+        while core.has_batch() or core.plan_wanted or core.dispatch.has_launches() or not self._idle.is_set():
             self._wake()
             await asyncio.sleep(0.01)
 
@@ -260,7 +244,7 @@ class Engine:
                 for ticket in tickets:
                     ticket.done(ticket.reply)
                 self._send(orders)
-                if self.core.has_launches():
+                if self.core.dispatch.has_launches():
                     self._more_to_do.set()
                 self._publisher.committed(batch.events)
                 self._wake()
@@ -363,7 +347,7 @@ class Engine:
             await self._more_to_do.wait()
             self._more_to_do.clear()
             await asyncio.sleep(0)
-            while self.core.has_launches():
+            while self.core.dispatch.has_launches():
                 self._send(self.core.launch(self.now_us()))
                 self._wake()
                 await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from cuebot.domain.archive import ArchivedJob
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.frames import IndexArray, stored_columns
 from cuebot.domain.learning import learn, worth_learning
-from cuebot.domain.nouns import NOUNS, stored_fields, stored_values
+from cuebot.domain.nouns import NOUNS, Layer, stored_fields, stored_values
 from cuebot.domain.states import HostState
 from cuebot.domain.units import Micros
 
@@ -95,36 +95,47 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
     for kind in NOUNS:
         things = [restore(kind, row) for row in rows.things.get(kind, ())]
         if kind == "layer":
-            for layer in sorted(things, key=lambda x: x.key):
-                layer.frames = initial_frames(layer, farm.jobs[layer.job_id])
-                if layer.key in frames_of:
-                    part = frames_of[layer.key]
-                    layer.frames.copy_on_write()
-                    for name, values in part.columns.items():
-                        getattr(layer.frames, name)[part.indices] = values
-                    layer.frames.find_alone()
-                index_layer(farm, layer)
-            continue
-        if kind == "request":
-            things.sort(key=lambda x: x.answered_us)  # the oldest are forgotten first
+            things.sort(key=lambda layer: layer.key)
+        elif kind == "request":
+            things.sort(key=lambda request: request.answered_us)  # the oldest are forgotten first
         for thing in things:
-            if kind == "job":
-                index_job(farm, thing)
-            elif kind == "depend":
-                index_depend(farm, thing)
-                if thing.active:
-                    hold_by(farm, thing, +1, Micros(now_us))
-            elif kind == "proc":
-                index_proc(farm, thing)
-                thing.seen_us = Micros(now_us)
-                thing.unanswered_us = Micros(now_us)  # whoever ran before may just have sent it
+            if kind == "layer":
+                _enter_layer(farm, thing, frames_of.get(thing.key))
             else:
-                index_thing(farm, kind, thing)
-                if kind == "host" and thing.state is HostState.DOWN:
-                    thing.goodbye_us = Micros(now_us)  # perhaps it said goodbye to whoever ran before
+                _enter(farm, kind, thing, Micros(now_us))
+
     for layer_id in list(farm.ready):
         layer = farm.layers[layer_id]
         if worth_learning(layer) and learn(farm, layer):
             farm.requeue(farm.jobs[layer.job_id])
     farm.dirty.frames.clear()
     return farm
+
+
+def _enter_layer(farm: Farm, layer: Layer, part: FrameRows | None) -> None:
+    """Enter a layer with its frames; those that have no row are as they were launched."""
+    layer.frames = initial_frames(layer, farm.jobs[layer.job_id])
+    if part is not None:
+        layer.frames.copy_on_write()
+        for name, values in part.columns.items():
+            getattr(layer.frames, name)[part.indices] = values
+        layer.frames.find_alone()
+    index_layer(farm, layer)
+
+
+def _enter(farm: Farm, kind: str, thing: Any, now_us: Micros) -> None:
+    """Enter anything else."""
+    if kind == "job":
+        index_job(farm, thing)
+    elif kind == "depend":
+        index_depend(farm, thing)
+        if thing.active:
+            hold_by(farm, thing, +1, now_us)
+    elif kind == "proc":
+        index_proc(farm, thing)
+        thing.seen_us = now_us
+        thing.unanswered_us = now_us  # whoever ran before may just have sent it
+    else:
+        index_thing(farm, kind, thing)
+        if kind == "host" and thing.state is HostState.DOWN:
+            thing.goodbye_us = now_us  # perhaps it said goodbye to whoever ran before

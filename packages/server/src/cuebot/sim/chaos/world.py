@@ -331,8 +331,9 @@ class World:
         if server is None or not server.idle:
             return "the server is busy"
         farm = server.farm
-        if farm.procs or server.core.launching:
-            return f"{len(farm.procs)} runs, {len(server.core.launching)} of them without an answer to their launch"
+        launching = server.core.dispatch.launching
+        if farm.procs or launching:
+            return f"{len(farm.procs)} runs, {len(launching)} of them without an answer to their launch"
         for host in self.hosts.values():
             if host.runs:
                 return f"{host.name} has {len(host.runs)} runs that the server has not acknowledged"

@@ -96,7 +96,7 @@ class RqdReportInterface:
 
     async def _report(self, command: c.ReportHost, call: Call) -> None:
         try:
-            stale = await call.engine.report_host(command, call.envelope_of_host(command.host.name))
+            stale = await call.engine.submit(command, call.envelope_of_host(command.host.name))
         except HostConflict as conflict:
             told_name, agent = _told_name(command.host, call), _which(command.host)
             self._book.refused_agent(call.peer_address(), told_name, Refusal.NAME_TAKEN, agent)

@@ -17,8 +17,8 @@ class CueInterface:
         core = call.engine.core
         counters = core.counters
         stats = cue_pb2.SystemStats(
-            dispatch_waiting=len(core.launching),
-            dispatch_remaining_capacity=core.bounds.unlaunched_bookings - len(core.launching),
+            dispatch_waiting=len(core.dispatch.launching),
+            dispatch_remaining_capacity=core.dispatch.room(),
             dispatch_executed=counters.booked,
             booking_executed=counters.plans,
             manage_executed=counters.commands,
