@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 import tempfile
 
 import pytest
+import structlog
+from hypothesis import HealthCheck, settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.
@@ -29,3 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
         shutil.rmtree(runtime, ignore_errors=True)
 
     config.add_cleanup(restore)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))  # as a server's by default
+
+
+# A busy machine makes a test slow, not wrong.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")

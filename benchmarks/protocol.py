@@ -21,12 +21,15 @@ import uvloop
 
 from benchmarks.protocol_agents import started
 from benchmarks.table import Figure, show
+from cuebot.app.event_history import ThreadedHistory
+from cuebot.app.host_ends_log import HostEndsLog
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState, JobState
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.journal import SqlJournal
+from cuebot.feed import EventFeed, Follower, Position
+from cuebot.journal import History, SqlJournal
 from cuebot.spec import parse_spec
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
@@ -47,11 +50,16 @@ def figures() -> Iterator[Figure]:
 
 async def _measured(way: str, goal: float | None) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="cuefarm-bench-") as folder:
-        journal = SqlJournal(f"sqlite:///{Path(folder) / 'farm.sqlite'}")
+        url = f"sqlite:///{Path(folder) / 'farm.sqlite'}"
+        journal, history = SqlJournal(url), ThreadedHistory(History(url))
         core = Core(Farm(), last_seq=0, started_us=_now_us(), new_id=lambda: str(uuid.uuid4()))
         agents = GrpcAgents(token=None, now_us=_now_us)
-        engine = Engine(core, journal, agents, _now_us)
+        host_ends_log = Follower("log of hosts' ends", HostEndsLog(core.farm))  # as every server has one
+        origin = Position(journal.farm_id, journal.history_epoch, 0)
+        feed = EventFeed(core.farm, origin=origin, history=history, followers=[host_ends_log])
+        engine = Engine(core, journal, agents, _now_us, feed)
         task = asyncio.create_task(engine.run())
+        follower = asyncio.create_task(host_ends_log.run())
         await engine.submit(c.Seed(), SYSTEM)
         server, port = await serve(
             engine,
@@ -71,7 +79,9 @@ async def _measured(way: str, goal: float | None) -> list[Figure]:
             await server.stop(None)
             await agents.close()
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            follower.cancel()
+            await asyncio.gather(task, follower, return_exceptions=True)
+            history.close()
             journal.close()
     return [
         Figure(f"{AGENTS} agents, {way}: launched, completed, durable", FRAMES / wall_s, "frames/s", goal, True),

@@ -28,7 +28,7 @@ from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.ports import Answer, Answered, Recorded
+from cuebot.engine.ports import Answer, Answered, NoPublisher, Recorded
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
@@ -78,7 +78,7 @@ class DurableFarm:
                 f"host{number:05}", "local", CoreUnits(100 * cores), KiB(64 * GIB), KiB(60 * GIB), KiB(0), KiB(0),
                 KiB(256 * GIB), KiB(256 * GIB), 0, Micros(1), ("64bit",), ("linux",),
             )  # fmt: skip
-            self.core.report_host(c.ReportHost(facts, (), boot=True), SYSTEM, self.now_us)
+            self.core.execute(c.ReportHost(facts, (), boot=True), SYSTEM, self.now_us)
         self.commit()
 
     def launch(self, jobs: int, layers: int, frames: int, cores: str = "1.0") -> None:
@@ -99,7 +99,7 @@ class DurableFarm:
         """Make the open batch durable, and answer the launches that it lets go."""
         asyncio.run(self.journal.commit(self.core.take()))
         self.core.committed(self.now_us)
-        while self.core.has_launches():
+        while self.core.dispatch.has_launches():
             for _, runs in self.core.launch(self.now_us).launches:
                 for order in runs:
                     self.core.answered(order.run_id, Answer.ACCEPTED, "", self.now_us)
@@ -157,6 +157,19 @@ class FullPass:
     """How much later than it asked for a task was woken that looks every millisecond: how long the loop was held."""
 
 
+class Booked(NoPublisher):
+    """Counts the runs that are on disk."""
+
+    def __init__(self, done: FullPass) -> None:
+        self._done = done
+        self._began = time.perf_counter()
+
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """Count those of a batch."""
+        self._done.booked += sum(len(r.event.run_ids) for r in events if isinstance(r.event, ev.RunsBooked))
+        self._done.wall_s = time.perf_counter() - self._began
+
+
 def fill(farm: DurableFarm) -> FullPass:
     """Let the engine book everything that fits."""
     gc.freeze()
@@ -165,12 +178,7 @@ def fill(farm: DurableFarm) -> FullPass:
 
 async def _fill(farm: DurableFarm) -> FullPass:
     done = FullPass()
-    engine = Engine(farm.core, farm.journal, TakingAgents(), lambda: farm.now_us)
-    began = time.perf_counter()
-
-    def committed(events: Sequence[Recorded]) -> None:
-        done.booked += sum(len(r.event.run_ids) for r in events if isinstance(r.event, ev.RunsBooked))
-        done.wall_s = time.perf_counter() - began
+    engine = Engine(farm.core, farm.journal, TakingAgents(), lambda: farm.now_us, Booked(done))
 
     async def look() -> None:
         while True:
@@ -178,10 +186,9 @@ async def _fill(farm: DurableFarm) -> FullPass:
             await asyncio.sleep(LOOK_S)
             done.held_s.append(time.perf_counter() - asked - LOOK_S)
 
-    engine.watchers.append(committed)
     farm.core.plan_wanted = True
     tasks = [asyncio.create_task(engine.run()), asyncio.create_task(look())]
-    while farm.core.plan_wanted or farm.core.launching:
+    while farm.core.plan_wanted or farm.core.dispatch.launching:
         await asyncio.sleep(LOOK_S)
         await engine.drained()
     for task in tasks:
@@ -261,7 +268,7 @@ def turn_over(path: Path) -> float:
             host.name, "local", host.cores, KiB(64 * GIB), KiB(60 * GIB), KiB(0), KiB(0), KiB(256 * GIB),
             KiB(256 * GIB), 0, Micros(1), ("64bit",), ("linux",),
         )  # fmt: skip
-        farm.core.report_host(c.ReportHost(facts, (), boot=True), SYSTEM, NOW_US)
+        farm.core.execute(c.ReportHost(facts, (), boot=True), SYSTEM, NOW_US)
     farm.launch(10, 1, TURNED_OVER // 10)
     began = time.perf_counter()
     while len(farm.core.farm.ready) or farm.core.farm.procs:

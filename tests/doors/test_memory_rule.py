@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cue_cli.cueadmin.causes import MEMORY_STATUSES, causeText
 from cuebot.domain.memory import MEMORY_EXITS, is_believable
 from cuefarm_proto import farm_pb2
+from opencue.causes import MEMORY_STATUSES, causeText
 
 RESERVED_KIB = 1_000_000
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cuebot.domain.errors import Invalid
 from cuebot.domain.frame_set import parse_frame_set
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from FileSequence import FrameSet
 
 NUMBER = st.one_of(st.integers(-30, 30), st.integers(-(2**31) - 1, 2**31))
@@ -27,7 +28,7 @@ TEXT = st.one_of(
 def on_the_farm(text: str) -> list[int] | None:
     """The frames that the server reads, None where it refuses."""
     try:
-        return parse_frame_set(text).tolist()
+        return parse_frame_set(text, DEFAULT_BOUNDS).tolist()
     except Invalid:
         return None
 

@@ -30,19 +30,21 @@ class ServeProcess:
     def begin(self) -> ServeProcess:
         """Start the process, and do not wait."""
         self.log.write_text("")
-        options = ["--token-file", f"{self.folder}/token", "--log-root", f"{self.folder}/logs"]
-        options += ["--grpc", self.grpc, "--http", self.http, "--log-level", "warning", *self.extra]
-        if self.database:
-            options += ["--db", self.database]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.program, "serve", *options],
+                [*self.program, "serve", *self.options()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self.environment,
             )
         return self
+
+    def options(self) -> list[str]:
+        """The flags that it is started with."""
+        options = ["--token-file", f"{self.folder}/token", "--log-root", f"{self.folder}/logs"]
+        options += ["--grpc", self.grpc, "--http", self.http, "--log-level", "warning", *self.extra]
+        return [*options, "--db", self.database] if self.database else options
 
     def up(self, seconds: float = START_SECONDS) -> ServeProcess:
         """Wait until it serves."""

@@ -58,7 +58,7 @@ def test_refused_spec(farm: FarmProcess, text: str, words: list[str]) -> None:
 
 
 def test_unknown_service_falls_back(farm: FarmProcess) -> None:
-    """A service without a record falls back to `default` (D5) and the job runs."""
+    """A service without a record falls back to `default` (decisions: unknown-services) and the job runs."""
     job = farm.launch("svc", layer("work", "true", "1", more="<services><service>nosuch</service></services>"))
     assert farm.wait_job(job).succeededFrames() == 1
 

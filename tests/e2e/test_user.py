@@ -168,7 +168,7 @@ def test_each_attempt_keeps_its_log(farm: FarmProcess) -> None:
 
 
 def test_killed_frame_has_its_signal(farm: FarmProcess) -> None:
-    """A frame that a signal ended has the signal's number as its exit status (D16)."""
+    """A frame that a signal ended has the signal's number as its exit status (decisions: signal-status)."""
     job = farm.launch("signal", layer("work", "kill -9 $$", "1"), job="<maxretries>0</maxretries>")
     wait_for(lambda: farm.connect().api.getJob(job.id()).deadFrames() == 1, 30, "the frame to die")
     assert farm.connect().api.findFrame(job.name(), "work", 1).exitStatus() == 9

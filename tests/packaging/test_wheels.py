@@ -16,7 +16,11 @@ pytest.importorskip("hatchling", reason="the build backend hatchling is not inst
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"client": "cuefarm-client", "agent": "cuefarm-agent", "server": "cuefarm"}
-TYPED = {"agent": ["rqd"], "server": ["cuebot"], "client": []}
+TYPED = {
+    "agent": ["rqd"],
+    "server": ["cuebot"],
+    "client": ["opencue", "outline", "FileSequence", "cue_cli", "cuefarm_proto"],
+}
 WHEEL_BYTES_MAX = 1_000_000
 KINDS = {".py", ".pyi", ".proto", ".c", ".h", ".cfg", ".mako", ".yaml", ".typed", ""}
 """What the packages are made of; anything else got in by mistake, or needs a line here."""

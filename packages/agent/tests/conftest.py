@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-
-from .farm import AgentProcess, FakeServer
+from agent_farm import AgentProcess, FakeServer
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Callable
 
 import pytest
+from agent_farm import AgentProcess, FakeServer
 
 from rqd import options
-from rqd.runner.secrets import SECRET_NAMES, shown_environment
+from rqd.secrets import SECRET_NAMES, shown_environment
 
-from .farm import AgentProcess, FakeServer
+pytestmark = pytest.mark.slow
 
 MakeAgent = Callable[..., AgentProcess]
 

@@ -17,13 +17,20 @@ from typing import Callable
 import grpc
 import psutil
 import pytest
+from agent_farm import (
+    LEASE_SECONDS,
+    PATIENCE_SECONDS,
+    AgentProcess,
+    FakeServer,
+    eventually,
+    processes_with,
+    stands_still,
+)
 from opencue_proto import host_pb2, rqd_pb2
 
 from rqd import control, whereabouts
 from rqd.control import DONE, NOT_DONE, NOT_RUNNING
 from rqd.supervisor import book
-
-from .farm import LEASE_SECONDS, PATIENCE_SECONDS, AgentProcess, FakeServer, eventually, processes_with, stands_still
 
 MakeAgent = Callable[..., AgentProcess]
 UNCHARGED = (286, "shutdown")

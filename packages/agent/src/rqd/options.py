@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from rqd import __version__, log, machine
-from rqd.runner.secrets import SECRET_NAMES
+from rqd.secrets import SECRET_NAMES
 from rqd.supervisor.book import PAGE_BYTES, Page
 
 ROOT_VARIABLE = "RQD_RUN_AS_ROOT"

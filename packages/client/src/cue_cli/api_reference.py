@@ -100,7 +100,8 @@ def brought_up_to_date(page: str, tables: str) -> str:
 
 def _grouped(module: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     """Yield the public functions of a module below the headings that its source has."""
-    heading, functions = "", []
+    heading = ""
+    functions: list[tuple[str, Any]] = []
     for line in inspect.getsource(module).splitlines():
         found = _HEADING.fullmatch(line)
         if found:
@@ -173,7 +174,7 @@ def _signature(function: Any) -> str:
         if parameter.kind is parameter.KEYWORD_ONLY and not is_keyword_only:
             words.append("*")
             is_keyword_only = True
-        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(parameter.kind.name, "")
         default = "" if parameter.default is parameter.empty else f"={_default(parameter.default)}"
         words.append(f"{stars}{parameter.name}{default}")
     return f"({', '.join(words)})"

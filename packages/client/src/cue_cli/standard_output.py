@@ -113,7 +113,7 @@ def run_command(name: str, act: Callable[[], int]) -> int:
     before = sys.stdout, sys.stderr
     out = Output(sys.stdout)
     err = Output(sys.stderr, after=out)
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     ending: Optional[SystemExit] = None
     status = 0
     try:

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from cue_cli.farm_warnings import showPlainly
 from cue_cli.standard_output import run_command
-from cue_cli.wording import counted
+from opencue.wording import counted
 
 FRAME_TOKENS = ("#IFRAME#", "#ZFRAME#", "#FRAME#", "#FRAMESPEC#", "#FRAME_START#")
 CHUNK_TOKENS = ("#FRAMESPEC#", "#FRAME_END#", "#FRAME_CHUNK#")

@@ -54,6 +54,11 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsResponse.FromString,
                 )
+        self.GetEvents = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetEvents',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetEventsRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetEventsResponse.FromString,
+                )
 
 
 class FarmInterfaceServicer(object):
@@ -115,6 +120,13 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEvents(self, request, context):
+        """What happened on the farm behind a position, or from now on; waits for more where that is asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FarmInterfaceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -157,6 +169,11 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.GetQueryFields,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.GetQueryFieldsResponse.SerializeToString,
+            ),
+            'GetEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEvents,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetEventsRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -301,5 +318,22 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetQueryFields',
             cuefarm__proto_dot_farm__pb2.GetQueryFieldsRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.GetQueryFieldsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetEvents',
+            cuefarm__proto_dot_farm__pb2.GetEventsRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetEventsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -30,6 +30,7 @@ from opencue import search, util
 from opencue.changed import Changed
 from opencue.doors import getDoors
 from opencue.enums import LimitEnforcement, LimitType
+from opencue.events import followEvents, getEvents
 from opencue.finding import findIds, getQueryFields
 from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRuns, readLog
@@ -93,6 +94,7 @@ __all__ = [
     "findLimit",
     "findShow",
     "findSubscription",
+    "followEvents",
     "followLog",
     "getActiveShows",
     "getAllocation",
@@ -101,6 +103,7 @@ __all__ = [
     "getDefaultServices",
     "getDepend",
     "getDoors",
+    "getEvents",
     "getFacility",
     "getFailures",
     "getFinishedJobs",
@@ -198,7 +201,7 @@ def getFinishedJobs(
     user: Sequence[str] = (),
     limit: int = 100,
 ) -> list[Job]:
-    """Return finished jobs, the one that ended last first, at most `limit` of them, and never more than 1,000.
+    """Return finished jobs, the one that ended last first, at most `limit` of them, never over 1,000 (`page_rows`).
 
     `parts` are parts of the name, any of which must be in it; `name`, `show` and `user` are exact. A warning tells of
     a `limit` that the server did not go up to, and how many jobs there are.

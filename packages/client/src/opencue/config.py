@@ -22,6 +22,22 @@ DEFAULTS: dict[str, Any] = {
     "cuebot.external_facility": [],
 }
 
+_in_use: Optional[dict[str, Any]] = None
+
+
+def in_use() -> dict[str, Any]:
+    """Return the configuration of this process: that of the file, until `use` names another. It may be changed."""
+    if _in_use is None:
+        use(load_config_from_file())
+    assert _in_use is not None
+    return _in_use
+
+
+def use(config: dict[str, Any]) -> None:
+    """Make this the configuration of this process."""
+    global _in_use
+    _in_use = config
+
 
 def config_base_directory() -> str:
     """Return the folder that holds `opencue.yaml`."""

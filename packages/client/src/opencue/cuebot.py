@@ -81,7 +81,7 @@ class Cuebot:
     Hosts: list[str] = []
     _address = ""
     _token: Optional[TokenInUse] = None
-    Config: dict[str, Any] = configuration.load_config_from_file()
+    Config: dict[str, Any] = configuration.in_use()
     Timeout: int = Config.get("cuebot.timeout", DEFAULT_TIMEOUT_MS)  # milliseconds
 
     @staticmethod
@@ -93,6 +93,7 @@ class Cuebot:
         anything and nothing listens at the default address, it is the one farm that this user runs on this machine.
         """
         if config is not None:
+            configuration.use(config)
             Cuebot.Config = config
             Cuebot.Timeout = config.get("cuebot.timeout", Cuebot.Timeout)
         hosts = configuration.hosts_from_environment()
@@ -209,6 +210,7 @@ class Cuebot:
                 cls.setChannel()
             else:
                 cls.init()
+        assert Cuebot.RpcChannel is not None, "connecting opens it, or raises"
         return service(Cuebot.RpcChannel)
 
     @staticmethod

@@ -9,7 +9,8 @@ from opencue_proto import depend_pb2, host_pb2, job_pb2, limit_pb2
 
 
 def _fromProto(name: str, proto_enum: Any) -> Any:
-    members = IntEnum(name, proto_enum.items(), module=__name__)
+    make: Any = IntEnum  # whose functional form takes a literal only, where types are checked
+    members = make(name, proto_enum.items(), module=__name__)
     members.__doc__ = f"Members and numbers of the wire's {name}."
     return members
 

@@ -10,6 +10,8 @@ from typing import Any, Optional, Sequence
 
 import grpc
 
+from opencue import config
+
 NO_DETAILS = "No details found. Check server logs."
 
 
@@ -26,7 +28,7 @@ class CueException(grpc.RpcError):
         self._code = code
         self._details = details or (str(args[0]) if args else "")
 
-    def code(self) -> Optional[grpc.StatusCode]:
+    def code(self) -> Optional[grpc.StatusCode]:  # type: ignore[override]
         """Return the gRPC status of the call, None when no call was made."""
         return self._code
 
@@ -130,7 +132,7 @@ def reached(error: grpc.RpcError) -> bool:
         return not any(phrase in details for phrase in _CUT_OFF)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return True
-    metadata = error.trailing_metadata() if hasattr(error, "trailing_metadata") else ()
+    metadata: Any = error.trailing_metadata() if hasattr(error, "trailing_metadata") else ()
     return any(key == UNAVAILABLE for key, _ in metadata or ())
 
 
@@ -179,6 +181,4 @@ def fromRpcError(
 
 def getRetryCount() -> int:
     """Return how often a retryable call is repeated before it fails."""
-    from opencue.cuebot import Cuebot  # here, because cuebot needs these classes
-
-    return int(Cuebot.Config["cuebot.exception_retries"])
+    return int(config.in_use()["cuebot.exception_retries"])

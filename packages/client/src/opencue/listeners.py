@@ -12,7 +12,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable
-from typing import Optional
+from typing import Optional, Union
 
 from opencue.listening_sockets import listening_sockets
 
@@ -110,7 +110,7 @@ def _loopbacks(host: str) -> frozenset[str]:
     return frozenset(address for address in _in_hosts_file(name) if ipaddress.ip_address(address).is_loopback)
 
 
-def _number(host: str) -> Optional[ipaddress._BaseAddress]:
+def _number(host: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address, None]:
     """An address that is written as a number, in whatever way a connection takes it (127.1, ::ffff:127.0.0.1)."""
     with contextlib.suppress(ValueError):
         found = ipaddress.ip_address(host)

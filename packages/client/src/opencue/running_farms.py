@@ -15,7 +15,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 DEFAULT_ADDRESS = "localhost:8443"
 _FILE_BYTES_MAX = 65_536
@@ -94,7 +94,7 @@ def _folders() -> list[Path]:
 def _write(address: str, place: str, token_file: str, http: str) -> Optional[Path]:
     pid = os.getpid()
     host = socket.gethostname()
-    facts = {"grpc": address, "http": http, "place": place, "token_file": token_file}
+    facts: dict[str, Any] = {"grpc": address, "http": http, "place": place, "token_file": token_file}
     facts |= {"pid": pid, "started": _started(pid)}
     for folder in _folders():
         try:

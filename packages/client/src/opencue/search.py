@@ -10,6 +10,7 @@ from typing import Any, Callable, Mapping, Union
 
 from opencue_proto import host_pb2, job_pb2
 
+from opencue.kinds import wrapperOf
 from opencue.rpc import call
 
 SECONDS_PER_HOUR = 3600
@@ -223,10 +224,8 @@ class HostSearch(BaseSearch):
     @classmethod
     def byOptions(cls, **options: Any) -> list[Any]:
         """Return a list of Host wrappers."""
-        from opencue.wrappers.host import Host  # here, because the wrappers import this module
-
         response = call("host", "GetHosts", r=cls.criteriaFromOptions(**options))
-        return [Host(message) for message in response.hosts.hosts]
+        return [wrapperOf("Host")(message) for message in response.hosts.hosts]
 
     @classmethod
     def byName(cls, val: Any) -> list[Any]:
@@ -310,7 +309,7 @@ class FrameSearch(BaseSearch):
     }
 
     @classmethod
-    def byOptions(cls, job: str, **options: Any) -> Any:
+    def byOptions(cls, job: str, **options: Any) -> Any:  # type: ignore[override]  # frames are a job's
         """Return the raw response for one page of a job's frames; its `frames.frames` are Frame messages."""
         return call("frame", "GetFrames", job=job, r=cls.criteriaFromOptions(**options))
 

@@ -21,11 +21,11 @@ class StrangerListens(CueException):
     def __init__(self, detail: str) -> None:
         super().__init__(detail, code=grpc.StatusCode.PERMISSION_DENIED, details=detail)
 
-    def initial_metadata(self) -> tuple[tuple[str, str], ...]:
+    def initial_metadata(self) -> tuple[Any, ...]:
         """No server sent any."""
         return ()
 
-    def trailing_metadata(self) -> tuple[tuple[str, str], ...]:
+    def trailing_metadata(self) -> tuple[Any, ...]:
         """No server sent any."""
         return ()
 

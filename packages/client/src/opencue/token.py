@@ -56,7 +56,7 @@ class TokenInUse:
         except CueException:
             return False  # the refusal says more
         tried = {token.text if token else "" for token in refused}
-        choices = [fresh] if fresh else []
+        choices: list[Optional[Token]] = [fresh] if fresh else []
         choices += [None] if fresh is None or fresh.is_guessed else []
         for token in choices:
             if (token.text if token else "") not in tried:

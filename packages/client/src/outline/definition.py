@@ -6,6 +6,7 @@ import os
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from outline import constants, util
+from outline import current as current_outline
 from outline.depend import parse_require_str
 from outline.exception import OutlineException, SessionException
 from outline.layer_base import Layer, range_text
@@ -14,15 +15,27 @@ from outline.session import Session, is_session_path
 from outline.waiting import JobDepend, check_cycles
 
 
-class Outline:
+class _OutlineMeta(type):
+    @property
+    def current(cls) -> Optional[Outline]:
+        """The outline that new layers add themselves to."""
+        return current_outline.get()
+
+    @current.setter
+    def current(cls, outline: Optional[Outline]) -> None:
+        current_outline.put(outline)
+
+    @current.deleter
+    def current(cls) -> None:
+        current_outline.put(None)
+
+
+class Outline(metaclass=_OutlineMeta):
     """The layers of a job, built by a script, then set up, stored in a session and launched.
 
     With `current=True` new layers add themselves to it. `path` is an outline script, which is run at once. With
     `name_unique` the name gets seven hexadecimal digits. `maxcores` and `maxgpus` bound what the whole job may use.
     """
-
-    current: Optional[Outline] = None
-    """The outline that new layers add themselves to."""
 
     def __init__(
         self,
@@ -124,7 +137,7 @@ class Outline:
         if self.__serialize:
             from outline.serialize import store
 
-            self.__path = store(self, folder)
+            self.__path = store(self, folder, Outline)
         elif self.__path:
             import shutil
 

@@ -84,7 +84,7 @@ class _WithAttributes:
 class Path(_WithAttributes):
     """The path of one file or folder."""
 
-    def __init__(self, path: Union[str, os.PathLike], **attributes: Any) -> None:
+    def __init__(self, path: Union[str, os.PathLike[str]], **attributes: Any) -> None:
         super().__init__(attributes)
         self.__path = os.fspath(path)
 
@@ -238,7 +238,7 @@ Image = FileSpec
 """The older name of a file specification."""
 
 
-def resolve(path: Union[str, os.PathLike, Path, FileSpec]) -> Union[Path, FileSpec]:
+def resolve(path: Union[str, os.PathLike[str], Path, FileSpec]) -> Union[Path, FileSpec]:
     """Return a path or file specification for anything that names one."""
     if isinstance(path, (Path, FileSpec)):
         return path

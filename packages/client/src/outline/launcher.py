@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any, Dict
 
+from outline.backend import import_backend_module
 from outline.config import config
 from outline.constants import OUTLINE_MODE_SETUP
 from outline.exception import OutlineException
@@ -112,6 +113,4 @@ class OutlineLauncher:
         return backend.serialize(self) if use_pycuerun else backend.serialize_simple(self)
 
     def __backend(self) -> Any:
-        from outline.cuerun import import_backend_module
-
         return import_backend_module(self.get("backend"))

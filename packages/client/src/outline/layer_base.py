@@ -9,7 +9,7 @@ import os
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from FileSequence import FrameSet
-from outline import event, execution, io, util, waiting
+from outline import current, event, execution, io, util, waiting
 from outline.config import config
 from outline.constants import LAYER_TYPES, LayerType
 from outline.depend import Depend
@@ -28,11 +28,10 @@ class _LayerMeta(type):
     """Registers a layer with the current outline, and shows it to the plugins, once it is constructed completely."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        from outline.loader import current_outline
         from outline.plugins import PluginManager
 
         layer = super().__call__(*args, **kwargs)
-        outline = current_outline()
+        outline = current.get()
         if outline is not None and layer.get_arg("register"):
             outline.add_layer(layer)
         PluginManager.init_layer(layer)
@@ -49,7 +48,7 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
 
     def __init__(self, name: str, **args: Any) -> None:
         self.__begin()
-        self.__args = self.get_default_args(args)
+        self.__args: Dict[str, Any] = self.get_default_args(args)
         self.set_name(name)
         for key, value in (self.__args.get("env") or {}).items():
             self.set_env(key, value)
@@ -64,7 +63,7 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
         self.__depends: List[Depend] = []
         self.__dependents: List[Depend] = []
         self.__job_depends: List[waiting.JobDepend] = []
-        self.__args: Dict[str, Any] = {}
+        self.__args = {}
         self.__required_args: Dict[str, Any] = {}
         self.__env: Dict[str, str] = {}
         self.__events = event.EventHandler(self)

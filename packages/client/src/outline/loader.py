@@ -26,7 +26,7 @@ def load_outline(path: str) -> Outline:
     if os.path.splitext(path)[1] in (".yaml", ".yml"):
         from outline.serialize import load
 
-        outline = load(path)
+        outline = load(path, Outline)
         outline.set_path(path)
         Outline.current = outline
     else:

@@ -85,6 +85,7 @@ class CuerunOptionParser(optparse.OptionParser):
 
     def _process_short_opts(self, rargs: List[str], values: Any) -> None:
         if re.match(r"-\d", rargs[0]):
+            assert self.largs is not None, "the parser made it before"
             self.largs.append(rargs.pop(0))
         else:
             super()._process_short_opts(rargs, values)

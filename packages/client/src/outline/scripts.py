@@ -13,8 +13,9 @@ import re
 import sys
 import zlib
 from types import ModuleType
-from typing import Dict, List, NoReturn, Optional
+from typing import Any, Dict, List, NoReturn, Optional
 
+from outline import current
 from outline.exception import OutlineException
 
 _PREFIX = "outline_script_"
@@ -57,19 +58,19 @@ def run_script(path: str, name: Optional[str] = None) -> ModuleType:
     return module
 
 
-def reread_script(path: str, name: str, argv: List[str]) -> None:
-    """Run the stored copy of a script for the classes that it defines, and for nothing else."""
-    from outline.definition import Outline
-
+def reread_script(path: str, name: str, argv: List[str], outline: Any) -> None:
+    """Run the stored copy of a script for the classes that it defines; its layers go into an outline of no use."""
     global _rereading
-    before = (Outline.current, sys.argv, _rereading)
-    Outline.current, sys.argv, _rereading = Outline("rereading"), list(argv), True
+    before = (current.get(), sys.argv, _rereading)
+    current.put(outline)
+    sys.argv, _rereading = list(argv), True
     try:
         run_script(path, name)
     except (_EndOfScript, SystemExit):
         pass  # it came to where it launches: all that it defines before that is there
     finally:
-        Outline.current, sys.argv, _rereading = before
+        outline_before, sys.argv, _rereading = before
+        current.put(outline_before)
 
 
 def end_if_rereading() -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, List, Set
+from typing import TYPE_CHECKING, Any, Dict, List, Set, Type
 
 import yaml
 
 from outline import event
 from outline.class_names import Names, find, find_function
-from outline.definition import Outline
 from outline.exception import OutlineException
 from outline.layer_base import Layer
 from outline.scripts import reread_script
 from outline.yaml_values import UnknownValue, ValueDumper, ValueLoader, dump, write_file
+
+if TYPE_CHECKING:
+    from outline.definition import Outline
 
 FORMAT = 1
 """The number of this file format."""
@@ -33,15 +35,22 @@ class _OutlineLoader(ValueLoader):
     layers: List[Layer]
 
 
-_OutlineLoader.add_constructor(
-    "!layer",
-    lambda loader, node: loader.layers[int(loader.construct_scalar(node))],  # type: ignore[attr-defined]
-)
-_OutlineLoader.add_constructor("!outline", lambda loader, node: loader.outline)  # type: ignore[attr-defined]
+def _layer_of(loader: Any, node: Any) -> Any:
+    return loader.layers[int(loader.construct_scalar(node))]
 
 
-def store(outline: Outline, folder: str) -> str:
+def _outline_of(loader: Any, node: Any) -> Any:
+    return loader.outline
+
+
+_OutlineLoader.add_constructor("!layer", _layer_of)
+_OutlineLoader.add_constructor("!outline", _outline_of)
+
+
+def store(outline: Outline, folder: str, kind: Type[Outline]) -> str:
     """Write an outline, and the scripts that its classes come from, into a folder; return the path of the file.
+
+    `kind` is the class `Outline`, which imports this module.
 
     Raises:
         OutlineException: a layer has something that cannot be stored.
@@ -59,7 +68,7 @@ def store(outline: Outline, folder: str) -> str:
         return dumper.represent_scalar("!layer", str(numbers[id(layer)]))
 
     Dumper.add_multi_representer(Layer, represent_layer)
-    Dumper.add_multi_representer(Outline, lambda dumper, value: dumper.represent_scalar("!outline", ""))
+    Dumper.add_multi_representer(kind, lambda dumper, value: dumper.represent_scalar("!outline", ""))
 
     classes = [names.name_of(type(layer), f"layer {layer.get_name()}") for layer in layers]
     outline_class = names.name_of(type(outline), "the outline")
@@ -137,8 +146,8 @@ def _store_listeners(layer: Layer, names: Names) -> List[Dict[str, str]]:
     return stored
 
 
-def load(path: str) -> Outline:
-    """Return the outline of a file that `store` wrote.
+def load(path: str, kind: Type[Outline]) -> Outline:
+    """Return the outline of a file that `store` wrote; it is of a kind, `Outline` or one derived from that.
 
     Raises:
         OutlineException: it is no such file, or names something that is not to be found here.
@@ -149,8 +158,8 @@ def load(path: str) -> Outline:
         header = loader.get_data()
         if not isinstance(header, dict) or header.get("cuefarm_outline") != FORMAT:
             raise OutlineException(f"{path} is no stored outline of format {FORMAT}")
-        _prepare_imports(header, os.path.dirname(os.path.abspath(path)))
-        loader.outline = _bare(find(header["outline"], Outline))
+        _prepare_imports(header, os.path.dirname(os.path.abspath(path)), kind("rereading"))
+        loader.outline = _bare(find(header["outline"], kind))
         loader.layers = [_bare(find(name, Layer)) for name in header["classes"]]
         content = loader.get_data()
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
@@ -160,7 +169,7 @@ def load(path: str) -> Outline:
     return loader.outline
 
 
-def _prepare_imports(header: Dict[str, Any], folder: str) -> None:
+def _prepare_imports(header: Dict[str, Any], folder: str, useless: Outline) -> None:
     import outline.modules
 
     sys.path[1:1] = [path for path in header["python_path"] if path not in sys.path]
@@ -169,10 +178,10 @@ def _prepare_imports(header: Dict[str, Any], folder: str) -> None:
     for module, name in header["scripts"].items():
         if os.path.basename(name) != name:
             raise OutlineException(f"{name!r} is no script of the session {folder}")
-        reread_script(os.path.join(folder, _SCRIPTS, name), module, header["argv"])
+        reread_script(os.path.join(folder, _SCRIPTS, name), module, header["argv"], useless)
 
 
-def _bare(cls: type) -> Any:
+def _bare(cls: Any) -> Any:
     return cls.__new__(cls)  # a constructor may have side effects, and what it sets is stored
 
 

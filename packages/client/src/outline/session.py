@@ -98,7 +98,7 @@ class Session:
         return path
 
     def put_file(
-        self, src: Union[str, os.PathLike], layer: Union[Layer, str, None] = None, rename: Optional[str] = None
+        self, src: Union[str, os.PathLike[str]], layer: Union[Layer, str, None] = None, rename: Optional[str] = None
     ) -> str:
         """Copy a file into the session, over one of the same name, and return its new path."""
         import shutil
@@ -111,7 +111,7 @@ class Session:
         return path
 
     def sym_file(
-        self, src: Union[str, os.PathLike], layer: Union[Layer, str, None] = None, rename: Optional[str] = None
+        self, src: Union[str, os.PathLike[str]], layer: Union[Layer, str, None] = None, rename: Optional[str] = None
     ) -> str:
         """Put a symbolic link to a file into the session, in place of one of the same name, and return its path."""
         path = self.__path_of(rename or os.path.basename(src), layer)

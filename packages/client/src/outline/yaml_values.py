@@ -102,6 +102,14 @@ def _construct_frames(loader: Any, node: Any) -> FrameSet:
     return FrameSet(text) if text else FrameSet.of(())
 
 
+def _construct_tuple(loader: Any, node: Any) -> Any:
+    return tuple(loader.construct_sequence(node, deep=True))
+
+
+def _construct_file_sequence(loader: Any, node: Any) -> Any:
+    return FileSequence(loader.construct_scalar(node))
+
+
 def _add_types() -> None:
     # PyYAML takes the first multi representer along the type's own base classes, so these stand for subclasses.
     ValueDumper.add_multi_representer(str, lambda dumper, value: dumper.represent_str(str.__str__(value)))
@@ -120,12 +128,12 @@ def _add_types() -> None:
     )
     ValueDumper.add_multi_representer(Path, _represent_paths("!path"))
     ValueDumper.add_multi_representer(FileSpec, _represent_paths("!file_spec"))
-    ValueDumper.add_representer(None, _represent_other)
+    ValueDumper.add_representer(None, _represent_other)  # type: ignore[arg-type]  # PyYAML's word for all others
     ValueDumper.add_multi_representer(object, _represent_other)
 
-    ValueLoader.add_constructor("!tuple", lambda loader, node: tuple(loader.construct_sequence(node, deep=True)))
+    ValueLoader.add_constructor("!tuple", _construct_tuple)
     ValueLoader.add_constructor("!frames", _construct_frames)
-    ValueLoader.add_constructor("!file_sequence", lambda loader, node: FileSequence(loader.construct_scalar(node)))
+    ValueLoader.add_constructor("!file_sequence", _construct_file_sequence)
     ValueLoader.add_constructor("!pathlib", _construct_pathlib)
     ValueLoader.add_constructor("!path", _construct_paths(Path))
     ValueLoader.add_constructor("!file_spec", _construct_paths(FileSpec))

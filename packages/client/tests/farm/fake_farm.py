@@ -97,6 +97,8 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.remarks: list[comment_pb2.Comment] = []  # on every host that has some
         self.runs: list[farm_pb2.Run] = []  # newest first
         self.failed: list[farm_pb2.Failure] = []
+        self.event_answers: list[farm_pb2.GetEventsResponse] = []
+        self.event_requests: list[farm_pb2.GetEventsRequest] = []
         self.log_pieces: list[bytes] = []  # what each call of ReadLog finds written, the last one when the run is over
         self.doors = farm_pb2.GetDoorsResponse()
         self.token: Optional[str] = None  # what calls must have; None: it is not looked at
@@ -385,6 +387,13 @@ class FakeFarm(grpc.GenericRpcHandler):
         return farm_pb2.ReadLogResponse(
             run_id="run-1", data=data, offset=request.offset, next_offset=end, size=len(written), complete=complete
         )
+
+    def FarmInterface_GetEvents(self, request: Any, context: Any) -> Any:
+        """The answers of `event_answers` one by one, then a refusal, so that whoever follows ends."""
+        self.event_requests.append(request)
+        if not self.event_answers:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "that was all")
+        return self.event_answers.pop(0)
 
     def FarmInterface_GetDoors(self, request: Any, context: Any) -> Any:
         return self.doors

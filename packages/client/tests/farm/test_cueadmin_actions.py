@@ -326,7 +326,7 @@ def an_explanation() -> farm_pb2.ExplainResponse:
     """Return an answer with one layer and two reasons."""
     tags = farm_pb2.Reason(code="TAGS", count=3, counts="hosts", text="no host has the tag gpu", remedy="Tag a host.")
     paused = farm_pb2.Reason(code="JOB_PAUSED", text="the job is paused")
-    step = farm_pb2.Step(code="UNLOCK", text="unlock h1", command="LockHost", arguments='{"host_id":"1","lock":0}')
+    step = farm_pb2.Step(code="UNLOCK", text="unlock h1", action="host.unlock", arguments='{"host":"1"}')
     layer = farm_pb2.LayerExplanation(
         layer_name="beauty",
         waiting_frames=8,
@@ -367,7 +367,7 @@ def test_explain_for_scripts(farm, capsys):
     assert answer["layers"][0]["reasons"][0]["code"] == "TAGS"
     layer = answer["layers"][0]
     assert layer["waiting_frames"] == 8
-    assert layer["remedies"][0]["steps"][0]["arguments"] == {"host_id": "1", "lock": 0}
+    assert layer["remedies"][0]["steps"][0]["arguments"] == {"host": "1"}
     assert (layer["ahead"]["jobs"], layer["ahead"]["wait_s"], layer["ahead"]["passing_priority"]) == (2, 90, None)
     assert (layer["starts_in_s"], "frame" in answer) == (300, False)
     assert farm.only("FarmInterface.Explain").layer == "beauty"

@@ -10,9 +10,9 @@ from fake_farm import NOW
 from opencue_proto import job_pb2
 
 from cue_cli.cueadmin import main
-from cue_cli.cueadmin.causes import WORDS, causeText, fullText
 from cuefarm_proto import farm_pb2
 from opencue import api
+from opencue.causes import WORDS, causeText, fullText
 from opencue.exception import EntityNotFoundException
 from opencue.wrappers.frame import Frame
 

@@ -12,6 +12,8 @@ from typing import Iterator, List, Tuple
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[4]
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-outline.md"
 EXAMPLES = ROOT / "examples"

@@ -155,6 +155,7 @@ def test_a_circle_of_waits_is_printed() -> None:
         an_outline("1-3", one, two, three).setup()
 
 
+@pytest.mark.slow
 def test_a_chain_of_two_thousand_layers_can_be_set_up() -> None:
     """Neither the search for circles nor storing runs out of stack on the longest chain that servers take."""
     ol = outline.Outline("chain", frame_range="1-2")
@@ -361,3 +362,13 @@ def test_a_failing_command_keeps_its_exit_status() -> None:
         Layer.system("no-such-program --at all")
     assert failure.value.exit_status == 16
     Layer.system("false", ignore_error=True)
+
+
+def test_the_current_outline_is_one_under_all_its_names() -> None:
+    """`Outline.current`, `current_outline()` and what layers add themselves to are the same."""
+    first = outline.Outline("first", current=True)
+    assert outline.Outline.current is outline.current_outline() is first
+    second = outline.Outline("second")
+    outline.Outline.current = second
+    layer = outline.Layer("layer")
+    assert (layer.get_outline(), outline.current_outline()) == (second, second)

@@ -12,6 +12,7 @@ from typing import Any, Dict, List
 
 import pytest
 
+import opencue
 import outline
 from outline import cuerun
 from outline.backend.local import LocalFramesFailed
@@ -211,7 +212,8 @@ def fake_opencue(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Any
     def make(jobs: str = "[Job()]") -> pathlib.Path:
         folder = tmp_path / "fake"
         folder.mkdir()
-        (folder / "opencue.py").write_text(FAKE_OPENCUE.format(path=str(spec), jobs=jobs))
+        own = f"__path__ = [{os.path.dirname(opencue.__file__)!r}]\n"  # other modules are the real ones
+        (folder / "opencue.py").write_text(own + FAKE_OPENCUE.format(path=str(spec), jobs=jobs))
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ["PYTHONPATH"]]))
         return spec
 

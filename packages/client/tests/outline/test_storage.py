@@ -195,7 +195,7 @@ def test_listeners_of_frames_travel_with_the_outline() -> None:
     assert (layer.get_data("noted"), layer.get_data("heard")) == ([2], [2])
     layer.add_event_listener(event.AFTER_EXECUTE, lambda happened: None)
     with pytest.raises(outline.OutlineException, match="a listener of layer layer"):
-        serialize.store(ol, ol.get_session().get_path())
+        serialize.store(ol, ol.get_session().get_path(), outline.Outline)
 
 
 class Recording(Layer):

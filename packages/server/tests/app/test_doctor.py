@@ -31,7 +31,14 @@ NOBODY = "127.0.0.1:1"
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No farm runs here, and nothing says where one is."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for variable in ("CUEBOT_HOSTS", "OPENCUE_HOSTS", "CUEBOT_FACILITY", "OPENCUE_FACILITY", "OPENCUE_CONFIG_FILE"):
+    for variable in (
+        "CUEBOT_HOSTS",
+        "OPENCUE_HOSTS",
+        "CUEBOT_FACILITY",
+        "OPENCUE_FACILITY",
+        "OPENCUE_CONFIG_FILE",
+        "CUEFARM_CONFIG",
+    ):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(running_farms, "found", list)
     monkeypatch.setattr(running_farms, "something_listens", lambda address: False)
@@ -59,6 +66,19 @@ def test_several_farms_are_not_none(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert not lines["clients"].ok
     assert "none runs here" not in " ".join(line.found for line in lines.values())
     assert "--grpc HOST:PORT" in lines["farm"].found
+
+
+def test_a_mistake_in_the_configuration_is_told(tmp_path: Path) -> None:
+    """With its place; what can be used is named."""
+    folder = stopped_farm(tmp_path)
+    file = folder.path / "cuefarm.toml"
+    for text, ok, words in (
+        ("job_retries = 20", True, f"{file}; 1 value not the default"),
+        ("job_retry = 20", False, f"{file}, line 2: [limits] has no key 'job_retry'; did you mean job_retries?"),
+    ):
+        file.write_text(f"[limits]\n{text}\n")
+        line = found(folder)["configuration"]
+        assert (line.ok, line.found) == (ok, words)
 
 
 def test_a_low_limit_of_open_files_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from small_farm import SmallFarm
 from structlog.testing import capture_logs
 
@@ -38,7 +40,7 @@ def test_a_host_whose_agent_died_is_told_of_once_a_minute() -> None:
         before = len(farm.events())
         farm.end(run, int(Exit.ORPHAN), cause=Cause.RUNNER_LOST)
         with capture_logs() as lines:
-            told([Recorded(1, farm.now_us, SYSTEM, event) for event in farm.events()[before:]])
+            asyncio.run(told([Recorded(1, farm.now_us, SYSTEM, event) for event in farm.events()[before:]]))
         return [line["host"] for line in lines]
 
     assert lose(of_host[0][0]) == ["host0"]
@@ -53,5 +55,5 @@ def test_a_run_that_ends_by_itself_is_not_told_of() -> None:
     farm, runs = running(1)
     farm.end(runs[0], 1)
     with capture_logs() as lines:
-        HostEndsLog(farm.farm)([Recorded(1, farm.now_us, SYSTEM, event) for event in farm.events()])
+        asyncio.run(HostEndsLog(farm.farm)([Recorded(1, farm.now_us, SYSTEM, event) for event in farm.events()]))
     assert lines == []

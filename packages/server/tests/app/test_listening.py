@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from cuebot.app.config import Config
 from cuebot.app.exit_status import CannotStart
-from cuebot.app.farm_server import FarmServer, ServerOptions, _check_free
+from cuebot.app.farm_server import FarmServer, _check_free
 from cuebot.app.listening import as_number, first_number
+from cuebot.app.options import ServerOptions
 
 
 def named(monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
@@ -44,7 +46,8 @@ def test_a_name_is_announced_as_a_number(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "localhost."])
 def test_localhost_is_127_0_0_1(name: str, tmp_path: Any) -> None:
     """Over gRPC and HTTP; other hosts are left as they are."""
-    options = ServerOptions(database="sqlite://", token="t", log_root=tmp_path, grpc=f"{name}:1", http=f"{name}:2")
-    assert (FarmServer(options).options.grpc, FarmServer(options).options.http) == ("127.0.0.1:1", "127.0.0.1:2")
+    config = Config(ServerOptions(grpc=f"{name}:1", http=f"{name}:2"))
+    server = FarmServer(config, database="sqlite://", token="t", log_root=tmp_path)
+    assert (server.options.grpc, server.options.http) == ("127.0.0.1:1", "127.0.0.1:2")
     assert as_number("farm.example:1") == "farm.example:1"
     assert as_number("[::]:1") == "[::]:1"

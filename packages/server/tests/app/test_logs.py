@@ -12,7 +12,8 @@ import pytest
 from cuebot.app.logs import Unfailing
 
 SAY = (
-    "import structlog, logging, sys; from cuebot.app.logs import configure; configure('info')\n"
+    "import structlog, logging, sys; from cuebot.app.logs import configure\n"
+    "from cuebot.app.log_levels import LogLevels; configure(LogLevels())\n"
     "log = structlog.get_logger('test')\n"
     "sys.stdin.readline()\n"
     "log.warning('one', frame='ü'); logging.getLogger('library').warning('two')\n"

@@ -114,7 +114,7 @@ def test_a_host_has_a_limited_number_of_tags() -> None:
     """Tags beyond the limit are refused by its name."""
     core = seeded()
     facts = c.HostFacts("h1", "local", *[CoreUnits(100)] * 1, *[KiB(8_000_000)] * 6, 0, Micros(0), (), ())
-    core.report_host(c.ReportHost(facts, ()), SYSTEM, 1)
+    core.execute(c.ReportHost(facts, ()), SYSTEM, 1)
     host = core.farm.host_named("h1")
     with pytest.raises(LimitExceeded, match="names_per_list"):
         do(core, c.AddHostTags(host.id, tuple(f"t{n}" for n in range(1001))))

@@ -116,7 +116,10 @@ def fail_for_good(farm: SmallFarm, path: str, index: int) -> None:
 
 
 def test_failure_counts_as_done_where_that_was_asked_for() -> None:
-    """A layer that waits on_failure goes on once every frame of the other has succeeded or is dead (D14)."""
+    """A layer that waits on_failure goes on once every frame of the other has succeeded or is dead.
+
+    (decisions: regardless-of-failure.)
+    """
     farm = two_layers("LAYER_ON_LAYER", on_failure=True)
     farm.plan()
     farm.finish("one/beauty", 0, 1)

@@ -109,7 +109,10 @@ def states(farm: SmallFarm) -> str:
 def test_frame_by_frame_pairs_frames_that_render_the_same_numbers(
     er: str, er_chunk: int, on: str, on_chunk: int, pairs: set[tuple[int, int]]
 ) -> None:
-    """A chunk waits for every chunk with one of its numbers; an unmatched number for the whole layer (8.4, D13)."""
+    """A chunk waits for every chunk with one of its numbers; an unmatched number for the whole layer.
+
+    (opencue-behaviour: frame-by-frame, decisions: unmatched-frames.)
+    """
     farm = pipeline(er, on, er_chunk=er_chunk, on_chunk=on_chunk)
     depend = farm.farm.depends[add(farm, DependType.FRAME_BY_FRAME)]
     assert depend.edges is not None
@@ -117,7 +120,7 @@ def test_frame_by_frame_pairs_frames_that_render_the_same_numbers(
 
 
 def test_frames_without_a_partner_wait_for_the_whole_layer_and_the_others_do_not() -> None:
-    """1-3 on 2-4: frame 1 waits for all of it, frames 2 and 3 for theirs (D13)."""
+    """1-3 on 2-4: frame 1 waits for all of it, frames 2 and 3 for theirs (decisions: unmatched-frames)."""
     farm = pipeline("1-3", "2-4")
     add(farm, DependType.FRAME_BY_FRAME)
     farm.do(c.Change("job", farm.job("er").id, {"paused": True}))
@@ -154,7 +157,7 @@ def test_any_frame_lets_a_layer_go_with_the_first_success() -> None:
 
 
 def test_eaten_and_dead_frames_satisfy_nothing() -> None:
-    """What waits for a layer goes on waiting when a frame of it is given up (D14)."""
+    """What waits for a layer goes on waiting when a frame of it is given up (decisions: regardless-of-failure)."""
     farm = pipeline("1", "1-2")
     add(farm, DependType.LAYER_ON_LAYER)
     farm.plan()
@@ -179,7 +182,7 @@ def test_a_depend_on_what_is_done_holds_nothing() -> None:
 
 
 def test_a_job_that_waits_is_released_when_the_other_is_killed() -> None:
-    """A depend on a job is satisfied by its end, and a kill is one (behaviour_jobs 3.5)."""
+    """A depend on a job is satisfied by its end, and a kill is one (opencue-behaviour: satisfying-depends)."""
     farm = pipeline()
     add(farm, DependType.JOB_ON_JOB)
     farm.do(c.KillJob(farm.job("on").id))
@@ -187,7 +190,10 @@ def test_a_job_that_waits_is_released_when_the_other_is_killed() -> None:
 
 
 def test_a_depend_added_while_a_frame_runs_sends_it_back() -> None:
-    """The frame succeeds, what waits for it is satisfied, and it runs again after its depend (behaviour_jobs 8.6)."""
+    """The frame succeeds, what waits for it is satisfied, and it runs again after its depend.
+
+    (opencue-behaviour: depend-while-running.)
+    """
     farm = pipeline("1", "1")
     farm.launch(job_spec("after"))
     farm.do(
@@ -208,7 +214,7 @@ def test_a_depend_added_while_a_frame_runs_sends_it_back() -> None:
 
 
 def test_a_retry_pulls_back_what_hangs_on_it() -> None:
-    """Retrying a frame holds its frame-by-frame partner again and reopens the job (behaviour_jobs 8.7)."""
+    """Retrying a frame holds its frame-by-frame partner again, reopening the job (opencue-behaviour: holding-again)."""
     farm = SmallFarm()
     farm.host(cores=10_000)
     depend = depend_spec("FRAME_BY_FRAME", "one/b", "one/a")

@@ -44,7 +44,10 @@ def test_a_job_with_a_dead_frame_stays_pending(farm: SmallFarm) -> None:
 
 
 def test_killing_a_job_finishes_it_at_once_and_its_frames_wait_again(farm: SmallFarm) -> None:
-    """Running frames of a killed job are ended and wait, with exit status 500; dead ones stay (behaviour_jobs 8.8)."""
+    """Running frames of a killed job are ended and wait, with exit status 500; dead ones stay.
+
+    (opencue-behaviour: killing-a-job.)
+    """
     farm.launch(job_spec("one", layer_spec(range_text="1-12"), max_retries=0))
     farm.plan()
     farm.finish("one/render", 0, exit_status=1)
@@ -125,7 +128,7 @@ def test_finish_if_complete_leaves_an_unfinished_job_alone(farm: SmallFarm) -> N
 
 def test_launching_for_an_unknown_show_says_how_to_create_it(farm: SmallFarm) -> None:
     """The refusal names the show and the command that makes it."""
-    with pytest.raises(NotFound, match="cueadmin -create-show nothere"):
+    with pytest.raises(NotFound, match=r'"show.create", {"name": "nothere"}'):
         farm.launch(job_spec("one"), show="nothere")
 
 
@@ -149,7 +152,7 @@ def test_a_paused_job_is_not_booked_and_what_runs_goes_on(farm: SmallFarm) -> No
 
 
 def test_auto_eat_takes_the_retries_and_gives_one_back(farm: SmallFarm) -> None:
-    """Auto-eat on sets the retries to 0, off to 1, and a failed frame is EATEN (behaviour_jobs 2.12, 8.3)."""
+    """Auto-eat on sets the retries to 0, off to 1, and a failed frame is EATEN (opencue-behaviour: auto-eat)."""
     (job,) = farm.launch(job_spec("one", layer_spec(range_text="1-2"), max_retries=3))
     farm.do(c.Change("job", job.id, {"auto_eat": True}))
     assert job.max_retries == 0

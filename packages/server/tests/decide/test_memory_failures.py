@@ -1,4 +1,7 @@
-"""Frames that end for want of memory, or say so: exit statuses 33 and 137 (behaviour_jobs 2.9, D19)."""
+"""Frames that end for want of memory, or say so: exit statuses 33 and 137.
+
+(opencue-behaviour: memory-failures, decisions: memory-failures-end.)
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from typing import Any
 import pytest
 from small_farm import GIB, SmallFarm
 
-from cuebot.decide.memory_failures import MEMORY_RETRIES
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.settings import DEFAULT_SETTINGS, Settings
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.scheduling.rules.most_memory import most_memory
 from cuebot.sim.specs import job_spec, layer_spec
@@ -19,9 +22,9 @@ HOST_HAS = 16 * GIB - GIB // 2
 """What of a host of 16 GiB may be reserved."""
 
 
-def one_frame(**job: Any) -> SmallFarm:
+def one_frame(settings: Settings = DEFAULT_SETTINGS, **job: Any) -> SmallFarm:
     """A farm of one host of 16 GiB, on which the one frame of job `one` runs with 1 GiB."""
-    farm = SmallFarm()
+    farm = SmallFarm(settings=settings)
     farm.host()
     farm.launch(job_spec("one", layer_spec(range_text="1"), **({"max_retries": 0} | job)))
     farm.plan()
@@ -83,7 +86,13 @@ def test_a_frame_that_never_has_enough_memory_is_dead_after_a_few_tries(status: 
         had.append(farm.run_of("one/render").memory)
         states.append(end(farm, status, 1))
     assert had == [GIB, 3 * GIB, 6 * GIB, 12 * GIB, HOST_HAS]
-    assert len(states) <= 1 + 1 + MEMORY_RETRIES
+    assert len(states) <= 1 + 1 + DEFAULT_SETTINGS.memory_retries
+
+
+def test_how_often_it_is_tried_again_is_a_setting() -> None:
+    """Without such tries it is dead after those of its job."""
+    farm = one_frame(Settings(memory_retries=0))
+    assert end(farm, Exit.MEMORY, 1) == "X"
 
 
 def test_no_more_is_asked_for_than_a_host_of_the_jobs_could_give() -> None:
@@ -93,7 +102,7 @@ def test_no_more_is_asked_for_than_a_host_of_the_jobs_could_give() -> None:
     (facility,) = farm.farm.facilities
     elsewhere = farm.do(c.CreateAllocation("elsewhere", "elsewhere", facility))
     farm.do(c.MoveHosts((farm.farm.host_named("large").id,), elsewhere))
-    for _ in range(MEMORY_RETRIES):
+    for _ in range(DEFAULT_SETTINGS.memory_retries):
         assert end(farm, Exit.MEMORY, 1) == "W"
     assert farm.run_of("one/render").memory == 12 * GIB
     assert end(farm, Exit.MEMORY, 1) == "X"
@@ -105,7 +114,7 @@ def test_a_host_that_is_down_gives_nothing_while_another_one_is_up() -> None:
     farm = one_frame()
     farm.host("large", total_memory=256 * GIB, free_memory=256 * GIB)
     farm.report("large", state=HostState.DOWN, total_memory=256 * GIB, free_memory=256 * GIB)
-    for _ in range(MEMORY_RETRIES):
+    for _ in range(DEFAULT_SETTINGS.memory_retries):
         assert end(farm, Exit.MEMORY, 1) == "W"
     assert end(farm, Exit.MEMORY, 1) == "X"
     layer = farm.layer("one/render")

@@ -1,4 +1,7 @@
-"""What becomes of a frame when its run ends: behaviour_jobs 2.5 to 2.7, and the vectors of 8.3."""
+"""What becomes of a frame when its run ends.
+
+(opencue-behaviour: after-a-run, opencue-behaviour: exit-statuses, opencue-behaviour: retry-count.)
+"""
 
 from __future__ import annotations
 
@@ -152,7 +155,7 @@ def test_a_log_that_grew_too_long_is_the_frames_own_failure() -> None:
 
 
 def test_a_signal_is_the_exit_status() -> None:
-    """A frame ended by a signal has the signal's number as its exit status (D16)."""
+    """A frame ended by a signal has the signal's number as its exit status (decisions: signal-status)."""
     farm = one_frame()
     fail(farm, 1, exit_signal=9)
     assert farm.layer("one/render").frames.exit_status[0] == 9

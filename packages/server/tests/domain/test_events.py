@@ -15,6 +15,8 @@ from cuebot.domain.events import EVENTS, DependPairsSatisfied, Event, decode, en
 from cuebot.domain.frames import IndexArray, as_indices, from_runs, to_runs
 from cuebot.domain.states import Cause, FrameState, OnEnd
 
+pytestmark = pytest.mark.slow
+
 texts = st.text(max_size=20)
 numbers = st.integers(-(2**62), 2**62)
 indices = st.sets(st.integers(0, 2**31 - 2), max_size=50).map(lambda found: as_indices(sorted(found)))
@@ -38,6 +40,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "state": st.one_of(st.none(), st.sampled_from(FrameState)),
     "cause": st.sampled_from(Cause),
     "on_end": st.sampled_from(OnEnd),
+    "summary": st.binary(max_size=20),
+    "rest": st.binary(max_size=20),
+    "layer_keys": st.lists(numbers, max_size=3),
+    "superseded": st.booleans(),
     "orders": st.lists(numbers, max_size=3),
 }
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.frame_set import FrameRangeError, chunk_frames, compact, normalise, parse_frame_set
-from cuebot.domain.settings import Bounds
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 
 RANGE_TEXT = st.text(alphabet="0123456789-,xy: a", max_size=24)
 FRAME_LIST = st.lists(st.integers(-60, 60), min_size=1, max_size=40)
@@ -56,7 +56,7 @@ def ranges(draw: st.DrawFn) -> str:
 )
 def test_a_range_names_its_frames_in_order(text: str, frames: list[int]) -> None:
     """Each form gives the frames that the table of OpenCue's syntax gives, repeats kept."""
-    parsed = parse_frame_set(text)
+    parsed = parse_frame_set(text, DEFAULT_BOUNDS)
     assert parsed.tolist() == frames
     assert parsed.dtype == np.int32
 
@@ -84,7 +84,7 @@ def test_a_range_names_its_frames_in_order(text: str, frames: list[int]) -> None
 def test_what_is_no_range_is_refused_by_part(text: str, part: str) -> None:
     """A refusal names the whole text, the part that is wrong, and the accepted forms."""
     with pytest.raises(FrameRangeError, match=re.escape("Accepted: N, A-B")) as caught:
-        parse_frame_set(text)
+        parse_frame_set(text, DEFAULT_BOUNDS)
     assert caught.value.part == part
     assert caught.value.text == text
     assert isinstance(caught.value, ValueError)
@@ -95,7 +95,7 @@ def test_what_is_no_range_is_refused_by_part(text: str, part: str) -> None:
 def test_a_range_without_frames_is_refused(text: str) -> None:
     """A range that names no frame at all is an error, not an empty layer."""
     with pytest.raises(FrameRangeError, match="names no frame"):
-        parse_frame_set(text)
+        parse_frame_set(text, DEFAULT_BOUNDS)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_too_many_frames_are_refused_before_they_take_memory(text: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(FrameRangeError, match="the limit frames_per_range"):
-            parse_frame_set(text)
+            parse_frame_set(text, DEFAULT_BOUNDS)
         assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
     finally:
         tracemalloc.stop()
@@ -122,9 +122,9 @@ def test_too_many_frames_are_refused_before_they_take_memory(text: str) -> None:
 
 def test_a_large_step_makes_a_wide_range_small() -> None:
     """The count of frames is limited, not the distance between first and last."""
-    assert parse_frame_set("1-2000000000x1000000000").tolist() == [1, 1_000_000_001]
-    assert parse_frame_set("-2147483648-2147483646x2147483647").tolist() == [-(2**31), -1, 2**31 - 2]
-    assert len(parse_frame_set("1-2000000y2")) == 1_000_000
+    assert parse_frame_set("1-2000000000x1000000000", DEFAULT_BOUNDS).tolist() == [1, 1_000_000_001]
+    assert parse_frame_set("-2147483648-2147483646x2147483647", DEFAULT_BOUNDS).tolist() == [-(2**31), -1, 2**31 - 2]
+    assert len(parse_frame_set("1-2000000y2", DEFAULT_BOUNDS)) == 1_000_000
 
 
 def test_the_limit_of_frames_can_be_set() -> None:
@@ -137,7 +137,7 @@ def test_the_limit_of_frames_can_be_set() -> None:
 def test_a_text_of_too_many_characters_is_refused_with_a_short_message() -> None:
     """The message about an over-long range does not repeat the range."""
     with pytest.raises(FrameRangeError, match="range_characters = 4000") as caught:
-        parse_frame_set("1," * 3_000)
+        parse_frame_set("1," * 3_000, DEFAULT_BOUNDS)
     assert len(str(caught.value)) < 500
 
 
@@ -157,7 +157,7 @@ def test_a_text_of_too_many_characters_is_refused_with_a_short_message() -> None
 )
 def test_a_layer_has_a_frame_for_each_chunk(text: str, chunk: int, frames: list[int]) -> None:
     """Repeats are dropped, and every chunk is represented by its first frame."""
-    assert normalise(parse_frame_set(text), chunk).tolist() == frames
+    assert normalise(parse_frame_set(text, DEFAULT_BOUNDS), chunk).tolist() == frames
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_layer_has_a_frame_for_each_chunk(text: str, chunk: int, frames: list[
 )
 def test_a_chunk_is_told_as_a_range(text: str, chunk: int, number: int, frame_spec: str, frame_end: int) -> None:
     """The frames of a chunk and their short form are those of the worked examples."""
-    frames = chunk_frames(parse_frame_set(text), chunk, number)
+    frames = chunk_frames(parse_frame_set(text, DEFAULT_BOUNDS), chunk, number)
     assert compact(frames) == frame_spec
     assert frames[-1] == frame_end
 
@@ -186,7 +186,7 @@ def test_a_chunk_is_told_as_a_range(text: str, chunk: int, number: int, frame_sp
 def test_a_frame_outside_the_range_has_no_chunk() -> None:
     """Asking for the chunk of a frame that the layer lacks names the frame."""
     with pytest.raises(NotFound, match="frame 11"):
-        chunk_frames(parse_frame_set("1-10"), 2, 11)
+        chunk_frames(parse_frame_set("1-10", DEFAULT_BOUNDS), 2, 11)
 
 
 @pytest.mark.parametrize(
@@ -214,14 +214,14 @@ def test_frames_are_written_as_clients_know_it(frames: list[int], text: str) -> 
 @example([0, 5, 5, 10])
 def test_what_was_written_reads_back_the_same(frames: list[int]) -> None:
     """Writing frames as a range and reading it gives the same frames in the same order."""
-    assert parse_frame_set(compact(frames)).tolist() == frames
+    assert parse_frame_set(compact(frames), DEFAULT_BOUNDS).tolist() == frames
 
 
 @given(ranges(), st.integers(1, 30))
 @example("1-10x2,1-10", 2)
 def test_chunks_render_each_frame_exactly_once(text: str, chunk: int) -> None:
     """All chunks of a layer together are its frames in order, none missing and none twice."""
-    frames = parse_frame_set(text)
+    frames = parse_frame_set(text, DEFAULT_BOUNDS)
     rendered = [frame for number in normalise(frames, chunk).tolist() for frame in chunk_frames(frames, chunk, number)]
     assert rendered == list(dict.fromkeys(frames.tolist()))
 
@@ -233,8 +233,8 @@ def test_interleaving_only_changes_the_order(first: int, last: int, step: int) -
         step = -step
     if step == 1 and last < first:
         first, last = last, first
-    interleaved = parse_frame_set(f"{first}-{last}:{step}").tolist()
-    assert sorted(interleaved) == sorted(parse_frame_set(f"{first}-{last}").tolist())
+    interleaved = parse_frame_set(f"{first}-{last}:{step}", DEFAULT_BOUNDS).tolist()
+    assert sorted(interleaved) == sorted(parse_frame_set(f"{first}-{last}", DEFAULT_BOUNDS).tolist())
 
 
 @given(st.one_of(RANGE_TEXT, st.text(max_size=30)))
@@ -244,7 +244,7 @@ def test_interleaving_only_changes_the_order(first: int, last: int, step: int) -
 def test_any_text_is_a_range_or_a_range_error(text: str) -> None:
     """No text makes the parser fail in another way."""
     try:
-        frames = parse_frame_set(text)
+        frames = parse_frame_set(text, DEFAULT_BOUNDS)
     except FrameRangeError:
         return
     assert len(frames)

@@ -21,7 +21,7 @@ def farm() -> Farm:
     """A farm with two jobs of one name, and one of another."""
     farm = Farm()
     for order, (id, name) in enumerate(((FIRST, "s-x-a_robot"), (SECOND, "s-x-a_robot"), (THIRD, "s-x-a_cat"))):
-        job: Any = SimpleNamespace(id=id, name=name, submitted_us=order)
+        job: Any = SimpleNamespace(id=id, name=name, submitted_us=order, superseded=False)
         farm.jobs[id] = job
     return farm
 

@@ -42,7 +42,10 @@ def farm() -> SmallFarm:
 def test_a_frame_takes_the_steps_of_its_table_and_no_other(
     farm: SmallFarm, old: FrameState, to: FrameState, held: bool
 ) -> None:
-    """Each pair of states, with the rules of behaviour_jobs 2.3 for held and for succeeded frames."""
+    """Each pair of states, with the rules for held and for succeeded frames.
+
+    (opencue-behaviour: depends-force-a-state.)
+    """
     layer = farm.layer("one/render")
     layer.frames.state[0] = old
     layer.frames.depend_count[0] = int(held)

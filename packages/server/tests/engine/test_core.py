@@ -9,12 +9,15 @@ from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.actions import Action, Target
 from cuebot.domain.errors import Exhausted, Forbidden
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
+from cuebot.domain.principals import Principal, Proof
 from cuebot.domain.settings import Bounds
 from cuebot.domain.states import Cause, Exit, HostState
-from cuebot.engine.core import Core
+from cuebot.engine.access import forbidden
+from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.ports import Answer
 from cuebot.engine.rows import load_farm
 from cuebot.sim.chaos.disk import Disk
@@ -228,7 +231,8 @@ def test_after_a_restart_a_run_is_launched_again_or_confirmed() -> None:
     runs = farm.plan()
     core = restarted(farm)
     command = c.ReportHost(farm.facts(), (c.RunFacts(runs[0].id, ""),))
-    orders = core.report_host(command, c.Envelope(), farm.now_us)
+    core.execute(command, c.Envelope(), farm.now_us)
+    orders = core.dispatch.take_requests()
     assert [order.run_id for _, found in orders.launches for order in found] == [runs[1].id]
     assert set(core.farm.procs) == {run.id for run in runs}
 
@@ -261,13 +265,41 @@ def test_a_draining_server_books_nothing() -> None:
 def test_authorize_can_forbid_a_command() -> None:
     """What `authorize` raises refuses the command before it is decided."""
 
-    def nobody(envelope: c.Envelope, command: c.Command) -> None:
-        raise Forbidden(f"{envelope.actor} may not do that")
+    def nobody(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
+        raise forbidden(principal, action, target)
 
     core = Core(Farm(), last_seq=0, started_us=0, new_id=lambda: "", authorize=nobody)
-    with pytest.raises(Forbidden, match="ann may not"):
-        core.execute(c.Seed(), c.Envelope(actor="ann"), 0)
+    ann = c.Envelope(actor="ann", principal=Principal(Proof.KERNEL, "user 1000"))
+    with pytest.raises(Forbidden, match=r"^user 1000 may not do farm\.seed; it takes the right to do the server's own"):
+        core.execute(c.Seed(), ann, 0)
     assert not core.has_batch()
+
+
+def test_authorize_is_asked_with_who_was_proven_what_for_and_to_what() -> None:
+    """A policy sees the principal, not what the caller calls itself, and each thing that one command does."""
+    asked: list[tuple[str, str, Target]] = []
+
+    def ask(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
+        asked.append((principal.name, action.name, target))
+
+    farm = two_frames()
+    farm.core.authorize = ask
+    (job_id,) = farm.farm.jobs
+    change = c.Change("job", job_id, {"paused": True, "priority": 7})
+    farm.core.execute(change, c.Envelope(actor="ann", principal=Principal(Proof.KERNEL, "user 1000")), farm.now_us)
+    target = Target("job", (job_id,))
+    assert asked == [("user 1000", "job.pause", target), ("user 1000", "job.set_priority", target)]
+
+
+def test_the_server_is_not_asked_whether_it_may_do_its_own_work() -> None:
+    """A farm on which nobody may do anything still sweeps, and so knows which hosts fell silent."""
+
+    def nobody(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
+        raise forbidden(principal, action, target)
+
+    farm = two_frames()
+    farm.core.authorize = nobody
+    farm.core.execute(c.Sweep(), SYSTEM, farm.now_us)
 
 
 def test_events_are_numbered_without_a_gap_and_keep_their_envelope() -> None:
@@ -333,7 +365,7 @@ def test_the_launches_of_a_big_commit_come_a_few_at_a_time() -> None:
     farm.core.take()
     farm.core.committed(farm.now_us)
     slices = []
-    while farm.core.has_launches():
+    while farm.core.dispatch.has_launches():
         slices.append([order.run_id for _, orders in farm.core.launch(farm.now_us).launches for order in orders])
     assert [len(runs) for runs in slices] == [2, 2, 1]
     assert sorted(id for runs in slices for id in runs) == sorted(farm.farm.procs)

@@ -14,8 +14,9 @@ from cuebot import decide as decide_module
 from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound, Unavailable
 from cuebot.engine import engine as engine_module
-from cuebot.engine.engine import Engine, FarmUnsound, JournalHung, JournalLost
-from cuebot.engine.ports import Answer, Answered, Batch, JournalError, Recorded
+from cuebot.engine.engine import Engine
+from cuebot.engine.failures import FarmUnsound, JournalHung, JournalLost
+from cuebot.engine.ports import Answer, Answered, Batch, JournalError, NoPublisher, Publisher, Recorded
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
 from cuebot.engine.rows import Rows
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
@@ -81,17 +82,17 @@ class FakeAgents:
 class Running:
     """An engine on a small farm with a host, and its fakes."""
 
-    def __init__(self) -> None:
+    def __init__(self, publisher: Publisher | None = None) -> None:
         self.farm = SmallFarm()
         self.farm.host()
         self.journal, self.agents = FakeJournal(), FakeAgents()
-        self.engine = Engine(self.farm.core, self.journal, self.agents, lambda: self.farm.now_us)
+        self.engine = Engine(self.farm.core, self.journal, self.agents, lambda: self.farm.now_us, publisher)
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Running]:
+async def running(publisher: Publisher | None = None) -> AsyncIterator[Running]:
     """Run an engine for the length of a test."""
-    found = Running()
+    found = Running(publisher)
     task = asyncio.create_task(found.engine.run())
     try:
         yield found
@@ -191,7 +192,7 @@ async def test_new_intents_are_refused_while_commits_fail_and_accepted_afterward
         with pytest.raises(Unavailable, match="journal"):
             await found.engine.submit(c.CreateShow("other"), ENVELOPE)
         with pytest.raises(Unavailable):
-            await found.engine.report_host(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
+            await found.engine.submit(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
         assert not waiting.done()
         found.journal.fails = False
         assert await asyncio.wait_for(waiting, 5) == found.farm.farm.show_by_name["film"]
@@ -305,22 +306,52 @@ async def test_a_journal_that_fails_for_too_long_ends_the_engine(monkeypatch: py
     waiting.cancel()
 
 
-async def test_watchers_see_every_committed_event_in_order() -> None:
-    """Events reach watchers after their commit, numbered without a gap."""
-    async with running() as found:
-        seen: list[Recorded] = []
-        found.engine.watchers.append(seen.extend)
-        for name in ("film", "other"):
-            await found.engine.submit(c.CreateShow(name), ENVELOPE)
+class Heard(NoPublisher):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Recorded] = []
+        self.hosts: list[str] = []
+
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """Keep the events of a batch."""
+        self.events += events
+
+    def reported(self, host_id: str) -> None:
+        """Keep a host's id."""
+        self.hosts.append(host_id)
+
+
+async def test_a_publisher_hears_of_every_committed_event_in_order() -> None:
+    """Events reach it after their commit, numbered without a gap."""
+    heard = Heard()
+    async with running(heard) as found:
+        found.journal.goes_on.clear()
+        waiting = asyncio.create_task(found.engine.submit(c.CreateShow("film"), ENVELOPE))
+        while not found.journal.tries:
+            await asyncio.sleep(0)
+        assert heard.events == []
+        found.journal.goes_on.set()
+        await waiting
+        await found.engine.submit(c.CreateShow("other"), ENVELOPE)
         await found.engine.drained()
-        assert [recorded.seq for recorded in seen] == list(range(seen[0].seq, seen[0].seq + 4))
+        first = heard.events[0].seq
+        assert [recorded.seq for recorded in heard.events] == list(range(first, first + 4))
+
+
+async def test_a_publisher_hears_which_host_has_reported() -> None:
+    """Its telemetry is new, whether or not anything is committed."""
+    heard = Heard()
+    async with running(heard) as found:
+        await found.engine.submit(c.ReportHost(found.farm.facts(), ()), ENVELOPE)
+        assert heard.hosts == [found.farm.farm.host_named("host0").id]
 
 
 async def test_a_report_is_answered_with_the_runs_to_end() -> None:
     """The reply to a report leaves after its commit and names what is not current."""
     async with running() as found:
         command = c.ReportHost(found.farm.facts(), (c.RunFacts("stale", "stale"),))
-        assert await asyncio.wait_for(found.engine.report_host(command, ENVELOPE), 5) == ["stale"]
+        assert await asyncio.wait_for(found.engine.submit(command, ENVELOPE), 5) == ["stale"]
 
 
 async def test_memory_that_contradicts_itself_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ class Mix:
     def release(self) -> None:
         """What was taken is durable: agents get their launches, and take every one at once."""
         self.core.committed(self.now_us)
-        while self.core.has_launches():
+        while self.core.dispatch.has_launches():
             for _, runs in self.core.launch(self.now_us).launches:
                 for run in runs:
                     self.core.answered(run.run_id, Answer.ACCEPTED, "", self.now_us)
@@ -132,6 +132,11 @@ class Mix:
         """Carry out a command as somebody."""
         envelope = c.Envelope("ann", "test", "because", request_id)
         return self.core.execute(command, envelope, self.now_us)
+
+    def submit(self, name: str) -> str:
+        """Launch a job of one frame, whose specification is kept; returns its id."""
+        text = spec_text(name, [("only", "1", 1)])
+        return str(self.do(c.SubmitJobs(parse_spec(text), f"what {name} was submitted with".encode()))[0])
 
     def launch(self) -> None:
         self.names += 1
@@ -151,7 +156,7 @@ class Mix:
             for id in sorted(host.proc_ids if host else ())
         )
         command = c.ReportHost(host_facts(name, self.random.choice((800, 1600))), runs, boot=self.random.random() < 0.2)
-        self.core.report_host(command, ENVELOPE, self.now_us)
+        self.core.execute(command, ENVELOPE, self.now_us)
 
     def plan(self) -> None:
         self.core.plan(self.now_us)

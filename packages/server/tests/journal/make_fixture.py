@@ -56,7 +56,7 @@ def fill(journal: SqlJournal) -> Mix:  # noqa: PLR0915 - one story, told in its 
 
     settle()
     for number in range(2):
-        mix.core.report_host(c.ReportHost(host_facts(f"host{number}", 400), (), boot=True), ENVELOPE, mix.now_us)
+        mix.core.execute(c.ReportHost(host_facts(f"host{number}", 400), (), boot=True), ENVELOPE, mix.now_us)
     settle()
     launch(spec_text("finished", [("only", "1-3", 1)]))
     work(3)
@@ -87,7 +87,7 @@ def fill(journal: SqlJournal) -> Mix:  # noqa: PLR0915 - one story, told in its 
     mix.do(c.AddLayerLimit(beauty.id, mix.do(c.CreateLimit("renderer", 20))))
     mix.do(c.CreateLimit("simulation", 3, per_host=True))
     facts = replace(host_facts("gpu0", 400), gpus=1, gpu_memory=KiB(8 << 20))
-    mix.core.report_host(c.ReportHost(facts, (), boot=True), ENVELOPE, mix.now_us)
+    mix.core.execute(c.ReportHost(facts, (), boot=True), ENVELOPE, mix.now_us)
     trained = farm.layers_of(farm.jobs[launch(spec_text("train", [("model", "1-2", 1)]))])[0]
     mix.do(c.Change("layer", trained.id, {"min_gpus": 1, "min_gpu_memory": 6 << 20}))
     work(0)
@@ -99,7 +99,7 @@ def fill(journal: SqlJournal) -> Mix:  # noqa: PLR0915 - one story, told in its 
             if not proc.alone:
                 mix.do(c.ReportOutcome(host, proc.id, "", *lost))
     mix.do(c.Change("job", feared, {"priority": 200}))
-    mix.core.report_host(c.ReportHost(host_facts("spare", 400), (), boot=True), ENVELOPE, mix.now_us)
+    mix.core.execute(c.ReportHost(host_facts("spare", 400), (), boot=True), ENVELOPE, mix.now_us)
     work(0)
     running = min(farm.procs)
     mix.do(c.KillProcs((running,), "too slow"))

@@ -138,6 +138,32 @@ def test_the_epoch_moves_past_both(url: str, open_journal: Open, tmp_path: Path)
         assert connection.execute(text("SELECT epoch FROM journal")).scalar_one() == 5
 
 
+def test_a_restored_farm_is_the_same_with_another_history(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """What happens after a restore is another history than what it replaced, from its own epoch on."""
+    journal = open_journal(url)
+    farm_id = journal.farm_id
+    journal.close()
+    back_up(url, tmp_path / "copy")
+    restore(tmp_path / "copy", url, replace=True)
+    for _ in range(2):
+        journal = open_journal(url)
+        assert (journal.farm_id, journal.history_epoch) == (farm_id, 2)
+        journal.close()
+
+
+def test_a_copy_of_before_farms_had_ids_gets_one(
+    new_database: Callable[[str], str], open_journal: Open, tmp_path: Path
+) -> None:
+    """It is put back as it is, and the server that opens it gives it an id and a history of its own."""
+    url = new_database("sqlite")
+    open_journal(url).close()
+    shutil.copy(Path(__file__).parent / "fixtures/v0008.sqlite", tmp_path / "old")
+    restore(tmp_path / "old", url, replace=True)
+    journal = open_journal(url)
+    assert journal.farm_id
+    assert journal.history_epoch == journal._epoch - 1
+
+
 def test_the_replaced_sqlite_file_is_kept(
     new_database: Callable[[str], str], open_journal: Open, tmp_path: Path
 ) -> None:

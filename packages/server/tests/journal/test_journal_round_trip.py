@@ -90,7 +90,7 @@ def test_a_lease_without_end_is_still_known_after_a_restart(url: str, open_journ
     while "host0" not in mix.core.farm.host_by_name:
         commit(journal, mix.until_batch())
     facts = replace(host_facts("host0"), lease_us=NO_END)
-    mix.core.report_host(c.ReportHost(facts, ()), ENVELOPE, mix.now_us)
+    mix.core.execute(c.ReportHost(facts, ()), ENVELOPE, mix.now_us)
     commit(journal, mix.batch())
     found, _ = reloaded(journal, mix.now_us)
     assert found.host_named("host0").lease_us == NO_END

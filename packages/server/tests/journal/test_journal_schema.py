@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import types
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -130,7 +131,9 @@ def test_a_stored_database_opens_with_todays_code(name: str, tmp_path: Path, ope
     path = tmp_path / "farm.sqlite"
     shutil.copy(FIXTURES / f"{name}.sqlite", path)
     expected = json.loads((FIXTURES / f"{name}.json").read_text())
-    farm, last_seq = reloaded(open_journal(f"sqlite:///{path}"), expected["now_us"])
+    journal = open_journal(f"sqlite:///{path}")
+    assert uuid.UUID(journal.farm_id)
+    farm, last_seq = reloaded(journal, expected["now_us"])
     check(farm)
     found = msgspec.to_builtins(summary(farm))
     assert {name: found[name] for name in expected["farm"]} == expected["farm"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,18 @@ def test_each_writer_has_an_epoch_of_its_own(url: str, open_journal: Open) -> No
         epochs.append(journal._epoch)
         journal.close()
     assert epochs == [1, 2, 3]
+
+
+def test_a_farm_keeps_its_id_and_its_history(url: str, open_journal: Open) -> None:
+    """Who writes it changes neither: a reader's place in history outlives every restart."""
+    lines = set()
+    for _ in range(3):
+        journal = open_journal(url)
+        lines.add((journal.farm_id, journal.history_epoch))
+        journal.close()
+    ((farm_id, history_epoch),) = lines
+    assert uuid.UUID(farm_id)
+    assert history_epoch == 1
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from cuebot.domain.units import HOUR, NO_END, KiB
 from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.specs import job_spec, layer_spec
+from cuebot.wire.advice import for_people
 
 
 def one(*steps: Step, planned: bool = False, **fields: object) -> Build:
@@ -400,9 +401,9 @@ def test_a_post_job_starts_when_its_parent_has_ended(capsys: pytest.CaptureFixtu
     (post,) = (job for job in farm.farm.jobs.values() if job.parent_id)
     (layer,) = farm.farm.layers_of(post)
     (reason,) = explain_layer(farm.farm, layer, farm.now_us).reasons
-    assert (reason.code, reason.remedy.count(farm.job("one").name)) == ("JOB_POSTED", 1)
+    assert (reason.code, for_people(reason.remedy).count(farm.job("one").name)) == ("JOB_POSTED", 1)
     with served(farm):
-        assert main(shlex.split(re.findall(r"`cueadmin ([^`]*)`", reason.remedy)[0])) == 0
+        assert main(shlex.split(re.findall(r"`cueadmin ([^`]*)`", for_people(reason.remedy))[0])) == 0
     farm.plan()
     finish_what_runs(farm)
     farm.plan()

@@ -14,6 +14,7 @@ from cuebot.engine.ports import Answer
 from cuebot.scheduling.explain.layer import Reason, explain_job, explain_layer
 from cuebot.scheduling.explain.wording import agreeing
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
+from cuebot.wire.advice import for_people
 
 
 def reasons(farm: SmallFarm, path: str = "one/render") -> dict[str, Reason]:
@@ -147,8 +148,8 @@ def test_a_layer_that_waits_for_another_names_it_and_its_dead_frames() -> None:
     dead = reasons(farm, "one/comp")["WAITS_FOR_DEAD"]
     assert (dead.count, dead.text) == (1, "waits for 1 dead frame of layer beauty")
     name = farm.job("one").name
-    assert f"`cueadmin -retry-frames {name} beauty 1` runs it again" in dead.remedy
-    assert f"`cueadmin -eat-frames {name} beauty 1 -markdone` goes on without it" in dead.remedy
+    assert f"`cueadmin -retry-frames {name} beauty 1` runs it again" in for_people(dead.remedy)
+    assert f"`cueadmin -eat-frames {name} beauty 1 -markdone` goes on without it" in for_people(dead.remedy)
     assert reasons(farm, "one/beauty")["FRAMES_DEAD"].count == 1
 
 

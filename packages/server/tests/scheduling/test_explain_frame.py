@@ -11,6 +11,7 @@ from cuebot.domain.units import KiB
 from cuebot.scheduling.explain.dead_frames import deaths
 from cuebot.scheduling.explain.frame import FrameExplanation, explain_frame
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
+from cuebot.wire.advice import for_people
 
 
 def explain(farm: SmallFarm, path: str, index: int) -> FrameExplanation:
@@ -43,7 +44,7 @@ def test_a_frame_held_frame_by_frame_names_the_frames_that_it_waits_for() -> Non
     root, reason = explain(farm, "one/comp", 1).reasons
     assert reason.text == "it waits for 0004-beauty (dead)"
     assert (root.code, root.text) == ("WAITS_FOR_DEAD", "waits for 1 dead frame of layer beauty")
-    assert f"`cueadmin -retry-frames {farm.job('one').name} beauty 4`" in root.remedy
+    assert f"`cueadmin -retry-frames {farm.job('one').name} beauty 4`" in for_people(root.remedy)
 
 
 def test_a_frame_held_by_a_layer_says_how_far_that_is() -> None:
@@ -128,10 +129,10 @@ def test_a_memory_status_of_a_frame_that_had_enough_is_not_taken_for_a_want_of_m
     farm.end(farm.run_of("one/render"), status, max_rss=KiB(3 * 1024))
     reason = explain(farm, "one/render", 0).reasons[0]
     assert "used at most 3 MB, and its layer asks for 256 MB" in reason.text
-    assert "-log" in reason.remedy
-    assert "-layer-memory" not in reason.remedy
+    assert "-log" in for_people(reason.remedy)
+    assert "-layer-memory" not in for_people(reason.remedy)
     (death,) = deaths(farm.farm, farm.layer("one/render"))
-    assert (death.code, "-layer-memory" in death.first) == ("FRAMES_DEAD", False)
+    assert (death.code, "-layer-memory" in for_people(death.first)) == ("FRAMES_DEAD", False)
     assert "used at most 3 MB" in death.text
 
 
@@ -145,7 +146,7 @@ def test_a_memory_status_is_believed_where_nearly_all_was_used_or_nothing_measur
     farm.end(farm.run_of("one/render"), 1, max_rss=KiB(used))
     farm.layer("one/render").frames.exit_status[0] = 137
     (death,) = deaths(farm.farm, farm.layer("one/render"))
-    assert (death.code, "-layer-memory" in death.first) == ("FRAMES_OUT_OF_MEMORY", True)
+    assert (death.code, "-layer-memory" in for_people(death.first)) == ("FRAMES_OUT_OF_MEMORY", True)
 
 
 def test_a_dead_frame_says_how_it_died_and_how_to_retry_it() -> None:
@@ -154,7 +155,7 @@ def test_a_dead_frame_says_how_it_died_and_how_to_retry_it() -> None:
     farm.finish("one/beauty", 1, exit_status=7)
     explanation = explain(farm, "one/beauty", 1)
     assert explanation.summary == "it is dead after 1 run: its last run, on host0, ended with exit status 7"
-    assert explanation.reasons[0].remedy.endswith(
+    assert for_people(explanation.reasons[0].remedy).endswith(
         f"`cueadmin -retry-frames {farm.job('one').name} beauty 2` runs it again"
     )
 
@@ -186,7 +187,7 @@ def test_a_frame_that_wrote_nothing_for_too_long_says_so_with_the_way_to_more_ti
     reason = explain(farm, "one/render", 0).reasons[0]
     assert reason.text.endswith("; it wrote nothing to its log for the 1 minute that the layer allows")
     job = farm.job("one").name
-    assert reason.remedy == (
+    assert for_people(reason.remedy) == (
         f"`cueadmin -layer-timeout-llu {job} render 2` gives more time, then `cueadmin -retry-frames {job} render 1`"
         " runs it again"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import pytest
 from farm_cases import FarmCase, HostCase, JobCase, build, farms
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from cuebot.domain.states import FrameState, HostState, LockState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.layer import Explanation, explain_layer
 from cuebot.scheduling.plan.plan import plan
+
+pytestmark = pytest.mark.slow
 
 quickly = settings(max_examples=40, deadline=None)
 KINDS = (

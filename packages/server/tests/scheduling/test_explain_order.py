@@ -9,6 +9,7 @@ from cuebot.domain import commands as c
 from cuebot.scheduling.explain.layer import Explanation, Reason, explain_layer
 from cuebot.scheduling.rules.policy import Policy
 from cuebot.sim.specs import layer_spec
+from cuebot.wire.advice import for_people
 
 
 def explained(farm: SmallFarm) -> dict[str, Reason]:
@@ -27,7 +28,7 @@ def test_jobs_ahead_are_counted_with_the_priority_that_passes_them() -> None:
     found = explained(farm)
     assert found["AHEAD"].count == 2
     assert "12 ready frames" in found["AHEAD"].text
-    assert found["AHEAD"].remedy.startswith("`cueadmin -priority testing-sh1-ann_mine 8`")
+    assert for_people(found["AHEAD"].remedy).startswith("`cueadmin -priority testing-sh1-ann_mine 8`")
 
 
 def test_the_start_is_estimated_from_what_frames_ahead_took() -> None:

@@ -17,6 +17,8 @@ from cuebot.domain.units import Micros, frame_id
 from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.specs import layer_spec
 
+pytestmark = pytest.mark.slow
+
 UPSTREAM: dict[str, Any] = {"agent": "", "instance": "", "lease_us": Micros(0)}
 FULL = "the log /logs/one.rqlog cannot be written: No space left on device"
 Fault = Callable[[SmallFarm, Proc], Cause | None]

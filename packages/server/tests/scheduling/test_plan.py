@@ -64,7 +64,7 @@ def test_a_higher_priority_comes_first_and_then_the_older_job() -> None:
 
 
 def test_within_a_job_frames_come_before_layers() -> None:
-    """The first frame of every layer is booked before the second of any (behaviour_jobs 1.8)."""
+    """The first frame of every layer is booked before the second of any (opencue-behaviour: order-of-frames)."""
     farm = SmallFarm()
     farm.host(cores=300)
     farm.launch(job_spec("one", layer_spec("a", "1-3"), layer_spec("b", "1-3")))
@@ -101,7 +101,7 @@ def test_a_layer_runs_only_on_hosts_with_one_of_its_tags() -> None:
 
 
 def test_a_service_without_a_record_is_a_tag_request_while_a_host_has_that_tag() -> None:
-    """A service name that only a host's tag knows asks for that tag (D5)."""
+    """A service name that only a host's tag knows asks for that tag (decisions: unknown-services)."""
     farm = SmallFarm()
     farm.host("plain")
     farm.launch(job_spec("one", layer_spec(tags=("nowhere",), services=("nuke12",))))

@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from farm_cases import NO_CAP, FarmCase, HostCase, JobCase, build, farms, hosts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+pytestmark = pytest.mark.slow
 
 quickly = settings(max_examples=60, deadline=None)
 

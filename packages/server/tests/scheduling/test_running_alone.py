@@ -13,6 +13,7 @@ from cuebot.domain.states import Cause, Exit
 from cuebot.scheduling.explain.frame import explain_frame
 from cuebot.scheduling.explain.layer import explain_job, explain_layer
 from cuebot.sim.specs import layer_spec
+from cuebot.wire.advice import for_people
 
 
 def feared(farm: SmallFarm, name: str = "bad", frames: str = "1", count: int = 1, **fields: object) -> None:
@@ -156,8 +157,8 @@ def test_explain_says_why_it_is_dead() -> None:
     (reason,) = explanation.reasons
     assert reason.code == "FRAMES_TOOK_HOSTS"
     assert "took its hosts down and is dead: 5 runs ended with their host, the last 2 alone there" in reason.text
-    assert "-log" in reason.remedy
-    assert "-retry" in reason.remedy
+    assert "-log" in for_people(reason.remedy)
+    assert "-retry" in for_people(reason.remedy)
     (of_frame,) = explain_frame(farm.farm, farm.layer("bad/render"), 0, farm.now_us).reasons
     assert "5 of its runs ended with their host" in of_frame.text
 

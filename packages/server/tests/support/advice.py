@@ -15,6 +15,7 @@ from cue_cli.cueadmin import main
 from cuebot.domain.states import FrameState
 from cuebot.scheduling.explain.frame import explain_frame
 from cuebot.scheduling.explain.layer import explain_layer
+from cuebot.wire.advice import for_people
 
 Build = Callable[[], SmallFarm]
 Step = Callable[[SmallFarm], object]
@@ -49,7 +50,7 @@ def reasons_of(farm: SmallFarm, path: str, frame: int | None) -> dict[str, str]:
         found = explain_layer(farm.farm, layer, farm.now_us).reasons
     else:
         found = explain_frame(farm.farm, layer, frame, farm.now_us).reasons
-    return {reason.code: reason.remedy for reason in found}
+    return {reason.code: for_people(reason.remedy) for reason in found}
 
 
 def printed(farm: SmallFarm, path: str, frame: int | None, capsys: pytest.CaptureFixture[str]) -> str:

@@ -14,7 +14,10 @@ from run_history import MemoryRunHistory
 from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
+from cuebot.domain.actions import actions_of
+from cuebot.engine.past_jobs import NoJobHistory, PastJobs
 from cuebot.wire.call import behaviour
+from cuebot.wire.rpc_actions import asked_by
 from cuebot.wire.server import offered_services, service_descriptors
 from opencue.changed import ChangedInterceptor
 from opencue.cuebot import INTERFACES, Cuebot
@@ -64,12 +67,29 @@ class Context:
         raise Ended(code, details)
 
 
+ALSO_DONE = {"host.add_tags": ("host.remove_tags",)}
+"""A tag is renamed by taking the old one away as well."""
+
+
 class Served:
     """What the server's methods take for the engine, over a farm driven by hand."""
 
     def __init__(self, farm: SmallFarm) -> None:
         self.small, core = farm, farm.core
-        self.core = SimpleNamespace(bounds=core.bounds, policies=(), settings=core.settings, context=core.context)
+        self.asked = ""
+        """What the RPC under way has asked for."""
+        self.core = SimpleNamespace(
+            bounds=core.bounds, policies=(), settings=core.settings, context=core.context, authorize=core.authorize
+        )
+
+    @property
+    def past_jobs(self) -> PastJobs:
+        """Nothing is on disk."""
+        return PastJobs(NoJobHistory(), self.core.bounds)
+
+    async def recall(self, text: str) -> bool:
+        """Nothing is on disk."""
+        return False
 
     @property
     def farm(self) -> Any:
@@ -81,7 +101,9 @@ class Served:
         return self.small.now_us
 
     async def submit(self, command: c.Command, envelope: c.Envelope) -> Any:
-        """Carry a command out."""
+        """Carry a command out, which does what its RPC has asked for and nothing else."""
+        names = {action.name for action in actions_of(command)}
+        assert names <= {self.asked, *ALSO_DONE.get(self.asked, ())}, f"{self.asked} becomes {names}"
         return self.small.do(command, envelope)
 
     async def durable(self) -> None:
@@ -107,7 +129,9 @@ class Stub:
         method = self._service.methods_by_name[rpc]
         name, context = f"{self._service.name}.{rpc}", Context()
         served: Any = self._served
-        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc), lambda _: "")
+        asked = asked_by(self._service.full_name, method)
+        self._served.asked = asked.action.name
+        answer = behaviour(served, name, type(request), getattr(self._implementation, rpc), asked)
         raw = asyncio.run(answer(request.SerializeToString(), context))  # type: ignore[arg-type]  # a coroutine
         return method.output_type._concrete_class.FromString(raw), context
 
@@ -118,7 +142,7 @@ def served(farm: SmallFarm) -> Iterator[Served]:
     one = Served(farm)
     streams: Any = None
     history = MemoryRunHistory(lambda: [recorded for batch in farm.batches for recorded in batch.events])
-    offered = offered_services(streams=streams, allow_root=False, history=history)
+    offered = offered_services(streams=streams, bounds=farm.core.bounds, allow_root=False, history=history)
     services = {service.full_name: service for service in service_descriptors()}
 
     def stub(name: str) -> Stub:

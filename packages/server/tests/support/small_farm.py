@@ -17,7 +17,8 @@ from cuebot.domain.nouns import Host, Job, Layer, Proc
 from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.states import Cause
 from cuebot.domain.units import MINUTE, SECOND, CoreUnits, KiB, Micros, frame_id
-from cuebot.engine.core import AgentRequests, Core
+from cuebot.engine.core import Core
+from cuebot.engine.dispatch import AgentRequests
 from cuebot.engine.ports import Batch
 from cuebot.sim.clock import START_US
 from cuebot.sim.specs import full_name, spec_of
@@ -75,7 +76,7 @@ class SmallFarm:
         for ticket in tickets:
             ticket.done(ticket.reply)
         self.keep(orders)
-        while self.core.has_launches():
+        while self.core.dispatch.has_launches():
             self.keep(self.core.launch(self.now_us))
 
     def keep(self, orders: AgentRequests) -> None:
@@ -125,7 +126,8 @@ class SmallFarm:
         told: list[Any] = []
         named = tuple(self._run_facts(run) for run in runs)
         command = c.ReportHost(self.facts(name, **fields), named, boot=boot)
-        self.keep(self.core.report_host(command, c.Envelope(actor=name), self.now_us, told.append))
+        self.core.execute(command, c.Envelope(actor=name), self.now_us, told.append)
+        self.keep(self.core.dispatch.take_requests())
         while self.core.has_batch():
             self.batches.append(self.core.take())
             self._committed()

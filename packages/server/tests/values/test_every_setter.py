@@ -11,6 +11,7 @@ from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.nouns import Learned
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import HOUR, CoreUnits, KiB
 from cuebot.sim.specs import job_spec, layer_spec
@@ -19,7 +20,7 @@ from cuebot.wire.server import offered_services, service_descriptors
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 
 SETTER = re.compile(r"Set|Enable|Add|Remove|Rename|Register|Lock|Unlock|Pause|Resume|Update|DropLimit")
-OFFERED = offered_services(streams=AgentStreams(), allow_root=False)
+OFFERED = offered_services(streams=AgentStreams(), bounds=DEFAULT_BOUNDS, allow_root=False)
 
 Commands = Callable[[SmallFarm], Iterable[c.Command]]
 Look = Callable[[SmallFarm], object]

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 
 from cuebot.access.callers import Callers
-from cuebot.web import connections
-from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
+from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS, Bounds
+from cuebot.web.connections import BoundedProtocol, Connections
 from cuebot.web.doors import HttpDoors
 from cuebot.web.sessions import Sessions
 from rqd.socket_owner import Endpoint
@@ -49,18 +49,17 @@ def kernel() -> Kernel:
 @pytest.fixture
 async def address(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, int]]:
     """Where a server with little patience listens."""
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.4)
-    monkeypatch.setattr(connections, "STUCK_SECONDS", 0.4)
-    monkeypatch.setattr(connections, "CONNECTIONS_OF_A_CALLER_MAX", 3)
+    bounds = Bounds(http_head_seconds=0.4, http_stuck_seconds=0.4, http_connections_per_caller=3)
+    sessions, callers = Sessions(DEFAULT_SETTINGS, bounds), Callers("", kernel.owner)
     config = uvicorn.Config(
-        HttpDoors(application, callers=Callers("", kernel.owner), sessions=Sessions(), opened=True, names=["x"]),
-        http=cast(Any, partial(BoundedProtocol, Connections(Callers("", kernel.owner)))),
+        HttpDoors(application, callers=callers, sessions=sessions, bounds=bounds, opened=True, names=["x"]),
+        http=cast(Any, partial(BoundedProtocol, Connections(callers, bounds))),
         ws="none",
         lifespan="off",
         log_config=None,
         proxy_headers=False,
         timeout_keep_alive=10,
-        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        h11_max_incomplete_event_size=DEFAULT_BOUNDS.http_head_bytes,
     )
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(config)
@@ -150,7 +149,7 @@ async def test_one_caller_leaves_room_for_others(address: tuple[str, int], kerne
 async def test_a_head_has_a_size(address: tuple[str, int]) -> None:
     """One that is too large is refused before it is all here."""
     reader, writer = await asyncio.open_connection(*address)
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 4 * HEAD_BYTES_MAX)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 4 * DEFAULT_BOUNDS.http_head_bytes)
     with contextlib.suppress(ConnectionError):
         assert (await asyncio.wait_for(reader.readline(), 5)).split()[1] in (b"400", b"431")
     writer.close()

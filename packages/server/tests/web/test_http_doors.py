@@ -6,15 +6,21 @@ import asyncio
 import json
 import os
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cuebot.access.callers import Callers
+from cuebot.domain.actions import Action, Target
 from cuebot.domain.farm import Farm
-from cuebot.web.doors import BODY_BYTES_MAX, HttpDoors
+from cuebot.domain.principals import Principal, Proof
+from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS, Bounds
+from cuebot.domain.units import SECOND
+from cuebot.engine.access import allow_all, forbidden
+from cuebot.web.doors import HttpDoors
 from cuebot.web.health import Health
-from cuebot.web.sessions import LINK_SECONDS, LINKS_MAX, SESSION_SECONDS, SESSIONS_MAX, Sessions
+from cuebot.web.sessions import Sessions
 from cuebot.web.site import http_app
 from rqd.socket_owner import Endpoint
 
@@ -32,7 +38,11 @@ class Engine:
     farm: Farm = field(default_factory=Farm)
     stalled_since: float | None = 1.0
     stall_reason: str = "the disk /shots is full"
-    core: Any = field(default_factory=lambda: type("Core", (), {"draining": False}))
+    core: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            draining=False, authorize=allow_all, settings=DEFAULT_SETTINGS, bounds=DEFAULT_BOUNDS
+        )
+    )
 
 
 @dataclass
@@ -57,7 +67,8 @@ class Site:
         self.uid = uid
         self.client = ("127.0.0.1", 50_000)
         self.server = ("127.0.0.1", 8448)
-        health: Any = Health(Engine())  # type: ignore[arg-type]
+        self.engine = Engine()
+        health: Any = Health(self.engine)  # type: ignore[arg-type]
         self._app = http_app(
             health, callers=Callers(TOKEN, self._owner), name=lambda: "<b>127.0.0.1:8443", opened=opened, names=names
         )
@@ -122,6 +133,51 @@ async def test_a_program_of_this_user_comes_in_and_a_strangers_does_not() -> Non
             assert refused.status == 401
             assert "cuefarm open" in refused.detail
             assert refused.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "action"),
+    [
+        ("GET", "/", "farm.read"),
+        ("POST", "/open", "session.open"),
+        ("GET", "/open/a-secret", "session.open"),
+        ("GET", "/healthz", "farm.health"),
+        ("GET", "/readyz", "farm.health"),
+        ("GET", "/nowhere", "interface.read"),
+    ],
+)
+async def test_every_address_is_forbidden_by_its_actions_name_to_who_may_do_nothing(
+    method: str, path: str, action: str
+) -> None:
+    """Who asks is known, and what he asks for is named."""
+
+    def deny_all(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
+        raise forbidden(principal, action, target)
+
+    site = Site(OURS)
+    site.engine.core.authorize = deny_all
+    refused = await site.ask(method, path)
+    assert refused.status == 403
+    assert refused.detail.startswith(f"user {OURS} may not do {action}; it takes the right to")
+
+
+async def test_a_policy_sees_what_shows_who_asks_over_http() -> None:
+    """The kernel, the token, a session, or nothing at all."""
+    asked: list[Proof] = []
+
+    def ask(principal: Principal, action: Action, target: Target, farm: Farm) -> None:
+        asked.append(principal.proof)
+
+    ours, opened, stranger = Site(OURS), Site(None, opened=True), Site(STRANGER)
+    session = await ours.open()
+    for site in (ours, opened, stranger):
+        site.engine.core.authorize = ask
+    await ours.ask()
+    await ours.ask(headers=BEARER)
+    await ours.ask(headers=session)
+    await opened.ask()
+    await stranger.ask("GET", "/healthz")
+    assert asked == [Proof.KERNEL, Proof.TOKEN, Proof.SESSION, Proof.NOBODY, Proof.NOBODY]
 
 
 async def test_the_token_opens_from_anywhere_and_a_wrong_one_closes() -> None:
@@ -205,7 +261,13 @@ async def test_a_link_works_once_for_who_asked_and_for_a_while() -> None:
     assert (await site.ask("GET", link, {"Sec-Fetch-Site": "cross-site"})).status == 403
     opened = await site.ask("GET", link, BROWSER)
     assert opened.status == 303
-    for word in ("HttpOnly", "SameSite=strict", "Path=/", f"Max-Age={SESSION_SECONDS:.0f}", "cuefarm-8448="):
+    for word in (
+        "HttpOnly",
+        "SameSite=strict",
+        "Path=/",
+        f"Max-Age={DEFAULT_SETTINGS.browser_session_us // SECOND}",
+        "cuefarm-8448=",
+    ):
         assert word in opened.headers["set-cookie"]
     assert (await site.ask("GET", link, BROWSER)).status == 403
 
@@ -332,9 +394,9 @@ async def test_what_is_not_there_is_a_problem_document() -> None:
     assert (await Site(OURS).ask("DELETE", "/")).status == 405
 
 
-async def test_a_body_has_a_size_and_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_has_a_size_and_a_time() -> None:
     """One that is announced or found too large is refused, and so is one that does not come."""
-    monkeypatch.setattr("cuebot.web.doors.BODY_SECONDS", 0.05)
+    bounds = Bounds(http_body_seconds=0.05)
 
     async def reads_all(scope: Any, receive: Any, send: Any) -> None:
         while (await receive()).get("more_body"):
@@ -361,29 +423,28 @@ async def test_a_body_has_a_size_and_a_time(monkeypatch: pytest.MonkeyPatch) -> 
             "client": ("127.0.0.1", 50_000),
             "server": ("127.0.0.1", 8448),
         }
-        await HttpDoors(reads_all, callers=Callers(TOKEN, lambda client, server: None), sessions=Sessions())(
-            scope, receive, send
-        )
+        callers, sessions = Callers(TOKEN, lambda client, server: None), Sessions(DEFAULT_SETTINGS, bounds)
+        await HttpDoors(reads_all, callers=callers, sessions=sessions, bounds=bounds)(scope, receive, send)
         return int(sent[0]["status"])
 
-    assert await status([], content_length=str(BODY_BYTES_MAX + 1)) == 413
-    assert await status([b"x" * BODY_BYTES_MAX, b"x"]) == 413
+    assert await status([], content_length=str(bounds.http_body_bytes + 1)) == 413
+    assert await status([b"x" * bounds.http_body_bytes, b"x"]) == 413
     assert await status([b"x"]) == 408
 
 
 def test_links_and_sessions_end_and_are_few() -> None:
     """A link is good for minutes and a session for hours; the oldest goes where there are too many."""
     now_s = [0.0]
-    sessions = Sessions(lambda: now_s[0])
-    links = [sessions.new_link("user 1") for _ in range(LINKS_MAX + 1)]
+    sessions = Sessions(DEFAULT_SETTINGS, DEFAULT_BOUNDS, lambda: now_s[0])
+    links = [sessions.new_link("user 1") for _ in range(DEFAULT_BOUNDS.browser_links + 1)]
     assert sessions.use_link(links[0], "user 1") is None
     opened = [sessions.use_link(link, "user 1") for link in links[1:3]]
-    now_s[0] += LINK_SECONDS
+    now_s[0] += DEFAULT_SETTINGS.browser_link_us / SECOND
     assert sessions.use_link(links[3], "user 1") is None
     assert all(sessions.has_session(str(id), "user 1") for id in opened)
     assert not sessions.has_session(str(opened[0]), "user 2")
-    for _ in range(SESSIONS_MAX - 1):
+    for _ in range(DEFAULT_BOUNDS.browser_sessions - 1):
         assert sessions.use_link(sessions.new_link("user 1"), "user 1")
     assert [sessions.has_session(str(id), "user 1") for id in opened] == [False, True]
-    now_s[0] += SESSION_SECONDS
+    now_s[0] += DEFAULT_SETTINGS.browser_session_us / SECOND
     assert not sessions.has_session(str(opened[1]), "user 1")

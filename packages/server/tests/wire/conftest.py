@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError
-from cuebot.engine.rows import Rows
+from cuebot.engine.rows import Rows, load_farm
+from cuebot.feed import EventFeed, Position
+from cuebot.journal import History, SqlJournal
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors
 from cuebot.wire.server import serve
@@ -82,6 +85,11 @@ class MemoryJournal:
         if self.broken:
             raise JournalError("the disk is full")
 
+    async def events_since(self, seq: int, limit: int) -> list[Any]:
+        """Return a page of events, as a history on disk does."""
+        await asyncio.sleep(0)
+        return [self.events[number] for number in sorted(self.events) if number > seq][:limit]
+
     def load(self) -> tuple[Rows, int]:
         """Return what was kept; frames as they were written, oldest first."""
         rows = Rows({kind: list(by_id.values()) for kind, by_id in self.rows.items()}, {}, list(self.frames))
@@ -90,6 +98,9 @@ class MemoryJournal:
 
 class Site:
     """One server, and stubs to it."""
+
+    task: asyncio.Task[None]
+    databases: tuple[Any, ...]
 
     def __init__(self, engine: Engine, journal: MemoryJournal, agents: GrpcAgents, server: Any, port: int) -> None:
         self.engine, self.journal, self.agents, self.server, self.port = engine, journal, agents, server, port
@@ -115,6 +126,18 @@ class Site:
     def farm(self) -> Farm:
         """The farm behind the server."""
         return self.engine.farm
+
+    async def stop(self) -> None:
+        """End it, so that another may have its database."""
+        if self.task.done():
+            return
+        await self.channel.close()
+        await self.server.stop(None)
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.agents.close()
+        for database in self.databases:
+            database.close()
 
     async def launch(self, layers: str = "", *, name: str = "comp", paused: bool = False, extra: str = "") -> Any:
         """Launch a job and return its message. `layers` are layer elements; left out, one of ten frames."""
@@ -333,38 +356,48 @@ def tools() -> Tools:
 
 @pytest.fixture
 async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
-    """Start servers with options of `serve`, or with other `bounds`; all are stopped at the end."""
-    running: list[tuple[Site, asyncio.Task[None]]] = []
+    """Start servers with options of `serve`, or with other `bounds` and `settings`; all are stopped at the end.
 
-    async def start(**options: Any) -> Site:
-        journal = MemoryJournal()
-        bounds = options.pop("bounds", DEFAULT_BOUNDS)
-        core = Core(Farm(), last_seq=0, started_us=now_us(), new_id=lambda: str(uuid.uuid4()), bounds=bounds)
+    With a `database` they keep their farm there, otherwise in memory.
+    """
+    running: list[Site] = []
+
+    async def start(database: str = "", **options: Any) -> Site:
+        journal: Any = SqlJournal(database) if database else MemoryJournal()
+        past = History(database) if database else None
+        rows, last_seq = journal.load()
+        core = Core(
+            load_farm(rows, now_us()),
+            last_seq=last_seq,
+            started_us=now_us(),
+            new_id=lambda: str(uuid.uuid4()),
+            bounds=options.pop("bounds", DEFAULT_BOUNDS),
+            settings=options.pop("settings", None),
+        )
         agents = GrpcAgents(token=TOKEN, now_us=now_us, deadline_s=2.0)
-        engine = Engine(core, journal, agents, now_us)
+        feed = EventFeed(core.farm, origin=Position("0f", 1, 0), history=past or journal, bounds=core.bounds)
+        engine = Engine(core, journal, agents, now_us, feed, past)
         task = asyncio.get_running_loop().create_task(engine.run())
         await engine.submit(c.Seed(), SYSTEM)
-        history = MemoryRunHistory(lambda: [journal.events[seq] for seq in sorted(journal.events)])
+        history = past or MemoryRunHistory(lambda: [journal.events[seq] for seq in sorted(journal.events)])
         chosen = {
             "doors": Doors(TOKEN),
             "allow_root": False,
             "history": history,
+            "feed": feed,
             **options,
         }
         server, port = await serve(
             engine, address="127.0.0.1:0", streams=agents.streams, restart_agent=agents.restart, **chosen
         )
         site = Site(engine, journal, agents, server, port)
-        running.append((site, task))
+        site.task, site.databases = task, (past, journal) if database else ()
+        running.append(site)
         return site
 
     yield start
-    for site, task in running:
-        await site.channel.close()
-        await site.server.stop(None)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await site.agents.close()
+    for site in running:
+        await site.stop()
 
 
 @pytest.fixture
@@ -374,17 +407,23 @@ async def site(start_site: Callable[..., Awaitable[Site]]) -> Site:
 
 
 @pytest.fixture
-async def start_agent(site: Site) -> AsyncIterator[Callable[..., Awaitable[FakeAgent]]]:
-    """Start agents of `site`; all are stopped at the end."""
+async def start_agent_of() -> AsyncIterator[Callable[..., Awaitable[FakeAgent]]]:
+    """Start agents of servers; all are stopped at the end."""
     agents: list[FakeAgent] = []
 
-    async def start(name: str = "host1", **options: Any) -> FakeAgent:
+    async def start(site: Site, name: str = "host1", **options: Any) -> FakeAgent:
         agents.append(FakeAgent(site, name, **options))
         return await agents[-1].start()
 
     yield start
     for agent in agents:
         await agent.stop()
+
+
+@pytest.fixture
+def start_agent(site: Site, start_agent_of: Any) -> Callable[..., Awaitable[FakeAgent]]:
+    """Start agents of `site`."""
+    return partial(start_agent_of, site)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from opencue_proto import cue_pb2, job_pb2, report_pb2, rqd_pb2
 from structlog.testing import capture_logs
 
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import JobState
 from cuebot.wire.agents.reports import outcome
 from cuefarm_proto import agent_pb2, agent_pb2_grpc
@@ -195,7 +196,7 @@ async def test_a_broken_stream_leaves_unanswered_launches_to_the_next_report(
     job = await site.launch(tools.layer("sim", "1-3"))
     await tools.until(lambda: len(stream.launches) == 3)
     await stream.close()
-    await tools.until(lambda: not site.engine.core.launching)
+    await tools.until(lambda: not site.engine.core.dispatch.launching)
     assert (len(site.farm.procs), site.engine.core.counters.launches_refused) == (3, 0)
     await agent.report()
     await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
@@ -213,7 +214,7 @@ async def test_an_agent_that_does_not_answer_loses_its_stream(
     await site.launch(tools.layer("sim", "1"))
     await tools.until(lambda: bool(stream.launches))
     assert await stream.status() is grpc.StatusCode.OK
-    assert not site.engine.core.launching
+    assert not site.engine.core.dispatch.launching
     assert len(site.farm.procs) == 1
 
 
@@ -229,7 +230,9 @@ async def test_a_definite_refusal_by_the_stream_lets_the_frame_wait_again(
     await tools.until(lambda: len(stream.launches) == 2)
     (first, _), (second, _) = stream.launches
     await stream.send(answers={first: grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], second: 12_345, 99: OK})
-    await tools.until(lambda: site.engine.core.counters.launches_refused == 1 and not site.engine.core.launching)
+    await tools.until(
+        lambda: site.engine.core.counters.launches_refused == 1 and not site.engine.core.dispatch.launching
+    )
     assert len(site.farm.procs) == 1
 
 
@@ -393,9 +396,9 @@ async def test_a_hostile_message_ends_its_stream_and_nothing_else(
 
 async def test_an_oversized_message_ends_its_stream(start_site: Any, tools: Any) -> None:
     """More than the server takes is RESOURCE_EXHAUSTED, and the next call works."""
-    site = await start_site(max_message_bytes=100_000)
+    site = await start_site(bounds=Bounds(spec_bytes=1))
     call = site.channel.stream_stream("/cuefarm.v1.AgentInterface/Work")(metadata=(("cuefarm-token", tools.token),))
-    await call.write(b"x" * 200_000)
+    await call.write(b"x" * 2_000_000)
     assert await asyncio.wait_for(call.code(), 5) is grpc.StatusCode.RESOURCE_EXHAUSTED
     await site.cue.GetSystemStats(cue_pb2.CueGetSystemStatsRequest(), timeout=2)
 

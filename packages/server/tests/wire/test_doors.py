@@ -12,6 +12,7 @@ import pytest
 from opencue_proto import cue_pb2, cue_pb2_grpc
 
 from cuebot.domain.errors import Unauthenticated
+from cuebot.domain.principals import Principal, Proof
 from cuebot.wire.doors import TOKEN_KEY, Door, Doors, door_of
 from cuebot.wire.server import service_descriptors
 from rqd.socket_owner import Endpoint
@@ -81,9 +82,13 @@ def test_the_servers_own_user_and_root_need_no_token(uid: int) -> None:
 def test_a_door_says_who_comes_in() -> None:
     """Users of this machine by their numbers, who has the token by the address as well, others by the address alone."""
     remote = "ipv4:10.0.0.9:5000"
-    assert doors(Kernel(0)).check(Door.CLIENTS, Caller()) == "user 0"
-    assert doors(Kernel(None)).check(Door.CLIENTS, Caller(remote, TOKEN)) == "whoever has the token at 10.0.0.9"
-    assert doors(Kernel(None), Door.CLIENTS).check(Door.CLIENTS, Caller(remote)) == "address 10.0.0.9"
+    bearer = "whoever has the token at 10.0.0.9"
+    closed, opened = doors(Kernel(None)), doors(Kernel(None), *Door)
+    assert doors(Kernel(0)).check(Door.CLIENTS, Caller()) == Principal(Proof.KERNEL, "user 0")
+    assert closed.check(Door.CLIENTS, Caller(remote, TOKEN)) == Principal(Proof.TOKEN, bearer)
+    assert closed.check(Door.AGENTS, Caller(remote, TOKEN)) == Principal(Proof.AGENT, "the agent at 10.0.0.9")
+    assert opened.check(Door.CLIENTS, Caller(remote)) == Principal(Proof.NOBODY, "address 10.0.0.9")
+    assert opened.check(Door.AGENTS, Caller(remote)) == Principal(Proof.NOBODY, "address 10.0.0.9")
 
 
 @pytest.mark.parametrize("uid", [STRANGER, None])

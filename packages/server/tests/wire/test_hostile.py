@@ -13,7 +13,7 @@ import pytest
 from opencue_proto import cue_pb2, host_pb2, job_pb2, report_pb2, show_pb2
 from structlog.testing import capture_logs
 
-from cuebot.wire.server import CALLS_OF_A_CONNECTION_MAX
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 
 
 async def alive(site: Any) -> bool:
@@ -54,8 +54,8 @@ async def test_text_that_is_not_utf8_is_an_invalid_argument(site: Any) -> None:
 
 async def test_an_oversized_message_is_refused_by_its_size(start_site: Any) -> None:
     """More than the server takes is RESOURCE_EXHAUSTED, and the next call works."""
-    site = await start_site(max_message_bytes=100_000)
-    request = job_pb2.JobLaunchSpecRequest(spec="x" * 200_000)
+    site = await start_site(bounds=Bounds(spec_bytes=1))
+    request = job_pb2.JobLaunchSpecRequest(spec="x" * 2_000_000)
     code, words = await site.refused(site.job.LaunchSpec(request))
     assert (code, "larger" in words.lower()) == ("RESOURCE_EXHAUSTED", True)
     assert await alive(site)
@@ -204,4 +204,4 @@ async def test_a_connection_carries_so_many_calls_at_once(site: Any) -> None:
     settings = dict(struct.iter_unpack(">HI", await reader.readexactly(int.from_bytes(head[:3]))))
     writer.close()
     assert head[3] == 4  # SETTINGS
-    assert settings[3] == CALLS_OF_A_CONNECTION_MAX
+    assert settings[3] == DEFAULT_BOUNDS.calls_per_connection

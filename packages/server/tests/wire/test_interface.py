@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import grpc
@@ -9,11 +10,12 @@ import grpc.aio
 import pytest
 from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
 
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.server import offered_services, service_descriptors
 
-OFFERED = offered_services(streams=AgentStreams(), allow_root=False)
+OFFERED = offered_services(streams=AgentStreams(), bounds=DEFAULT_BOUNDS, allow_root=False)
 
 
 def rpcs(implementation: Any) -> set[str]:
@@ -36,6 +38,20 @@ def test_every_rpc_is_offered_or_refused_with_a_reason_and_none_is_both() -> Non
         assert offered | refused == {method.name for method in service.methods}, service.full_name
     known = {service.full_name for service in service_descriptors()}
     assert set(OFFERED) | set(NOT_OFFERED) == known
+
+
+def test_every_method_says_which_message_it_takes() -> None:
+    """With a type in its signature, that of its RPC: so that a field which is not in it is found before it runs."""
+    untyped = []
+    for service in service_descriptors():
+        for method in service.methods:
+            implemented = getattr(OFFERED.get(service.full_name), method.name, None)
+            if implemented is None or method.client_streaming:
+                continue
+            parameters = list(inspect.signature(implemented).parameters.values())
+            if str(parameters[0].annotation).rpartition(".")[2] != method.input_type.name:
+                untyped.append(f"{service.name}.{method.name}: {parameters[0].annotation}")
+    assert not untyped
 
 
 def test_every_reason_is_a_sentence() -> None:

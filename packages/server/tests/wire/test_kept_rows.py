@@ -11,6 +11,7 @@ from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import LockState
 from cuebot.domain.units import SECOND
 from cuebot.queries.comments import commented
@@ -50,7 +51,7 @@ class WatchedWorld(World):
             return
         farm = self.server.farm
         if self.kept is None or self.kept[0] is not farm:  # the server was started again
-            self.kept = farm, KeptRows(farm)
+            self.kept = farm, KeptRows(farm, DEFAULT_BOUNDS.kept_rows)
         self.compared += must_be_current(*self.kept)
 
 
@@ -86,7 +87,7 @@ def test_what_people_change_is_seen_in_the_next_list(what: str) -> None:
     farm = SmallFarm()
     farm.host()
     farm.launch(job_spec("work", layer_spec("layer", "1-4")))
-    kept = KeptRows(farm.farm)
+    kept = KeptRows(farm.farm, DEFAULT_BOUNDS.kept_rows)
     must_be_current(farm.farm, kept)
     before = [kept.job(job) for job in farm.farm.jobs.values()] + [kept.host(h) for h in farm.farm.hosts.values()]
     farm.do(CHANGES[what](farm))
@@ -99,7 +100,7 @@ def test_a_remark_that_is_removed_is_not_shown_any_more() -> None:
     """A job without remarks says so, also after it had some."""
     farm = SmallFarm()
     (job,) = farm.launch(job_spec("work", layer_spec("layer", "1-4")))
-    kept = KeptRows(farm.farm)
+    kept = KeptRows(farm.farm, DEFAULT_BOUNDS.kept_rows)
     must_be_current(farm.farm, kept)
     before = kept.job(job)
     farm.do(c.AddComment("ann", "a", "b", job_id=job.id))

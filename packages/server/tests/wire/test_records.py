@@ -7,7 +7,6 @@ import threading
 from typing import Any
 from urllib.parse import unquote
 
-import pytest
 from opencue_proto import job_pb2
 
 from cuebot.domain import commands as c
@@ -16,7 +15,6 @@ from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState, JobState
 from cuebot.engine.core import SYSTEM
 from cuebot.engine.ports import EndedRun, JournalError, RunQuery
-from cuebot.wire import readers as readers_module
 from cuefarm_proto import farm_pb2
 
 # --- runs
@@ -131,9 +129,8 @@ async def test_a_history_that_cannot_be_read_is_told(start_site: Any, tools: Any
     assert (code, "the disk reports an error" in words) == ("UNAVAILABLE", True)
 
 
-async def test_a_history_that_hangs_holds_up_nobody_else(start_site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_history_that_hangs_holds_up_nobody_else(start_site: Any) -> None:
     """Who reads it is told after a time, and others are answered meanwhile."""
-    monkeypatch.setattr(readers_module, "READ_SECONDS", 0.2)
     end = threading.Event()
 
     class Hanging:
@@ -141,7 +138,7 @@ async def test_a_history_that_hangs_holds_up_nobody_else(start_site: Any, monkey
             end.wait(20)
             return []
 
-    site = await start_site(history=Hanging())
+    site = await start_site(history=Hanging(), bounds=Bounds(read_seconds=0.2))
     job = await site.launch()
     try:
         refused = asyncio.create_task(site.refused(site.farm_interface.GetRuns(farm_pb2.GetRunsRequest(job=job.name))))

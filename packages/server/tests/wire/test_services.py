@@ -536,18 +536,18 @@ async def test_explain_of_a_frame_takes_its_number_its_name_or_its_id(site: Any)
         assert (await site.refused(missing))[0] == "NOT_FOUND"
 
 
-async def test_explain_names_remedies_with_the_command_that_carries_them_out(
+async def test_explain_names_remedies_with_the_action_that_carries_them_out(
     site: Any, start_agent: Any, tools: Any
 ) -> None:
-    """A paused job's remedy is a change of the job, as a command with arguments in JSON."""
+    """A paused job's remedy is to resume it: an action by its public name, with its arguments in JSON."""
     await start_agent()
     await tools.until(lambda: bool(site.farm.hosts_table.bookable.any()))
     job = await site.launch(paused=True)
     reply = await site.farm_interface.Explain(farm_pb2.ExplainRequest(job=job.name))
     (remedy,) = reply.layers[0].remedies
     (step,) = remedy.steps
-    assert (step.code, step.command, remedy.hosts, remedy.frames) == ("UNPAUSE", "Change", 1, 4)
-    assert json.loads(step.arguments) == {"kind": "job", "id": job.id, "changes": {"paused": False}}
+    assert (step.code, step.action, remedy.hosts, remedy.frames) == ("UNPAUSE", "job.resume", 1, 4)
+    assert json.loads(step.arguments) == {"job": job.id}
     assert reply.layers[0].HasField("ahead")
 
 

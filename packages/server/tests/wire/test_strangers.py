@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from cuebot.domain.errors import Unauthenticated
-from cuebot.wire.strangers import REFUSALS_MAX, Strangers
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.wire.strangers import Strangers
 
 PEER = "ipv4:127.0.0.1:5000"
 
@@ -58,7 +59,7 @@ async def serve(raw: bytes, context: Any) -> bytes:
 async def test_the_message_of_a_stranger_is_never_read() -> None:
     """It may be as large as a specification, and nobody has asked for it."""
     message = Message(b"a lot")
-    handler = Strangers(lambda peer, why: None).careful(serve, refuse, "It.Does")
+    handler = Strangers(DEFAULT_BOUNDS, lambda peer, why: None).careful(serve, refuse, "It.Does")
     with pytest.raises(Aborted, match="UNAUTHENTICATED"):
         await handler.stream_unary(message, Context())
     assert not message.was_read
@@ -66,22 +67,22 @@ async def test_the_message_of_a_stranger_is_never_read() -> None:
 
 async def test_who_is_let_in_is_served() -> None:
     """Here by what the kernel says."""
-    handler = Strangers(lambda peer, why: None).careful(serve, lambda context: "user 1", "It.Does")
+    handler = Strangers(DEFAULT_BOUNDS, lambda peer, why: None).careful(serve, lambda context: "user 1", "It.Does")
     assert await handler.stream_unary(Message(b"asked"), Context()) == b"asked"
     with pytest.raises(Aborted, match="INVALID_ARGUMENT"):
         await handler.stream_unary(Message(), Context())
 
 
-async def test_a_message_that_never_comes_is_not_awaited_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_message_that_never_comes_is_not_awaited_for_ever() -> None:
     """A slow sender holds nothing but his own call, and that for a time."""
-    monkeypatch.setattr("cuebot.wire.strangers.MESSAGE_SECONDS", 0.05)
+    strangers = Strangers(Bounds(message_seconds=0.05), lambda peer, why: None)
 
     class Silent:
         async def __aiter__(self) -> Any:
             await asyncio.sleep(60)
             yield b""
 
-    handler = Strangers(lambda peer, why: None).careful(serve, lambda context: "user 1", "It.Does")
+    handler = strangers.careful(serve, lambda context: "user 1", "It.Does")
     with pytest.raises(Aborted, match="RESOURCE_EXHAUSTED"):
         await handler.stream_unary(Silent(), Context())
 
@@ -89,9 +90,10 @@ async def test_a_message_that_never_comes_is_not_awaited_for_ever(monkeypatch: p
 async def test_a_connection_that_is_refused_again_and_again_is_ended() -> None:
     """Once, after so many refusals; each of them costs the farm time."""
     ended: list[str] = []
-    handler = Strangers(lambda peer, why: ended.append(peer)).careful(serve, refuse, "It.Does")
-    for number in range(REFUSALS_MAX + 5):
-        assert ended == ([PEER] if number >= REFUSALS_MAX else [])
+    handler = Strangers(DEFAULT_BOUNDS, lambda peer, why: ended.append(peer)).careful(serve, refuse, "It.Does")
+    most = DEFAULT_BOUNDS.refusals_per_connection
+    for number in range(most + 5):
+        assert ended == ([PEER] if number >= most else [])
         with pytest.raises(Aborted):
             await handler.stream_unary(Message(b""), Context())
     assert ended == [PEER]

@@ -115,7 +115,7 @@ async def test_a_python_exception_of_an_agent_is_a_refusal_unless_it_is_ours(
     agent = await start_agent(ours=ours)
     agent.raises = True
     await site.launch(tools.layer("sim", "1"))
-    await tools.until(lambda: not site.engine.core.launching and site.engine.core.counters.booked > 0)
+    await tools.until(lambda: not site.engine.core.dispatch.launching and site.engine.core.counters.booked > 0)
     assert site.engine.core.counters.launches_refused == refused
     assert len(site.farm.procs) == 1 - refused
 
@@ -125,7 +125,7 @@ async def test_our_agent_gets_an_unanswered_launch_again(site: Any, start_agent:
     agent = await start_agent()
     agent.raises = True
     job = await site.launch(tools.layer("sim", "1"))
-    await tools.until(lambda: len(site.farm.procs) == 1 and not site.engine.core.launching)
+    await tools.until(lambda: len(site.farm.procs) == 1 and not site.engine.core.dispatch.launching)
     agent.raises = False
     await agent.report()
     await tools.until(lambda: site.farm.jobs[job.id].state is JobState.FINISHED)
@@ -139,7 +139,7 @@ async def test_launches_for_an_agent_that_is_gone_are_not_all_waited_for(
     agent = await start_agent(cores=30)
     await agent.stop()
     await site.launch(tools.layer("sim", "1-14"))
-    await tools.until(lambda: site.engine.core.counters.booked > 8 and not site.engine.core.launching)
+    await tools.until(lambda: site.engine.core.counters.booked > 8 and not site.engine.core.dispatch.launching)
     counts = site.engine.core.counters
     assert counts.launches_refused > 0
     assert len(site.farm.procs) <= 8

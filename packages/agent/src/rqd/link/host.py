@@ -25,7 +25,7 @@ def lease_told(options: Options) -> str:
 class Host:
     """Facts about the machine: those that stay are read once, the others for each report."""
 
-    # GPUs and NIMBY (is somebody sitting at this desk?) are host facts too: their fields of RenderHost stay empty yet.
+    # GPUs and NIMBY (is somebody sitting at this desk?) are not looked for: their fields of RenderHost stay empty.
 
     def __init__(self, options: Options, address: str, known: Mapping[str, Any]) -> None:
         """`known` is the runner's answer to the link's hello."""

@@ -114,9 +114,8 @@ class _Link:
         self._has_started = True
         for message in self._outcomes_before_start:
             self._news(message)
-        rqd_pb2_grpc.add_RqdInterfaceServicer_to_server(
-            RqdServicer(line, self._reporting, hello["instance"]), grpc_server
-        )
+        servicer = RqdServicer(line, self._reporting, hello["instance"])  # type: ignore[abstract]  # see _ABSENT
+        rqd_pb2_grpc.add_RqdInterfaceServicer_to_server(servicer, grpc_server)
         await grpc_server.start()
         tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._reporting.run()),

@@ -47,7 +47,7 @@ class Token:
         return None
 
 
-class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class TokenCheck(grpc.aio.ServerInterceptor):
     """Refuses every call, of whatever method, that does not carry the token."""
 
     def __init__(self, token: Token) -> None:

@@ -12,8 +12,9 @@ from stat import S_ISREG
 from typing import Optional
 
 from rqd import machine, supervisor
-from rqd.platform import HostSize, JobUser, Memory, Process, Traces, memory, proc
+from rqd.platform import memory, proc
 from rqd.platform.orphans import orphans_of
+from rqd.platform.port import HostSize, JobUser, Memory, Process, Traces
 from rqd.supervisor.book import Book
 
 LOOKS_MAX = 20

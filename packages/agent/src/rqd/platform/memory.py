@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from rqd.platform import Memory, proc
+from rqd.platform import proc
+from rqd.platform.port import Memory
 
 KB = 1024
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from rqd.platform import Process, Traces, proc
+from rqd.platform import proc
+from rqd.platform.port import Process, Traces
 
 
 def orphans_of(run_id: str, traces: Traces) -> set[Process]:

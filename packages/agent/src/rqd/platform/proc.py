@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Optional
 
-from rqd.platform import RUN_ID_VARIABLE
+from rqd.platform.port import RUN_ID_VARIABLE
 
 _RUN_ID = RUN_ID_VARIABLE.encode() + b"="
 _DEAD = (b"Z", b"X")

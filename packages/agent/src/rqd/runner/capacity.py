@@ -9,9 +9,10 @@ KB_PER_GIB = 1048576
 
 
 class Capacity:
-    """Books cores (in hundredths) and memory per run; released when the run's last process is gone."""
+    """Books cores (in hundredths) and memory per run; released when the run's last process is gone.
 
-    # The places of GPUs and of a choice of processor cores (affinity) are here, beside these two.
+    GPUs are not booked, and no processor cores are chosen for a run (affinity): this agent does neither.
+    """
 
     def __init__(self, core_units: int, memory_kb: int) -> None:
         self.core_units = core_units

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from rqd.runner.command import shown_command
 from rqd.runner.log_name import earlier_names, file_name, header_of, move_aside
-from rqd.runner.secrets import shown_environment
+from rqd.secrets import shown_environment
 
 ATTEMPT_VARIABLE = "CUE_ATTEMPT"
 

@@ -189,6 +189,10 @@ def check_launch(launch: Mapping[str, Any]) -> None:
     if launch["uid"] is not None and not 0 < launch["uid"] <= UID_MAX:
         detail = f"uid {launch['uid']}: frames do not run as root, and users have numbers from 1 to {UID_MAX}"
         raise Refusal("INVALID_ARGUMENT", detail)
+    _check_texts(launch)
+
+
+def _check_texts(launch: Mapping[str, Any]) -> None:
     texts = [launch["shell_text"], *launch["arguments"], *launch["wrapper"], launch["working_folder"]]
     texts += [launch["log_dir"], *launch["log_path"], *launch["log_parts"], launch["user_name"]]
     texts += [

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cue_cli.cueadmin.selection import Selection
-from cue_cli.wording import counted
 from opencue import api
 from opencue.changed import Changed
 from opencue.enums import FrameState
 from opencue.exception import CueException
+from opencue.wording import counted
 
 
 def retriesLeft(frames: Selection) -> list[int]:

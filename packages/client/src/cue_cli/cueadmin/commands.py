@@ -68,6 +68,12 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-fields",), "[NOUN]", "what -where can ask of job, layer, frame, host or proc", "where.list_fields"),
         Command(
+            ("-watch",),
+            "[QUERY...]",
+            "what happens, a line each, until Ctrl-C: type:frame.failed,host.down show:big* user:me ...",
+            "watch.watch",
+        ),
+        Command(
             ("-log",),
             "JOB [LAYER] [FRAME]",
             "a frame's log, read through the server (-f follows it)",

@@ -11,9 +11,9 @@ from cue_cli.cueadmin.killed import retryCommands, tellKilledFrame, tellKilledFr
 from cue_cli.cueadmin.lookup import jobLayerFrame, ofJob
 from cue_cli.cueadmin.records import printJson
 from cue_cli.cueadmin.session import Session
-from cue_cli.wording import counted, duration
 from opencue import api
 from opencue.exception import EntityNotFoundException
+from opencue.wording import counted, duration
 
 KILLED_JOB = "JOB_FINISHED"  # the reason of what is left of a job that is over
 COUNTED = (
@@ -165,7 +165,7 @@ def _reasonRecord(reason: Any) -> dict[str, Any]:
 
 def _remedyRecord(remedy: Any) -> dict[str, Any]:
     steps = [
-        {"code": step.code, "text": step.text, "command": step.command, "arguments": json.loads(step.arguments or "{}")}
+        {"code": step.code, "text": step.text, "action": step.action, "arguments": json.loads(step.arguments or "{}")}
         for step in remedy.steps
     ]
     fields = {field: getattr(remedy, field) for field in ("text", "cost", "hosts", "frames")}

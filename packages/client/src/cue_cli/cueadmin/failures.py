@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cue_cli.cueadmin.causes import causeText, fullText
 from cue_cli.cueadmin.records import runRecord
-from cue_cli.wording import counted
 from opencue import api
+from opencue.causes import causeText, failureText, fullText, hasLog, whyText
 from opencue.exception import CueException
 
 SHOWN_MAX = 8  # failures of one layer; --json has all
@@ -51,18 +50,6 @@ def printLastRuns(runs: list[Any]) -> None:
             print(f"  - attempt {run.attempt}{where}: {'succeeded' if run.state == 'SUCCEEDED' else fullText(run)}")
 
 
-def whyText(failure: Any) -> str:
-    """Return why the frames of a failure failed, which they are, and where they ran."""
-    where = f" on {failure.host_name}" if failure.hosts == 1 and failure.host_name else ""
-    where = f" on {failure.hosts} hosts" if failure.hosts > 1 else where
-    return f"{fullText(failure)} ({failure.frame_range}{where})"
-
-
-def failureText(failure: Any) -> str:
-    """Return a failure as one line: how many frames, what became of them, why, which, and where."""
-    return f"{counted(failure.frames, 'frame')} {_state_text(failure)}: {whyText(failure)}"
-
-
 def logHint(failure: Any, job: str = "") -> str:
     """Return how to see the log of the latest of these runs."""
     run, whose = failure.example, "its log" if failure.frames == 1 else "the log of one of them"
@@ -87,16 +74,3 @@ def failureRecord(failure: Any) -> dict[str, Any]:
         "hosts": failure.hosts,
         "example": runRecord(failure.example) if failure.HasField("example") else None,
     }
-
-
-def _state_text(failure: Any) -> str:
-    if failure.state == "DEAD":
-        return "dead"
-    word, its = ("waits", "its") if failure.frames == 1 else ("wait", "their")
-    return f"{word} for another try" if failure.charged else f"{word} again, through no fault of {its} own"
-
-
-def hasLog(failure: Any) -> bool:
-    """Say whether the command of these frames was started, so that there is a log of it."""
-    started = failure.cause not in ("LOG_UNWRITABLE", "HOST_FAULT", "REFUSED", "NEVER_RECEIVED")
-    return started and failure.HasField("example")

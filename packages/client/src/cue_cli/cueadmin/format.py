@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Optional
 
-KB_PER_MB = 1024
-KB_PER_GB = 1024 * 1024
+from opencue.wording import formatMem as formatMem
 
 
 def now() -> int:
@@ -32,15 +30,6 @@ def formatDuration(sec: int) -> str:
 def formatLongDuration(sec: int) -> str:
     """Return a duration as `DD:HH`."""
     return f"{int(sec) // 86400:02d}:{int(sec) % 86400 // 3600:02d}"
-
-
-def formatMem(kmem: int, unit: Optional[str] = None) -> str:
-    """Return an amount given in KB as `K`, `M` or `G`, the largest that fits unless `unit` says which."""
-    if unit == "K" or (unit is None and kmem < KB_PER_MB):
-        return f"{kmem:d}K"
-    if unit == "M" or (unit is None and kmem < KB_PER_GB):
-        return f"{kmem // KB_PER_MB:d}M"
-    return f"{kmem / KB_PER_GB:.1f}G"
 
 
 def cutoff(s: str, length: int) -> str:

@@ -6,9 +6,9 @@ from typing import Callable
 
 from cue_cli.cueadmin.lookup import chosenHosts, findAllocation, toMember
 from cue_cli.cueadmin.session import Session
-from cue_cli.wording import duration
 from opencue.changed import Changed
 from opencue.enums import HardwareState, ThreadMode
+from opencue.wording import duration
 from opencue.wrappers.host import Host
 
 REPORTS_WITHIN_S = 60

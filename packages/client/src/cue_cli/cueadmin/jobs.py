@@ -8,10 +8,10 @@ from cue_cli.cueadmin.again import opensAgain, retriesLeft, triedAgain
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger, withLayer
 from cue_cli.cueadmin.selection import Selection
 from cue_cli.cueadmin.session import CommandError, Session
-from cue_cli.wording import counted
 from opencue import api
 from opencue.changed import Changed, total
 from opencue.enums import DependTarget, FrameState
+from opencue.wording import counted
 from opencue.wrappers.job import Job
 
 DEPENDENCIES = ("dependency", "dependencies")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cue_cli.cueadmin.causes import killedText
-from cue_cli.wording import counted
+from opencue.causes import killedText
+from opencue.wording import counted
 
 CUT = "…"
 """At the end of a range of frames that the server has cut."""

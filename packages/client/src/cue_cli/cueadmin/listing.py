@@ -6,13 +6,13 @@ import sys
 from typing import Any
 
 from cue_cli.cueadmin import output, records
-from cue_cli.cueadmin.causes import causeParts
 from cue_cli.cueadmin.format import formatTime
 from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from cue_cli.cueadmin.where import jobs_asked_for
 from opencue import api, util
+from opencue.causes import causeParts
 from opencue.doors import SYSTEM_USER, is_told_of
 from opencue.enums import DependType, FrameState, HardwareState, JobState
 from opencue.exception import EntityNotFoundException, NotOfferedException

@@ -9,11 +9,11 @@ from cue_cli.cueadmin.format import formatMem
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
-from cue_cli.wording import counted
 from opencue import api
 from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
 from opencue.tags import splitTags
+from opencue.wording import counted
 from opencue.wrappers.layer import Layer
 
 KB_PER_GB = 1_048_576

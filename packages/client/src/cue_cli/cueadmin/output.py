@@ -12,8 +12,8 @@ from typing import Any, Iterable, Optional
 
 from cue_cli.cueadmin.format import cutoff, findDuration, formatDuration, formatLongDuration, formatMem, formatTime
 from cue_cli.cueadmin.output_styles import UPSTREAM
-from cue_cli.wording import duration
 from opencue.enums import HardwareState, JobState, LockState, ThreadMode
+from opencue.wording import duration
 
 POINTS_PER_CORE = 100
 PERCENT = 100

@@ -7,10 +7,10 @@ from typing import Any, Callable, Iterable
 
 from opencue_proto import host_pb2
 
-from cue_cli.cueadmin.causes import causeText, outcome
 from cue_cli.cueadmin.output import isUnheard, jobState
-from cue_cli.wording import counted, duration
+from opencue.causes import causeText, outcome
 from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
+from opencue.wording import counted, duration
 from opencue.wrappers.host import Host
 
 POINTS_PER_CORE = 100

@@ -6,11 +6,11 @@ import sys
 from typing import Any
 
 from cue_cli.cueadmin import records
-from cue_cli.cueadmin.causes import fullText, outcome
 from cue_cli.cueadmin.format import formatDuration, formatMem, formatTime
 from cue_cli.cueadmin.lookup import jobLayerFrame, ofJob
 from cue_cli.cueadmin.session import Session
 from opencue import api
+from opencue.causes import fullText, outcome
 
 RUNS_MAX = 100  # lines of -runs without -limit
 MICROS = 1_000_000

@@ -6,9 +6,9 @@ from typing import Any
 
 from cue_cli.cueadmin.lookup import otherJobsOfName
 from cue_cli.cueadmin.session import Session
-from cue_cli.wording import counted
 from FileSequence import FrameSet
 from opencue.changed import Changed
+from opencue.wording import counted
 from opencue.wrappers.job import Job
 from opencue.wrappers.layer import Layer
 

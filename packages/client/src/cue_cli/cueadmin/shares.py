@@ -14,10 +14,10 @@ from cue_cli.cueadmin.lookup import (
 from cue_cli.cueadmin.output import POINTS_PER_CORE
 from cue_cli.cueadmin.output_styles import UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
-from cue_cli.wording import counted
 from opencue import api
 from opencue.exception import EntityNotFoundException
 from opencue.tags import splitTags
+from opencue.wording import counted
 
 
 def create_alloc(session: Session, values: list[str]) -> None:

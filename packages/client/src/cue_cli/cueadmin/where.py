@@ -8,9 +8,9 @@ from typing import Any
 from cue_cli.cueadmin.commands import Command
 from cue_cli.cueadmin.lookup import findJob
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
-from cue_cli.wording import counted
 from opencue import api
 from opencue.enums import JobState
+from opencue.wording import counted
 
 LISTS = {"-lj": "job", "-lji": "job", "-lh": "host", "-lp": "proc", "-ll": "proc"}
 HOST_COMMANDS = ("-move", "-thread")
@@ -107,7 +107,7 @@ def _in_job(command: Command, values: list[str], query: str, order: str) -> tupl
 
 
 def _jobs(ids: list[str]) -> list[Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for start in range(0, len(ids), IDS_PER_CALL):
         jobs = api.getJobs(id=ids[start : start + IDS_PER_CALL], include_finished=True)
         found.update((job.id(), job) for job in jobs)

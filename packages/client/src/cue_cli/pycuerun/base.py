@@ -38,8 +38,8 @@ class AbstractCuerun:
     def add_my_options(self) -> None:
         """Hook: add options to `get_parser()`."""
 
-    def handle_my_options(self, parser: CuerunOptionParser, options: Any, args: List[str]) -> None:
-        """Hook: do what the options say; launch with `launch_outline`."""
+    def handle_my_options(self, parser: CuerunOptionParser, options: Any, args: List[str]) -> Optional[int]:
+        """Hook: do what the options say; launch with `launch_outline`. Returns the exit status; None is 0."""
         raise NotImplementedError
 
     def get_parser(self) -> CuerunOptionParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from opencue.wrappers import (
     allocation,
+    by_name,
     comment,
     depend,
     frame,
@@ -21,6 +22,7 @@ from opencue.wrappers import (
 
 __all__ = [
     "allocation",
+    "by_name",
     "comment",
     "depend",
     "frame",

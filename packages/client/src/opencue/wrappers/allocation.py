@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from opencue_proto import facility_pb2, host_pb2
 
 from opencue.changed import Changed
+from opencue.kinds import wrapperOf
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -34,15 +35,12 @@ class Allocation(Entity):
 
     def getHosts(self) -> list[Host]:
         """Return the hosts of the allocation."""
-        from opencue.wrappers.host import Host  # here, because hosts name allocations
-
-        return [Host(message) for message in self._call("GetHosts").hosts.hosts]
+        return [wrapperOf("Host")(message) for message in self._call("GetHosts").hosts.hosts]
 
     def getSubscriptions(self) -> list[Subscription]:
         """Return which shows may use the allocation and how much."""
-        from opencue.wrappers.subscription import Subscription
-
-        return [Subscription(message) for message in self._call("GetSubscriptions").subscriptions.subscriptions]
+        subscriptions = self._call("GetSubscriptions").subscriptions.subscriptions
+        return [wrapperOf("Subscription")(message) for message in subscriptions]
 
     def reparentHosts(self, hosts: list[Host]) -> Changed:
         """Move hosts to this allocation."""

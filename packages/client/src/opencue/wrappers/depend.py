@@ -8,6 +8,7 @@ from opencue_proto import depend_pb2
 
 from opencue import enums
 from opencue.changed import Changed
+from opencue.kinds import wrapperOf
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -37,18 +38,13 @@ class Depend(Entity):
 
     def dependentJob(self) -> Job:
         """Return the job that waits; asking its name costs no call, anything else fetches it."""
-        from opencue.wrappers.by_name import JobByName  # here, because jobs import this module
-
-        return JobByName(self.data.depend_er_job)
+        return wrapperOf("JobByName")(self.data.depend_er_job)
 
     def dependentLayer(self) -> Layer:
         """Return the layer that waits, like `dependentJob`; its name is empty where a whole job waits."""
-        from opencue.wrappers.by_name import LayerByName
-        from opencue.wrappers.layer import Layer
-
         if not self.data.depend_er_layer:
-            return Layer()
-        return LayerByName(self.data.depend_er_job, self.data.depend_er_layer)
+            return wrapperOf("Layer")()
+        return wrapperOf("LayerByName")(self.data.depend_er_job, self.data.depend_er_layer)
 
     id = getter("id", "UUID of the dependency.")
     type = getter("type", "A DependType.")

@@ -14,6 +14,7 @@ import time
 from types import FunctionType
 from typing import Any, Callable, Optional
 
+from opencue import kinds
 from opencue.changed import Changed
 from opencue.cuebot import Cuebot
 from opencue.rpc import call, change
@@ -32,6 +33,7 @@ class Entity:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Give declared getters the name they are bound to, so that help() and tracebacks show it."""
         super().__init_subclass__(**kwargs)
+        kinds.register(cls)
         for name, value in vars(cls).items():
             if isinstance(value, FunctionType) and value.__name__ in _UNNAMED:
                 value.__name__ = name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opencue_proto import job_pb2
 
 from opencue.changed import Changed
+from opencue.kinds import wrapperOf
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -81,9 +82,7 @@ class Group(Entity):
 
     def getJobs(self) -> list[Job]:
         """Return the pending jobs of this very group."""
-        from opencue.wrappers.job import Job  # here, because jobs name groups
-
-        return [Job(message) for message in self._call("GetJobs").jobs.jobs]
+        return [wrapperOf("Job")(message) for message in self._call("GetJobs").jobs.jobs]
 
     def reparentJobs(self, jobs: list[Job]) -> Changed:
         """Move jobs into this group."""

@@ -10,6 +10,7 @@ from opencue_proto import job_pb2
 from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.changed import Changed, total
+from opencue.kinds import wrapperOf
 from opencue.rpc import call
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
@@ -191,9 +192,7 @@ class Layer(Entity):
 
     def parent(self) -> Job:
         """Return the job of this layer."""
-        from opencue.wrappers.job import Job  # here, because jobs import layers
-
-        return Job(call("job", "GetJob", id=self.data.parent_id).job)
+        return wrapperOf("Job")(call("job", "GetJob", id=self.data.parent_id).job)
 
     def services(self) -> list[Optional[Service]]:
         """Return the records of the layer's services, None for a name without one."""

@@ -8,6 +8,7 @@ from opencue_proto import host_pb2
 
 from opencue import enums
 from opencue.changed import Changed
+from opencue.kinds import wrapperOf
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
@@ -44,27 +45,19 @@ class Proc(Entity):
 
     def getHost(self) -> Host:
         """Return the host."""
-        from opencue.wrappers.host import Host  # these four, because each of those modules knows procs
-
-        return Host(self._call("GetHost").host)
+        return wrapperOf("Host")(self._call("GetHost").host)
 
     def getFrame(self) -> Frame:
         """Return the frame."""
-        from opencue.wrappers.frame import Frame
-
-        return Frame(self._call("GetFrame").frame)
+        return wrapperOf("Frame")(self._call("GetFrame").frame)
 
     def getLayer(self) -> Layer:
         """Return the layer of the frame."""
-        from opencue.wrappers.layer import Layer
-
-        return Layer(self._call("GetLayer").layer)
+        return wrapperOf("Layer")(self._call("GetLayer").layer)
 
     def getJob(self) -> Job:
         """Return the job of the frame."""
-        from opencue.wrappers.job import Job
-
-        return Job(self._call("GetJob").job)
+        return wrapperOf("Job")(self._call("GetJob").job)
 
     id = getter("id", "UUID of the proc.")
     name = getter("name", "Host name, a slash and more.")

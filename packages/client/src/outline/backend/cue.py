@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, List
 
-from cue_cli.wording import counted
+from opencue.wording import counted
 from outline.backend import watching
 from outline.backend.frame_command import wrapped_command
 from outline.backend.spec import SpecWriter, bool_to_str, scrub_tags, sub_element

@@ -9,8 +9,8 @@ import os
 import sys
 from typing import Any, Callable, Dict, List
 
-from cue_cli.wording import counted
 from FileSequence import FrameSet
+from opencue.wording import counted
 from outline import util
 from outline.backend.frame_command import wrapped_command
 from outline.backend.local_run import LocalFrame, LocalRun

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, List, Optional
 
-from cue_cli.wording import counted, duration
+from opencue.wording import counted, duration
 from outline.exception import JobFailedException, JobKilledException, OutlineException
 
 POLL_SECONDS = 0.2
@@ -213,7 +213,7 @@ class _Watch:
     def _dead(self, layer: Any) -> List[str]:
         """Return which frames of a layer are dead, why, and what shows more of it and runs them again."""
         import opencue
-        from cue_cli.cueadmin.failures import failureText, hasLog  # what speaks to a farm is imported where one is
+        from opencue.causes import failureText, hasLog  # what speaks to a farm is imported where one is
 
         dead = layer.getFrames(state=[opencue.enums.FrameState.DEAD], page=1, limit=DEAD_FRAMES_MAX)
         numbers = sorted(frame.number() for frame in dead)

@@ -31,7 +31,7 @@ class PluginManager:
         enabled = [
             section
             for section in config.sections()
-            if section.startswith(_SECTION) and config.getint(section, "enable", fallback=0)
+            if section.startswith(_SECTION) and config.getint(section, "enable", fallback=0) != 0
         ]
         for section in sorted(enabled, key=lambda section: config.getint(section, "priority", fallback=0)):
             cls.load_plugin(section[len(_SECTION) :])

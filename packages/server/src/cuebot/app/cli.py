@@ -7,13 +7,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cue_cli.standard_output import run_command
 from cuebot import __version__
+from cuebot.app import log_levels
+from cuebot.app.options import DOORS
+from cuebot.domain.units import SECOND
 
 if TYPE_CHECKING:
-    from cuebot.wire.doors import Door
+    from cuebot.app.config import Config, ConfigWrong
 
 DEFAULT_DATA = Path(os.environ.get("CUEFARM_DATA", "cuefarm-data"))
 
@@ -27,9 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(arguments: list[str]) -> int:
     if arguments[:1] == ["sim"]:  # has a parser of its own
-        from cuebot.sim import main as simulate
-
-        return simulate(arguments[1:])
+        return _sim(arguments[1:])
     if arguments[:1] == ["submit"]:  # likewise
         from cue_cli.submit import main as submit
 
@@ -40,56 +41,62 @@ def _main(arguments: list[str]) -> int:
     if options.command is None:
         _parser().print_help()
         return 0
-    if options.command in ("up", "serve"):
-        from cuebot.app.logs import configure
-
-        configure(options.log_level)
     return int(_COMMANDS[options.command](options))
 
 
-def _up(options: argparse.Namespace) -> int:
-    from cuebot.app.up import UpOptions, up
+def _sim(arguments: list[str]) -> int:
+    """Plan for the farm that the environment and the file describe: its bounds hold."""
+    from cuebot.app.config import ConfigWrong, load
+    from cuebot.sim import main as simulate
 
-    return up(
-        UpOptions(
-            data=options.data,
-            grpc=options.grpc,
-            http=options.http,
-            agents=0 if options.no_agent else options.agents,
-            log_level=options.log_level,
-            opened=_opened(options),
-            http_names=tuple(options.http_name),
-            group=options.group,
-        )
-    )
+    try:
+        bounds = load().bounds
+    except ConfigWrong as error:
+        return _say_wrong("sim", error)
+    return simulate(arguments, bounds)
+
+
+def _up(options: argparse.Namespace) -> int:
+    from cuebot.app.up import up
+
+    return _with_config(options, options.data, lambda config: up(config, options.data))
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from cuebot.app.database_url import VARIABLE, database_url
-    from cuebot.app.exit_status import PERSON_MUST_MEND, CannotStart
-    from cuebot.app.serve import ServeOptions, run_server
+    from cuebot.app.serve import serve
+
+    return _with_config(options, None, serve)
+
+
+def _with_config(options: argparse.Namespace, folder: Path | None, run: Callable[[Config], int]) -> int:
+    """Run a server as its flags, the environment and the file say. Returns the exit status."""
+    from cuebot.app.config import ConfigWrong, load, others_can_write
+    from cuebot.app.logs import configure
 
     try:
-        database = database_url("serve", options.db, options.db_password_file, by_variable=True)
-    except CannotStart as error:
-        print(f"cuefarm serve: {error}", file=sys.stderr)
-        return PERSON_MUST_MEND
-    if database is None:
-        print(f"cuefarm serve: say which database: --db URL, or the variable {VARIABLE}", file=sys.stderr)
-        return 2
-    return run_server(
-        ServeOptions(
-            database=database,
-            token_file=options.token_file,
-            log_root=options.log_root,
-            grpc=options.grpc,
-            http=options.http,
-            opened=_opened(options),
-            wait_for_database_s=options.wait_for_database,
-            http_names=tuple(options.http_name),
-            group=options.group,
-        )
-    )
+        config = load(vars(options), given=options.config, folder=folder)
+    except ConfigWrong as error:
+        return _say_wrong(options.command, error)
+    configure(log_levels.log_levels(config.server.log_level))
+    if config.file is not None and others_can_write(config.file):
+        warning = f"every user of this machine can change {config.file}, and open the farm; chmod o-w {config.file}"
+        print(f"cuefarm {options.command}: warning: {warning}", file=sys.stderr)
+    return run(config)
+
+
+def _say_wrong(command: str, error: ConfigWrong) -> int:
+    """Say everything that is wrong with the configuration. Returns the exit status."""
+    from cuebot.app.exit_status import PERSON_MUST_MEND
+
+    for problem in error.problems:
+        print(f"cuefarm {command}: {problem}", file=sys.stderr)
+    return PERSON_MUST_MEND
+
+
+def _config(options: argparse.Namespace) -> int:
+    from cuebot.app.config_command import run
+
+    return run(vars(options), given=options.config, folder=options.data, check=options.check, as_json=options.json)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -140,8 +147,11 @@ def _with_database(options: argparse.Namespace, run: Callable[..., int]) -> int:
     from cuebot.app.database_url import database_url
     from cuebot.app.exit_status import CannotStart
 
+    db, password_file = options.db, options.db_password_file
     try:
-        database = database_url(options.command, options.db, options.db_password_file, by_variable=False)
+        if db is None and password_file is not None:
+            raise CannotStart("--db-password-file is the password of a database that --db names")
+        database = None if db is None else database_url(options.command, db, password_file, by_flag=True)
     except CannotStart as error:
         print(f"cuefarm {options.command}: {error}", file=sys.stderr)
         return 1
@@ -153,6 +163,7 @@ _COMMANDS = {
     "restore": _restore,
     "up": _up,
     "serve": _serve,
+    "config": _config,
     "open": _open,
     "token": _token,
     "demo": _demo,
@@ -171,24 +182,28 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="run a whole farm on this machine and stay", description=_up_text())
     _data(up)
+    _config_file(up)
     _addresses(up)
-    up.add_argument("--agents", type=_positive, default=1, metavar="N", help="agents to run here (default 1)")
-    up.add_argument("--no-agent", action="store_true", help="run the server alone; agents come from elsewhere")
+    _agents(up)
 
     serve = commands.add_parser("serve", help="run the server alone, on any database")
-    _database_options(
-        serve, "e.g. postgresql://USER@DBHOST/DATABASE or sqlite:///farm.sqlite; default: the variable CUEFARM_DB"
-    )
-    serve.add_argument(
-        "--wait-for-database",
-        type=_seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="how long to wait for a database that is not up yet (default %(default).0f; 0: not at all)",
-    )
-    serve.add_argument("--token-file", required=True, type=Path, metavar="FILE", help="the token that agents carry too")
-    serve.add_argument("--log-root", required=True, type=Path, metavar="DIR", help="frame logs; every host must see it")
+    _config_file(serve)
+    _place(serve)
     _addresses(serve)
+
+    config = commands.add_parser(
+        "config",
+        help="show what a server would be started with, and where each value comes from",
+        description="Prints all settings and limits as a cuefarm.toml, each with where it comes from: default, file,"
+        " variable or flag. It takes the flags of `serve` and `up`, and reads the same file as they do.",
+    )
+    _data(config)
+    _config_file(config)
+    config.add_argument("--check", action="store_true", help="only say whether it can be used; status 78 where not")
+    config.add_argument("--json", action="store_true", help="for programs")
+    _place(config)
+    _addresses(config)
+    _agents(config)
 
     page = commands.add_parser(
         "open",
@@ -272,60 +287,107 @@ def _database(parser: argparse.ArgumentParser) -> None:
     _database_options(parser, "the database of `cuefarm serve`, instead of a farm's folder")
 
 
-def _database_options(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--db", metavar="URL", help=what)
+def _database_options(parser: argparse.ArgumentParser, what: str, default: Any = None) -> None:
+    parser.add_argument("--db", default=default, metavar="URL", help=what)
     parser.add_argument(
         "--db-password-file",
         type=Path,
+        default=default,
         metavar="FILE",
         help="the database's password is in this file, whose owner alone may read it",
     )
 
 
-def _addresses(parser: argparse.ArgumentParser) -> None:
+# Flags of a server have no default: what was not given may stand in a variable or in the file (`app/config.py`).
+
+
+def _config_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--grpc", default="127.0.0.1:8443", metavar="HOST:PORT", help="gRPC address (default %(default)s)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings and limits (default: CUEFARM_CONFIG, else cuefarm.toml in the farm's folder, else"
+        " /etc/cuefarm/cuefarm.toml)",
+    )
+
+
+def _place(parser: argparse.ArgumentParser) -> None:
+    """What `serve` is told of its farm."""
+    what = "e.g. postgresql://USER@DBHOST/DATABASE or sqlite:///farm.sqlite"
+    _database_options(parser, what, argparse.SUPPRESS)
+    parser.add_argument(
+        "--wait-for-database",
+        type=_seconds,
+        default=argparse.SUPPRESS,
+        metavar="SECONDS",
+        help="how long to wait for a database that is not up yet (default 60; 0: not at all)",
     )
     parser.add_argument(
-        "--http", default="127.0.0.1:8448", metavar="HOST:PORT", help="HTTP address (default %(default)s)"
+        "--token-file", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="the token that agents carry too"
+    )
+    parser.add_argument(
+        "--log-root", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="frame logs; every host must see it"
+    )
+
+
+def _agents(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--agents", type=_positive, default=argparse.SUPPRESS, metavar="N", help="agents to run here (default 1)"
+    )
+    parser.add_argument(
+        "--no-agent",
+        action="store_const",
+        const=0,
+        dest="agents",
+        default=argparse.SUPPRESS,
+        help="run the server alone; agents come from elsewhere",
+    )
+
+
+def _addresses(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--grpc", default=argparse.SUPPRESS, metavar="HOST:PORT", help="gRPC address (default 127.0.0.1:8443)"
+    )
+    parser.add_argument(
+        "--http", default=argparse.SUPPRESS, metavar="HOST:PORT", help="HTTP address (default 127.0.0.1:8448)"
     )
     parser.add_argument(
         "--http-name",
         action="append",
-        default=[],
+        default=argparse.SUPPRESS,
         metavar="NAME",
         help="a name by which browsers call the HTTP address, such as farm.example; may be given several times",
     )
     parser.add_argument(
         "--group",
+        default=argparse.SUPPRESS,
         metavar="NAME",
         help="a group that may read the database, and with `up` the folder's logs too; the token stays its owner's"
         " (default: all is its owner's alone)",
     )
     parser.add_argument(
-        "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default info"
+        "--log-level",
+        default=argparse.SUPPRESS,
+        metavar="LEVELS",
+        help=f"{', '.join(log_levels.LEVELS)}; of one part: info,wire=debug; parts: {', '.join(log_levels.LOGS)}"
+        " (default: info)",
     )
     parser.add_argument(
         "--open",
         action="append",
-        default=[],
-        choices=["clients", "agents"],
+        default=argparse.SUPPRESS,
+        choices=DOORS,
         help="let them in without the token, from wherever they can reach this server: clients, or agents of"
         " OpenCue's own; may be given twice; only on a network that you trust",
     )
 
 
-def _opened(options: argparse.Namespace) -> frozenset[Door]:
-    from cuebot.wire.doors import Door
-
-    return frozenset(Door(who) for who in options.open)
-
-
-def _seconds(text: str) -> float:
+def _seconds(text: str) -> int:
+    """A number of seconds, in microseconds."""
     number = float(text)
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError("0 or more seconds")
-    return number
+    return round(number * SECOND)
 
 
 def _positive(text: str) -> int:

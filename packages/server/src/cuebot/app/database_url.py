@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import Final
 
 from cuebot.app.exit_status import CannotStart
 from cuebot.app.token_file import others_can_read
 from cuebot.journal import JournalUnusable
 from cuebot.journal.database import has_password, with_password
 
-VARIABLE: Final = "CUEFARM_DB"
 
-
-def database_url(command: str, given: str | None, password_file: Path | None, *, by_variable: bool) -> str | None:
-    """The URL of `--db`, else of the variable where that counts, with the file's password; None where there is none.
+def database_url(command: str, url: str, password_file: Path | None, *, by_flag: bool = True) -> str:
+    """A URL with the password of a file in it, where there is one. `by_flag` it stands on the command line.
 
     Warns on stderr of a password that others can read. Raises CannotStart.
     """
-    url = given or (os.environ.get(VARIABLE) or None if by_variable else None)
     try:
-        if given and has_password(given):
+        if by_flag and has_password(url):
             _warn(
                 command,
                 "every user of this machine can read the password in --db (with ps); give the URL without it, and"
@@ -30,8 +25,6 @@ def database_url(command: str, given: str | None, password_file: Path | None, *,
             )
         if password_file is None:
             return url
-        if url is None:
-            raise CannotStart("--db-password-file is the password of a database that --db names")
         return with_password(url, _password_in(command, password_file))
     except JournalUnusable as error:
         raise CannotStart(str(error)) from error

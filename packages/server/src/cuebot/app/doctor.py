@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from cuebot.app import demo_extra, doctor_doors, doctor_farm
+from cuebot.app.config import ConfigWrong, load
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
 from cuebot.app.listening import address_problem
 from opencue import running_farms
+from opencue.wording import counted
 from rqd import open_files
 
 FREE_DISK_MIN_BYTES = 2 * 10**9
@@ -46,6 +48,7 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
     yield from _packages()
     yield _clock()
     yield _open_files()
+    yield _configuration(folder)
     here = folder.announced()
     address = grpc or (here["grpc"] if here else None)
     is_elsewhere = grpc is not None and (here is None or here["grpc"] != grpc)
@@ -73,6 +76,17 @@ def examine(folder: DataFolder, grpc: str | None) -> Iterator[Finding]:
         yield Finding("farm", True, "none runs here; `cuefarm up` starts one, or name one with --grpc HOST:PORT")
     yield _port("gRPC port", "127.0.0.1:8443", "--grpc")
     yield _port("HTTP port", "127.0.0.1:8448", "--http")
+
+
+def _configuration(folder: DataFolder) -> Finding:
+    """What a server of this folder, or of this machine, would be started with."""
+    try:
+        config = load(folder=folder.path)
+    except ConfigWrong as error:
+        remedy = "mend what is named; `cuefarm config --check` looks at it again"
+        return Finding("configuration", False, "; ".join(error.problems), remedy)
+    chosen = sum(value.source != "default" for value in config.values)
+    return Finding("configuration", True, f"{config.file or 'no file'}; {counted(chosen, 'value')} not the default")
 
 
 def _http(here: dict[str, Any] | None, address: str) -> str | None:

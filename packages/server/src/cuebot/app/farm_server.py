@@ -10,7 +10,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -20,18 +20,23 @@ import uvicorn
 
 from cuebot.access.callers import Callers
 from cuebot.app.clock import Clock
+from cuebot.app.config import Config
+from cuebot.app.config_values import host_and_port
+from cuebot.app.event_history import ThreadedHistory
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
 from cuebot.app.garbage import freeze_survivors
 from cuebot.app.host_ends_log import HostEndsLog
 from cuebot.app.listening import address_problem, all_sockets, as_number, first_number
 from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
-from cuebot.decide import Settings
+from cuebot.app.retention import keep_retention
 from cuebot.domain import commands as c
+from cuebot.domain.units import SECOND
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.rows import load_farm
-from cuebot.web.connections import HEAD_BYTES_MAX, BoundedProtocol, Connections
+from cuebot.feed import EventFeed, Follower, Position
+from cuebot.web.connections import BoundedProtocol, Connections
 from cuebot.web.health import Health
 from cuebot.web.site import http_app
 from cuebot.wire.agents.channel import GrpcAgents
@@ -49,35 +54,28 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
 """What to connect to where a server listens on every address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """What a server is started with."""
-
-    database: str
-    """SQLAlchemy URL."""
-    token: str
-    log_root: Path
-    grpc: str = "127.0.0.1:8443"
-    http: str = "127.0.0.1:8448"
-    opened: frozenset[Door] = frozenset()
-    """Who is let in without the installation's token, from wherever."""
-    wait_for_database_s: float = 0.0
-    """How long a database that is not up yet is waited for."""
-    http_names: tuple[str, ...] = ()
-    """Names by which browsers may call the HTTP address, besides the address itself."""
-
-
 class FarmServer:
     """A running server. `start`, then `wait`; `drain` and `stop` end it."""
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(self, config: Config, *, database: str, token: str, log_root: Path) -> None:
+        """`database` is an SQLAlchemy URL; `config` says the rest."""
+        options = config.server
         self.options = replace(options, grpc=as_number(options.grpc), http=as_number(options.http))
+        self.settings = replace(config.settings, log_root=str(log_root))
+        self.bounds = config.bounds
+        self._database_url = database
+        self._token = token
+        self._opened = frozenset(Door(who) for who in options.open)
         self.grpc_address = ""
         self.http_address = ""
         self.engine: Engine
+        self.feed: EventFeed
+        """What happens on the farm, for whoever wants to follow it."""
         self._database: OpenDatabase
         self._agents: GrpcAgents
         self._tasks: list[asyncio.Task[Any]] = []
+        self._followers: list[asyncio.Task[None]] = []
+        """Rooms that hear what is committed, and without which the server goes on."""
 
     async def start(self) -> None:
         """Load the farm and listen. Raises CannotStart, or the system's error. May be cancelled while it waits."""
@@ -88,24 +86,36 @@ class FarmServer:
             policies = installed_policies()
         except PolicyUnusable as error:
             raise CannotStart(str(error)) from error
-        database, rows, last_seq = await open_database(options.database, options.wait_for_database_s)
+        database, rows, last_seq = await open_database(self._database_url, options.wait_for_database_us / SECOND)
         self._database = database
         core = Core(
             load_farm(rows, clock.now_us()),
             last_seq=last_seq,
             started_us=clock.now_us(),
             new_id=lambda: str(uuid.uuid4()),
-            settings=Settings(log_root=str(options.log_root)),
+            settings=self.settings,
+            bounds=self.bounds,
             policies=policies,
         )
         freeze_survivors()
-        self._agents = GrpcAgents(token=options.token, now_us=clock.now_us)
-        self.engine = Engine(core, database.journal, self._agents, clock.now_us)
-        self.engine.watchers.append(HostEndsLog(core.farm))
+        self._agents = GrpcAgents(token=self._token, now_us=clock.now_us)
+        self._event_history = ThreadedHistory(database.history)
+        host_ends_log = Follower("log of hosts' ends", HostEndsLog(core.farm))
+        self.feed = EventFeed(
+            core.farm,
+            origin=Position(database.journal.farm_id, database.journal.history_epoch, last_seq),
+            history=self._event_history,
+            bounds=core.bounds,
+            followers=[host_ends_log],
+        )
+        self.engine = Engine(core, database.journal, self._agents, clock.now_us, self.feed, database.history)
+        self._followers = [asyncio.create_task(host_ends_log.run(), name="host ends log")]
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
+        retention = keep_retention(database.journal, core.settings, clock)
+        self._tasks.append(asyncio.create_task(retention, name="retention"))
         health = Health(self.engine)
-        doors = Doors(options.token, opened=options.opened)
+        doors = Doors(self._token, opened=self._opened)
         self._grpc, port = await serve(
             self.engine,
             address=options.grpc,
@@ -114,6 +124,7 @@ class FarmServer:
             allow_root=os.geteuid() == 0,
             history=database.history,
             restart_agent=self._agents.restart,
+            feed=self.feed,
         )
         watch = watch_connections(port, core.bounds)
         self._tasks.append(asyncio.create_task(watch, name="connections"))
@@ -123,19 +134,19 @@ class FarmServer:
 
     def say_ready(self) -> None:
         """Let the log say that all is well, once it is."""
-        for door in sorted(self.options.opened, key=lambda door: door.value):
+        for door in sorted(self._opened, key=lambda door: door.value):
             log.warning(f"{door.value} are let in without the token, from wherever they reach this server")
         log.info("ready", grpc=self.grpc_address, http=self.http_address, jobs=len(self.engine.farm.jobs))
 
     async def _serve_http(self, health: Health) -> None:
         host, port = _split(self.options.http)
-        callers = Callers(self.options.token)
+        callers = Callers(self._token)
         app = http_app(
             health,
             callers=callers,
             name=lambda: self.client_address,
-            opened=Door.CLIENTS in self.options.opened,
-            names=(host, socket.gethostname(), *self.options.http_names),
+            opened=Door.CLIENTS in self._opened,
+            names=(host, socket.gethostname(), *self.options.http_name),
         )
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # anybody can send what is no HTTP
         config = uvicorn.Config(
@@ -143,14 +154,14 @@ class FarmServer:
             host=host,
             port=port,
             # A class is what uvicorn expects; it only calls it.
-            http=cast(Any, partial(BoundedProtocol, Connections(callers))),
+            http=cast(Any, partial(BoundedProtocol, Connections(callers, self.bounds))),
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,  # the secret of a link stands in its address
             proxy_headers=False,  # who calls is who is connected, whatever a header says
             server_header=False,
-            h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+            h11_max_incomplete_event_size=self.bounds.http_head_bytes,
         )
         both = host == "::" and socket.has_dualstack_ipv6()  # as gRPC does
         listener = socket.create_server((host, port), family=_family(host), backlog=512, dualstack_ipv6=both)
@@ -227,6 +238,10 @@ class FarmServer:
             await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 3)
         with contextlib.suppress(asyncio.CancelledError):
             await engine_task
+        for follower in self._followers:
+            follower.cancel()
+        await asyncio.gather(*self._followers, return_exceptions=True)
+        self._event_history.close()
         self._database.close()
 
     async def abandon(self) -> None:
@@ -237,6 +252,7 @@ class FarmServer:
     async def _answer_all(self, grace_s: float) -> None:
         """End streams and calls: what has an answer by now gets it, the rest is UNAVAILABLE, in words."""
         self._agents.streams.close()
+        self.feed.close()
         self.engine.end()
         await self._grpc.stop(grace=grace_s)
 
@@ -250,10 +266,10 @@ class _QuietUvicorn(uvicorn.Server):
 
 
 def _split(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise CannotStart(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8443 (port 0 picks a free one)")
-    return host.strip("[]"), int(port)
+    try:
+        return host_and_port(address)
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
 
 
 def _check_free(address: str, what: str, option: str) -> None:

@@ -26,7 +26,7 @@ class HostEndsLog:
         self._told_s: dict[str, float] = {}
         """When a host was told of last, by its id; only those of the last minute are kept."""
 
-    def __call__(self, events: Sequence[Recorded]) -> None:
+    async def __call__(self, events: Sequence[Recorded]) -> None:
         """Tell of the hosts that are in these events."""
         ended: dict[str, list[ev.RunEnded]] = {}
         for recorded in events:

@@ -11,6 +11,9 @@ import sys
 from typing import TextIO, cast
 
 import structlog
+from structlog.typing import EventDict
+
+from cuebot.app.log_levels import LOGS, LogLevels
 
 
 class Unfailing:
@@ -47,23 +50,51 @@ class Unfailing:
             data = data[os.write(self._file.fileno(), data) :]
 
 
-def configure(level: str) -> None:
-    """Set up logging for this process; `level` is a name such as INFO."""
-    number = logging.getLevelNamesMapping()[level.upper()]
+class PartLogger(structlog.WriteLogger):
+    """Writes what one part of the server says, from its level on."""
+
+    def __init__(self, stream: Unfailing, name: str, least: int) -> None:
+        super().__init__(cast(TextIO, stream))
+        self.name = name
+        self.least = least
+
+
+def configure(levels: LogLevels) -> None:
+    """Set up logging for this process."""
     stream = Unfailing(sys.stderr)
+    numbers = logging.getLevelNamesMapping()
+    general = numbers[levels.general.upper()]
+    least_of_all = min(numbers[levels.of(name).upper()] for name in LOGS)
     terminal = stream.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal)
+
+    def part_logger(name: str = "server") -> PartLogger:
+        return PartLogger(stream, name, numbers[levels.of(name).upper()])
+
     structlog.configure(
         processors=[
+            _drop_below_level,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _add_part,
             stamp,
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, stream)),
+        wrapper_class=structlog.make_filtering_bound_logger(least_of_all),  # what nobody wants costs nothing
+        logger_factory=part_logger,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=stream)
+    logging.basicConfig(level=max(general, logging.WARNING), stream=stream)
+
+
+def _drop_below_level(logger: PartLogger, method: str, event: EventDict) -> EventDict:
+    if logging.getLevelNamesMapping()[method.upper()] < logger.least:
+        raise structlog.DropEvent
+    return event
+
+
+def _add_part(logger: PartLogger, method: str, event: EventDict) -> EventDict:
+    event["logger"] = logger.name
+    return event

@@ -8,22 +8,24 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from cuebot.app import file_modes
+from cuebot.app.config import Config, Value
 from cuebot.app.data_folder import DataFolder, FolderInUse, ProcessFacts
 from cuebot.app.exit_status import PERSON_MUST_MEND, RESTART_MAY_MEND, STOPPED, CannotStart, status_of
-from cuebot.app.farm_server import FarmServer, ServerOptions
+from cuebot.app.farm_server import FarmServer
 from cuebot.app.file_modes import GroupUnusable
 from cuebot.app.local_agents import FRAMES_ARE_ROOTS, LocalAgents
+from cuebot.app.log_levels import log_levels
 from cuebot.app.shares import KIB_PER_GIB, Share, TooManyAgents, share_out
 from cuebot.app.token_file import TokenUnusable
+from cuebot.domain.units import Micros
 from cuebot.engine.ports import JournalError
-from cuebot.wire.doors import Door
 from opencue import running_farms
 from rqd import open_files
 from rqd.platform import UnsupportedSystem, this_system
@@ -41,26 +43,14 @@ LOOK_SECONDS = 1.0
 """Time between two looks whether the agents still live."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpOptions:
-    """What `cuefarm up` was given."""
-
-    data: Path
-    grpc: str
-    http: str
-    agents: int
-    log_level: str
-    opened: frozenset[Door] = frozenset()
-    http_names: tuple[str, ...] = ()
-    group: str | None = None
-    """Who may read the folder besides its owner."""
-
-
-def up(options: UpOptions) -> int:
-    """Run a farm until it is told to stop. Returns the exit status."""
+def up(config: Config, data: Path) -> int:
+    """Run a farm in a folder until it is told to stop. Returns the exit status."""
     import uvloop
 
-    folder = DataFolder(options.data)
+    folder, options = DataFolder(data), config.server
+    for value in _for_serve_alone(config):
+        message = f"{value.key.name} ({value.source}) is for `cuefarm serve`; this farm's is in {folder.path}"
+        print(f"cuefarm up: warning: {message}", file=sys.stderr)
     try:
         shares = _shares(options.agents)
         group = file_modes.group_id(options.group) if options.group else None
@@ -68,7 +58,7 @@ def up(options: UpOptions) -> int:
         open_files_before = open_files.raise_limit()
         folder.create(group)
         with folder.lock():
-            return int(uvloop.run(_up(folder, options, shares, group, frames_umask, open_files_before)))
+            return int(uvloop.run(_up(folder, config, shares, group, frames_umask, open_files_before)))
     except (GroupUnusable, TooManyAgents, TokenUnusable, UnsupportedSystem) as error:
         print(f"cuefarm up: {error}", file=sys.stderr)
         return PERSON_MUST_MEND
@@ -80,6 +70,13 @@ def up(options: UpOptions) -> int:
         return status_of(error)
 
 
+def _for_serve_alone(config: Config) -> list[Value]:
+    """What the file says of another place for the farm than its folder. Variables may be there for clients."""
+    names = ("db", "db_password_file", "token_file", "log_root")
+    of_file = [value for value in config.values if config.file and value.source.startswith(str(config.file))]
+    return [value for value in of_file if value.key.name in names]
+
+
 def _shares(agents: int) -> list[Share]:
     if not agents:
         return []
@@ -89,7 +86,7 @@ def _shares(agents: int) -> list[Share]:
 
 async def _up(
     folder: DataFolder,
-    options: UpOptions,
+    config: Config,
     shares: list[Share],
     group: int | None,
     frames_umask: int,
@@ -99,16 +96,12 @@ async def _up(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    at_once = replace(config.server, wait_for_database_us=Micros(0))  # the database is a file of this folder
     server = FarmServer(
-        ServerOptions(
-            database=f"sqlite:///{folder.database}",
-            token=folder.token(),
-            log_root=folder.logs,
-            grpc=options.grpc,
-            http=options.http,
-            opened=options.opened,
-            http_names=options.http_names,
-        )
+        replace(config, server=at_once),
+        database=f"sqlite:///{folder.database}",
+        token=folder.token(),
+        log_root=folder.logs,
     )
     await server.start()
     names = [share.name for share in shares]
@@ -117,7 +110,11 @@ async def _up(
         folder.share_files(group)  # the database is there now
     server.say_ready()
     agents = LocalAgents(
-        folder, shares, log_level=options.log_level, umask=frames_umask, open_files_before=open_files_before
+        folder,
+        shares,
+        log_level=log_levels(config.server.log_level).of("rqd"),
+        umask=frames_umask,
+        open_files_before=open_files_before,
     )
     closing = asyncio.Event()
     watching = asyncio.create_task(_watch(agents, closing))

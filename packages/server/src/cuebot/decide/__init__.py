@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cuebot.decide import (
+    archiving,
     booking,
     changes,
     depends,
@@ -24,7 +25,7 @@ from cuebot.decide import (
     shows,
     submission,
 )
-from cuebot.decide.consequences import consequences
+from cuebot.decide.consequences import consequences, learned_from
 from cuebot.decide.context import Context
 from cuebot.decide.counts import count_of
 from cuebot.domain import commands as c
@@ -39,6 +40,7 @@ Decision = list[Event] | tuple[list[Event], Any]
 
 _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.SubmitJobs: submission.submit_jobs,
+    c.RecallJob: archiving.recall_job,
     c.KillJob: jobs.kill_job,
     c.FinishIfComplete: jobs.finish_if_complete,
     c.MoveJob: jobs.move_job,
@@ -99,7 +101,7 @@ def step(farm: Farm, command: c.Command, context: Context) -> tuple[list[Event],
 
 
 def apply_all(farm: Farm, events: list[Event], now_us: int) -> list[Event]:
-    """Apply events and everything that follows of itself. Returns every event in order."""
+    """Apply events and everything that follows of itself, and keep what is learned. Returns every event in order."""
     if not events:
         return []
     done: list[Event] = []
@@ -109,4 +111,6 @@ def apply_all(farm: Farm, events: list[Event], now_us: int) -> list[Event]:
         apply(farm, event, now_us)
         done.append(event)
         pending.extend(consequences(farm, event))
+    for event in done:
+        learned_from(farm, event, now_us)
     return done

@@ -22,10 +22,12 @@ Rule = Callable[[Any], Any]
 """Takes what was asked for and returns what is stored, or raises ValueError saying what may be given."""
 
 
-def _text(least: int, most: int) -> Rule:
+def _text(bounds: Bounds, bound: str) -> Rule:
+    most = getattr(bounds, bound)
+
     def rule(value: Any) -> str:
-        if not isinstance(value, str) or not least <= len(value) <= most or "\0" in value:
-            raise ValueError(f"a text of {least} to {most} characters")
+        if not isinstance(value, str) or len(value) > most or "\0" in value:
+            raise ValueError(f"a text of 0 to {most} characters ({bound})")
         return value
 
     return rule
@@ -35,10 +37,12 @@ def _flag(value: Any) -> bool:
     return bool(value)
 
 
-def _whole(least: int, most: int) -> Rule:
+def _whole(least: int, most: int, bound: str = "") -> Rule:
+    """`bound` is the one that `most` comes from."""
+
     def rule(value: Any) -> int:
         if not least <= int(value) <= most:
-            raise ValueError(f"from {least} to {most}")
+            raise ValueError(f"from {least} to {most}{bound and f' ({bound})'}")
         return int(value)
 
     return rule
@@ -56,7 +60,7 @@ def _layer_cores(bounds: Bounds) -> Rule:
 
     def rule(value: Any) -> int:
         if abs(value) > most:
-            raise ValueError(f"from -{most} to {most} hundredths of a core")
+            raise ValueError(f"from -{most} to {most} hundredths of a core (layer_cores_centicores)")
         return ONE_CORE if 0 < value < MIN_CORE_UNITS else int(value)
 
     return rule
@@ -64,14 +68,14 @@ def _layer_cores(bounds: Bounds) -> Rule:
 
 def _service_cores(bounds: Bounds) -> Rule:
     """As a layer's, whose value it becomes; but a service asks for no part of a host that nobody knows yet."""
-    cores, of_layer = _whole(0, bounds.layer_cores_centicores), _layer_cores(bounds)
+    cores, of_layer = _whole(0, bounds.layer_cores_centicores, "layer_cores_centicores"), _layer_cores(bounds)
     return lambda value: of_layer(cores(value))
 
 
 def _memory(bounds: Bounds) -> Rule:
     def rule(value: Any) -> int:
         if value > bounds.layer_memory_kib:
-            raise ValueError(f"at most {bounds.layer_memory_kib} KiB")
+            raise ValueError(f"at most {bounds.layer_memory_kib} KiB (layer_memory_kib)")
         return max(int(value), MIN_MEMORY)
 
     return rule
@@ -81,29 +85,29 @@ def _tags(bounds: Bounds) -> Rule:
     def rule(value: Any) -> tuple[str, ...]:
         tags = read_tags(value, bounds)
         if not tags:
-            raise ValueError(f"1 to {bounds.names_per_list} tags")
+            raise ValueError(f"1 to {bounds.names_per_list} tags (names_per_list)")
         return tags
 
     return rule
 
 
 def _tag_list(bounds: Bounds) -> Rule:
-    """The tags of an allocation are kept as one text, with commas between (D6)."""
+    """The tags of an allocation are kept as one text, with commas between (decisions: lists-with-commas)."""
     tags = _tags(bounds)
     return lambda value: ",".join(tags(value))
 
 
-def _facility_name(value: Any) -> str:
-    return undotted_name(str(value).strip().lower())
+def _facility_name(bounds: Bounds) -> Rule:
+    return lambda value: undotted_name(str(value).strip().lower(), bounds)
 
 
 def _os_names(bounds: Bounds) -> Rule:
-    most = bounds.os_name_characters
+    most, characters = bounds.os_names, bounds.os_name_characters
 
     def rule(value: Any) -> tuple[str, ...]:
         names = tuple(value)
-        if len(names) > 64 or any(len(name) > most for name in names):
-            raise ValueError(f"at most 64 names of at most {most} characters")
+        if len(names) > most or any(len(name) > characters for name in names):
+            raise ValueError(f"at most {most} names (os_names) of at most {characters} characters (os_name_characters)")
         return names
 
     return rule
@@ -115,9 +119,9 @@ _COUNT: Final = _whole(0, INT32_MAX)
 @lru_cache(maxsize=16)
 def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
     """By kind of thing and field: what makes a given value the one that is stored, or raises ValueError."""
-    frame_cores = _whole(0, bounds.layer_cores_centicores)
-    gpu_memory = _whole(0, bounds.layer_memory_kib)
-    retries = _whole(0, bounds.job_retries)
+    frame_cores = _whole(0, bounds.layer_cores_centicores, "layer_cores_centicores")
+    gpu_memory = _whole(0, bounds.layer_memory_kib, "layer_memory_kib")
+    retries = _whole(0, bounds.job_retries, "job_retries")
     return {
         "show": {
             "active": _flag,
@@ -127,10 +131,10 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "default_max_cores": _COUNT,
             "default_min_gpus": _COUNT,
             "default_max_gpus": _COUNT,
-            "comment_email": _text(0, 1_024),
+            "comment_email": _text(bounds, "comment_email_characters"),
         },
         "group": {
-            "name": lambda value: label(str(value), bounds.listed_name_characters),
+            "name": lambda value: label(str(value), bounds),
             "min_cores": _COUNT,
             "max_cores": _units_or_unlimited,
             "min_gpus": _COUNT,
@@ -166,14 +170,14 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "dispatch_order": _whole(1, INT32_MAX),
             "max_retries": retries,
             "start_after_us": _whole(0, 2**62),
-            "start_after_reason": _text(0, 255),
+            "start_after_reason": _text(bounds, "start_after_reason_characters"),
         },
         "host": {"thread_mode": ThreadMode, "os": _os_names(bounds)},
-        "allocation": {"name": undotted_name, "tag": _tag_list(bounds), "billable": _flag},
-        "facility": {"name": _facility_name},
+        "allocation": {"name": lambda value: undotted_name(value, bounds), "tag": _tag_list(bounds), "billable": _flag},
+        "facility": {"name": _facility_name(bounds)},
         "subscription": {"size": _COUNT, "burst": _COUNT},
         "service": {
-            "name": plain_name,
+            "name": lambda value: plain_name(value, bounds),
             "threadable": _flag,
             "min_cores": _service_cores(bounds),
             "max_cores": frame_cores,
@@ -187,7 +191,10 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "min_memory_increase": _whole(1, INT32_MAX),
         },
         "limit": {"max_value": _COUNT, "per_host": _flag},
-        "comment": {"subject": _text(0, 128), "message": _text(0, 4_000)},
+        "comment": {
+            "subject": _text(bounds, "comment_subject_characters"),
+            "message": _text(bounds, "comment_message_characters"),
+        },
     }
 
 
@@ -197,7 +204,7 @@ def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
     wanted = checked(command.kind, getattr(thing, "name", thing.id), command.changes, context.bounds)
     changes = {name: value for name, value in wanted.items() if getattr(thing, name) != value}
     if command.kind == "job" and changes.get("auto_eat") is not None and "max_retries" not in changes:
-        changes["max_retries"] = 0 if changes["auto_eat"] else 1  # behaviour_jobs 2.12
+        changes["max_retries"] = 0 if changes["auto_eat"] else 1  # opencue-behaviour: auto-eat
     if "name" in changes:
         _check_free(farm, command.kind, thing, changes["name"])
     if not changes:
@@ -207,7 +214,10 @@ def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
 
 
 def _to_jobs_of_group(farm: Farm, group: Group, given: dict[str, Any]) -> list[ev.Event]:
-    """A group's new defaults are at once the values of its jobs, finished or not (behaviour_jobs 4.1); "off" is not."""
+    """A group's new defaults are at once the values of its jobs, finished or not; "off" is not.
+
+    (opencue-behaviour: group-defaults.)
+    """
     prefix = "default_job_"
     values = {name.removeprefix(prefix): v for name, v in given.items() if name.startswith(prefix) and v != UNLIMITED}
     return [ev.Changed("job", id, values) for id in sorted(group.job_ids)] if values else []

@@ -1,17 +1,21 @@
-"""What follows of itself once an event has been applied: depends satisfied, jobs finished.
+"""What follows of itself once an event has been applied: depends satisfied, jobs finished; and what is learned of it.
 
 A consequence never refuses. It is decided from the farm as the event left it, is itself an event, and may have
-consequences of its own.
+consequences of its own. What is learned is telemetry: hosts avoided, holds, what frames need.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from cuebot.decide.frames import satisfied_by, satisfied_by_job
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
+from cuebot.domain.learning import forget_where_changed
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import FrameState, JobState
+from cuebot.domain.telemetry import observe_end, observe_told
 
 
 def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
@@ -33,6 +37,24 @@ def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
             return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
         case _:
             return []
+
+
+def learned_from(farm: Farm, event: ev.Event, now_us: int) -> None:
+    """Keep what an event that was applied tells for the next plans, and which no row has."""
+    if isinstance(event, ev.RunEnded):
+        observe_end(farm, event, now_us)
+    elif isinstance(event, ev.Changed):
+        forget_where_changed(farm, event)
+    elif isinstance(event, (ev.EndedWithHost, ev.FramesRetried)):
+        observe_told(farm, event)
+
+
+_NO_PLAN_AFTER: Final = (ev.RunsBooked, ev.KillRequested, ev.ReportIgnored, ev.RequestAnswered)
+
+
+def may_change_the_plan(event: ev.Event) -> bool:
+    """Whether something may be booked after an event that could not be before."""
+    return not isinstance(event, _NO_PLAN_AFTER)
 
 
 def _given_up(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]:

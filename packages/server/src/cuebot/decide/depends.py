@@ -139,7 +139,7 @@ def satisfy_depends(farm: Farm, command: c.SatisfyDepends, context: Context) -> 
 
 
 def unsatisfy_depend(farm: Farm, command: c.UnsatisfyDepend, context: Context) -> list[ev.Event]:
-    """Let a depend hold again; only types that hold between frames or layers can (behaviour_jobs 3.6)."""
+    """Let a depend hold again; only types between frames or layers can (opencue-behaviour: holding-again)."""
     depend: Depend = farm.get("depend", command.depend_id)
     if depend.type not in REACTIVATED:
         raise Refused(f"a {depend.type.name} cannot be made to hold again; create a new one")

@@ -20,7 +20,8 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
 
     A frame whose run is not known to be over keeps its state: the run is killed, and the frame waits again when the run
     has truly ended. That is how a retry never makes a frame run twice. What waited for a retried frame waits again
-    (behaviour_jobs 3.6). Frames of a killed job that never ran are wanted again, too: their job is reopened.
+    (opencue-behaviour: holding-again). Frames of a killed job that never ran are wanted again, too: their job is
+    reopened.
     """
     events: list[ev.Event] = []
     reopened: dict[str, None] = {}
@@ -115,7 +116,7 @@ def release_frames(farm: Farm, command: c.ReleaseFrames, context: Context) -> li
 
 
 def reorder_frames(farm: Farm, command: c.ReorderFrames, context: Context) -> list[ev.Event]:
-    """Move frames within their layer's order (behaviour_jobs 2.12, with LAST as intended there)."""
+    """Move frames within their layer's order (opencue-behaviour: reordering, with LAST as it is meant)."""
     layer: Layer = farm.get("layer", command.layer_id)
     found = [layer.frames.index_of(number) for number in command.numbers]
     indices = as_indices([index for index in found if index is not None])

@@ -16,9 +16,10 @@ from cuebot.decide.context import Context
 from cuebot.decide.host_remarks import is_ours, remark
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import HostConflict, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host
+from cuebot.domain.nouns import Host, stored_values
 from cuebot.domain.states import HostState
 from cuebot.domain.units import MINUTE, NO_END, SECOND, Micros
 
@@ -148,7 +149,7 @@ def conflict_told(farm: Farm, host: Host, context: Context) -> list[ev.Event]:
 def conflicts_over(farm: Farm, context: Context) -> list[ev.Event]:
     """What hosts say of conflicts goes when the other agent was not heard for a while."""
     return [
-        ev.Removed("comment", comment.id)
+        ev.Removed("comment", comment.id, stored_values(comment))
         for comment in farm.comments.values()
         if comment.host_id is not None
         and is_ours(comment, COMMENT_SUBJECT)
@@ -199,5 +200,5 @@ def _words(host: Host, facts: Facts, context: Context) -> str:
     return (
         f"another agent is called {host.name!r} too: {where}, heard {heard}. This one, {describe(facts)}, is refused."
         " Give one of them a name of its own (`rqd --name NAME`; OVERRIDE_HOSTNAME in the rqd.conf of OpenCue's)."
-        f" If the other one is gone, {free} after `cueadmin -delete-host {host.name}`"
+        f" If the other one is gone, {free} after {advise('host.delete', host=host.name)}"
     )

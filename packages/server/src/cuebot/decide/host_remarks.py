@@ -18,7 +18,7 @@ def remark(farm: Farm, host: Host, subject: str, text: str, context: Context) ->
     told = [comment for comment in farm.comments.values() if comment.host_id == host.id and is_ours(comment, subject)]
     if text and any(comment.message == text for comment in told):
         return []
-    events: list[ev.Event] = [ev.Removed("comment", old.id) for old in told]
+    events: list[ev.Event] = [ev.Removed("comment", old.id, stored_values(old)) for old in told]
     if text:
         comment = Comment(context.new_id(), None, host.id, USER, subject, text, context.now_us)
         events.append(ev.Added("comment", stored_values(comment)))

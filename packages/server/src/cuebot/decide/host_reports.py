@@ -37,7 +37,7 @@ def report_host(farm: Farm, command: c.ReportHost, context: Context) -> tuple[li
     """
     facts = command.host
     try:
-        label(facts.name, 255)
+        label(facts.name, context.bounds)
     except ValueError as error:
         raise Invalid(f"a host's name cannot be {quoted(facts.name)!r}: accepted is {error}") from error
     running = [run.run_id for run in command.runs if not run.ended]
@@ -150,9 +150,7 @@ def _allocation_for(farm: Farm, facts: c.HostFacts) -> Allocation:
     for allocation in farm.allocations.values():
         if allocation.is_default:
             return allocation
-    raise Invalid(
-        "this farm has no default allocation for new hosts; say which with `cueadmin`, or start it on new data"
-    )
+    raise Invalid("this farm has no default allocation for new hosts; say which, or start it on new data")
 
 
 def bookable_memory(facts: c.HostFacts) -> KiB:
@@ -167,7 +165,7 @@ def _clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _changes(host: Host, facts: c.HostFacts, boot: bool) -> dict[str, Any]:
-    """What a report changes of the host's record (behaviour_dispatch 2.5, 2.7)."""
+    """What a report changes of the host's record (opencue-behaviour: hardware-states, opencue-behaviour: locks)."""
     changes: dict[str, Any] = {}
     if facts.state is not HostState.UP:
         if host.state is HostState.UP:

@@ -8,7 +8,7 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, LimitExceeded, Refused, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Host
+from cuebot.domain.nouns import Allocation, Host, stored_values
 from cuebot.domain.states import HOST_TRANSITIONS, Cause
 from cuebot.domain.tags import TAG_RULE, read_tags, split_tags
 from cuebot.scheduling.explain.wording import counted
@@ -84,5 +84,6 @@ def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Even
         run_lost(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
         for run_id in sorted(host.proc_ids)
     ]
-    events += [ev.Removed("comment", k.id) for k in farm.comments.values() if k.host_id == host.id]
-    return [*events, ev.Removed("host", host.id)]
+    comments = [comment for comment in farm.comments.values() if comment.host_id == host.id]
+    events += [ev.Removed("comment", comment.id, stored_values(comment)) for comment in comments]
+    return [*events, ev.Removed("host", host.id, stored_values(host))]

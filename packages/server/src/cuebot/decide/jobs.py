@@ -57,7 +57,9 @@ def add_output(farm: Farm, command: c.AddOutput, context: Context) -> list[ev.Ev
     if command.path in layer.outputs:
         return []
     if not command.path or len(command.path) > context.bounds.output_path_characters:
-        raise Invalid(f"an output path has 1 to {context.bounds.output_path_characters} characters")
+        raise Invalid(
+            f"an output path has 1 to {context.bounds.output_path_characters} characters (output_path_characters)"
+        )
     if len(layer.outputs) >= context.bounds.names_per_list:
         raise LimitExceeded(
             f"layer {layer.name!r}",
@@ -75,9 +77,11 @@ def add_comment(farm: Farm, command: c.AddComment, context: Context) -> tuple[li
         farm.get("job", command.job_id)
     if command.host_id is not None:
         farm.get("host", command.host_id)
-    for what, text, most in (("subject", command.subject, 128), ("message", command.message, 4_000)):
+    for what, text in (("subject", command.subject), ("message", command.message)):
+        bound = f"comment_{what}_characters"
+        most = getattr(context.bounds, bound)
         if len(text) > most:
-            raise Invalid(f"the {what} of a comment has at most {most} characters, this one has {len(text)}")
+            raise Invalid(f"the {what} of a comment has at most {most} characters ({bound}), this one has {len(text)}")
     comment = Comment(
         context.new_id(),
         command.job_id,

@@ -13,7 +13,7 @@ from cuebot.domain.nouns import Layer, Limit, stored_values
 
 def create_limit(farm: Farm, command: c.CreateLimit, context: Context) -> tuple[list[ev.Event], str]:
     """Make a limit; layers that name it already are counted from now on. Replies with its id."""
-    name = _name_of(command)
+    name = _name_of(command, context)
     if name in farm.limit_by_name:
         raise AlreadyExists(f"there is a limit {name!r} already")
     if command.max_value < 0:
@@ -25,7 +25,7 @@ def create_limit(farm: Farm, command: c.CreateLimit, context: Context) -> tuple[
 def rename_limit(farm: Farm, command: c.RenameLimit, context: Context) -> list[ev.Event]:
     """Give a limit another name, also in the layers of jobs that are not finished."""
     limit: Limit = farm.get("limit", command.limit_id)
-    name = _name_of(command)
+    name = _name_of(command, context)
     if name == limit.name:
         return []
     if name in farm.limit_by_name:
@@ -39,9 +39,9 @@ def rename_limit(farm: Farm, command: c.RenameLimit, context: Context) -> list[e
     return events
 
 
-def _name_of(command: c.CreateLimit | c.RenameLimit) -> str:
+def _name_of(command: c.CreateLimit | c.RenameLimit, context: Context) -> str:
     try:
-        return plain_name(command.name.strip())
+        return plain_name(command.name.strip(), context.bounds)
     except ValueError as error:
         raise Invalid(f"a limit's name cannot be {quoted(command.name)!r}: accepted is {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cuebot.decide.archiving import leaving
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import unannounced
 from cuebot.decide.host_names import conflicts_over
@@ -34,7 +35,7 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
             over.update(host.proc_ids)
             events += _runs_lost(farm, host, silent_us, context)
 
-    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over)]
+    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over), *leaving(farm, context)]
 
 
 def _silent_hosts(farm: Farm, context: Context) -> list[Host]:

@@ -1,4 +1,7 @@
-"""A frame that ended for want of memory gets more, up to what a host of its job's has (behaviour_jobs 2.9, D19)."""
+"""A frame that ended for want of memory gets more, up to what a host of its job's has.
+
+OpenCue's rule is opencue-behaviour: memory-failures, what is different here decisions: memory-failures-end.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,6 @@ from cuebot.domain.nouns import Proc
 from cuebot.domain.units import KiB
 from cuebot.scheduling.rules.most_memory import most_memory
 
-MEMORY_RETRIES: Final = 3
-"""A frame that gets more memory is tried so often beyond its job's retries."""
 _INCREASE: Final = KiB(2_097_152)
 
 

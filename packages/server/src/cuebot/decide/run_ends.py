@@ -8,7 +8,7 @@ from typing import Final
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, with_alone
 from cuebot.decide.host_names import refuse_rival_outcome
-from cuebot.decide.memory_failures import MEMORY_RETRIES, memory_after, memory_raised
+from cuebot.decide.memory_failures import memory_after, memory_raised
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
@@ -21,7 +21,7 @@ from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
 SIGTERM: Final = 15
 KILL_SIGNALS: Final = frozenset({9, SIGTERM})
 RETRY_SIGNAL: Final = 119
-"""An application's way to ask for another try that costs no retry (behaviour_dispatch 0.3)."""
+"""An application's way to ask for another try that costs no retry (opencue-behaviour: exit-statuses)."""
 
 UNCHARGED_CAUSES: Final = frozenset(
     {
@@ -44,6 +44,8 @@ TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 _ENDS_FOR_MEMORY: Final = frozenset({Cause.EXITED, Cause.MEMORY})
 """It says itself that it lacked memory, or was ended for it."""
 
+_NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
+
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
     Cause.HOST_LOST: Exit.HOST_DOWN,
@@ -52,18 +54,24 @@ _EXIT_OF_CAUSE: Final = {
 }
 
 
+def is_charged(state: FrameState | None, cause: Cause, exit_status: int) -> bool:
+    """Whether the end of a run, after which its frame was in `state`, counts against the frame."""
+    failed = state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
+    return failed and cause not in UNCHARGED_CAUSES and exit_status not in _NOT_CHARGED
+
+
 def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> list[ev.Event]:
     """Take in how a run ended. A run that is not the frame's current one changes only history.
 
-    Its id tells it apart, whatever the host is called that reports it (D20): a host may have got another name. Raises
-    HostConflict for an agent that may not speak for the run.
+    Its id tells it apart, whatever the host is called that reports it (decisions: known-by-its-run): a host may have
+    got another name. Raises HostConflict for an agent that may not speak for the run.
     """
     proc = farm.procs.get(command.run_id)
     if proc is None:
         ignored = ev.ReportIgnored(command.run_id, command.host_name, command.exit_status, command.exit_signal)
         return [ignored, *told_by_outcome(farm, command)]
     refuse_rival_outcome(farm.hosts[proc.host_id], command.speaker, context)
-    # D16: a frame ended by a signal has the signal's number as its exit status.
+    # decisions: signal-status: a frame ended by a signal has the signal's number as its exit status.
     status = command.exit_signal if command.exit_signal > 0 else command.exit_status
     # Some agents measure by a clock that may be set: a run cannot have taken longer than it was booked.
     run_us = Micros(max(min(command.run_us, context.now_us - proc.booked_us), 0))
@@ -177,7 +185,7 @@ def run_lost(
 def _frame_after(
     farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool
 ) -> tuple[FrameState | None, int]:
-    """The frame's next state and the exit status to keep: the table of behaviour_jobs 2.5, first match wins.
+    """The frame's next state and the exit status to keep (opencue-behaviour: after-a-run, the first row that applies).
 
     `more_memory` says that it ended for want of memory, and that its next run gets more.
     """
@@ -213,7 +221,7 @@ def _after_failure(
         return FrameState.EATEN, status
 
     ran_too_long = bool(layer.timeout_minutes) and command.run_us > layer.timeout_minutes * MINUTE
-    retries_spent = retries >= most + (MEMORY_RETRIES if more_memory else 0)
+    retries_spent = retries >= most + (farm.settings.memory_retries if more_memory else 0)
     if ran_too_long or command.run_us > LONG_RUN_US or retries_spent:
         return FrameState.DEAD, status
     return FrameState.WAITING, status
@@ -225,7 +233,7 @@ def _given_up_as(farm: Farm, proc: Proc) -> FrameState:
 
 
 LONG_RUN_US: Final = Micros(12 * 60 * MINUTE)
-"""A frame that fails after so long is not tried again by itself (behaviour_jobs 2.5, row 11)."""
+"""A frame that fails after so long is not tried again by itself (opencue-behaviour: after-a-run, row 11)."""
 
 _KEPT_EXITS: Final = frozenset({Exit.ORPHAN, Exit.HOST_DOWN, Exit.CLEARED, Exit.SKIP_RETRY})
 

@@ -17,7 +17,7 @@ from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.wording import counted
 
 SEED_SERVICES: Final = (
-    # name, threadable, core units, memory KiB, tags (behaviour_jobs 7)
+    # name, threadable, core units, memory KiB, tags (opencue-behaviour: services-of-a-new-farm)
     ("default", False, 100, 3_355_443, ("general", "desktop")),
     ("prman", False, 100, 3_355_443, ("general", "desktop")),
     ("arnold", True, 100, 3_355_443, ("general", "desktop")),
@@ -59,7 +59,7 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
 
 def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[list[ev.Event], str]:
     """Make a show and its root group. Replies with the show's id."""
-    name = conform_name("show", command.name)
+    name = conform_name("show", command.name, context.bounds)
     if name in farm.show_by_name:
         raise AlreadyExists(f"there is a show {name!r} already")
     return _new_show(name, context)
@@ -172,16 +172,16 @@ def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
         raise Refused(f"{command.kind} {name!r} cannot be deleted: {needed_by}")
     events: list[ev.Event] = []
     if command.kind == "show":
-        events += [ev.Removed("group", g.id) for g in farm.groups.values() if g.show_id == thing.id]
+        events += [ev.Removed("group", g.id, stored_values(g)) for g in farm.groups.values() if g.show_id == thing.id]
     if command.kind == "group":  # finished jobs of a deleted group go to the root
         root = farm.shows[thing.show_id].root_group_id
         events += [ev.Changed("job", id, {"group_id": root}) for id in sorted(thing.job_ids)]
-    return [*events, ev.Removed(command.kind, command.id)]
+    return [*events, ev.Removed(command.kind, command.id, stored_values(thing))]
 
 
 def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
     if kind == "show":
-        jobs = sum(job.show_id == thing.id for job in farm.jobs.values())
+        jobs = thing.jobs_created  # also those that are on disk
         subscriptions = sum(s.show_id == thing.id for s in farm.subscriptions.values())
         groups = sum(g.show_id == thing.id for g in farm.groups.values()) - 1
         return _listed(jobs=jobs, subscriptions=subscriptions, groups=groups)

@@ -12,6 +12,7 @@ from cuebot.decide.cycles import find_cycle
 from cuebot.decide.depends import added, check_new, signature
 from cuebot.decide.jobs import group_defaults
 from cuebot.domain import events as ev
+from cuebot.domain.advice import advise
 from cuebot.domain.commands import SubmitJobs
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
@@ -31,13 +32,15 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
     spec: Spec = command.spec
     show = farm.show_named(spec.show)
     if not show.active:
-        raise Refused(f"show {show.name!r} is not active; `cueadmin -enable-show {show.name}` makes it so")
+        enable = advise("show.set_active", show=show.name)
+        raise Refused(f"show {show.name!r} is not active; {enable} makes it so")
     facility_id = _facility(farm, spec, context)
     names = [job.name for job in spec.jobs]
     for name in names:
         if name in farm.active_job_by_name or names.count(name) > 1:
             raise AlreadyExists(
-                f"a job {name!r} is active already; submit under another name, or end it with `cueadmin -kill {name}`"
+                f"a job {name!r} is active already; submit under another name, or end it with"
+                f" {advise('job.kill', job=name)}"
             )
     built = _Built(farm, spec, show, facility_id, context)
     for job_spec in spec.jobs:
@@ -99,6 +102,7 @@ class _Built:
             max_retries=job_spec.max_retries,
             auto_eat=job_spec.autoeat,
             uid=spec.uid,
+            specification_id=self.launched[0] if self.launched else job_id,
             email=spec.email or "",
             os=job_spec.os or "",
             env=dict(job_spec.env),
@@ -114,7 +118,7 @@ class _Built:
         return job
 
     def _post_job(self, job: Job) -> Job:
-        """A job for the post layers: it waits as POSTED until its parent has ended (behaviour_jobs 1.10)."""
+        """A job for the post layers: it waits as POSTED until its parent has ended (opencue-behaviour: post-jobs)."""
         job_id, stamp_ms = self.context.new_id(), self.context.now_us // 1000
         name = post_job_name(self.spec.show, job.shot, job.user, job.name, stamp_ms)
         return replace(
@@ -260,7 +264,8 @@ def _job_named(built: _Built, name: str) -> str:
             return job.id
     found = built.farm.active_job_by_name.get(name)
     if found is None:
-        raise Invalid(f"a depend names the job {name!r}, which is neither in this specification nor active")
+        refusal = Invalid(f"a depend names the job {name!r}, which is neither in this specification nor active")
+        raise refusal.may_be_past(name)
     return found
 
 

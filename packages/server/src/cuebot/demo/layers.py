@@ -19,7 +19,7 @@ from cuebot.demo.render import render_frame
 SHOT_DATA = "shot"  # the name under which prep stores the settings in the session
 
 
-class Prep(outline.Frame):  # type: ignore[misc]  # outline is not typed
+class Prep(outline.Frame):
     """Writes the scene's files and the shot's settings into the session; the argument `shot` holds the settings."""
 
     def _execute(self, frames: Iterable[int]) -> None:
@@ -29,7 +29,7 @@ class Prep(outline.Frame):  # type: ignore[misc]  # outline is not typed
                 print(f"prep: {path.name}, {path.stat().st_size / 1000:.0f} KB -> {self.put_file(str(path))}")
 
 
-class ShotLayer(outline.Layer):  # type: ignore[misc]
+class ShotLayer(outline.Layer):
     """A layer that works with what prep stored in the session."""
 
     def shot(self) -> Shot:
@@ -66,7 +66,7 @@ class Check(ShotLayer):
             print(f"check: frame {frame} is good")
 
 
-class Movie(outline.Frame):  # type: ignore[misc]
+class Movie(outline.Frame):
     """Joins all finished frames."""
 
     def _execute(self, frames: Iterable[int]) -> None:

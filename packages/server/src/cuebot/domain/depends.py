@@ -10,6 +10,7 @@ import numpy as np
 
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Depend, Edges, Layer
+from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import DependType
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ SHAPES: Final[dict[DependType, Shape]] = {
 }
 
 REACTIVATED: Final = frozenset({DependType.FRAME_ON_FRAME, DependType.LAYER_ON_LAYER, DependType.FRAME_BY_FRAME})
-"""Types that hold again when the frame they waited for is retried (behaviour_jobs 3.6)."""
+"""Types that hold again when the frame they waited for is retried (opencue-behaviour: holding-again)."""
 
 WHOLE_LAYER: Final = -1
 
@@ -52,10 +53,10 @@ def frame_by_frame(er: Layer, on: Layer) -> Edges:
     """Each frame of `er` waits for the frames of `on` that render the same frame numbers.
 
     Chunks are honoured on both sides: a chunk waits for every chunk that holds one of its numbers. A frame with a
-    number that `on` does not have waits for the whole of `on` (decision D13).
+    number that `on` does not have waits for the whole of `on` (decisions: unmatched-frames).
     """
-    er_numbers = np.unique(parse_frame_set(er.range_text), return_index=True)
-    on_numbers = np.unique(parse_frame_set(on.range_text), return_index=True)
+    er_numbers = np.unique(parse_frame_set(er.range_text, STORED_BOUNDS), return_index=True)
+    on_numbers = np.unique(parse_frame_set(on.range_text, STORED_BOUNDS), return_index=True)
     er_index = _chunk_of(er_numbers[1], er)
     on_index = _chunk_of(on_numbers[1], on)
     where = np.searchsorted(on_numbers[0], er_numbers[0])

@@ -6,7 +6,9 @@ A message says what happened, which thing it concerns, and what to do.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from cuebot.domain.settings import GREATEST
 
 _SHOWN_CHARACTERS = 80
 
@@ -26,6 +28,13 @@ class FarmError(Exception):
     """Name of the gRPC status."""
     http: ClassVar[int] = 500
     """HTTP status."""
+    missing: str = ""
+    """An id or a name that may be a finished job's, which is on disk: whoever can loads it, and asks again."""
+
+    def may_be_past(self, text: str) -> Self:
+        """This error, when a job on disk may be what is missing."""
+        self.missing = text
+        return self
 
 
 class NotFound(FarmError):
@@ -103,9 +112,10 @@ class LimitExceeded(Invalid):
 
     def __init__(self, thing: str, counted: str, *, given: int, limit: str, allowed: int) -> None:
         """Say that `thing` has `given` of `counted`, where the limit named `limit` allows `allowed`."""
+        can_be_raised = allowed < GREATEST[limit]
+        remedy = f", or ask who runs the farm to raise {limit} in its cuefarm.toml" if can_be_raised else ""
         super().__init__(
-            f"{thing}: {given} {counted}, more than the limit {limit} = {allowed}. "
-            f"Make it smaller, or ask who runs the farm to raise {limit}."
+            f"{thing}: {given} {counted}, more than the limit {limit} = {allowed}. Make it smaller{remedy}."
         )
         self.counted = counted
         self.limit = limit

@@ -48,8 +48,12 @@ class Changed(Event):
 class Removed(Event):
     """A thing is gone."""
 
+    version: ClassVar[int] = 2
+
     kind: str
     id: str
+    values: Values = field(default_factory=dict)
+    """What it was, for those who are told of it; empty in events of version 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,29 @@ class JobReopened(Event):
     """A finished job is PENDING again, or a post job may start."""
 
     job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobArchived(Event):
+    """A finished job has left memory, and is kept on disk."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecalled(Event):
+    """A finished job is in memory again, because somebody asked for it."""
+
+    job_id: str
+    summary: bytes
+    rest: bytes
+    """As `domain.archive` packs them."""
+    layer_keys: list[int]
+    """The keys that its layers have from now on, in dispatch order."""
+    group_id: str
+    facility_id: str
+    """Where it belongs now: its own may be gone."""
+    superseded: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
@@ -37,11 +38,13 @@ from cuebot.domain.nouns import (
     stored_fields,
 )
 from cuebot.domain.ready import Ready
-from cuebot.domain.settings import DEFAULT_SETTINGS
+from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import is_id, split_frame_id
 
+_OF_JOBS = frozenset({"job", "layer", "depend", "comment"})
+"""Kinds of things that may be on disk with their finished job."""
 ALIKE_MAX = 3
 """Names or ids that a message suggests."""
 
@@ -53,6 +56,10 @@ class Dirty:
         self.rows: dict[str, dict[str, None]] = defaultdict(dict)
         self.removed: dict[str, dict[str, None]] = defaultdict(dict)
         self.frames: dict[str, list[IndexArray]] = defaultdict(list)
+        self.archived: dict[str, Any] = {}
+        """Finished jobs that have left the farm, as `domain.archive.ArchivedJob`, by id."""
+        self.recalled: dict[str, None] = {}
+        """Jobs that are in the farm again."""
 
     def row(self, kind: str, id: str) -> None:
         """A thing was added or changed."""
@@ -65,7 +72,7 @@ class Dirty:
         self.removed[kind][id] = None
 
     def __bool__(self) -> bool:
-        return any(self.rows.values()) or any(self.removed.values()) or bool(self.frames)
+        return any(self.rows.values()) or any(self.removed.values()) or bool(self.frames or self.archived)
 
 
 class Touched:
@@ -95,6 +102,8 @@ class Farm:
     def __init__(self) -> None:
         self.settings = DEFAULT_SETTINGS
         """What whoever runs the farm chose; no part of its state."""
+        self.bounds = DEFAULT_BOUNDS
+        """Likewise."""
         self.facilities: dict[str, Facility] = {}
         self.allocations: dict[str, Allocation] = {}
         self.shows: dict[str, Show] = {}
@@ -163,7 +172,7 @@ class Farm:
         """The thing of a kind with this id. Raises NotFound."""
         found = self.table(kind).get(id)
         if found is None or (kind == "host" and found.removed):
-            raise NotFound(f"there is no {kind} with the id {id!r}")
+            raise NotFound(f"there is no {kind} with the id {id!r}").may_be_past(id if kind in _OF_JOBS else "")
         return found
 
     def show_named(self, name: str) -> Show:
@@ -171,9 +180,12 @@ class Farm:
         id = self.show_by_name.get(name)
         if id is None:
             known = ", ".join(sorted(self.show_by_name)[:10])
+            create = advise("show.create", name=name)
+            places = {"allocation": "ALLOCATION", "size_centicores": "SIZE", "burst_centicores": "BURST"}
+            subscribe = advise("subscription.create", show=name, **places)
             raise NotFound(
-                f"there is no show {name!r} (known: {known}); create it with `cueadmin -create-show {name}`, then"
-                f" give it hosts with `cueadmin -create-sub {name} ALLOCATION SIZE BURST`"
+                f"there is no show {name!r} (known: {known}); create it with {create}, then give it hosts with"
+                f" {subscribe}"
             )
         return self.shows[id]
 
@@ -181,7 +193,7 @@ class Farm:
         """The host with this name. Raises NotFound."""
         id = self.host_by_name.get(name)
         if id is None:
-            raise NotFound(f"there is no host {name!r}; `cueadmin -lh` lists those that have reported")
+            raise NotFound(f"there is no host {name!r}; {advise('host.read')} lists those that have reported")
         return self.hosts[id]
 
     def job_named(self, name: str) -> Job:
@@ -189,7 +201,8 @@ class Farm:
         id = self.active_job_by_name.get(name) or self.active_job_by_name.get(name.lower())
         found = self.jobs[id] if id else self.job_by_id(name)
         if found is None:
-            raise NotFound(f"there is no active job {name!r}; `cueadmin -lj` lists those that there are")
+            refusal = NotFound(f"there is no active job {name!r}; {advise('job.read')} lists those that there are")
+            raise refusal.may_be_past(name if is_id(name) else "")
         return found
 
     def job_by_id(self, text: str) -> Job | None:
@@ -212,6 +225,8 @@ class Farm:
         active_id = self.active_job_by_name.get(job.name)
         if active_id:
             return job.name if active_id == job.id else job.id
+        if job.superseded:
+            return job.id
         newer = any((other.submitted_us, other.id) > (job.submitted_us, job.id) for other in self.namesakes(job))
         return job.id if newer else job.name
 
@@ -224,7 +239,10 @@ class Farm:
         raise NotFound(f"job {job.name!r} has no layer {name!r}; it has {names}")
 
     def allocation_named(self, name: str) -> Allocation:
-        """The allocation `facility.name`, or `name` alone where only one facility has it (D6). Raises NotFound."""
+        """The allocation `facility.name`, or `name` alone where only one facility has it. Raises NotFound.
+
+        (decisions: lists-with-commas.)
+        """
         facility, _, short = name.rpartition(".")
         found = [
             a
@@ -247,7 +265,7 @@ class Farm:
         parts = split_frame_id(id)
         layer = self.layers.get(parts[0]) if parts else None
         if parts is None or layer is None or parts[1] >= len(layer.frames):
-            raise NotFound(f"there is no frame with the id {id!r}")
+            raise NotFound(f"there is no frame with the id {id!r}").may_be_past(id)
         return layer, parts[1]
 
     def frame_name(self, layer: Layer, index: int) -> str:
@@ -271,7 +289,7 @@ class Farm:
         """Everything a layer's tag can match on this host, lower case; nothing on one that was removed."""
         if host.removed:  # its allocation may be gone, too
             return frozenset()
-        allocation_tag = self.allocations[host.allocation_id].tag  # may be several, as a comma list (D6)
+        allocation_tag = self.allocations[host.allocation_id].tag  # may be several (decisions: lists-with-commas)
         tags = split_tags((*host.manual_tags, *host.hardware_tags, host.name, allocation_tag))
         return frozenset(tag.lower() for tag in tags)
 

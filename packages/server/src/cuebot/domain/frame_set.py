@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cuebot.domain.errors import Invalid, NotFound, quoted
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.settings import Bounds
 
 FrameNumbers = NDArray[np.int32]
 """Frame numbers in the order in which they run."""
@@ -47,7 +47,7 @@ class FrameRangeError(Invalid, ValueError):
         self.part = part
 
 
-def parse_frame_set(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> FrameNumbers:
+def parse_frame_set(text: str, bounds: Bounds) -> FrameNumbers:
     """Return the frames that a range names, in its order, repeats kept.
 
     Nothing is allocated before the count is known to be within `bounds.frames_per_range`.

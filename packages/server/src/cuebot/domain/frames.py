@@ -50,6 +50,7 @@ _AS_THEY_STAND: Final = np.zeros(0, dtype=np.int64)
 """Stands for a dispatch order that is the order of the indices, as nearly every layer's is."""
 _FEW: Final = 32
 _WAITING: Final = int(FrameState.WAITING)
+_DEPEND: Final = int(FrameState.DEPEND)
 _OF_RUNS: Final = tuple(name for name in COLUMNS if name not in ("state", "eligible_us", "updated_us"))
 
 
@@ -58,6 +59,16 @@ def _before_any_run(size: int) -> dict[str, npt.NDArray[Any]]:
     columns = {name: np.full(size, COLUMNS[name][1], dtype=COLUMNS[name][0]) for name in _OF_RUNS}
     for column in columns.values():
         column.flags.writeable = False
+    return columns
+
+
+def stored_columns(frames: Frames, indices: IndexArray) -> dict[str, npt.NDArray[Any]]:
+    """Copies of the columns that are kept. DEPEND is kept as WAITING: what is held follows from the depends."""
+    columns: dict[str, npt.NDArray[Any]] = {name: getattr(frames, name).take(indices) for name in COLUMNS}
+    columns["dispatch_order"] = frames.dispatch_order.take(indices)
+    held = columns["state"] == _DEPEND
+    if held.any():
+        columns["state"][held] = FrameState.WAITING
     return columns
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from cuebot.domain.ready import Demand, QueueKey
 
 FREE_MEMORY_FLOOR: Final = KiB(524_288)
-"""A host that reports less free memory than 512 MiB gets nothing new (behaviour_dispatch 3.1)."""
+"""A host that reports less free memory than 512 MiB gets nothing new (opencue-behaviour: bookable-hosts)."""
 FREE_TEMP_PERCENT_MIN: Final = 5
-"""Nor does one whose temporary disk is fuller than this (behaviour_dispatch 2.6)."""
+"""Nor does one whose temporary disk is fuller than this (opencue-behaviour: temporary-disk)."""
 JOBS_TO_QUARANTINE: Final = 3
 """A host that fails frames of so many different jobs, and none well in between, is quarantined."""
 MASKS_KEPT: Final = 1_000

@@ -8,6 +8,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc
+from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
 
@@ -17,7 +18,7 @@ IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
 
 def initial_frames(layer: Layer, job: Job) -> Frames:
     """A layer's frames as they were launched."""
-    return Frames(normalise(parse_frame_set(layer.range_text), layer.chunk), job.submitted_us)
+    return Frames(normalise(parse_frame_set(layer.range_text, STORED_BOUNDS), layer.chunk), job.submitted_us)
 
 
 def index_job(farm: Farm, job: Job) -> None:

@@ -87,7 +87,10 @@ def forget(layer: Layer) -> bool:
 
 
 def service_of(farm: Farm, names: tuple[str, ...]) -> Service | None:
-    """The first of these services that has a record, otherwise `default` (D5); None without either."""
+    """The first of these services that has a record, otherwise `default`; None without either.
+
+    (decisions: unknown-services.)
+    """
     for name in (*names, "default"):
         if name in farm.service_by_name:
             return farm.services[farm.service_by_name[name]]

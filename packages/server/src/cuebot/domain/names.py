@@ -6,7 +6,7 @@ import re
 from typing import Final, Literal
 
 from cuebot.domain.errors import Invalid, quoted
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.settings import Bounds
 
 NameKind = Literal["show", "shot", "layer"]
 
@@ -29,7 +29,7 @@ _FRAME_NAME = re.compile(r"(-?[0-9]{1,10})-(.+)", re.DOTALL)
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
 
-def check_name(kind: NameKind, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> None:
+def check_name(kind: NameKind, text: str, bounds: Bounds) -> None:
     """Refuse a text that breaks the rule for names.
 
     Raises:
@@ -37,12 +37,15 @@ def check_name(kind: NameKind, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> No
     """
     if not _NAME.fullmatch(text) or _only_dots(text):
         raise Invalid(f'{kind} name "{quoted(text)}" is not allowed. Accepted: {NAME_RULE}.')
-    allowed = _characters_max(kind, bounds)
+    bound = f"{kind}_name_characters"
+    allowed = getattr(bounds, bound)
     if len(text) > allowed:
-        raise Invalid(f'{kind} name "{quoted(text)}" has {len(text)} characters. Accepted: at most {allowed}.')
+        raise Invalid(
+            f'{kind} name "{quoted(text)}" has {len(text)} characters. Accepted: at most {allowed} ({bound}).'
+        )
 
 
-def conform_name(kind: NameKind, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
+def conform_name(kind: NameKind, text: str, bounds: Bounds) -> str:
     """Return a name in the one spelling that the farm keeps: lower case, '_' for '-'.
 
     Raises:
@@ -52,18 +55,20 @@ def conform_name(kind: NameKind, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> 
     return text.replace("-", "_").lower()
 
 
-def plain_name(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
+def plain_name(text: str, bounds: Bounds) -> str:
     """Return the name of an allocation, facility, limit or service: one word, for lists, tags and command lines.
 
     Raises:
         ValueError: it is none; says what may be given.
     """
     if not _PLAIN.fullmatch(text) or _only_dots(text) or len(text) > bounds.listed_name_characters:
-        raise ValueError(f"1 to {bounds.listed_name_characters} characters out of {PLAIN_RULE}")
+        raise ValueError(
+            f"1 to {bounds.listed_name_characters} characters out of {PLAIN_RULE} (listed_name_characters)"
+        )
     return text
 
 
-def undotted_name(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
+def undotted_name(text: str, bounds: Bounds) -> str:
     """Return the name of an allocation or a facility: `FACILITY.ALLOCATION` is told apart by its dot.
 
     Raises:
@@ -74,18 +79,19 @@ def undotted_name(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
     return plain_name(text, bounds)
 
 
-def label(text: str, characters: int) -> str:
+def label(text: str, bounds: Bounds) -> str:
     """Return the name of a group or a host, in words that others have chosen: one line that can be shown.
 
     Raises:
         ValueError: it is none; says what may be given.
     """
-    if not 1 <= len(text) <= characters or not text.isprintable() or text != text.strip() or _only_dots(text):
-        raise ValueError(f"1 to {characters} {LABEL_RULE}")
+    most = bounds.listed_name_characters
+    if not 1 <= len(text) <= most or not text.isprintable() or text != text.strip() or _only_dots(text):
+        raise ValueError(f"1 to {most} {LABEL_RULE} (listed_name_characters)")
     return text
 
 
-def check_user(user: str, bounds: Bounds = DEFAULT_BOUNDS, *, allow_root: bool = False) -> None:
+def check_user(user: str, bounds: Bounds, *, allow_root: bool = False) -> None:
     """Refuse a user who may not own jobs; a user's name becomes part of job names and log paths.
 
     Raises:
@@ -97,11 +103,12 @@ def check_user(user: str, bounds: Bounds = DEFAULT_BOUNDS, *, allow_root: bool =
         raise Invalid(f'user "{quoted(user)}" is not allowed. Accepted: {USER_RULE}.')
     if len(user) > bounds.user_name_characters:
         raise Invalid(
-            f'user "{quoted(user)}" has {len(user)} characters. Accepted: at most {bounds.user_name_characters}.'
+            f'user "{quoted(user)}" has {len(user)} characters. Accepted: at most {bounds.user_name_characters} '
+            "(user_name_characters)."
         )
 
 
-def job_suffix(show: str, shot: str, user: str, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
+def job_suffix(show: str, shot: str, user: str, text: str, bounds: Bounds) -> str:
     """Return a job's name without the show, shot and user that stand before it.
 
     Runs of '_' become one and '-' becomes '_'. `text` may already be the full name.
@@ -121,7 +128,7 @@ def job_suffix(show: str, shot: str, user: str, text: str, bounds: Bounds = DEFA
     return suffix
 
 
-def job_name(show: str, shot: str, user: str, text: str, bounds: Bounds = DEFAULT_BOUNDS) -> str:
+def job_name(show: str, shot: str, user: str, text: str, bounds: Bounds) -> str:
     """Return the full name of a job, `show-shot-user_suffix` in lower case.
 
     Raises:
@@ -130,7 +137,7 @@ def job_name(show: str, shot: str, user: str, text: str, bounds: Bounds = DEFAUL
     return f"{_job_prefix(show, shot, user)}_{job_suffix(show, shot, user, text, bounds)}"
 
 
-def check_job_name(name: str, bounds: Bounds = DEFAULT_BOUNDS) -> None:
+def check_job_name(name: str, bounds: Bounds) -> None:
     """Refuse a full name of a job for which no folder can be made.
 
     Raises:
@@ -160,7 +167,7 @@ def log_file_name(job: str, frame: str) -> str:
     return f"{job}.{frame}{LOG_SUFFIX}"
 
 
-def check_log_name(job: str, layer: str, number_characters: int, bounds: Bounds = DEFAULT_BOUNDS) -> None:
+def check_log_name(job: str, layer: str, number_characters: int, bounds: Bounds) -> None:
     """Refuse a layer's name that, with its job's, leaves no room for the names of its frames' logs.
 
     `number_characters` is how long the longest number of a frame is written.
@@ -184,7 +191,7 @@ def frame_name(number: int, layer: str) -> str:
     return f"{number:0{FRAME_DIGITS_MIN}d}-{layer}"
 
 
-def parse_frame_name(text: str, bounds: Bounds = DEFAULT_BOUNDS) -> tuple[int, str]:
+def parse_frame_name(text: str, bounds: Bounds) -> tuple[int, str]:
     """Return the number and the conformed layer name of a frame's name.
 
     Raises:
@@ -204,12 +211,3 @@ def _only_dots(text: str) -> bool:
 def _job_prefix(show: str, shot: str, user: str) -> str:
     """Return what stands before '_' in the names of this show's, shot's and user's jobs."""
     return f"{show}-{shot}-{user.replace(' ', '_')}".lower().rstrip("_")
-
-
-def _characters_max(kind: NameKind, bounds: Bounds) -> int:
-    """Return how long a name of this kind may be."""
-    return {
-        "show": bounds.show_name_characters,
-        "shot": bounds.shot_name_characters,
-        "layer": bounds.layer_name_characters,
-    }[kind]

@@ -23,7 +23,7 @@ class Demand:
     """What one frame of a layer takes from a host, and which hosts may be asked. Many layers have the same."""
 
     cores: CoreUnits
-    """0 asks for a whole host, a negative number for all of it but that much (behaviour_dispatch 3.7)."""
+    """0 asks for a whole host, a negative number for all of it but that much (opencue-behaviour: cores-of-a-proc)."""
     memory: KiB
     gpus: int
     gpu_memory: KiB

@@ -139,7 +139,7 @@ FRAME_TRANSITIONS: Final[dict[FrameState, frozenset[FrameState]]] = {
 }
 """DEPEND from RUNNING, SUCCEEDED, DEAD and EATEN: a frame with open depends can be nothing else.
 
-(Rule 5 of behaviour_jobs 2.3.)
+(opencue-behaviour: depends-force-a-state, rule 2.)
 """
 
 HOST_TRANSITIONS: Final[dict[HostState, frozenset[HostState]]] = {
@@ -151,14 +151,14 @@ HOST_TRANSITIONS: Final[dict[HostState, frozenset[HostState]]] = {
 }
 
 HELD_BY_DEPENDS: Final = (_F.WAITING, _F.DEAD, _F.SUCCEEDED)
-"""A frame with open depends can be none of these: it is DEPEND instead (behaviour_jobs 2.3)."""
+"""A frame with open depends can be none of these: it is DEPEND instead (opencue-behaviour: depends-force-a-state)."""
 
 ENDED_FRAME_STATES: Final = frozenset({_F.SUCCEEDED, _F.EATEN})
 """A layer or job is complete when every frame is in one of these."""
 
 
 class Exit(IntEnum):
-    """Exit statuses with a meaning of their own (behaviour_jobs 2.6)."""
+    """Exit statuses with a meaning of their own (opencue-behaviour: exit-statuses)."""
 
     NEVER_RAN = -1
     SUCCESS = 0
@@ -184,7 +184,7 @@ UNCHARGED_EXITS: Final = frozenset(
         Exit.HOST_DOWN,
     }
 )
-"""A start after one of these does not count as a retry (behaviour_jobs 2.7).
+"""A start after one of these does not count as a retry (opencue-behaviour: retry-count).
 
 Upstream counts FAILED_LAUNCH (256) neither: a frame that can nowhere be started is then tried for ever. Here it dies.
 """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from cuebot.domain.errors import Invalid, LimitExceeded, quoted
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.settings import Bounds
 
 SEPARATORS = "'|', ',' and blanks"
 TAG_RULE = "printable characters without '|', ',' and blanks"
@@ -20,7 +20,7 @@ def split_tags(tags: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for text in texts for word in _BETWEEN.split(text) if word))
 
 
-def read_tags(tags: str | Iterable[str], bounds: Bounds = DEFAULT_BOUNDS) -> tuple[str, ...]:
+def read_tags(tags: str | Iterable[str], bounds: Bounds) -> tuple[str, ...]:
     """Return the tags that somebody gives, split.
 
     Raises:

@@ -15,8 +15,21 @@ import structlog
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
-from cuebot.engine.core import AgentRequests, Core
-from cuebot.engine.ports import Agents, Answer, Batch, Journal, JournalError, JournalSuperseded, Watch
+from cuebot.engine.core import SYSTEM, Core
+from cuebot.engine.dispatch import AgentRequests
+from cuebot.engine.failures import FarmUnsound, JournalHung, JournalLost
+from cuebot.engine.past_jobs import NoJobHistory, PastJobs
+from cuebot.engine.ports import (
+    Agents,
+    Answer,
+    Batch,
+    JobHistory,
+    Journal,
+    JournalError,
+    JournalSuperseded,
+    NoPublisher,
+    Publisher,
+)
 
 Reply = TypeVar("Reply")
 
@@ -33,8 +46,6 @@ COMMIT_ANSWER_SECONDS: Final = 8.0
 """After so long whoever waits for the commit is told why. Clients wait 10 s, and then know nothing."""
 COMMIT_GIVE_UP_SECONDS: Final = 60.0
 """A journal that fails or hangs for so long ends the server: it must not pretend to know what it cannot keep."""
-
-
 PROBE_SECONDS: Final = 10.0
 """A server that has had nothing to commit for so long asks its database whether it is there."""
 STALL_TOLD_SECONDS: Final = 10.0
@@ -43,25 +54,21 @@ DURABLE_SECONDS: Final = 2.0
 """How long a reader of history waits for what is on its way to the disk."""
 
 
-class JournalLost(RuntimeError):
-    """The journal has failed for too long, or belongs to another server now; memory holds what the disk does not."""
-
-
-class JournalHung(JournalLost):
-    """A commit has not returned for too long, and its thread may never end: the process must not wait for it."""
-
-
-class FarmUnsound(RuntimeError):
-    """A bug left memory half changed; nothing of it is committed, and a restart loads what is durable."""
-
-
 class Engine:
     """The single owner of a farm."""
 
-    def __init__(self, core: Core, journal: Journal, agents: Agents, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        journal: Journal,
+        agents: Agents,
+        now_us: Callable[[], int],
+        publisher: Publisher | None = None,
+        job_history: JobHistory | None = None,
+    ) -> None:
         self.core = core
+        self.past_jobs = PastJobs(job_history or NoJobHistory(), core.bounds)
         self.now_us = now_us
-        self.watchers: list[Watch] = []
         self.stalled_since: float | None = None
         """Loop time since when commits fail or hang; None while they succeed."""
         self.stall_reason = ""
@@ -72,12 +79,15 @@ class Engine:
         """Loop time when the journal last did what it was asked."""
         self._journal = journal
         self._agents = agents
+        self._publisher = publisher or NoPublisher()
         self._work = asyncio.Event()
         self._more_to_do = asyncio.Event()
         self._idle = asyncio.Event()
         self._waiting: set[asyncio.Future[Any]] = set()
         """Who waits for the reply to a command."""
         self._ends = False
+        self._recalls = 0
+        """How often jobs were loaded again."""
 
     @property
     def farm(self) -> Farm:
@@ -99,16 +109,15 @@ class Engine:
             self.core.execute(command, envelope, self.now_us(), done)
         finally:
             self._wake()
+        if isinstance(command, c.ReportHost):
+            self._reported(command)
 
-    async def report_host(self, command: c.ReportHost, envelope: c.Envelope) -> list[str]:
-        """Take in a host's report. Returns the ids of reported runs that it should end."""
-        self._refuse_while_stalled(envelope)
-        waiter: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        try:
-            self._send(self.core.report_host(command, envelope, self.now_us(), _resolve(waiter)))
-        finally:
-            self._wake()
-        return await self._reply(waiter)
+    def _reported(self, command: c.ReportHost) -> None:
+        """A host has reported: some agents may have to be told something at once, and its telemetry is new."""
+        self._send(self.core.dispatch.take_requests())
+        host_id = self.farm.host_by_name.get(command.host.name)
+        if host_id is not None:
+            self._publisher.reported(host_id)
 
     async def _reply(self, waiter: asyncio.Future[Reply]) -> Reply:
         self._waiting.add(waiter)
@@ -127,6 +136,22 @@ class Engine:
         for waiter in list(self._waiting):
             if not waiter.done():
                 waiter.set_exception(Unavailable(detail))
+
+    async def recall(self, text: str) -> bool:
+        """Have the finished job in memory again that an id or a name means, and whatever it refers to.
+
+        Returns whether the farm has a job now that it had not before. Raises Unavailable, or whatever refuses it.
+        """
+        seen = self._recalls
+        async with self.past_jobs.one_at_a_time:
+            if self._recalls != seen:  # perhaps it was this one
+                return True
+            await self.durable()
+            commands = await self.past_jobs.recall(self.farm, text)
+            for command in commands:
+                await self.submit(command, SYSTEM)
+            self._recalls += bool(commands)
+            return bool(commands)
 
     async def durable(self) -> None:
         """Return when what has happened so far is on disk, so that whoever reads history there misses nothing of it.
@@ -185,7 +210,7 @@ class Engine:
     async def drained(self) -> None:
         """Return when nothing waits to be committed or launched."""
         core = self.core
-        while core.has_batch() or core.plan_wanted or core.has_launches() or not self._idle.is_set():
+        while core.has_batch() or core.plan_wanted or core.dispatch.has_launches() or not self._idle.is_set():
             self._wake()
             await asyncio.sleep(0.01)
 
@@ -214,14 +239,14 @@ class Engine:
                 batch = self.core.take()
                 await self._commit_until_done(batch)
                 tickets, orders = self.core.committed(self.now_us())
+                log.debug("committed", events=len(batch.events), replies=len(tickets))
                 busy = len(tickets) > 1
                 for ticket in tickets:
                     ticket.done(ticket.reply)
                 self._send(orders)
-                if self.core.has_launches():
+                if self.core.dispatch.has_launches():
                     self._more_to_do.set()
-                for watcher in self.watchers:
-                    watcher(batch.events)
+                self._publisher.committed(batch.events)
                 self._wake()
 
     async def _work_or_probe(self) -> None:
@@ -310,6 +335,7 @@ class Engine:
         booked = self.core.plan(self.now_us())
         if self.core.plan_wanted:  # the budget ended before the farm did
             self._more_to_do.set()
+        log.debug("planned", booked=booked, goes_on=self.core.plan_wanted)
         return booked > 0
 
     async def _dispatch_loop(self) -> None:
@@ -321,7 +347,7 @@ class Engine:
             await self._more_to_do.wait()
             self._more_to_do.clear()
             await asyncio.sleep(0)
-            while self.core.has_launches():
+            while self.core.dispatch.has_launches():
                 self._send(self.core.launch(self.now_us()))
                 self._wake()
                 await asyncio.sleep(0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
-from cuebot.domain.commands import Command, Envelope
+from cuebot.domain.archive import PackedJob
+from cuebot.domain.commands import Envelope
 from cuebot.domain.events import Event
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import CoreUnits, KiB, Micros
@@ -31,6 +32,8 @@ class Batch:
 
     rows: Rows
     events: list[Recorded]
+    specifications: dict[str, bytes] = field(default_factory=dict)
+    """What jobs were submitted with, compressed (zlib), by `Job.specification_id`."""
 
 
 class JournalError(Exception):
@@ -116,6 +119,58 @@ class RunHistory(Protocol):
         """At most `limit` runs, newest first. Raises JournalError."""
 
 
+class FoundJob(NamedTuple):
+    """An archived job that was found."""
+
+    id: str
+    stopped_us: int
+    summary: bytes
+    """As `domain.archive` packs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSearch:
+    """Which archived jobs are looked at: fields are ANDed, the values of one are ORed, an empty field says nothing."""
+
+    ids: Sequence[str] = ()
+    names: Sequence[str] = ()
+    """Names, ids, or beginnings of ids."""
+    show_ids: Sequence[str] = ()
+    users: Sequence[str] = ()
+    shots: Sequence[str] = ()
+    stopped_since_us: int = 0
+    parts: Sequence[str] = ()
+    """Parts of names, or beginnings of ids."""
+    before: tuple[int, str] | None = None
+    """Only those after this one in the order: the `stopped_us` and `id` of the last one of the page before."""
+
+    def after(self, last: FoundJob) -> JobSearch:
+        """The search for the next page."""
+        return replace(self, before=(last.stopped_us, last.id))
+
+
+class JobHistory(Protocol):
+    """Finished jobs that are on disk and not in memory. As slow as `RunHistory`, and used in the same way."""
+
+    def job_with(self, text: str) -> str | None:
+        """The id of the job that an id means: its own, the beginning of that, or of a layer, frame, depend or comment.
+
+        Failing that, the last submitted job with this name. None where there is none, or several ids begin so.
+        """
+
+    def packed_job(self, job_id: str) -> PackedJob | None:
+        """An archived job."""
+
+    def has_younger(self, name: str, submitted_us: int) -> bool:
+        """Whether a job of this name that was submitted later is archived."""
+
+    def find_jobs(self, search: JobSearch, limit: int) -> list[FoundJob]:
+        """At most `limit` jobs, the one that ended last first. Raises JournalError."""
+
+    def specification(self, specification_id: str) -> bytes | None:
+        """What jobs were submitted with, compressed (zlib)."""
+
+
 class Answer(Enum):
     """What became of an order."""
 
@@ -147,8 +202,22 @@ class Agents(Protocol):
         """Tell a host what its runs may not exceed from now on, if it can be told. There is no answer."""
 
 
-Authorize = Callable[[Envelope, Command], None]
-"""Raises Forbidden where the actor may not do that."""
+class Publisher(Protocol):
+    """Who hears of what has happened. Both calls return at once, at the same cost however much it is, and never
+    raise: the commit loop makes them."""
 
-Watch = Callable[[Sequence[Recorded]], Awaitable[Any] | None]
-"""Told about every committed batch's events, in order."""
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """These events are durable; every batch's come in order."""
+
+    def reported(self, host_id: str) -> None:
+        """A host has reported, so that its telemetry is new."""
+
+
+class NoPublisher:
+    """Stands for a publisher where nobody listens."""
+
+    def committed(self, events: Sequence[Recorded]) -> None:
+        """Nothing."""
+
+    def reported(self, host_id: str) -> None:
+        """Nothing."""

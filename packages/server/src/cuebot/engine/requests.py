@@ -11,6 +11,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frame_command import expand_command, frame_environment, layer_environment
 from cuebot.domain.frame_set import FrameNumbers, chunk_frames, parse_frame_set
 from cuebot.domain.nouns import Host, Layer, Proc
+from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.units import SECOND, CoreUnits, KiB, frame_id
 
 
@@ -200,4 +201,4 @@ def kill_request(proc: Proc) -> KillRequest:
 
 @lru_cache(maxsize=256)
 def _range(text: str) -> FrameNumbers:
-    return parse_frame_set(text)
+    return parse_frame_set(text, STORED_BOUNDS)

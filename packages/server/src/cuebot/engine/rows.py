@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final, cast, get_origin, get_type_hints
+from typing import Any, cast, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain.apply import hold_by, index_depend, index_job, index_layer, index_proc, index_thing, initial_frames
+from cuebot.domain.archive import ArchivedJob
 from cuebot.domain.farm import Farm, restore
-from cuebot.domain.frames import COLUMNS, Frames, IndexArray
+from cuebot.domain.frames import IndexArray, stored_columns
 from cuebot.domain.learning import learn, worth_learning
-from cuebot.domain.nouns import NOUNS, stored_fields, stored_values
-from cuebot.domain.states import FrameState, HostState
+from cuebot.domain.nouns import NOUNS, Layer, stored_fields, stored_values
+from cuebot.domain.states import HostState
 from cuebot.domain.units import Micros
 
 Row = dict[str, Any]
-_DEPEND: Final = int(FrameState.DEPEND)
 
 
 @dataclass(slots=True)
@@ -38,9 +38,15 @@ class Rows:
     things: dict[str, list[Row]] = field(default_factory=dict)
     removed: dict[str, list[str]] = field(default_factory=dict)
     frames: list[FrameRows] = field(default_factory=list)
+    removed_frames: list[int] = field(default_factory=list)
+    """Keys of layers whose frame rows go."""
+    archived: list[ArchivedJob] = field(default_factory=list)
+    """Jobs that leave memory: nobody changes them any more."""
+    recalled: list[str] = field(default_factory=list)
+    """Ids of jobs that are in memory again, and no longer among the archived ones."""
 
     def __bool__(self) -> bool:
-        return bool(self.things or self.removed or self.frames)
+        return bool(self.things or self.removed or self.frames or self.archived or self.recalled)
 
 
 def take_dirty(farm: Farm) -> Rows:
@@ -55,7 +61,12 @@ def take_dirty(farm: Farm) -> Rows:
     for layer_id, parts in dirty.frames.items():
         layer = farm.layers[layer_id]
         indices = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
-        rows.frames.append(FrameRows(layer.key, indices, frame_columns(layer.frames, indices)))
+        rows.frames.append(FrameRows(layer.key, indices, stored_columns(layer.frames, indices)))
+    rows.archived = list(dirty.archived.values())
+    rows.removed_frames = [layer.key for archived in rows.archived for layer in archived.layers]
+    rows.recalled = list(dirty.recalled)
+    dirty.archived.clear()
+    dirty.recalled.clear()
     dirty.rows.clear()
     dirty.removed.clear()
     dirty.frames.clear()
@@ -77,16 +88,6 @@ def _dictionaries(noun: Hashable) -> tuple[str, ...]:
     return tuple(name for name in stored_fields(noun) if get_origin(hints[name]) is dict)
 
 
-def frame_columns(frames: Frames, indices: IndexArray) -> dict[str, npt.NDArray[Any]]:
-    """Copies of the stored columns. DEPEND is stored as WAITING: whether a frame is held follows from the depends."""
-    columns: dict[str, npt.NDArray[Any]] = {name: getattr(frames, name).take(indices) for name in COLUMNS}
-    columns["dispatch_order"] = frames.dispatch_order.take(indices)
-    held = columns["state"] == _DEPEND
-    if held.any():
-        columns["state"][held] = FrameState.WAITING
-    return columns
-
-
 def load_farm(rows: Rows, now_us: int) -> Farm:
     """The farm that these rows describe. Everything derived is computed; telemetry starts empty."""
     farm = Farm()
@@ -94,36 +95,47 @@ def load_farm(rows: Rows, now_us: int) -> Farm:
     for kind in NOUNS:
         things = [restore(kind, row) for row in rows.things.get(kind, ())]
         if kind == "layer":
-            for layer in sorted(things, key=lambda x: x.key):
-                layer.frames = initial_frames(layer, farm.jobs[layer.job_id])
-                if layer.key in frames_of:
-                    part = frames_of[layer.key]
-                    layer.frames.copy_on_write()
-                    for name, values in part.columns.items():
-                        getattr(layer.frames, name)[part.indices] = values
-                    layer.frames.find_alone()
-                index_layer(farm, layer)
-            continue
-        if kind == "request":
-            things.sort(key=lambda x: x.answered_us)  # the oldest are forgotten first
+            things.sort(key=lambda layer: layer.key)
+        elif kind == "request":
+            things.sort(key=lambda request: request.answered_us)  # the oldest are forgotten first
         for thing in things:
-            if kind == "job":
-                index_job(farm, thing)
-            elif kind == "depend":
-                index_depend(farm, thing)
-                if thing.active:
-                    hold_by(farm, thing, +1, Micros(now_us))
-            elif kind == "proc":
-                index_proc(farm, thing)
-                thing.seen_us = Micros(now_us)
-                thing.unanswered_us = Micros(now_us)  # whoever ran before may just have sent it
+            if kind == "layer":
+                _enter_layer(farm, thing, frames_of.get(thing.key))
             else:
-                index_thing(farm, kind, thing)
-                if kind == "host" and thing.state is HostState.DOWN:
-                    thing.goodbye_us = Micros(now_us)  # perhaps it said goodbye to whoever ran before
+                _enter(farm, kind, thing, Micros(now_us))
+
     for layer_id in list(farm.ready):
         layer = farm.layers[layer_id]
         if worth_learning(layer) and learn(farm, layer):
             farm.requeue(farm.jobs[layer.job_id])
     farm.dirty.frames.clear()
     return farm
+
+
+def _enter_layer(farm: Farm, layer: Layer, part: FrameRows | None) -> None:
+    """Enter a layer with its frames; those that have no row are as they were launched."""
+    layer.frames = initial_frames(layer, farm.jobs[layer.job_id])
+    if part is not None:
+        layer.frames.copy_on_write()
+        for name, values in part.columns.items():
+            getattr(layer.frames, name)[part.indices] = values
+        layer.frames.find_alone()
+    index_layer(farm, layer)
+
+
+def _enter(farm: Farm, kind: str, thing: Any, now_us: Micros) -> None:
+    """Enter anything else."""
+    if kind == "job":
+        index_job(farm, thing)
+    elif kind == "depend":
+        index_depend(farm, thing)
+        if thing.active:
+            hold_by(farm, thing, +1, now_us)
+    elif kind == "proc":
+        index_proc(farm, thing)
+        thing.seen_us = now_us
+        thing.unanswered_us = now_us  # whoever ran before may just have sent it
+    else:
+        index_thing(farm, kind, thing)
+        if kind == "host" and thing.state is HostState.DOWN:
+            thing.goodbye_us = now_us  # perhaps it said goodbye to whoever ran before

@@ -185,8 +185,11 @@ def _epoch_of(path: Path) -> int:
 
 
 def _move_epoch_past(path: Path, epoch: int) -> None:
+    """The copy's history goes on from where it ends, which is another than what it replaces."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("UPDATE journal SET epoch = max(epoch, ?) + 1, writer = 'restored from a backup'", (epoch,))
+        if any(column[1] == "history_epoch" for column in writer.execute("PRAGMA table_info(journal)")):
+            writer.execute("UPDATE journal SET history_epoch = epoch")  # an older copy gets one when it is opened
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -225,6 +228,8 @@ def _restore_postgresql(source: Path, database: URL, replace: bool) -> Standing:
                 text("UPDATE journal SET epoch = greatest(epoch, :epoch) + 1, writer = 'restored from a backup'"),
                 {"epoch": epoch},
             )
+            if any(column["name"] == "history_epoch" for column in inspect(connection).get_columns("journal")):
+                connection.execute(text("UPDATE journal SET history_epoch = epoch"))
             _drop_months_without_books(connection)
             connection.commit()
             return _standing(connection, name)

@@ -14,11 +14,12 @@ from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
+from cuebot.domain.archive import ArchivedJob, pack
 from cuebot.domain.events import RunEnded, encode
 from cuebot.engine.ports import Batch, JournalSuperseded, Recorded
 from cuebot.engine.rows import FrameRows, Rows
 from cuebot.journal.months import create_month, event_table, month_of, run_table
-from cuebot.journal.tables import FRAME, TABLES, JsonText, to_json
+from cuebot.journal.tables import ARCHIVED_JOB, ARCHIVED_PART, FRAME, SPECIFICATION, TABLES, JsonText, to_json
 
 _FRAME_COLUMNS: Final = tuple(column.name for column in FRAME.columns)[2:]
 _GUARD: Final = "UPDATE journal SET last_seq = {0} WHERE id = 1 AND epoch = {0} AND last_seq = {0}"
@@ -35,6 +36,12 @@ class Flush:
         self._put = {kind: self._bulk.upsert(table, ("id",)) for kind, table in TABLES.items()}
         self._delete = {kind: self._bulk.delete(table) for kind, table in TABLES.items()}
         self._frames = self._bulk.upsert(FRAME, ("layer_key", "idx"))
+        self._archive = self._bulk.upsert(ARCHIVED_JOB, ("id",))
+        self._archive_part = self._bulk.upsert(ARCHIVED_PART, ("id",))
+        self._recall = self._bulk.delete(ARCHIVED_JOB)
+        self._recall_parts = self._bulk.delete(ARCHIVED_PART, "job_id")
+        self._remove_frames = self._bulk.delete(FRAME, "layer_key")
+        self._keep_specification = self._bulk.upsert(SPECIFICATION, ("id",))
         self._json = {kind: _json_positions(table) for kind, table in TABLES.items()}
         self._guard = _GUARD.format(self._bulk.place)
         self._month = ""
@@ -48,6 +55,9 @@ class Flush:
         if not self._claim(connection, batch, epoch):
             return newest_month
         self._write_rows(connection, batch.rows)
+        self._write_archive(connection, batch.rows)
+        if batch.specifications:
+            self._bulk.run(connection, self._keep_specification, list(batch.specifications.items()))
         if batch.events:
             newest_month = self._write_history(connection, batch.events, newest_month)
         return newest_month
@@ -90,6 +100,18 @@ class Flush:
             else:
                 frames = (row for part in rows.frames for row in _frame_tuples(part))
             self._bulk.run(connection, self._frames, frames)
+
+    def _write_archive(self, connection: Connection, rows: Rows) -> None:
+        """Jobs that are in memory again go first: one may have left once more."""
+        if rows.recalled:
+            ids = [(id,) for id in rows.recalled]
+            self._bulk.run(connection, self._recall, ids)
+            self._bulk.run(connection, self._recall_parts, ids)
+        if rows.archived:
+            parts = [(id, archived.job.id) for archived in rows.archived for id in archived.part_ids()]
+            self._bulk.run(connection, self._archive, [_archive_row(archived) for archived in rows.archived])
+            self._bulk.run(connection, self._archive_part, parts)
+            self._bulk.run(connection, self._remove_frames, [(key,) for key in rows.removed_frames])
 
     def _write_history(self, connection: Connection, events: Sequence[Recorded], newest_month: str) -> str:
         month = max(newest_month, month_of(events[-1].at_us))
@@ -153,6 +175,22 @@ def _run_row(seq: int, at_us: int, event: RunEnded) -> Row:
     )
 
 
+def _archive_row(archived: ArchivedJob) -> Row:
+    job, packed = archived.job, pack(archived)
+    return (
+        job.id,
+        job.name,
+        job.show_id,
+        job.shot,
+        job.user,
+        job.submitted_us,
+        job.stopped_us,
+        job.specification_id,
+        packed.summary,
+        packed.rest,
+    )
+
+
 def _with_json(thing: dict[str, Any], positions: tuple[int, ...]) -> Row:
     values = list(thing.values())
     for position in positions:
@@ -181,9 +219,9 @@ class _Many:
         """The statement that adds or replaces rows."""
         return self.insert(table) + _on_conflict(table, key, self._quote)
 
-    def delete(self, table: Table) -> str:
-        """The statement that removes rows by id."""
-        return f"DELETE FROM {self._quote(table.name)} WHERE id = ?"
+    def delete(self, table: Table, column: str = "id") -> str:
+        """The statement that removes rows by the value of a column."""
+        return f"DELETE FROM {self._quote(table.name)} WHERE {column} = ?"
 
     def run(self, connection: Connection, statement: str, rows: Iterable[Row]) -> None:
         """Carry out a statement for every row."""
@@ -213,10 +251,11 @@ class _Arrays:
         """The statement that adds or replaces rows."""
         return self._remember(self.insert(table) + _on_conflict(table, key, self._quote), table)
 
-    def delete(self, table: Table) -> str:
-        """The statement that removes rows by id."""
-        statement = f"DELETE FROM {self._quote(table.name)} WHERE id = ANY(%s::text[])"
-        self._literals[statement] = (_text_element,)
+    def delete(self, table: Table, column: str = "id") -> str:
+        """The statement that removes rows by the value of a column."""
+        kind, literal = _array_of(table.c[column].type)
+        statement = f"DELETE FROM {self._quote(table.name)} WHERE {column} = ANY(%s::{kind}[])"
+        self._literals[statement] = (literal,)
         return statement
 
     def run(self, connection: Connection, statement: str, rows: Iterable[Row]) -> None:

@@ -9,10 +9,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Table, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from cuebot.domain.archive import PackedJob
 from cuebot.domain.commands import Envelope
 from cuebot.domain.events import decode
 from cuebot.domain.states import Cause, FrameState
-from cuebot.engine.ports import EndedRun, JournalError, Recorded, RunQuery
+from cuebot.engine.ports import EndedRun, FoundJob, JobSearch, JournalError, Recorded, RunQuery
+from cuebot.journal import archive
 from cuebot.journal.database import engine_for, parse, redacted
 from cuebot.journal.months import event_table, months, run_table
 from cuebot.journal.reasons import reason_of
@@ -22,7 +24,7 @@ PAGE: Final = 1_000
 
 
 class History:
-    """Events and ended runs of a journal; satisfies `engine.ports.RunHistory`.
+    """Events, ended runs and archived jobs of a journal; satisfies `engine.ports.RunHistory` and `JobHistory`.
 
     May be used from any thread; each call has a connection of its own.
     """
@@ -64,6 +66,33 @@ class History:
                     break
         return found
 
+    # --- finished jobs --------------------------------------------------------------------------------------------
+
+    def job_with(self, text: str) -> str | None:
+        """The id of the archived job that an id or a name means. Raises JournalError."""
+        with self._connected() as connection:
+            return archive.job_with(connection, text)
+
+    def packed_job(self, job_id: str) -> PackedJob | None:
+        """An archived job. Raises JournalError."""
+        with self._connected() as connection:
+            return archive.packed_job(connection, job_id)
+
+    def has_younger(self, name: str, submitted_us: int) -> bool:
+        """Whether a job of this name that was submitted later is archived. Raises JournalError."""
+        with self._connected() as connection:
+            return archive.has_younger(connection, name, submitted_us)
+
+    def find_jobs(self, search: JobSearch, limit: int) -> list[FoundJob]:
+        """Archived jobs, the one that ended last first. Raises JournalError."""
+        with self._connected() as connection:
+            return archive.find_jobs(connection, search, limit)
+
+    def specification(self, specification_id: str) -> bytes | None:
+        """What jobs were submitted with, compressed (zlib). Raises JournalError."""
+        with self._connected() as connection:
+            return archive.specification(connection, specification_id)
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -71,9 +100,14 @@ class History:
     @contextmanager
     def _reading(self) -> Iterator[tuple[Connection, Sequence[tuple[str, int]]]]:
         """One moment of the database, and the months that it has."""
+        with self._connected() as connection:
+            yield connection, months(connection)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
         try:
             with self._engine.connect().execution_options(reads_only=True) as connection, connection.begin():
-                yield connection, months(connection)
+                yield connection
         except (SQLAlchemyError, self._driver_error) as error:
             raise JournalError(f"{self.name}: {reason_of(error)}") from error
 

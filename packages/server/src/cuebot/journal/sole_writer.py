@@ -11,8 +11,9 @@ import os
 import socket
 import sqlite3
 import time
+import uuid
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import URL, Connection, insert, select, text, update
 
@@ -78,16 +79,28 @@ def lock_server(connection: Connection, patience_s: float = 0.0) -> bool:
         time.sleep(_LOOK_AGAIN_S)
 
 
-def begin_epoch(connection: Connection) -> int:
-    """Begin an epoch: from now on no other writer's commit succeeds. Returns its number."""
+class Begun(NamedTuple):
+    """What a writer that begins is told."""
+
+    epoch: int
+    """Its own."""
+    farm_id: str
+    history_epoch: int
+    """Since which history has only grown."""
+
+
+def begin_epoch(connection: Connection) -> Begun:
+    """Begin an epoch: from now on no other writer's commit succeeds."""
     writer = f"process {os.getpid()} on {socket.gethostname()}"
     with connection.begin():
-        epoch: int | None = connection.execute(select(JOURNAL.c.epoch).with_for_update()).scalar_one_or_none()
-        if epoch is None:
-            connection.execute(insert(JOURNAL).values(id=1, epoch=1, last_seq=0, writer=writer))
-            return 1
-        connection.execute(update(JOURNAL).values(epoch=epoch + 1, writer=writer))
-    return epoch + 1
+        row = connection.execute(select(JOURNAL).with_for_update()).one_or_none()
+        if row is None:
+            begun = Begun(1, str(uuid.uuid4()), 1)
+            values = {**begun._asdict(), "id": 1, "last_seq": 0, "writer": writer}
+            connection.execute(insert(JOURNAL).values(values))
+            return begun
+        connection.execute(update(JOURNAL).values(epoch=row.epoch + 1, writer=writer))
+    return Begun(row.epoch + 1, row.farm_id, row.history_epoch)
 
 
 def current_epoch(connection: Connection) -> tuple[int, str]:

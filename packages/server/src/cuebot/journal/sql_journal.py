@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
 from cuebot.engine.rows import Rows
-from cuebot.journal import months
+from cuebot.journal import archive, months
 from cuebot.journal.backup import BackupFailed, copy_before_migration
 from cuebot.journal.daemon_thread import DaemonThread
 from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, engine_for, parse, redacted
@@ -40,6 +40,10 @@ class SqlJournal:
         parsed = parse(url)
         self.name = redacted(parsed)
         """How messages name the database."""
+        self.farm_id = ""
+        """Of the farm that is in it."""
+        self.history_epoch = 0
+        """Since which epoch its history has only grown: a copy that was put back began another."""
         self._is_server = parsed.get_backend_name() == "postgresql"
         self._file_lock = None if self._is_server else FileLock(parsed)
         self._engine = engine_for(parsed)
@@ -82,6 +86,13 @@ class SqlJournal:
             self._thread, lambda: self._transact(lambda connection: months.drop_months_before(connection, month))
         )
 
+    async def forget_jobs(self, kept: int, ended_before_us: int) -> int:
+        """Forget some archived jobs that are too many or too old; call it again until it returns 0."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread,
+            lambda: self._transact(lambda connection: archive.forget_jobs(connection, kept, ended_before_us)),
+        )
+
     def close(self) -> None:
         """Finish what is being written, and let another server have the database. A second call does nothing.
 
@@ -112,7 +123,10 @@ class SqlJournal:
                 )
             self._keep_before_migration(connection)
             upgrade(connection, self.name)
-            self._epoch = begin_epoch(connection)
+            begun = begin_epoch(connection)
+            self._epoch = begun.epoch
+            self.farm_id = begun.farm_id
+            self.history_epoch = begun.history_epoch
             self._month = _newest_month(connection)
         except (SQLAlchemyError, self._driver_error) as error:
             kind = JournalAway if may_pass(error) else JournalUnusable

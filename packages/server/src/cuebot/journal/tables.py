@@ -9,7 +9,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -167,6 +179,8 @@ JOB: Final = Table(
     _json("env"),
     _int("stopped_us"),
     _text("parent_id", optional=True),
+    _text("specification_id"),
+    _flag("superseded"),
 )
 
 LAYER: Final = Table(
@@ -318,6 +332,34 @@ FRAME: Final = Table(
 )
 """Frames that left their layer's initial state. `last_host` is a host's `row`; `layer_key` is a layer's `key`."""
 
+ARCHIVED_JOB: Final = Table(
+    "archived_job",
+    METADATA,
+    _id(),
+    _text("name"),
+    _text("show_id"),
+    _text("shot"),
+    _text("user"),
+    _int("submitted_us"),
+    _int("stopped_us"),
+    _text("specification_id"),
+    Column("summary", LargeBinary, nullable=False),
+    Column("rest", LargeBinary, nullable=False),
+    Index("archived_job_by_end", "stopped_us", "id"),
+    Index("archived_job_by_name", "name"),
+    Index("archived_job_by_user", "user", "stopped_us"),
+    Index("archived_job_by_show", "show_id", "stopped_us"),
+)
+"""Finished jobs that are not in memory, one row each with all that is theirs (`domain.archive`)."""
+
+ARCHIVED_PART: Final = Table(
+    "archived_part", METADATA, _id(), Column("job_id", Text, nullable=False, index=True), sqlite_with_rowid=False
+)
+"""Layers, depends and comments of archived jobs: who has the id of one finds its job."""
+
+SPECIFICATION: Final = Table("specification", METADATA, _id(), Column("text", LargeBinary, nullable=False))
+"""What jobs were submitted with, compressed (zlib); the id is that of the first job of a submission."""
+
 JOURNAL: Final = Table(
     "journal",
     METADATA,
@@ -325,8 +367,14 @@ JOURNAL: Final = Table(
     _int("epoch"),
     _int("last_seq"),
     _text("writer"),
+    _text("farm_id"),
+    _int("history_epoch"),
 )
-"""One row: which writer may commit (each one that opens the journal counts `epoch` up), and how far history goes."""
+"""One row: which writer may commit (each one that opens the journal counts `epoch` up), and how far history goes.
+
+`farm_id` is a UUID that a copy shares with its original; `history_epoch` the epoch since which history has only grown:
+a copy that is put back begins another, so that a place in what it replaced is told from one in it.
+"""
 
 HISTORY_MONTH: Final = Table("history_month", METADATA, Column("month", String(7), primary_key=True), _int("first_seq"))
 """The months that have tables of history, such as `2026_11`, and the first event in each."""

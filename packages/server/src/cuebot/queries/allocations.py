@@ -14,7 +14,8 @@ from cuebot.queries.units import in_cores
 class AllocationRow(NamedTuple):
     """An allocation with what its hosts have and use.
 
-    `available` is idle on hosts that take work, `locked` is all of locked hosts (behaviour_dispatch 12.1).
+    `available` is idle on hosts that take work, `locked` is all of locked hosts
+    (opencue-behaviour: allocation-sums).
     """
 
     id: str

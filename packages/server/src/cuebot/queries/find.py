@@ -34,6 +34,11 @@ class Question:
     matches: Callable[[Any], bool]
     ordered: Callable[[Iterable[Any]], list[Any]]
     id_of: Callable[[Any], str]
+    terms: Sequence[Term]
+    matches_at: Callable[[Moment], Callable[[Any], bool]]
+    """The same as `matches`, asked of another farm."""
+    is_of_any_job: bool
+    """Finished jobs are meant as well, also those that are not in memory."""
 
 
 def question(noun: str, query: str, order: str, job: str, moment: Moment, bounds: Bounds) -> Question:
@@ -44,7 +49,15 @@ def question(noun: str, query: str, order: str, job: str, moment: Moment, bounds
     things, by_default, id_of = _source(noun, terms, job, moment.farm)
     ordered = by_default if not order else lambda found: in_order(fields, by_default(found), order, moment)
     ordered([])  # an order that is not known is refused before anything is looked at
-    return Question(things, matcher(fields, terms, moment), ordered, id_of)
+    return Question(
+        things,
+        matches=matcher(fields, terms, moment),
+        ordered=ordered,
+        id_of=id_of,
+        terms=terms,
+        matches_at=lambda other: matcher(fields, terms, other),
+        is_of_any_job=noun == "job" and _is_of_any(terms),
+    )
 
 
 def query_fields() -> list[QueryField]:
@@ -59,8 +72,7 @@ _Source = tuple[Iterable[Any], Callable[[Iterable[Any]], list[Any]], Callable[[A
 
 def _source(noun: str, terms: Sequence[Term], job: str, farm: Farm) -> _Source:
     if noun == "job":
-        is_any = any(term.field.lower() in ("state", "ended") for term in terms)
-        return list(farm.jobs.values()) if is_any else jobs.pending_jobs(farm), jobs.by_name, _id
+        return list(farm.jobs.values()) if _is_of_any(terms) else jobs.pending_jobs(farm), jobs.by_name, _id
     if noun == "host":
         return hosts.present(farm), hosts.by_name, _id
     if noun == "proc":
@@ -72,6 +84,11 @@ def _source(noun: str, terms: Sequence[Term], job: str, farm: Farm) -> _Source:
         return of_job, list, _id
     frames: list[FramePlace] = [(layer, index) for layer in of_job for index in range(len(layer.frames))]
     return frames, list, lambda frame: frame_id(frame[0].id, frame[1])
+
+
+def _is_of_any(terms: Sequence[Term]) -> bool:
+    """Whether jobs in any state are asked for, and not only those that are PENDING."""
+    return any(term.field.lower() in ("state", "ended") for term in terms)
 
 
 def _id(thing: Any) -> str:

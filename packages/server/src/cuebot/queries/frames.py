@@ -156,7 +156,7 @@ def _last_resource(farm: Farm, layer: Layer, index: int) -> str:
 
 
 def find_frames(layers: Iterable[Layer], criteria: FrameCriteria, bounds: Bounds, now_us: int) -> Selection:
-    """Frames by layer id, layers without any left out (behaviour_jobs 4.9).
+    """Frames by layer id, layers without any left out (opencue-behaviour: searching-frames).
 
     Empty criteria mean every frame. Raises Invalid.
     """
@@ -169,7 +169,7 @@ def find_frames(layers: Iterable[Layer], criteria: FrameCriteria, bounds: Bounds
     layer_names = frozenset(criteria.layers)
     ids = _by_id(criteria.ids)
     names = _by_name(criteria.names)
-    tests = _Tests(criteria, now_us)
+    tests = _Tests(criteria, bounds, now_us)
     found: Selection = {}
     for layer in layers:
         if layer_names and layer.name not in layer_names:
@@ -223,9 +223,9 @@ def changed_frames(layers: list[Layer], since_us: int, most: int) -> tuple[list[
 class _Tests:
     """The tests that look at columns alone, their bounds parsed once."""
 
-    def __init__(self, criteria: FrameCriteria, now_us: int) -> None:
+    def __init__(self, criteria: FrameCriteria, bounds: Bounds, now_us: int) -> None:
         self._states = sorted(set(criteria.states))
-        self._numbers = _numbers(criteria.range)
+        self._numbers = _numbers(criteria.range, bounds)
         self._memory = _decimals(criteria.memory_gb, "memory_range", "GB")
         self._duration = _decimals(criteria.duration_hours, "duration_range", "hours")
         self._changed_us = criteria.changed_since_s * SECOND
@@ -257,12 +257,12 @@ def _between(column: npt.NDArray[np.int64], bounds: tuple[float, float | None], 
     return mask if bounds[1] is None else mask & (column <= bounds[1] * unit)
 
 
-def _numbers(text: str) -> tuple[int, int] | npt.NDArray[np.int32] | None:
+def _numbers(text: str, bounds: Bounds) -> tuple[int, int] | npt.NDArray[np.int32] | None:
     """A range of frame numbers: bounds, or the numbers themselves."""
     if not text:
         return None
     match = _RANGE.fullmatch(text)
-    return (int(match[1]), int(match[2])) if match else parse_frame_set(text)
+    return (int(match[1]), int(match[2])) if match else parse_frame_set(text, bounds)
 
 
 def _decimals(text: str, field: str, unit: str) -> tuple[float, float | None] | None:

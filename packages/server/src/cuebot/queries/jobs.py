@@ -129,7 +129,7 @@ def last_ended_first(jobs: Iterable[Job]) -> list[Job]:
 
 
 def job_filter(farm: Farm, criteria: JobCriteria, bounds: Bounds, clock: Clock) -> Callable[[Job], bool]:
-    """Which jobs the criteria mean, whatever their state (behaviour_jobs 4.10). Raises Invalid."""
+    """Which jobs the criteria mean, whatever their state (opencue-behaviour: searching-jobs). Raises Invalid."""
     check_count(criteria.words(), bounds)
     ids, names, users, shots = (
         frozenset(field) for field in (criteria.ids, criteria.names, criteria.users, criteria.shots)

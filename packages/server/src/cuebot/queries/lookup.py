@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.farm import ALIKE_MAX, Farm
 from cuebot.domain.nouns import Job, Layer
@@ -66,12 +67,13 @@ def job_of(farm: Farm, text: str) -> Job:
     for name in dict.fromkeys((text, text.lower())):
         if name in farm.active_job_by_name:
             return farm.jobs[farm.active_job_by_name[name]]
-    finished = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
+    of_name = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
+    finished = [job for job in of_name if not job.superseded]
     if not finished:
         by_id = farm.job_by_id(text)
         if by_id is not None:
             return by_id
-        raise NotFound(f"there is no job {text!r}, pending or finished; {_instead(farm, text)}")
+        raise NotFound(f"there is no job {text!r}, pending or finished; {_instead(farm, text)}").may_be_past(text)
     return max(finished, key=lambda job: (job.submitted_us, job.id))
 
 
@@ -81,7 +83,8 @@ def _instead(farm: Farm, part: str) -> str:
     alike.sort(key=lambda job: (job.state is JobState.FINISHED, -job.submitted_us, job.id))
     names = list(dict.fromkeys(job.name for job in alike))
     if not names:
-        return "`cueadmin -lj` lists pending ones, `cueadmin -lj -finished` finished ones"
+        pending, finished = advise("job.read"), advise("job.read", finished=True)
+        return f"{pending} lists pending ones, {finished} finished ones"
     if len(names) == 1:
         return f"there is {names[0]}"
     return f"write a name in full: {', '.join(names[:ALIKE_MAX])}{' or another' if len(names) > ALIKE_MAX else ''}"

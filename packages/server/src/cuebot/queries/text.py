@@ -16,8 +16,6 @@ REPEAT_EFFORT: Final = 6
 """Each repeat multiplies that time by up to the length of a name."""
 CHOICE_EFFORT: Final = 2
 """Each `?`, and each `|` in a pattern with groups, doubles it."""
-PATTERN_SECONDS: Final = 0.5
-"""What all patterns of one search may take together."""
 
 Clock = Callable[[], float]
 """Seconds that only go forward."""
@@ -61,8 +59,11 @@ def text_filter(parts: Iterable[str], patterns: Sequence[str], bounds: Bounds, c
             return False
         if not compiled:
             return True
-        if searched_s > PATTERN_SECONDS:
-            raise Exhausted(f"the search by pattern took more than {PATTERN_SECONDS} s; ask with a simpler pattern")
+        if searched_s * 1_000 > bounds.pattern_ms:
+            raise Exhausted(
+                f"the search by pattern took more than {bounds.pattern_ms} ms (limit pattern_ms); ask with a simpler"
+                " pattern"
+            )
         began = clock()
         found = any(pattern.search(name) for pattern in compiled)
         searched_s += clock() - began

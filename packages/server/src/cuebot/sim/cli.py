@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.sim.chaos.world import Outcome, run_seed
 from cuebot.sim.scenarios.cli import duration_option, list_scenarios, rehearse, scale_option, show_scenario
 
@@ -26,8 +27,11 @@ examples
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a scenario, or seeds. Returns 0 when all is well, 1 when a seed broke a promise, 2 for what cannot be run."""
+def main(argv: Sequence[str] | None = None, bounds: Bounds = DEFAULT_BOUNDS) -> int:
+    """Run a scenario on a farm with these bounds, or seeds.
+
+    Returns 0 when all is well, 1 when a seed broke a promise, 2 for what cannot be run.
+    """
     parser = _parser()
     options = parser.parse_args(argv)
     if options.list:
@@ -36,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return show_scenario(options.show)
     if options.scenario:
         _refuse_others(parser, options, "seeds", "first", "jobs", "verbose", use="with faults, not with a scenario")
-        return rehearse(options)
+        return rehearse(options, bounds)
     _refuse_others(parser, options, "seed", "duration", "scale", "json", "plot", "quiet", use="with a scenario")
     return _run_seeds(options)
 

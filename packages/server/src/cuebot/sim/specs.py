@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cuebot.domain.frame_set import normalise, parse_frame_set
+from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec
 
 _LAYER = LayerSpec(
@@ -48,7 +49,7 @@ _JOB = JobSpec(
 
 def layer_spec(name: str = "render", range_text: str = "1-10", chunk: int = 1, **fields: Any) -> LayerSpec:
     """A layer that needs one core and 1 GiB unless said otherwise."""
-    count = len(normalise(parse_frame_set(range_text), chunk))
+    count = len(normalise(parse_frame_set(range_text, STORED_BOUNDS), chunk))
     return replace(_LAYER, name=name, range_text=range_text, chunk=chunk, frame_count=count, **fields)
 
 

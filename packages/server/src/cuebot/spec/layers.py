@@ -163,7 +163,8 @@ def _max_retries(element: Element, context: Context) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > context.bounds.job_retries:
         raise SpecError(
             f"{element.path} / maxretries",
-            f'"{quoted(text)}" is not accepted. Accepted: a whole number from 0 to {context.bounds.job_retries}.',
+            f'"{quoted(text)}" is not accepted. Accepted: a whole number from 0 to {context.bounds.job_retries} '
+            "(job_retries).",
         )
     return int(text)
 

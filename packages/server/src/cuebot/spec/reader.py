@@ -211,7 +211,9 @@ def _max_retries(job: Element, context: Context) -> int:
     given = values.integer(element, element.text, -INT32_MAX)
     retries = min(max(given, 0), context.bounds.job_retries)
     if retries != given:
-        context.warn(element, f"{given} is taken as {retries}. Accepted: 0 to {context.bounds.job_retries}")
+        context.warn(
+            element, f"{given} is taken as {retries}. Accepted: 0 to {context.bounds.job_retries} (job_retries)"
+        )
     return retries
 
 

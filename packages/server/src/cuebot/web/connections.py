@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any, Final
+from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cuebot.access.callers import Callers
+from cuebot.domain.settings import Bounds
 from cuebot.web.doors import caller_of
-
-CONNECTIONS_MAX: Final = 512
-CONNECTIONS_OF_A_CALLER_MAX: Final = 64
-"""A user of this machine, or an address: whoever takes all he may leaves the others theirs."""
-HEAD_BYTES_MAX: Final = 16 * 1024
-HEAD_SECONDS: Final = 10.0
-"""How long the head of a request may take, from the connection or the request before it."""
-STUCK_SECONDS: Final = 30.0
-"""A caller that takes nothing of its answer for so long is cut."""
 
 
 class Connections:
     """The connections of one server, by caller."""
 
-    def __init__(self, callers: Callers) -> None:
+    def __init__(self, callers: Callers, bounds: Bounds) -> None:
+        self.bounds = bounds
         self._callers = callers
         self._counts: Counter[str] = Counter()
 
@@ -32,8 +25,9 @@ class Connections:
         """Count a connection for whoever makes it; his name, and whether he may have it."""
         caller = caller_of(self._callers, {"client": client, "server": server}).name
         self._counts[caller] += 1
-        few = self._counts[caller] <= CONNECTIONS_OF_A_CALLER_MAX and self._counts.total() <= CONNECTIONS_MAX
-        return caller, few
+        his_are_few = self._counts[caller] <= self.bounds.http_connections_per_caller
+        all_are_few = self._counts.total() <= self.bounds.http_connections
+        return caller, his_are_few and all_are_few
 
     def give_back(self, caller: str) -> None:
         """A connection that was counted is over."""
@@ -86,7 +80,7 @@ class BoundedProtocol(H11Protocol):
         """The caller takes its answer more slowly than it is written."""
         super().pause_writing()
         if self._stuck_timer is None:
-            self._stuck_timer = self.loop.call_later(STUCK_SECONDS, self.transport.abort)
+            self._stuck_timer = self.loop.call_later(self._by_caller.bounds.http_stuck_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """The caller has taken some of its answer."""
@@ -101,7 +95,7 @@ class BoundedProtocol(H11Protocol):
     def _await_head(self) -> None:
         self._head_has_come()
         if self._caller is not None:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+            self._head_timer = self.loop.call_later(self._by_caller.bounds.http_head_seconds, self.transport.abort)
 
     def _head_has_come(self) -> None:
         if self._head_timer is not None:

@@ -18,6 +18,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cuebot.access.callers import NOBODY, Caller, Callers
+from cuebot.domain.principals import Principal, Proof
+from cuebot.domain.settings import Bounds
 from cuebot.web.problems import Problem
 from cuebot.web.sessions import Sessions
 from rqd.socket_owner import parse_endpoint
@@ -28,10 +30,8 @@ LINK_PATH: Final = "/open/"
 """Before the secret of a link, which is all that its bearer needs."""
 KNOWN: Final = "cuefarm.known"
 """In a request's scope: its caller is let in."""
-CALLER: Final = "cuefarm.caller"
-"""In a request's scope: the name of who that is."""
-BODY_BYTES_MAX: Final = 1024 * 1024
-BODY_SECONDS: Final = 30.0
+PRINCIPAL: Final = "cuefarm.principal"
+"""In a request's scope: who was proven to make it."""
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -90,19 +90,35 @@ _TWO_LENGTHS = Refusal(
     HTTPStatus.BAD_REQUEST,
     "a request has a Content-Length or a Transfer-Encoding, not both: where its body ends must not be open to doubt",
 )
-_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request's body has at most {BODY_BYTES_MAX} bytes here")
-_TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the request's body did not come within {BODY_SECONDS:g} seconds")
+
+
+def _too_large(bounds: Bounds) -> _BodyRefused:
+    detail = f"a request's body has at most {bounds.http_body_bytes} bytes here (limit http_body_bytes)"
+    return _BodyRefused(Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail))
+
+
+def _too_slow(bounds: Bounds) -> _BodyRefused:
+    detail = f"the request's body did not come within {bounds.http_body_seconds} seconds (limit http_body_seconds)"
+    return _BodyRefused(Refusal(HTTPStatus.REQUEST_TIMEOUT, detail))
 
 
 class HttpDoors:
     """The doors before an application; it is called by who is let in, and for what everybody may have."""
 
     def __init__(
-        self, app: ASGIApp, *, callers: Callers, sessions: Sessions, opened: bool = False, names: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        callers: Callers,
+        sessions: Sessions,
+        bounds: Bounds,
+        opened: bool = False,
+        names: Collection[str] = (),
     ) -> None:
         self._app = app
         self._callers = callers
         self._sessions = sessions
+        self._bounds = bounds
         self._opened = opened
         self._names = _LOOPBACK_NAMES | {name.strip("[]").lower() for name in names}
 
@@ -119,39 +135,42 @@ class HttpDoors:
             await Problem(_TWO_LENGTHS.status, _TWO_LENGTHS.detail)(scope, receive, answer.send)
             return
         caller = caller_of(self._callers, scope)
-        refusal = self._refusal(scope, headers, caller)
-        scope[CALLER], scope[KNOWN] = caller.name, refusal is None
+        found = self._let_in(scope, headers, caller)
+        refusal, proof = (found, Proof.NOBODY) if isinstance(found, Refusal) else (None, found)
+        scope[PRINCIPAL], scope[KNOWN] = Principal(proof, caller.name), refusal is None
         path, is_safe = scope["path"], scope["method"] in _SAFE_METHODS
         is_link = path.startswith(LINK_PATH) and refusal is _STRANGER
         if refusal is not None and not (is_safe and (path in PUBLIC or is_link)):
             await Problem(refusal.status, refusal.detail)(scope, receive, answer.send)
             return
         try:
-            if int(headers.get("content-length") or 0) > BODY_BYTES_MAX:
-                raise _BodyRefused(_TOO_LARGE)
-            await self._app(scope, _bounded(receive), answer.send)
+            if int(headers.get("content-length") or 0) > self._bounds.http_body_bytes:
+                raise _too_large(self._bounds)
+            await self._app(scope, _bounded(receive, self._bounds), answer.send)
         except _BodyRefused as error:
             if not answer.has_begun:
                 await Problem(error.refusal.status, error.refusal.detail)(scope, receive, answer.send)
 
-    def _refusal(self, scope: Scope, headers: Headers, caller: Caller) -> Refusal | None:
-        """Why this request is not let in; None where it is."""
+    def _let_in(self, scope: Scope, headers: Headers, caller: Caller) -> Proof | Refusal:
+        """What shows who makes this request, or why it is not let in."""
         given = headers.getlist("authorization")
         if given:
             kind, _, token = given[0].partition(" ")
             fits = len(given) == 1 and kind.lower() == "bearer" and self._callers.has_token(token.strip())
-            return None if fits else _WRONG_TOKEN
+            return Proof.TOKEN if fits else _WRONG_TOKEN
         foreign = self._foreign(scope, headers)
         if foreign is not None:
             return foreign
         is_safe = scope["method"] in _SAFE_METHODS
         if self._has_session(scope, headers, caller):
             is_same_site = "origin" in headers or headers.get("sec-fetch-site") == "same-origin"
-            return None if is_safe or is_same_site else _OTHER_SITE
+            return Proof.SESSION if is_safe or is_same_site else _OTHER_SITE
         is_ours = caller.is_ours and not any(mark in headers for mark in _PROXY_MARKS)
         if not (is_ours or self._opened):
             return _STRANGER
-        return _NO_BROWSER if not is_safe and any(mark in headers for mark in _BROWSER_MARKS) else None
+        if not is_safe and any(mark in headers for mark in _BROWSER_MARKS):
+            return _NO_BROWSER
+        return Proof.KERNEL if is_ours else Proof.NOBODY
 
     def _foreign(self, scope: Scope, headers: Headers) -> Refusal | None:
         """What shows that another site has sent this, or that it was meant for another name."""
@@ -213,9 +232,10 @@ class _Answer:
         await self._send(message)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, bounds: Bounds) -> Receive:
     """Receive a body of no more than so many bytes, in no more than so long."""
-    left, until_s, has_come = BODY_BYTES_MAX, asyncio.get_running_loop().time() + BODY_SECONDS, False
+    left, has_come = bounds.http_body_bytes, False
+    until_s = asyncio.get_running_loop().time() + bounds.http_body_seconds
 
     async def receiving() -> Message:
         nonlocal left, has_come
@@ -223,11 +243,11 @@ def _bounded(receive: Receive) -> Receive:
             async with asyncio.timeout_at(None if has_come else until_s):
                 message = await receive()
         except TimeoutError:
-            raise _BodyRefused(_TOO_SLOW) from None
+            raise _too_slow(bounds) from None
         left -= len(message.get("body", b""))
         has_come = not message.get("more_body", False)
         if left < 0:
-            raise _BodyRefused(_TOO_LARGE)
+            raise _too_large(bounds)
         return message
 
     return receiving

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -14,15 +13,10 @@ from starlette.routing import Route
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState, HostState
-from cuebot.web.doors import CALLER, LINK_PATH, cookie_name
+from cuebot.web.doors import LINK_PATH, PRINCIPAL, cookie_name
 from cuebot.web.html import page
 from cuebot.web.problems import Problem
-from cuebot.web.sessions import LINK_SECONDS, SESSION_SECONDS, Sessions
-
-_LINK_UNKNOWN: Final = (
-    f"this link has been used, is older than {LINK_SECONDS / 60:.0f} minutes, or is for another user or machine: it"
-    " works once, in the browser of the user and machine that asked for it. `cuefarm open` prints another"
-)
+from cuebot.web.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +55,20 @@ def routes(farm: Callable[[], Farm], sessions: Sessions, name: Callable[[], str]
         return _front_page(name(), overview_of(farm()))
 
     async def new_link(request: Request) -> Response:
-        secret = sessions.new_link(request.scope[CALLER])
-        return JSONResponse({"path": LINK_PATH + secret, "expires_in_s": int(LINK_SECONDS)}, status_code=201)
+        secret = sessions.new_link(request.scope[PRINCIPAL].name)
+        return JSONResponse({"path": LINK_PATH + secret, "expires_in_s": int(sessions.link_s)}, status_code=201)
 
     async def use_link(request: Request) -> Response:
         if request.method != "GET":  # what only looks at an address must not use it up
             return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "a link works with GET")
-        id = sessions.use_link(request.path_params["secret"], request.scope[CALLER])
+        id = sessions.use_link(request.path_params["secret"], request.scope[PRINCIPAL].name)
         if id is None:
-            return Problem(HTTPStatus.FORBIDDEN, _LINK_UNKNOWN)
+            return Problem(HTTPStatus.FORBIDDEN, _link_unknown(sessions))
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
             cookie_name(request.scope),
             id,
-            max_age=int(SESSION_SECONDS),
+            max_age=int(sessions.session_s),
             path="/",
             httponly=True,
             samesite="strict",
@@ -87,6 +81,13 @@ def routes(farm: Callable[[], Farm], sessions: Sessions, name: Callable[[], str]
         Route("/open", new_link, methods=["POST"]),
         Route(LINK_PATH + "{secret}", use_link, methods=["GET"]),
     ]
+
+
+def _link_unknown(sessions: Sessions) -> str:
+    return (
+        f"this link has been used, is older than {sessions.link_s / 60:g} minutes, or is for another user or machine:"
+        " it works once, in the browser of the user and machine that asked for it. `cuefarm open` prints another"
+    )
 
 
 def _front_page(name: str, farm: Overview) -> Response:

@@ -14,11 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-LINK_SECONDS: Final = 5 * 60.0
-SESSION_SECONDS: Final = 12 * 3600.0
-LINKS_MAX: Final = 20
-SESSIONS_MAX: Final = 200
-"""Of either the oldest goes for a new one."""
+from cuebot.domain.settings import Bounds, Settings
+from cuebot.domain.units import SECOND
+
 _SECRET_BYTES: Final = 32
 _SECRET_CHARACTERS_MAX: Final = 100
 
@@ -35,14 +33,17 @@ class _Pass:
 class Sessions:
     """The links and sessions of one server. Secrets are kept as digests and compared in constant time."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, bounds: Bounds, clock: Callable[[], float] = time.monotonic) -> None:
+        self.link_s = settings.browser_link_us / SECOND
+        self.session_s = settings.browser_session_us / SECOND
+        self._bounds = bounds
         self._clock = clock
         self._links: list[_Pass] = []
         self._sessions: list[_Pass] = []
 
     def new_link(self, caller: str) -> str:
         """The secret of a link for this caller."""
-        return self._add(self._links, LINKS_MAX, caller, LINK_SECONDS)
+        return self._add(self._links, self._bounds.browser_links, caller, self.link_s)
 
     def use_link(self, secret: str, caller: str) -> str | None:
         """Use up a link: the id of a new session. None where there is no such link, or it is another's."""
@@ -50,7 +51,7 @@ class Sessions:
         if link is None:
             return None
         self._links.remove(link)
-        return self._add(self._sessions, SESSIONS_MAX, caller, SESSION_SECONDS)
+        return self._add(self._sessions, self._bounds.browser_sessions, caller, self.session_s)
 
     def has_session(self, id: str, caller: str) -> bool:
         """Whether this is the id of a session of this caller."""

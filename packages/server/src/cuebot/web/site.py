@@ -9,7 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from cuebot.access.callers import Callers
+from cuebot.domain.actions import Action, Target
+from cuebot.domain.principals import Principal
 from cuebot.web import health, pages
+from cuebot.web.authorization import Authorization
 from cuebot.web.doors import HttpDoors
 from cuebot.web.problems import as_problem
 from cuebot.web.sessions import Sessions
@@ -28,9 +31,22 @@ def http_app(
     `opened` lets in who is no browser without asking who it is. `names` are those by which browsers may call this
     server besides its addresses.
     """
-    sessions = Sessions()
+    core = state.engine.core
+    sessions = Sessions(core.settings, core.bounds)
     inside = Starlette(
         routes=[*health.routes(state), *pages.routes(lambda: state.engine.farm, sessions, name)],
         exception_handlers={HTTPException: as_problem},
     )
-    return HttpDoors(inside, callers=callers, sessions=sessions, opened=opened, names=names)
+    engine = state.engine
+
+    def ask(principal: Principal, action: Action, target: Target) -> None:
+        engine.core.authorize(principal, action, target, engine.farm)
+
+    return HttpDoors(
+        Authorization(inside, ask),
+        callers=callers,
+        sessions=sessions,
+        bounds=core.bounds,
+        opened=opened,
+        names=names,
+    )

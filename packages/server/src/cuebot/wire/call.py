@@ -9,20 +9,24 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache, partial
 from itertools import accumulate
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from cuebot.decide.counts import COUNTED
+from cuebot.domain.actions import Action, Target
 from cuebot.domain.commands import Command, Envelope
-from cuebot.domain.errors import FarmError, Invalid, NotFound, Unavailable, quoted
+from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, Unavailable, quoted
 from cuebot.domain.farm import Farm
+from cuebot.engine.access import allow_all
 from cuebot.engine.engine import Engine
-from cuebot.wire.doors import address_of
+from cuebot.wire.advice import for_people
+from cuebot.wire.doors import address_of, principal_of_call
 from cuebot.wire.rows import KeptRows
+from cuebot.wire.rpc_actions import Asked
 from cuebot.wire.traffic import LARGE_BYTES, READ_SECONDS, UNCOUNTED, Traffic, is_read
 
 log = structlog.get_logger("wire")
@@ -34,8 +38,6 @@ CHANGED_KEY: Final = "cuefarm-changed"
 UNAVAILABLE_KEY: Final = "cuefarm-unavailable"
 """In the trailing metadata of a refusal for now: a server answers. Without it UNAVAILABLE is gRPC's, or a proxy's, word
 that none does."""
-REQUEST_ID_CHARACTERS: Final = 128
-REASON_CHARACTERS: Final = 1_000
 WARNING_KEY: Final = "cuefarm-warning"
 WARNING_CHARACTERS: Final = 500
 WARNINGS_BYTES: Final = 4_000
@@ -43,6 +45,17 @@ WARNINGS_BYTES: Final = 4_000
 _READABLE: Final = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """What stands in a warning as it is; everything else is percent-encoded."""
 Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+Built = TypeVar("Built")
+
+
+class Messages(Protocol[Built]):
+    """A field of a message that holds many others."""
+
+    def extend(self, messages: list[Built], /) -> None:
+        """Append messages."""
+
+
 DETAIL_BYTES: Final = 1_500
 """Status texts travel in trailers, where a byte may take three; from 8 KiB on clients may refuse the whole reply."""
 
@@ -50,22 +63,27 @@ DETAIL_BYTES: Final = 1_500
 class Call:
     """What a method of a service may know besides its request."""
 
-    __slots__ = ("_metadata", "_rows", "caller", "changed", "context", "engine", "rpc", "traffic", "warnings")
+    __slots__ = (
+        "_metadata", "_rows", "changed", "context", "engine", "has_submitted", "is_counted", "principal", "rpc",
+        "traffic", "warnings",
+    )  # fmt: skip
 
-    def __init__(
-        self, engine: Engine, context: Any, rpc: str, traffic: Traffic | None = None, caller: str = ""
-    ) -> None:
+    def __init__(self, engine: Engine, context: Any, rpc: str, traffic: Traffic | None = None) -> None:
         self.engine = engine
         self.context = context
         self.rpc = rpc
         """Service and method, `JobInterface.Kill`."""
         self.traffic = traffic
-        self.caller = caller
-        """Who is to have his turn; nobody where there is no traffic."""
+        self.principal = principal_of_call()
+        """Who was proven to call."""
         self.changed: int | None = None
         """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self.warnings: list[str] = []
         """What the caller is told beside the answer: what was asked for and changes nothing."""
+        self.has_submitted = False
+        """A command was given to the engine."""
+        self.is_counted = False
+        """It is one of the calls that its caller has under way."""
         self._metadata: dict[str, str] | None = None
         self._rows: KeptRows | None = None
 
@@ -73,6 +91,20 @@ class Call:
     def farm(self) -> Farm:
         """The farm, to be read only."""
         return self.engine.farm
+
+    @property
+    def caller(self) -> str:
+        """Who is to have his turn."""
+        return self.principal.name
+
+    def authorize(self, action: Action, target: Target) -> None:
+        """Ask whether the caller may do something. Raises Forbidden."""
+        self.engine.core.authorize(self.principal, action, target, self.farm)
+
+    def ask_for(self, asked: Asked, request: Any) -> None:
+        """Ask whether the caller may do what a request asks for. Raises Forbidden."""
+        if self.engine.core.authorize is not allow_all:
+            self.authorize(asked.action, asked.target_of(request))
 
     def metadata(self, key: str) -> str:
         """What the caller sent under a key of the metadata, or nothing."""
@@ -84,7 +116,7 @@ class Call:
     def rows(self) -> KeptRows:
         """Jobs and hosts as bytes."""
         if self._rows is None:
-            self._rows = self.traffic.rows if self.traffic else KeptRows(self.farm)
+            self._rows = self.traffic.rows if self.traffic else KeptRows(self.farm, self.engine.core.bounds.kept_rows)
         return self._rows
 
     async def pause(self, spent_s: float, *, is_last: bool) -> None:
@@ -106,16 +138,23 @@ class Call:
 
     def envelope(self, actor: str = "", reason: str = "", part: str = "") -> Envelope:
         """Who wants it and why. `part` tells the commands of one request apart."""
+        bounds = self.engine.core.bounds
         request_id = self.metadata(REQUEST_ID_KEY)
-        if len(request_id) > REQUEST_ID_CHARACTERS:
-            raise Invalid(f"{REQUEST_ID_KEY} has at most {REQUEST_ID_CHARACTERS} characters")
+        if len(request_id) > bounds.request_id_characters:
+            most = bounds.request_id_characters
+            raise Invalid(f"{REQUEST_ID_KEY} has at most {most} characters (limit request_id_characters)")
         return Envelope(
             actor=quoted(actor or self.metadata(USER_KEY) or "unknown"),
             origin=self.origin(),
-            reason=reason[:REASON_CHARACTERS],
+            reason=reason[: bounds.reason_characters],
             # The method's name keeps an id that is used twice from being answered with another method's reply.
             request_id=f"{self.rpc}:{request_id}{part and ':' + part}" if request_id else "",
+            principal=self.principal,
         )
+
+    def envelope_of_host(self, name: str) -> Envelope:
+        """That an agent says something in the name of a host. Agents repeat what they say without an id for it."""
+        return Envelope(actor=name, origin=self.origin(), principal=self.principal)
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """What goes with the answer as trailing metadata, set in one piece because each piece replaces the last."""
@@ -143,7 +182,9 @@ class Call:
 
     async def submit(self, command: Command, *, actor: str = "", reason: str = "", part: str = "") -> Any:
         """Have a command carried out; returns its reply once that is durable. Raises FarmError."""
-        reply = await self.engine.submit(command, self.envelope(actor, reason, part))
+        envelope = self.envelope(actor, reason, part)
+        self.has_submitted = True
+        reply = await with_past_jobs(self.engine, lambda: self.engine.submit(command, envelope))
         if type(command) in COUNTED and isinstance(reply, int):  # a stored reply may be older than counts are
             self.count(reply)
         return reply
@@ -167,6 +208,26 @@ class Call:
                 raise result
 
 
+RECALLS: Final = 8
+"""Jobs on disk that one call may name, each of which is loaded before the call goes on."""
+
+
+async def with_past_jobs(
+    engine: Engine, work: Callable[[], Awaitable[Result]], is_safe: Callable[[], bool] = lambda: True
+) -> Result:
+    """Do work; where it misses what may be a finished job on disk, load that job and do the work again.
+
+    `is_safe` says whether nothing was done yet that must not be done twice.
+    """
+    for _ in range(RECALLS):
+        try:
+            return await work()
+        except FarmError as error:
+            if not error.missing or not is_safe() or not await engine.recall(error.missing):
+                raise
+    return await work()
+
+
 @lru_cache(maxsize=1024)
 def _origin(peer: str, agent: str) -> str:
     return f"{quoted(peer)} {quoted(agent)}".strip()
@@ -174,10 +235,6 @@ def _origin(peer: str, agent: str) -> str:
 
 Method = Callable[[Any, Call], Any]
 """A method of a service: takes its request and the call, returns its response or awaits it."""
-
-Admit = Callable[[Any], str]
-"""Takes a call's context and returns who calls; raises Unauthenticated where the caller is not let in."""
-
 
 Answer = tuple[bytes, tuple[tuple[str, str], ...]]
 """A response's bytes and its trailing metadata."""
@@ -188,80 +245,121 @@ def behaviour(
     rpc: str,
     request_type: Any,
     method: Method,
-    admit: Admit,
+    asked: Asked,
     warning: str = "",
     traffic: Traffic | None = None,
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """What gRPC calls: bytes in, bytes out, and a status for whatever goes wrong.
 
-    Messages are parsed here and not by gRPC, so that one that cannot be parsed gets a status of its own. This is one of
-    the three places that catch everything: nothing that a caller sends may end the server, and nothing is hidden.
-    `warning` goes with every answer. Calls of clients have a `traffic`, those of agents never wait for their turn.
+    `asked` is what the caller must be allowed to do. `warning` goes with every answer. Calls of clients have a
+    `traffic`, those of agents never wait for their turn.
     """
-    is_async = inspect.iscoroutinefunction(method)
+    return _Behaviour(engine, rpc, request_type, method, asked, warning, traffic).serve
 
-    async def carry_out(raw: bytes, call: Call) -> Answer:
-        request = request_type.FromString(raw)
+
+class _Behaviour:
+    """One RPC as gRPC calls it.
+
+    Messages are parsed here and not by gRPC, so that one that cannot be parsed gets a status of its own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        rpc: str,
+        request_type: Any,
+        method: Method,
+        asked: Asked,
+        warning: str,
+        traffic: Traffic | None,
+    ) -> None:
+        self._engine, self._rpc, self._traffic = engine, rpc, traffic
+        self._request_type = request_type
+        self._method = method
+        self._asked = asked
+        self._warning = warning
+        self._is_async = inspect.iscoroutinefunction(method)
+        self._is_shared = getattr(method, "is_shared", False)
+
+    async def serve(self, raw: bytes, context: Any) -> bytes:
+        """Answer a call.
+
+        This is one of the places that catch everything: nothing that a caller sends may end the server, and nothing is
+        hidden.
+        """
+        call = Call(self._engine, context, self._rpc, self._traffic)
         try:
-            response = method(request, call)
-            if is_async:
+            response, trailers = await with_past_jobs(
+                self._engine, lambda: self._answer(raw, call), is_safe=lambda: not call.has_submitted
+            )
+            if trailers:
+                context.set_trailing_metadata(trailers)
+            log.debug("answered", rpc=self._rpc, caller=call.caller, bytes=len(response))
+            return response
+        except Exception as error:  # noqa: BLE001
+            code, detail = refusal(self._rpc, error)
+            log.debug("refused", rpc=self._rpc, code=code.name, detail=detail)
+            answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
+        await context.abort(code, detail, answers)
+        raise AssertionError("abort always raises")
+
+    async def _answer(self, raw: bytes, call: Call) -> Answer:
+        """Answer a call, perhaps once more after a job that it names was loaded again."""
+        traffic, caller = self._traffic, call.caller
+        if traffic is None:
+            return await self._carry_out(self._allowed(raw, call), call)
+        if self._rpc not in UNCOUNTED and not call.is_counted:
+            await traffic.calls.enter(caller, len(raw))
+            call.is_counted = True
+            call.context.add_done_callback(lambda _: traffic.calls.leave(caller))
+
+        call.warnings.clear()
+        if self._is_shared:
+            build = partial(self._carry_out, self._allowed(raw, call), call)  # each is asked for, whoever's is built
+            turn = partial(traffic.lists.turn, caller)
+            answer = await traffic.builds.ask((self._rpc, raw), turn, build)
+        elif is_read(self._rpc):
+            answer = await self._read(raw, call, traffic)
+        else:
+            answer = await self._carry_out(self._allowed(raw, call), call)
+
+        if len(answer[0]) > LARGE_BYTES:
+            await traffic.begin_reply(caller, len(answer[0]), call.context)
+        return answer
+
+    async def _read(self, raw: bytes, call: Call, traffic: Traffic) -> Answer:
+        traffic.reads.spend(READ_SECONDS)
+        if self._is_async:
+            return await self._carry_out(self._allowed(raw, call), call)
+        if not traffic.reads.is_free:
+            await traffic.reads.turn(call.caller)
+        with traffic.reads.spending():
+            return await self._carry_out(self._allowed(raw, call), call)  # which waits for nothing
+
+    def _allowed(self, raw: bytes, call: Call) -> Any:
+        """The request that the bytes are, once its caller may do what it asks for."""
+        request = self._request_type.FromString(raw)
+        call.ask_for(self._asked, request)
+        return request
+
+    async def _carry_out(self, request: Any, call: Call) -> Answer:
+        try:
+            response = self._method(request, call)
+            if self._is_async:
                 response = await response
         except NotFound:
             if not await call.done_before():
                 raise
             response = None  # it is gone because this request has removed or renamed it
-        if warning:
-            call.warnings.append(warning)
+        if self._warning:
+            call.warnings.append(self._warning)
         return _bytes_of(response), call.trailers()
 
-    async def read(raw: bytes, call: Call, traffic: Traffic) -> Answer:
-        traffic.reads.spend(READ_SECONDS)
-        if is_async:
-            return await carry_out(raw, call)
-        if not traffic.reads.is_free:
-            await traffic.reads.turn(call.caller)
-        with traffic.reads.spending():
-            return await carry_out(raw, call)  # which waits for nothing
 
-    async def answer_client(raw: bytes, context: Any, traffic: Traffic, caller: str) -> Answer:
-        if rpc not in UNCOUNTED:
-            await traffic.calls.enter(caller, len(raw))
-            context.add_done_callback(lambda _: traffic.calls.leave(caller))
-        call = Call(engine, context, rpc, traffic, caller)
-        if getattr(method, "is_shared", False):
-            turn, build = partial(traffic.lists.turn, caller), partial(carry_out, raw, call)
-            answer = await traffic.builds.ask((rpc, raw), turn, build)
-        elif is_read(rpc):
-            answer = await read(raw, call, traffic)
-        else:
-            answer = await carry_out(raw, call)
-        if len(answer[0]) > LARGE_BYTES:
-            await traffic.begin_reply(caller, len(answer[0]), context)
-        return answer
-
-    async def serve(raw: bytes, context: Any) -> bytes:
-        try:
-            caller = admit(context)
-            if traffic is None:
-                response, trailers = await carry_out(raw, Call(engine, context, rpc))
-            else:
-                response, trailers = await answer_client(raw, context, traffic, caller)
-            if trailers:
-                context.set_trailing_metadata(trailers)
-            return response
-        except Exception as error:  # noqa: BLE001
-            code, detail = refusal(rpc, error)
-            answers = ((UNAVAILABLE_KEY, "now"),) if isinstance(error, Unavailable) else ()
-        await context.abort(code, detail, answers)
-        raise AssertionError("abort always raises")
-
-    return serve
-
-
-def _bytes_of(response: Any) -> bytes:
+def _bytes_of(response: Message | bytes | None) -> bytes:
     if response is None:
         return b""
-    return response if isinstance(response, bytes) else bytes(response.SerializeToString())
+    return response if isinstance(response, bytes) else response.SerializeToString()
 
 
 def shared(method: Any) -> Any:
@@ -271,24 +369,36 @@ def shared(method: Any) -> Any:
 
 
 def stream_behaviour(
-    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]], admit: Admit
+    engine: Engine, rpc: str, method: Callable[[Call], Awaitable[None]], asked: Asked
 ) -> Callable[[Any, Any], Awaitable[None]]:
     """The same for a method with a stream each way. It reads and writes bytes by the call's context."""
 
     async def serve(requests: Any, context: Any) -> None:
         try:
-            admit(context)
-            await method(Call(engine, context, rpc))
+            call = Call(engine, context, rpc)
+            call.authorize(asked.action, Target(asked.action.noun))  # which host it is, its messages tell
+            await method(call)
         except Exception as error:  # noqa: BLE001
             await context.abort(*refusal(rpc, error))
 
     return serve
 
 
+def not_offered(
+    engine: Engine, rpc: str, request_type: Any, reason: str, asked: Asked
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    """The same for an RPC that is refused with a reason, whoever calls."""
+
+    def refuse(request: Any, call: Call) -> None:
+        raise NotOffered(f"{rpc}: {reason}")
+
+    return behaviour(engine, rpc, request_type, refuse, asked)
+
+
 def refusal(rpc: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     """What a caller is told of an error."""
     if isinstance(error, FarmError):
-        code, detail = grpc.StatusCode[error.code], str(error)
+        code, detail = grpc.StatusCode[error.code], for_people(str(error))
     elif isinstance(error, DecodeError):
         code, detail = grpc.StatusCode.INVALID_ARGUMENT, f"{rpc}: the message cannot be read: {error}"
     else:
@@ -329,7 +439,7 @@ async def in_slices(call: Call, things: list[Thing], take: Callable[[list[Thing]
         await call.pause(now - began, is_last=done >= len(things))
 
 
-async def fill(call: Call, messages: Any, things: list[Thing], build: Callable[[Thing], Any]) -> None:
+async def fill(call: Call, messages: Messages[Built], things: list[Thing], build: Callable[[Thing], Built]) -> None:
     """Append a message for each thing."""
     await in_slices(call, things, lambda some: messages.extend([build(thing) for thing in some]))
 

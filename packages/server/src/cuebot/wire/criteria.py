@@ -7,17 +7,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.message import Message
+from opencue_proto import host_pb2, job_pb2
 
 from cuebot.domain.nouns import Host, Job, Proc
 from cuebot.domain.states import JobState
+from cuebot.engine.past_jobs import Past
+from cuebot.engine.ports import JobSearch
 from cuebot.queries.frames import FrameCriteria
 from cuebot.queries.hosts import HostCriteria, by_name, host_filter
 from cuebot.queries.jobs import JobCriteria, job_filter, last_ended_first
 from cuebot.queries.procs import ProcCriteria, by_host, proc_filter
 from cuebot.wire.call import Call, those
+from cuefarm_proto import farm_pb2
 
 
-def job_criteria(message: Any) -> JobCriteria:
+def job_criteria(message: job_pb2.JobSearchCriteria) -> JobCriteria:
     """JobSearchCriteria; whether finished jobs are meant is another matter."""
     return JobCriteria(
         ids=message.ids,
@@ -30,7 +34,7 @@ def job_criteria(message: Any) -> JobCriteria:
     )
 
 
-def frame_criteria(message: Any) -> FrameCriteria:
+def frame_criteria(message: job_pb2.FrameSearchCriteria) -> FrameCriteria:
     """FrameSearchCriteria. Page and limit play no part."""
     return FrameCriteria(
         ids=message.ids,
@@ -44,21 +48,52 @@ def frame_criteria(message: Any) -> FrameCriteria:
     )
 
 
-async def find_jobs(call: Call, message: Any, among: Iterable[Job]) -> list[Job]:
+async def find_jobs(call: Call, message: job_pb2.JobSearchCriteria, among: Iterable[Job]) -> list[Job]:
     """Those of some jobs that the criteria mean."""
     matches = job_filter(call.farm, job_criteria(message), call.engine.core.bounds, time.monotonic)
     return await those(call, among, matches)
 
 
-async def find_finished_jobs(call: Call, request: Any) -> list[Job]:
-    """Finished jobs by name, part of a name, show and user, the one that ended last first."""
+async def find_past_jobs(call: Call, message: job_pb2.JobSearchCriteria, *, stopped_since_us: int = 0) -> Past:
+    """Finished jobs on disk that the criteria mean."""
+    return await _past(call, job_criteria(message), stopped_since_us)
+
+
+async def find_finished_jobs(call: Call, request: farm_pb2.FindFinishedJobsRequest) -> tuple[list[Job], Past]:
+    """Finished jobs by name, part of a name, show and user, the one that ended last first; and which are on disk."""
     criteria = JobCriteria(names=request.names, parts=request.parts, shows=request.shows, users=request.users)
     matches = job_filter(call.farm, criteria, call.engine.core.bounds, time.monotonic)
     jobs = call.farm.jobs.values()
-    return last_ended_first(await those(call, jobs, lambda job: job.state is JobState.FINISHED and matches(job)))
+    here = await those(call, jobs, lambda job: job.state is JobState.FINISHED and matches(job))
+    past = await _past(call, criteria, 0)
+    found = {job.id: job for job in (*here, *(one.job for one in past.jobs))}
+    return last_ended_first(found.values()), past
 
 
-async def find_hosts(call: Call, message: Any, among: Iterable[Host] | None = None) -> list[Host]:
+async def _past(call: Call, criteria: JobCriteria, stopped_since_us: int) -> Past:
+    """What the disk has: it looks at those that fit what it has columns for, and the filter at all of it."""
+    engine, bounds = call.engine, call.engine.core.bounds
+    if criteria.ids and all(id in call.farm.jobs for id in criteria.ids):
+        return Past([], is_all=True)
+    search = JobSearch(
+        ids=tuple(criteria.ids),
+        names=tuple(criteria.names),
+        parts=tuple(criteria.parts),
+        show_ids=[call.farm.show_by_name.get(name, "") for name in criteria.shows],
+        users=tuple(criteria.users),
+        shots=tuple(criteria.shots),
+        stopped_since_us=stopped_since_us,
+    )
+    await engine.durable()
+    most = bounds.past_jobs_looked_at
+    return await engine.past_jobs.find(
+        call.farm, search, lambda farm: job_filter(farm, criteria, bounds, time.monotonic), most, most
+    )
+
+
+async def find_hosts(
+    call: Call, message: host_pb2.HostSearchCriteria, among: Iterable[Host] | None = None
+) -> list[Host]:
     """Hosts by HostSearchCriteria, in the order of their names."""
     criteria = HostCriteria(
         ids=message.ids,
@@ -73,7 +108,7 @@ async def find_hosts(call: Call, message: Any, among: Iterable[Host] | None = No
     return by_name(await those(call, call.farm.hosts.values() if among is None else among, matches))
 
 
-async def find_procs(call: Call, message: Any) -> list[Proc]:
+async def find_procs(call: Call, message: host_pb2.ProcSearchCriteria) -> list[Proc]:
     """Procs by ProcSearchCriteria: by host, then the oldest first. Memory is in KiB, durations are in seconds."""
     criteria = ProcCriteria(
         hosts=message.hosts,
@@ -102,7 +137,7 @@ def _first_value(bounds: Any) -> int | None:
     return next((bound.value for bound in bounds), None)
 
 
-def _words_in(message: Any) -> int:
+def _words_in(message: Message) -> int:
     """How many values the lists of a message have, and those of the messages in it."""
     words = 0
     for _, value in message.ListFields():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from contextvars import ContextVar
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
@@ -18,10 +19,18 @@ from urllib.parse import unquote
 
 from cuebot.access.callers import Callers, Owner
 from cuebot.domain.errors import Unauthenticated, quoted
+from cuebot.domain.principals import NOBODY, Principal, Proof
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
 from rqd.socket_owner import Endpoint, owner_of, parse_endpoint
 
 TOKEN_KEY: Final = "cuefarm-token"
+_PRINCIPAL: Final[ContextVar[Principal]] = ContextVar("principal", default=NOBODY)
+"""Who makes the call of this task: gRPC gives each call a task of its own."""
+
+
+def principal_of_call() -> Principal:
+    """Who makes the call that is under way in this task; nobody where no door was passed."""
+    return _PRINCIPAL.get()
 
 
 class Door(Enum):
@@ -67,8 +76,12 @@ class Doors:
         self._address = address
         self._bound = tuple(_endpoints_named(address))
 
-    def check(self, door: Door, context: Any) -> str:
-        """Let a call pass, and say who makes it; of agents nothing. Raises Unauthenticated with what to do."""
+    def admit(self, door: Door, context: Any) -> None:
+        """Let a call pass, which from then on knows who makes it. Raises Unauthenticated with what to do."""
+        _PRINCIPAL.set(self.check(door, context))
+
+    def check(self, door: Door, context: Any) -> Principal:
+        """Who makes a call. Raises Unauthenticated, with what to do, where it is not let in."""
         given = next((value for key, value in context.invocation_metadata() or () if key == TOKEN_KEY), None)
         if given is None:
             return self._check_without_token(door, context)
@@ -78,13 +91,14 @@ class Doors:
                 f"the {TOKEN_KEY} of this call is not the server's; use a copy of the token file that the server was"
                 " started with (rqd --token-file, CUEFARM_TOKEN_FILE for clients)"
             )
-        return "" if door is Door.AGENTS else f"whoever has the token at {address_of(context.peer())}"
+        proof = (Proof.AGENT if door is Door.AGENTS else Proof.TOKEN) if self._needs_token else Proof.NOBODY
+        return _bearer(proof, context.peer())
 
-    def _check_without_token(self, door: Door, context: Any) -> str:
+    def _check_without_token(self, door: Door, context: Any) -> Principal:
         if door in self.opened:
             if door is Door.AGENTS and self._needs_token:
                 self.book.let_in_without_token(address_of(context.peer()), name_in(context.invocation_metadata()))
-            return "" if door is Door.AGENTS else f"address {address_of(context.peer())}"
+            return _passer_by(context.peer())
         if door is Door.AGENTS:
             self._note_refused(door, context, Refusal.NO_TOKEN)
             raise Unauthenticated(
@@ -100,7 +114,7 @@ class Doors:
                 " CUEFARM_TOKEN_FILE name a copy of its token file, or start the server with --open clients on a"
                 " network that you trust"
             )
-        return caller
+        return Principal(Proof.KERNEL, caller)
 
     def is_let_in_at_once(self, door: Door, metadata: Any) -> bool:
         """Whether a call is let in whoever makes it, by its token or because the door stands open."""
@@ -149,6 +163,19 @@ def _endpoints_named(address: str) -> list[Endpoint]:
         return []
     named = (parse_endpoint(f"[{where[0]}]:{where[1]}") for *_, where in found if isinstance(where[0], str))
     return list(dict.fromkeys(endpoint for endpoint in named if endpoint is not None))
+
+
+@lru_cache(maxsize=16_384)
+def _bearer(proof: Proof, peer: str) -> Principal:
+    """Whoever has sent the token, or one where none is asked for."""
+    who = "the agent" if proof is Proof.AGENT else "whoever has the token"
+    return Principal(proof, f"{who} at {address_of(peer)}")
+
+
+@lru_cache(maxsize=16_384)
+def _passer_by(peer: str) -> Principal:
+    """Whoever has come by a door that stands open."""
+    return Principal(Proof.NOBODY, f"address {address_of(peer)}")
 
 
 @lru_cache(maxsize=16_384)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from google.protobuf.message import Message
+
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Job
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.queries.comments import commented
 from cuebot.queries.hosts import host_row
 from cuebot.queries.jobs import job_row
@@ -24,7 +25,7 @@ LENGTH_DELIMITED = 2
 class KeptRows:
     """The rows of one farm. Whoever takes some calls `refresh` first, and again after every wait."""
 
-    def __init__(self, farm: Farm, most: int = DEFAULT_BOUNDS.kept_rows) -> None:
+    def __init__(self, farm: Farm, most: int) -> None:
         self._farm = farm
         self._most = most
         self._jobs: dict[str, bytes] = {}
@@ -71,7 +72,7 @@ class KeptRows:
         return row
 
 
-def row_of(message: Any) -> bytes:
+def row_of(message: Message) -> bytes:
     """A message as one row of a list: the value of a repeated field with the number 1."""
     data: bytes = message.SerializeToString()
     return _head(1, len(data)) + data

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 
-from cuebot.decide.run_ends import UNCHARGED_CAUSES
+from cuebot.decide import run_ends
 from cuebot.domain.errors import Invalid, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.states import UNCHARGED_EXITS, Exit, FrameState
+from cuebot.domain.settings import Bounds
+from cuebot.domain.states import FrameState
 from cuebot.domain.units import frame_id
 from cuebot.engine.ports import EndedRun, JournalError, RunHistory, RunQuery
+from cuebot.engine.readers import Readers
 from cuebot.queries.lookup import Scope
 from cuebot.wire.log_files import WantedLog
-from cuebot.wire.readers import Readers
 from cuebot.wire.values import INT64_MAX
 from cuefarm_proto import farm_pb2
 from rqd.runner.log_name import file_name
 
-_NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
 HISTORY_THREADS: Final = 2
 
 Member = TypeVar("Member", bound=IntEnum)
@@ -40,9 +40,9 @@ class NoHistory:
 class PastRuns:
     """Ended runs, read in threads."""
 
-    def __init__(self, history: RunHistory, waiting_max: int) -> None:
+    def __init__(self, history: RunHistory, bounds: Bounds) -> None:
         self._history = history
-        self._readers = Readers("the database's history", HISTORY_THREADS, waiting_max)
+        self._readers = Readers("the database's history", HISTORY_THREADS, bounds)
 
     async def read(self, work: Callable[[RunHistory], Result]) -> Result:
         """Do work on history in a thread. Raises FarmError, Unavailable where the database cannot be read."""
@@ -91,8 +91,7 @@ def page_of_runs(runs: list[EndedRun], room: int) -> tuple[list[EndedRun], int]:
 
 def is_charged(run: EndedRun) -> bool:
     """Whether the end of a run counts against its frame."""
-    failed = run.state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
-    return failed and run.cause not in UNCHARGED_CAUSES and run.exit_status not in _NOT_CHARGED
+    return run_ends.is_charged(run.state, run.cause, run.exit_status)
 
 
 def ended_run_message(farm: Farm, run: EndedRun) -> farm_pb2.Run:
@@ -174,7 +173,19 @@ def host_name(farm: Farm, host_id: str) -> str:
     return host.name if host else ""
 
 
-def _frame_fields(farm: Farm, layer: Layer, index: int) -> dict[str, Any]:
+class _FrameFields(TypedDict):
+    """Which frame a run is of."""
+
+    job_id: str
+    job_name: str
+    layer_id: str
+    layer_name: str
+    frame_id: str
+    frame_name: str
+    number: int
+
+
+def _frame_fields(farm: Farm, layer: Layer, index: int) -> _FrameFields:
     job = farm.jobs[layer.job_id]
     return {
         "job_id": job.id,

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Final
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from cuebot.domain.errors import Unauthenticated
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.settings import Bounds
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
+from cuebot.feed import EventFeed
 from cuebot.wire.agents.reports import RqdReportInterface
 from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.agents.work import AgentInterface
-from cuebot.wire.call import Admit, Method, behaviour, refusal, stream_behaviour
+from cuebot.wire.authentication import Authentication
+from cuebot.wire.call import Method, behaviour, not_offered, stream_behaviour
 from cuebot.wire.connections import most_connections
 from cuebot.wire.doors import Door, Doors, door_of
 from cuebot.wire.not_offered import NOT_OFFERED
+from cuebot.wire.rpc_actions import asked_by
 from cuebot.wire.services.comments import CommentInterface
 from cuebot.wire.services.cue import CueInterface
 from cuebot.wire.services.depends import DependInterface
@@ -37,22 +38,14 @@ from cuebot.wire.services.procs import ProcInterface
 from cuebot.wire.services.services import ServiceInterface
 from cuebot.wire.services.shows import ShowInterface
 from cuebot.wire.services.subscriptions import SubscriptionInterface
-from cuebot.wire.strangers import Strangers
+from cuebot.wire.strangers import Handler, Strangers
 from cuebot.wire.traffic import Traffic
 from cuebot.wire.without_effect import SETTERS_WITHOUT_EFFECT
 from cuefarm_proto import agent_pb2, farm_pb2
 from rqd import connections
 
-SENT_BYTES_MAX: Final = 100 * 1024 * 1024
-RECEIVED_BYTES_MAX: Final = DEFAULT_BOUNDS.spec_bytes + 1024 * 1024
-"""A specification is the largest thing that anybody sends. A message is in memory whole before anybody looks at it."""
-CALLS_OF_A_CONNECTION_MAX: Final = 128
-"""Under way at once; clients of gRPC keep back what is more, and a caller has no more under way anyhow."""
-PENDING_RPCS_MAX: Final = 20_000
-"""Calls that have come and are not looked at yet. gRPC cancels what is more, whoever's it is, and its own 1,000 are
-soon full where a stranger sends calls that are refused as fast as he can."""
-CONCURRENT_RPCS_MAX: Final = 20_000
-"""Calls under way at once, the streams of agents among them; more are refused with RESOURCE_EXHAUSTED."""
+BESIDE_SPEC_BYTES: Final = 1024 * 1024
+"""What a message may have besides a specification. It is in memory whole before anybody looks at it."""
 
 PUBLISHED_FILES: Final = (
     "comment",
@@ -76,7 +69,7 @@ PUBLISHED_FILES: Final = (
 """The files of the published interface that define services."""
 
 
-def service_descriptors() -> list[Any]:
+def service_descriptors() -> list[ServiceDescriptor]:
     """Descriptors of all services on the port, those of the published interface and ours."""
     files = [importlib.import_module(f"opencue_proto.{name}_pb2").DESCRIPTOR for name in PUBLISHED_FILES]
     return [
@@ -89,10 +82,12 @@ def service_descriptors() -> list[Any]:
 def offered_services(
     *,
     streams: AgentStreams,
+    bounds: Bounds,
     allow_root: bool,
     history: RunHistory | None = None,
     doors: Doors | None = None,
     restart_agent: RestartAgent | None = None,
+    feed: EventFeed | None = None,
 ) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
     doors = doors or Doors(None)
@@ -114,7 +109,7 @@ def offered_services(
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
         "cuefarm.v1.AgentInterface": AgentInterface(streams),
-        "cuefarm.v1.FarmInterface": FarmInterface(history, doors),
+        "cuefarm.v1.FarmInterface": FarmInterface(history, doors, bounds, feed),
     }
 
 
@@ -127,45 +122,47 @@ async def serve(
     allow_root: bool,
     history: RunHistory | None = None,
     restart_agent: RestartAgent | None = None,
-    max_message_bytes: int = RECEIVED_BYTES_MAX,
+    feed: EventFeed | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
     let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known; without
-    `restart_agent`, no agent is restarted.
+    `restart_agent`, no agent is restarted; without a `feed`, nobody is told what happens.
     Raises OSError when the address cannot be bound.
     """
     bounds = engine.core.bounds
     server = grpc.aio.server(
+        interceptors=(Authentication(doors, Strangers(bounds)),),
         options=(
-            ("grpc.max_receive_message_length", max_message_bytes),
-            ("grpc.max_send_message_length", SENT_BYTES_MAX),
+            ("grpc.max_receive_message_length", bounds.spec_bytes + BESIDE_SPEC_BYTES),
+            ("grpc.max_send_message_length", bounds.reply_bytes),
             ("grpc.so_reuseport", 0),  # two servers on one port would each get half of the calls
             ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
-            ("grpc.max_concurrent_streams", CALLS_OF_A_CONNECTION_MAX),
-            ("grpc.server.max_pending_requests", PENDING_RPCS_MAX),
-            ("grpc.server.max_pending_requests_hard_limit", PENDING_RPCS_MAX),
+            ("grpc.max_concurrent_streams", bounds.calls_per_connection),
+            ("grpc.server.max_pending_requests", bounds.pending_calls),
+            ("grpc.server.max_pending_requests_hard_limit", bounds.pending_calls),
             ("grpc.keepalive_time_ms", 60_000),  # a stream of a host that vanished must not stay for ever
             ("grpc.keepalive_timeout_ms", 20_000),  # also how long bytes may stay unacknowledged (`hang_up`)
             *connections.options(most_connections(bounds)),
         ),
-        maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
+        maximum_concurrent_rpcs=bounds.concurrent_calls,
     )
     offered = offered_services(
-        streams=streams, doors=doors, allow_root=allow_root, history=history, restart_agent=restart_agent
+        streams=streams,
+        bounds=bounds,
+        doors=doors,
+        allow_root=allow_root,
+        history=history,
+        restart_agent=restart_agent,
+        feed=feed,
     )
-    traffic, strangers = Traffic(engine), Strangers()
-    handlers = _Handlers(doors)
+    traffic, handlers = Traffic(engine), _Handlers()
     for service in service_descriptors():
-        door = door_of(service.full_name)
-        admit, queues = partial(doors.check, door), None if door is Door.AGENTS else traffic
+        queues = None if door_of(service.full_name) is Door.AGENTS else traffic
         for rpc in service.methods:
-            handler = _handler(engine, service, rpc, offered.get(service.full_name), admit, queues)
-            careful = handler
-            if not handler.request_streaming:
-                careful = strangers.careful(handler.unary_unary, admit, f"{service.name}.{rpc.name}")
-            handlers.add(f"/{service.full_name}/{rpc.name}", door, handler, careful)
+            handler = _handler(engine, service, rpc, offered.get(service.full_name), queues)
+            handlers.add(f"/{service.full_name}/{rpc.name}", handler)
     server.add_generic_rpc_handlers((handlers,))
     try:
         port = server.add_insecure_port(address)
@@ -176,52 +173,38 @@ async def serve(
     return server, port
 
 
-class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
+class _Handlers(grpc.GenericRpcHandler):
     """All methods by path: gRPC asks one generic handler after another, so there is only one."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
-        self._handlers: dict[str, tuple[Door, grpc.RpcMethodHandler, grpc.RpcMethodHandler]] = {}
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
 
-    def add(self, path: str, door: Door, handler: grpc.RpcMethodHandler, careful: grpc.RpcMethodHandler) -> None:
-        """Serve a method: by the first for who is let in at once, by the second for everybody else."""
-        self._handlers[path] = (door, handler, careful)
+    def add(self, path: str, handler: Handler) -> None:
+        """Serve a method."""
+        self._handlers[path] = handler
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
         """The handler of a call, or None where no interface has its method."""
-        found = self._handlers.get(handler_call_details.method)
-        if found is None:
-            return None
-        door, handler, careful = found
-        is_let_in = self._doors.is_let_in_at_once(door, handler_call_details.invocation_metadata)
-        return handler if is_let_in else careful
+        return self._handlers.get(handler_call_details.method)
 
 
 def _handler(
-    engine: Engine, service: Any, rpc: Any, implementation: Any, admit: Admit, traffic: Traffic | None
-) -> grpc.RpcMethodHandler:
+    engine: Engine,
+    service: ServiceDescriptor,
+    rpc: MethodDescriptor,
+    implementation: Any,
+    traffic: Traffic | None,
+) -> Handler:
     """The handler of one RPC. It takes and gives bytes; `behaviour` knows the messages."""
-    name = f"{service.name}.{rpc.name}"
+    name, asked = f"{service.name}.{rpc.name}", asked_by(service.full_name, rpc)
+    request_type = GetMessageClass(rpc.input_type)
     reason = NOT_OFFERED.get(service.full_name, {}).get(rpc.name)
     if reason is not None:
-        return grpc.unary_unary_rpc_method_handler(_refusal(name, reason, admit))
+        return grpc.unary_unary_rpc_method_handler(not_offered(engine, name, request_type, reason, asked))
     if rpc.client_streaming:
         work = getattr(implementation, rpc.name)
-        return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, name, work, admit))
+        return grpc.stream_stream_rpc_method_handler(stream_behaviour(engine, name, work, asked))
     method: Method = getattr(implementation, rpc.name)
-    request_type = GetMessageClass(rpc.input_type)
     warning = SETTERS_WITHOUT_EFFECT.get(service.full_name, {}).get(rpc.name, "")
-    answer = behaviour(engine, name, request_type, method, admit, warning, traffic)
+    answer = behaviour(engine, name, request_type, method, asked, warning, traffic)
     return grpc.unary_unary_rpc_method_handler(answer)
-
-
-def _refusal(rpc: str, reason: str, admit: Admit) -> Callable[[bytes, Any], Awaitable[bytes]]:
-    async def refuse(raw: bytes, context: Any) -> bytes:
-        try:
-            admit(context)
-        except Unauthenticated as error:
-            await context.abort(*refusal(rpc, error))
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{rpc}: {reason}")
-        raise AssertionError("abort always raises")
-
-    return refuse

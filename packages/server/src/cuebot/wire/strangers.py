@@ -10,31 +10,30 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, TypeAlias
 
 import grpc
 
 from cuebot.domain.errors import Exhausted, FarmError, Invalid
-from cuebot.wire.call import Admit, refusal
+from cuebot.domain.settings import Bounds
+from cuebot.wire.call import refusal
 from cuebot.wire.hang_up import hang_up
 
-MESSAGE_SECONDS: Final = 30.0
-"""How long a message may take to come."""
-REFUSALS_MAX: Final = 20
-"""Of one connection; honest programs give up after a few."""
-CONNECTIONS_REMEMBERED: Final = 4_096
-
 Serve = Callable[[bytes, Any], Awaitable[bytes]]
+Admit = Callable[[Any], None]
+"""Takes a call's context. Raises Unauthenticated where its caller is not let in."""
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
 class Strangers:
     """Those of whom a server does not know at once who they are."""
 
-    def __init__(self, end: Callable[[str, str], None] = hang_up) -> None:
+    def __init__(self, bounds: Bounds, end: Callable[[str, str], None] = hang_up) -> None:
+        self._bounds = bounds
         self._end = end
         self._refusals: OrderedDict[str, int] = OrderedDict()
 
-    def careful(self, serve: Serve, admit: Admit, rpc: str) -> grpc.RpcMethodHandler:
+    def careful(self, serve: Serve, admit: Admit, rpc: str) -> Handler:
         """The handler of an RPC that asks who calls before it reads what is asked."""
 
         async def answer(requests: Any, context: Any) -> bytes:
@@ -52,17 +51,20 @@ class Strangers:
         return grpc.stream_unary_rpc_method_handler(answer)
 
     async def _message(self, requests: Any, rpc: str) -> bytes:
+        patience_s = self._bounds.message_seconds
         try:
-            async with asyncio.timeout(MESSAGE_SECONDS):
+            async with asyncio.timeout(patience_s):
                 return bytes(await anext(aiter(requests)))
         except StopAsyncIteration:
             raise Invalid(f"{rpc}: the call has no message") from None
         except TimeoutError:
-            raise Exhausted(f"{rpc}: the message did not come within {MESSAGE_SECONDS:g} s; try again") from None
+            raise Exhausted(
+                f"{rpc}: the message did not come within {patience_s} s (limit message_seconds); try again"
+            ) from None
 
     def _note(self, peer: str) -> None:
         refusals = self._refusals[peer] = self._refusals.pop(peer, 0) + 1
-        if refusals == REFUSALS_MAX:
-            self._end(peer, f"it was refused {refusals} times")
-        while len(self._refusals) > CONNECTIONS_REMEMBERED:
+        if refusals == self._bounds.refusals_per_connection:
+            self._end(peer, f"it was refused {refusals} times (limit refusals_per_connection)")
+        while len(self._refusals) > self._bounds.connections_remembered:
             self._refusals.popitem(last=False)

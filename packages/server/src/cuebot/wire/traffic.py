@@ -26,8 +26,8 @@ SEND_SECONDS_PER_BYTE: Final = 1.2e-9
 """What a reply costs the loop: gRPC copies it there and begins to write it. 1.2 MB take 1.5 ms of CPU."""
 LARGE_BYTES: Final = 64 * 1024
 """A smaller reply fits the window that every client opens, and is gone at once."""
-UNCOUNTED: Final = frozenset({"FarmInterface.ReadLog"})
-"""Waits for what is written next, with a limit of its own (`log_followers`)."""
+UNCOUNTED: Final = frozenset({"FarmInterface.ReadLog", "FarmInterface.GetEvents"})
+"""Wait for what comes next, with limits of their own (`log_followers`, `feed_subscribers`)."""
 
 
 class Traffic:

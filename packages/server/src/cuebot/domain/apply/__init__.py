@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cuebot.domain import events as ev
-from cuebot.domain.apply import depends, frames, jobs, records, runs
+from cuebot.domain.apply import archive, depends, frames, jobs, records, runs
 from cuebot.domain.apply.depends import hold_by
 from cuebot.domain.apply.frames import set_state
 from cuebot.domain.farm import Farm
@@ -48,6 +48,8 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.JobLaunched: jobs.job_launched,
     ev.JobFinished: jobs.job_finished,
     ev.JobReopened: jobs.job_reopened,
+    ev.JobArchived: archive.job_archived,
+    ev.JobRecalled: archive.job_recalled,
     ev.RunsBooked: runs.runs_booked,
     ev.RunEnded: runs.run_ended,
     ev.EndedWithHost: runs.ended_with_host,

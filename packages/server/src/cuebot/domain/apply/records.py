@@ -19,9 +19,6 @@ from cuebot.domain.nouns import Host, Request
 from cuebot.domain.states import HOST_TRANSITIONS, HostState
 from cuebot.domain.units import Micros
 
-REQUESTS_KEPT = 10_000
-"""Answers to requests that are remembered; the oldest are forgotten first."""
-
 _SHOWN_BY_MANY = frozenset({"show", "group", "facility", "allocation"})
 _SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
 """What jobs and hosts show of those."""
@@ -128,7 +125,7 @@ def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozense
 def request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:
     farm.requests[event.request_id] = Request(event.request_id, event.reply, at_us)
     farm.dirty.row("request", event.request_id)
-    while len(farm.requests) > REQUESTS_KEPT:
+    while len(farm.requests) > farm.bounds.kept_requests:
         oldest = next(iter(farm.requests))
         del farm.requests[oldest]
         farm.dirty.gone("request", oldest)

@@ -19,6 +19,19 @@ class SubmitJobs(Command):
     """
 
     spec: Any
+    text: bytes = b""
+    """The specification as it was submitted, compressed (zlib): it is kept with its jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecallJob(Command):
+    """Have a finished job in memory again; what it refers to is there already. Of one that is there nothing is done."""
+
+    job_id: str
+    summary: bytes
+    rest: bytes
+    superseded: bool = False
+    """A younger job of its name is on disk."""
 
 
 @dataclass(frozen=True, slots=True)

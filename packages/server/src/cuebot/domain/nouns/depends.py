@@ -51,7 +51,7 @@ class Depend:
     on_frame: int | None = None
     any_frame: bool = False
     on_failure: bool = False
-    """Dead and eaten frames count as done (D14)."""
+    """Dead and eaten frames count as done (decisions: regardless-of-failure)."""
     active: bool = True
     created_us: Micros = Micros(0)
     satisfied: bytes = b""

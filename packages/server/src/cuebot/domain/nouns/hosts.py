@@ -25,7 +25,7 @@ class Host:
     id: str
     name: str
     row: int
-    """Its row in `Farm.host_table`, and its number in `Farm.host_names`."""
+    """Its row in `Farm.hosts_table`, and its number in `Farm.host_names`."""
     facility_id: str
     allocation_id: str
     created_us: Micros

@@ -44,7 +44,13 @@ class Job:
     stopped_us: Micros = Micros(0)
     parent_id: str | None = None
     """The job whose end lets this one start, for the post layers of a job."""
+    specification_id: str = ""
+    """What it was submitted with, which is kept on disk; empty where an older version launched it."""
+    superseded: bool = False
+    """It was asked for again while a younger job of its name was on disk: its name means that one."""
     layer_ids: list[str] = derived(list)
+    recalled_us: Micros = volatile(Micros(0))
+    """When it was last loaded again, finished."""
     counts: list[int] = derived(no_counts)
     reserved_cores: CoreUnits = derived(int)
     reserved_gpus: int = derived(int)

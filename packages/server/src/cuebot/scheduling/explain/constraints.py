@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from cuebot.domain import resources
+from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.holds import Hold
 from cuebot.domain.host_table import Mask
@@ -27,10 +28,8 @@ from cuebot.scheduling.explain.queue_position import comes_before
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.explain.wording import (
     amount_of,
-    command,
     counted,
     duration,
-    exact_memory,
     gib,
     in_cores,
     plural,
@@ -113,7 +112,7 @@ def _of_job(snapshot: FarmSnapshot, job: Job, layer: Layer) -> Iterator[Constrai
     if layer.start_after_us > snapshot.now_us:
         text = f"it may not start for another {duration((layer.start_after_us - snapshot.now_us) // 1_000_000)}"
         text += f" ({layer.start_after_reason})" if layer.start_after_reason else ""
-        hint = command("-start-now", job.name, layer.name)
+        hint = advise("layer.set_start", job=job.name, layer=layer.name)
         step = change("START_NOW", hint, "layer", layer.id, start_after_us=0)
         yield Constraint("START_AFTER", None, text, hint, partial(everywhere, snapshot, SWITCH, step))
 
@@ -129,16 +128,17 @@ def blocked_job(snapshot: FarmSnapshot, job: Job, code: str) -> Constraint:
     show = snapshot.farm.shows[job.show_id]
     fix: Callable[[], Fix | None] | None = None
     if code == "JOB_PAUSED":
-        text, hint = "the job is paused", command("-unpause", job.name)
+        text, hint = "the job is paused", advise("job.resume", job=job.name)
         fix = partial(everywhere, snapshot, SWITCH, change("UNPAUSE", hint, "job", job.id, paused=False))
     elif code == "SHOW_INACTIVE":
-        text, hint = f"show {show.name} is not active", command("-enable-show", show.name)
+        text, hint = f"show {show.name} is not active", advise("show.set_active", show=show.name)
         fix = partial(everywhere, snapshot, FOR_SHOW, change("ENABLE_SHOW", hint, "show", show.id, active=True))
     elif code == "SHOW_BOOKING_OFF":
-        text, hint = f"booking is off for show {show.name}", command("-booking", show.name, "ON")
+        text, hint = f"booking is off for show {show.name}", advise("show.set_booking", show=show.name, enabled=True)
         fix = partial(everywhere, snapshot, FOR_SHOW, change("BOOKING_ON", hint, "show", show.id, booking_enabled=True))
     elif code == "SHOW_DISPATCH_OFF":
-        text, hint = f"dispatching is off for show {show.name}", command("-dispatching", show.name, "ON")
+        text = f"dispatching is off for show {show.name}"
+        hint = advise("show.set_dispatching", show=show.name, enabled=True)
         fix = partial(
             everywhere, snapshot, FOR_SHOW, change("DISPATCH_ON", hint, "show", show.id, dispatch_enabled=True)
         )
@@ -149,7 +149,7 @@ def blocked_job(snapshot: FarmSnapshot, job: Job, code: str) -> Constraint:
         name = f"job {parent.name}" if parent else "its parent job"
         text, hint = f"the job starts when {name} has ended", ""
         if parent:
-            hint = f"{command('-explain', parent.name)} says how far that is"
+            hint = f"{advise('job.explain', job=parent.name)} says how far that is"
     return Constraint(code, None, text, hint, fix)
 
 
@@ -331,7 +331,7 @@ def _what_the_largest_has(farm: Farm, layer: Layer, needs: Demand) -> str:
     if not most or needs.memory <= most:
         return ""
     target = int(fixes.rounded(np.array([most]), min(least, most))[0])
-    less = command("-layer-memory", farm.jobs[layer.job_id].name, layer.name, exact_memory(target))
+    less = advise("layer.set_memory", job=farm.jobs[layer.job_id].name, layer=layer.name, kib=target)
     if most >= least:
         return less
     tried = f"{less} tries them with what the largest host has that is up, but they were seen to use {gib(least)}"

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.host_ends import ENDS_ALONE, ENDS_MOST
@@ -18,7 +19,7 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import Exit, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.scheduling.explain.reasons import Reason
-from cuebot.scheduling.explain.wording import command, counted, exact_memory, gib, plural, range_of, tenths_of_gib
+from cuebot.scheduling.explain.wording import counted, gib, plural, range_of, tenths_of_gib
 from cuebot.scheduling.rules.most_memory import most_memory
 
 CODES: Final = (
@@ -101,7 +102,7 @@ def _late(farm: Farm, layer: Layer, indices: IndexArray) -> Death:
     ran_us = layer.frames.stop_us[indices] - layer.frames.start_us[indices]
     minutes = 2 * max(layer.timeout_minutes, int(-(-ran_us.max() // MINUTE)))
     text = f"ran longer than the {counted(layer.timeout_minutes, 'minute')} that the layer allows"
-    longer = command("-layer-timeout", farm.word_for(farm.jobs[layer.job_id]), layer.name, minutes)
+    longer = advise("layer.set_timeout", job=farm.word_for(farm.jobs[layer.job_id]), layer=layer.name, minutes=minutes)
     return Death("FRAMES_OUT_OF_TIME", indices, text, f"{longer} gives more time, then ")
 
 
@@ -109,7 +110,8 @@ def _silent(farm: Farm, layer: Layer, indices: IndexArray) -> Death:
     minutes = layer.timeout_llu_minutes
     logs = plural(len(indices), "its log", "their logs")
     text = f"wrote nothing to {logs} for the {counted(minutes, 'minute')} that the layer allows"
-    longer = command("-layer-timeout-llu", farm.word_for(farm.jobs[layer.job_id]), layer.name, 2 * minutes)
+    job = farm.jobs[layer.job_id]
+    longer = advise("layer.set_llu_timeout", job=farm.word_for(job), layer=layer.name, minutes=2 * minutes)
     return Death("FRAMES_SILENT", indices, text, f"{longer} gives more time, then ")
 
 
@@ -136,7 +138,8 @@ def _look_first(farm: Farm, layer: Layer, indices: IndexArray) -> str:
     job = farm.jobs[layer.job_id]
     number = int(layer.frames.number[indices[0]])
     which = plural(len(indices), "its log", "the log of the first")
-    return f"{command('-log', farm.word_for(job), layer.name, number)} shows {which}, and when that is mended, "
+    log = advise("log.read", job=farm.word_for(job), layer=layer.name, frame=number)
+    return f"{log} shows {which}, and when that is mended, "
 
 
 def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
@@ -148,17 +151,16 @@ def _out_of_memory(farm: Farm, job: Job, layer: Layer) -> tuple[str, str]:
     more = tenths_of_gib(tenths)
     if more <= layer.min_memory:
         return f"{text}, and no host that is up has more than {gib(most)}", "when they need less, "
-    return text, f"{command('-layer-memory', farm.word_for(job), layer.name, exact_memory(more))} gives more, then "
+    more_memory = advise("layer.set_memory", job=farm.word_for(job), layer=layer.name, kib=more)
+    return text, f"{more_memory} gives more, then "
 
 
 def again(farm: Farm, job: Job, layer: Layer, indices: IndexArray) -> str:
-    """The command that lets dead frames run again."""
+    """The action that lets dead frames run again."""
     frames = range_of(layer, indices)
-    return (
-        command("-retry", farm.word_for(job))
-        if frames is None
-        else command("-retry-frames", farm.word_for(job), layer.name, frames)
-    )
+    if frames is None:
+        return advise("frame.retry", job=farm.word_for(job))
+    return advise("frame.retry", job=farm.word_for(job), layer=layer.name, frames=frames)
 
 
 def dead_reasons(farm: Farm, layer: Layer) -> list[Reason]:

@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain import commands as c
+from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask, why_not_fit
 from cuebot.domain.nouns import Group, Host, Job, Layer, Limit, Show, Subscription
 from cuebot.domain.ready import Demand
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import MIN_MEMORY, ONE_CORE, CoreUnits
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
-from cuebot.scheduling.explain.wording import GIB, command, counted, exact_memory, gib, in_cores
+from cuebot.scheduling.explain.wording import GIB, counted, gib, in_cores
 from cuebot.scheduling.rules.eligibility import allocation_mask
 
 Numbers = npt.NDArray[np.float64]
@@ -91,20 +91,20 @@ class Ask:
     code: str
     field: str
     demand: str
-    flag: str
-    """The command that sets it."""
+    action: str
+    """What sets it."""
+    argument: str
+    """What the action calls an amount of it."""
     detail: Callable[[int], str]
     """An amount of it, for people."""
-    amount: Callable[[int], object]
-    """An amount of it, as the command takes it."""
 
 
-MEMORY = Ask("LESS_MEMORY", "min_memory", "memory", "-layer-memory", gib, exact_memory)
-CORES = Ask("FEWER_CORES", "min_cores", "cores", "-layer-cores", in_cores, lambda units: f"{units / ONE_CORE:g}")
-GPUS = Ask("FEWER_GPUS", "min_gpus", "gpus", "-layer-gpus", lambda gpus: counted(gpus, "GPU"), int)
+MEMORY = Ask("LESS_MEMORY", "min_memory", "memory", "layer.set_memory", "kib", gib)
+CORES = Ask("FEWER_CORES", "min_cores", "cores", "layer.set_cores", "centicores", in_cores)
+GPUS = Ask("FEWER_GPUS", "min_gpus", "gpus", "layer.set_gpus", "gpus", lambda gpus: counted(gpus, "GPU"))
 GPU_MEMORY = Ask(
-    "LESS_GPU_MEMORY", "min_gpu_memory", "gpu_memory", "-layer-gpu-memory",
-    lambda kib: f"{gib(kib)} of GPU memory", exact_memory,
+    "LESS_GPU_MEMORY", "min_gpu_memory", "gpu_memory", "layer.set_gpu_memory", "kib",
+    lambda kib: f"{gib(kib)} of GPU memory",
 )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _ask_less(snapshot: FarmSnapshot, layer: Layer, ask: Ask, targets: Units, no
     def step(row: int) -> Step:
         target = int(targets[row])
         text = f"let layer {layer.name} ask for {ask.detail(target)} instead of {ask.detail(now)}:"
-        text += f" {command(ask.flag, job.name, layer.name, ask.amount(target))}"
+        text += f" {advise(ask.action, job=job.name, layer=layer.name, **{ask.argument: target})}"
         return Step(ask.code, text, c.Change("layer", layer.id, {ask.field: target}), {ask.demand: target})
 
     return Fix(costs, step, lambda row: targets >= targets[row])
@@ -154,7 +154,7 @@ def fewer_cores(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Fix:
     def step(row: int) -> Step:
         target = int(targets[row])
         text = f"let layer {layer.name} ask for {in_cores(target)} instead of a whole host:"
-        text += f" {command('-layer-cores', job.name, layer.name, CORES.amount(target))}"
+        text += f" {advise('layer.set_cores', job=job.name, layer=layer.name, centicores=target)}"
         return Step("FEWER_CORES", text, c.Change("layer", layer.id, {"min_cores": target}), {"cores": target})
 
     return Fix(costs, step, lambda row: targets >= targets[row])
@@ -184,7 +184,7 @@ def another_tag(snapshot: FarmSnapshot, layer: Layer) -> Fix:
     """Give the layer the tag of a host that most hosts have; a host that has none worth naming, one of the layer's."""
     farm, table, n = snapshot.farm, snapshot.farm.hosts_table, snapshot.farm.hosts_table.size
     job = farm.jobs[layer.job_id]
-    room = len(layer.tags) < DEFAULT_BOUNDS.names_per_list
+    room = len(layer.tags) < farm.bounds.names_per_list
     costs = np.full(n, np.inf)
     best: dict[int, str] = {}
     for row in np.flatnonzero(table.present[:n]).tolist():
@@ -197,10 +197,11 @@ def another_tag(snapshot: FarmSnapshot, layer: Layer) -> Fix:
     def step(row: int) -> Step:
         if row not in best:
             host, tag = farm.hosts[table.ids[row]], layer.tags[0]
-            text = f"give host {host.name} the tag {tag}: {command('-tag-host', host.name, tag)}"
+            text = f"give host {host.name} the tag {tag}: {advise('host.add_tags', host=host.name, tags=[tag])}"
             return Step("TAG_HOST", text, c.AddHostTags(host.id, (tag,)))
         tags = [*layer.tags, best[row]]
-        text = f"give layer {layer.name} the tag {best[row]}: {command('-layer-tags', job.name, layer.name, *tags)}"
+        text = f"give layer {layer.name} the tag {best[row]}:"
+        text += f" {advise('layer.set_tags', job=job.name, layer=layer.name, tags=tags)}"
         return change("ANOTHER_TAG", text, "layer", layer.id, tags=tags)
 
     def covers(row: int) -> Mask:
@@ -239,9 +240,9 @@ def higher_maximum(snapshot: FarmSnapshot, holder: Job | Group, takes: Units) ->
         units = int(most[row])
         text = f"raise the maximum of {kind} {holder.name} to {in_cores(units)}"
         if kind == "job":
-            text += f": {command('-set-max-cores', holder.name, CORES.amount(units))}"
+            text += f": {advise('job.set_max_cores', job=holder.name, centicores=units)}"
         else:
-            text += f": {command('-group-max-cores', show, holder.name, CORES.amount(units))}"
+            text += f": {advise('group.set_max_cores', show=show, group=holder.name, centicores=units)}"
         return change(code, text, kind, holder.id, max_cores=units, frames=1)
 
     return Fix(costs, step, lambda row: most <= most[row])
@@ -253,8 +254,11 @@ def higher_maximum_of_gpus(snapshot: FarmSnapshot, holder: Job | Group, gpus: in
     most = holder.reserved_gpus + gpus
     cost = (FOR_OWNER if kind == "job" else FOR_SHOW) * (most - holder.max_gpus) / max(holder.max_gpus, 1)
     show = snapshot.farm.shows[holder.show_id].name
-    set_it = ("-set-max-gpus", holder.name) if kind == "job" else ("-group-max-gpus", show, holder.name)
-    text = f"raise the maximum of {kind} {holder.name} to {counted(most, 'GPU')}: {command(*set_it, most)}"
+    if kind == "job":
+        set_it = advise("job.set_max_gpus", job=holder.name, gpus=most)
+    else:
+        set_it = advise("group.set_max_gpus", show=show, group=holder.name, gpus=most)
+    text = f"raise the maximum of {kind} {holder.name} to {counted(most, 'GPU')}: {set_it}"
     code = "HIGHER_JOB_MAXIMUM" if kind == "job" else "HIGHER_GROUP_MAXIMUM"
     return everywhere(snapshot, cost, change(code, text, kind, holder.id, max_gpus=most, frames=1))
 
@@ -284,7 +288,7 @@ def higher_burst(snapshot: FarmSnapshot, show: Show, takes: Units) -> Fix:
         units = int(_whole_cores(subscription.reserved_cores + takes[row]))
         name = farm.allocation_name(allocation)
         text = f"raise the burst of {show.name} in {name} to {in_cores(units)}:"
-        text += f" {command('-burst', show.name, name, CORES.amount(units))}"
+        text += f" {advise('subscription.set_burst', show=show.name, allocation=name, centicores=units)}"
         return change("HIGHER_BURST", text, "subscription", subscription.id, burst=units, frames=1)
 
     def covers(row: int) -> Mask:
@@ -300,8 +304,9 @@ def subscribe(snapshot: FarmSnapshot, show: Show, takes: Units) -> Fix:
     def step(row: int) -> Step:
         allocation = farm.allocations[farm.hosts_table.allocations[row]]
         units = CoreUnits(int(takes[row]))
-        name, cores = farm.allocation_name(allocation), CORES.amount(units)
-        text = f"subscribe {show.name} to {name}: {command('-create-sub', show.name, name, cores, cores)}"
+        name, amounts = farm.allocation_name(allocation), {"size_centicores": units, "burst_centicores": units}
+        text = f"subscribe {show.name} to {name}:"
+        text += f" {advise('subscription.create', show=show.name, allocation=name, **amounts)}"
         return Step("SUBSCRIBE", text, c.CreateSubscription(show.id, allocation.id, units, units), frames=1)
 
     def covers(row: int) -> Mask:
@@ -320,7 +325,7 @@ def higher_limit(snapshot: FarmSnapshot, limit: Limit, least: Units) -> Fix:
     def step(row: int) -> Step:
         value = int(least[row])
         text = f"raise limit {limit.name} from {limit.max_value} to {value}:"
-        text += f" {command('-limit-max', limit.name, value)}"
+        text += f" {advise('limit.set_max', limit=limit.name, max=value)}"
         frames = None if limit.per_host else 1
         return change("HIGHER_LIMIT", text, "limit", limit.id, max_value=value, frames=frames)
 
@@ -341,9 +346,9 @@ def open_host(snapshot: FarmSnapshot, code: str, closed: Mask) -> Fix | None:
     def step(row: int) -> Step:
         host = farm.hosts[farm.hosts_table.ids[row]]
         if code == "HOST_LOCKED":
-            text = f"unlock host {host.name}: {command('-unlock', host.name)}"
+            text = f"unlock host {host.name}: {advise('host.unlock', host=host.name)}"
             return Step("UNLOCK", text, c.LockHost(host.id, LockState.OPEN))
-        text = f"put host {host.name} back to work: {command('-fixed', host.name)}"
+        text = f"put host {host.name} back to work: {advise('host.set_state', host=host.name, state='UP')}"
         return Step("HOST_UP", text, c.SetHostState(host.id, HostState.UP))
 
     def covers(row: int) -> Mask:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cuebot.domain.advice import advise
 from cuebot.domain.depends import SHAPES, WHOLE_LAYER, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
@@ -23,7 +24,7 @@ from cuebot.scheduling.explain.silent_hosts import is_silent, is_unnamed, silent
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.explain.stuck_runs import stuck_reason
 from cuebot.scheduling.explain.waits import roots
-from cuebot.scheduling.explain.wording import command, counted, duration, gib, in_cores, plural
+from cuebot.scheduling.explain.wording import counted, duration, gib, in_cores, plural
 from cuebot.scheduling.rules.policy import Policy
 
 NAMED: Final = 3
@@ -110,7 +111,7 @@ def _eaten(farm: Farm, layer: Layer, index: int) -> Reason:
     job, one = farm.jobs[layer.job_id], as_indices([index])
     text = "it was given up: its job ends without it, and what depends on it goes on waiting"
     number = int(layer.frames.number[index])
-    release = command("-markdone-frames", farm.word_for(job), layer.name, number)
+    release = advise("frame.mark_done", job=farm.word_for(job), layer=layer.name, frames=number)
     remedy = f"{again(farm, job, layer, one)} runs it after all; {release}"
     return Reason("EATEN", 0, "", text, f"{remedy} lets go what depends on it")
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain.advice import advise
 from cuebot.domain.depends import SHAPES, done_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
@@ -32,7 +33,7 @@ from cuebot.scheduling.explain.silent_hosts import silent_reasons, unnamed_reaso
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.explain.stuck_runs import stuck_reasons
 from cuebot.scheduling.explain.waits import holding, roots
-from cuebot.scheduling.explain.wording import agreeing, command, counted, duration, plural, range_of
+from cuebot.scheduling.explain.wording import agreeing, counted, duration, plural, range_of
 from cuebot.scheduling.rules.eligibility import job_reasons
 from cuebot.scheduling.rules.fits import room_when_idle
 from cuebot.scheduling.rules.policy import Policy
@@ -299,7 +300,8 @@ def _name_conflicts(snapshot: FarmSnapshot) -> list[Reason]:
         return []
     shown = ", ".join(sorted(names)[:5])
     text = f"other agents are refused under the {plural(len(names), 'name', 'names')} of {shown}"
-    return [Reason("NAME_TAKEN", len(names), "hosts", text, "`cueadmin -lh` says which; give each a name of its own")]
+    remedy = f"{advise('host.read')} says which; give each a name of its own"
+    return [Reason("NAME_TAKEN", len(names), "hosts", text, remedy)]
 
 
 def _turn(job: Job, ahead: QueuePosition) -> list[Reason]:
@@ -316,7 +318,7 @@ def _turn(job: Job, ahead: QueuePosition) -> list[Reason]:
             text += f", {ahead.for_minimum} of them because their group holds less than its minimum"
         if ahead.wait_s is not None:
             text += f"; {plural(ahead.jobs, 'it', 'they')} should have started in about {duration(ahead.wait_s)}"
-        higher = f"{command('-priority', job.name, ahead.passing_priority)} puts this job first"
+        higher = f"{advise('job.set_priority', job=job.name, priority=ahead.passing_priority)} puts this job first"
         found.append(Reason("AHEAD", ahead.jobs, "jobs", text, higher if ahead.passing_priority is not None else ""))
     if ahead.own_frames:
         come = plural(ahead.own_frames, "comes", "come")

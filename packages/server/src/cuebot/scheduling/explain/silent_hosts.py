@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer, Proc
 from cuebot.domain.silence import Silence
 from cuebot.domain.states import FrameState, HostState
 from cuebot.domain.units import NO_END, SECOND
 from cuebot.scheduling.explain.reasons import Reason
-from cuebot.scheduling.explain.wording import command, counted, duration, plural
+from cuebot.scheduling.explain.wording import counted, duration, plural
 
 SILENT_US: Final = 30 * SECOND
 """A host reports every 12 s at least; one that missed two reports is not heard."""
@@ -33,7 +34,7 @@ def silent_reason(host: Host, runs: str, count: int, now_us: int, silence: Silen
     if host.lease_us == NO_END:
         text += f"{plural(count, 'goes', 'go')} on there without the server (--on-lost-contact continue), so nothing is"
         text += f" booked in {plural(count, 'its', 'their')} place"
-        drop = command("-delete-host", host.name)
+        drop = advise("host.delete", host=host.name)
         remedy = f"if the machine is gone for good, or nothing runs there any more: {drop}"
         return Reason("HOST_GOES_ON", count, "frames", text, remedy)
     silent_us, patience_us = silence.of(host, now_us), silence.patience_us(host)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.scheduling.explain.reasons import Reason
-from cuebot.scheduling.explain.wording import command
 
 TOLD: Final = 3
 """So many runs are named for a layer."""
@@ -20,7 +20,7 @@ def stuck_reason(farm: Farm, proc: Proc) -> Reason:
         f"its run on {host} does not end, so it keeps its cores and memory, and is not started elsewhere: {proc.stuck};"
         " such a process waits in the kernel, for a disk above all"
     )
-    remedy = f"mend the disk, or reboot {host}; if that machine is gone for good: {command('-delete-host', host)}"
+    remedy = f"mend the disk, or reboot {host}; if that machine is gone for good: {advise('host.delete', host=host)}"
     return Reason("RUN_STUCK", 1, "frames", text, remedy)
 
 

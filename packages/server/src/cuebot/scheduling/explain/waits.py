@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from cuebot.domain.advice import advise
 from cuebot.domain.depends import SHAPES, WHOLE_LAYER, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
@@ -19,7 +20,7 @@ from cuebot.domain.nouns import Depend, Job, Layer
 from cuebot.domain.states import FrameState, JobState
 from cuebot.scheduling.explain.dead_frames import again, deaths
 from cuebot.scheduling.explain.reasons import Reason
-from cuebot.scheduling.explain.wording import command, counted, plural, range_of
+from cuebot.scheduling.explain.wording import counted, plural, range_of
 from cuebot.scheduling.rules.eligibility import job_reasons
 
 STEPS_MOST: Final = 200
@@ -123,7 +124,9 @@ def _in_vain(
         eaten_too = state is FrameState.SUCCEEDED and bool((states == FrameState.EATEN).any())
         if count and not depend.on_failure and (stuck_whole or frames is not None) and not eaten_too:
             which = range_of(on, on.frames.in_state(state) if frames is None else frames[states == state])
-            mark = release if which is None else command("-markdone-frames", farm.word_for(on_job), on.name, which)
+            mark = release
+            if which is not None:
+                mark = advise("frame.mark_done", job=farm.word_for(on_job), layer=on.name, frames=which)
             text = f"waits for {counted(count, f'{word} frame')} {of}{via}"
             remedy = f"{mark} to satisfy what waits for {plural(count, 'it', 'them')}"
             yield Reason(code, count, "frames", text, remedy)
@@ -150,7 +153,8 @@ def _dead(farm: Farm, job: Job, layer: Layer, frames: IndexArray | None, of: str
         them = plural(count, "it", "them")
         remedy = f"{death.first}{again(farm, job, layer, indices)} runs {them} again"
         if which is not None:
-            without = command("-eat-frames", farm.word_for(job), layer.name, which, "-markdone")
+            word = farm.word_for(job)
+            without = advise("frame.eat", job=word, layer=layer.name, frames=which, mark_done=True)
             remedy += f"; {without} goes on without {them}"
         text = f"waits for {counted(count, 'dead frame')} {of}{via}"
         yield Reason("WAITS_FOR_DEAD", count, "frames", text, remedy)
@@ -159,8 +163,8 @@ def _dead(farm: Farm, job: Job, layer: Layer, frames: IndexArray | None, of: str
 def _release(farm: Farm, depend: Depend, er_job: Job, waiting: Layer) -> str:
     """The least command that lets go what a depend holds, by the side that waits."""
     if SHAPES[depend.type].er == "job":
-        return command("-satisfy-dependency", er_job.name)
-    return command("-satisfy-dependency", er_job.name, waiting.name)
+        return advise("depend.satisfy", job=er_job.name)
+    return advise("depend.satisfy", job=er_job.name, layer=waiting.name)
 
 
 def _unseen(on: Layer, frames: IndexArray | None, seen: dict[str, Mask]) -> IndexArray:
@@ -188,22 +192,22 @@ _ENDED_WITHOUT: Final = (
 
 
 def _paused(farm: Farm, job: Job) -> tuple[str, str]:
-    return "which is paused", command("-unpause", job.name)
+    return "which is paused", advise("job.resume", job=job.name)
 
 
 def _show_inactive(farm: Farm, job: Job) -> tuple[str, str]:
     show = farm.shows[job.show_id].name
-    return f"whose show {show} is not active", command("-enable-show", show)
+    return f"whose show {show} is not active", advise("show.set_active", show=show)
 
 
 def _booking_off(farm: Farm, job: Job) -> tuple[str, str]:
     show = farm.shows[job.show_id].name
-    return f"for whose show {show} booking is off", command("-booking", show, "ON")
+    return f"for whose show {show} booking is off", advise("show.set_booking", show=show, enabled=True)
 
 
 def _dispatch_off(farm: Farm, job: Job) -> tuple[str, str]:
     show = farm.shows[job.show_id].name
-    return f"for whose show {show} dispatching is off", command("-dispatching", show, "ON")
+    return f"for whose show {show} dispatching is off", advise("show.set_dispatching", show=show, enabled=True)
 
 
 _STOPPED: Final = {

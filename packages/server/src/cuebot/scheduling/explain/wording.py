@@ -1,8 +1,7 @@
-"""Numbers, frames and commands as people read them, and as a shell takes them."""
+"""Numbers and frames as people read them."""
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import Final
 
 from cuebot.domain.frame_set import compact
@@ -56,11 +55,6 @@ def agreeing(count: int, text: str) -> str:
     return text
 
 
-def command(*words: object) -> str:
-    """A command of `cueadmin` as it is typed, names quoted where a shell needs that."""
-    return f"`cueadmin {' '.join(quote(str(word)) for word in words)}`"
-
-
 def range_of(layer: Layer, indices: IndexArray) -> str | None:
     """Frames of a layer as commands take them; None where that would be too long."""
     text = compact(sorted(layer.frames.number[indices].tolist()))
@@ -87,12 +81,6 @@ def amount_of(resource: Resource, amount: int) -> str:
 def in_cores(units: int) -> str:
     """Cores for people."""
     return f"{cores_from_units(units):g} cores" if units != ONE_CORE else "1 core"
-
-
-def exact_memory(kib: KiB | int) -> str:
-    """An amount of memory as `cueadmin` takes it: tenths of a GB where that is what is meant, otherwise KB."""
-    tenths = kib * 10 // GIB
-    return f"{tenths / 10:g}" if kib == tenths_of_gib(tenths) else f"{kib}k"
 
 
 def tenths_of_gib(tenths: int) -> int:

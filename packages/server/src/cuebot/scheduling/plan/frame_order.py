@@ -16,7 +16,7 @@ Candidate = tuple[Layer, Demand, int]
 
 
 def frames_in_order(layers: list[tuple[Layer, Demand]], taken: Mapping[Part, int], most: int) -> Iterator[Candidate]:
-    """Waiting frames of a job by frame dispatch order, then layer order (behaviour_jobs 1.8).
+    """Waiting frames of a job by frame dispatch order, then layer order (opencue-behaviour: order-of-frames).
 
     The first `most` of each layer, because the other layers may have found no host when a layer's turn comes; without
     those that are `taken`.

@@ -159,7 +159,8 @@ def open_mask(farm: Farm, demand: Demand) -> Mask:
 def tag_mask(farm: Farm, demand: Demand) -> Mask:
     """Hosts with at least one of the layer's tags; case does not matter.
 
-    While a host has a tag with the name of one of the layer's services that has no record, that is a request too (D5).
+    While a host has a tag with the name of one of the layer's services that has no record, that is a request too
+    (decisions: unknown-services).
     """
     table = farm.hosts_table
 

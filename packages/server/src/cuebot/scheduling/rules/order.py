@@ -17,7 +17,7 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand, Entry, Queue
 
 TIERS: Final = (150, 100, 50)
-"""Lowest priority of each tier but the last, which takes everything below (D1)."""
+"""Lowest priority of each tier but the last, which takes everything below (decisions: tiers-of-priority)."""
 
 
 def tier_of(priority: int) -> int:

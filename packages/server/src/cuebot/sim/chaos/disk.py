@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from cuebot.domain.apply import apply
+from cuebot.domain.archive import ArchivedJob, PackedJob, pack, unpack
+from cuebot.domain.commands import RecallJob
 from cuebot.domain.events import encode
 from cuebot.domain.farm import Farm
-from cuebot.domain.frames import COLUMNS
+from cuebot.domain.frames import COLUMNS, stored_columns
 from cuebot.domain.nouns import NOUNS, stored_values
+from cuebot.domain.units import split_frame_id
 from cuebot.engine.ports import Batch, Recorded
 from cuebot.engine.rows import FrameRows, Row, Rows, load_farm, take_dirty
 from cuebot.sim.chaos.ground_truth import Violation
@@ -28,6 +31,8 @@ class Disk:
         self.things: dict[str, dict[str, Row]] = {kind: {} for kind in NOUNS}
         self.frames: dict[int, dict[int, tuple[Any, ...]]] = {}
         """Layer key to frame index to the values of the stored columns and of the dispatch order."""
+        self.archive: dict[str, PackedJob] = {}
+        """Finished jobs that left memory, by id."""
         self.last_seq = 0
         self.folded = Farm()
         """The farm that the committed events alone describe."""
@@ -75,6 +80,27 @@ class Disk:
             values = zip(*(part.columns[name].tolist() for name in (*COLUMNS, "dispatch_order")), strict=True)
             stored.update(zip(part.indices.tolist(), values, strict=True))
 
+        for id in rows.recalled:
+            self.archive.pop(id, None)
+        for archived in rows.archived:
+            self.archive[archived.job.id] = pack(archived)
+        for key in rows.removed_frames:
+            self.frames.pop(key, None)
+
+    def job_with(self, id: str) -> str | None:
+        """The archived job whose id, or whose layer's or frame's, this is."""
+        frame = split_frame_id(id)
+        ids = {id} if frame is None else {id, frame[0]}
+        return next((job_id for job_id, packed in self.archive.items() if ids & _ids_of(job_id, packed)), None)
+
+    def recalls(self, farm: Farm, job_id: str) -> list[RecallJob]:
+        """What loads an archived job again, and before it what it refers to and is not in memory."""
+        packed = self.archive.get(job_id)
+        if packed is None or job_id in farm.jobs:
+            return []
+        needed = [recall for id in sorted(unpack(packed).needs()) for recall in self.recalls(farm, id)]
+        return [*needed, RecallJob(job_id, *packed)]
+
     def _fold(self, fresh: list[Recorded]) -> None:
         for recorded in fresh:
             apply(self.folded, recorded.event, recorded.at_us)
@@ -87,6 +113,9 @@ def _compare_rows(written: Rows, folded: Rows) -> None:
     for what, a, b in (
         ("rows", _by_id(written), _by_id(folded)),
         ("removed rows", written.removed, folded.removed),
+        ("archived jobs", _archived(written), _archived(folded)),
+        ("jobs that are no longer archived", written.recalled, folded.recalled),
+        ("removed frame rows", written.removed_frames, folded.removed_frames),
         ("frame rows", _frames_by_key(written), _frames_by_key(folded)),
     ):
         if a != b:
@@ -95,6 +124,26 @@ def _compare_rows(written: Rows, folded: Rows) -> None:
 
 def _by_id(rows: Rows) -> dict[str, dict[str, Row]]:
     return {kind: {row["id"]: row for row in things} for kind, things in rows.things.items()}
+
+
+def _archived(rows: Rows) -> dict[str, Any]:
+    return {archived.job.id: _view_of(archived) for archived in rows.archived}
+
+
+def _view_of(archived: ArchivedJob) -> dict[str, Any]:
+    """An archived job as plain values, without what is soft."""
+    things: list[Any] = [archived.job, *archived.layers, *archived.depends, *archived.comments]
+    view: dict[str, Any] = {thing.id: stored_values(thing) for thing in things}
+    for layer in archived.layers:
+        columns = stored_columns(layer.frames, np.arange(len(layer.frames), dtype=np.int32))
+        view[f"frames of {layer.id}"] = {
+            name: values.tolist() for name, values in columns.items() if name not in SOFT_COLUMNS
+        }
+    return view
+
+
+def _ids_of(job_id: str, packed: PackedJob) -> set[str]:
+    return {job_id, *unpack(packed).part_ids()}
 
 
 def _frames_by_key(rows: Rows) -> dict[int, dict[str, list[Any]]]:

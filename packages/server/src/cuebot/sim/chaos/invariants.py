@@ -85,6 +85,8 @@ class InvariantChecker:
                 self.jobs[job_id].finished_seq = self._seq
             case ev.JobReopened(job_id=job_id):
                 self.jobs[job_id].values["state"] = JobState.PENDING
+            case ev.JobRecalled(job_id=job_id, group_id=group_id, facility_id=facility_id):
+                self.jobs[job_id].values.update(group_id=group_id, facility_id=facility_id)
             case ev.RunsBooked():
                 self._runs_booked(event)
             case ev.RunEnded():

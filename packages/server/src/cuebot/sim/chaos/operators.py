@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cuebot.domain import commands as c
+from cuebot.domain.archive import unpack
 from cuebot.domain.errors import FarmError
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
@@ -171,6 +172,24 @@ class Operators:
         frames = self._some_frames(farm)
         return c.RetryFrames(frames) if frames else None
 
+    def _retry_past(self, farm: Farm) -> c.Command | None:
+        """Let a frame run again of a job that may have left memory."""
+        archive = self.world.disk.archive
+        if not archive:
+            return None
+        archived = unpack(archive[self.rng.choice(sorted(archive))])
+        layer = self.rng.choice(archived.layers)
+        frames = {layer.id: as_indices([self.rng.randrange(len(layer.frames))])}
+        return self.rng.choice((c.RetryFrames, c.RetryFrames, c.EatFrames))(frames)
+
+    def _wait_for_past(self, farm: Farm) -> c.Command | None:
+        """Have a job wait for one that may have left memory."""
+        pending = [job.id for job in farm.jobs.values() if job.state is JobState.PENDING]
+        archive = sorted(self.world.disk.archive)
+        if not pending or not archive:
+            return None
+        return c.AddDepend(DependType.JOB_ON_JOB, self.rng.choice(pending), self.rng.choice(archive))
+
     def _eat(self, farm: Farm) -> c.Command | None:
         frames = self._some_frames(farm) if self.rng.random() < 0.5 else None
         return c.EatFrames(frames) if frames else None
@@ -296,6 +315,8 @@ _MEDDLINGS: tuple[Callable[[Operators, Farm], c.Command | None], ...] = (
     Operators._launch,
     Operators._retry,
     Operators._retry,
+    Operators._retry_past,
+    Operators._wait_for_past,
     Operators._eat,
     Operators._kill,
     Operators._kill_again,

@@ -12,7 +12,8 @@ from cuebot.domain.errors import FarmError, HostConflict
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import SECOND
-from cuebot.engine.core import AgentRequests, Core
+from cuebot.engine.core import SYSTEM, Core
+from cuebot.engine.dispatch import AgentRequests
 from cuebot.engine.ports import Answer, Batch
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest
 from cuebot.sim.chaos.ground_truth import Violation
@@ -75,7 +76,7 @@ class Server:
     @property
     def idle(self) -> bool:
         """Nothing waits to be committed, planned or launched."""
-        busy = self._planning or self.core.has_batch() or self.core.has_launches()
+        busy = self._planning or self.core.has_batch() or self.core.dispatch.has_launches()
         return self._committing is None and not busy
 
     def crash(self) -> None:
@@ -107,10 +108,25 @@ class Server:
             self.core.execute(command, envelope, self.world.clock.now_us, self._while_alive(durable))
             last_seq = self.core.last_seq
         except FarmError as error:
+            job_id = self.world.disk.job_with(error.missing) if error.missing else None
+            if job_id is not None:
+                self._with(job_id, lambda: self.submit(command, envelope, done, refused))
+                return
             if refused is None:
                 raise Violation(f"{type(command).__name__} of {envelope.actor} was refused: {error}") from error
             refused(error)
         self._settle()
+
+    def _with(self, job_id: str, then: Callable[[], None]) -> None:
+        """Have an archived job in memory again and go on, once all that has happened so far is durable."""
+        if self.core.has_batch() or self._committing is not None:
+            self._later(SECOND // 10, lambda: self._with(job_id, then))
+            return
+        for command in self.world.disk.recalls(self.farm, job_id):
+            self.core.execute(command, SYSTEM, self.world.clock.now_us)
+            self.world.happened["jobs loaded again"] += 1
+        self._settle()
+        then()
 
     def report(self, command: c.ReportHost, reply: Reply) -> None:
         """Take in a host's report."""
@@ -118,7 +134,7 @@ class Server:
             return
         envelope = c.Envelope(actor=command.host.name, origin="agent")
         try:
-            orders = self.core.report_host(command, envelope, self.world.clock.now_us, self._while_alive(reply))
+            self.core.execute(command, envelope, self.world.clock.now_us, self._while_alive(reply))
         except HostConflict:
             return  # to whoever has asked, the same as no answer
         self.world.ground_truth.heard(command.host.peer, self.world.clock.now_us)
@@ -126,7 +142,7 @@ class Server:
             self.world.ground_truth.goodbyes_us[command.host.name] = self.world.clock.now_us
         if command.boot:
             self._refused_us.pop(command.host.name, None)
-        self._send(orders)
+        self._send(self.core.dispatch.take_requests())
         self._settle()
 
     # --- the loop -------------------------------------------------------------------------------------------------
@@ -222,7 +238,7 @@ class Server:
 
     def _launch_some(self) -> None:
         """Send some launches, and the others in a moment."""
-        if self.core.has_launches():
+        if self.core.dispatch.has_launches():
             self._send(self.core.launch(self.world.clock.now_us))
             self._later(LAUNCH_US, self._launch_some)
             self._settle()
@@ -230,9 +246,7 @@ class Server:
     def _plan(self) -> None:
         self._planning = False
         if self.stalled_since_us is None and self.core.plan_wanted:
-            budget = min(
-                self.core.bounds.bookings_per_slice, self.core.bounds.unlaunched_bookings - len(self.core.launching)
-            )
+            budget = min(self.core.bounds.bookings_per_slice, self.core.dispatch.room())
             if self.world.policy is not None:
                 self.world.policy.begin_pass()
             booked = self.core.plan(self.world.clock.now_us)

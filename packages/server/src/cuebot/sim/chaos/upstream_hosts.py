@@ -1,7 +1,7 @@
 """Simulated hosts with one of upstream's agents: no lease, nothing on disk, and no run that outlives a restart.
 
-Two kinds are about (behaviour_dispatch 5 and 6). The older one sends each outcome once, ends frames with SIGKILL, and
-when its machine's owner returns it ends them before it says so. The newer one keeps an outcome until it is
+Two kinds are about (opencue-behaviour: published-agents). The older one sends each outcome once, ends frames with
+SIGKILL, and when its machine's owner returns it ends them before it says so. The newer one keeps an outcome until it is
 acknowledged, and says at once that it is locked. Neither reads the answers to its reports: the server ends runs by
 kills alone.
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cuebot.domain.frame_set import parse_frame_set
+from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import DependType
 
 FrameKey = tuple[str, int]
@@ -55,7 +56,7 @@ class LayerShape:
     @classmethod
     def of(cls, values: dict[str, Any]) -> LayerShape:
         """From a layer's stored values."""
-        numbers = list(dict.fromkeys(parse_frame_set(values["range_text"]).tolist()))
+        numbers = list(dict.fromkeys(parse_frame_set(values["range_text"], STORED_BOUNDS).tolist()))
         step = values["chunk"]
         chunks = tuple(tuple(numbers[at : at + step]) for at in range(0, len(numbers), step))
         return cls(values["job_id"], chunks)

@@ -87,7 +87,11 @@ class World:
         self._ids = random.Random(f"{seed}/ids")
         self.clock = Clock()
         self.faults = Faults.draw(self.rng)
-        self.settings = Settings()
+        archive_luck = random.Random(f"{seed}/archive")
+        self.settings = Settings(
+            finished_in_memory_us=Micros(archive_luck.choice((0, 20 * SECOND, 60 * MINUTE))),
+            finished_in_memory=archive_luck.choice((0, 2, 2_000)),
+        )
         self.bounds = Bounds(
             unlaunched_bookings=self.rng.choice((4, 20, 2_000)),
             bookings_per_slice=5,
@@ -327,8 +331,9 @@ class World:
         if server is None or not server.idle:
             return "the server is busy"
         farm = server.farm
-        if farm.procs or server.core.launching:
-            return f"{len(farm.procs)} runs, {len(server.core.launching)} of them without an answer to their launch"
+        launching = server.core.dispatch.launching
+        if farm.procs or launching:
+            return f"{len(farm.procs)} runs, {len(launching)} of them without an answer to their launch"
         for host in self.hosts.values():
             if host.runs:
                 return f"{host.name} has {len(host.runs)} runs that the server has not acknowledged"

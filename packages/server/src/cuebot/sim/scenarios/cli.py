@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.units import Micros
 from cuebot.sim.scenarios.plot import PlotUnavailable, save_plot
 from cuebot.sim.scenarios.report import Report, Speed, duration_text, make_report
@@ -40,10 +41,10 @@ def show_scenario(name: str) -> int:
     return 0
 
 
-def rehearse(options: argparse.Namespace) -> int:
+def rehearse(options: argparse.Namespace, bounds: Bounds) -> int:
     """Run a scenario and print its report. Returns 0, or 2 where the scenario or the plot cannot be used."""
     try:
-        report = run_scenario(_wanted(options), progress=not options.quiet)
+        report = run_scenario(_wanted(options, bounds), bounds, progress=not options.quiet)
         if options.plot:
             save_plot(report, options.plot)
     except ScenarioError as error:
@@ -58,11 +59,11 @@ def rehearse(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_scenario(scenario: Scenario, *, progress: bool = False) -> Report:
-    """Run a scenario and time it."""
+def run_scenario(scenario: Scenario, bounds: Bounds = DEFAULT_BOUNDS, *, progress: bool = False) -> Report:
+    """Run a scenario on a farm with these bounds, and time it."""
     teller = _Progress() if progress else None
     began_s = time.perf_counter()
-    rehearsal = ScenarioRun(scenario)
+    rehearsal = ScenarioRun(scenario, bounds)
     collecting = gc.isenabled()
     gc.disable()  # millions of objects that stay, hardly a cycle: looking for those would take a fifth of the time
     try:
@@ -85,9 +86,9 @@ def run_scenario(scenario: Scenario, *, progress: bool = False) -> Report:
     return replace(report, speed=speed)
 
 
-def _wanted(options: argparse.Namespace) -> Scenario:
+def _wanted(options: argparse.Namespace, bounds: Bounds) -> Scenario:
     """The scenario as the command line changes it."""
-    scenario = load_scenario(options.scenario)
+    scenario = load_scenario(options.scenario, bounds)
     if options.scale is not None:
         scenario = scenario.scaled(options.scale)
     if options.seed is not None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.units import MINUTE, SECOND, UNLIMITED, CoreUnits, KiB, Micros
 from cuebot.sim.scenarios.actions_reader import an_action, check_actions
 from cuebot.sim.scenarios.arrivals import Arrivals, AtOnce, Bursts, Crunch, Poisson
@@ -50,8 +50,8 @@ EVERY_CORE: Final = CoreUnits(1_000_000_000)
 """A burst that is no bound: ten million cores."""
 
 
-def read_scenario(text: str, name: str) -> Scenario:
-    """The scenario that a YAML document describes. Raises ScenarioError."""
+def read_scenario(text: str, name: str, bounds: Bounds = DEFAULT_BOUNDS) -> Scenario:
+    """The scenario that a YAML document describes, for a farm with these bounds. Raises ScenarioError."""
     try:
         document = yaml.load(text, Loader=StrictLoader)
     except yaml.YAMLError as error:
@@ -74,6 +74,7 @@ def read_scenario(text: str, name: str) -> Scenario:
     )
     keys.done()
     _check(scenario)
+    _check_bounds(scenario, bounds)
     return scenario
 
 
@@ -175,9 +176,6 @@ def _job_kind(value: Any, path: str) -> JobKind:
         if layer.name in seen:
             raise ScenarioError(f"{path}.layers[{place}].name", f"there is a layer {layer.name!r} in this job already")
         seen.append(layer.name)
-    frames = sum(layer.frames for layer in kind.layers)
-    if frames > DEFAULT_BOUNDS.frames_per_spec:
-        raise ScenarioError(f"{path}.layers", f"{frames} frames; a job has {DEFAULT_BOUNDS.frames_per_spec} at most")
     return kind
 
 
@@ -195,7 +193,7 @@ def _layer(value: Any, path: str) -> LayerPlan:
         time=keys.take("time", _times),
         failure_rate=keys.take("failure_rate", number(0, 0.95), 0.0),
         out_of_memory=keys.take("out_of_memory", _memory_need, None),
-        retries=keys.take("retries", whole(0, DEFAULT_BOUNDS.job_retries), RETRIES),
+        retries=keys.take("retries", whole(0), RETRIES),
         after=keys.take("after", some_names, ()),
         after_frames=keys.take("after_frames", some_names, ()),
     )
@@ -259,6 +257,19 @@ def _times(value: Any, path: str) -> Times:
 
 
 # --- what holds between the parts ---------------------------------------------------------------------------------
+
+
+def _check_bounds(scenario: Scenario, bounds: Bounds) -> None:
+    """Refuse jobs that the farm would refuse."""
+    for place, kind in enumerate(scenario.jobs):
+        path = f"jobs[{place}].layers"
+        frames = sum(layer.frames for layer in kind.layers)
+        if frames > bounds.frames_per_spec:
+            raise ScenarioError(path, f"{frames} frames; a job has {bounds.frames_per_spec} at most (frames_per_spec)")
+        for at, layer in enumerate(kind.layers):
+            if layer.retries > bounds.job_retries:
+                accepted = f"accepted is a whole number from 0 to {bounds.job_retries} (job_retries)"
+                raise ScenarioError(f"{path}[{at}].retries", f"{accepted}, not {layer.retries}")
 
 
 def _check(scenario: Scenario) -> None:

@@ -21,9 +21,11 @@ import numpy.typing as npt
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.states import Cause, Exit, FrameState, JobState
 from cuebot.domain.units import SECOND, KiB, Micros, split_frame_id
-from cuebot.engine.core import AgentRequests, Core
+from cuebot.engine.core import Core
+from cuebot.engine.dispatch import AgentRequests
 from cuebot.engine.ports import Answer
 from cuebot.engine.requests import LaunchRequest
 from cuebot.sim.clock import START_US, Clock
@@ -44,13 +46,18 @@ Progress = Callable[["ScenarioRun"], None]
 class ScenarioRun:
     """One run of a scenario."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, bounds: Bounds = DEFAULT_BOUNDS) -> None:
         self.scenario = scenario
         self.clock = Clock()
         self.end_us = START_US + scenario.duration_us
         self._ids = random.Random(f"{scenario.seed}/ids")
         self.core = Core(
-            Farm(), last_seq=0, started_us=self.clock.now_us, new_id=self._new_id, settings=Settings(log_root="/shots")
+            Farm(),
+            last_seq=0,
+            started_us=self.clock.now_us,
+            new_id=self._new_id,
+            settings=Settings(log_root="/shots"),
+            bounds=bounds,
         )
         self.measures = Measures(scenario, START_US)
         self.running = 0
@@ -170,7 +177,8 @@ class ScenarioRun:
 
     def _hear(self, host: PlannedHost, *, boot: bool) -> None:
         """A host's report reaches the server."""
-        self._send(self.core.report_host(host.report(boot=boot), host.envelope, self.clock.now_us))
+        self.core.execute(host.report(boot=boot), host.envelope, self.clock.now_us)
+        self._send(self.core.dispatch.take_requests())
         self._settle()
 
     def _vanish(self, host: PlannedHost) -> None:
@@ -343,7 +351,7 @@ class ScenarioRun:
             if core.has_batch():
                 core.take()
                 self._send(core.committed(now_us)[1])
-            while core.has_launches():
+            while core.dispatch.has_launches():
                 self._send(core.launch(now_us))
 
     def _sweep(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.sim.scenarios.reader import read_scenario
 from cuebot.sim.scenarios.scenario import Scenario
 from cuebot.sim.scenarios.values import ScenarioError
@@ -23,10 +24,10 @@ def shipped_text(name: str) -> str:
     return (resources.files("cuebot.sim.scenarios") / "library" / f"{name}{ENDING}").read_text(encoding="utf-8")
 
 
-def load_scenario(name_or_path: str) -> Scenario:
+def load_scenario(name_or_path: str, bounds: Bounds = DEFAULT_BOUNDS) -> Scenario:
     """A shipped scenario, or the one in a file. Raises ScenarioError."""
     if name_or_path in shipped_names():
-        return read_scenario(shipped_text(name_or_path), name_or_path)
+        return read_scenario(shipped_text(name_or_path), name_or_path, bounds)
     path = Path(name_or_path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -35,4 +36,4 @@ def load_scenario(name_or_path: str) -> Scenario:
         raise ScenarioError(
             name_or_path, f"{reason}; accepted is a YAML file, or one of {', '.join(shipped_names())}"
         ) from error
-    return read_scenario(text, path.name.removesuffix(ENDING))
+    return read_scenario(text, path.name.removesuffix(ENDING), bounds)

@@ -11,6 +11,7 @@ import yaml
 
 from cuebot.domain.errors import Invalid
 from cuebot.domain.names import conform_name
+from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, KiB, Micros
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ def a_text(value: Any, path: str) -> str:
 def a_name(value: Any, path: str) -> str:
     """A name of a thing in a scenario."""
     try:
-        return conform_name("layer", a_text(value, path))
+        return conform_name("layer", a_text(value, path), DEFAULT_BOUNDS)
     except Invalid as error:
         raise ScenarioError(path, str(error)) from error
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import Message
 from opencue_proto import rqd_pb2
 
 from cuebot.domain.errors import FarmError, NotOffered, Refused
@@ -81,16 +82,16 @@ class GrpcAgents:
         """Start runs on a host. Returns at once; `answered` is called for each."""
         stream = self.streams.find(address.target, address.instance) if address.ours else None
         for order in orders:
+            over = partial(_launch_over, answered, order.run_id, address.ours)
             try:
-                message = run_frame(order, self._now_us()) if stream is None else run_message(order)
+                if stream is not None:
+                    stream.launch(run_message(order), over)
+                    continue
+                request = rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=run_frame(order, self._now_us()))
             except (TypeError, ValueError) as error:
                 _tell(answered, order.run_id, Answer.INVALID, f"this run cannot be put into a message: {error}")
                 continue
-            over = partial(_launch_over, answered, order.run_id, address.ours)
-            if stream is not None:
-                stream.launch(message, over)
-            else:
-                self._call(address, _LAUNCH, rqd_pb2.RqdStaticLaunchFrameRequest(run_frame=message), order.run_id, over)
+            self._call(address, _LAUNCH, request, order.run_id, over)
 
     def kill(self, address: Address, orders: Sequence[KillRequest], answered: Answered) -> None:
         """End runs on a host. Returns at once; `answered` is called for each."""
@@ -121,11 +122,11 @@ class GrpcAgents:
 
     async def restart(self, address: Address, when_idle: bool) -> None:
         """Have an agent start itself anew, at once or after its last run. Raises FarmError where it will not."""
-        rpc, request = _RESTART, rqd_pb2.RqdStaticRestartNowRequest()
+        rpc, request = _RESTART, rqd_pb2.RqdStaticRestartNowRequest().SerializeToString()
         if when_idle:
-            rpc, request = _RESTART_IDLE, rqd_pb2.RqdStaticRestartIdleRequest()
+            rpc, request = _RESTART_IDLE, rqd_pb2.RqdStaticRestartIdleRequest().SerializeToString()
         link = self._link(address.target)
-        code, detail = await self._ask(link.call(rpc), request.SerializeToString(), self._metadata(address))
+        code, detail = await self._ask(link.call(rpc), request, self._metadata(address))
         if code is _Code.UNIMPLEMENTED:
             raise NotOffered(f"the agent of host {address.host_name!r} does not restart itself ({detail})")
         if code is not _Code.OK:
@@ -141,7 +142,7 @@ class GrpcAgents:
 
     # --- one order ------------------------------------------------------------------------------------------------
 
-    def _call(self, address: Address, method: str, request: Any, run_id: str, over: Over) -> None:
+    def _call(self, address: Address, method: str, request: Message, run_id: str, over: Over) -> None:
         """Queue an order as an RPC of its own."""
         link = self._link(address.target)
         metadata = self._metadata(address, run_id)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import structlog
+from opencue_proto import report_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import HostConflict, Invalid, LimitExceeded, quoted
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.domain.units import NO_END, CoreUnits, Micros
 from cuebot.engine.requests import AGENT_PORT
+from cuebot.wire.advice import for_people
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import DoorBook, Refusal, name_in
 from cuebot.wire.values import REPORTED_CORES_MAX, REPORTED_SECONDS_MAX, duration_us, int32, kib
@@ -63,12 +66,12 @@ class RqdReportInterface:
         self._told_s: dict[str, float] = {}
         """When the log last said that another agent has the name of a host."""
 
-    async def ReportRqdStartup(self, request: Any, call: Call) -> None:
+    async def ReportRqdStartup(self, request: report_pb2.RqdReportRqdStartupRequest, call: Call) -> None:
         """A host has started its agent."""
         facts = host_facts(request.boot_report.host, call.peer_address())
         await self._report(c.ReportHost(facts, (), boot=True), call)
 
-    async def ReportStatus(self, request: Any, call: Call) -> None:
+    async def ReportStatus(self, request: report_pb2.RqdReportStatusRequest, call: Call) -> None:
         """A host says how it is and what it runs. Trailing metadata names the runs that it should end."""
         report = request.host_report
         most = call.engine.core.bounds.unacknowledged_outcomes
@@ -83,15 +86,17 @@ class RqdReportInterface:
         facts = host_facts(report.host, call.peer_address())
         await self._report(c.ReportHost(facts, tuple(_run_facts(run) for run in report.frames)), call)
 
-    async def ReportRunningFrameCompletion(self, request: Any, call: Call) -> None:
+    async def ReportRunningFrameCompletion(
+        self, request: report_pb2.RqdReportRunningFrameCompletionRequest, call: Call
+    ) -> None:
         """A host says how a run ended. OK means that it is on disk."""
         report = request.frame_complete_report
         command = outcome(report, short_name(report.host.name), _speaker(report.host, call.peer_address()))
-        await call.engine.submit(command, c.Envelope(actor=command.host_name, origin=call.origin()))
+        await call.engine.submit(command, call.envelope_of_host(command.host_name))
 
     async def _report(self, command: c.ReportHost, call: Call) -> None:
         try:
-            stale = await call.engine.report_host(command, c.Envelope(actor=command.host.name, origin=call.origin()))
+            stale = await call.engine.submit(command, call.envelope_of_host(command.host.name))
         except HostConflict as conflict:
             told_name, agent = _told_name(command.host, call), _which(command.host)
             self._book.refused_agent(call.peer_address(), told_name, Refusal.NAME_TAKEN, agent)
@@ -107,7 +112,7 @@ class RqdReportInterface:
         now_s = time.monotonic()
         if now_s - self._told_s.get(host_name, -CONFLICT_TOLD_SECONDS) >= CONFLICT_TOLD_SECONDS:
             self._told_s[host_name] = now_s
-            log.warning("a report was refused", host=host_name, why=str(conflict))
+            log.warning("a report was refused", host=host_name, why=for_people(str(conflict)))
 
 
 def _told_name(host: c.HostFacts, call: Call) -> str:
@@ -120,7 +125,7 @@ def _which(host: c.HostFacts) -> str:
     return host.instance or host.full_name
 
 
-def _speaker(host: Any, peer: str) -> c.Speaker:
+def _speaker(host: report_pb2.RenderHost, peer: str) -> c.Speaker:
     """Who reports an outcome."""
     attributes = host.attributes
     return c.Speaker(
@@ -133,7 +138,7 @@ def _speaker(host: Any, peer: str) -> c.Speaker:
     )
 
 
-def host_facts(host: Any, peer: str) -> c.HostFacts:
+def host_facts(host: report_pb2.RenderHost, peer: str) -> c.HostFacts:
     """A report's host in the farm's units. Numbers that cannot be are cut to what can. Raises Invalid."""
     attributes = host.attributes
     given = attributes.get("cuefarm.address", "")
@@ -184,7 +189,7 @@ def _lease_us(told: str) -> Micros:
 
 @lru_cache(maxsize=16_384)
 def short_name(name: str) -> str:
-    """A host's name without its domain; an address stays whole (behaviour_dispatch 2.3)."""
+    """A host's name without its domain; an address stays whole (opencue-behaviour: host-names)."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -197,7 +202,7 @@ def _default_address(name: str) -> str:
     return f"[{name}]:{AGENT_PORT}" if ":" in name else f"{name}:{AGENT_PORT}"
 
 
-def _run_facts(run: Any) -> c.RunFacts:
+def _run_facts(run: report_pb2.RunningFrameInfo) -> c.RunFacts:
     return c.RunFacts(
         run_id=run.resource_id,
         frame_id=run.frame_id,
@@ -210,7 +215,7 @@ def _run_facts(run: Any) -> c.RunFacts:
     )
 
 
-def _milliseconds(attributes: Any, name: str) -> Micros:
+def _milliseconds(attributes: Mapping[str, str], name: str) -> Micros:
     """A time that our agent tells; 0 where another one does not."""
     text = attributes.get(name, "")
     told = min(int(text), REPORTED_SECONDS_MAX * 1_000) if text.isdecimal() and len(text) < 16 else 0
@@ -223,7 +228,9 @@ def _cut(text: str, most_bytes: int) -> str:
     return clean.encode()[:most_bytes].decode(errors="ignore")
 
 
-def outcome(report: Any, host_name: str, speaker: c.Speaker | None = None) -> c.ReportOutcome:
+def outcome(
+    report: report_pb2.FrameCompleteReport, host_name: str, speaker: c.Speaker | None = None
+) -> c.ReportOutcome:
     """How a run ended on a host. An agent that is not ours gives no cause; what it means by its exit status does."""
     frame = report.frame
     attributes = frame.attributes

@@ -58,7 +58,7 @@ class AgentInterface:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _known_host(hello: Any, call: Call) -> Host:
+def _known_host(hello: agent_pb2.Hello, call: Call) -> Host:
     """The host that says hello. Raises Refused unless it has reported the same address, and from the same one."""
     name = short_name(hello.host_name)
     host = call.farm.hosts.get(call.farm.host_by_name.get(name, ""))
@@ -75,7 +75,7 @@ def _known_host(hello: Any, call: Call) -> Host:
     return host
 
 
-def _refuse_old(hello: Any, host: Host) -> None:
+def _refuse_old(hello: agent_pb2.Hello, host: Host) -> None:
     """An agent that would not understand a launch is launched on by single calls, as upstream's are."""
     if hello.protocol < PROTOCOL:
         raise Refused(
@@ -85,7 +85,7 @@ def _refuse_old(hello: Any, host: Host) -> None:
 
 
 async def _read(call: Call, stream: AgentStream, host: Host) -> None:
-    envelope = c.Envelope(actor=host.name, origin=call.origin())
+    envelope = call.envelope_of_host(host.name)
     speaker = c.Speaker(host.name, host.agent, host.instance, host.full_name, host.peer, host.boot_us)
     while (raw := await call.context.read()) is not grpc.aio.EOF:
         message = agent_pb2.FromAgent.FromString(raw)

@@ -11,7 +11,7 @@ def depend_message(row: DependRow) -> depend_pb2.Depend:
     """A depend; names that its type does not use are empty."""
     return depend_pb2.Depend(
         id=row.id,
-        type=int(row.type),
+        type=depend_pb2.DependType.ValueType(row.type),
         target=depend_pb2.INTERNAL if row.internal else depend_pb2.EXTERNAL,
         any_frame=row.any_frame,
         active=row.active,

@@ -15,7 +15,7 @@ def frame_message(row: FrameRow) -> job_pb2.Frame:
         name=row.name,
         layer_name=row.layer,
         number=row.number,
-        state=int(row.state),
+        state=job_pb2.FrameState.ValueType(row.state),
         retry_count=row.retries,
         exit_status=row.exit_status,
         dispatch_order=row.dispatch_order,
@@ -36,7 +36,7 @@ def updated_frame_message(row: FrameChangeRow) -> job_pb2.UpdatedFrame:
     """What a watching client needs of a frame that changed."""
     return job_pb2.UpdatedFrame(
         id=row.id,
-        state=int(row.state),
+        state=job_pb2.FrameState.ValueType(row.state),
         retry_count=row.retries,
         exit_status=row.exit_status,
         start_time=time32(row.start_s),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from opencue_proto import job_pb2
 
@@ -16,7 +16,7 @@ def group_message(row: GroupRow) -> job_pb2.Group:
     return job_pb2.Group(parent_id=row.parent_id, group_stats=_stats(row.totals), **_fields(row))
 
 
-def nested_group_message(tree: GroupTree, parent: GroupRow | None = None) -> Any:
+def nested_group_message(tree: GroupTree, parent: GroupRow | None = None) -> job_pb2.NestedGroup:
     """A group as the whiteboard shows it, without what is in it."""
     ids = [job.id for job in tree.jobs]
     message = job_pb2.NestedGroup(jobs=ids, stats=_stats(tree.row.totals), **_fields(tree.row))
@@ -25,7 +25,25 @@ def nested_group_message(tree: GroupTree, parent: GroupRow | None = None) -> Any
     return message
 
 
-def _fields(row: GroupRow) -> dict[str, Any]:
+class _Fields(TypedDict):
+    """What Group and NestedGroup have in common."""
+
+    id: str
+    name: str
+    department: str
+    default_job_priority: int
+    default_job_min_cores: float
+    default_job_max_cores: float
+    default_job_min_gpus: float
+    default_job_max_gpus: float
+    min_cores: float
+    max_cores: float
+    min_gpus: float
+    max_gpus: float
+    level: int
+
+
+def _fields(row: GroupRow) -> _Fields:
     return {
         "id": row.id,
         "name": row.name,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 from opencue_proto import host_pb2
 
@@ -24,7 +24,41 @@ def nested_host_message(row: HostRow, procs: Iterable[ProcRow]) -> host_pb2.Nest
     return host_pb2.NestedHost(procs=host_pb2.NestedProcSeq(nested_procs=nested), **_fields(row))
 
 
-def _fields(row: HostRow) -> dict[str, Any]:
+class _Fields(TypedDict):
+    """What Host and NestedHost have in common."""
+
+    id: str
+    name: str
+    alloc_name: str
+    nimby_enabled: bool
+    has_comment: bool
+    cores: float
+    idle_cores: float
+    memory: int
+    idle_memory: int
+    gpu_memory: int
+    idle_gpu_memory: int
+    gpus: float
+    idle_gpus: float
+    total_swap: int
+    total_memory: int
+    total_gpu_memory: int
+    total_mcp: int
+    free_swap: int
+    free_memory: int
+    free_mcp: int
+    free_gpu_memory: int
+    load: int
+    boot_time: int
+    ping_time: int
+    os: str
+    tags: Sequence[str]
+    state: host_pb2.HardwareState.ValueType
+    lock_state: host_pb2.LockState.ValueType
+    thread_mode: host_pb2.ThreadMode.ValueType
+
+
+def _fields(row: HostRow) -> _Fields:
     return {
         "id": row.id,
         "name": row.name,
@@ -52,7 +86,7 @@ def _fields(row: HostRow) -> dict[str, Any]:
         "ping_time": time32(row.ping_s),
         "os": ",".join(row.os),
         "tags": row.tags,
-        "state": int(row.state),
-        "lock_state": int(row.lock),
-        "thread_mode": int(row.thread_mode),
+        "state": host_pb2.HardwareState.ValueType(row.state),
+        "lock_state": host_pb2.LockState.ValueType(row.lock),
+        "thread_mode": host_pb2.ThreadMode.ValueType(row.thread_mode),
     }

@@ -13,7 +13,7 @@ def job_message(row: JobRow) -> job_pb2.Job:
     """A job with its statistics."""
     message = job_pb2.Job(
         id=row.id,
-        state=int(row.state),
+        state=job_pb2.JobState.ValueType(row.state),
         name=row.name,
         shot=row.shot,
         show=row.show,

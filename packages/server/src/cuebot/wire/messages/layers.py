@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from opencue_proto import job_pb2
 
@@ -25,7 +25,7 @@ def layer_message(row: LayerRow) -> job_pb2.Layer:
         min_gpu_memory=row.min_gpu_memory_kib,
         chunk_size=int32(row.chunk),
         dispatch_order=int32(row.dispatch_order),
-        type=int(row.type),
+        type=job_pb2.LayerType.ValueType(row.type),
         services=row.services,
         memory_optimizer_enabled=row.memory_optimizer,
         layer_stats=job_pb2.LayerStats(
@@ -48,7 +48,30 @@ def layer_message(row: LayerRow) -> job_pb2.Layer:
     )
 
 
-def usage_fields(frames: FrameCounts, usage: UsageRow) -> dict[str, Any]:
+class UsageFields(TypedDict):
+    """The fields of both."""
+
+    total_frames: int
+    waiting_frames: int
+    running_frames: int
+    dead_frames: int
+    eaten_frames: int
+    depend_frames: int
+    succeeded_frames: int
+    pending_frames: int
+    avg_frame_sec: int
+    high_frame_sec: int
+    avg_core_sec: int
+    rendered_frame_count: int
+    failed_frame_count: int
+    remaining_core_sec: int
+    total_core_sec: int
+    rendered_core_sec: int
+    failed_core_sec: int
+    max_rss: int
+
+
+def usage_fields(frames: FrameCounts, usage: UsageRow) -> UsageFields:
     """The fields that JobStats and LayerStats have in common: frames by state, and what ended runs took."""
     return {
         "total_frames": frames.total,

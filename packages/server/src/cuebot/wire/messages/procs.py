@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from opencue_proto import host_pb2
 
@@ -15,7 +16,28 @@ def proc_message(row: ProcRow) -> host_pb2.Proc:
     return host_pb2.Proc(**proc_fields(row))
 
 
-def proc_fields(row: ProcRow) -> dict[str, Any]:
+class ProcFields(TypedDict):
+    """The fields of both."""
+
+    id: str
+    name: str
+    show_name: str
+    job_name: str
+    frame_name: str
+    group_name: str
+    ping_time: int
+    bookedTime: int
+    dispatch_time: int
+    reserved_memory: int
+    used_memory: int
+    reserved_cores: float
+    reserved_gpus: float
+    reserved_gpu_memory: int
+    log_path: str
+    services: Sequence[str]
+
+
+def proc_fields(row: ProcRow) -> ProcFields:
     """What Proc and NestedProc have in common."""
     booked_s = time32(row.booked_s)
     return {

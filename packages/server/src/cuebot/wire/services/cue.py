@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from opencue_proto import cue_pb2
 
 from cuebot.wire.call import Call
@@ -12,13 +10,15 @@ from cuebot.wire.call import Call
 class CueInterface:
     """The server itself."""
 
-    def GetSystemStats(self, request: Any, call: Call) -> Any:
+    def GetSystemStats(
+        self, request: cue_pb2.CueGetSystemStatsRequest, call: Call
+    ) -> cue_pb2.CueGetSystemStatsResponse:
         """What the server has done since it started. What speaks of thread pools stays 0: it has none."""
         core = call.engine.core
         counters = core.counters
         stats = cue_pb2.SystemStats(
-            dispatch_waiting=len(core.launching),
-            dispatch_remaining_capacity=core.bounds.unlaunched_bookings - len(core.launching),
+            dispatch_waiting=len(core.dispatch.launching),
+            dispatch_remaining_capacity=core.dispatch.room(),
             dispatch_executed=counters.booked,
             booking_executed=counters.plans,
             manage_executed=counters.commands,

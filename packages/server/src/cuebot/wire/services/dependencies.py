@@ -27,7 +27,7 @@ LAYER_TYPES: Final = frozenset(
         DependType.FRAME_BY_FRAME,
     }
 )
-"""What Layer.DropDepends drops (behaviour_jobs 3.7)."""
+"""What Layer.DropDepends drops (opencue-behaviour: dropping-depends)."""
 FRAME_TYPES: Final = frozenset({DependType.FRAME_ON_JOB, DependType.FRAME_ON_LAYER, DependType.FRAME_ON_FRAME})
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from cuebot.domain.actions import actions_of, arguments_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.engine.ports import RunHistory
+from cuebot.feed import EventFeed
 from cuebot.queries.hosts import stopped_hosts
 from cuebot.queries.lookup import scope_of
 from cuebot.scheduling.explain.fixes import Step
@@ -22,21 +25,24 @@ from cuebot.scheduling.explain.queue_position import QueuePosition
 from cuebot.scheduling.explain.reasons import Reason
 from cuebot.scheduling.explain.remedies import Remedy
 from cuebot.scheduling.explain.wording import counted, plural
+from cuebot.wire.advice import for_people
 from cuebot.wire.agents.reports import short_name
 from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
+from cuebot.wire.services.events import Events
 from cuebot.wire.services.find import Queries
 from cuebot.wire.services.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries):
-    """Questions about the farm; those about what was are `Records`, those in words `Queries`."""
+class FarmInterface(Records, Queries, Events):
+    """Questions about the farm; those about what was are `Records`, what happens `Events`, those in words `Queries`."""
 
-    def __init__(self, history: RunHistory | None, doors: Doors) -> None:
-        super().__init__(history)
+    def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds, feed: EventFeed | None = None) -> None:
+        Records.__init__(self, history, bounds)
+        Events.__init__(self, feed)
         self._doors = doors
 
     def _explanation(self, farm: Farm, explanation: Explanation, now_us: int) -> farm_pb2.LayerExplanation:
@@ -86,7 +92,7 @@ class FarmInterface(Records, Queries):
             reasons.append(Reason("AGENT_REFUSED", count, "frames", text, _REMEDIES[agent.why]))
         return reasons
 
-    def GetDoors(self, request: Any, call: Call) -> Any:
+    def GetDoors(self, request: farm_pb2.GetDoorsRequest, call: Call) -> farm_pb2.GetDoorsResponse:
         """Which doors stand open, and which agents were refused lately or came in without a token."""
         book = self._doors.book
         return farm_pb2.GetDoorsResponse(
@@ -99,7 +105,7 @@ class FarmInterface(Records, Queries):
             stopped_hosts=stopped_hosts(call.farm),
         )
 
-    def Explain(self, request: Any, call: Call) -> Any:
+    def Explain(self, request: farm_pb2.ExplainRequest, call: Call) -> farm_pb2.ExplainResponse:
         """Why frames of a job, of one layer of it, or one frame, wait."""
         farm, now_us, policies = call.farm, call.engine.now_us(), call.engine.core.policies
         silence = call.engine.core.context(now_us).silence
@@ -122,7 +128,7 @@ class FarmInterface(Records, Queries):
         return farm_pb2.ExplainResponse(
             job_id=job.id,
             job_name=job.name,
-            summary=summary,
+            summary=for_people(summary),
             layers=[self._explanation(farm, explanation, now_us) for explanation in explanations],
             frame=frame,
         )
@@ -168,7 +174,7 @@ def _explanation(farm: Farm, explanation: Explanation) -> farm_pb2.LayerExplanat
         depend_frames=layer.counts[FrameState.DEPEND],
         running_frames=layer.counts[FrameState.RUNNING],
         dead_frames=layer.counts[FrameState.DEAD],
-        summary=explanation.summary,
+        summary=for_people(explanation.summary),
         reasons=[_reason(reason) for reason in explanation.reasons],
         remedies=[_remedy(remedy) for remedy in explanation.remedies],
         ahead=_ahead(explanation.ahead) if explanation.ahead is not None else None,
@@ -184,7 +190,7 @@ def _frame_explanation(farm: Farm, explanation: FrameExplanation) -> farm_pb2.Fr
         frame_name=farm.frame_name(layer, explanation.index),
         number=int(layer.frames.number[explanation.index]),
         state=explanation.state.name,
-        summary=explanation.summary,
+        summary=for_people(explanation.summary),
         reasons=[_reason(reason) for reason in explanation.reasons],
         place=int32(explanation.place or 0),
         starts_in_s=_seconds(explanation.starts_in_s),
@@ -193,13 +199,17 @@ def _frame_explanation(farm: Farm, explanation: FrameExplanation) -> farm_pb2.Fr
 
 def _reason(reason: Reason) -> farm_pb2.Reason:
     return farm_pb2.Reason(
-        code=reason.code, count=int32(reason.count), counts=reason.counts, text=reason.text, remedy=reason.remedy
+        code=reason.code,
+        count=int32(reason.count),
+        counts=reason.counts,
+        text=for_people(reason.text),
+        remedy=for_people(reason.remedy),
     )
 
 
 def _remedy(remedy: Remedy) -> farm_pb2.Remedy:
     return farm_pb2.Remedy(
-        text=remedy.text,
+        text=for_people(remedy.text),
         cost=remedy.cost,
         hosts=int32(remedy.hosts),
         frames=int32(remedy.frames),
@@ -208,8 +218,9 @@ def _remedy(remedy: Remedy) -> farm_pb2.Remedy:
 
 
 def _step(step: Step) -> farm_pb2.Step:
-    arguments = msgspec.json.encode(dataclasses.asdict(step.command)).decode()
-    return farm_pb2.Step(code=step.code, text=step.text, command=type(step.command).__name__, arguments=arguments)
+    (action,) = actions_of(step.command)
+    arguments = msgspec.json.encode(arguments_of(step.command)).decode()
+    return farm_pb2.Step(code=step.code, text=for_people(step.text), action=action.name, arguments=arguments)
 
 
 def _ahead(ahead: QueuePosition) -> farm_pb2.Ahead:

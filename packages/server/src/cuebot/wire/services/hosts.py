@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import structlog
 from opencue_proto import host_pb2
@@ -23,6 +22,7 @@ from cuebot.wire.criteria import find_hosts
 from cuebot.wire.messages.comments import comment_seq
 from cuebot.wire.messages.hosts import host_message, nested_host_message
 from cuebot.wire.messages.procs import proc_message
+from cuebot.wire.requests import OfHost
 from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.values import member
 
@@ -38,100 +38,100 @@ class HostInterface:
     def __init__(self, restart_agent: RestartAgent | None = None) -> None:
         self._restart_agent = restart_agent
 
-    def FindHost(self, request: Any, call: Call) -> Any:
+    def FindHost(self, request: host_pb2.HostFindHostRequest, call: Call) -> host_pb2.HostFindHostResponse:
         """A host by name."""
         host = call.farm.host_named(request.name)
         return host_pb2.HostFindHostResponse(host=_message(call, host))
 
-    def GetHost(self, request: Any, call: Call) -> Any:
+    def GetHost(self, request: host_pb2.HostGetHostRequest, call: Call) -> host_pb2.HostGetHostResponse:
         """The host with that id."""
         host = call.farm.get("host", request.id)
         return host_pb2.HostGetHostResponse(host=_message(call, host))
 
     @shared
-    async def GetHosts(self, request: Any, call: Call) -> Any:
+    async def GetHosts(self, request: host_pb2.HostGetHostsRequest, call: Call) -> bytes:
         """Hosts by criteria."""
         return list_of(await rows_of(call, await find_hosts(call, request.r), call.rows.host))
 
     @shared
-    async def GetHostWhiteboard(self, request: Any, call: Call) -> Any:
+    async def GetHostWhiteboard(self, request: host_pb2.HostGetHostWhiteboardRequest, call: Call) -> bytes:
         """All hosts with what runs on them."""
         farm = call.farm
         with_comments = commented(farm)
         return list_of(await rows_of(call, present(farm), lambda host: row_of(_nested(farm, host, with_comments))))
 
-    def GetProcs(self, request: Any, call: Call) -> Any:
+    def GetProcs(self, request: host_pb2.HostGetProcsRequest, call: Call) -> host_pb2.HostGetProcsResponse:
         """What runs on a host."""
         procs = [proc_message(row) for row in _proc_rows(call.farm, _host(request, call))]
         return host_pb2.HostGetProcsResponse(procs=host_pb2.ProcSeq(procs=procs))
 
-    def GetComments(self, request: Any, call: Call) -> Any:
+    def GetComments(self, request: host_pb2.HostGetCommentsRequest, call: Call) -> host_pb2.HostGetCommentsResponse:
         """The comments on a host."""
         comments = comments_of(call.farm, _host(request, call).id)
         return host_pb2.HostGetCommentsResponse(comments=comment_seq(comments))
 
-    async def AddComment(self, request: Any, call: Call) -> None:
+    async def AddComment(self, request: host_pb2.HostAddCommentRequest, call: Call) -> None:
         """Comment on a host."""
         comment = request.new_comment
         command = c.AddComment(comment.user, comment.subject, comment.message, host_id=_host(request, call).id)
         await call.submit(command, actor=comment.user)
 
-    async def Lock(self, request: Any, call: Call) -> None:
+    async def Lock(self, request: host_pb2.HostLockRequest, call: Call) -> None:
         """Keep a host from being booked; what runs there goes on."""
         await call.submit(c.LockHost(_host(request, call).id, LockState.LOCKED))
 
-    async def Unlock(self, request: Any, call: Call) -> None:
+    async def Unlock(self, request: host_pb2.HostUnlockRequest, call: Call) -> None:
         """Let a host be booked again."""
         await call.submit(c.LockHost(_host(request, call).id, LockState.OPEN))
 
-    async def AddTags(self, request: Any, call: Call) -> None:
+    async def AddTags(self, request: host_pb2.HostAddTagsRequest, call: Call) -> None:
         """Give a host manual tags."""
         await call.submit(c.AddHostTags(_host(request, call).id, tuple(request.tags)))
 
-    async def RemoveTags(self, request: Any, call: Call) -> None:
+    async def RemoveTags(self, request: host_pb2.HostRemoveTagsRequest, call: Call) -> None:
         """Take tags from a host."""
         await call.submit(c.RemoveHostTags(_host(request, call).id, tuple(request.tags)))
 
-    async def RenameTag(self, request: Any, call: Call) -> None:
+    async def RenameTag(self, request: host_pb2.HostRenameTagRequest, call: Call) -> None:
         """Give a host one tag in the place of another."""
         host = _host(request, call)
         if request.old_tag not in (*host.manual_tags, *host.hardware_tags):
             raise NotFound(f"host {host.name!r} has no tag {request.old_tag!r} that can be renamed")
-        if len(read_tags(request.new_tag)) != 1:
+        if len(read_tags(request.new_tag, call.engine.core.bounds)) != 1:
             raise Invalid(f"a tag is renamed to one tag, not to {quoted(request.new_tag)!r}")
         fresh = c.AddHostTags(host.id, (request.new_tag,))
         await call.submit_all([fresh, c.RemoveHostTags(host.id, (request.old_tag,))])
         call.changed = 1  # one host, by two commands
 
-    async def SetAllocation(self, request: Any, call: Call) -> None:
+    async def SetAllocation(self, request: host_pb2.HostSetAllocationRequest, call: Call) -> None:
         """Put a host into another allocation."""
         allocation = call.farm.get("allocation", request.allocation_id)
         await call.submit(c.MoveHosts((_host(request, call).id,), allocation.id))
 
-    async def SetHardwareState(self, request: Any, call: Call) -> None:
+    async def SetHardwareState(self, request: host_pb2.HostSetHardwareStateRequest, call: Call) -> None:
         """Say what a host is fit for."""
         state = member(HostState, request.state, "state")
         await call.submit(c.SetHostState(_host(request, call).id, state))
 
-    async def SetThreadMode(self, request: Any, call: Call) -> None:
+    async def SetThreadMode(self, request: host_pb2.HostSetThreadModeRequest, call: Call) -> None:
         """Say how a host deals its cores."""
         mode = member(ThreadMode, request.mode, "mode")
         await call.submit(c.Change("host", _host(request, call).id, {"thread_mode": mode}))
 
-    async def SetOs(self, request: Any, call: Call) -> None:
+    async def SetOs(self, request: host_pb2.HostSetOsRequest, call: Call) -> None:
         """Say which operating systems a host has, comma separated; its next report says so again."""
         names = tuple(name.strip() for name in request.os.split(",") if name.strip())
         await call.submit(c.Change("host", _host(request, call).id, {"os": names}))
 
-    async def RestartRqdNow(self, request: Any, call: Call) -> None:
+    async def RestartRqdNow(self, request: host_pb2.HostRestartRqdNowRequest, call: Call) -> None:
         """Have the host's agent start itself anew. Frames of our agents go on."""
         await self._restart(request, call, when_idle=False)
 
-    async def RestartRqdWhenIdle(self, request: Any, call: Call) -> None:
+    async def RestartRqdWhenIdle(self, request: host_pb2.HostRestartRqdWhenIdleRequest, call: Call) -> None:
         """Have the host's agent take nothing more, and start itself anew after its last frame."""
         await self._restart(request, call, when_idle=True)
 
-    async def _restart(self, request: Any, call: Call, *, when_idle: bool) -> None:
+    async def _restart(self, request: OfHost, call: Call, *, when_idle: bool) -> None:
         host = _host(request, call)
         if self._restart_agent is None:
             raise NotOffered(f"{call.rpc}: this server gives agents no orders")
@@ -139,12 +139,12 @@ class HostInterface:
         log.info("an agent was told to restart", host=host.name, when_idle=when_idle, by=call.envelope().actor)
         call.count(1)
 
-    async def Delete(self, request: Any, call: Call) -> None:
+    async def Delete(self, request: host_pb2.HostDeleteRequest, call: Call) -> None:
         """Forget a host; its runs are over."""
         await call.submit(c.DropHost(_host(request, call).id))
 
 
-def _host(request: Any, call: Call) -> Host:
+def _host(request: OfHost, call: Call) -> Host:
     host: Host = call.farm.get("host", request.host.id)
     return host
 

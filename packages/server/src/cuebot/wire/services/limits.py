@@ -13,12 +13,13 @@ from cuebot.domain.nouns import Limit
 from cuebot.queries.limits import all_limits, limit_row
 from cuebot.wire.call import Call
 from cuebot.wire.messages.limits import limit_message
+from cuebot.wire.requests import OfName
 
 
 class LimitInterface:
     """Limits: how many frames or hosts may use a licence at once."""
 
-    async def Create(self, request: Any, call: Call) -> Any:
+    async def Create(self, request: limit_pb2.LimitCreateRequest, call: Call) -> limit_pb2.LimitCreateResponse:
         """Make a limit that is enforced."""
         if request.enforcement != limit_pb2.ENFORCED:
             raise Invalid(f"limit {request.name!r}: limits of this farm are always enforced; create it as ENFORCED")
@@ -28,37 +29,37 @@ class LimitInterface:
         id = await call.submit(c.CreateLimit(request.name, request.max_value, per_host))
         return limit_pb2.LimitCreateResponse(limit=limit_message(limit_row(call.farm, call.farm.get("limit", id))))
 
-    async def Delete(self, request: Any, call: Call) -> None:
+    async def Delete(self, request: limit_pb2.LimitDeleteRequest, call: Call) -> None:
         """Remove a limit; layers keep its name, and nothing counts them by it."""
         await call.submit(c.Delete("limit", _named(call.farm, request.name).id))
 
-    def Find(self, request: Any, call: Call) -> Any:
+    def Find(self, request: limit_pb2.LimitFindRequest, call: Call) -> limit_pb2.LimitFindResponse:
         """A limit by name."""
         return limit_pb2.LimitFindResponse(limit=limit_message(limit_row(call.farm, _named(call.farm, request.name))))
 
-    def Get(self, request: Any, call: Call) -> Any:
+    def Get(self, request: limit_pb2.LimitGetRequest, call: Call) -> limit_pb2.LimitGetResponse:
         """A limit by id."""
         return limit_pb2.LimitGetResponse(limit=limit_message(limit_row(call.farm, call.farm.get("limit", request.id))))
 
-    def GetAll(self, request: Any, call: Call) -> Any:
+    def GetAll(self, request: limit_pb2.LimitGetAllRequest, call: Call) -> limit_pb2.LimitGetAllResponse:
         """All limits."""
         return limit_pb2.LimitGetAllResponse(
             limits=[limit_message(limit_row(call.farm, limit)) for limit in all_limits(call.farm)]
         )
 
-    async def Rename(self, request: Any, call: Call) -> None:
+    async def Rename(self, request: limit_pb2.LimitRenameRequest, call: Call) -> None:
         """Rename a limit, also where layers name it."""
         await call.submit(c.RenameLimit(_named(call.farm, request.old_name).id, request.new_name))
 
-    async def SetMaxValue(self, request: Any, call: Call) -> None:
+    async def SetMaxValue(self, request: limit_pb2.LimitSetMaxValueRequest, call: Call) -> None:
         """Let more or fewer run at once; what runs goes on."""
         await self._change(request, call, {"max_value": request.max_value})
 
-    async def SetType(self, request: Any, call: Call) -> None:
+    async def SetType(self, request: limit_pb2.LimitSetTypeRequest, call: Call) -> None:
         """Count frames, or hosts."""
         await self._change(request, call, {"per_host": request.type == limit_pb2.HOST})
 
-    async def _change(self, request: Any, call: Call, changes: dict[str, Any]) -> None:
+    async def _change(self, request: OfName, call: Call, changes: dict[str, Any]) -> None:
         await call.submit(c.Change("limit", _named(call.farm, request.name).id, changes))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from opencue_proto import host_pb2
 
 from cuebot.domain import commands as c
@@ -21,6 +19,7 @@ from cuebot.wire.messages.hosts import host_message
 from cuebot.wire.messages.jobs import job_message
 from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.messages.procs import proc_message
+from cuebot.wire.requests import OfProc
 from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.values import int32
 from cuebot.wire.without_effect import UNBOOK
@@ -30,38 +29,38 @@ class ProcInterface:
     """Procs: what runs where. One lives as long as its frame runs, so to unbook it without a kill changes nothing."""
 
     @shared
-    async def GetProcs(self, request: Any, call: Call) -> Any:
+    async def GetProcs(self, request: host_pb2.ProcGetProcsRequest, call: Call) -> bytes:
         """Procs by criteria."""
         farm = call.farm
         found = await find_procs(call, request.r)
         return list_of(await rows_of(call, found, lambda proc: row_of(proc_message(proc_row(farm, proc)))))
 
-    def GetFrame(self, request: Any, call: Call) -> Any:
+    def GetFrame(self, request: host_pb2.ProcGetFrameRequest, call: Call) -> host_pb2.ProcGetFrameResponse:
         """The frame that runs."""
         proc, farm = _proc(request, call), call.farm
         row = frame_row(farm, farm.layers[proc.layer_id], proc.frame_index, call.engine.now_us())
         return host_pb2.ProcGetFrameResponse(frame=frame_message(row))
 
-    def GetHost(self, request: Any, call: Call) -> Any:
+    def GetHost(self, request: host_pb2.ProcGetHostRequest, call: Call) -> host_pb2.ProcGetHostResponse:
         """The host where it runs."""
         host = call.farm.hosts[_proc(request, call).host_id]
         return host_pb2.ProcGetHostResponse(host=host_message(host_row(call.farm, host, commented(call.farm))))
 
-    def GetJob(self, request: Any, call: Call) -> Any:
+    def GetJob(self, request: host_pb2.ProcGetJobRequest, call: Call) -> host_pb2.ProcGetJobResponse:
         """The job of the frame that runs."""
         job = call.farm.jobs[_proc(request, call).job_id]
         return host_pb2.ProcGetJobResponse(job=job_message(job_row(call.farm, job, commented(call.farm))))
 
-    def GetLayer(self, request: Any, call: Call) -> Any:
+    def GetLayer(self, request: host_pb2.ProcGetLayerRequest, call: Call) -> host_pb2.ProcGetLayerResponse:
         """The layer of the frame that runs."""
         layer = call.farm.layers[_proc(request, call).layer_id]
         return host_pb2.ProcGetLayerResponse(layer=layer_message(layer_row(call.farm, layer)))
 
-    async def Kill(self, request: Any, call: Call) -> None:
+    async def Kill(self, request: host_pb2.ProcKillRequest, call: Call) -> None:
         """End a run; what becomes of its frame, the outcome decides."""
         await call.submit(c.KillProcs((_proc(request, call).id,), "proc killed"))
 
-    async def Unbook(self, request: Any, call: Call) -> None:
+    async def Unbook(self, request: host_pb2.ProcUnbookRequest, call: Call) -> None:
         """Give a proc's cores back when its frame has ended, or at once."""
         proc = _proc(request, call)
         call.count(0)
@@ -70,7 +69,9 @@ class ProcInterface:
         else:
             call.warnings.append(UNBOOK)
 
-    async def UnbookProcs(self, request: Any, call: Call) -> Any:
+    async def UnbookProcs(
+        self, request: host_pb2.ProcUnbookProcsRequest, call: Call
+    ) -> host_pb2.ProcUnbookProcsResponse:
         """The same for procs by criteria; returns how many they are."""
         found = await find_procs(call, request.r)
         call.count(0)
@@ -81,6 +82,6 @@ class ProcInterface:
         return host_pb2.ProcUnbookProcsResponse(num_procs=int32(len(found)))
 
 
-def _proc(request: Any, call: Call) -> Proc:
+def _proc(request: OfProc, call: Call) -> Proc:
     proc: Proc = call.farm.get("proc", request.proc.id)
     return proc

@@ -8,16 +8,17 @@ from typing import Any, Final
 
 from cuebot.domain.errors import Exhausted, Invalid, NotFound, Refused, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.settings import Bounds
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.engine.ports import EndedRun, RunHistory
+from cuebot.engine.readers import Readers
 from cuebot.queries.lookup import Scope, scope_of
 from cuebot.wire.call import Call, fill
 from cuebot.wire.criteria import find_finished_jobs
 from cuebot.wire.failures import grouped, last_failures, troubled
+from cuebot.wire.job_lists import warn_of_past
 from cuebot.wire.log_files import LogMissing, LogPiece, LogUnreadable, WantedLog, read_log
-from cuebot.wire.readers import Readers
 from cuebot.wire.runs import (
     NoHistory,
     PastRuns,
@@ -54,12 +55,12 @@ class _Log:
 class Records:
     """Runs, failures and logs."""
 
-    def __init__(self, history: RunHistory | None = None) -> None:
-        self._past = PastRuns(history or NoHistory(), DEFAULT_BOUNDS.waiting_reads)
-        self._logs = Readers("the disk with the logs", LOG_THREADS, DEFAULT_BOUNDS.waiting_reads)
+    def __init__(self, history: RunHistory | None, bounds: Bounds) -> None:
+        self._past = PastRuns(history or NoHistory(), bounds)
+        self._logs = Readers("the disk with the logs", LOG_THREADS, bounds)
         self._followers = 0
 
-    async def GetRuns(self, request: Any, call: Call) -> Any:
+    async def GetRuns(self, request: farm_pb2.GetRunsRequest, call: Call) -> farm_pb2.GetRunsResponse:
         """Runs of a frame, layer or job, newest first."""
         farm, now_us = call.farm, call.engine.now_us()
         scope = scope_of(farm, request.job, request.layer, request.frame)
@@ -91,7 +92,7 @@ class Records:
         await fill(call, response.runs, page, lambda run: ended_run_message(farm, run))
         return response
 
-    async def GetFailures(self, request: Any, call: Call) -> Any:
+    async def GetFailures(self, request: farm_pb2.GetFailuresRequest, call: Call) -> farm_pb2.GetFailuresResponse:
         """What went wrong with the dead frames of a job or layer, and lately with those that wait again."""
         farm, bounds = call.farm, call.engine.core.bounds
         scope = scope_of(farm, request.job, request.layer, "")
@@ -107,9 +108,12 @@ class Records:
             complete=found.complete and is_all,
         )
 
-    async def FindFinishedJobs(self, request: Any, call: Call) -> Any:
+    async def FindFinishedJobs(
+        self, request: farm_pb2.FindFinishedJobsRequest, call: Call
+    ) -> farm_pb2.FindFinishedJobsResponse:
         """Finished jobs by name, show and user, the one that ended last first."""
-        jobs = await find_finished_jobs(call, request)
+        jobs, past = await find_finished_jobs(call, request)
+        warn_of_past(call, past)
         most = _page(request.limit, call)
         if request.limit > most < len(jobs):
             call.warnings.append(
@@ -119,7 +123,7 @@ class Records:
         ids = [job.id for job in jobs[:most]]
         return farm_pb2.FindFinishedJobsResponse(job_ids=ids, found=int32(len(jobs)))
 
-    async def ReadLog(self, request: Any, call: Call) -> Any:
+    async def ReadLog(self, request: farm_pb2.ReadLogRequest, call: Call) -> farm_pb2.ReadLogResponse:
         """A piece of a run's log."""
         bounds = call.engine.core.bounds
         log = await self._log_of(request, call)
@@ -167,7 +171,7 @@ class Records:
                 return piece, ended
             await asyncio.sleep(FOLLOW_SECONDS)
 
-    async def _log_of(self, request: Any, call: Call) -> _Log:
+    async def _log_of(self, request: farm_pb2.ReadLogRequest, call: Call) -> _Log:
         farm = call.farm
         if request.run_id:
             return await self._log_of_run(request, call)
@@ -185,7 +189,7 @@ class Records:
             raise NotFound(f"there is no record of attempt {request.attempt} of frame {frame_name}; it has had {tried}")
         raise NotFound(f"frame {frame_name} of job {scope.job.name!r} has not run, so it has no log")
 
-    async def _log_of_run(self, request: Any, call: Call) -> _Log:
+    async def _log_of_run(self, request: farm_pb2.ReadLogRequest, call: Call) -> _Log:
         farm = call.farm
         if request.run_id in farm.procs:
             return _log_of_current(farm, request.run_id)

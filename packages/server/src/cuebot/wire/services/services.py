@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from opencue_proto import service_pb2
 
@@ -22,34 +21,40 @@ from cuebot.wire.without_effect import MAX_GPUS
 class ServiceInterface:
     """Services: the defaults of layers."""
 
-    async def CreateService(self, request: Any, call: Call) -> Any:
+    async def CreateService(
+        self, request: service_pb2.ServiceCreateServiceRequest, call: Call
+    ) -> service_pb2.ServiceCreateServiceResponse:
         """Make a service."""
         id = await call.submit(c.CreateService(service_values(request.data)))
         _warn(request.data, call)
         return service_pb2.ServiceCreateServiceResponse(service=service_message(call.farm.get("service", id)))
 
-    def GetDefaultServices(self, request: Any, call: Call) -> Any:
+    def GetDefaultServices(
+        self, request: service_pb2.ServiceGetDefaultServicesRequest, call: Call
+    ) -> service_pb2.ServiceGetDefaultServicesResponse:
         """All services."""
         services = [service_message(service) for service in all_services(call.farm)]
         found = service_pb2.ServiceSeq(services=services)
         return service_pb2.ServiceGetDefaultServicesResponse(services=found)
 
-    def GetService(self, request: Any, call: Call) -> Any:
+    def GetService(
+        self, request: service_pb2.ServiceGetServiceRequest, call: Call
+    ) -> service_pb2.ServiceGetServiceResponse:
         """A service by name or id."""
         return service_pb2.ServiceGetServiceResponse(service=service_message(_service(call.farm, request.name)))
 
-    async def Update(self, request: Any, call: Call) -> None:
+    async def Update(self, request: service_pb2.ServiceUpdateRequest, call: Call) -> None:
         """Give a service the values of the message."""
         service = _service(call.farm, request.service.id)
         await call.submit(c.Change("service", service.id, service_values(request.service)))
         _warn(request.service, call)
 
-    async def Delete(self, request: Any, call: Call) -> None:
+    async def Delete(self, request: service_pb2.ServiceDeleteRequest, call: Call) -> None:
         """Remove a service; layers that name it fall back to `default`."""
         await call.submit(c.Delete("service", _service(call.farm, request.service.id).id))
 
 
-def _warn(message: Any, call: Call) -> None:
+def _warn(message: service_pb2.Service, call: Call) -> None:
     if message.max_gpus:
         call.warnings.append(MAX_GPUS)
     warning = read_frame_cores(Decimal(message.min_cores) / ONE_CORE, "the cores of a frame")[1]

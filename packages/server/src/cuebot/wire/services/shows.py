@@ -16,6 +16,7 @@ from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.allocations import subscription_message
 from cuebot.wire.messages.groups import group_message
 from cuebot.wire.messages.shows import show_message
+from cuebot.wire.requests import OfShow
 from cuebot.wire.rows import list_of
 from cuebot.wire.values import units
 from cuebot.wire.whiteboard import whiteboard
@@ -24,30 +25,32 @@ from cuebot.wire.whiteboard import whiteboard
 class ShowInterface:
     """Shows and what they may use."""
 
-    def FindShow(self, request: Any, call: Call) -> Any:
+    def FindShow(self, request: show_pb2.ShowFindShowRequest, call: Call) -> show_pb2.ShowFindShowResponse:
         """A show by name."""
         return show_pb2.ShowFindShowResponse(show=show_message(show_row(call.farm, call.farm.show_named(request.name))))
 
-    def GetShows(self, request: Any, call: Call) -> Any:
+    def GetShows(self, request: show_pb2.ShowGetShowsRequest, call: Call) -> show_pb2.ShowGetShowsResponse:
         """All shows."""
         return show_pb2.ShowGetShowsResponse(shows=_shows(call, list(call.farm.shows.values())))
 
-    def GetActiveShows(self, request: Any, call: Call) -> Any:
+    def GetActiveShows(
+        self, request: show_pb2.ShowGetActiveShowsRequest, call: Call
+    ) -> show_pb2.ShowGetActiveShowsResponse:
         """The shows that take jobs."""
         return show_pb2.ShowGetActiveShowsResponse(shows=_shows(call, active_shows(call.farm)))
 
     @shared
-    async def GetJobs(self, request: Any, call: Call) -> Any:
+    async def GetJobs(self, request: show_pb2.ShowGetJobsRequest, call: Call) -> bytes:
         """The PENDING jobs of a show."""
         jobs = pending_jobs_of_show(call.farm, _show(request, call).id)
         return list_of(await rows_of(call, jobs, call.rows.job))
 
-    def GetRootGroup(self, request: Any, call: Call) -> Any:
+    def GetRootGroup(self, request: show_pb2.ShowGetRootGroupRequest, call: Call) -> show_pb2.ShowGetRootGroupResponse:
         """The group that all others of a show are below."""
         root = call.farm.groups[_show(request, call).root_group_id]
         return show_pb2.ShowGetRootGroupResponse(group=group_message(group_row(call.farm, root)))
 
-    def GetGroups(self, request: Any, call: Call) -> Any:
+    def GetGroups(self, request: show_pb2.ShowGetGroupsRequest, call: Call) -> show_pb2.ShowGetGroupsResponse:
         """All groups of a show, from the root down."""
         farm, show = call.farm, _show(request, call)
         groups = [group_message(group_row(farm, group)) for group in groups_of_show(farm, show.id)]
@@ -55,11 +58,13 @@ class ShowInterface:
         return show_pb2.ShowGetGroupsResponse(groups=found)
 
     @shared
-    async def GetJobWhiteboard(self, request: Any, call: Call) -> Any:
+    async def GetJobWhiteboard(self, request: show_pb2.ShowGetJobWhiteboardRequest, call: Call) -> bytes:
         """All groups of a show with their PENDING jobs, nested. Always fresh."""
         return await whiteboard(call, call.farm.groups[_show(request, call).root_group_id])
 
-    def GetSubscriptions(self, request: Any, call: Call) -> Any:
+    def GetSubscriptions(
+        self, request: show_pb2.ShowGetSubscriptionRequest, call: Call
+    ) -> show_pb2.ShowGetSubscriptionResponse:
         """What a show may use."""
         show = _show(request, call)
         found = [
@@ -68,17 +73,21 @@ class ShowInterface:
         found.sort(key=lambda message: message.name)
         return show_pb2.ShowGetSubscriptionResponse(subscriptions=subscription_pb2.SubscriptionSeq(subscriptions=found))
 
-    def GetServiceOverrides(self, request: Any, call: Call) -> Any:
+    def GetServiceOverrides(
+        self, request: show_pb2.ShowGetServiceOverridesRequest, call: Call
+    ) -> show_pb2.ShowGetServiceOverridesResponse:
         """A show's own services: there are none, and clients that list services ask for them beside the others."""
         _show(request, call)
         return show_pb2.ShowGetServiceOverridesResponse()
 
-    async def CreateShow(self, request: Any, call: Call) -> Any:
+    async def CreateShow(self, request: show_pb2.ShowCreateShowRequest, call: Call) -> show_pb2.ShowCreateShowResponse:
         """Make a show."""
         id = await call.submit(c.CreateShow(request.name))
         return show_pb2.ShowCreateShowResponse(show=show_message(show_row(call.farm, call.farm.get("show", id))))
 
-    async def CreateSubscription(self, request: Any, call: Call) -> Any:
+    async def CreateSubscription(
+        self, request: show_pb2.ShowCreateSubscriptionRequest, call: Call
+    ) -> show_pb2.ShowCreateSubscriptionResponse:
         """Give a show hosts of an allocation. Size and burst are cores here, and core units ever after."""
         command = c.CreateSubscription(
             _show(request, call).id,
@@ -90,39 +99,39 @@ class ShowInterface:
         message = subscription_message(subscription_row(call.farm, subscription))
         return show_pb2.ShowCreateSubscriptionResponse(subscription=message)
 
-    async def Delete(self, request: Any, call: Call) -> None:
+    async def Delete(self, request: show_pb2.ShowDeleteRequest, call: Call) -> None:
         """Remove a show that nothing belongs to."""
         await call.submit(c.Delete("show", _show(request, call).id))
 
-    async def SetActive(self, request: Any, call: Call) -> None:
+    async def SetActive(self, request: show_pb2.ShowSetActiveRequest, call: Call) -> None:
         """Say whether a show takes jobs."""
         await _change(request, call, active=request.value)
 
-    async def EnableBooking(self, request: Any, call: Call) -> None:
+    async def EnableBooking(self, request: show_pb2.ShowEnableBookingRequest, call: Call) -> None:
         """Say whether a show's frames are booked."""
         await _change(request, call, booking_enabled=request.enabled)
 
-    async def EnableDispatching(self, request: Any, call: Call) -> None:
+    async def EnableDispatching(self, request: show_pb2.ShowEnableDispatchingRequest, call: Call) -> None:
         """Say whether a show's frames are dispatched."""
         await _change(request, call, dispatch_enabled=request.enabled)
 
-    async def SetCommentEmail(self, request: Any, call: Call) -> None:
+    async def SetCommentEmail(self, request: show_pb2.ShowSetCommentEmailRequest, call: Call) -> None:
         """Say who is told about comments."""
         await _change(request, call, comment_email=request.email)
 
-    async def SetDefaultMinCores(self, request: Any, call: Call) -> None:
+    async def SetDefaultMinCores(self, request: show_pb2.ShowSetDefaultMinCoresRequest, call: Call) -> None:
         """Set a show's default minimum, to a hundredth."""
         await _change(request, call, default_min_cores=units(request.min_cores, "the minimum of cores"))
 
-    async def SetDefaultMaxCores(self, request: Any, call: Call) -> None:
+    async def SetDefaultMaxCores(self, request: show_pb2.ShowSetDefaultMaxCoresRequest, call: Call) -> None:
         """Set a show's default maximum, to a hundredth."""
         await _change(request, call, default_max_cores=units(request.max_cores, "the maximum of cores"))
 
-    async def SetDefaultMinGpus(self, request: Any, call: Call) -> None:
+    async def SetDefaultMinGpus(self, request: show_pb2.ShowSetDefaultMinGpusRequest, call: Call) -> None:
         """Set a show's default minimum of GPUs."""
         await _change(request, call, default_min_gpus=request.min_gpus)
 
-    async def SetDefaultMaxGpus(self, request: Any, call: Call) -> None:
+    async def SetDefaultMaxGpus(self, request: show_pb2.ShowSetDefaultMaxGpusRequest, call: Call) -> None:
         """Set a show's default maximum of GPUs."""
         await _change(request, call, default_max_gpus=request.max_gpus)
 
@@ -132,10 +141,10 @@ def _shows(call: Call, shows: list[Show]) -> show_pb2.ShowSeq:
     return show_pb2.ShowSeq(shows=[show_message(row) for row in show_rows(call.farm, ordered)])
 
 
-def _show(request: Any, call: Call) -> Show:
+def _show(request: OfShow, call: Call) -> Show:
     show: Show = call.farm.get("show", request.show.id)
     return show
 
 
-async def _change(request: Any, call: Call, **changes: Any) -> None:
+async def _change(request: OfShow, call: Call, **changes: Any) -> None:
     await call.submit(c.Change("show", _show(request, call).id, changes))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
 from cuebot.domain.errors import quoted
 from cuebot.wire.call import USER_KEY, Call
+from cuebot.wire.requests import OfKill
 
 
 def change_message(call: Call, reason: str) -> str:
@@ -15,7 +15,7 @@ def change_message(call: Call, reason: str) -> str:
     return f"by {quoted(user)}: {reason}" if user else reason
 
 
-def kill_message(request: Any, default: str) -> str:
+def kill_message(request: OfKill, default: str) -> str:
     """Who kills and why, from the fields that kill requests have: `by ann on desk (pid 7): cueadmin -kill`.
 
     `default` stands for a reason that is not given; of what is not known nothing is said.

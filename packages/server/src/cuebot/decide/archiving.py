@@ -1,0 +1,72 @@
+"""Which finished jobs leave memory, and how one comes back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cuebot.decide.context import Context
+from cuebot.domain import commands as c
+from cuebot.domain import events as ev
+from cuebot.domain.archive import may_leave, unpack_summary
+from cuebot.domain.errors import Refused
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Job
+from cuebot.domain.states import JobState
+
+JOBS_PER_SWEEP: Final = 500
+"""Each is packed by the journal's thread, a few thousand in a second."""
+
+
+def leaving(farm: Farm, context: Context) -> list[ev.Event]:
+    """The finished jobs that leave now: those that nobody has needed for a time, and the oldest of too many."""
+    finished_count = len(farm.jobs) - len(farm.active_job_by_name)
+    if not finished_count:
+        return []
+    finished = [job for job in farm.jobs.values() if job.state is JobState.FINISHED]
+    finished.sort(key=_needed_us)
+
+    too_many = len(finished) - context.settings.finished_in_memory
+    since_us = context.now_us - context.settings.finished_in_memory_us
+    events: list[ev.Event] = []
+    for place, job in enumerate(finished):
+        if place >= too_many and _needed_us(job) > since_us:
+            break
+        if may_leave(farm, job):
+            events.append(ev.JobArchived(job.id))
+            if len(events) == JOBS_PER_SWEEP:
+                break
+    return events
+
+
+def _needed_us(job: Job) -> int:
+    """When a finished job was last needed, as far as anybody knows."""
+    return max(job.stopped_us, job.recalled_us)
+
+
+def recall_job(farm: Farm, command: c.RecallJob, context: Context) -> list[ev.Event]:
+    """Have a finished job in memory again."""
+    if command.job_id in farm.jobs:
+        return []
+    archived, _ = unpack_summary(command.summary)
+    job = archived.job
+    show = farm.shows.get(job.show_id)
+    if show is None:
+        raise Refused(f"job {job.name!r} cannot be loaded again: its show is gone")
+
+    first_key = farm.next_layer_key
+    facility_id = job.facility_id if job.facility_id in farm.facilities else _any_facility(farm, context)
+    return [
+        ev.JobRecalled(
+            job_id=job.id,
+            summary=command.summary,
+            rest=command.rest,
+            layer_keys=list(range(first_key, first_key + len(archived.layers))),
+            group_id=job.group_id if job.group_id in farm.groups else show.root_group_id,
+            facility_id=facility_id,
+            superseded=command.superseded,
+        )
+    ]
+
+
+def _any_facility(farm: Farm, context: Context) -> str:
+    return farm.facility_by_name.get(context.settings.default_facility) or next(iter(farm.facilities))

@@ -1,0 +1,122 @@
+"""Finished jobs that are on disk and not in memory: found, read, and forgotten at last."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, or_, select
+
+from cuebot.domain.archive import PackedJob
+from cuebot.domain.units import is_id, split_frame_id
+from cuebot.engine.ports import FoundJob, JobSearch
+from cuebot.journal.tables import ARCHIVED_JOB, ARCHIVED_PART, JOB, SPECIFICATION
+
+JOBS_PER_STEP: Final = 500
+"""Jobs that one transaction forgets: the writer waits for it."""
+
+_JOB = ARCHIVED_JOB.c
+_SUMMARY = (_JOB.id, _JOB.stopped_us, _JOB.summary)
+
+
+def job_with(connection: Connection, text: str) -> str | None:
+    """The id of the job that a text means (`engine.ports.JobHistory.job_with`)."""
+    by_id = _one(connection, select(_JOB.id).where(_begins(text.lower())).limit(2)) if is_id(text) else None
+    return by_id or _with_part(connection, text) or _with_name(connection, text)
+
+
+def packed_job(connection: Connection, job_id: str) -> PackedJob | None:
+    """An archived job as it was packed."""
+    row = connection.execute(select(_JOB.summary, _JOB.rest).where(_JOB.id == job_id)).one_or_none()
+    return PackedJob(bytes(row.summary), bytes(row.rest)) if row is not None else None
+
+
+def has_younger(connection: Connection, name: str, submitted_us: int) -> bool:
+    """Whether an archived job of this name was submitted later."""
+    query = select(exists().where(_JOB.name == name, _JOB.submitted_us > submitted_us))
+    return bool(connection.execute(query).scalar_one())
+
+
+def find_jobs(connection: Connection, search: JobSearch, limit: int) -> list[FoundJob]:
+    """Archived jobs, the one that ended last first."""
+    query = select(*_SUMMARY).where(*_conditions(search)).order_by(_JOB.stopped_us.desc(), _JOB.id).limit(limit)
+    return [FoundJob(row.id, row.stopped_us, bytes(row.summary)) for row in connection.execute(query)]
+
+
+def specification(connection: Connection, specification_id: str) -> bytes | None:
+    """What jobs were submitted with."""
+    found = connection.execute(select(SPECIFICATION.c.text).where(SPECIFICATION.c.id == specification_id)).scalar()
+    return bytes(found) if found is not None else None
+
+
+def forget_jobs(connection: Connection, kept: int, ended_before_us: int) -> int:
+    """Forget some of those that are too old or too many, the oldest first. Returns how many; 0 when none is left.
+
+    `kept` 0 keeps any number. What they were submitted with goes with the last job that has it.
+    """
+    conditions: list[ColumnElement[bool]] = [_JOB.stopped_us < ended_before_us]
+    if kept:
+        first_kept = select(_JOB.stopped_us).order_by(_JOB.stopped_us.desc()).offset(kept).limit(1).scalar_subquery()
+        conditions.append(_JOB.stopped_us <= first_kept)
+    query = select(_JOB.id, _JOB.specification_id).where(or_(*conditions)).order_by(_JOB.stopped_us)
+    found = connection.execute(query.limit(JOBS_PER_STEP)).all()
+    ids = [row.id for row in found]
+    if ids:
+        connection.execute(delete(ARCHIVED_JOB).where(_JOB.id.in_(ids)))
+        connection.execute(delete(ARCHIVED_PART).where(ARCHIVED_PART.c.job_id.in_(ids)))
+        _forget_specifications(connection, sorted({row.specification_id for row in found} - {""}))
+    return len(ids)
+
+
+def _forget_specifications(connection: Connection, ids: list[str]) -> None:
+    is_needed = or_(
+        exists().where(_JOB.specification_id == SPECIFICATION.c.id),
+        exists().where(JOB.c.specification_id == SPECIFICATION.c.id),
+    )
+    connection.execute(delete(SPECIFICATION).where(SPECIFICATION.c.id.in_(ids), ~is_needed))
+
+
+def _begins(text: str) -> ColumnElement[bool]:
+    """An id, or the beginning of one: what is after it is a hexadecimal digit or a dash."""
+    return and_(_JOB.id >= text, _JOB.id < text + "g", _JOB.id.startswith(text, autoescape=True))
+
+
+def _one(connection: Connection, query: Select[tuple[str]]) -> str | None:
+    found = connection.execute(query).scalars().all()
+    return str(found[0]) if len(found) == 1 else None
+
+
+def _with_part(connection: Connection, text: str) -> str | None:
+    frame = split_frame_id(text)
+    ids = [text] if frame is None else [text, frame[0]]
+    found = connection.execute(select(ARCHIVED_PART.c.job_id).where(ARCHIVED_PART.c.id.in_(ids)).limit(1)).scalar()
+    return None if found is None else str(found)
+
+
+def _with_name(connection: Connection, name: str) -> str | None:
+    query = select(_JOB.id).where(_JOB.name.in_([name, name.lower()])).order_by(_JOB.submitted_us.desc(), _JOB.id)
+    found = connection.execute(query.limit(1)).scalar()
+    return None if found is None else str(found)
+
+
+def _conditions(search: JobSearch) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    for column, values in (
+        (_JOB.id, search.ids),
+        (_JOB.show_id, search.show_ids),
+        (_JOB.user, search.users),
+        (_JOB.shot, search.shots),
+    ):
+        if values:
+            conditions.append(column.in_(values))
+    if search.names:
+        begun = [_begins(name.lower()) for name in search.names if is_id(name)]
+        conditions.append(or_(_JOB.name.in_(search.names), *begun))
+    if search.parts:
+        begun = [_begins(part.lower()) for part in search.parts if is_id(part)]
+        conditions.append(or_(*(_JOB.name.icontains(part, autoescape=True) for part in search.parts), *begun))
+    if search.stopped_since_us:
+        conditions.append(_JOB.stopped_us >= search.stopped_since_us)
+    if search.before is not None:
+        stopped_us, id = search.before
+        conditions.append(or_(_JOB.stopped_us < stopped_us, and_(_JOB.stopped_us == stopped_us, _JOB.id > id)))
+    return conditions

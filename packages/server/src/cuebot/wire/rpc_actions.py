@@ -1,0 +1,264 @@
+"""What each RPC does, by the public names of `domain.actions`, and what its request says that it is done to.
+
+Whoever calls is asked for it before a request is looked at. What an RPC changes, the engine asks for once more, with
+the command that it becomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from google.protobuf.message_factory import GetMessageClass
+
+from cuebot.domain.actions import ACTIONS, Action, Target
+from cuebot.wire.not_offered import NOT_OFFERED
+
+TargetOf = Callable[[Any], Target]
+"""Takes a request."""
+
+
+class Asked(NamedTuple):
+    """What an RPC asks for."""
+
+    action: Action
+    target_of: TargetOf
+
+
+def _read(noun: str, *rpcs: str) -> dict[str, str]:
+    return dict.fromkeys(rpcs, f"{noun}.read")
+
+
+_NAMES: Final[dict[str, dict[str, str]]] = {
+    "comment.CommentInterface": {"Delete": "comment.delete", "Save": "comment.update"},
+    "cue.CueInterface": _read("farm", "GetSystemStats"),
+    "depend.DependInterface": {
+        **_read("depend", "GetDepend"), "Satisfy": "depend.satisfy", "Unsatisfy": "depend.unsatisfy",
+    },
+    "facility.AllocationInterface": {
+        **_read("allocation", "Find", "Get", "GetAll", "GetDefault"),
+        **_read("host", "FindHosts", "GetHosts"),
+        **_read("subscription", "GetSubscriptions"),
+        "Create": "allocation.create",
+        "Delete": "allocation.delete",
+        "ReparentHosts": "host.move",
+        "SetBillable": "allocation.set_billable",
+        "SetDefault": "allocation.set_default",
+        "SetName": "allocation.rename",
+        "SetTag": "allocation.set_tag",
+    },
+    "facility.FacilityInterface": {
+        **_read("facility", "Get"),
+        **_read("allocation", "GetAllocations"),
+        "Create": "facility.create",
+        "Delete": "facility.delete",
+        "Rename": "facility.rename",
+    },
+    "host.HostInterface": {
+        **_read("host", "FindHost", "GetHost", "GetHosts", "GetHostWhiteboard"),
+        **_read("proc", "GetProcs"),
+        **_read("comment", "GetComments"),
+        "AddComment": "comment.add",
+        "AddTags": "host.add_tags",
+        "Delete": "host.delete",
+        "Lock": "host.lock",
+        "RemoveTags": "host.remove_tags",
+        "RenameTag": "host.add_tags",
+        "RestartRqdNow": "host.restart_agent",
+        "RestartRqdWhenIdle": "host.restart_agent",
+        "SetAllocation": "host.move",
+        "SetHardwareState": "host.set_state",
+        "SetOs": "host.set_os",
+        "SetThreadMode": "host.set_thread_mode",
+        "Unlock": "host.unlock",
+    },
+    "host.ProcInterface": {
+        **_read("proc", "GetProcs"),
+        **_read("frame", "GetFrame"),
+        **_read("host", "GetHost"),
+        **_read("job", "GetJob"),
+        **_read("layer", "GetLayer"),
+        **dict.fromkeys(("Kill", "Unbook", "UnbookProcs"), "proc.kill"),
+    },
+    "job.FrameInterface": {
+        **_read("frame", "FindFrame", "GetFrame", "GetFrames"),
+        **_read("depend", "GetWhatDependsOnThis", "GetWhatThisDependsOn"),
+        **dict.fromkeys(
+            ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
+        ),
+        "DropDepends": "depend.satisfy",
+        "Eat": "frame.eat",
+        "Kill": "frame.kill",
+        "MarkAsWaiting": "frame.release",
+        "Retry": "frame.retry",
+    },
+    "job.GroupInterface": {
+        **_read("group", "FindGroup", "GetGroup", "GetGroups"),
+        **_read("job", "GetJobs"),
+        "CreateSubGroup": "group.create",
+        "Delete": "group.delete",
+        "ReparentGroups": "group.move",
+        "ReparentJobs": "job.move",
+        "SetDefaultJobMaxCores": "group.set_job_max_cores",
+        "SetDefaultJobMaxGpus": "group.set_job_max_gpus",
+        "SetDefaultJobMinCores": "group.set_job_min_cores",
+        "SetDefaultJobMinGpus": "group.set_job_min_gpus",
+        "SetDefaultJobPriority": "group.set_job_priority",
+        "SetGroup": "group.move",
+        "SetMaxCores": "group.set_max_cores",
+        "SetMaxGpus": "group.set_max_gpus",
+        "SetMinCores": "group.set_min_cores",
+        "SetMinGpus": "group.set_min_gpus",
+        "SetName": "group.rename",
+    },
+    "job.JobInterface": {
+        **_read("job", "FindJob", "GetCurrent", "GetJob", "GetJobNames", "GetJobs", "IsJobPending"),
+        **_read("layer", "GetLayers"),
+        **_read("frame", "GetFrames", "GetUpdatedFrames"),
+        **_read("comment", "GetComments"),
+        **_read("depend", "GetDepends", "GetWhatDependsOnThis", "GetWhatThisDependsOn"),
+        **dict.fromkeys(
+            ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
+        ),
+        "AddComment": "comment.add",
+        "DropDepends": "depend.satisfy",
+        "EatFrames": "frame.eat",
+        "Kill": "job.kill",
+        "KillFrames": "frame.kill",
+        "LaunchSpec": "job.submit",
+        "LaunchSpecAndWait": "job.submit",
+        "MarkAsWaiting": "frame.release",
+        "MarkDoneFrames": "frame.mark_done",
+        "Pause": "job.pause",
+        "ReorderFrames": "frame.reorder",
+        "Resume": "job.resume",
+        "RetryFrames": "frame.retry",
+        "SetAutoEat": "job.set_auto_eat",
+        "SetGroup": "job.move",
+        "SetMaxCores": "job.set_max_cores",
+        "SetMaxGpus": "job.set_max_gpus",
+        "SetMaxRetries": "job.set_max_retries",
+        "SetMinCores": "job.set_min_cores",
+        "SetMinGpus": "job.set_min_gpus",
+        "SetPriority": "job.set_priority",
+        "ShutdownIfCompleted": "job.finish",
+    },
+    "job.LayerInterface": {
+        **_read("layer", "FindLayer", "GetLayer", "GetOutputPaths"),
+        **_read("frame", "GetFrames"),
+        **_read("limit", "GetLimits"),
+        **_read("depend", "GetWhatDependsOnThis", "GetWhatThisDependsOn"),
+        **dict.fromkeys(
+            ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
+        ),
+        "AddLimit": "layer.add_limit",
+        "CreateFrameByFrameDependency": "depend.add",
+        "DropDepends": "depend.satisfy",
+        "DropLimit": "layer.drop_limit",
+        "EatFrames": "frame.eat",
+        "EnableMemoryOptimizer": "layer.set_memory_optimizer",
+        "KillFrames": "frame.kill",
+        "MarkdoneFrames": "frame.mark_done",
+        "RegisterOutputPath": "layer.add_output",
+        "ReorderFrames": "frame.reorder",
+        "RetryFrames": "frame.retry",
+        "SetDispatchOrder": "layer.set_order",
+        "SetMaxCores": "layer.set_max_cores",
+        "SetMaxGpus": "layer.set_max_gpus",
+        "SetMinCores": "layer.set_cores",
+        "SetMinGpuMemory": "layer.set_gpu_memory",
+        "SetMinGpus": "layer.set_gpus",
+        "SetMinMemory": "layer.set_memory",
+        "SetStartAfter": "layer.set_start",
+        "SetTags": "layer.set_tags",
+        "SetThreadable": "layer.set_threadable",
+        "SetTimeout": "layer.set_timeout",
+        "SetTimeoutLLU": "layer.set_llu_timeout",
+    },
+    "limit.LimitInterface": {
+        **_read("limit", "Find", "Get", "GetAll"),
+        "Create": "limit.create",
+        "Delete": "limit.delete",
+        "Rename": "limit.rename",
+        "SetMaxValue": "limit.set_max",
+        "SetType": "limit.set_per_host",
+    },
+    "report.RqdReportInterface": {
+        "ReportRqdStartup": "host.report",
+        "ReportRunningFrameCompletion": "proc.report_end",
+        "ReportStatus": "host.report",
+    },
+    "service.ServiceInterface": {
+        **_read("service", "GetDefaultServices", "GetService"),
+        "CreateService": "service.create",
+        "Delete": "service.delete",
+        "Update": "service.update",
+    },
+    "show.ShowInterface": {
+        **_read("show", "FindShow", "GetActiveShows", "GetShows"),
+        **_read("group", "GetGroups", "GetRootGroup"),
+        **_read("job", "GetJobs", "GetJobWhiteboard"),
+        **_read("service", "GetServiceOverrides"),
+        **_read("subscription", "GetSubscriptions"),
+        "CreateShow": "show.create",
+        "CreateSubscription": "subscription.create",
+        "Delete": "show.delete",
+        "EnableBooking": "show.set_booking",
+        "EnableDispatching": "show.set_dispatching",
+        "SetActive": "show.set_active",
+        "SetCommentEmail": "show.set_comment_email",
+        "SetDefaultMaxCores": "show.set_default_max_cores",
+        "SetDefaultMaxGpus": "show.set_default_max_gpus",
+        "SetDefaultMinCores": "show.set_default_min_cores",
+        "SetDefaultMinGpus": "show.set_default_min_gpus",
+    },
+    "subscription.SubscriptionInterface": {
+        **_read("subscription", "Find", "Get"),
+        "Delete": "subscription.delete",
+        "SetBurst": "subscription.set_burst",
+        "SetSize": "subscription.set_size",
+    },
+    "cuefarm.v1.FarmInterface": {
+        **_read("farm", "Find", "GetDoors", "GetEvents", "GetQueryFields"),
+        **_read("job", "FindFinishedJobs"),
+        **_read("run", "GetFailures", "GetRuns"),
+        **_read("log", "ReadLog"),
+        "Explain": "job.explain",
+    },
+    "cuefarm.v1.AgentInterface": {"Work": "host.connect"},
+}  # fmt: skip
+
+
+def asked_by(service: str, rpc: Any) -> Asked:
+    """What an RPC (its descriptor) of a service (its full name) asks for. Raises KeyError where it stands nowhere."""
+    is_offered = rpc.name not in NOT_OFFERED.get(service, {})
+    action = ACTIONS[_NAMES[service][rpc.name] if is_offered else "interface.read"]
+    return Asked(action, _target_reader(action, rpc.input_type))
+
+
+def _target_reader(action: Action, request_type: Any) -> TargetOf:
+    """What finds in a request of a type (its descriptor) whatever the action is done to: the thing that it is about.
+
+    That is the first message with an id, an id alone, or a name, which then stands where an id would.
+    """
+    empty = GetMessageClass(request_type)()
+    for field in request_type.fields:
+        if isinstance(getattr(getattr(empty, field.name), "id", None), str):
+            return _message_reader(field.message_type.name.lower(), field.name)
+    for name, kind in (("id", action.noun), ("job", "job"), ("name", action.noun)):
+        if isinstance(getattr(empty, name, None), str):
+            return _text_reader(kind, name)
+    everything = Target(action.noun)
+    return lambda request: everything
+
+
+def _message_reader(kind: str, name: str) -> TargetOf:
+    return lambda request: _target(kind, getattr(request, name).id)
+
+
+def _text_reader(kind: str, name: str) -> TargetOf:
+    return lambda request: _target(kind, getattr(request, name))
+
+
+def _target(kind: str, id: str) -> Target:
+    return Target(kind, (id,) if id else ())

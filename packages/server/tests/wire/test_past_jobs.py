@@ -1,0 +1,237 @@
+"""Finished jobs leave memory, and are found, shown, retried and waited for as if they were there."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opencue_proto import comment_pb2, depend_pb2, job_pb2
+
+from cuebot.decide import Settings
+from cuebot.domain import commands as c
+from cuebot.domain.states import JobState
+from cuebot.domain.units import MINUTE, Micros
+from cuebot.engine.core import SYSTEM
+from cuefarm_proto import farm_pb2
+
+AT_ONCE = Settings(finished_in_memory=0)
+
+
+class Past:
+    """A server whose finished jobs leave memory whenever it looks."""
+
+    def __init__(self, site: Any, agent: Any, tools: Any) -> None:
+        self.site, self.agent, self.tools = site, agent, tools
+
+    async def finished(self, name: str = "comp", **options: Any) -> Any:
+        """Launch a job and wait until its frames have succeeded; returns its message."""
+        job = await self.site.launch(name=name, **options)
+        await self.tools.until(lambda: self.site.farm.jobs[job.id].state is JobState.FINISHED, 20.0)
+        return job
+
+    async def look(self) -> None:
+        """Have the server look what may leave."""
+        await self.site.engine.submit(c.Sweep(), SYSTEM)
+
+    async def left(self, name: str = "comp", **options: Any) -> Any:
+        """A finished job that has left memory."""
+        job = await self.finished(name, **options)
+        await self.look()
+        assert job.id not in self.site.farm.jobs
+        return job
+
+    async def listed(self, **criteria: Any) -> list[Any]:
+        """Jobs in any state that the published search finds."""
+        request = job_pb2.JobGetJobsRequest(r=job_pb2.JobSearchCriteria(include_finished=True, **criteria))
+        return list((await self.site.job.GetJobs(request)).jobs.jobs)
+
+    async def get(self, id: str) -> Any:
+        """A job by its id."""
+        return (await self.site.job.GetJob(job_pb2.JobGetJobRequest(id=id))).job
+
+
+StartPast = Callable[..., Awaitable[Past]]
+
+
+@pytest.fixture
+async def start_past(start_site: Any, start_agent_of: Any, tools: Any, tmp_path: Path) -> StartPast:
+    """Start a server on this test's database, again where one was there."""
+
+    async def start(settings: Settings = AT_ONCE) -> Past:
+        site = await start_site(database=f"sqlite:///{tmp_path}/farm.sqlite", settings=settings)
+        return Past(site, await start_agent_of(site), tools)
+
+    return start
+
+
+@pytest.fixture
+async def past(start_past: StartPast) -> Past:
+    """A server whose finished jobs leave memory at once."""
+    return await start_past()
+
+
+async def test_a_job_that_left_memory_is_listed_as_before(past: Past) -> None:
+    """The same message, by name, by user, by show, by a part of its name and in all; the list loads nothing."""
+    job = await past.finished()
+    (before,) = await past.listed()
+    await past.look()
+    assert job.id not in past.site.farm.jobs
+    for criteria in ({}, {"jobs": [job.name]}, {"users": ["ada"]}, {"shows": ["testing"]}, {"substr": ["comp"]}):
+        assert await past.listed(**criteria) == [before], criteria
+    assert await past.listed(ids=[job.id]) == [before]
+    assert await past.listed(users=["bob"]) == []
+    assert not past.site.farm.jobs
+
+
+async def test_a_job_that_left_memory_is_shown_as_before(past: Past) -> None:
+    """Job, layers and frames by id: it is loaded again, and nothing of it has changed."""
+    job = await past.finished()
+    before = (await past.get(job.id), await past.site.layers_of(job), await past.site.frames_of(job))
+    await past.look()
+    assert (await past.get(job.id), await past.site.layers_of(job), await past.site.frames_of(job)) == before
+    await past.look()
+    layer, frame = before[1][0], before[2][0]
+    assert (await past.site.layer.GetLayer(job_pb2.LayerGetLayerRequest(id=layer.id))).layer == layer
+    await past.look()
+    assert (await past.site.frame.GetFrame(job_pb2.FrameGetFrameRequest(id=frame.id))).frame == frame
+
+
+async def test_a_frame_of_a_job_that_left_memory_runs_again(past: Past) -> None:
+    """A retry loads it, its job is pending again, and leaves once more when it is done."""
+    job = await past.left()
+    launched = len(past.agent.launched)
+    past.agent.finish = False
+    frame = (await past.site.frames_of(job))[0]
+    await past.look()
+    await past.site.frame.Retry(job_pb2.FrameRetryRequest(frame=frame))
+    assert past.site.farm.jobs[job.id].state is JobState.PENDING
+    await past.tools.until(lambda: len(past.agent.launched) > launched)
+    await past.look()
+    assert job.id in past.site.farm.jobs
+    await past.agent.complete(past.agent.launched[-1])
+    await past.tools.until(lambda: past.site.farm.jobs[job.id].state is JobState.FINISHED)
+    await past.look()
+    assert job.id not in past.site.farm.jobs
+    assert [found.job_stats.succeeded_frames for found in await past.listed()] == [10]
+
+
+async def test_jobs_on_disk_survive_a_restart(start_past: StartPast) -> None:
+    """Another server on the same database finds them and loads none of them by itself."""
+    first = await start_past()
+    job = await first.left()
+    before = await first.listed()
+    await first.site.stop()
+    second = await start_past()
+    assert job.id not in second.site.farm.jobs
+    assert await second.listed() == before
+    assert (await second.get(job.id)).name == job.name
+
+
+async def test_what_a_job_was_submitted_with_is_kept(past: Past) -> None:
+    """The text of its specification, as it came."""
+    job = await past.left()
+    await past.get(job.id)
+    kept = await past.site.engine.past_jobs.specification(past.site.farm.jobs[job.id].specification_id)
+    assert kept is not None
+    assert zlib.decompress(kept).decode() == past.tools.spec(past.tools.layer("beauty", "1-10"))
+
+
+async def test_a_job_stays_in_memory_as_long_as_one_waits_for_it(past: Past) -> None:
+    """They leave in the order of their depends, and the one that waited brings the other one back."""
+    past.agent.finish = False
+    first, second = await past.site.launch(name="first"), await past.site.launch(name="second")
+    request = job_pb2.JobCreateDependencyOnJobRequest(job=second, on_job=first)
+    depend = (await past.site.job.CreateDependencyOnJob(request)).depend
+    past.agent.finish = True
+    for run in list(past.agent.runs.values()):
+        await past.agent.complete(run)
+    jobs = past.site.farm.jobs
+    await past.tools.until(lambda: jobs[first.id].state is JobState.FINISHED)
+    if jobs[second.id].state is not JobState.FINISHED:
+        await past.look()
+        assert first.id in jobs
+    await past.tools.until(lambda: jobs[second.id].state is JobState.FINISHED)
+    await past.look()
+    await past.look()
+    assert not jobs
+    assert (await past.site.depend.GetDepend(depend_pb2.DependGetDependRequest(id=depend.id))).depend.id == depend.id
+    assert set(jobs) == {first.id, second.id}
+
+
+async def test_a_submission_may_wait_for_a_job_that_left_memory(past: Past) -> None:
+    """By its name: it is complete, so nothing waits."""
+    await past.left(name="first")
+    depend = "<depend type='JOB_ON_JOB' anyframe='False'><depjob>second</depjob><onjob>first</onjob></depend>"
+    await past.finished(name="second", extra=f"<depends>{depend}</depends>")
+
+
+async def test_comments_leave_and_come_back_with_their_job(past: Past) -> None:
+    """Its list row says that it has one, and the comment is found by its own id."""
+    job = await past.finished()
+    comment = comment_pb2.Comment(user="ada", subject="why", message="because")
+    await past.site.job.AddComment(job_pb2.JobAddCommentRequest(job=job, new_comment=comment))
+    (kept,) = (await past.site.job.GetComments(job_pb2.JobGetCommentsRequest(job=job))).comments.comments
+    await past.look()
+    assert not past.site.farm.comments
+    assert [found.has_comment for found in await past.listed()] == [True]
+    await past.site.comment.Delete(comment_pb2.CommentDeleteRequest(comment=kept))
+    assert [found.has_comment for found in await past.listed()] == [False]
+
+
+async def test_runs_and_explanations_are_found_by_the_name_of_a_job_on_disk(past: Past) -> None:
+    """A name means the last job of that name, also when an older one has been loaded again."""
+    old = await past.left()
+    new = await past.left()
+    await past.get(old.id)
+    runs = await past.site.farm_interface.GetRuns(farm_pb2.GetRunsRequest(job=new.name))
+    assert {run.job_id for run in runs.runs} == {new.id}
+    await past.look()
+    why = await past.site.farm_interface.Explain(farm_pb2.ExplainRequest(job=new.name))
+    assert why.job_id == new.id
+
+
+async def test_a_query_finds_jobs_on_disk(past: Past) -> None:
+    """Whenever states or ends are asked for; fields of their layers too."""
+    job = await past.left()
+    other = await past.left(name="other")
+    find = past.site.farm_interface.Find
+    for query in (
+        "state:finished",
+        "state:finished show:testing user:ada",
+        "ended<1h comp,other",
+        "state:finished tag:general",
+    ):
+        found = await find(farm_pb2.FindRequest(noun="job", query=query, order="-name"))
+        assert list(found.ids) == [other.id, job.id], query
+    assert not (await find(farm_pb2.FindRequest(noun="job", query="state:finished service:nuke"))).ids
+    assert not (await find(farm_pb2.FindRequest(noun="job", query="user:ada"))).ids
+
+
+async def test_finished_jobs_are_found_on_disk_by_name(past: Past) -> None:
+    """As `cueadmin -lj -finished` asks for them, the one that ended last first."""
+    jobs = [await past.left(name=name) for name in ("one", "two")]
+    reply = await past.site.farm_interface.FindFinishedJobs(farm_pb2.FindFinishedJobsRequest())
+    assert list(reply.job_ids) == [job.id for job in reversed(jobs)]
+    reply = await past.site.farm_interface.FindFinishedJobs(farm_pb2.FindFinishedJobsRequest(names=[jobs[0].name]))
+    assert (list(reply.job_ids), reply.found) == ([jobs[0].id], 1)
+
+
+async def test_a_job_that_is_nowhere_is_refused_as_ever(past: Past) -> None:
+    """With the same words, and the status NOT_FOUND."""
+    code, detail = await past.site.refused(past.get("0" * 36))
+    assert code == "NOT_FOUND"
+    assert "there is no job" in detail
+
+
+async def test_a_job_stays_for_a_time_and_the_oldest_of_too_many_leave(start_past: StartPast) -> None:
+    """By age and by number, whichever comes first."""
+    past = await start_past(Settings(finished_in_memory=1, finished_in_memory_us=Micros(60 * MINUTE)))
+    first = await past.finished(name="first")
+    await past.look()
+    assert first.id in past.site.farm.jobs
+    second = await past.finished(name="second")
+    await past.look()
+    assert set(past.site.farm.jobs) == {second.id}

@@ -1,0 +1,1 @@
+"""Programs of the workspace: `make` calls them, nobody installs them."""
