@@ -14,6 +14,7 @@ CASES = (
     "farm",
     "agent",
     "supervisor",
+    "idle_agent",
     "peer",
     "watching",
     "wire",
