@@ -22,8 +22,8 @@ from benchmarks.table import Figure
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
 from cuebot.engine.core import SYSTEM, Core

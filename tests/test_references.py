@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

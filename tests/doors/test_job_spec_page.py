@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import LimitExceeded
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.spec import parse_spec
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "job-spec.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import outline
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.spec import parse_spec
 from outline import cuerun
 from outline.command_line import TOKENS, token_values

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
 from cuebot.domain.frame_set import parse_frame_set
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from FileSequence import FrameSet
 
 NUMBER = st.one_of(st.integers(-30, 30), st.integers(-(2**31) - 1, 2**31))

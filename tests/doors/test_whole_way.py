@@ -17,9 +17,9 @@ from small_farm import GIB, SmallFarm
 
 import outline
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
 from cuebot.domain.names import LATER_SUFFIX_BYTES
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import KiB
 from cuebot.engine.requests import LaunchRequest

@@ -21,7 +21,8 @@ from cuebot.app.config_reference import with_key_tables
 from cuebot.app.config_values import Duration, Whole, duration_text
 from cuebot.app.farm_server import FarmServer
 from cuebot.app.options import ServerOptions
-from cuebot.domain.settings import Bounds, Settings, contradictions
+from cuebot.domain.bounds import Bounds
+from cuebot.domain.settings import Settings, contradictions
 from cuebot.domain.units import MINUTE, SECOND
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"

@@ -9,9 +9,9 @@ import pytest
 
 from cuebot.decide.changes import checked
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.units import CoreUnits, KiB, Micros
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.spec import parse_spec

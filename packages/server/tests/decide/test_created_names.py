@@ -9,8 +9,8 @@ import pytest
 from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
-from cuebot.domain.settings import DEFAULT_BOUNDS
 
 Create = Callable[[SmallFarm, str], c.Command]
 

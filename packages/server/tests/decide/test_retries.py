@@ -12,8 +12,9 @@ from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.settings import Bounds
-from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit
+from cuebot.domain.bounds import Bounds
+from cuebot.domain.charging import UNCHARGED_EXITS
+from cuebot.domain.states import Cause, Exit
 from cuebot.domain.units import HOUR, SECOND, Micros
 from cuebot.sim.clock import START_US
 from cuebot.sim.specs import job_spec, layer_spec

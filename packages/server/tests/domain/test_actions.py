@@ -14,8 +14,8 @@ from cuebot.decide.shows import DELETABLE
 from cuebot.domain import commands as c
 from cuebot.domain.actions import ACTIONS, actions_of, arguments_of, target_of
 from cuebot.domain.actions_page import page
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import CoreUnits
 

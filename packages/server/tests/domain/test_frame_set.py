@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.frame_set import FrameRangeError, chunk_frames, compact, normalise, parse_frame_set
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 
 RANGE_TEXT = st.text(alphabet="0123456789-,xy: a", max_size=24)
 FRAME_LIST = st.lists(st.integers(-60, 60), min_size=1, max_size=40)

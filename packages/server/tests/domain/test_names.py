@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Invalid
 from cuebot.domain.names import (
     check_log_name,
@@ -17,7 +18,6 @@ from cuebot.domain.names import (
     parse_frame_name,
     post_job_name,
 )
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 
 SHOW, SHOT, USER = "testing", "default", "testuser"
 

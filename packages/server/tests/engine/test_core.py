@@ -10,11 +10,11 @@ from small_farm import SmallFarm
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.actions import Action, Target
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, Forbidden
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.principals import Principal, Proof
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.engine.access import forbidden
 from cuebot.engine.core import SYSTEM, Core

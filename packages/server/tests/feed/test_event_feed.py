@@ -12,10 +12,10 @@ from small_farm import SmallFarm
 from structlog.testing import capture_logs
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Exhausted, Invalid, Unavailable
 from cuebot.domain.events import Added
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.engine.ports import JournalError, Recorded
 from cuebot.feed import Behind, EventFeed, Position, PublicEvent, Reset, Subscription, event_feed
 from cuebot.feed import follower as follower_module

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from journal_farm import ENVELOPE, Mix, commit, depend_text, host_facts, spec_text, summary
 
 from cuebot.domain import commands as c
-from cuebot.domain.check import check
 from cuebot.domain.farm import Farm
+from cuebot.domain.recount import check
 from cuebot.domain.states import Cause, DependType, LockState
 from cuebot.domain.units import SECOND, KiB, Micros
 from cuebot.journal import History, SqlJournal

@@ -12,8 +12,8 @@ from cuebot.app.retention import forget_what_is_old, month_before
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.archive import ArchivedJob, PackedJob, pack, unpack
-from cuebot.domain.check import check
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.bounds import DEFAULT_BOUNDS
+from cuebot.domain.recount import check
 from cuebot.domain.units import HOUR, SECOND, Micros
 from cuebot.engine.past_jobs import PastJobs
 from cuebot.engine.ports import JobSearch

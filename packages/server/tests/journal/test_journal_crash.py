@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from journal_farm import Mix, assert_same, commit, reloaded
 
-from cuebot.domain.check import check
+from cuebot.domain.recount import check
 from cuebot.journal import JournalTaken, SqlJournal
 
 Open = Callable[[str], SqlJournal]

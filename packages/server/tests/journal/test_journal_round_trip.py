@@ -9,7 +9,7 @@ import pytest
 from journal_farm import ENVELOPE, Mix, assert_same, commit, host_facts, reloaded
 
 from cuebot.domain import commands as c
-from cuebot.domain.check import check
+from cuebot.domain.recount import check
 from cuebot.domain.units import NO_END
 from cuebot.engine.ports import Batch
 from cuebot.engine.rows import Rows

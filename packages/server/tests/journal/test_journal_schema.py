@@ -22,9 +22,9 @@ from alembic.script import ScriptDirectory
 from journal_farm import reloaded, summary
 from sqlalchemy import BigInteger, Boolean, Connection, LargeBinary, Text
 
-from cuebot.domain.check import check
 from cuebot.domain.frames import COLUMNS
 from cuebot.domain.nouns import NOUNS, stored_fields
+from cuebot.domain.recount import check
 from cuebot.journal import History, JournalUnusable, SqlJournal, migrate
 from cuebot.journal.database import engine_for, parse
 from cuebot.journal.tables import FRAME, METADATA, TABLES, JsonText

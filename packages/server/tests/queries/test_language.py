@@ -8,8 +8,8 @@ import pytest
 from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Invalid
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.units import HOUR, CoreUnits, KiB
 from cuebot.queries.find import query_fields, question
 from cuebot.queries.language import Moment

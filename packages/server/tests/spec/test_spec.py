@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cuebot.domain.settings import Bounds
+from cuebot.domain.bounds import Bounds
 from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, SpecError, parse_spec
 
 DOCTYPE = '<!DOCTYPE spec PUBLIC "SPI Cue  Specification Language" "http://localhost:8080/spcue/dtd/cjsl-{}.dtd">'

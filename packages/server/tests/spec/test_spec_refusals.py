@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, LimitExceeded
-from cuebot.domain.settings import Bounds
 from cuebot.spec import SpecError, parse_spec
 
 GOOD = (

@@ -10,11 +10,11 @@ from typing import Any
 
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
-from cuebot.domain.check import check
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Host, Job, Layer, Proc
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.recount import check
 from cuebot.domain.states import Cause
 from cuebot.domain.units import MINUTE, SECOND, CoreUnits, KiB, Micros, frame_id
 from cuebot.engine.core import Core

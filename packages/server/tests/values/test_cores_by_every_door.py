@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cuebot.decide.changes import checked
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.spec import LayerSpec, Spec, parse_spec
 from cuebot.wire.values import frame_units, units, units_or_unlimited
 

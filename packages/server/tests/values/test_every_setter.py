@@ -10,8 +10,8 @@ import pytest
 from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.nouns import Learned
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import HOUR, CoreUnits, KiB
 from cuebot.sim.specs import job_spec, layer_spec

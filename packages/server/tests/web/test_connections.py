@@ -13,7 +13,8 @@ import pytest
 import uvicorn
 
 from cuebot.access.callers import Callers
-from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.settings import DEFAULT_SETTINGS
 from cuebot.web.connections import BoundedProtocol, Connections
 from cuebot.web.doors import HttpDoors
 from cuebot.web.sessions import Sessions

@@ -13,9 +13,10 @@ import pytest
 
 from cuebot.access.callers import Callers
 from cuebot.domain.actions import Action, Target
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.farm import Farm
 from cuebot.domain.principals import Principal, Proof
-from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS, Bounds
+from cuebot.domain.settings import DEFAULT_SETTINGS
 from cuebot.domain.units import SECOND
 from cuebot.engine.access import allow_all, forbidden
 from cuebot.web.doors import HttpDoors

@@ -33,8 +33,8 @@ from opencue_proto import (
 from run_history import MemoryRunHistory
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import Batch, JournalError

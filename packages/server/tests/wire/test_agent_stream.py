@@ -12,7 +12,7 @@ import pytest
 from opencue_proto import cue_pb2, job_pb2, report_pb2, rqd_pb2
 from structlog.testing import capture_logs
 
-from cuebot.domain.settings import Bounds
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.states import JobState
 from cuebot.wire.agents.reports import outcome
 from cuefarm_proto import agent_pb2, agent_pb2_grpc

@@ -13,8 +13,8 @@ from small_farm import SmallFarm
 
 from cuebot.decide.changes import checked
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS, GREATEST, Bounds
 from cuebot.domain.errors import Exhausted, FarmError, LimitExceeded
-from cuebot.domain.settings import DEFAULT_BOUNDS, GREATEST, Bounds
 from cuebot.domain.states import DependType
 from cuebot.engine.readers import Readers
 from cuebot.queries.frames import FrameCriteria, find_frames

@@ -13,8 +13,8 @@ import pytest
 from opencue_proto import job_pb2
 
 import cuebot.wire.services.jobs
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted
-from cuebot.domain.settings import Bounds
 from cuebot.wire.calls_under_way import CallsUnderWay
 from cuebot.wire.loop_share import BURST_SECONDS, DEBT_SECONDS, IDLE_AFTER_SECONDS, LoopShare
 from cuebot.wire.shared_builds import SharedBuilds

@@ -13,7 +13,7 @@ import pytest
 from opencue_proto import cue_pb2, host_pb2, job_pb2, report_pb2, show_pb2
 from structlog.testing import capture_logs
 
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 
 
 async def alive(site: Any) -> bool:

@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
 
-from cuebot.domain.settings import DEFAULT_BOUNDS
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.wire.agents.streams import AgentStreams
 from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.server import offered_services, service_descriptors

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from opencue_proto import job_pb2
 
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.units import HOUR, SECOND, Micros
 
 

@@ -10,8 +10,8 @@ from opencue_proto import facility_pb2, host_pb2, job_pb2, show_pb2
 from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.states import LockState
 from cuebot.domain.units import SECOND
 from cuebot.queries.comments import commented

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from opencue_proto import job_pb2
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.frames import as_indices
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState, JobState
 from cuebot.engine.core import SYSTEM
 from cuebot.engine.ports import EndedRun, JournalError, RunQuery

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from opencue_proto import facility_pb2, host_pb2, job_pb2
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.queries.jobs import JobCriteria, job_filter
 from cuebot.wire.call import Call, those
 from cuefarm_proto import farm_pb2

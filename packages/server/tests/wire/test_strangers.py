@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Unauthenticated
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.wire.strangers import Strangers
 
 PEER = "ipv4:127.0.0.1:5000"

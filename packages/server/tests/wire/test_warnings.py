@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from opencue_proto import facility_pb2, host_pb2, job_pb2, service_pb2, show_pb2
 
-from cuebot.domain.settings import Bounds
+from cuebot.domain.bounds import Bounds
 from cuebot.wire.call import WARNINGS_BYTES
 
 

@@ -19,7 +19,8 @@ from typing import Any, Final
 from cuebot.app.config_values import DatabaseUrl, Duration, Kind, Text, Whole
 from cuebot.app.exit_status import CannotStart
 from cuebot.app.options import ServerOptions
-from cuebot.domain.settings import Bounds, Settings, contradictions
+from cuebot.domain.bounds import Bounds
+from cuebot.domain.settings import Settings, contradictions
 
 VARIABLE: Final = "CUEFARM_CONFIG"
 """Names the file."""

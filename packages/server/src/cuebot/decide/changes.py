@@ -9,11 +9,11 @@ from typing import Any, Final
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.bounds import INT32_MAX, Bounds
 from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import label, plain_name, undotted_name
 from cuebot.domain.nouns import Group
-from cuebot.domain.settings import INT32_MAX, Bounds
 from cuebot.domain.states import ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED

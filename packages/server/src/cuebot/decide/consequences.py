@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from cuebot.decide.frames import satisfied_by, satisfied_by_job
+from cuebot.decide.satisfied_depends import satisfied_by, satisfied_by_job
 from cuebot.domain import events as ev
+from cuebot.domain.failing_hosts import observe_end
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.learning import forget_where_changed
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import FrameState, JobState
-from cuebot.domain.telemetry import observe_end, observe_told
+from cuebot.domain.telemetry import observe_told
 
 
 def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.nouns import Proc
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds, Settings
+from cuebot.domain.settings import Settings
 from cuebot.domain.silence import Silence
 from cuebot.domain.units import Micros
 

@@ -8,11 +8,11 @@ from cuebot.decide.context import Context
 from cuebot.decide.cycles import find_cycle
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.depends import REACTIVATED, SHAPES, edges_of
 from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Depend, Job, Layer, stored_values
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import ENDED_FRAME_STATES, DependType, JobState
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from cuebot.decide.context import Context
+from cuebot.decide.satisfied_depends import hold_again, satisfied_by
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.depends import REACTIVATED, SHAPES, WHOLE_LAYER, done_of, edges_of
 from cuebot.domain.errors import Invalid, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
-from cuebot.domain.states import ENDED_FRAME_STATES, DependType, Exit, FrameState, JobState, OnEnd
+from cuebot.domain.states import ENDED_FRAME_STATES, Exit, FrameState, JobState, OnEnd
 
 
 def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[ev.Event]:
@@ -34,7 +34,7 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
         ended = _in_states(layer, indices, FrameState.DEAD, FrameState.EATEN, FrameState.SUCCEEDED)
         ended = as_indices([index for index in ended.tolist() if index not in layer.runs])
         if len(ended):
-            events.extend(_hold_again(farm, layer, ended))
+            events.extend(hold_again(farm, layer, ended))
             events.append(ev.FramesRetried(layer_id, ended))
         job = farm.jobs[layer.job_id]
         left = job.state is JobState.FINISHED and len(_in_states(layer, indices, FrameState.WAITING, FrameState.DEPEND))
@@ -135,58 +135,6 @@ def reorder_frames(farm: Farm, command: c.ReorderFrames, context: Context) -> li
         raise Invalid(f"order {command.order!r} is none of FIRST, LAST, REVERSE")
     ascending = np.argsort(indices)
     return [ev.FramesReordered(layer.id, indices[ascending], [orders[i] for i in ascending.tolist()])]
-
-
-def satisfied_by(
-    farm: Farm, layer: Layer, indices: IndexArray, *, complete: bool, failed: bool = False
-) -> list[ev.Event]:
-    """What is satisfied because these frames succeeded, and, where that made it so, because the layer is complete.
-
-    `failed` frames died or were eaten: that satisfies only depends for which failure counts as done. One event a
-    depend, whichever reason satisfies it.
-    """
-    events: list[ev.Event] = []
-    succeeded = set(indices.tolist())
-    for depend in farm.depends_on(layer):
-        if not depend.active or (failed and not depend.on_failure):
-            continue
-        whole = complete or (depend.on_failure and layer.settled)
-        ended = as_indices([*indices.tolist(), WHOLE_LAYER]) if whole else indices
-        shape = SHAPES[depend.type]
-        if shape.pairs:
-            pairs = edges_of(farm, depend).waiting_for(ended)
-            pairs = pairs[~done_of(farm, depend)[pairs]]
-            if len(pairs):
-                events.append(ev.DependPairsSatisfied(depend.id, pairs))
-        elif depend.on_frame in succeeded if shape.on == "frame" else whole or (depend.any_frame and succeeded):
-            events.append(ev.DependSatisfied(depend.id))
-    return events
-
-
-def satisfied_by_job(farm: Farm, job_id: str) -> list[ev.Event]:
-    """What is satisfied because a job is finished."""
-    return [
-        ev.DependSatisfied(depend.id)
-        for depend in (farm.depends[id] for id in sorted(farm.depends_on_job.get(job_id, ())))
-        if depend.active and SHAPES[depend.type].on == "job"
-    ]
-
-
-def _hold_again(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]:
-    """What waited for frames that are retried waits again."""
-    events: list[ev.Event] = []
-    retried = set(indices.tolist())
-    for depend in farm.depends_on(layer):
-        if depend.type not in REACTIVATED:
-            continue
-        if depend.type is DependType.FRAME_BY_FRAME:
-            pairs = edges_of(farm, depend).waiting_for(as_indices([*indices.tolist(), WHOLE_LAYER]))
-            pairs = pairs[done_of(farm, depend)[pairs]]
-            if len(pairs):
-                events.append(ev.DependUnsatisfied(depend.id, pairs))
-        elif not depend.active and (depend.type is DependType.LAYER_ON_LAYER or depend.on_frame in retried):
-            events.append(ev.DependUnsatisfied(depend.id))
-    return events
 
 
 def _in_states(layer: Layer, indices: IndexArray, *states: FrameState) -> IndexArray:

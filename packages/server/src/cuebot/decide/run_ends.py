@@ -11,10 +11,11 @@ from cuebot.decide.host_names import refuse_rival_outcome
 from cuebot.decide.memory_failures import memory_after, memory_raised
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.charging import UNCHARGED_CAUSES, UNCHARGED_EXITS
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.states import UNCHARGED_EXITS, Cause, Exit, FrameState, OnEnd
+from cuebot.domain.states import Cause, Exit, FrameState, OnEnd
 from cuebot.domain.telemetry import possible_memory
 from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
 
@@ -23,20 +24,6 @@ KILL_SIGNALS: Final = frozenset({9, SIGTERM})
 RETRY_SIGNAL: Final = 119
 """An application's way to ask for another try that costs no retry (opencue-behaviour: exit-statuses)."""
 
-UNCHARGED_CAUSES: Final = frozenset(
-    {
-        Cause.REFUSED,
-        Cause.RUNNER_LOST,
-        Cause.SHUTDOWN,
-        Cause.LEASE,
-        Cause.HOST_LOST,
-        Cause.NEVER_RECEIVED,
-        Cause.LOG_UNWRITABLE,
-        Cause.HOST_FAULT,
-        Cause.START_LIMIT,
-    }
-)
-"""The farm's fault, not the frame's: the frame waits again and no retry is charged."""
 
 TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 """It took longer than its layer allows: it would do so again, so the frame is dead."""
@@ -44,7 +31,6 @@ TIME_CAUSES: Final = frozenset({Cause.TIMEOUT, Cause.SILENT})
 _ENDS_FOR_MEMORY: Final = frozenset({Cause.EXITED, Cause.MEMORY})
 """It says itself that it lacked memory, or was ended for it."""
 
-_NOT_CHARGED: Final = UNCHARGED_EXITS | {Exit.RETRIED_BY_USER}
 
 _EXIT_OF_CAUSE: Final = {
     Cause.REFUSED: Exit.CLEARED,
@@ -52,12 +38,6 @@ _EXIT_OF_CAUSE: Final = {
     Cause.NEVER_RECEIVED: Exit.CLEARED,
     Cause.LEASE: Exit.SKIP_RETRY,
 }
-
-
-def is_charged(state: FrameState | None, cause: Cause, exit_status: int) -> bool:
-    """Whether the end of a run, after which its frame was in `state`, counts against the frame."""
-    failed = state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
-    return failed and cause not in UNCHARGED_CAUSES and exit_status not in _NOT_CHARGED
 
 
 def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> list[ev.Event]:

@@ -18,7 +18,8 @@ from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Re
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
-from cuebot.domain.names import log_folder_name, post_job_name
+from cuebot.domain.log_paths import log_folder_name
+from cuebot.domain.names import post_job_name
 from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from

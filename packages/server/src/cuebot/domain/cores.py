@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+from cuebot.domain.bounds import INT32_MAX
 from cuebot.domain.errors import Invalid
-from cuebot.domain.settings import INT32_MAX
 from cuebot.domain.units import MIN_CORE_UNITS, ONE_CORE, UNLIMITED, CoreUnits
 
 LEAST: Final = "the least is 0.01, a hundredth of a core"

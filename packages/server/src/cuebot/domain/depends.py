@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Depend, Edges, Layer
-from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import DependType
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from cuebot.domain.settings import GREATEST
+from cuebot.domain.bounds import GREATEST
 
 _SHOWN_CHARACTERS = 80
 

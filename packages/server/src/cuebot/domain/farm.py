@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from cuebot.domain.advice import advise
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
@@ -38,7 +39,7 @@ from cuebot.domain.nouns import (
     stored_fields,
 )
 from cuebot.domain.ready import Ready
-from cuebot.domain.settings import DEFAULT_BOUNDS, DEFAULT_SETTINGS
+from cuebot.domain.settings import DEFAULT_SETTINGS
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import is_id, split_frame_id

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.frame_set import compact, normalise, parse_frame_set
 from cuebot.domain.names import frame_name
-from cuebot.domain.settings import Bounds
 
 _NUMBER_CHARACTERS_MAX = 11
 """A sign and ten digits."""

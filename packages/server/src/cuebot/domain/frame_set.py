@@ -21,8 +21,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, NotFound, quoted
-from cuebot.domain.settings import Bounds
 
 FrameNumbers = NDArray[np.int32]
 """Frame numbers in the order in which they run."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc
-from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
 

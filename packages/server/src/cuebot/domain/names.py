@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, quoted
-from cuebot.domain.settings import Bounds
+from cuebot.domain.log_paths import log_file_name
 
 NameKind = Literal["show", "shot", "layer"]
 
-LOG_SUFFIX: Final = ".rqlog"
 LATER_SUFFIX_BYTES: Final = len(".65535")
 """Logs of earlier runs of a frame are kept under the number of the attempt."""
 
@@ -155,16 +155,6 @@ def post_job_name(show: str, shot: str, user: str, name: str, stamp_ms: int) -> 
     """Return the name of the job of a job's Post layers: it belongs to the user `monitor`."""
     rest = name.removeprefix(_job_prefix(show, shot, user))
     return f"{_job_prefix(show, shot, 'monitor')}{rest}_post_job_{stamp_ms}"
-
-
-def log_folder_name(job: str, job_id: str) -> str:
-    """Return the name of the folder of a job's logs."""
-    return f"{job}--{job_id}"
-
-
-def log_file_name(job: str, frame: str) -> str:
-    """Return the name of a frame's log."""
-    return f"{job}.{frame}{LOG_SUFFIX}"
 
 
 def check_log_name(job: str, layer: str, number_characters: int, bounds: Bounds) -> None:

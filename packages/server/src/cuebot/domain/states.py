@@ -172,19 +172,3 @@ class Exit(IntEnum):
     HOST_DOWN = 399
     RETRIED_BY_USER = 500
     EATEN_BY_USER = 506
-
-
-UNCHARGED_EXITS: Final = frozenset(
-    {
-        Exit.NEVER_RAN,
-        Exit.SKIP_RETRY,
-        Exit.CLEARED,
-        Exit.ORPHAN,
-        Exit.KILL_FAILED,
-        Exit.HOST_DOWN,
-    }
-)
-"""A start after one of these does not count as a retry (opencue-behaviour: retry-count).
-
-Upstream counts FAILED_LAUNCH (256) neither: a frame that can nowhere be started is then tried for ever. Here it dies.
-"""

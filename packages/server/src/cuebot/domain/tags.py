@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, LimitExceeded, quoted
-from cuebot.domain.settings import Bounds
 
 SEPARATORS = "'|', ',' and blanks"
 TAG_RULE = "printable characters without '|', ',' and blanks"

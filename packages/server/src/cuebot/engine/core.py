@@ -16,13 +16,14 @@ from cuebot.decide.heard import hear, hear_rival
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Exhausted, FarmError, HostConflict
+from cuebot.domain.failing_hosts import observe_refusal
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Proc
 from cuebot.domain.principals import THE_SERVER
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.states import Cause, Exit
-from cuebot.domain.telemetry import observe_launch, observe_no_answer, observe_refusal, observe_reservations
+from cuebot.domain.telemetry import observe_launch, observe_no_answer, observe_reservations
 from cuebot.domain.units import KiB, Micros, frame_id
 from cuebot.engine.access import Authorize, allow_all, authorize_command
 from cuebot.engine.dispatch import AgentRequests, Dispatch

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cuebot.domain import events as ev
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.settings import Bounds, Settings
+from cuebot.domain.settings import Settings
 from cuebot.domain.units import Micros
 from cuebot.engine.requests import (
     LIMITING_FIELDS,

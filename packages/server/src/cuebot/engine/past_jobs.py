@@ -10,10 +10,10 @@ from typing import Final, NamedTuple, TypeVar
 
 from cuebot.domain import commands as c
 from cuebot.domain.archive import PackedJob, unpack, unpack_summary
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job
-from cuebot.domain.settings import Bounds
 from cuebot.engine.ports import FoundJob, JobHistory, JobSearch, JournalError
 from cuebot.engine.readers import Readers
 

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, Unavailable
-from cuebot.domain.settings import Bounds
 
 Result = TypeVar("Result")
 

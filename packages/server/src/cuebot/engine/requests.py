@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_command import expand_command, frame_environment, layer_environment
 from cuebot.domain.frame_set import FrameNumbers, chunk_frames, parse_frame_set
 from cuebot.domain.nouns import Host, Layer, Proc
-from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.units import SECOND, CoreUnits, KiB, frame_id
 
 

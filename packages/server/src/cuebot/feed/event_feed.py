@@ -15,9 +15,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.errors import Exhausted, Unavailable
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.engine.ports import JournalError, Recorded
 from cuebot.feed.follower import Follower
 from cuebot.feed.position import Behind, Position, Reset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from cuebot.domain.settings import Bounds
+from cuebot.domain.bounds import Bounds
 from cuebot.feed.public_events import PublicEvent
 from cuebot.queries.language import FLAG, NUMBER, TEXT, Field, Fields, Get, Moment, matcher, parse
 

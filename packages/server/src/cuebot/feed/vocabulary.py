@@ -14,11 +14,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cuebot.decide.run_ends import is_charged
 from cuebot.domain import events as ev
+from cuebot.domain.bounds import STORED_BOUNDS
+from cuebot.domain.charging import is_charged
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import compact, normalise, parse_frame_set
-from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import Cause, DependType, FrameState, HostState, LockState
 from cuebot.engine.ports import Recorded
 from cuebot.feed import public_events as rows

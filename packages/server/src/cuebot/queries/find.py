@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import Bounds
 from cuebot.domain.units import frame_id
 from cuebot.queries import hosts, jobs, layers, procs
 from cuebot.queries.fields import NOUNS

@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.commands import Selection
 from cuebot.domain.errors import Invalid, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Layer
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import HOUR, SECOND, frame_id, split_frame_id
 from cuebot.queries.units import in_seconds

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.nouns import Host
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import HostState, LockState, ThreadMode
 from cuebot.domain.tags import split_tags
 from cuebot.queries.allocations import allocation_ids

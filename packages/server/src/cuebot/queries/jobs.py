@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import JobState
 from cuebot.domain.units import is_id
 from cuebot.queries.statistics import FrameCounts, UsageRow, frame_counts, usage_row

@@ -20,9 +20,9 @@ from enum import IntEnum
 from fnmatch import translate
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import Bounds
 from cuebot.domain.units import HOUR, MINUTE, SECOND
 
 ME: Final = "me"

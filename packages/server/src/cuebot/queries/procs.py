@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Proc
-from cuebot.domain.settings import Bounds
 from cuebot.domain.units import SECOND
 from cuebot.queries.allocations import allocation_ids
 from cuebot.queries.jobs import named_filter

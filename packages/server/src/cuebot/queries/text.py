@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, Invalid, quoted
-from cuebot.domain.settings import Bounds
 from cuebot.domain.units import is_id
 
 PATTERN_EFFORT: Final = 18

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.sim.chaos.world import Outcome, run_seed
 from cuebot.sim.scenarios.cli import duration_option, list_scenarios, rehearse, scale_option, show_scenario
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.frame_set import normalise, parse_frame_set
-from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec
 
 _LAYER = LayerSpec(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, LimitExceeded, quoted
 from cuebot.domain.frame_set import normalise, parse_frame_set
-from cuebot.domain.settings import Bounds
 from cuebot.spec.model import SpecError
 from cuebot.spec.xml_tree import Element
 

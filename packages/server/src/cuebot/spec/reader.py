@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import partial
 
 from cuebot.domain import names
+from cuebot.domain.bounds import DEFAULT_BOUNDS, INT32_MAX, Bounds
 from cuebot.domain.errors import LimitExceeded, quoted
 from cuebot.domain.frame_command import expanded_bytes_max
-from cuebot.domain.settings import DEFAULT_BOUNDS, INT32_MAX, Bounds
 from cuebot.spec import values
 from cuebot.spec.context import Context, located
 from cuebot.spec.depends import read_depends

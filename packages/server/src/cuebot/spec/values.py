@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
+from cuebot.domain.bounds import INT32_MAX, Bounds
 from cuebot.domain.cores import read_cores, read_frame_cores
 from cuebot.domain.errors import Invalid, LimitExceeded, quoted
-from cuebot.domain.settings import INT32_MAX, Bounds
 from cuebot.spec.context import located
 from cuebot.spec.model import SpecError
 from cuebot.spec.xml_tree import Element

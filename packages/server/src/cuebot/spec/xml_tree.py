@@ -14,8 +14,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import LimitExceeded, quoted
-from cuebot.domain.settings import Bounds
 from cuebot.spec.model import SpecError
 
 DOCUMENT = "document"

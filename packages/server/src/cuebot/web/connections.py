@@ -9,7 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cuebot.access.callers import Callers
-from cuebot.domain.settings import Bounds
+from cuebot.domain.bounds import Bounds
 from cuebot.web.doors import caller_of
 
 

@@ -18,8 +18,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cuebot.access.callers import NOBODY, Caller, Callers
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.principals import Principal, Proof
-from cuebot.domain.settings import Bounds
 from cuebot.web.problems import Problem
 from cuebot.web.sessions import Sessions
 from rqd.socket_owner import parse_endpoint

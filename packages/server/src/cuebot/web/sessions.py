@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cuebot.domain.settings import Bounds, Settings
+from cuebot.domain.bounds import Bounds
+from cuebot.domain.settings import Settings
 from cuebot.domain.units import SECOND
 
 _SECRET_BYTES: Final = 32

@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted
-from cuebot.domain.settings import Bounds
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from cuebot.domain.settings import Bounds
+from cuebot.domain.bounds import Bounds
 from rqd import open_files
 from rqd.connections import Connections
 

@@ -7,12 +7,12 @@ from enum import IntEnum
 from functools import partial
 from typing import Any, Final, TypedDict, TypeVar
 
-from cuebot.decide import run_ends
+from cuebot.domain import charging
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer, Proc
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import frame_id
 from cuebot.engine.ports import EndedRun, JournalError, RunHistory, RunQuery
@@ -91,7 +91,7 @@ def page_of_runs(runs: list[EndedRun], room: int) -> tuple[list[EndedRun], int]:
 
 def is_charged(run: EndedRun) -> bool:
     """Whether the end of a run counts against its frame."""
-    return run_ends.is_charged(run.state, run.cause, run.exit_status)
+    return charging.is_charged(run.state, run.cause, run.exit_status)
 
 
 def ended_run_message(farm: Farm, run: EndedRun) -> farm_pb2.Run:

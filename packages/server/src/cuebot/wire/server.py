@@ -10,7 +10,7 @@ import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from cuebot.domain.settings import Bounds
+from cuebot.domain.bounds import Bounds
 from cuebot.engine.engine import Engine
 from cuebot.engine.ports import RunHistory
 from cuebot.feed import EventFeed

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, FarmError, Invalid
-from cuebot.domain.settings import Bounds
 from cuebot.wire.call import refusal
 from cuebot.wire.hang_up import hang_up
 

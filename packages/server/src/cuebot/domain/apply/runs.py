@@ -8,17 +8,17 @@ import numpy as np
 
 from cuebot.domain import events as ev
 from cuebot.domain.apply.frames import set_state
+from cuebot.domain.charging import counts_as_retry
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import Frames, as_indices
 from cuebot.domain.host_ends import counted
 from cuebot.domain.indexes import count_in_allocation, count_in_job, place_proc
 from cuebot.domain.nouns import Job, Layer, Proc, Show
-from cuebot.domain.states import UNCHARGED_EXITS, Exit, FrameState, OnEnd
+from cuebot.domain.states import Exit, FrameState, OnEnd
 from cuebot.domain.units import CoreUnits, KiB, Micros
 
 _BEGIN_ANEW = (int(Exit.SUCCESS), int(Exit.RETRIED_BY_USER))
 """After these it does not matter how often the frame's runs ended with their host before."""
-_UNCHARGED = np.array(sorted(UNCHARGED_EXITS), dtype=np.int32)
 _COLUMN_MOST = 65_535
 """What a column of frames can hold."""
 
@@ -31,7 +31,7 @@ def runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     frames.copy_on_write()
     statuses = frames.exit_status[indices]
     if not (statuses == Exit.NEVER_RAN).all():
-        frames.retries[indices] += (~np.isin(statuses, _UNCHARGED)).astype(np.uint16)
+        frames.retries[indices] += counts_as_retry(statuses).astype(np.uint16)
     frames.start_us[indices] = at_us
     frames.stop_us[indices] = 0
     frames.last_cores[indices] = event.cores

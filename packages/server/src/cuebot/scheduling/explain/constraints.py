@@ -34,17 +34,15 @@ from cuebot.scheduling.explain.wording import (
     in_cores,
     plural,
 )
+from cuebot.scheduling.rules.caps import NOT_SUBSCRIBED, gpu_room_under_cap, room_under_cap
 from cuebot.scheduling.rules.eligibility import (
-    NOT_SUBSCRIBED,
     avoided_rows,
     burst_rooms,
     facility_mask,
-    gpu_room_under_cap,
     has_lonely_run,
     held_hosts,
     job_reasons,
     os_mask,
-    room_under_cap,
     tag_mask,
 )
 from cuebot.scheduling.rules.fits import cores_taken, room_now, room_when_idle

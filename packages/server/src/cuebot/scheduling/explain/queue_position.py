@@ -18,15 +18,8 @@ from cuebot.domain.ready import Demand, Entry, Queue
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
-from cuebot.scheduling.rules.eligibility import (
-    allocation_mask,
-    below_minimum,
-    gpu_room_under_cap,
-    may_start,
-    open_mask,
-    room_under_cap,
-    usable,
-)
+from cuebot.scheduling.rules.caps import below_minimum, gpu_room_under_cap, room_under_cap
+from cuebot.scheduling.rules.eligibility import allocation_mask, may_start, open_mask, usable
 from cuebot.scheduling.rules.estimate import mean_us, room_at_us
 from cuebot.scheduling.rules.fits import room_now
 from cuebot.scheduling.rules.order import TIERS, Precedence, precedence

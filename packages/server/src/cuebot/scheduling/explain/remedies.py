@@ -14,7 +14,8 @@ from cuebot.domain.ready import Demand
 from cuebot.scheduling.explain.constraints import Constraint
 from cuebot.scheduling.explain.fixes import A_STEP, Fix, Numbers, Step, Units
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
-from cuebot.scheduling.rules.eligibility import allocation_mask, burst_room, gpu_room_under_cap, room_under_caps
+from cuebot.scheduling.rules.caps import burst_room, gpu_room_under_cap
+from cuebot.scheduling.rules.eligibility import allocation_mask, room_under_caps
 from cuebot.scheduling.rules.fits import room_now
 
 MOST: Final = 5

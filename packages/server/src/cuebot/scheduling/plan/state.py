@@ -8,8 +8,8 @@ from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Reservation
 from cuebot.domain.ready import QueueKey
+from cuebot.scheduling.plan.cap_room import CapRoom
 from cuebot.scheduling.plan.capacity import FreeCapacity
-from cuebot.scheduling.plan.caps import CapRoom
 from cuebot.scheduling.plan.frame_order import Part
 from cuebot.scheduling.rules.gpus import kept_for_gpus
 from cuebot.scheduling.rules.limits import LimitUsage

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.holds import host_shut, job_shut
 from cuebot.domain.host_table import Column, Mask
-from cuebot.domain.nouns import Allocation, Group, Job, Layer, Show
+from cuebot.domain.nouns import Job, Layer, Show
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import JobState
+from cuebot.scheduling.rules.caps import NO_CAP, NOT_SUBSCRIBED, burst_room, room_under_cap
 from cuebot.scheduling.rules.fits import cores_taken, room_when_idle
-
-NO_CAP: Final = 1 << 60
-"""More core units than any farm has."""
-NOT_SUBSCRIBED: Final = -NO_CAP
-"""Fewer than any frame takes."""
 
 
 class Allowing(Protocol):
@@ -64,40 +60,6 @@ def room_under_caps(farm: Farm, job: Job) -> tuple[int, str]:
     if room == NO_CAP:
         return room, ""
     return room, "JOB_MAX_CORES" if job_room <= group_room else "GROUP_MAX_CORES"
-
-
-def room_under_cap(holder: Job | Group) -> int:
-    """Core units that may still be booked under one maximum."""
-    return holder.max_cores - holder.reserved_cores if holder.max_cores >= 0 else NO_CAP
-
-
-def below_minimum(group: Group, booked: int = 0) -> bool:
-    """A group holds less than its minimum of cores, counting core units that a pass has booked for it so far."""
-    return group.reserved_cores + booked < group.min_cores
-
-
-def gpu_room_under_cap(holder: Job | Group) -> int:
-    """GPUs that may still be booked under one maximum."""
-    return holder.max_gpus - holder.reserved_gpus if holder.max_gpus >= 0 else NO_CAP
-
-
-def burst_rooms(farm: Farm, show_id: str) -> Column:
-    """Core units that a show may still book on each host by its subscriptions; NOT_SUBSCRIBED where it has none."""
-    rooms = np.full(farm.hosts_table.size, NOT_SUBSCRIBED, dtype=np.int64)
-    for allocation in farm.allocations.values():
-        room = burst_room(farm, show_id, allocation)
-        if room is not None:
-            rooms[allocation_mask(farm, allocation.id)] = room
-    return rooms
-
-
-def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
-    """Core units that a show may still book in an allocation; None without a subscription."""
-    id = farm.subscription_of.get((show_id, allocation.id))
-    if id is None:
-        return None
-    subscription = farm.subscriptions[id]
-    return subscription.burst - subscription.reserved_cores
 
 
 def may_start(farm: Farm, layer: Layer, now_us: int) -> bool:
@@ -215,3 +177,13 @@ def _rows_mask(farm: Farm, *parts: Iterable[int]) -> Mask:
 def has_lonely_run(farm: Farm) -> Mask:
     """Hosts with a run that nothing may run beside."""
     return np.asarray(farm.hosts_table.alone[: farm.hosts_table.size] > 0)
+
+
+def burst_rooms(farm: Farm, show_id: str) -> Column:
+    """Core units that a show may still book on each host by its subscriptions; NOT_SUBSCRIBED where it has none."""
+    rooms = np.full(farm.hosts_table.size, NOT_SUBSCRIBED, dtype=np.int64)
+    for allocation in farm.allocations.values():
+        room = burst_room(farm, show_id, allocation)
+        if room is not None:
+            rooms[allocation_mask(farm, allocation.id)] = room
+    return rooms

@@ -7,15 +7,8 @@ import numpy as np
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
 from cuebot.domain.ready import Queue
-from cuebot.scheduling.rules.eligibility import (
-    avoided_rows,
-    burst_rooms,
-    gpu_room_under_cap,
-    may_book,
-    may_start,
-    open_mask,
-    room_under_cap,
-)
+from cuebot.scheduling.rules.caps import gpu_room_under_cap, room_under_cap
+from cuebot.scheduling.rules.eligibility import avoided_rows, burst_rooms, may_book, may_start, open_mask
 from cuebot.scheduling.rules.fits import cores_taken, room_when_idle
 from cuebot.scheduling.rules.limits import LimitUsage
 from cuebot.scheduling.rules.policy import Policies

@@ -12,7 +12,8 @@ from cuebot.domain.nouns import Layer
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import HostState
 from cuebot.domain.units import KiB
-from cuebot.scheduling.rules.eligibility import NOT_SUBSCRIBED, burst_rooms, open_mask
+from cuebot.scheduling.rules.caps import NOT_SUBSCRIBED
+from cuebot.scheduling.rules.eligibility import burst_rooms, open_mask
 from cuebot.scheduling.rules.fits import room_when_idle
 
 

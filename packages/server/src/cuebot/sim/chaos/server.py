@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.check import check
 from cuebot.domain.errors import FarmError, HostConflict
 from cuebot.domain.farm import Farm
+from cuebot.domain.recount import check
 from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import SECOND
 from cuebot.engine.core import SYSTEM, Core

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.frame_set import parse_frame_set
-from cuebot.domain.settings import STORED_BOUNDS
 from cuebot.domain.states import DependType
 
 FrameKey = tuple[str, int]

@@ -13,10 +13,10 @@ import numpy as np
 
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
-from cuebot.domain.check import check
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import FarmError, HostConflict
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import Bounds
+from cuebot.domain.recount import check
 from cuebot.domain.states import Cause, FrameState, JobState, OnEnd
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 from cuebot.engine.requests import Address, LaunchRequest

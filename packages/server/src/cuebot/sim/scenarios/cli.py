@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.units import Micros
 from cuebot.sim.scenarios.plot import PlotUnavailable, save_plot
 from cuebot.sim.scenarios.report import Report, Speed, duration_text, make_report

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.units import MINUTE, SECOND, UNLIMITED, CoreUnits, KiB, Micros
 from cuebot.sim.scenarios.actions_reader import an_action, check_actions
 from cuebot.sim.scenarios.arrivals import Arrivals, AtOnce, Bursts, Crunch, Poisson

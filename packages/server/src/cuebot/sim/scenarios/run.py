@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
 from cuebot.domain.states import Cause, Exit, FrameState, JobState
 from cuebot.domain.units import SECOND, KiB, Micros, split_frame_id
 from cuebot.engine.core import Core

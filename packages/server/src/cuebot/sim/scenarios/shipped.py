@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from cuebot.domain.settings import DEFAULT_BOUNDS, Bounds
+from cuebot.domain.bounds import DEFAULT_BOUNDS, Bounds
 from cuebot.sim.scenarios.reader import read_scenario
 from cuebot.sim.scenarios.scenario import Scenario
 from cuebot.sim.scenarios.values import ScenarioError

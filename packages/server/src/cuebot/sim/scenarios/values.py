@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import Invalid
 from cuebot.domain.names import conform_name
-from cuebot.domain.settings import DEFAULT_BOUNDS
 from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, KiB, Micros
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from cuebot.domain.actions import actions_of, arguments_of
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, frame_id
 from cuebot.engine.ports import RunHistory

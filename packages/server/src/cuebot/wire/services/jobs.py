@@ -10,10 +10,10 @@ from typing import Any, Final
 from opencue_proto import depend_pb2, job_pb2
 
 from cuebot.domain import commands as c
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Job, Layer
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import DependType, JobState
 from cuebot.domain.units import SECOND
 from cuebot.queries.comments import commented, comments_of

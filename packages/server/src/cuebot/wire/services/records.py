@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, Invalid, NotFound, Refused, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.settings import Bounds
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.engine.ports import EndedRun, RunHistory

@@ -10,7 +10,7 @@ from cuebot.domain.nouns import Group, Job
 from cuebot.domain.ready import Demand
 from cuebot.domain.units import CoreUnits
 from cuebot.scheduling.plan.capacity import FreeCapacity
-from cuebot.scheduling.rules.eligibility import below_minimum, gpu_room_under_cap, room_under_cap
+from cuebot.scheduling.rules.caps import below_minimum, gpu_room_under_cap, room_under_cap
 
 
 class CapRoom:

@@ -1,0 +1,17 @@
+"""Where a frame's log lies and what it is called: LOG_ROOT/SHOW/SHOT/logs/JOB--ID/JOB.FRAME.rqlog."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOG_SUFFIX: Final = ".rqlog"
+
+
+def log_folder_name(job: str, job_id: str) -> str:
+    """Return the name of the folder of a job's logs."""
+    return f"{job}--{job_id}"
+
+
+def log_file_name(job: str, frame: str) -> str:
+    """Return the name of a frame's log."""
+    return f"{job}.{frame}{LOG_SUFFIX}"
