@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.routing import Route
 
 from cuebot.access.callers import Callers
 from cuebot.domain.actions import Action, Target
@@ -19,6 +20,7 @@ from cuebot.domain.principals import Principal, Proof
 from cuebot.domain.settings import DEFAULT_SETTINGS
 from cuebot.domain.units import SECOND
 from cuebot.engine.access import allow_all, forbidden
+from cuebot.web.authorization import require_names
 from cuebot.web.doors import HttpDoors
 from cuebot.web.health import Health
 from cuebot.web.sessions import Sessions
@@ -160,6 +162,12 @@ async def test_every_address_is_forbidden_by_its_actions_name_to_who_may_do_noth
     refused = await site.ask(method, path)
     assert refused.status == 403
     assert refused.detail.startswith(f"user {OURS} may not do {action}; it takes the right to")
+
+
+def test_an_address_of_which_nobody_says_what_it_does_is_refused_at_the_start() -> None:
+    """It would be asked for less than what it does."""
+    with pytest.raises(ValueError, match="say in web/authorization.py what these addresses do: /api/jobs"):
+        require_names([Route("/api/jobs", lambda request: None)])
 
 
 async def test_a_policy_sees_what_shows_who_asks_over_http() -> None:

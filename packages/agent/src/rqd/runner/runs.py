@@ -18,7 +18,7 @@ from rqd.runner.capacity import Capacity
 from rqd.runner.error_line import read_error_line
 from rqd.runner.lease import Lease
 from rqd.runner.loop import Loop
-from rqd.runner.lost_contact import LostContact
+from rqd.runner.lost_contact_words import LostContact
 from rqd.runner.outcome import (
     FAILED_LAUNCH,
     RUNNER_LOST,

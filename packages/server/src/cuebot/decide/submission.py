@@ -18,7 +18,7 @@ from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Re
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
-from cuebot.domain.log_paths import log_folder_name
+from cuebot.domain.log_paths import log_folder, log_folder_name
 from cuebot.domain.names import post_job_name
 from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
@@ -88,7 +88,6 @@ class _Built:
     def _job(self, job_spec: JobSpec) -> Job:
         spec, context = self.spec, self.context
         job_id = context.new_id()
-        folder = log_folder_name(job_spec.name, job_id)
         job = Job(
             id=job_id,
             name=job_spec.name,
@@ -97,7 +96,7 @@ class _Built:
             facility_id=self.facility_id,
             shot=spec.shot,
             user=spec.user,
-            log_dir=f"{context.settings.log_root}/{spec.show}/{spec.shot}/logs/{folder}",
+            log_dir=log_folder(context.settings.log_root, spec.show, spec.shot, job_spec.name, job_id),
             submitted_us=context.now_us,
             paused=job_spec.paused,
             max_retries=job_spec.max_retries,

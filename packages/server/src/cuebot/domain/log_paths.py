@@ -15,3 +15,8 @@ def log_folder_name(job: str, job_id: str) -> str:
 def log_file_name(job: str, frame: str) -> str:
     """Return the name of a frame's log."""
     return f"{job}.{frame}{LOG_SUFFIX}"
+
+
+def log_folder(root: str, show: str, shot: str, job: str, job_id: str) -> str:
+    """Return the folder of a job's logs, as every host must see it."""
+    return f"{root}/{show}/{shot}/logs/{log_folder_name(job, job_id)}"

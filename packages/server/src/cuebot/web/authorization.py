@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Final
 
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cuebot.domain.actions import ACTIONS, Action, Target
@@ -29,6 +30,13 @@ def action_at(path: str) -> Action:
     """What a request for an address does, whether there is such an address or not."""
     name = "session.open" if path.startswith(LINK_PATH) else _NAMES.get(path, "interface.read")
     return ACTIONS[name]
+
+
+def require_names(routes: Iterable[Route]) -> None:
+    """Raise ValueError for an address that is not in the table: it would be asked for less than what it does."""
+    unknown = [route.path for route in routes if route.path not in _NAMES and not route.path.startswith(LINK_PATH)]
+    if unknown:
+        raise ValueError(f"say in web/authorization.py what these addresses do: {', '.join(unknown)}")
 
 
 class Authorization:

@@ -12,7 +12,7 @@ from cuebot.access.callers import Callers
 from cuebot.domain.actions import Action, Target
 from cuebot.domain.principals import Principal
 from cuebot.web import health, pages
-from cuebot.web.authorization import Authorization
+from cuebot.web.authorization import Authorization, require_names
 from cuebot.web.doors import HttpDoors
 from cuebot.web.problems import as_problem
 from cuebot.web.sessions import Sessions
@@ -33,8 +33,10 @@ def http_app(
     """
     core = state.engine.core
     sessions = Sessions(core.settings, core.bounds)
+    routes = [*health.routes(state), *pages.routes(lambda: state.engine.farm, sessions, name)]
+    require_names(routes)
     inside = Starlette(
-        routes=[*health.routes(state), *pages.routes(lambda: state.engine.farm, sessions, name)],
+        routes=routes,
         exception_handlers={HTTPException: as_problem},
     )
     engine = state.engine

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from rqd.runner.log_name import EARLIER_LOGS_MAX
+
 HEADER_BYTES: Final = 256 << 10
 """The row with the run's id stands among the first of a log, behind a command of at most 32,000 characters."""
-EARLIER_LOGS_MAX: Final = 15
-"""Numbered copies that an agent which does not number them by attempt keeps."""
 
 
 class LogUnreadable(Exception):

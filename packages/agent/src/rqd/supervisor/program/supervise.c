@@ -35,7 +35,6 @@
 #define DIES_OF_A_STOP (100 * SECOND)   /* service managers give 90 s before they kill what is left */
 #define LOG_LOOK_AGAIN (100 * MS)
 #define LOG_GRACE_MAX SECOND
-#define LEASE_GRACE_MAX (10 * SECOND)    /* servers wait for a minute after a lease before they book a frame again */
 
 volatile struct head *head;
 volatile struct run *run;
@@ -46,25 +45,25 @@ static int leader_is_gone;
 static int leader_was_shot; /* by the kernel, which was short of memory */
 
 /* Why the run is being ended, if it is. */
-static int is_ending;
-static uint64_t kill_at;
+int is_ending;
+uint64_t kill_at;
 static uint64_t killed_first_at;
 static int last_signal;
 static uint64_t unkillable_for; /* nanoseconds */
 
 static int log_is_watched = 1; /* at first nobody knows how fast it grows */
 
-static uint64_t suspended_at;
+uint64_t suspended_at;
 static uint64_t suspended_ns;
 
 static uint64_t stopped_at; /* when somebody told us to stop, as whoever stops a machine or a service tells everything */
 
 /* How long it had run when its log last grew. */
-static uint64_t grew_ms;
+uint64_t grew_ms;
 
 /* ---- the run begins and ends --------------------------------------------------------------------------------------- */
 
-static void begin_to_end(const char *cause, const char *words, uint64_t grace_ns) {
+void begin_to_end(const char *cause, const char *words, uint64_t grace_ns) {
     uint64_t at = boot_ns() + grace_ns;
 
     if (is_ending) { /* who asks again may be in a greater hurry, but the first cause stays */
@@ -86,9 +85,7 @@ static void begin_to_end(const char *cause, const char *words, uint64_t grace_ns
     signal_all(SIGCONT);
 }
 
-static uint64_t ran_ms(void);
-
-static void suspend(void) {
+void suspend(void) {
     if (is_ending || run->phase != PHASE_RUNNING)
         return;
     if (!run->suspended) {
@@ -178,7 +175,7 @@ static void note_log(void) {
     looked_at = now;
 }
 
-static uint64_t ran_ms(void) {
+uint64_t ran_ms(void) {
     uint64_t now = run->suspended ? suspended_at : boot_ns();
 
     return (now - run->started_ns - suspended_ns) / MS;
@@ -336,71 +333,6 @@ static void take_order(void) {
     else if (order == ORDER_RESUME)
         resume();
     run->order_done = number;
-}
-
-/* Nothing works on after the lease for longer than servers wait, whatever grace it was given before. */
-static void keep_lease(void) {
-    uint64_t until = head->lease_until_ns, latest;
-    char words[96];
-
-    if (run->suspended && head->standing_ns && boot_ns() - suspended_at > head->standing_ns)
-        begin_to_end("lease", "it stood still for too long without a server", 0);
-    if (head->policy == POLICY_CONTINUE || until == 0 || boot_ns() < until)
-        return;
-    if (head->policy == POLICY_SUSPEND && !is_ending) {
-        suspend();
-        return;
-    }
-    if (!is_ending) {
-        snprintf(words, sizeof words, "no server answered in time (--on-lost-contact kill)");
-        begin_to_end("lease", words, (uint64_t)run->kill_grace_ms * MS);
-    }
-    latest = head->policy == POLICY_KILL ? until + LEASE_GRACE_MAX : until;
-    if (latest < kill_at)
-        kill_at = latest;
-}
-
-/* Time-outs are given in minutes by whoever set them. */
-static void put_time(char *to, size_t size, uint64_t ms) {
-    int in_minutes = ms % 60000 == 0;
-
-    snprintf(to, size, "%llu %s", (unsigned long long)ms / (in_minutes ? 60000 : 1000), in_minutes ? "min" : "s");
-}
-
-/* Pages that become shared while they are counted are counted more than once. So what seems to be over its limit is stopped
- * for the moment that it takes to measure it where it stands. */
-static int is_out_of_memory(void) {
-    if (!run->memory_max_kb || run->rss_kb <= run->memory_max_kb)
-        return 0;
-    stop_all();
-    measure();
-    if (run->rss_kb > run->memory_max_kb)
-        return 1; /* what ends it wakes it */
-    signal_all(SIGCONT);
-    return 0;
-}
-
-static void keep_limits(void) {
-    uint64_t grace_ns = (uint64_t)run->kill_grace_ms * MS, memory_max_kb = run->memory_max_kb;
-    uint64_t timeout_ms = run->timeout_ms, silence_ms = run->silence_ms;
-    char words[160], time[32];
-
-    if (is_ending || run->suspended)
-        return;
-    if (is_out_of_memory()) {
-        snprintf(words, sizeof words, "out of memory: it held %llu MB, more than the %llu MB that it may",
-                 (unsigned long long)(run->rss_kb + 1023) >> 10, (unsigned long long)memory_max_kb >> 10);
-        begin_to_end("memory", words, grace_ns);
-    } else if (timeout_ms && ran_ms() > timeout_ms) {
-        put_time(time, sizeof time, timeout_ms);
-        snprintf(words, sizeof words, "timed out: it ran longer than the %s that its layer allows (timeout)", time);
-        begin_to_end("timeout", words, grace_ns);
-    } else if (silence_ms && ran_ms() - grew_ms > silence_ms) {
-        put_time(time, sizeof time, silence_ms);
-        snprintf(words, sizeof words,
-                 "timed out: its log did not grow for the %s that its layer allows (timeout_llu)", time);
-        begin_to_end("silent", words, grace_ns);
-    }
 }
 
 /* Go after what is left of a run that must end. Returns when to look again. */

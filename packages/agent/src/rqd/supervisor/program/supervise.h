@@ -19,7 +19,20 @@ extern volatile struct run *run;
 
 /* --- supervise.c ---------------------------------------------------------------------------------------------------- */
 
+extern int is_ending;
+extern uint64_t kill_at;      /* when what was told to end is killed */
+extern uint64_t suspended_at; /* of a run that stands still */
+extern uint64_t grew_ms;      /* how long it had run when its log last grew */
+
 int reap(void);
+void begin_to_end(const char *cause, const char *words, uint64_t grace_ns);
+void suspend(void);
+uint64_t ran_ms(void);
+
+/* --- kill_rules.c --------------------------------------------------------------------------------------------------- */
+
+void keep_lease(void);
+void keep_limits(void);
 
 /* --- basics.c ------------------------------------------------------------------------------------------------------- */
 
