@@ -55,9 +55,9 @@ def test_a_commit_is_looked_at_by_the_programs_of_make_check() -> None:
 
 
 def test_continuous_integration_runs_targets_that_everybody_has() -> None:
-    """Its script calls check, test and a sample of proof, and the workflow calls the script and nothing else."""
+    """Its script calls check, docs, test and a sample of proof, and the workflow calls the script and nothing else."""
     script = (ROOT / ".ci" / "run").read_text()
-    assert re.findall(r"^make (\w+)$", script, re.MULTILINE) == ["check", "test", "sample"]
+    assert re.findall(r"^make (\w+)$", script, re.MULTILINE) == ["check", "docs", "test", "sample"]
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     (job,) = workflow["jobs"].values()
     assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]

@@ -22,7 +22,7 @@ TYPED = {
     "client": ["opencue", "outline", "FileSequence", "cue_cli", "cuefarm_proto"],
 }
 WHEEL_BYTES_MAX = 1_000_000
-KINDS = {".py", ".pyi", ".proto", ".c", ".h", ".cfg", ".mako", ".yaml", ".typed", ""}
+KINDS = {".py", ".pyi", ".proto", ".c", ".h", ".cfg", ".mako", ".yaml", ".typed", ".md", ""}
 """What the packages are made of; anything else got in by mistake, or needs a line here."""
 
 

@@ -90,7 +90,7 @@ def test_a_failure_names_the_command_that_repeats_it(
 
 def test_a_server_that_gives_runs_up_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not wait for the end of the lease ends runs in its books that truly go on."""
-    monkeypatch.setattr(world, "Settings", lambda: Settings(lease_margin_us=Micros(-30 * SECOND)))
+    monkeypatch.setattr(world, "Settings", partial(Settings, lease_margin_us=Micros(-30 * SECOND)))
     assert any("but it truly runs" in run_seed(seed).problem for seed in range(1, 61))
 
 

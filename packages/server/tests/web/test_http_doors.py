@@ -166,7 +166,7 @@ async def test_every_address_is_forbidden_by_its_actions_name_to_who_may_do_noth
 
 def test_an_address_of_which_nobody_says_what_it_does_is_refused_at_the_start() -> None:
     """It would be asked for less than what it does."""
-    with pytest.raises(ValueError, match="say in web/authorization.py what these addresses do: /api/jobs"):
+    with pytest.raises(ValueError, match="what these addresses do: /api/jobs"):
         require_names([Route("/api/jobs", lambda request: None)])
 
 

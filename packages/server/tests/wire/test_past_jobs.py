@@ -17,7 +17,7 @@ from cuebot.domain.units import MINUTE, Micros
 from cuebot.engine.core import SYSTEM
 from cuefarm_proto import farm_pb2
 
-AT_ONCE = Settings(finished_in_memory=0)
+AT_ONCE = Settings(finished_jobs_in_memory=0)
 
 
 class Past:
@@ -228,7 +228,7 @@ async def test_a_job_that_is_nowhere_is_refused_as_ever(past: Past) -> None:
 
 async def test_a_job_stays_for_a_time_and_the_oldest_of_too_many_leave(start_past: StartPast) -> None:
     """By age and by number, whichever comes first."""
-    past = await start_past(Settings(finished_in_memory=1, finished_in_memory_us=Micros(60 * MINUTE)))
+    past = await start_past(Settings(finished_jobs_in_memory=1, finished_in_memory_us=Micros(60 * MINUTE)))
     first = await past.finished(name="first")
     await past.look()
     assert first.id in past.site.farm.jobs

@@ -16,6 +16,7 @@ LOGS: Final = {
     "engine": "plans and commits",
     "hosts": "what took hosts down, and what people did to them",
     "reports": "what agents report",
+    "retention": "what is forgotten at last",
     "rqd": "the agents that `cuefarm up` runs",
     "serve": "start and end of `cuefarm serve`",
     "server": "start, database and end of the server",
