@@ -106,7 +106,9 @@ def test_an_agent_that_is_started_again_under_another_name_keeps_its_frames(
 
 
 @pytest.mark.proof
-def test_an_agent_in_the_place_of_one_that_was_killed_is_taken(farm: FarmProcess, start_agent: StartAgent) -> None:
+def test_an_agent_in_the_place_of_one_that_was_killed_is_taken(
+    farm: FarmProcess, start_agent: StartAgent, tmp_path: Path
+) -> None:
     """The name passes to the next agent once the first one's silence says that it is gone; nobody calls it a clone."""
     first = start_agent("one")
     wait_for(lambda: farm.connect().api.getHosts(), 30, "the first agent")
@@ -115,6 +117,8 @@ def test_an_agent_in_the_place_of_one_that_was_killed_is_taken(farm: FarmProcess
     first.wait(10)
     start_agent("two")
     started_s = time.monotonic()
+    # A launch that the first may have got before it died keeps the name until the lease is over: none is made so early.
+    wait_for(lambda: "another agent is called" in (tmp_path / "two.log").read_text(), 30, "the second to be refused")
     job = farm.launch("after", layer("render", "true", "1", cores="1.0"))
     farm.wait_job(job, 70)
     assert time.monotonic() - started_s < 70

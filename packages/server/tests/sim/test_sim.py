@@ -37,6 +37,9 @@ from cuebot.sim.chaos.upstream_hosts import UpstreamHost
 from cuebot.sim.clock import Clock
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
+MANY_SEEDS_SECONDS = 900
+"""A hundred seeds take a processor for a minute and a half, and it may have other work."""
+
 
 @pytest.mark.parametrize("first", [1, 21])
 def test_forty_seeds_keep_every_promise(first: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +103,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 def rare(mistake: Patch, words: str) -> Any:
     """A mistake that is found only after many seeds, so that `make proof` tries it."""
-    return pytest.param(mistake, words, marks=pytest.mark.proof)
+    return pytest.param(mistake, words, marks=(pytest.mark.proof, pytest.mark.timeout(MANY_SEEDS_SECONDS)))
 
 
 def charge_full_disks(patch: pytest.MonkeyPatch) -> None:
@@ -342,6 +345,7 @@ def farm_with_a_long_frame(host: Callable[[world.World, str], Machine]) -> world
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(MANY_SEEDS_SECONDS)
 def test_each_fault_with_living_frames_happens_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """A few dozen seeds have all of them, and the command says what became of the frames."""
     assert main(["--seeds", "40", "--first", "1"]) == 0
