@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from cuebot.domain.units import MINUTE, Micros
 from cuebot.engine.core import SYSTEM
 from cuefarm_proto import farm_pb2
 
-AT_ONCE = Settings(finished_in_memory=0)
+AT_ONCE = Settings(finished_jobs_in_memory=0)
 
 
 class Past:
@@ -131,12 +130,38 @@ async def test_jobs_on_disk_survive_a_restart(start_past: StartPast) -> None:
 
 
 async def test_what_a_job_was_submitted_with_is_kept(past: Past) -> None:
-    """The text of its specification, as it came."""
+    """The text of its specification, as it came, also where the job is on disk."""
     job = await past.left()
     await past.get(job.id)
-    kept = await past.site.engine.past_jobs.specification(past.site.farm.jobs[job.id].specification_id)
-    assert kept is not None
-    assert zlib.decompress(kept).decode() == past.tools.spec(past.tools.layer("beauty", "1-10"))
+    for word in (job.id, job.name, job.id[:8]):
+        await past.look()
+        answer = await past.site.farm_interface.GetSpecification(farm_pb2.GetSpecificationRequest(job=word))
+        assert answer.text == past.tools.spec(past.tools.layer("beauty", "1-10"))
+        assert (answer.job_id, answer.job_name) == (job.id, job.name)
+
+
+async def test_how_many_jobs_are_kept_is_told(past: Past) -> None:
+    """On disk and in memory, since when, and what the settings keep."""
+    ask = past.site.farm_interface.GetRetention
+    assert await ask(farm_pb2.GetRetentionRequest()) == farm_pb2.GetRetentionResponse()
+    first = await past.finished("first")
+    stopped_us = past.site.farm.jobs[first.id].stopped_us
+    await past.look()
+    await past.left("second")
+    await past.finished("third")
+    told = await ask(farm_pb2.GetRetentionRequest())
+    assert told == farm_pb2.GetRetentionResponse(jobs_on_disk=2, first_stopped_us=stopped_us, jobs_in_memory=1)
+
+
+async def test_what_an_older_version_launched_has_no_specification(past: Past) -> None:
+    """It is told so, not that there is no job; and a request that names no job is told what it lacks."""
+    job = await past.site.launch()
+    past.site.farm.jobs[job.id].specification_id = ""
+    ask = past.site.farm_interface.GetSpecification
+    code, detail = await past.site.refused(ask(farm_pb2.GetSpecificationRequest(job=job.name)))
+    assert (code, "an older version of this server launched it" in detail) == ("NOT_FOUND", True)
+    code, detail = await past.site.refused(ask(farm_pb2.GetSpecificationRequest()))
+    assert (code, "name the job" in detail) == ("INVALID_ARGUMENT", True)
 
 
 async def test_a_job_stays_in_memory_as_long_as_one_waits_for_it(past: Past) -> None:
@@ -228,7 +253,7 @@ async def test_a_job_that_is_nowhere_is_refused_as_ever(past: Past) -> None:
 
 async def test_a_job_stays_for_a_time_and_the_oldest_of_too_many_leave(start_past: StartPast) -> None:
     """By age and by number, whichever comes first."""
-    past = await start_past(Settings(finished_in_memory=1, finished_in_memory_us=Micros(60 * MINUTE)))
+    past = await start_past(Settings(finished_jobs_in_memory=1, finished_in_memory_us=Micros(60 * MINUTE)))
     first = await past.finished(name="first")
     await past.look()
     assert first.id in past.site.farm.jobs

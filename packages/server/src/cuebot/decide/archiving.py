@@ -25,7 +25,7 @@ def leaving(farm: Farm, context: Context) -> list[ev.Event]:
     finished = [job for job in farm.jobs.values() if job.state is JobState.FINISHED]
     finished.sort(key=_needed_us)
 
-    too_many = len(finished) - context.settings.finished_in_memory
+    too_many = len(finished) - context.settings.finished_jobs_in_memory
     since_us = context.now_us - context.settings.finished_in_memory_us
     events: list[ev.Event] = []
     for place, job in enumerate(finished):

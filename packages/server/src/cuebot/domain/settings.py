@@ -286,7 +286,7 @@ class Settings:
     """How long a frame that wants most of a host, or an idle one, waits before a host is reserved for it."""
     finished_in_memory_us: Micros = _duration(60 * MINUTE, least=0)
     """A finished job that nobody has asked for this long leaves memory; it is found on disk."""
-    finished_in_memory: int = _bound(2_000, least=0)
+    finished_jobs_in_memory: int = _bound(2_000, least=0)
     """So many finished jobs stay in memory at most, the youngest."""
     finished_jobs_kept: int = _bound(0, least=0)
     """So many finished jobs are kept on disk, the youngest; 0 keeps all."""

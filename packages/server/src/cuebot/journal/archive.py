@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, or_, select
 
 from cuebot.domain.archive import PackedJob
 from cuebot.domain.units import is_id, split_frame_id
-from cuebot.engine.ports import FoundJob, JobSearch
+from cuebot.engine.ports import FoundJob, JobSearch, KeptJobs
 from cuebot.journal.tables import ARCHIVED_JOB, ARCHIVED_PART, JOB, SPECIFICATION
 
 JOBS_PER_STEP: Final = 500
@@ -40,6 +40,14 @@ def find_jobs(connection: Connection, search: JobSearch, limit: int) -> list[Fou
     """Archived jobs, the one that ended last first."""
     query = select(*_SUMMARY).where(*_conditions(search)).order_by(_JOB.stopped_us.desc(), _JOB.id).limit(limit)
     return [FoundJob(row.id, row.stopped_us, bytes(row.summary)) for row in connection.execute(query)]
+
+
+def kept_jobs(connection: Connection) -> KeptJobs:
+    """How many archived jobs there are, and when the first of them ended: the index of ends answers both."""
+    count, first_us = connection.execute(
+        select(func.count(), func.min(_JOB.stopped_us)).select_from(ARCHIVED_JOB)
+    ).one()
+    return KeptJobs(int(count), int(first_us or 0))
 
 
 def specification(connection: Connection, specification_id: str) -> bytes | None:

@@ -90,7 +90,7 @@ class World:
         archive_luck = random.Random(f"{seed}/archive")
         self.settings = Settings(
             finished_in_memory_us=Micros(archive_luck.choice((0, 20 * SECOND, 60 * MINUTE))),
-            finished_in_memory=archive_luck.choice((0, 2, 2_000)),
+            finished_jobs_in_memory=archive_luck.choice((0, 2, 2_000)),
         )
         self.bounds = Bounds(
             unlaunched_bookings=self.rng.choice((4, 20, 2_000)),

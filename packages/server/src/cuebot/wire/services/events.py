@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 from cuebot.domain.errors import Refused
@@ -28,7 +28,7 @@ class Events:
     def __init__(self, feed: EventFeed | None) -> None:
         self._feed = feed
 
-    async def GetEvents(self, request: Any, call: Call) -> Any:
+    async def GetEvents(self, request: farm_pb2.GetEventsRequest, call: Call) -> farm_pb2.GetEventsResponse:
         """What happened behind a position, a page at most, after a wait where there is nothing yet."""
         if self._feed is None:
             raise Refused("this server does not tell what happens")
