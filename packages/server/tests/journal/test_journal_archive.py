@@ -140,6 +140,28 @@ def test_jobs_on_disk_come_page_by_page(url: str, open_journal: Open, history: H
         assert [one.id for one in history.find_jobs(search, 1_000)] == wanted, search
 
 
+def test_a_search_may_be_for_anything(url: str, open_journal: Open, history: History) -> None:
+    """Thousands of ids, beginnings or parts, what SQL means something by, and what no database stores."""
+    _, left = worked(open_journal(url))
+    some = next(iter(left.values())).job
+    others = [f"{number:08x}" for number in range(3_000)]
+    whole = [f"{word}-0000-0000-0000-000000000000" for word in others]
+    odd = ["%", "_", "'; --", "a\0b", "x" * 100_000, "*", "\\"]
+    for search in (
+        JobSearch(ids=[*whole, *odd, some.id]),
+        JobSearch(names=[*whole, *odd, some.id]),
+        JobSearch(names=[*others, *odd, some.id[:8]]),
+        JobSearch(parts=[*others, *odd, some.name]),
+        JobSearch(users=[*odd, some.user]),
+        JobSearch(shots=[*odd, some.shot], show_ids=[*odd, some.show_id]),
+    ):
+        assert some.id in {one.id for one in history.find_jobs(search, 1_000)}
+    for word in odd:
+        assert history.job_with(word) is None
+        for search in (JobSearch(ids=[word]), JobSearch(names=[word]), JobSearch(users=[word])):
+            assert history.find_jobs(search, 1_000) == []
+
+
 def test_the_oldest_of_too_many_are_forgotten(url: str, open_journal: Open, history: History) -> None:
     """With everything of theirs, and what they were submitted with once no job has it any more."""
     journal = open_journal(url)

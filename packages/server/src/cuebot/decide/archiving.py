@@ -27,15 +27,28 @@ def leaving(farm: Farm, context: Context) -> list[ev.Event]:
 
     too_many = len(finished) - context.settings.finished_jobs_in_memory
     since_us = context.now_us - context.settings.finished_in_memory_us
-    events: list[ev.Event] = []
+    leave: list[Job] = []
     for place, job in enumerate(finished):
         if place >= too_many and _needed_us(job) > since_us:
             break
         if may_leave(farm, job):
-            events.append(ev.JobArchived(job.id))
-            if len(events) == JOBS_PER_SWEEP:
+            leave.append(job)
+            if len(leave) == JOBS_PER_SWEEP:
                 break
-    return events
+    return _archived(leave, finished)
+
+
+def _archived(leave: list[Job], finished: list[Job]) -> list[ev.Event]:
+    """That jobs leave; the youngest of a name with the older ones of it that stay."""
+    ids = {job.id for job in leave}
+    youngest = {job.name: job for job in sorted(leave, key=lambda job: job.submitted_us)}
+    superseded: dict[str, list[str]] = {job.id: [] for job in leave}
+
+    for job in finished:
+        younger = youngest.get(job.name)
+        if younger and job.id not in ids and not job.superseded and job.submitted_us < younger.submitted_us:
+            superseded[younger.id].append(job.id)
+    return [ev.JobArchived(job.id, superseded[job.id]) for job in leave]
 
 
 def _needed_us(job: Job) -> int:
