@@ -27,7 +27,7 @@ OTHER_REPLIES = {
 }
 """Commands that make something and reply with its id."""
 
-NOBODY_ASKED = {c.Book, c.RefuseRun, c.ReportHost, c.ReportOutcome, c.Seed, c.Sweep}
+NOBODY_ASKED = {c.Book, c.RecallJob, c.RefuseRun, c.ReportHost, c.ReportOutcome, c.Seed, c.Sweep}
 """Commands that no client sends."""
 
 

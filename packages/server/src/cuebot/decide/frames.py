@@ -34,7 +34,7 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
         ended = _in_states(layer, indices, FrameState.DEAD, FrameState.EATEN, FrameState.SUCCEEDED)
         ended = as_indices([index for index in ended.tolist() if index not in layer.runs])
         if len(ended):
-            events.extend(_hold_again(farm, layer, ended))
+            events.extend(hold_again(farm, layer, ended))
             events.append(ev.FramesRetried(layer_id, ended))
         job = farm.jobs[layer.job_id]
         left = job.state is JobState.FINISHED and len(_in_states(layer, indices, FrameState.WAITING, FrameState.DEPEND))
@@ -172,7 +172,7 @@ def satisfied_by_job(farm: Farm, job_id: str) -> list[ev.Event]:
     ]
 
 
-def _hold_again(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]:
+def hold_again(farm: Farm, layer: Layer, indices: IndexArray) -> list[ev.Event]:
     """What waited for frames that are retried waits again."""
     events: list[ev.Event] = []
     retried = set(indices.tolist())
