@@ -165,6 +165,16 @@ class FarmProcess:
         wait_for(finished, seconds, f"job {job.name()} to finish")
         return opencue.api.getJob(job.id())
 
+    def await_on_disk(self, jobs: int, seconds: float = 60.0) -> None:
+        """Wait until so many finished jobs have left memory, and none is there."""
+        api = self.connect().api
+
+        def left() -> bool:
+            kept = api.getRetention()
+            return (kept.jobs_on_disk, kept.jobs_in_memory) == (jobs, 0)
+
+        wait_for(left, seconds, f"{jobs} jobs to leave memory")
+
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     """Wait until a condition is true; its value."""

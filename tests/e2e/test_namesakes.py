@@ -47,6 +47,7 @@ LINES = {
     "-explain": ["JOB", "work", "12"],
     "-runs": ["JOB", "work", "12"],
     "-log": ["JOB", "work", "12"],
+    "-spec": ["JOB"],
     "-lji": ["JOB"],
     "-lj": ["JOB", "-finished"],
     "-retry": ["JOB"],

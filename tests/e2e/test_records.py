@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from farm_process import FarmProcess, layer, wait_for
+from farm_process import FarmProcess, layer, spec, wait_for
 
 FAILS = "sh -c 'echo reading the scene; echo Error: no texture wood.tx; exit 3'"
 
@@ -38,6 +39,42 @@ def test_why_a_frame_failed_outlives_its_job_and_the_server(new_farm: Callable[.
     assert retried.returncode == 0, retried.stderr
     wait_for(lambda: farm.connect().api.findJob(name).deadFrames() == 1, 30, "the frame to run again and die")
     assert _attempts(farm, name)[0] >= 3
+
+
+def test_a_job_that_left_memory_is_told_of_tried_again_and_submitted_anew(tmp_path: Path) -> None:
+    """After a restart, by name and by id: what it was submitted with, its state, its frames; and it runs again."""
+    folder = tmp_path / "farm"
+    folder.mkdir()
+    (folder / "cuefarm.toml").write_text("[settings]\nfinished_jobs_in_memory = 0\n")
+    farm = FarmProcess(folder)
+    try:
+        farm.start()
+        job = farm.launch("wood", layer("work", "echo rendered", "1-3"))
+        farm.wait_job(job)
+        farm.await_on_disk(1)
+        farm.kill_server()
+        farm.start()
+
+        text = spec("wood", layer("work", "echo rendered", "1-3"))
+        for word in (job.name(), job.id()[:8]):
+            assert farm.run("cueadmin", "-spec", word).stdout == text
+            shown = farm.run("cueadmin", "-lj", "-finished", word, "--json")
+            assert [(one["id"], one["frames"]["succeeded"]) for one in json.loads(shown.stdout)] == [(job.id(), 3)]
+            explained = json.loads(farm.run("cueadmin", "-explain", word, "--json").stdout)
+            assert explained["job_id"] == job.id()
+            retried = farm.run("cueadmin", "-retry-frames", word, "work", "2")
+            assert retried.stdout == f"{job.name()}/work: 1 frame retried\n", retried.stderr
+            farm.wait_job(job)
+            farm.await_on_disk(1)
+        assert len(json.loads(farm.run("cueadmin", "-runs", job.id(), "work", "2", "--json").stdout)) == 3
+
+        (again,) = farm.connect().api.launchSpecAndWait(text)
+        farm.wait_job(again)
+        assert (again.name(), again.id() == job.id()) == (job.name(), False)
+        farm.await_on_disk(2)
+        assert "0 in memory, 2 on disk" in farm.run("cuefarm", "doctor", "--data", str(folder)).stdout
+    finally:
+        farm.cleanup()
 
 
 def test_runs_and_logs_where_nobody_reads_or_nothing_can_be_stored(new_farm: Callable[..., FarmProcess]) -> None:

@@ -731,6 +731,99 @@ class FindFinishedJobsResponse(_message.Message):
 Global___FindFinishedJobsResponse: _TypeAlias = FindFinishedJobsResponse  # noqa: Y015
 
 @_typing.final
+class GetSpecificationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSpecificationRequest: _TypeAlias = GetSpecificationRequest  # noqa: Y015
+
+@_typing.final
+class GetSpecificationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    JOB_NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    job_name: _builtins.str
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        job_name: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "job_name", b"job_name", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSpecificationResponse: _TypeAlias = GetSpecificationResponse  # noqa: Y015
+
+@_typing.final
+class GetRetentionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRetentionRequest: _TypeAlias = GetRetentionRequest  # noqa: Y015
+
+@_typing.final
+class GetRetentionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_ON_DISK_FIELD_NUMBER: _builtins.int
+    FIRST_STOPPED_US_FIELD_NUMBER: _builtins.int
+    JOBS_IN_MEMORY_FIELD_NUMBER: _builtins.int
+    FINISHED_JOBS_KEPT_FIELD_NUMBER: _builtins.int
+    FINISHED_JOBS_KEPT_DAYS_FIELD_NUMBER: _builtins.int
+    HISTORY_KEPT_MONTHS_FIELD_NUMBER: _builtins.int
+    jobs_on_disk: _builtins.int
+    first_stopped_us: _builtins.int
+    jobs_in_memory: _builtins.int
+    finished_jobs_kept: _builtins.int
+    finished_jobs_kept_days: _builtins.int
+    history_kept_months: _builtins.int
+    def __init__(
+        self,
+        *,
+        jobs_on_disk: _builtins.int = ...,
+        first_stopped_us: _builtins.int = ...,
+        jobs_in_memory: _builtins.int = ...,
+        finished_jobs_kept: _builtins.int = ...,
+        finished_jobs_kept_days: _builtins.int = ...,
+        history_kept_months: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finished_jobs_kept", b"finished_jobs_kept", "finished_jobs_kept_days", b"finished_jobs_kept_days", "first_stopped_us", b"first_stopped_us", "history_kept_months", b"history_kept_months", "jobs_in_memory", b"jobs_in_memory", "jobs_on_disk", b"jobs_on_disk"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRetentionResponse: _TypeAlias = GetRetentionResponse  # noqa: Y015
+
+@_typing.final
 class FindRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

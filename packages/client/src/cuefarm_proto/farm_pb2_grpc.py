@@ -39,6 +39,16 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.FromString,
                 )
+        self.GetSpecification = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetSpecification',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetSpecificationRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetSpecificationResponse.FromString,
+                )
+        self.GetRetention = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetRetention',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetRetentionRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetRetentionResponse.FromString,
+                )
         self.GetDoors = channel.unary_unary(
                 '/cuefarm.v1.FarmInterface/GetDoors',
                 request_serializer=cuefarm__proto_dot_farm__pb2.GetDoorsRequest.SerializeToString,
@@ -99,6 +109,20 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSpecification(self, request, context):
+        """What a job was submitted with, finished or not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetention(self, request, context):
+        """How many finished jobs there are, and how much of what was is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDoors(self, request, context):
         """Which doors of the server stand open, and which agents were refused lately or came in without a token.
         """
@@ -154,6 +178,16 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.FindFinishedJobs,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.SerializeToString,
+            ),
+            'GetSpecification': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSpecification,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetSpecificationRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetSpecificationResponse.SerializeToString,
+            ),
+            'GetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetention,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetRetentionRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetRetentionResponse.SerializeToString,
             ),
             'GetDoors': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDoors,
@@ -267,6 +301,40 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/FindFinishedJobs',
             cuefarm__proto_dot_farm__pb2.FindFinishedJobsRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.FindFinishedJobsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetSpecification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetSpecification',
+            cuefarm__proto_dot_farm__pb2.GetSpecificationRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetSpecificationResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetRetention',
+            cuefarm__proto_dot_farm__pb2.GetRetentionRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetRetentionResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

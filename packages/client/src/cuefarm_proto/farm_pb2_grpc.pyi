@@ -36,6 +36,8 @@ class FarmInterfaceStub:
     GetFailures: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetFailuresRequest, _farm_pb2.GetFailuresResponse]
     ReadLog: _grpc.UnaryUnaryMultiCallable[_farm_pb2.ReadLogRequest, _farm_pb2.ReadLogResponse]
     FindFinishedJobs: _grpc.UnaryUnaryMultiCallable[_farm_pb2.FindFinishedJobsRequest, _farm_pb2.FindFinishedJobsResponse]
+    GetSpecification: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetSpecificationRequest, _farm_pb2.GetSpecificationResponse]
+    GetRetention: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetRetentionRequest, _farm_pb2.GetRetentionResponse]
     GetDoors: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetDoorsRequest, _farm_pb2.GetDoorsResponse]
     Find: _grpc.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]
     GetQueryFields: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]
@@ -49,6 +51,8 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     GetFailures: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetFailuresRequest, _farm_pb2.GetFailuresResponse]  # type: ignore[assignment]
     ReadLog: _aio.UnaryUnaryMultiCallable[_farm_pb2.ReadLogRequest, _farm_pb2.ReadLogResponse]  # type: ignore[assignment]
     FindFinishedJobs: _aio.UnaryUnaryMultiCallable[_farm_pb2.FindFinishedJobsRequest, _farm_pb2.FindFinishedJobsResponse]  # type: ignore[assignment]
+    GetSpecification: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetSpecificationRequest, _farm_pb2.GetSpecificationResponse]  # type: ignore[assignment]
+    GetRetention: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetRetentionRequest, _farm_pb2.GetRetentionResponse]  # type: ignore[assignment]
     GetDoors: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetDoorsRequest, _farm_pb2.GetDoorsResponse]  # type: ignore[assignment]
     Find: _aio.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]  # type: ignore[assignment]
     GetQueryFields: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]  # type: ignore[assignment]
@@ -89,6 +93,20 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.FindFinishedJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.FindFinishedJobsResponse, _abc.Awaitable[_farm_pb2.FindFinishedJobsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetSpecification(
+        self,
+        request: _farm_pb2.GetSpecificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.GetSpecificationResponse, _abc.Awaitable[_farm_pb2.GetSpecificationResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetRetention(
+        self,
+        request: _farm_pb2.GetRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.GetRetentionResponse, _abc.Awaitable[_farm_pb2.GetRetentionResponse]]: ...
 
     @_abc_1.abstractmethod
     def GetDoors(

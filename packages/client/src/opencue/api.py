@@ -33,7 +33,7 @@ from opencue.enums import LimitEnforcement, LimitType
 from opencue.events import followEvents, getEvents
 from opencue.finding import findIds, getQueryFields
 from opencue.rpc import call, change
-from opencue.runs import followLog, getFailures, getRuns, readLog
+from opencue.runs import followLog, getFailures, getRetention, getRuns, getSpecification, readLog
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
 from opencue.wrappers.depend import Depend
@@ -119,9 +119,11 @@ __all__ = [
     "getLimits",
     "getProcs",
     "getQueryFields",
+    "getRetention",
     "getRuns",
     "getService",
     "getShows",
+    "getSpecification",
     "getSubscription",
     "getSystemStats",
     "host_pb2",

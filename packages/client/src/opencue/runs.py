@@ -1,4 +1,4 @@
-"""What was: the runs of frames, why frames failed, and logs. All of it is also in `opencue.api`."""
+"""What was: runs of frames, why frames failed, logs, and submissions. All of it is also in `opencue.api`."""
 
 from __future__ import annotations
 
@@ -60,6 +60,26 @@ def getFailures(job: str, layer: str = "") -> list[Any]:
     where it was the farm's fault) and `example`, a Run. Dead frames come first, most frames first.
     """
     return list(call("farm", "GetFailures", job=job, layer=layer).failures)
+
+
+def getSpecification(job: str) -> Any:
+    """Return what a job was submitted with, finished or not, as a cuefarm.v1 GetSpecificationResponse.
+
+    `text` has the XML as it came, which `launchSpec` takes again; `job_id` and `job_name` say whose it is. Jobs that
+    were submitted together have the same text.
+    Raises EntityNotFoundException where there is no such job, or where a server launched it that kept no text.
+    """
+    return call("farm", "GetSpecification", job=job)
+
+
+def getRetention() -> Any:
+    """Return how much of what was there is, and how much is kept, as a cuefarm.v1 GetRetentionResponse.
+
+    `jobs_in_memory` and `jobs_on_disk` count finished jobs, `first_stopped_us` is when the one on disk ended that ended
+    first (microseconds, 0 where there is none). `finished_jobs_kept`, `finished_jobs_kept_days` and
+    `history_kept_months` are the server's settings; where one is 0, nothing is dropped by it.
+    """
+    return call("farm", "GetRetention")
 
 
 def readLog(

@@ -101,6 +101,7 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.event_requests: list[farm_pb2.GetEventsRequest] = []
         self.log_pieces: list[bytes] = []  # what each call of ReadLog finds written, the last one when the run is over
         self.doors = farm_pb2.GetDoorsResponse()
+        self.specification = "<spec/>"
         self.token: Optional[str] = None  # what calls must have; None: it is not looked at
         self.lets_in_without_token = True  # as a server does with its own user
         self.port = 0
@@ -397,6 +398,10 @@ class FakeFarm(grpc.GenericRpcHandler):
 
     def FarmInterface_GetDoors(self, request: Any, context: Any) -> Any:
         return self.doors
+
+    def FarmInterface_GetSpecification(self, request: Any, context: Any) -> Any:
+        job = _find({**self.jobs, **{job.id: job for job in self.jobs.values()}}, request.job, "job", context)
+        return farm_pb2.GetSpecificationResponse(job_id=job.id, job_name=job.name, text=self.specification)
 
     def FarmInterface_FindFinishedJobs(self, request: Any, context: Any) -> Any:
         found = [job for job in self.jobs.values() if job.state == job_pb2.FINISHED]

@@ -347,6 +347,27 @@ def test_a_log_that_cannot_be_seen_says_why(farm, capsys):
         api.readLog(JOB, "beauty", 1)
 
 
+# --- what a job was submitted with
+
+
+def test_a_specification_is_printed_as_it_was_submitted(farm, capsysbinary):
+    """-spec prints the text to the byte, so that it can be submitted again; --json says whose it is."""
+    farm.jobs[JOB] = a_job()
+    farm.specification = '<?xml version="1.0"?>\r\n<spec>Stra\xdfe</spec>'
+    assert main(["-spec", JOB]) == 0
+    assert capsysbinary.readouterr().out == farm.specification.encode()
+    assert main(["-spec", JOB, "--json"]) == 0
+    record = {"job_id": farm.jobs[JOB].id, "job": JOB, "spec": farm.specification}
+    assert json.loads(capsysbinary.readouterr().out) == record
+    assert api.findJob(JOB).getSpecification() == farm.specification
+
+
+def test_a_specification_that_was_not_kept_is_an_error(farm, capsys):
+    """The server's words, and status 1."""
+    assert main(["-spec", "nobody"]) == 1
+    assert "nobody" in capsys.readouterr().err
+
+
 # --- finished jobs
 
 

@@ -155,6 +155,24 @@ def test_an_agent_that_was_refused_and_is_gone_is_a_note() -> None:
     assert lines[1].found == "render07 at 10.0.0.7: it sends no token; silent for 10 min, so it seems to be gone"
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "all are kept, for ever"),
+        ({"finished_jobs_kept": 5_000}, "the youngest 5,000 are kept, for ever"),
+        ({"finished_jobs_kept_days": 1}, "all are kept, for 1 day"),
+        ({"finished_jobs_kept": 5_000, "finished_jobs_kept_days": 90}, "the youngest 5,000 are kept, for 90 days"),
+    ],
+)
+def test_doctor_says_how_many_finished_jobs_there_are_and_what_is_kept(settings: dict[str, int], words: str) -> None:
+    """How many in memory and on disk, since when, and that nothing is dropped where no setting says so."""
+    kept = farm_pb2.GetRetentionResponse(jobs_on_disk=1_234, jobs_in_memory=7, first_stopped_us=86_400_000_000)
+    kept.MergeFrom(farm_pb2.GetRetentionResponse(**settings))
+    line = doctor_farm._finished_jobs(kept)
+    assert line.ok
+    assert line.found == f"7 in memory, 1,234 on disk, the oldest from 1970-01-02; of those on disk {words}"
+
+
 def a_host(**facts: object) -> Host:
     """A host that reported just now, and does what is asked of it."""
     return Host(host_pb2.Host(**{"name": "render07", "ping_time": int(time.time()), **facts}))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuebot.domain.events import EVENTS, DependPairsSatisfied, Event, decode, encode
+from cuebot.domain.events import EVENTS, DependPairsSatisfied, Event, JobRecalled, decode, encode
 from cuebot.domain.frames import IndexArray, as_indices, from_runs, to_runs
 from cuebot.domain.states import Cause, FrameState, OnEnd
 
@@ -83,10 +83,11 @@ def plain(event: Event) -> dict[str, Any]:
 
 @given(events())
 def test_every_event_survives_the_journal(event: Event) -> None:
-    """Decoding what was encoded gives the same event of the same kind."""
+    """Decoding what was encoded gives the same event of the same kind; only packed jobs are not kept twice."""
     back = decode(type(event).__name__, encode(event))
     assert type(back) is type(event)
-    assert plain(back) == plain(event)
+    packed = {"summary": b"", "rest": b""} if isinstance(event, JobRecalled) else {}
+    assert plain(back) == plain(event) | packed
 
 
 @given(indices)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from journal_farm import START_US, Mix, assert_same, commit, reloaded
@@ -14,12 +18,15 @@ from cuebot.domain import commands as c
 from cuebot.domain.archive import ArchivedJob, PackedJob, pack, unpack
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.recount import check
+from cuebot.domain.states import JobState
 from cuebot.domain.units import HOUR, SECOND, Micros
+from cuebot.engine.core import Core
 from cuebot.engine.past_jobs import PastJobs
 from cuebot.engine.ports import JobSearch
 from cuebot.journal import History, SqlJournal
 
 Open = Callable[[str], SqlJournal]
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture
@@ -138,6 +145,58 @@ def test_jobs_on_disk_come_page_by_page(url: str, open_journal: Open, history: H
         (JobSearch(users=["nobody"]), []),
     ):
         assert [one.id for one in history.find_jobs(search, 1_000)] == wanted, search
+
+
+def test_a_search_may_be_for_anything(url: str, open_journal: Open, history: History) -> None:
+    """Thousands of ids, beginnings or parts, what SQL means something by, and what no database stores."""
+    _, left = worked(open_journal(url))
+    some = next(iter(left.values())).job
+    others = [f"{number:08x}" for number in range(3_000)]
+    whole = [f"{word}-0000-0000-0000-000000000000" for word in others]
+    odd = ["%", "_", "'; --", "a\0b", "x" * 100_000, "*", "\\"]
+    for search in (
+        JobSearch(ids=[*whole, *odd, some.id]),
+        JobSearch(names=[*whole, *odd, some.id]),
+        JobSearch(names=[*others, *odd, some.id[:8]]),
+        JobSearch(parts=[*others, *odd, some.name]),
+        JobSearch(users=[*odd, some.user]),
+        JobSearch(shots=[*odd, some.shot], show_ids=[*odd, some.show_id]),
+    ):
+        assert some.id in {one.id for one in history.find_jobs(search, 1_000)}
+    for word in odd:
+        assert history.job_with(word) is None
+        for search in (JobSearch(ids=[word]), JobSearch(names=[word]), JobSearch(users=[word])):
+            assert history.find_jobs(search, 1_000) == []
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("v*.sqlite")))
+def test_finished_jobs_of_an_earlier_version_leave_and_come_back(name: str, tmp_path: Path, open_journal: Open) -> None:
+    """Each as it was; none of them has a specification, which those versions did not keep."""
+    path = tmp_path / "farm.sqlite"
+    shutil.copy(FIXTURES / f"{name}.sqlite", path)
+    journal, history = open_journal(f"sqlite:///{path}"), History(f"sqlite:///{path}")
+    now_us = json.loads((FIXTURES / f"{name}.json").read_text())["now_us"] + HOUR
+    farm, last_seq = reloaded(journal, now_us)
+    finished = {job.id: job.name for job in farm.jobs.values() if job.state is JobState.FINISHED}
+    assert finished
+
+    settings = Settings(finished_jobs_in_memory=0)
+    core = Core(farm, last_seq=last_seq, started_us=now_us, new_id=lambda: str(uuid.uuid4()), settings=settings)
+    mix = Mix(1, core)
+    mix.now_us = now_us
+    mix.sweep()
+    commit(journal, mix.batch())
+    left = set(finished) - set(farm.jobs)
+    assert left
+    check(farm)
+    for job_id in left:
+        for command in recalled(mix, history, job_id):
+            mix.do(command)
+        assert farm.jobs[job_id].name == finished[job_id]
+    check(farm)
+    commit(journal, mix.batch())
+    assert_same(reloaded(journal, now_us)[0], farm)
+    history.close()
 
 
 def test_the_oldest_of_too_many_are_forgotten(url: str, open_journal: Open, history: History) -> None:

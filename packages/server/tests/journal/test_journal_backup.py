@@ -16,7 +16,11 @@ import pytest
 from journal_farm import Mix, assert_same, commit, reloaded
 from sqlalchemy import text
 
-from cuebot.journal import SqlJournal
+from cuebot.decide import Settings
+from cuebot.domain import commands as c
+from cuebot.domain.units import Micros
+from cuebot.engine.ports import JobSearch
+from cuebot.journal import History, SqlJournal
 from cuebot.journal.backup import BackupFailed, back_up, restore
 from cuebot.journal.database import engine_for, parse
 
@@ -48,6 +52,29 @@ def test_what_was_saved_comes_back(url: str, open_journal: Open, tmp_path: Path)
     now, seq = reloaded(again, mix.now_us)
     assert seq == last_seq
     assert_same(now, then)
+
+
+def test_finished_jobs_on_disk_come_back_with_a_copy(url: str, open_journal: Open, tmp_path: Path) -> None:
+    """Those of the moment of the copy, each to the byte; one that was loaded again since then is on disk once more."""
+    journal, mix, history = open_journal(url), Mix(5), History(url)
+    mix.core.settings = Settings(finished_in_memory_us=Micros(0))
+    while not history.find_jobs(JobSearch(), 1):
+        commit(journal, mix.until_batch())
+        mix.sweep()
+    then = {found.id: history.packed_job(found.id) for found in history.find_jobs(JobSearch(), 1_000)}
+    back_up(url, tmp_path / "copy")
+
+    for job_id, packed in then.items():
+        assert packed is not None
+        mix.do(c.RecallJob(job_id, *packed))
+    commit(journal, mix.batch())
+    assert not history.find_jobs(JobSearch(), 1)
+    journal.close()
+    restore(tmp_path / "copy", url, replace=True)
+    again = open_journal(url)
+    assert {found.id: history.packed_job(found.id) for found in history.find_jobs(JobSearch(), 1_000)} == then
+    assert not set(then) & set(reloaded(again, mix.now_us)[0].jobs)
+    history.close()
 
 
 def test_a_copy_is_made_beside_a_server_that_writes(url: str, open_journal: Open, tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ ELSEWHERE = {
     "http_body_seconds": "web/test_http_doors",
     "free_retries": "decide/test_retries",
     "feed_subscribers": "feed/test_event_feed",
+    "recalls_per_call": "test_past_jobs",
 }
 """And where they are tested."""
 

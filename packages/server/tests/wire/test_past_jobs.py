@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from opencue_proto import comment_pb2, depend_pb2, job_pb2
 
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
+from cuebot.domain.recount import check
 from cuebot.domain.states import JobState
 from cuebot.domain.units import MINUTE, Micros
 from cuebot.engine.core import SYSTEM
@@ -131,12 +133,38 @@ async def test_jobs_on_disk_survive_a_restart(start_past: StartPast) -> None:
 
 
 async def test_what_a_job_was_submitted_with_is_kept(past: Past) -> None:
-    """The text of its specification, as it came."""
+    """The text of its specification, as it came, also where the job is on disk."""
     job = await past.left()
     await past.get(job.id)
-    kept = await past.site.engine.past_jobs.specification(past.site.farm.jobs[job.id].specification_id)
-    assert kept is not None
-    assert zlib.decompress(kept).decode() == past.tools.spec(past.tools.layer("beauty", "1-10"))
+    for word in (job.id, job.name, job.id[:8]):
+        await past.look()
+        answer = await past.site.farm_interface.GetSpecification(farm_pb2.GetSpecificationRequest(job=word))
+        assert answer.text == past.tools.spec(past.tools.layer("beauty", "1-10"))
+        assert (answer.job_id, answer.job_name) == (job.id, job.name)
+
+
+async def test_how_many_jobs_are_kept_is_told(past: Past) -> None:
+    """On disk and in memory, since when, and what the settings keep."""
+    ask = past.site.farm_interface.GetRetention
+    assert await ask(farm_pb2.GetRetentionRequest()) == farm_pb2.GetRetentionResponse()
+    first = await past.finished("first")
+    stopped_us = past.site.farm.jobs[first.id].stopped_us
+    await past.look()
+    await past.left("second")
+    await past.finished("third")
+    told = await ask(farm_pb2.GetRetentionRequest())
+    assert told == farm_pb2.GetRetentionResponse(jobs_on_disk=2, first_stopped_us=stopped_us, jobs_in_memory=1)
+
+
+async def test_what_an_older_version_launched_has_no_specification(past: Past) -> None:
+    """It is told so, not that there is no job; and a request that names no job is told what it lacks."""
+    job = await past.site.launch()
+    past.site.farm.jobs[job.id].specification_id = ""
+    ask = past.site.farm_interface.GetSpecification
+    code, detail = await past.site.refused(ask(farm_pb2.GetSpecificationRequest(job=job.name)))
+    assert (code, "an older version of this server launched it" in detail) == ("NOT_FOUND", True)
+    code, detail = await past.site.refused(ask(farm_pb2.GetSpecificationRequest()))
+    assert (code, "name the job" in detail) == ("INVALID_ARGUMENT", True)
 
 
 async def test_a_job_stays_in_memory_as_long_as_one_waits_for_it(past: Past) -> None:
@@ -191,6 +219,58 @@ async def test_runs_and_explanations_are_found_by_the_name_of_a_job_on_disk(past
     await past.look()
     why = await past.site.farm_interface.Explain(farm_pb2.ExplainRequest(job=new.name))
     assert why.job_id == new.id
+
+
+async def test_a_name_means_the_last_job_also_once_that_has_left_memory(start_past: StartPast) -> None:
+    """An older one of the name is in memory, because somebody asked for it, when the last one leaves."""
+    past = await start_past(Settings(finished_jobs_in_memory=1))
+    old = await past.finished()
+    new = await past.finished()
+    await past.look()
+    await past.get(old.id)
+    await past.look()
+    assert set(past.site.farm.jobs) == {old.id}
+    why = await past.site.farm_interface.Explain(farm_pb2.ExplainRequest(job=new.name))
+    assert why.job_id == new.id
+
+
+async def test_many_clients_ask_for_as_many_jobs_at_once(past: Past) -> None:
+    """Each gets its own, whoever's is loaded first."""
+    jobs = [await past.finished(name=f"job{number}") for number in range(12)]
+    await past.look()
+    assert not past.site.farm.jobs
+    answers = await asyncio.gather(*(past.get(job.id) for job in jobs))
+    assert [job.id for job in answers] == [job.id for job in jobs]
+
+
+async def test_clients_that_retry_the_same_job_at_once_are_all_answered(past: Past) -> None:
+    """It is loaded once, and its frame runs once more."""
+    job = await past.finished()
+    frame = (await past.site.frames_of(job))[0]
+    await past.look()
+    past.agent.finish = False
+    again = job_pb2.FrameRetryRequest(frame=frame)
+    await asyncio.gather(*(past.site.frame.Retry(again) for _ in range(6)))
+    check(past.site.farm)
+    await past.tools.until(lambda: len(past.agent.runs) == 1)
+
+
+async def test_a_submission_may_name_many_jobs_on_disk_but_not_any_number(past: Past) -> None:
+    """As many as `recalls_per_call` says; what is more is refused by that name, and changes nothing."""
+    depends = ""
+    for number in range(10):
+        await past.finished(name=f"job{number}")
+        depends += f"<depend type='JOB_ON_JOB'><depjob>last</depjob><onjob>job{number}</onjob></depend>"
+    await past.look()
+    assert not past.site.farm.jobs
+
+    core = past.site.engine.core
+    core.bounds = replace(core.bounds, recalls_per_call=4)
+    code, detail = await past.site.refused(past.site.launch(name="last", extra=f"<depends>{depends}</depends>"))
+    assert (code, "limit recalls_per_call" in detail) == ("RESOURCE_EXHAUSTED", True)
+    core.bounds = replace(core.bounds, recalls_per_call=10)
+    await past.look()
+    await past.finished(name="last", extra=f"<depends>{depends}</depends>")
 
 
 async def test_a_query_finds_jobs_on_disk(past: Past) -> None:

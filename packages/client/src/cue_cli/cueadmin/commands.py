@@ -79,6 +79,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "a frame's log, read through the server (-f follows it)",
             "runs.print_log",
         ),
+        Command(("-spec",), "JOB", "what a job was submitted with, as XML", "runs.print_specification"),
     ),
     "Jobs": (
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),

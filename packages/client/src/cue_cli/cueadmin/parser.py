@@ -45,7 +45,7 @@ def _add_general(group: Any) -> None:
     group.add_argument("-facility", metavar="NAME", help="talk to the servers of a facility from the configuration")
     group.add_argument("-verbose", "-v", action="store_true", help="debug log on stderr, and a traceback of errors")
     group.add_argument("-force", action="store_true", help="do it without asking")
-    group.add_argument("--json", action="store_true", help="lists, -explain, -runs and -watch as JSON")
+    group.add_argument("--json", action="store_true", help="lists, -explain, -runs, -spec and -watch as JSON")
     group.add_argument(
         "--format",
         choices=(CUEFARM, UPSTREAM),

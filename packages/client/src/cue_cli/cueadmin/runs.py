@@ -1,4 +1,4 @@
-"""-runs and -log: what happened to frames, and what they wrote."""
+"""-runs, -log and -spec: what happened to frames, what they wrote, and what their job was submitted with."""
 
 from __future__ import annotations
 
@@ -48,6 +48,17 @@ def print_log(session: Session, values: list[str]) -> None:
             out.flush()
 
     ofJob(job, copy)
+
+
+def print_specification(session: Session, values: list[str]) -> None:
+    """-spec: what a job was submitted with, to the byte."""
+    answer = ofJob(values[0], api.getSpecification)
+    if session.options.json:
+        records.printJson({"job_id": answer.job_id, "job": answer.job_name, "spec": answer.text})
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(answer.text.encode())
+    sys.stdout.buffer.flush()
 
 
 def _print_table(runs: list[Any]) -> None:

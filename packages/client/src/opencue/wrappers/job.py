@@ -187,6 +187,10 @@ class Job(Entity):
         """Return what went wrong with the job's dead and waiting frames, as `opencue.api.getFailures` does."""
         return runs.getFailures(self.data.id)
 
+    def getSpecification(self) -> str:
+        """Return the XML that the job was submitted with, as `opencue.api.getSpecification` does."""
+        return str(runs.getSpecification(self.data.id).text)
+
     def getFrames(self, **options: Any) -> list[Frame]:
         """Return the job's frames; FrameSearch options narrow them, `page` and `limit` ask for one page."""
         return fetchFrames(lambda criteria: self._call("GetFrames", req=criteria).frames.frames, options)

@@ -13,9 +13,11 @@ from typing import Any
 from cuebot.app import doctor_doors
 from cuebot.app.data_folder import DataFolder
 from cuebot.app.finding import Finding
+from cuebot.domain.units import SECOND
 from cuebot.web.health import UNWRITABLE
 from opencue import config, running_farms
 from opencue.doors import SYSTEM_USER, is_told_of
+from opencue.wording import counted
 
 SILENT_SECONDS = 35
 """Agents report every ten seconds: three reports are missing."""
@@ -102,9 +104,22 @@ def farm(address: str, start_again: str | None = None, http: str | None = None) 
     with contextlib.suppress(opencue.exception.NotOfferedException):  # another server, or one of an earlier version
         answer = opencue.api.getDoors()
         yield from doctor_doors.doors(answer)
+        yield _finished_jobs(opencue.api.getRetention())
         rivals = {agent.name for agent in answer.refused if agent.code == "NAME_TAKEN"}
         stopped = set(answer.stopped_hosts)
     yield from _hosts(hosts, address, rivals, stopped)
+
+
+def _finished_jobs(kept: Any) -> Finding:
+    """How many there are, and what becomes of them."""
+    found = f"{kept.jobs_in_memory:,} in memory, {kept.jobs_on_disk:,} on disk"
+    if kept.jobs_on_disk:
+        first = time.strftime("%Y-%m-%d", time.gmtime(kept.first_stopped_us / SECOND))
+        found += f", the oldest from {first}"
+
+    which = f"the youngest {kept.finished_jobs_kept:,}" if kept.finished_jobs_kept else "all"
+    how_long = f"for {counted(kept.finished_jobs_kept_days, 'day')}" if kept.finished_jobs_kept_days else "for ever"
+    return Finding("finished jobs", True, f"{found}; of those on disk {which} are kept, {how_long}")
 
 
 def _http_of(address: str) -> str | None:

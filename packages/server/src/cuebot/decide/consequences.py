@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cuebot.decide.archiving import missed_by
 from cuebot.decide.satisfied_depends import satisfied_by, satisfied_by_job
 from cuebot.domain import events as ev
 from cuebot.domain.failing_hosts import observe_end
@@ -33,6 +34,8 @@ def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
             return _given_up(farm, farm.layers[layer_id], indices)
         case ev.RunEnded(job_id=job_id) | ev.JobReopened(job_id=job_id):
             return _finish(farm, farm.jobs[job_id])
+        case ev.JobRecalled(job_id=job_id):
+            return missed_by(farm, farm.jobs[job_id])
         case ev.JobFinished(job_id=job_id):
             posted = [id for id in farm.post_jobs.get(job_id, ()) if farm.jobs[id].state is JobState.POSTED]
             return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]

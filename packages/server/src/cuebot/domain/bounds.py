@@ -202,6 +202,8 @@ class Bounds:
     """How long a job is listed by itself after its end; by its name or id it is found for ever."""
     past_jobs_looked_at: int = bound(20_000)
     """Finished jobs on disk that one search looks at, those that ended last."""
+    recalls_per_call: int = bound(1_000)
+    """Finished jobs that one call has loaded from disk, because it names them."""
     list_reply_bytes: int = bound(10 * _MIB)
     """What published clients take. Finished jobs beyond it are left out, those that ended first before others."""
 

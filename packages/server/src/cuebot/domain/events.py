@@ -6,7 +6,7 @@ Events speak of sets: frame indices within one layer. One command on 100,000 fra
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import msgspec
@@ -84,6 +84,8 @@ class JobArchived(Event):
     """A finished job has left memory, and is kept on disk."""
 
     job_id: str
+    older: list[str]
+    """Older jobs of its name that stay in memory: the name goes on to mean the one that left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class JobRecalled(Event):
     job_id: str
     summary: bytes
     rest: bytes
-    """As `domain.archive` packs them."""
+    """As `domain.archive` packs them. History keeps neither: the job's rows say the same from now on."""
     layer_keys: list[int]
     """The keys that its layers have from now on, in dispatch order."""
     group_id: str
@@ -272,7 +274,9 @@ EVENTS: dict[str, type[Event]] = {
 
 
 def encode(event: Event) -> bytes:
-    """An event as JSON, frame indices as [first, last] runs."""
+    """An event as JSON, frame indices as [first, last] runs; of a job that was loaded again without the job."""
+    if isinstance(event, JobRecalled):
+        event = replace(event, summary=b"", rest=b"")
     return msgspec.json.encode(event, enc_hook=_encode_array)
 
 

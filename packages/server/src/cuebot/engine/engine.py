@@ -52,6 +52,8 @@ STALL_TOLD_SECONDS: Final = 10.0
 """The log says so often that commits still stall."""
 DURABLE_SECONDS: Final = 2.0
 """How long a reader of history waits for what is on its way to the disk."""
+RECALLS_AT_A_TIME: Final = 20
+"""Jobs that are loaded before others have the loop; they share a commit."""
 
 
 class Engine:
@@ -144,26 +146,31 @@ class Engine:
         """
         seen = self._recalls
         async with self.past_jobs.one_at_a_time:
-            if self._recalls != seen:  # perhaps it was this one
-                return True
-            await self.durable()
+            if not await self.durable():  # a job that has just left may be neither here nor there
+                raise Unavailable("finished jobs cannot be looked for now: the journal cannot be written; try again")
             commands = await self.past_jobs.recall(self.farm, text)
-            for command in commands:
-                await self.submit(command, SYSTEM)
-            self._recalls += bool(commands)
-            return bool(commands)
+            if not commands:
+                return self._recalls != seen  # perhaps it was this one
+            self._recalls += 1
+            for first in range(0, len(commands), RECALLS_AT_A_TIME):
+                some = commands[first : first + RECALLS_AT_A_TIME]
+                await asyncio.gather(*(self.submit(command, SYSTEM) for command in some))
+            return True
 
-    async def durable(self) -> None:
+    async def durable(self) -> bool:
         """Return when what has happened so far is on disk, so that whoever reads history there misses nothing of it.
 
-        While the journal cannot be written it returns at once.
+        While the journal cannot be written it returns at once, False where something is not on disk.
         """
-        if self.stalled_since is not None or (self._idle.is_set() and not self.core.has_batch()):
-            return
+        if self._idle.is_set() and not self.core.has_batch():
+            return True
+        if self.stalled_since is not None:
+            return False
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.core.when_durable(_resolve(waiter))
         self._wake()
-        await asyncio.wait([waiter], timeout=DURABLE_SECONDS)
+        done, _ = await asyncio.wait([waiter], timeout=DURABLE_SECONDS)
+        return bool(done)
 
     async def kept(self, envelope: c.Envelope) -> None:
         """Return when all that was carried out so far is on disk, however long it takes. Raises Unavailable."""

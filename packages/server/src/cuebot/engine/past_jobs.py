@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import partial
@@ -14,7 +15,7 @@ from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Job
-from cuebot.engine.ports import FoundJob, JobHistory, JobSearch, JournalError
+from cuebot.engine.ports import FoundJob, JobHistory, JobSearch, JournalError, KeptJobs
 from cuebot.engine.readers import Readers
 
 JOBS_AT_A_TIME: Final = 500
@@ -61,6 +62,10 @@ class NoJobHistory:
         """Nothing."""
         return []
 
+    def kept_jobs(self) -> KeptJobs:
+        """None."""
+        return KeptJobs(0, 0)
+
     def specification(self, specification_id: str) -> bytes | None:
         """Nothing."""
         return None
@@ -94,15 +99,24 @@ class PastJobs:
         """
         return await self._read(partial(_find, self._history, copy(farm), search, matcher, most, looks))
 
-    async def specification(self, specification_id: str) -> bytes | None:
-        """What jobs were submitted with, compressed (zlib). Raises Unavailable."""
-        return await self._read(partial(self._history.specification, specification_id))
+    async def kept_jobs(self) -> KeptJobs:
+        """How many archived jobs there are, and since when. Raises Unavailable."""
+        return await self._read(self._history.kept_jobs)
+
+    async def specification(self, specification_id: str) -> str | None:
+        """What jobs were submitted with, if that was kept. Raises Unavailable."""
+        return await self._read(partial(_text_of, self._history, specification_id))
 
     async def _read(self, work: Callable[[], Result]) -> Result:
         try:
             return await self._readers.read(work)
         except JournalError as error:
             raise Unavailable(f"finished jobs cannot be read now: {error}") from error
+
+
+def _text_of(history: JobHistory, specification_id: str) -> str | None:
+    compressed = history.specification(specification_id)
+    return None if compressed is None else zlib.decompress(compressed).decode()
 
 
 def _commands(history: JobHistory, farm: Farm, job_id: str) -> list[c.RecallJob]:

@@ -149,6 +149,14 @@ class JobSearch:
         return replace(self, before=(last.stopped_us, last.id))
 
 
+class KeptJobs(NamedTuple):
+    """How many archived jobs there are."""
+
+    jobs: int
+    first_stopped_us: int
+    """When the one ended that ended first; 0 where there is none."""
+
+
 class JobHistory(Protocol):
     """Finished jobs that are on disk and not in memory. As slow as `RunHistory`, and used in the same way."""
 
@@ -166,6 +174,9 @@ class JobHistory(Protocol):
 
     def find_jobs(self, search: JobSearch, limit: int) -> list[FoundJob]:
         """At most `limit` jobs, the one that ended last first. Raises JournalError."""
+
+    def kept_jobs(self) -> KeptJobs:
+        """How many there are, and since when."""
 
     def specification(self, specification_id: str) -> bytes | None:
         """What jobs were submitted with, compressed (zlib)."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, or_, select, true
 
 from cuebot.domain.archive import PackedJob
-from cuebot.domain.units import is_id, split_frame_id
-from cuebot.engine.ports import FoundJob, JobSearch
+from cuebot.domain.units import ID_LENGTH, is_id, split_frame_id
+from cuebot.engine.ports import FoundJob, JobSearch, KeptJobs
 from cuebot.journal.tables import ARCHIVED_JOB, ARCHIVED_PART, JOB, SPECIFICATION
 
 JOBS_PER_STEP: Final = 500
 """Jobs that one transaction forgets: the writer waits for it."""
+
+TEXT_CHARACTERS: Final = 1_000
+"""Of a name or an id, at most; SQLite compares with no pattern of more than 50,000 bytes."""
+CONDITIONS: Final = 200
+"""Of which one is to hold, that one query asks for."""
 
 _JOB = ARCHIVED_JOB.c
 _SUMMARY = (_JOB.id, _JOB.stopped_us, _JOB.summary)
@@ -20,6 +26,8 @@ _SUMMARY = (_JOB.id, _JOB.stopped_us, _JOB.summary)
 
 def job_with(connection: Connection, text: str) -> str | None:
     """The id of the job that a text means (`engine.ports.JobHistory.job_with`)."""
+    if not _may_be_stored(text):
+        return None
     by_id = _one(connection, select(_JOB.id).where(_begins(text.lower())).limit(2)) if is_id(text) else None
     return by_id or _with_part(connection, text) or _with_name(connection, text)
 
@@ -40,6 +48,14 @@ def find_jobs(connection: Connection, search: JobSearch, limit: int) -> list[Fou
     """Archived jobs, the one that ended last first."""
     query = select(*_SUMMARY).where(*_conditions(search)).order_by(_JOB.stopped_us.desc(), _JOB.id).limit(limit)
     return [FoundJob(row.id, row.stopped_us, bytes(row.summary)) for row in connection.execute(query)]
+
+
+def kept_jobs(connection: Connection) -> KeptJobs:
+    """How many archived jobs there are, and when the first of them ended: the index of ends answers both."""
+    count, first_us = connection.execute(
+        select(func.count(), func.min(_JOB.stopped_us)).select_from(ARCHIVED_JOB)
+    ).one()
+    return KeptJobs(int(count), int(first_us or 0))
 
 
 def specification(connection: Connection, specification_id: str) -> bytes | None:
@@ -98,7 +114,17 @@ def _with_name(connection: Connection, name: str) -> str | None:
     return None if found is None else str(found)
 
 
+def _may_be_stored(text: str) -> bool:
+    """PostgreSQL takes no text with a NUL, and nothing that is stored has one; nor is a name or an id so long."""
+    return len(text) <= TEXT_CHARACTERS and "\0" not in text
+
+
+def _stored(words: Iterable[str]) -> list[str]:
+    return [word for word in words if _may_be_stored(word)]
+
+
 def _conditions(search: JobSearch) -> list[ColumnElement[bool]]:
+    """What the database can tell: whoever asks looks at what it finds once more."""
     conditions: list[ColumnElement[bool]] = []
     for column, values in (
         (_JOB.id, search.ids),
@@ -107,16 +133,27 @@ def _conditions(search: JobSearch) -> list[ColumnElement[bool]]:
         (_JOB.shot, search.shots),
     ):
         if values:
-            conditions.append(column.in_(values))
+            conditions.append(column.in_(_stored(values)))
     if search.names:
-        begun = [_begins(name.lower()) for name in search.names if is_id(name)]
-        conditions.append(or_(_JOB.name.in_(search.names), *begun))
+        names = _stored(search.names)
+        conditions.append(_any([_JOB.name.in_(names)], names))
     if search.parts:
-        begun = [_begins(part.lower()) for part in search.parts if is_id(part)]
-        conditions.append(or_(*(_JOB.name.icontains(part, autoescape=True) for part in search.parts), *begun))
+        parts = _stored(search.parts)
+        conditions.append(_any([_JOB.name.icontains(part, autoescape=True) for part in parts], parts))
     if search.stopped_since_us:
         conditions.append(_JOB.stopped_us >= search.stopped_since_us)
     if search.before is not None:
         stopped_us, id = search.before
         conditions.append(or_(_JOB.stopped_us < stopped_us, and_(_JOB.stopped_us == stopped_us, _JOB.id > id)))
     return conditions
+
+
+def _any(named: list[ColumnElement[bool]], words: list[str]) -> ColumnElement[bool]:
+    """That one of some conditions holds, or that an id is, or begins as, one of some words.
+
+    Of very many conditions none is asked: SQLite nests each in the one before, and no deeper than a thousand.
+    """
+    ids = [word.lower() for word in words if is_id(word)]
+    begun = [_begins(id) for id in ids if len(id) < ID_LENGTH]
+    either = [*named, *begun, _JOB.id.in_([id for id in ids if len(id) == ID_LENGTH])]
+    return or_(*either) if len(either) <= CONDITIONS else true()

@@ -13,7 +13,7 @@ from cuebot.domain.archive import PackedJob
 from cuebot.domain.commands import Envelope
 from cuebot.domain.events import decode
 from cuebot.domain.states import Cause, FrameState
-from cuebot.engine.ports import EndedRun, FoundJob, JobSearch, JournalError, Recorded, RunQuery
+from cuebot.engine.ports import EndedRun, FoundJob, JobSearch, JournalError, KeptJobs, Recorded, RunQuery
 from cuebot.journal import archive
 from cuebot.journal.database import engine_for, parse, redacted
 from cuebot.journal.months import event_table, months, run_table
@@ -87,6 +87,11 @@ class History:
         """Archived jobs, the one that ended last first. Raises JournalError."""
         with self._connected() as connection:
             return archive.find_jobs(connection, search, limit)
+
+    def kept_jobs(self) -> KeptJobs:
+        """How many archived jobs there are, and since when. Raises JournalError."""
+        with self._connected() as connection:
+            return archive.kept_jobs(connection)
 
     def specification(self, specification_id: str) -> bytes | None:
         """What jobs were submitted with, compressed (zlib). Raises JournalError."""

@@ -118,6 +118,11 @@ def pending_jobs_of_group(farm: Farm, job_ids: Iterable[str]) -> list[Job]:
     return by_name(job for job in (farm.jobs[id] for id in job_ids) if job.state is JobState.PENDING)
 
 
+def finished_in_memory(farm: Farm) -> int:
+    """How many finished jobs are in memory."""
+    return len(farm.jobs) - len(farm.active_job_by_name)
+
+
 def by_name(jobs: Iterable[Job]) -> list[Job]:
     """Jobs in the order of their names."""
     return sorted(jobs, key=lambda job: job.name)

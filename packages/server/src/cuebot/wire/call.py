@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache, partial
 from itertools import accumulate
@@ -19,7 +20,7 @@ from google.protobuf.message import DecodeError, Message
 from cuebot.decide.counts import COUNTED
 from cuebot.domain.actions import Action, Target
 from cuebot.domain.commands import Command, Envelope
-from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, Unavailable, quoted
+from cuebot.domain.errors import Exhausted, FarmError, Invalid, NotFound, NotOffered, Unavailable, quoted
 from cuebot.domain.farm import Farm
 from cuebot.engine.access import allow_all
 from cuebot.engine.engine import Engine
@@ -208,8 +209,8 @@ class Call:
                 raise result
 
 
-RECALLS: Final = 8
-"""Jobs on disk that one call may name, each of which is loaded before the call goes on."""
+RECALLS: Final = 3
+"""How often a call has the same job loaded: it may have left memory once more before its turn came."""
 
 
 async def with_past_jobs(
@@ -219,13 +220,22 @@ async def with_past_jobs(
 
     `is_safe` says whether nothing was done yet that must not be done twice.
     """
-    for _ in range(RECALLS):
+    most, recalls = engine.core.bounds.recalls_per_call, Counter[str]()
+    while True:
         try:
             return await work()
         except FarmError as error:
-            if not error.missing or not is_safe() or not await engine.recall(error.missing):
+            missing = error.missing
+            recalls[missing] += 1
+            if not missing or not is_safe() or recalls[missing] > RECALLS:
                 raise
-    return await work()
+            if len(recalls) > most:
+                raise Exhausted(
+                    f"a call has at most {most} finished jobs loaded from disk (limit recalls_per_call), and needs"
+                    f" {quoted(missing)!r}, too; name fewer at a time"
+                ) from error
+            if not await engine.recall(missing):
+                raise
 
 
 @lru_cache(maxsize=1024)

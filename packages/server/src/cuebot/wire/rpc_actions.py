@@ -219,8 +219,8 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetSize": "subscription.set_size",
     },
     "cuefarm.v1.FarmInterface": {
-        **_read("farm", "Find", "GetDoors", "GetEvents", "GetQueryFields"),
-        **_read("job", "FindFinishedJobs"),
+        **_read("farm", "Find", "GetDoors", "GetEvents", "GetQueryFields", "GetRetention"),
+        **_read("job", "FindFinishedJobs", "GetSpecification"),
         **_read("run", "GetFailures", "GetRuns"),
         **_read("log", "ReadLog"),
         "Explain": "job.explain",

@@ -39,6 +39,11 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
         del farm.comments[comment.id]
         farm.dirty.gone("comment", comment.id)
 
+    for id in event.older:
+        farm.jobs[id].superseded = True
+        farm.touched.jobs.add(id)
+        farm.dirty.row("job", id)
+
     farm.touched.jobs.add(job_id)
     farm.touched.comments = farm.touched.comments or bool(comments)
     farm.dirty.gone("job", job_id)

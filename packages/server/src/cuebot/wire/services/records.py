@@ -1,4 +1,4 @@
-"""The part of cuefarm.v1 FarmInterface that is about what was: runs, failures, logs, finished jobs."""
+"""The part of cuefarm.v1 FarmInterface that is about what was: runs, failures, logs, finished jobs, submissions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import MINUTE
 from cuebot.engine.ports import EndedRun, RunHistory
 from cuebot.engine.readers import Readers
-from cuebot.queries.lookup import Scope, scope_of
+from cuebot.queries.jobs import finished_in_memory
+from cuebot.queries.lookup import Scope, job_of, scope_of
 from cuebot.wire.call import Call, fill
 from cuebot.wire.criteria import find_finished_jobs
 from cuebot.wire.failures import grouped, last_failures, troubled
@@ -53,7 +54,7 @@ class _Log:
 
 
 class Records:
-    """Runs, failures and logs."""
+    """Runs, failures, logs, and what jobs were submitted with."""
 
     def __init__(self, history: RunHistory | None, bounds: Bounds) -> None:
         self._past = PastRuns(history or NoHistory(), bounds)
@@ -122,6 +123,34 @@ class Records:
             )
         ids = [job.id for job in jobs[:most]]
         return farm_pb2.FindFinishedJobsResponse(job_ids=ids, found=int32(len(jobs)))
+
+    async def GetRetention(self, request: farm_pb2.GetRetentionRequest, call: Call) -> farm_pb2.GetRetentionResponse:
+        """How much there is of what was, and how much of it is kept."""
+        settings = call.engine.core.settings
+        kept = await call.engine.past_jobs.kept_jobs()
+        return farm_pb2.GetRetentionResponse(
+            jobs_on_disk=kept.jobs,
+            first_stopped_us=kept.first_stopped_us,
+            jobs_in_memory=finished_in_memory(call.farm),
+            finished_jobs_kept=settings.finished_jobs_kept,
+            finished_jobs_kept_days=settings.finished_jobs_kept_days,
+            history_kept_months=settings.history_kept_months,
+        )
+
+    async def GetSpecification(
+        self, request: farm_pb2.GetSpecificationRequest, call: Call
+    ) -> farm_pb2.GetSpecificationResponse:
+        """What a job was submitted with."""
+        if not request.job:
+            raise Invalid("name the job whose specification is wanted")
+        job = job_of(call.farm, request.job)
+        await call.engine.durable()  # it is written with its job
+        text = await call.engine.past_jobs.specification(job.specification_id)
+        if text is None:
+            raise NotFound(
+                f"what job {job.name!r} was submitted with is not kept: an older version of this server launched it"
+            )
+        return farm_pb2.GetSpecificationResponse(job_id=job.id, job_name=job.name, text=text)
 
     async def ReadLog(self, request: farm_pb2.ReadLogRequest, call: Call) -> farm_pb2.ReadLogResponse:
         """A piece of a run's log."""
