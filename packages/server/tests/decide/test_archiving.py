@@ -38,7 +38,7 @@ def with_remarks(farm: SmallFarm) -> Any:
 
 def test_a_job_leaves_with_its_comments_and_comes_back_with_them() -> None:
     """Those of others stay where they are."""
-    farm = SmallFarm(settings=Settings(finished_in_memory=0))
+    farm = SmallFarm(settings=Settings(finished_in_memory_us=Micros(0)))
     gone = with_remarks(farm)
     farm.do(c.Sweep())
     assert gone.id not in farm.farm.jobs
@@ -53,7 +53,7 @@ def test_a_job_leaves_with_its_comments_and_comes_back_with_them() -> None:
 
 def test_leaving_costs_the_same_however_many_comments_there_are() -> None:
     """Five hundred jobs may leave at once, and thousands of hosts have a remark."""
-    farm = SmallFarm(settings=Settings(finished_in_memory=0))
+    farm = SmallFarm(settings=Settings(finished_in_memory_us=Micros(0)))
     gone = with_remarks(farm)
     farm.farm.comments = OfAll(farm.farm.comments)
     apply(farm.farm, ev.JobArchived(gone.id), Micros(farm.now_us))
