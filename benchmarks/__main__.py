@@ -1,4 +1,9 @@
-"""`make bench`: run every benchmark, print one table, keep it in build/bench.json and docs/reference/figures.md."""
+"""`make bench`: run every benchmark, print one table, keep it in build/bench.json and docs/reference/figures.md.
+
+What a change costs, by turns with another checkout: python -m benchmarks.pairs --help
+A million finished jobs, or any number: python -m benchmarks.finished_builder --help, then
+python -m benchmarks.finished WITH_URL WITHOUT_URL
+"""
 
 from __future__ import annotations
 
@@ -18,9 +23,11 @@ CASES = (
     "peer",
     "watching",
     "wire",
+    "launches",
     "protocol",
     "crowd",
     "journal",
+    "finished",
     "scheduler",
     "scale",
 )
@@ -28,7 +35,9 @@ CASES = (
 
 def main() -> int:
     """Run the cases that are named, or all."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all, and keep the table)"
     )

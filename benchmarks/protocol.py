@@ -23,6 +23,8 @@ from benchmarks.protocol_agents import started
 from benchmarks.table import Figure, show
 from cuebot.app.event_history import ThreadedHistory
 from cuebot.app.host_ends_log import HostEndsLog
+from cuebot.app.log_levels import LogLevels
+from cuebot.app.logs import configure
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState, JobState
@@ -49,6 +51,7 @@ def figures() -> Iterator[Figure]:
 
 
 async def _measured(way: str, goal: float | None) -> list[Figure]:
+    configure(LogLevels())  # as every server does: what nobody reads is not written
     with tempfile.TemporaryDirectory(prefix="cuefarm-bench-") as folder:
         url = f"sqlite:///{Path(folder) / 'farm.sqlite'}"
         journal, history = SqlJournal(url), ThreadedHistory(History(url))

@@ -39,7 +39,7 @@ def show(figures: Sequence[Figure]) -> str:
 
 
 def keep(figures: Sequence[Figure], root: Path) -> None:
-    """Write build/bench.json and docs/reference/figures.md."""
+    """Write build/bench.json and the table of docs/reference/figures.md; what stands below that is written by hand."""
     (root / "build").mkdir(exist_ok=True)
     rows = [{**asdict(figure), "holds": figure.holds} for figure in figures]
     (root / "build" / "bench.json").write_text(json.dumps(rows, indent=2) + "\n")
@@ -58,4 +58,6 @@ def keep(figures: Sequence[Figure], root: Path) -> None:
         goal = "" if figure.goal is None else f"{'≥' if figure.more_is_better else '≤'} {figure.goal:g} {figure.unit}"
         mark = {None: "", True: "yes", False: "**missed**"}[figure.holds]
         lines.append(f"| {figure.name} | {figure.value:.4g} {figure.unit} | {goal} | {mark} |")
-    (root / "docs" / "reference" / "figures.md").write_text("\n".join(lines) + "\n")
+    page = root / "docs" / "reference" / "figures.md"
+    _, heading, by_hand = page.read_text().partition("\n## ")
+    page.write_text("\n".join(lines) + "\n" + heading + by_hand)

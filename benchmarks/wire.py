@@ -19,6 +19,8 @@ import uvloop
 from opencue_proto import job_pb2, report_pb2, report_pb2_grpc, rqd_pb2, rqd_pb2_grpc
 
 from benchmarks.table import Figure, show
+from cuebot.app.log_levels import LogLevels
+from cuebot.app.logs import configure
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import JobState
@@ -114,7 +116,7 @@ async def reads(engine: Engine, port: int) -> list[Figure]:
 # --- the server ---------------------------------------------------------------------------------------------------
 
 
-class _NullJournal:
+class NullJournal:
     """Forgets what is committed."""
 
     async def commit(self, batch: Batch) -> None:
@@ -134,9 +136,10 @@ def _now_us() -> int:
 
 
 async def _with_server(case: Callable[[Engine, int], Awaitable[list[Figure]]]) -> list[Figure]:
+    configure(LogLevels())  # as every server does: what nobody reads is not written
     core = Core(Farm(), last_seq=0, started_us=_now_us(), new_id=lambda: str(uuid.uuid4()))
     agents = GrpcAgents(token=None, now_us=_now_us)
-    engine = Engine(core, _NullJournal(), agents, _now_us)
+    engine = Engine(core, NullJournal(), agents, _now_us)
     task = asyncio.create_task(engine.run())
     await engine.submit(c.Seed(), SYSTEM)
     server, port = await serve(

@@ -8,9 +8,11 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from journal_farm import START_US, Mix, assert_same, commit, reloaded
+from sqlalchemy import Connection, event
 
 from cuebot.app.retention import forget_what_is_old, month_before
 from cuebot.decide import Settings
@@ -23,7 +25,8 @@ from cuebot.domain.units import HOUR, SECOND, Micros
 from cuebot.engine.core import Core
 from cuebot.engine.past_jobs import PastJobs
 from cuebot.engine.ports import JobSearch
-from cuebot.journal import History, SqlJournal
+from cuebot.journal import History, SqlJournal, archive
+from cuebot.journal.database import engine_for, parse
 
 Open = Callable[[str], SqlJournal]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -140,6 +143,8 @@ def test_jobs_on_disk_come_page_by_page(url: str, open_journal: Open, history: H
         (JobSearch(names=[some.id[:8]]), [some.id]),
         (JobSearch(parts=[some.name[3:].upper()]), [job.id for job in jobs if some.name[3:] in job.name]),
         (JobSearch(users=[some.user]), [job.id for job in jobs if job.user == some.user]),
+        (JobSearch(users=[some.user.upper()]), [job.id for job in jobs if job.user == some.user]),
+        (JobSearch(shots=[some.shot]), [job.id for job in jobs if job.shot == some.shot]),
         (JobSearch(show_ids=[some.show_id]), [job.id for job in jobs if job.show_id == some.show_id]),
         (JobSearch(stopped_since_us=some.stopped_us), [job.id for job in jobs if job.stopped_us >= some.stopped_us]),
         (JobSearch(users=["nobody"]), []),
@@ -197,6 +202,39 @@ def test_finished_jobs_of_an_earlier_version_leave_and_come_back(name: str, tmp_
     commit(journal, mix.batch())
     assert_same(reloaded(journal, now_us)[0], farm)
     history.close()
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        JobSearch(),
+        JobSearch(parts=["comp"]),
+        JobSearch(shots=["sh010"]),
+        JobSearch(users=["ann"]),
+        JobSearch(names=["comp"]),
+        JobSearch(before=(1, "x")),
+    ],
+)
+def test_no_search_reads_the_rows_of_jobs_that_it_does_not_find(
+    search: JobSearch, new_database: Callable[[str], str], open_journal: Open
+) -> None:
+    """A row has a kilobyte and more, so a search through a million of them ends in an index."""
+    url = new_database("sqlite")
+    open_journal(url)
+    plans: list[str] = []
+
+    def explain(connection: Connection, _: Any, statement: str, values: Any, *unused: Any) -> None:
+        if not statement.startswith("EXPLAIN"):
+            plans.extend(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values))
+
+    engine = engine_for(parse(url))
+    event.listen(engine, "before_cursor_execute", explain)
+    with engine.connect() as connection:
+        archive.find_jobs(connection, search, 10)
+    engine.dispose()
+    of_jobs = [step for step in plans if "archived_job" in step]
+    assert of_jobs
+    assert all("COVERING INDEX" in step or step.startswith("SEARCH") for step in of_jobs), of_jobs
 
 
 def test_the_oldest_of_too_many_are_forgotten(url: str, open_journal: Open, history: History) -> None:

@@ -15,8 +15,10 @@ from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.recount import check
 from cuebot.domain.states import JobState
-from cuebot.domain.units import MINUTE, Micros
+from cuebot.domain.units import HOUR, MINUTE, Micros
 from cuebot.engine.core import SYSTEM
+from cuebot.engine.ports import FoundJob, JobSearch
+from cuebot.journal import History
 from cuefarm_proto import farm_pb2
 
 AT_ONCE = Settings(finished_jobs_in_memory=0)
@@ -288,6 +290,26 @@ async def test_a_query_finds_jobs_on_disk(past: Past) -> None:
         assert list(found.ids) == [other.id, job.id], query
     assert not (await find(farm_pb2.FindRequest(noun="job", query="state:finished service:nuke"))).ids
     assert not (await find(farm_pb2.FindRequest(noun="job", query="user:ada"))).ids
+
+
+async def test_a_query_leaves_to_the_disk_what_that_can_choose_by(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that of a million jobs those of a user, a show or a day are looked at, and not those that ended last."""
+    job = await past.left()
+    searches: list[JobSearch] = []
+
+    def find_jobs(history: History, search: JobSearch, limit: int) -> list[FoundJob]:
+        searches.append(search)
+        return on_disk(history, search, limit)
+
+    on_disk = History.find_jobs
+    monkeypatch.setattr(History, "find_jobs", find_jobs)
+    request = farm_pb2.FindRequest(noun="job", query="state:finished user:ADA show:testing ended<2h comp")
+    found = await past.site.farm_interface.Find(request)
+    assert list(found.ids) == [job.id]
+    [search] = searches
+    assert (list(search.users), list(search.parts)) == (["ADA"], ["comp"])
+    assert list(search.show_ids) == [past.site.farm.show_by_name["testing"]]
+    assert abs(search.stopped_since_us - (past.site.engine.now_us() - 2 * HOUR)) < MINUTE
 
 
 async def test_finished_jobs_are_found_on_disk_by_name(past: Past) -> None:

@@ -133,6 +133,7 @@ class Farm:
         self.depends_on_job: dict[str, set[str]] = defaultdict(set)
         self.depends_on_layer: dict[str, set[str]] = defaultdict(set)
         """Also those on single frames of the layer."""
+        self.comments_of_job: dict[str, set[str]] = defaultdict(set)
         self.post_jobs: dict[str, list[str]] = defaultdict(list)
         """The jobs that wait for the end of a job, by its id."""
         self.ready = Ready()

@@ -102,6 +102,8 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
     if kind == "host":
         farm.hosts_table.add(thing)
         index_host(farm, thing)
+    elif kind == "comment" and thing.job_id:
+        farm.comments_of_job[thing.job_id].add(thing.id)
     elif kind == "subscription":
         thing.reserved_cores = sum(
             proc.cores

@@ -145,6 +145,11 @@ def _check_names(farm: Farm) -> None:
             expected.setdefault(getattr(depend, side) or "", set()).add(depend.id)
         expected.pop("", None)
         _must_equal(f"depends by {side}", {key: ids for key, ids in index.items() if ids}, expected)
+    comments: dict[str, set[str]] = {}
+    for comment in farm.comments.values():
+        if comment.job_id:
+            comments.setdefault(comment.job_id, set()).add(comment.id)
+    _must_equal("comments by job", {key: ids for key, ids in farm.comments_of_job.items() if ids}, comments)
     posts = sorted((job.parent_id, job.id) for job in farm.jobs.values() if job.parent_id)
     _must_equal("post jobs", sorted((parent, id) for parent, ids in farm.post_jobs.items() for id in ids), posts)
     _must_equal("shows by name", farm.show_by_name, {s.name: s.id for s in farm.shows.values()})

@@ -137,6 +137,7 @@ class JobSearch:
     """Names, ids, or beginnings of ids."""
     show_ids: Sequence[str] = ()
     users: Sequence[str] = ()
+    """Whatever their case: whoever must have it exact looks again."""
     shots: Sequence[str] = ()
     stopped_since_us: int = 0
     parts: Sequence[str] = ()

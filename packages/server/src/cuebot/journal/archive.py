@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, or_, select, true
@@ -45,8 +45,13 @@ def has_younger(connection: Connection, name: str, submitted_us: int) -> bool:
 
 
 def find_jobs(connection: Connection, search: JobSearch, limit: int) -> list[FoundJob]:
-    """Archived jobs, the one that ended last first."""
-    query = select(*_SUMMARY).where(*_conditions(search)).order_by(_JOB.stopped_us.desc(), _JOB.id).limit(limit)
+    """Archived jobs, the one that ended last first.
+
+    They are found by what indexes have, which is little beside the rows, and only those that come are read.
+    """
+    order = (_JOB.stopped_us.desc(), _JOB.id)
+    found = select(_JOB.id).where(*_conditions(connection, search)).order_by(*order).limit(limit).subquery()
+    query = select(*_SUMMARY).join(found, found.c.id == _JOB.id).order_by(*order)
     return [FoundJob(row.id, row.stopped_us, bytes(row.summary)) for row in connection.execute(query)]
 
 
@@ -123,13 +128,24 @@ def _stored(words: Iterable[str]) -> list[str]:
     return [word for word in words if _may_be_stored(word)]
 
 
-def _conditions(search: JobSearch) -> list[ColumnElement[bool]]:
+def _in_their_case(connection: Connection, users: Sequence[str]) -> list[str]:
+    """Those who have archived jobs and are called so, whatever the case. Goes from user to user by the index."""
+    wanted = {user.lower() for user in users}
+    first = select(func.min(_JOB.user).label("user")).cte("user_of_jobs", recursive=True)
+    following = select(func.min(_JOB.user)).where(_JOB.user > first.c.user).scalar_subquery()
+    all_users = first.union_all(select(following).where(first.c.user.is_not(None)))
+    found = connection.execute(select(all_users.c.user).where(all_users.c.user.is_not(None))).scalars()
+    return [user for user in found if user.lower() in wanted]
+
+
+def _conditions(connection: Connection, search: JobSearch) -> list[ColumnElement[bool]]:
     """What the database can tell: whoever asks looks at what it finds once more."""
     conditions: list[ColumnElement[bool]] = []
+    if search.users:
+        conditions.append(_JOB.user.in_(_in_their_case(connection, search.users)))
     for column, values in (
         (_JOB.id, search.ids),
         (_JOB.show_id, search.show_ids),
-        (_JOB.user, search.users),
         (_JOB.shot, search.shots),
     ):
         if values:
@@ -144,6 +160,7 @@ def _conditions(search: JobSearch) -> list[ColumnElement[bool]]:
         conditions.append(_JOB.stopped_us >= search.stopped_since_us)
     if search.before is not None:
         stopped_us, id = search.before
+        conditions.append(_JOB.stopped_us <= stopped_us)  # says no more, but it is what an index can go to
         conditions.append(or_(_JOB.stopped_us < stopped_us, and_(_JOB.stopped_us == stopped_us, _JOB.id > id)))
     return conditions
 

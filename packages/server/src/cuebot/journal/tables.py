@@ -345,7 +345,7 @@ ARCHIVED_JOB: Final = Table(
     _text("specification_id"),
     Column("summary", LargeBinary, nullable=False),
     Column("rest", LargeBinary, nullable=False),
-    Index("archived_job_by_end", "stopped_us", "id"),
+    Index("archived_job_by_end", "stopped_us", "id", "name", "shot"),  # all that is looked for job by job
     Index("archived_job_by_name", "name"),
     Index("archived_job_by_user", "user", "stopped_us"),
     Index("archived_job_by_show", "show_id", "stopped_us"),

@@ -18,7 +18,7 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
     job = farm.jobs.pop(job_id)
     layers = [farm.layers.pop(id) for id in job.layer_ids]
     depends = [farm.depends.pop(id) for id in sorted(farm.depends_of_job.pop(job_id, ()))]
-    comments = [comment for comment in farm.comments.values() if comment.job_id == job_id]
+    comments = [farm.comments.pop(id) for id in sorted(farm.comments_of_job.pop(job_id, ()))]
 
     farm.groups[job.group_id].job_ids.discard(job_id)
     farm.post_jobs.pop(job_id, None)
@@ -36,7 +36,6 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
         farm.dirty.gone("depend", depend.id)
     farm.depends_on_job.pop(job_id, None)
     for comment in comments:
-        del farm.comments[comment.id]
         farm.dirty.gone("comment", comment.id)
 
     for id in event.older:

@@ -103,6 +103,8 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.hosts[thing.id] = thing
         farm.dirty.row("host", thing.id)
         index_host(farm, thing)
+    elif event.kind == "comment" and thing.job_id:
+        farm.comments_of_job[thing.job_id].discard(thing.id)
 
 
 def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozenset()) -> None:

@@ -15,7 +15,7 @@ from cuebot.engine.past_jobs import Past
 from cuebot.engine.ports import JobSearch
 from cuebot.queries.fields import NOUNS
 from cuebot.queries.find import Question, query_fields, question
-from cuebot.queries.language import ME, Moment, Term
+from cuebot.queries.language import DURATION, ME, Moment, Term
 from cuebot.wire.call import USER_KEY, Call, those
 from cuebot.wire.job_lists import warn_of_past
 from cuebot.wire.values import int32
@@ -33,17 +33,24 @@ def _with_room(farm: Farm) -> tuple[Farm, dict[str, Job], dict[str, Layer]]:
 
 def _search(terms: Sequence[Term], moment: Moment) -> JobSearch:
     """What the disk has columns for of a query; the rest is seen to job by job."""
-    fields: dict[str, list[str]] = {}
+    fields: dict[str, Sequence[str]] = {}
+    stopped_since_us = 0
     for term in terms:
-        values = [moment.me if value == ME and term.field == "user" else value for value in term.values]
-        if term.is_not or term.op not in (":", "=", "") or any(set(value) & set("*?") for value in values):
+        name = term.field.lower()
+        if term.is_not:
             continue
-        fields.setdefault(term.field.lower(), values)
+        if name == "ended" and term.op in ("<", "<="):
+            stopped_since_us = max(stopped_since_us, moment.now_us - int(DURATION.read(term.values[0])))
+        elif term.op in (":", "=", "") and not any(set(value) & set("*?") for value in term.values):
+            fields.setdefault(name, term.values)
+
     show_by_name = {name.lower(): id for name, id in moment.farm.show_by_name.items()}
     return JobSearch(
         ids=fields.get("id", ()),
         show_ids=[show_by_name.get(name.lower(), "") for name in fields.get("show", ())],
+        users=[moment.me if name == ME else name for name in fields.get("user", ())],
         parts=fields.get("", ()),
+        stopped_since_us=stopped_since_us,
     )
 
 
