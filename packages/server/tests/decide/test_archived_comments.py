@@ -56,7 +56,7 @@ def test_leaving_costs_the_same_however_many_comments_there_are() -> None:
     farm = SmallFarm(settings=Settings(finished_in_memory_us=Micros(0)))
     gone = with_remarks(farm)
     farm.farm.comments = OfAll(farm.farm.comments)
-    apply(farm.farm, ev.JobArchived(gone.id), Micros(farm.now_us))
+    apply(farm.farm, ev.JobArchived(gone.id, []), Micros(farm.now_us))
     farm.farm.comments = dict(farm.farm.comments.items())
     assert gone.id not in farm.farm.jobs
     check(farm.farm)

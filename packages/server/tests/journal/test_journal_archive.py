@@ -115,7 +115,8 @@ def test_jobs_come_back_and_leave_again_unchanged(url: str, open_journal: Open, 
 def plain(packed: PackedJob | None) -> PackedJob:
     """An archived job without what it gets anew when it comes back.
 
-    Its layers' keys, what its name means, and when frames that wait for others began to.
+    Its layers' keys, what its name means, when frames that wait for others began to, and what happened meanwhile to
+    what it waited for.
     """
     assert packed is not None
     archived = unpack(packed)
@@ -123,6 +124,8 @@ def plain(packed: PackedJob | None) -> PackedJob:
     for layer in archived.layers:
         layer.key = 0
         layer.frames.updated_us[:] = layer.frames.eligible_us[:] = 0
+    for depend in archived.depends:
+        depend.active = False
     return pack(archived)
 
 

@@ -14,6 +14,7 @@ LOGS: Final = {
     "agents": "the way to the agents: launches, kills, streams",
     "doors": "who was refused",
     "engine": "plans and commits",
+    "feed": "who follows what happens, and what went wrong there",
     "hosts": "what took hosts down, and what people did to them",
     "reports": "what agents report",
     "retention": "what is forgotten at last",
