@@ -15,6 +15,7 @@ FOLLOWED = {
     "docs/howto/script-the-farm.md": "tests/e2e/test_page_commands.py",
     "docs/howto/submit-a-command.md": "tests/e2e/test_page_commands.py",
     "docs/reference/queries.md": "tests/e2e/test_page_commands.py",
+    "docs/reference/configuration.md": "tests/e2e/test_page_commands.py",
     "docs/reference/scenarios.md": "tests/e2e/test_page_commands.py",
     "CONTRIBUTING.md": "tests/test_workspace.py",
 }

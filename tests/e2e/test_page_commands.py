@@ -49,6 +49,7 @@ PAGES = [
     ("docs/howto/submit-a-command.md", ""),
     ("docs/howto/script-the-farm.md", ""),
     ("docs/reference/queries.md", ""),
+    ("docs/reference/configuration.md", ""),
 ]
 
 
