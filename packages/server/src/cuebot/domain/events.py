@@ -84,7 +84,7 @@ class JobArchived(Event):
     """A finished job has left memory, and is kept on disk."""
 
     job_id: str
-    older: list[str]
+    older: list[str] = field(default_factory=list)
     """Older jobs of its name that stay in memory: the name goes on to mean the one that left."""
 
 
