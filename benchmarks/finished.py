@@ -50,8 +50,8 @@ from cuefarm_proto import farm_pb2, farm_pb2_grpc
 FINISHED = 20_000
 """Made where no databases are given: `make bench` has other things to do."""
 LIVE = 1_000
-ROUNDS = 9
-LISTS = 20
+ROUNDS = 11
+LISTS = 100
 READS = 5
 LEAVING = 500
 TOKEN = "measured"
