@@ -23,8 +23,8 @@ from cuebot.engine.access import allow_all, forbidden
 from cuebot.web.authorization import require_names
 from cuebot.web.doors import HttpDoors
 from cuebot.web.health import Health
+from cuebot.web.routes import http_app
 from cuebot.web.sessions import Sessions
-from cuebot.web.site import http_app
 from rqd.socket_owner import Endpoint
 
 TOKEN = "the token"

@@ -1,4 +1,7 @@
-"""The environment of a frame: made from nothing, so that nothing of the agent's own leaks into it."""
+"""The environment of a frame: made from nothing, so that nothing of the agent's own leaks into it.
+
+`CUE_FRAME` and the like come with the launch, from the server's `domain/frame_command.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How long frames run without a server's answer."""
+"""How long frames run without a server's answer.
+
+What becomes of a run when it lapses: `supervisor/program/kill_rules.c`, `supervisor/stand_in.py`.
+"""
 
 from __future__ import annotations
 

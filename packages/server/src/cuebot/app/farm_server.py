@@ -38,7 +38,7 @@ from cuebot.engine.rows import load_farm
 from cuebot.feed import EventFeed, Follower, Position
 from cuebot.web.connections import BoundedProtocol, Connections
 from cuebot.web.health import Health
-from cuebot.web.site import http_app
+from cuebot.web.routes import http_app
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.connections import watch_connections
 from cuebot.wire.doors import Door, Doors

@@ -1,4 +1,7 @@
-"""Commands on whole jobs: kill, finish, move; outputs of a layer; comments."""
+"""Commands on whole jobs: kill, finish, move; outputs of a layer; comments.
+
+One that finishes by itself: `consequences`.
+"""
 
 from __future__ import annotations
 

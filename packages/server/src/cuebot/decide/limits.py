@@ -1,4 +1,7 @@
-"""Commands on limits: how many frames, or how many hosts, may use a licence at once."""
+"""Commands on limits: how many frames, or how many hosts, may use a licence at once.
+
+Bounds on what comes in are another matter: `domain.bounds`.
+"""
 
 from __future__ import annotations
 

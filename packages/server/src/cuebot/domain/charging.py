@@ -1,4 +1,7 @@
-"""What is charged to a frame: which ends count against it, and which starts count as a retry."""
+"""What is charged to a frame: which ends count against it, and which starts count as a retry.
+
+The count goes up in `domain/apply/runs.py`, when the frame is booked again.
+"""
 
 from __future__ import annotations
 

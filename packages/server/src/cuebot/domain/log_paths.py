@@ -1,4 +1,7 @@
-"""Where a frame's log lies and what it is called: LOG_ROOT/SHOW/SHOT/logs/JOB--ID/JOB.FRAME.rqlog."""
+"""Where a frame's log lies and what it is called: LOG_ROOT/SHOW/SHOT/logs/JOB--ID/JOB.FRAME.rqlog.
+
+The agent makes the file, and shortens a name that is too long: `rqd/runner/log_name.py`.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Allocation, Group, Job
+from cuebot.domain.nouns import Allocation, Group, Job, Subscription
 
 NO_CAP: Final = 1 << 60
 """More core units than any farm has."""
@@ -34,5 +34,9 @@ def burst_room(farm: Farm, show_id: str, allocation: Allocation) -> int | None:
     id = farm.subscription_of.get((show_id, allocation.id))
     if id is None:
         return None
-    subscription = farm.subscriptions[id]
+    return room_under_burst(farm.subscriptions[id])
+
+
+def room_under_burst(subscription: Subscription) -> int:
+    """Core units that a subscription's burst still allows; a plan counts them down in `shares.FairShare.room`."""
     return subscription.burst - subscription.reserved_cores

@@ -3,13 +3,14 @@
 A subscription's size is the show's share. A show's usage is what it holds now plus what it has held lately, divided
 by its size: 0 has had nothing, 2 has had its share all the time, more has had more. "Lately" is an average that
 forgets half of the past every 30 minutes, so a show that waited comes first for a while, and nobody's idleness counts
-for days. The burst is a hard cap and no part of the order.
+for days. The burst is a hard cap and no part of the order; it is kept here as `room`.
 """
 
 from __future__ import annotations
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Subscription
+from cuebot.scheduling.rules.caps import room_under_burst
 from cuebot.scheduling.rules.eligibility import may_book
 
 
@@ -25,7 +26,7 @@ class FairShare:
         self.usage = self._held / self.size
         """The smallest books next."""
         self.burst = subscription.burst
-        self.room = subscription.burst - subscription.reserved_cores
+        self.room = room_under_burst(subscription)
         """Core units up to the burst."""
 
     @classmethod
