@@ -119,6 +119,18 @@ def test_frame_by_frame_pairs_frames_that_render_the_same_numbers(
     assert set(zip(depend.edges.er.tolist(), depend.edges.on.tolist(), strict=True)) == pairs
 
 
+def test_a_number_without_its_like_waits_for_the_rest_of_a_layer_that_has_begun() -> None:
+    """A depend that is added when the last frame of the other layer is done goes on holding until all of them are."""
+    farm = pipeline("9", "1-3")
+    farm.do(c.Change("job", farm.job("er").id, {"paused": True}))
+    farm.plan()
+    farm.finish("on/a", 2)
+    add(farm, DependType.FRAME_BY_FRAME)
+    assert farm.states("er/x") == "D"
+    farm.finish("on/a", 0, 1)
+    assert farm.states("er/x") == "W"
+
+
 def test_frames_without_a_partner_wait_for_the_whole_layer_and_the_others_do_not() -> None:
     """1-3 on 2-4: frame 1 waits for all of it, frames 2 and 3 for theirs (decisions: unmatched-frames)."""
     farm = pipeline("1-3", "2-4")

@@ -275,6 +275,15 @@ def test_a_new_agent_in_the_same_boot_counts() -> None:
     assert ends(farm) == 1
 
 
+def test_a_new_agent_of_which_nobody_knows_whence_it_came_counts_nothing() -> None:
+    """Where neither agent's address is known, the same boot does not make two machines one."""
+    farm = poisoned()
+    farm.wait(7 * 60)
+    farm.do(c.Sweep())
+    farm.report(boot=True, instance="other")
+    assert (farm.states("one/render"), ends(farm)) == ("W", 0)
+
+
 def test_a_person_who_retries_meanwhile_is_believed() -> None:
     """What ran before a retry says nothing of the frame any more, also where it is told later."""
     farm = poisoned()

@@ -6,6 +6,7 @@ import pytest
 from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
+from cuebot.domain import events as ev
 from cuebot.domain.errors import AlreadyExists, Invalid, NotFound, Refused
 from cuebot.domain.states import Exit, JobState
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
@@ -117,6 +118,23 @@ def test_post_layers_start_when_their_job_has_ended(farm: SmallFarm) -> None:
     (run,) = farm.plan()
     farm.end(run)
     assert post.state is JobState.FINISHED
+
+
+def test_post_layers_run_once_however_often_their_job_ends(farm: SmallFarm) -> None:
+    """A job that is opened again and ends once more does not begin its post layers anew."""
+    (job,) = farm.launch(job_spec("one", layer_spec(range_text="1"), layer_spec("clean", "1", type="POST")))
+    (post,) = (x for x in farm.farm.jobs.values() if x.parent_id == job.id)
+    for _ in range(2):
+        farm.plan()
+        for run in list(farm.farm.procs.values()):
+            farm.end(run)
+    assert (job.state, post.state) == (JobState.FINISHED, JobState.FINISHED)
+    ends = len(farm.events(ev.JobFinished))
+    farm.do(c.RetryFrames(farm.frames("one/render")))
+    farm.plan()
+    farm.finish("one/render")
+    assert (job.state, post.state) == (JobState.FINISHED, JobState.FINISHED)
+    assert [event.job_id for event in farm.events(ev.JobFinished)[ends:]] == [job.id]
 
 
 def test_finish_if_complete_leaves_an_unfinished_job_alone(farm: SmallFarm) -> None:

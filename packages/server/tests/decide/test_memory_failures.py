@@ -14,6 +14,7 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.settings import DEFAULT_SETTINGS, Settings
 from cuebot.domain.states import Cause, Exit, HostState
+from cuebot.domain.units import frame_id
 from cuebot.scheduling.rules.most_memory import most_memory
 from cuebot.sim.specs import job_spec, layer_spec
 
@@ -69,6 +70,17 @@ def test_a_frame_that_used_little_gets_no_more_and_dies_as_any_other(status: int
     farm = one_frame(max_retries=1)
     assert [end(farm, status, 0.5), end(farm, status, 0.5)] == ["W", "X"]
     assert farm.layer("one/render").min_memory == GIB
+
+
+def test_the_most_that_was_ever_told_of_a_run_counts_where_its_outcome_says_less() -> None:
+    """A host that reported a peak while the run ran is believed although the outcome has a smaller one."""
+    farm = one_frame()
+    run = farm.run_of("one/render")
+    peak = run.memory * 9 // 10
+    farm.report("host0", [c.RunFacts(run.id, frame_id(run.layer_id, 0), rss=peak, max_rss=peak)])
+    assert end(farm, Exit.MEMORY, 0.1) == "W"
+    (ended,) = farm.events(ev.RunEnded)
+    assert (ended.max_rss, farm.layer("one/render").max_rss) == (peak, peak)
 
 
 def test_a_peak_that_nobody_measured_is_believed() -> None:

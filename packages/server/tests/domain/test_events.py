@@ -44,6 +44,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "rest": st.binary(max_size=20),
     "layer_keys": st.lists(numbers, max_size=3),
     "superseded": st.booleans(),
+    "older": st.lists(texts, max_size=3),
     "orders": st.lists(numbers, max_size=3),
 }
 

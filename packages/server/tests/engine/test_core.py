@@ -9,7 +9,7 @@ from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.actions import Action, Target
+from cuebot.domain.actions import ACTIONS, Action, Target
 from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Exhausted, Forbidden
 from cuebot.domain.farm import Farm
@@ -384,3 +384,33 @@ def test_a_run_killed_before_its_slice_of_launches_is_never_sent() -> None:
     farm.core.execute(c.KillProcs((waiting,)), c.Envelope(), farm.now_us)
     assert farm.core.launch(farm.now_us).launches == []
     assert list(farm.farm.procs) == [sent]
+
+
+def test_that_there_was_nothing_to_do_is_an_answer_that_is_kept() -> None:
+    """A repeated request that changed nothing changes nothing, although by now there would be something to do."""
+    farm = two_frames()
+    retry, envelope = c.RetryFrames(farm.frames("one/render")), c.Envelope(request_id="r1")
+    assert farm.do(retry, envelope) == 0
+    farm.plan()
+    farm.finish("one/render", 0)
+    assert farm.do(retry, envelope) == 0
+    assert farm.states("one/render") == "SR"
+
+
+def test_a_refusal_right_after_a_restart_ends_no_run_that_may_just_have_been_sent() -> None:
+    """The server before may have launched it a moment ago; only what is refused later has never arrived."""
+    farm = two_frames()
+    run, _ = farm.plan()
+    core = restarted(farm)
+    core.answered(run.id, Answer.REFUSED, "busy", farm.now_us)
+    assert run.id in core.farm.procs
+    core.answered(run.id, Answer.REFUSED, "busy", farm.now_us + core.settings.missing_run_us)
+    assert run.id not in core.farm.procs
+
+
+@pytest.mark.parametrize(("ids", "named"), [(("a", "b", "c"), "a, b, c"), (("a", "b", "c", "d"), "a, b, c, ...")])
+def test_a_refusal_names_three_things_and_says_where_there_are_more(ids: tuple[str, ...], named: str) -> None:
+    """Nobody is told of more than there are."""
+    ann = Principal(Proof.KERNEL, "user 1000")
+    error = forbidden(ann, ACTIONS["job.kill"], Target("job", ids))
+    assert f"may not do job.kill to job {named};" in str(error)

@@ -130,6 +130,16 @@ async def test_every_position_of_a_delivery_can_be_given_back() -> None:
             assert await all_told(from_disk, len(shows) - count) == shows[count:]
 
 
+async def test_a_position_between_events_that_are_kept_together_can_be_given_back() -> None:
+    """Whoever stopped in the middle of what others are told at once hears the rest of it, and its last event once."""
+    fed = Fed()
+    with fed.feed.subscribe() as first:
+        fed.commit("one", "two", "three")
+        assert await told(first) == ["one", "two", "three"]
+        with fed.feed.subscribe(str(fed.feed.position_at(2))) as second:
+            assert await told(second) == ["three"]
+
+
 async def test_a_subscriber_sees_its_shows_only_and_its_position_goes_on() -> None:
     """What it may not see costs it no place in history."""
     fed = Fed()

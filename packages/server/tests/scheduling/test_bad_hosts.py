@@ -6,7 +6,8 @@ from scheduling_farm import launch, reasons
 from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
-from cuebot.domain.states import Cause
+from cuebot.domain.states import Cause, LockState
+from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.specs import layer_spec
 
 ONE = layer_spec(range_text="1")
@@ -126,3 +127,15 @@ def test_the_last_hosts_are_never_quarantined() -> None:
     farm = farm_of(3)
     fail_three_jobs(farm)
     assert farm.farm.host_named("host0").quarantined_until_us == 0
+
+
+def test_a_host_on_probation_adds_nothing_to_what_a_remedy_gains_elsewhere() -> None:
+    """The frames that could start on a host that is unlocked are counted on that host alone."""
+    farm = farm_of(4, cores=400)
+    fail_three_jobs(farm)
+    farm.wait(5 * 60 + 1)
+    farm.do(c.LockHost(farm.farm.host_named("host1").id, LockState.LOCKED))
+    launch(farm, "testing", "mine", layer_spec(range_text="1-9", tags=("host1",)))
+    assert farm.farm.hosts_table.probing[farm.farm.host_named("host0").row]
+    found = explain_layer(farm.farm, farm.layer("mine/render"), farm.now_us).remedies
+    assert [(remedy.hosts, remedy.frames) for remedy in found if remedy.steps[0].code == "UNLOCK"] == [(1, 4)]

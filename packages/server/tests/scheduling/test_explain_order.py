@@ -46,6 +46,21 @@ def test_the_start_is_estimated_from_what_frames_ahead_took() -> None:
     assert "about 3 min" in ahead.text
 
 
+def test_the_start_is_estimated_by_the_cores_that_are_a_shows_share() -> None:
+    """Where another show of the same size waits for the same hosts, half of their cores work for this one."""
+    farm = SmallFarm()
+    farm.host()
+    launch(farm, "testing", "mine")
+    (subscription,) = farm.farm.subscriptions.values()
+    add_show(farm, "other", subscription.size)
+    alone = said(farm).ahead
+    launch(farm, "other", "theirs")
+    shared = said(farm).ahead
+    assert alone is not None
+    assert shared is not None
+    assert (alone.cores, shared.cores) == (4, 2)
+
+
 def test_nothing_is_estimated_before_anything_has_ended() -> None:
     """Without a finished frame ahead there is no number, rather than a wrong one."""
     farm = SmallFarm()

@@ -78,6 +78,19 @@ def test_a_host_that_holds_a_limit_comes_before_a_better_fit() -> None:
     assert hosts_of(farm) == {holder}
 
 
+def test_a_host_that_came_to_hold_a_limit_in_this_pass_comes_first_for_other_layers() -> None:
+    """The second layer follows the first one to the host with the licence, and not to the better fit."""
+    farm = SmallFarm()
+    farm.host("small", cores=200)
+    farm.host("large", tags=("large",))
+    farm.do(c.CreateLimit("houdini", 2, per_host=True))
+    first = layer_spec("first", "1", tags=("large",), limits=("houdini",))
+    launch(farm, "testing", "one", first, layer_spec("second", "1", cores=200, limits=("houdini",)))
+    farm.plan()
+    assert (farm.states("one/first"), farm.states("one/second")) == ("R", "R")
+    assert hosts_of(farm) == {"large"}
+
+
 def test_a_limit_that_was_lowered_lets_what_runs_go_on_and_books_nothing_new() -> None:
     """Nothing is killed; nothing starts until enough has ended."""
     farm = limited("nuke")

@@ -80,3 +80,15 @@ def test_frames_that_were_moved_to_the_front_run_first() -> None:
     farm.finish("one/render", 8, exit_status=1)
     farm.plan()
     assert farm.states("one/render") == "WWWWWWWWRR"
+
+
+def test_frames_that_are_moved_while_their_layer_runs_are_next() -> None:
+    """A new dispatch order holds from the next pass on, although frames were booked by the old one before."""
+    farm = SmallFarm()
+    farm.host(cores=200)
+    launch(farm, "testing", "one", MANY)
+    farm.plan()
+    farm.do(c.ReorderFrames(farm.layer("one/render").id, (999, 1_000), "FIRST"))
+    farm.finish("one/render")
+    farm.plan()
+    assert sorted(farm.layer("one/render").runs) == [998, 999]

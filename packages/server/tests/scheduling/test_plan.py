@@ -110,6 +110,15 @@ def test_a_service_without_a_record_is_a_tag_request_while_a_host_has_that_tag()
     assert len(farm.plan()) == 4
 
 
+def test_a_service_that_has_a_record_asks_for_no_host_tag_of_its_name() -> None:
+    """Its own tags say where a layer may run: a host that is only tagged like the service takes nothing."""
+    farm = SmallFarm()
+    farm.host(tags=("nuke",))
+    farm.launch(job_spec("one", layer_spec(range_text="1", services=("nuke",), tags=("elsewhere",))))
+    assert "nuke" in farm.farm.service_by_name
+    assert farm.plan() == []
+
+
 def test_a_job_runs_only_on_its_operating_system() -> None:
     """A job that names a system waits for a host that has it."""
     farm = SmallFarm()

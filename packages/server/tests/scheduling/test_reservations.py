@@ -194,6 +194,28 @@ def test_cores_under_a_burst_are_saved_for_a_frame_that_needs_many() -> None:
     assert layer.runs
 
 
+def test_cores_under_a_groups_maximum_are_saved_for_a_frame_that_needs_many() -> None:
+    """While a host empties for a wide frame, narrow ones of its group take nothing elsewhere that it will need."""
+    farm = SmallFarm()
+    for number in range(2):
+        farm.host(f"host{number}")
+    narrow = launch(farm, "testing", "narrow", layer_spec(range_text="1-1000"))
+    farm.do(c.Change("group", narrow.group_id, {"max_cores": 600}))
+    farm.plan()
+    launch(farm, "testing", "wide", WHOLE, priority=2)
+    farm.wait(121)
+    farm.plan()
+    (row,) = farm.farm.hosts_table.reservations
+    reserved = farm.farm.hosts_table.ids[row]
+    runs = sorted(farm.farm.procs.values(), key=lambda run: run.host_id != reserved)
+    for run in runs[:4]:
+        assert farm.states("wide/wide") == "W"
+        farm.end(run)
+        farm.plan()
+        assert farm.farm.groups[narrow.group_id].reserved_cores <= 600
+    assert farm.states("wide/wide") == "R"
+
+
 def test_nothing_is_saved_for_a_frame_that_no_burst_lets_start() -> None:
     """What needs more than the whole burst holds nobody up."""
     farm = SmallFarm()

@@ -150,8 +150,17 @@ def _check_names(farm: Farm) -> None:
         if comment.job_id:
             comments.setdefault(comment.job_id, set()).add(comment.id)
     _must_equal("comments by job", {key: ids for key, ids in farm.comments_of_job.items() if ids}, comments)
+    jobs_of: dict[str, set[str]] = {}
+    for job in farm.jobs.values():
+        jobs_of.setdefault(job.group_id, set()).add(job.id)
+    for group in farm.groups.values():
+        _must_equal(f"jobs of group {group.name}", group.job_ids, jobs_of.get(group.id, set()))
+    _must_equal("layers by key", farm.layer_by_key, {layer.key: layer.id for layer in farm.layers.values()})
     posts = sorted((job.parent_id, job.id) for job in farm.jobs.values() if job.parent_id)
     _must_equal("post jobs", sorted((parent, id) for parent, ids in farm.post_jobs.items() for id in ids), posts)
+    _must_equal("facilities by name", farm.facility_by_name, {f.name: f.id for f in farm.facilities.values()})
+    by_name = {(a.facility_id, a.name): a.id for a in farm.allocations.values()}
+    _must_equal("allocations by facility and name", farm.allocation_by_name, by_name)
     _must_equal("shows by name", farm.show_by_name, {s.name: s.id for s in farm.shows.values()})
     _must_equal("hosts by name", farm.host_by_name, {h.name: h.id for h in farm.hosts.values() if not h.removed})
     named = [(h.name, farm.host_names[h.row]) for h in farm.hosts.values()]
