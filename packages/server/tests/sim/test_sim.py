@@ -16,7 +16,7 @@ import pytest
 from small_farm import SmallFarm
 
 from cuebot.decide import Settings, host_ends, host_reports, liveness, run_ends
-from cuebot.domain import apply, check, frames, holds
+from cuebot.domain import apply, frames, holds, recount
 from cuebot.domain import commands as c
 from cuebot.domain.holds import Hold
 from cuebot.domain.states import Cause, Exit
@@ -152,7 +152,7 @@ def never_count_hosts(patch: pytest.MonkeyPatch) -> None:
 def never_run_alone(patch: pytest.MonkeyPatch) -> None:
     """However many hosts a frame took down, others run beside it."""
     patch.setattr(frames, "ENDS_BESIDE_OTHERS", 100)
-    patch.setattr(check, "ENDS_BESIDE_OTHERS", 100)
+    patch.setattr(recount, "ENDS_BESIDE_OTHERS", 100)
 
 
 def try_again_for_ever(patch: pytest.MonkeyPatch) -> None:
