@@ -288,12 +288,15 @@ def test_what_makes_orphans_quickly_does_not_keep_its_supervisor_from_its_work(
     subprocess.run([compiler, "-o", str(tmp_path / "chains"), str(tmp_path / "chains.c")], check=True)
     run = supervise(f"exec {tmp_path}/chains", group_folder=str(group_folder), sample_ns=SECOND_NS // 2)
     wait_for(lambda: run.page["group"])
-    oldest_ns = 0
+    oldest_ns = own_gap_ns = 0
+    looked_ns = boot_ns()
     while run.page["phase"] == book.RUNNING:
-        oldest_ns = max(oldest_ns, boot_ns() - run.page["alive_ns"])
+        now_ns = boot_ns()
+        own_gap_ns, looked_ns = max(own_gap_ns, now_ns - looked_ns), now_ns
+        oldest_ns = max(oldest_ns, now_ns - run.page["alive_ns"])
         time.sleep(0.01)
     run.ended()
-    assert oldest_ns < 1.5 * SECOND_NS
+    assert oldest_ns < 1.5 * SECOND_NS + 3 * own_gap_ns  # a busy machine holds up us as well
 
 
 def test_a_short_run_has_no_control_group(supervise: Supervise, group_folder: Path) -> None:

@@ -72,16 +72,14 @@ async def test_costly_filters_let_others_have_the_loop_between_two_things(
     """Where each thing takes as long as a slice, no two are looked at without a pause."""
     slice_s = 0.003  # longer than its own, so that a busy machine changes nothing
     monkeypatch.setattr("cuebot.wire.call.SLICE_SECONDS", slice_s)
-    longest_s, last = 0.0, time.perf_counter()
+    seen: list[int] = []
+    most = before = 0
 
     async def others() -> None:
-        nonlocal longest_s, last
+        nonlocal most, before
         while True:
-            now = time.perf_counter()
-            longest_s, last = max(longest_s, now - last), now
+            most, before = max(most, len(seen) - before), len(seen)
             await asyncio.sleep(0)
-
-    seen: list[int] = []
 
     def costly(thing: int) -> bool:
         seen.append(thing)
@@ -94,7 +92,7 @@ async def test_costly_filters_let_others_have_the_loop_between_two_things(
     beside.cancel()
     assert seen == list(range(40))
     assert odd == list(range(1, 40, 2))
-    assert longest_s < 10 * slice_s  # and not the 20 of a step without a look at the clock
+    assert most == 1
 
 
 @pytest.mark.parametrize(
