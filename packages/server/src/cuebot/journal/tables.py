@@ -1,5 +1,7 @@
 """The tables: one for each noun, whose columns are the noun's stored fields; frames; and the journal's own books.
 
+A new column begins as a field of its noun (`domain/nouns`; of frames, `domain/frames.py: COLUMNS`).
+
 The database has no logic: no triggers, no foreign keys, no defaults. Its rows are what a restart loads. A change here
 needs a migration beside it; the history's monthly tables are in `months`.
 """

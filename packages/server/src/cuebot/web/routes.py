@@ -1,4 +1,7 @@
-"""The HTTP side of a server, put together."""
+"""The HTTP side of a server, put together.
+
+A new address: a `routes` in a module of its subject, listed here, and its name in `authorization`.
+"""
 
 from __future__ import annotations
 

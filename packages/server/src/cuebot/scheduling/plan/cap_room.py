@@ -1,4 +1,7 @@
-"""What the maximums and minimums of jobs and groups leave, as a plan goes on."""
+"""What the maximums and minimums of jobs and groups leave, as a plan goes on.
+
+The burst of a subscription is kept in `rules/shares.py: FairShare.room`.
+"""
 
 from __future__ import annotations
 

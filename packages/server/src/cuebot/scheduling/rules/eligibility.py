@@ -25,7 +25,10 @@ class Allowing(Protocol):
 
 
 def job_reasons(farm: Farm, job: Job) -> list[str]:
-    """Everything for which nothing of a job may be booked at all, as reason codes."""
+    """Everything for which nothing of a job may be booked at all, as reason codes.
+
+    These are explain's; what keeps such a job's layers out of a plan's queue is `Farm.update_ready`.
+    """
     if job.state is not JobState.PENDING:
         return ["JOB_" + job.state.name]
     return (["JOB_PAUSED"] if job.paused else []) + show_reasons(farm.shows[job.show_id])
