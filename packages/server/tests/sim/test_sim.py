@@ -283,7 +283,7 @@ def charge_what_agents_end(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("mistake", "words", "first"),
     [
-        (ignore_the_lease, "but it truly runs", 1),
+        (ignore_the_lease, "but it truly runs", 31),
         (adopt_nothing, "but it truly runs", 1),
         (drop_outcomes, "has ended, and is over by", 1),
         (grant_a_lease, "but it truly runs", 16),
@@ -543,7 +543,7 @@ def test_an_outcome_says_how_often_frames_ran_twice(capsys: pytest.CaptureFixtur
         assert main(["--seeds", "1", "--first", str(seed)]) == 0
         return capsys.readouterr().out
 
-    assert any("frames ran twice" in told(seed) for seed in range(1078, 1110))
+    assert any("frames ran twice" in told(seed) for seed in range(1, 41))
 
 
 def test_truth_knows_when_a_host_has_too_much_to_do(booked: SmallFarm) -> None:

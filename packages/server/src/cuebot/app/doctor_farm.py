@@ -104,7 +104,8 @@ def farm(address: str, start_again: str | None = None, http: str | None = None) 
     with contextlib.suppress(opencue.exception.NotOfferedException):  # another server, or one of an earlier version
         answer = opencue.api.getDoors()
         yield from doctor_doors.doors(answer)
-        yield _finished_jobs(opencue.api.getRetention())
+        with contextlib.suppress(opencue.exception.CueException):  # they cannot be counted now: what is wrong was told
+            yield _finished_jobs(opencue.api.getRetention())
         rivals = {agent.name for agent in answer.refused if agent.code == "NAME_TAKEN"}
         stopped = set(answer.stopped_hosts)
     yield from _hosts(hosts, address, rivals, stopped)
