@@ -126,7 +126,7 @@ def test_an_agent_that_is_stopped_without_its_spool_names_what_is_lost(
 def test_a_full_spool_costs_nothing(server: FakeServer, make_agent: MakeAgent, spool_disk: Path) -> None:
     """Runs that find a page in the book are started and told; others are refused in words until there is room."""
     server.refuse_completions_with = grpc.StatusCode.UNAVAILABLE
-    agent = make_agent()
+    agent = make_agent("--cores", str(2 * GROWTH_PAGES))
     runs = [agent.launch("sleep 1; exit 5")]
     eventually(lambda: server.state_of(runs[0]) == "running", "the frame runs")
     ballast = fill(spool_disk)
