@@ -357,5 +357,5 @@ def test_an_order_for_another_agent_is_refused(shared_agent: AgentProcess) -> No
     for method, request in (("LaunchFrame", launch), ("KillRunningFrame", kill)):
         with pytest.raises(grpc.RpcError) as caught:
             getattr(shared_agent.stub, method)(request, metadata=metadata, timeout=10)
-        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
         assert "two share a name" in caught.value.details()

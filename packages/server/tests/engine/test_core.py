@@ -166,7 +166,7 @@ def test_a_launch_that_never_left_goes_elsewhere_at_once() -> None:
     farm.host("other")
     run = farm.plan()[0]
     here = farm.farm.hosts[run.host_id].name
-    farm.core.answered(run.id, Answer.NOT_SENT, "not sent: connection refused", farm.now_us)
+    farm.core.answered(run.id, Answer.NOT_TAKEN_IN, "not sent: connection refused", farm.now_us)
     farm.commit()
     (again,) = farm.plan()
     assert farm.farm.hosts[again.host_id].name != here
@@ -178,10 +178,10 @@ def test_a_launch_that_did_not_leave_says_nothing_of_one_before_it() -> None:
     first, second = farm.plan()
     farm.core.answered(first.id, Answer.UNKNOWN, "", farm.now_us)
     farm.wait(3_600)
-    farm.core.answered(first.id, Answer.NOT_SENT, "", farm.now_us)
+    farm.core.answered(first.id, Answer.NOT_TAKEN_IN, "", farm.now_us)
     assert first.id in farm.farm.procs
     core = restarted(farm)
-    core.answered(second.id, Answer.NOT_SENT, "", farm.now_us)
+    core.answered(second.id, Answer.NOT_TAKEN_IN, "", farm.now_us)
     assert second.id in core.farm.procs
 
 
@@ -189,7 +189,7 @@ def test_an_agent_that_starts_is_asked_at_once() -> None:
     """That nobody answered at a host's address says nothing of the agent that is there now."""
     farm = two_frames()
     for run in farm.plan():
-        farm.core.answered(run.id, Answer.NOT_SENT, "", farm.now_us)
+        farm.core.answered(run.id, Answer.NOT_TAKEN_IN, "", farm.now_us)
     farm.commit()
     assert farm.plan() == []
     farm.report("host0", boot=True)

@@ -269,6 +269,11 @@ def claim_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(host_reports, "succeeds", lambda host, facts: False)
 
 
+def believe_whoever_answers(patch: pytest.MonkeyPatch) -> None:
+    """The server takes it for an answer about a run that another agent turned its launch away."""
+    patch.setattr(Core, "_never_sent", lambda core, proc: True)
+
+
 def charge_what_agents_end(patch: pytest.MonkeyPatch) -> None:
     """A frame pays for it that its host lost contact, or that its agent was stopped."""
     honest = run_ends._frame_after
@@ -289,6 +294,7 @@ def charge_what_agents_end(patch: pytest.MonkeyPatch) -> None:
         (grant_a_lease, "but it truly runs", 16),
         (leave_the_tree, "but it truly runs", 1),
         (claim_nothing, "but it truly runs", 31),
+        (believe_whoever_answers, "but it truly runs", 1091),
         (charge_what_agents_end, "was ended by its agent", 1),
     ],
 )

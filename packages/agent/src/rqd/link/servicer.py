@@ -124,7 +124,7 @@ class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):
         meant = _metadata(context, INSTANCE_KEY)
         if meant and meant != self._instance:
             detail = f"this is for the agent with spool {meant}; this one's is {self._instance}: two share a name"
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, detail)
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, detail)
         try:
             return await self._line.call(do, **fields)
         except RunnerRefused as refusal:

@@ -196,7 +196,7 @@ class Core:
             self.counters.launches_refused += 1
             if self._is_believed(proc, now_us):
                 self.execute(_not_startable(self.farm, proc, detail), SYSTEM, now_us)
-        elif answer in (Answer.REFUSED, Answer.NOT_SENT):
+        elif answer in (Answer.REFUSED, Answer.NOT_TAKEN_IN):
             self.counters.launches_refused += 1
             observe_refusal(self.farm, self.farm.hosts[proc.host_id], now_us)
             self.plan_wanted = True  # what would rather go there may go elsewhere, also if this run is not over

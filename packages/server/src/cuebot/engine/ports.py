@@ -191,8 +191,8 @@ class Answer(Enum):
     INVALID = "invalid"
     """Refused for what it is: whoever wrote it is at fault, and no host would take it."""
     NOT_FOUND = "not found"
-    NOT_SENT = "not sent"
-    """It certainly did not reach the agent, which says nothing of orders that were sent before."""
+    NOT_TAKEN_IN = "not taken in"
+    """It was not sent, or turned away at the door: it did not happen, and that says nothing of orders before it."""
     UNKNOWN = "unknown"
     """No answer, or one that says nothing: it may or may not have happened."""
 

@@ -322,7 +322,7 @@ class Server:
         host = self.world.answering(address)
 
         def arrives(reply: Reply) -> None:
-            host.receive(lambda: reply(host.launch(order) if host.is_meant(address) else Answer.REFUSED))
+            host.receive(lambda: reply(host.launch(order) if host.is_meant(address) else Answer.NOT_TAKEN_IN))
 
         self.world.network.call(
             host,
@@ -338,7 +338,7 @@ class Server:
         now_us = self.world.clock.now_us
         if answer is Answer.ACCEPTED:
             self._refused_us.pop(host_name, None)
-        elif answer is Answer.REFUSED:
+        elif answer in (Answer.REFUSED, Answer.NOT_TAKEN_IN):
             self.world.failures.refused(host_name, now_us)
             last_us = self._refused_us.get(host_name)
             if last_us is not None and last_us < booked_us < last_us + REFUSAL_US:

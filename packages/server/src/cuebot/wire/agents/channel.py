@@ -43,10 +43,11 @@ DEFINITE_REFUSALS: Final = frozenset(
         _Code.FAILED_PRECONDITION,
         _Code.ABORTED,
         _Code.RESOURCE_EXHAUSTED,
-        _Code.UNAUTHENTICATED,
     }
 )
 """It did not and will not run."""
+TURNED_AWAY: Final = frozenset({_Code.UNAUTHENTICATED, _Code.PERMISSION_DENIED})
+"""The order was not let in, for its token or as it is for another agent: nobody looked whether the run is there."""
 NOT_REACHED: Final = frozenset({_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED})
 """After one of these the orders that wait for the same agent are not sent at all."""
 
@@ -255,12 +256,12 @@ def _tell(answered: Answered, run_id: str, answer: Answer, detail: str) -> None:
 
 
 def _launch_over(answered: Answered, run_id: str, ours: bool, code: grpc.StatusCode | None, detail: str) -> None:
-    answer = Answer.NOT_SENT if detail.startswith(NOT_SENT) else launch_answer(code, ours=ours)
+    answer = Answer.NOT_TAKEN_IN if detail.startswith(NOT_SENT) else launch_answer(code, ours=ours)
     _tell(answered, run_id, answer, detail)
 
 
 def _kill_over(answered: Answered, run_id: str, code: grpc.StatusCode | None, detail: str) -> None:
-    _tell(answered, run_id, Answer.NOT_SENT if detail.startswith(NOT_SENT) else kill_answer(code), detail)
+    _tell(answered, run_id, Answer.NOT_TAKEN_IN if detail.startswith(NOT_SENT) else kill_answer(code), detail)
 
 
 def launch_answer(code: grpc.StatusCode | None, *, ours: bool) -> Answer:
@@ -269,6 +270,8 @@ def launch_answer(code: grpc.StatusCode | None, *, ours: bool) -> Answer:
         return Answer.ACCEPTED
     if code is _Code.INVALID_ARGUMENT and ours:
         return Answer.INVALID
+    if code in TURNED_AWAY:
+        return Answer.NOT_TAKEN_IN
     if code in DEFINITE_REFUSALS or (code is _Code.UNKNOWN and not ours):
         return Answer.REFUSED
     return Answer.UNKNOWN
@@ -280,7 +283,7 @@ def kill_answer(code: grpc.StatusCode | None) -> Answer:
         return Answer.ACCEPTED
     if code is _Code.NOT_FOUND:
         return Answer.NOT_FOUND
-    return Answer.REFUSED if code in DEFINITE_REFUSALS else Answer.UNKNOWN
+    return Answer.REFUSED if code in DEFINITE_REFUSALS | TURNED_AWAY else Answer.UNKNOWN
 
 
 def run_frame(order: LaunchRequest, now_us: int) -> rqd_pb2.RunFrame:
