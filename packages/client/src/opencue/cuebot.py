@@ -10,7 +10,7 @@ import os
 import random
 import uuid
 from types import ModuleType
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Union
 from urllib.parse import quote
 
 import grpc
@@ -74,11 +74,43 @@ INTERFACES = {
 }
 
 
+class _ByInterface(Mapping[str, Any]):
+    """What there is for each interface, by its short name; loaded when it is asked for."""
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], Any]) -> None:
+        self._names = sorted(names)
+        self._load = load
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _proto(name: str) -> ModuleType:
+    stem = "opencue_proto.criterion" if name == "criterion" else _interface(name)[0]
+    return importlib.import_module(f"{stem}_pb2")
+
+
+def _service(name: str) -> Callable[[grpc.Channel], Any]:
+    stem, interface = _interface(name)
+    return getattr(importlib.import_module(f"{stem}_pb2_grpc"), f"{interface}Stub")
+
+
 class Cuebot:
     """The process's one connection, opened by the first call that needs it."""
 
+    PROTO_MAP: Mapping[str, Any] = _ByInterface([*INTERFACES, "criterion"], _proto)
+    SERVICE_MAP: Mapping[str, Any] = _ByInterface(INTERFACES, _service)
     RpcChannel: Optional[grpc.Channel] = None
     Hosts: list[str] = []
+    Stubs: dict[str, Any] = {}
     _address = ""
     _token: Optional[TokenInUse] = None
     Config: dict[str, Any] = configuration.in_use()
@@ -191,15 +223,12 @@ class Cuebot:
     @classmethod
     def getProto(cls, name: str) -> ModuleType:
         """Return the module of messages that the interface `name` uses; ValueError if there is none."""
-        if name == "criterion":
-            return importlib.import_module("opencue_proto.criterion_pb2")
-        return importlib.import_module(f"{_interface(name)[0]}_pb2")
+        return _proto(name)
 
     @classmethod
     def getService(cls, name: str) -> Callable[[grpc.Channel], Any]:
         """Return the stub class of the interface `name`; ValueError if there is none."""
-        stem, interface = _interface(name)
-        return getattr(importlib.import_module(f"{stem}_pb2_grpc"), f"{interface}Stub")
+        return _service(name)
 
     @classmethod
     def getStub(cls, name: str) -> Any:
