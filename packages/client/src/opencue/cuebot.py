@@ -23,6 +23,7 @@ from opencue.exception import ConnectionException, CueException, RefusedExceptio
 from opencue.retrying import ExponentialBackoff as ExponentialBackoff
 from opencue.retrying import RetryOnRpcErrorClientInterceptor as RetryOnRpcErrorClientInterceptor
 from opencue.retrying import SleepingPolicy as SleepingPolicy
+from opencue.switching import SwitchedChannel
 from opencue.token import Token, TokenInUse
 from opencue.warning import WarningInterceptor
 
@@ -31,6 +32,8 @@ logger = logging.getLogger("opencue")
 DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 * 10
 DEFAULT_GRPC_PORT = 8443
 DEFAULT_TIMEOUT_MS = 10_000
+CONNECT_SECONDS = 3
+"""How long a host may take to accept a connection; one that is off does not even refuse it."""
 HOW_TO_NAME_A_SERVER = "Name the server with CUEBOT_HOSTS=HOST[:PORT], or start one with `cuefarm up`."
 
 
@@ -143,14 +146,29 @@ class Cuebot:
         """Connect to the first server that answers, in random order; raise ConnectionException when none does."""
         if not Cuebot.Hosts:
             raise CueException(f"No server is configured. {HOW_TO_NAME_A_SERVER}")
+        channel = SwitchedChannel(Cuebot._connect(Cuebot._addresses()))
+        retry = RetryOnRpcErrorClientInterceptor(
+            max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"]),
+            goes_to=lambda: channel.current,
+            go_on=lambda failed: channel.go_on(failed, Cuebot._another),
+        )
+        Cuebot.RpcChannel = grpc.intercept_channel(
+            channel, ChangedInterceptor(), RequestIdentityInterceptor(), WarningInterceptor(), retry
+        )
+        atexit.register(Cuebot.closeChannel)
+
+    @staticmethod
+    def _connect(addresses: list[str]) -> grpc.Channel:
+        """Return a channel to the first of these servers that answers, in random order."""
         failures = []
-        addresses = Cuebot._addresses()
         for address in random.sample(addresses, len(addresses)):
             target = listeners.number_of(address)
             token = TokenInUse(target, Cuebot.Config)
-            channel = grpc.intercept_channel(Cuebot._openChannel(target), strangers.StrangerInterceptor(token))
+            channel = grpc.intercept_channel(
+                Cuebot._openChannel(target), TokenInterceptor(token), strangers.StrangerInterceptor(token)
+            )
             try:
-                Cuebot._probe(channel, token)
+                Cuebot._probe(channel)
             except grpc.RpcError as error:
                 channel.close()
                 if isinstance(error, strangers.StrangerListens):
@@ -161,22 +179,29 @@ class Cuebot:
                 logger.info("no server answers at %s: %s", address, error.details())  # if none does, it is raised
                 continue
             Cuebot._address, Cuebot._token = address, token
-            Cuebot.RpcChannel = grpc.intercept_channel(
-                channel,
-                ChangedInterceptor(),
-                RequestIdentityInterceptor(token),
-                WarningInterceptor(),
-                RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
-            )
-            atexit.register(Cuebot.closeChannel)
-            return
+            return channel
         tried = f"No server answers at {', '.join(failures)}. {how_to_reach_a_server()}"
         raise ConnectionException(tried, code=grpc.StatusCode.UNAVAILABLE, details=tried)
 
     @staticmethod
-    def asked() -> list[str]:
-        """Return the addresses that a call goes to: the one of the connection, else all that are configured."""
-        return [Cuebot._address] if Cuebot.RpcChannel is not None else Cuebot._addresses()
+    def _another() -> Optional[grpc.Channel]:
+        """Return a channel to another of the hosts than the one in use, None where no other answers."""
+        others = [address for address in Cuebot._addresses() if address != Cuebot._address]
+        if not others:
+            return None
+        left = Cuebot._address
+        try:
+            channel = Cuebot._connect(others)
+        except CueException as error:
+            logger.info("no other host takes over from %s: %s", left, error)
+            return None
+        logger.warning("the server at %s is away; going on with %s", left, Cuebot._address)
+        return channel
+
+    @staticmethod
+    def asked(reached: bool = True) -> list[str]:
+        """Return the addresses of a call: that of the server it reached, else all that are tried."""
+        return [Cuebot._address] if reached and Cuebot.RpcChannel is not None else Cuebot._addresses()
 
     @staticmethod
     def refused(error: grpc.RpcError) -> CueException:
@@ -263,15 +288,16 @@ class Cuebot:
                 # gRPC waits a second before it tries a lost connection again: longer than a server needs to restart.
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1_600),
+                ("grpc.min_reconnect_backoff_ms", CONNECT_SECONDS * 1000),  # as long as one attempt may take
                 # Connections that gRPC shares have failures in common: this one would be refused for those of another.
                 ("grpc.use_local_subchannel_pool", 1),
             ],
         )
 
     @staticmethod
-    def _probe(channel: grpc.Channel, token: TokenInUse) -> None:
+    def _probe(channel: grpc.Channel) -> None:
         """Ask something, to see whether a server answers and lets this client in."""
-        stub = Cuebot.getService("cue")(grpc.intercept_channel(channel, RequestIdentityInterceptor(token)))
+        stub = Cuebot.getService("cue")(grpc.intercept_channel(channel, RequestIdentityInterceptor()))
         stub.GetSystemStats(Cuebot.getProto("cue").CueGetSystemStatsRequest(), timeout=Cuebot.Timeout / 1000)
 
 
@@ -313,18 +339,27 @@ TOKENS_TRIED_MAX = 3
 
 
 class RequestIdentityInterceptor(grpc.UnaryUnaryClientInterceptor):
-    """Names every request and who asks, so that the server knows a repeated request for the same one; has the token."""
-
-    def __init__(self, token: TokenInUse) -> None:
-        self._token = token
+    """Names every request and who asks, so that a server knows a repeated request for the same one."""
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """Add the metadata and go on; a call that was refused, and so not carried out, is made with another token."""
+        """Add the metadata and go on."""
         metadata = [
             *(client_call_details.metadata or ()),
             (REQUEST_ID, str(uuid.uuid4())),
             (USER, quote(userName())),
         ]
+        return continuation(_with_metadata(client_call_details, metadata), request)
+
+
+class TokenInterceptor(grpc.UnaryUnaryClientInterceptor):
+    """Sends one server its token, and no other."""
+
+    def __init__(self, token: TokenInUse) -> None:
+        self._token = token
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """Add the token and go on; a call that was refused, and so not carried out, is made with another token."""
+        metadata = [*(client_call_details.metadata or ())]
         tried: list[Optional[Token]] = []
         while True:
             tried.append(self._token.current)
