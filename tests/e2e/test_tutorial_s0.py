@@ -73,7 +73,6 @@ def test_s0_03_08_16_importing_asks_no_server():
     assert result.stdout == "Layer outline.cuerun\n", result.stderr
 
 
-@pytest.mark.xfail(reason="a show does not keep the dashes that it was made with yet", strict=True)
 def test_s0_04_dashes_of_shows_and_users_are_kept(farm: FarmProcess):
     """An outline of a show and user with dashes becomes a job of them; its name part has underscores."""
     assert shell(farm, "cueadmin -create-show demo-project -force").returncode == 0

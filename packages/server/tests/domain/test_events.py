@@ -46,6 +46,11 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "superseded": st.booleans(),
     "older": st.lists(texts, max_size=3),
     "orders": st.lists(numbers, max_size=3),
+    "exit_statuses": st.lists(numbers, max_size=3),
+    "retries": st.lists(numbers, max_size=3),
+    "start_us": st.lists(numbers, max_size=3),
+    "stop_us": st.lists(numbers, max_size=3),
+    "max_rss_kib": st.lists(numbers, max_size=3),
 }
 
 

@@ -224,6 +224,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("run", "GetFailures", "GetRuns"),
         **_read("log", "ReadLog"),
         "Explain": "job.explain",
+        "RestoreFrames": "frame.restore",
     },
     "cuefarm.v1.AgentInterface": {"Work": "host.connect"},
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from cuebot.domain.commands.base import Command
 from cuebot.domain.events import Values
 from cuebot.domain.frames import IndexArray
+from cuebot.domain.states import FrameState
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,27 @@ class EatFrames(Command):
 
     frames: Selection
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedFrame:
+    """How a frame had ended on the farm that it comes from; the times are those of its last run there."""
+
+    number: int
+    state: FrameState
+    exit_status: int = 0
+    retries: int = 0
+    start_us: int = 0
+    stop_us: int = 0
+    max_rss_kib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFrames(Command):
+    """Put frames of a layer that never ran here into the states in which they ended elsewhere."""
+
+    layer_id: str
+    frames: tuple[EndedFrame, ...]
 
 
 @dataclass(frozen=True, slots=True)
