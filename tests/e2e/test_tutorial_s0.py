@@ -180,7 +180,9 @@ def test_s0_26_27_28_29_30_31_a_script_reports_what_blocks_what():
 def test_s0_32_33_dependencies_are_satisfied_and_dropped(farm: FarmProcess):
     """`-satisfy-dependency` lets a layer, or a whole job, go on; `-kill-dependency` drops a layer's."""
     names = {}
-    for number, line in enumerate(("-satisfy-dependency {} composite", "-satisfy-dependency {}", "-kill-dependency {} composite")):
+    for number, line in enumerate(
+        ("-satisfy-dependency {} composite", "-satisfy-dependency {}", "-kill-dependency {} composite")
+    ):
         render, composite = a_layer("render", SLEEP), a_layer("composite", ["true"])
         composite.depend_on(render)
         made = launched(f"blocked{number}", render, composite)
@@ -294,7 +296,7 @@ def test_s0_55_56_an_allocation_is_made_and_tagged(farm: FarmProcess):
     done(shell(farm, "cueadmin -create-alloc local workstation-pool workstation -force"))
     done(shell(farm, 'cueadmin -tag-alloc workstation-pool "maya2024,highcpu" -force'))
     allocation = opencue.api.findAllocation("local.workstation-pool")
-    assert {word for word in allocation.tag().replace("|", " ").replace(",", " ").split()} == {"maya2024", "highcpu"}
+    assert set(allocation.tag().replace("|", " ").replace(",", " ").split()) == {"maya2024", "highcpu"}
 
 
 # --- Many jobs at once
@@ -379,7 +381,7 @@ def test_s0_79_80_all_listed_jobs_are_killed_by_xargs(farm: FarmProcess, chosen:
     """With nobody at a terminal, jobs that are named are killed without a question."""
     for number in range(2):
         launched(f"victim{number}", a_layer("render", SLEEP))
-    line = "cueadmin -lj | %sawk '{print $1}' | xargs -I {} cueadmin -kill {}" % chosen
+    line = f"cueadmin -lj | {chosen}awk '{{print $1}}' | xargs -I {{}} cueadmin -kill {{}}"
     assert shell(farm, line).returncode == 0
     assert opencue.api.getJobs() == []
 

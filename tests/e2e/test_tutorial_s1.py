@@ -14,7 +14,6 @@ from tutorial_farm import (
     an_outline,
     done,
     launched,
-    launched_outline,
     rows_without_a_test,
     shell,
     states,
@@ -82,7 +81,15 @@ def test_s1_05_06_07_24_35_36_48_49_what_layers_need_arrives():
 
 def test_s1_08_09_27_30_39_41_only_tokens_are_replaced():
     """`#IFRAME#` is the number wherever it stands; `####`, `%04d` and words with dashes reach the program."""
-    words = ["echo", "-b", "shot_####.exr", "comp_%04d.exr", "#IFRAME#-#IFRAME#", "frame_#IFRAME#_report.json", "--check"]
+    words = [
+        "echo",
+        "-b",
+        "shot_####.exr",
+        "comp_%04d.exr",
+        "#IFRAME#-#IFRAME#",
+        "frame_#IFRAME#_report.json",
+        "--check",
+    ]
     made = launched("tokens", a_layer("render", words, "7"))
     wait_state(made, job_pb2.SUCCEEDED)
     assert _said(made, "render", 7) == ["-b shot_####.exr comp_%04d.exr 7-7 frame_7_report.json --check"]

@@ -59,7 +59,7 @@ def test_a_dead_frame_that_is_retried_has_the_retries_that_it_had_left(farm: Sma
 
 
 def test_what_waits_or_has_run_is_left_as_it_is(farm: SmallFarm) -> None:
-    """Frames behind others, and those that ended here, are none that can be restored; the second time changes nothing."""
+    """Frames behind others, and those that ended here, are not restored; the second time changes nothing."""
     assert restore(farm, "one/comp", c.EndedFrame(1, SUCCEEDED)) == 0
     assert restore(farm, "one/render", c.EndedFrame(1, SUCCEEDED)) == 1
     assert restore(farm, "one/render", c.EndedFrame(1, DEAD)) == 0

@@ -67,6 +67,9 @@ def _noun(command: Command) -> str:
 def _action(session: Session, command: Command, values: list[str]) -> tuple[list[list[str]], list[str]]:
     """The calls, and the names of what they are for."""
     takes, query, order = command.takes, session.options.where, session.options.order
+    if takes == "FILE [JOB...]":
+        jobs = _jobs(api.findIds("job", query, order=order))
+        return ([[*values, *(job.id() for job in jobs)]] if jobs else []), [job.name() for job in jobs]
     if takes.startswith("JOB"):
         if _noun(command) != "job":
             return _in_job(command, values, query, order)

@@ -19,9 +19,7 @@ _RETRIES_MAX: Final = 65_535
 class Restoring:
     """Frames that ended elsewhere."""
 
-    async def RestoreFrames(
-        self, request: farm_pb2.RestoreFramesRequest, call: Call
-    ) -> farm_pb2.RestoreFramesResponse:
+    async def RestoreFrames(self, request: farm_pb2.RestoreFramesRequest, call: Call) -> farm_pb2.RestoreFramesResponse:
         """Put frames that never ran here into the states in which they ended elsewhere."""
         if not request.layer:
             raise Invalid("name the layer whose frames are restored")
