@@ -58,8 +58,8 @@ def opencueTables() -> str:
 
     parts += ["## The connection: `opencue.Cuebot`", _text(cuebot.Cuebot), _table(_members(cuebot.Cuebot))]
     parts += ["## `opencue.util`", _table((name, getattr(util, name)) for name in util.__all__)]
-    functions = ((name, getattr(snapshot, name)) for name in snapshot.__all__)
-    parts += ["## `opencue.snapshot`", _text(snapshot), _table(functions)]
+    of_snapshots = ((name, getattr(snapshot, name)) for name in snapshot.__all__)
+    parts += ["## `opencue.snapshot`", _text(snapshot), _table(of_snapshots)]
     parts += ["## `opencue.units.Megabytes`", _text(units.Megabytes)]
     kinds = [(name, _text(kind)) for name, kind in _classes(exception)]
     parts += ["## Exceptions of `opencue.exception`", _rows("Exception", kinds)]

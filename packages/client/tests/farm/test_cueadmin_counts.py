@@ -155,7 +155,7 @@ ACTIONS = {
 COUNTED_HERE = {"-satisfy-dependency"}
 """What counts what it finds by itself; it has a test of its own."""
 
-MAKES = {"-create-show", "-create-alloc", "-create-sub"}
+MAKES = {"-import", "-create-show", "-create-alloc", "-create-sub"}
 """What makes a thing makes it or is refused."""
 
 

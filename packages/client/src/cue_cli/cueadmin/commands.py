@@ -86,6 +86,12 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "keep jobs (all pending ones) in a file, XML or FILE.json, for -import",
             "backup.export_jobs",
         ),
+        Command(
+            ("-completion",),
+            "SHELL",
+            "what has bash, zsh or fish complete this command line",
+            "completion.print_script",
+        ),
     ),
     "Jobs": (
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),

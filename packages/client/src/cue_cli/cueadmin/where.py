@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from cue_cli.cueadmin.commands import LISTS as READING
 from cue_cli.cueadmin.commands import Command
 from cue_cli.cueadmin.lookup import findJob
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
@@ -53,7 +54,8 @@ def call_arguments(session: Session, command: Command, values: list[str]) -> lis
     if not calls:
         raise CommandError(f"nothing is done: no {_noun(command)} is asked for by {options.where!r}")
     named = ", ".join(names[:NAMED_MAX]) + (", ..." if len(names) > NAMED_MAX else "")
-    session.confirm(f"{command.flags[0]} for {counted(len(names), _noun(command))}: {named}", named=True)
+    if command not in READING:
+        session.confirm(f"{command.flags[0]} for {counted(len(names), _noun(command))}: {named}", named=True)
     options.force = True  # it was asked for all of them
     return calls
 
