@@ -6,6 +6,8 @@ Run by itself, with the published package, it writes the list that tests hold ou
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from typing import Any, Optional, Union
 
 MANY = 99
