@@ -26,6 +26,7 @@ CASES = (
     "launches",
     "protocol",
     "crowd",
+    "client",
     "journal",
     "finished",
     "scheduler",
