@@ -2,8 +2,8 @@
 
 Upstream's hosts speak the published RPCs alone: they are told of a run by `LaunchFrame` and know neither leases nor
 streams; they report once a minute, which is as long as all this takes. Here all have one address, whose `LaunchFrame`
-takes 20 ms in one of 16 threads: 800 a second. Eight thousand launches that are booked within moments take as long as the deadline of a single one, so what
-waits must not spend its time in our own queue, nor in theirs.
+takes 20 ms in one of 16 threads: 800 a second. Eight thousand launches that are booked within moments take as long as
+the deadline of a single one, so what waits must not spend its time in our own queue, nor in theirs.
 
     python -m benchmarks.one_socket
 """
