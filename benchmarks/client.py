@@ -1,8 +1,8 @@
 """What lists cost somebody who calls `opencue`, ours and the published one, on the same server in the same run.
 
-A real engine, a real journal on disk, 5,000 pending jobs, 10,000 frames of one of them, 1,000 hosts and 4,000 procs. Each
-client is a process of its own; they take turns, and the figure is the median of their rounds' ratios. The published
-client (`make upstream`) gets no more than 1,000 frames, however many are asked for: it is asked page by page.
+A real engine, a real journal on disk, 5,000 pending jobs, 10,000 frames of one of them, 1,000 hosts and 4,000 procs.
+Each client is a process of its own; they take turns, and the figure is the median of their rounds' ratios. The
+published client (`make upstream`) gets no more than 1,000 frames at a time: it is asked page by page.
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ class Client:
 
 def _spec(names: list[str], *, frames: int, paused: bool = False) -> str:
     jobs = "".join(
-        f'<job name="{name}"><paused>{paused}</paused><maxcores>{PROCS}</maxcores><layers><layer name="frames" type="Render"><cmd>true</cmd>'
+        f'<job name="{name}"><paused>{paused}</paused><maxcores>{PROCS}</maxcores><layers>'
+        '<layer name="frames" type="Render"><cmd>true</cmd>'
         f"<range>1-{frames}</range><chunk>1</chunk><cores>1.0</cores><memory>256m</memory></layer></layers></job>"
         for name in names
     )

@@ -79,3 +79,11 @@ def test_it_is_said_in_which_states_the_frames_are_that_are_killed(farm, monkeyp
     assert main(["-eat-frames", JOB, "beauty", "1-3"]) == 0
     assert "Eat frames 1-3 of demo-sh010-ann_comp/beauty: 2 dead, 1 " in capsys.readouterr().out
     assert farm.changes() == []
+
+
+@pytest.mark.parametrize("words", [["-where", "-show:big dead>0"], ["-where=-show:big dead>0"]])
+def test_a_query_may_begin_with_what_is_not_wanted(farm, capsys, words):
+    """Its dash is no flag's."""
+    assert main(["-lj", *words, "-order", "-dead"]) == 0
+    asked = farm.only("FarmInterface.Find")
+    assert (asked.query, asked.order) == ("-show:big dead>0", "-dead")

@@ -14,6 +14,8 @@ from opencue.enums import JobState
 from opencue.wording import counted
 
 LISTS = {"-lj": "job", "-lji": "job", "-lh": "host", "-lp": "proc", "-ll": "proc"}
+NARROWED = ("-ls", "-la", "-lb", "-lba", "-lv")
+"""Lists that choose by themselves, among the few things that they have."""
 HOST_COMMANDS = ("-move", "-thread")
 """Commands that take their hosts from -host alone."""
 NAMED_MAX = 8
@@ -46,6 +48,8 @@ def call_arguments(session: Session, command: Command, values: list[str]) -> lis
     `values` are the arguments that are given beside the query. Raises UsageError where the command takes no query.
     """
     options = session.options
+    if command.flags[0] in NARROWED:
+        return [values]
     noun = next((noun for flag, noun in LISTS.items() if flag in command.flags), "")
     if noun:
         options.where_ids = api.findIds(noun, options.where, order=options.order)
