@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from farm_process import FarmProcess, wait_for
+from farm_process import FarmProcess, layer, spec, wait_for
 from tutorial_farm import SLEEP, a_layer, an_empty_farm, launched, rows_without_a_test, states, wait_state
 
 import opencue
@@ -149,6 +149,10 @@ def test_s3_04_a_finished_job_is_restored_as_finished(farm: FarmProcess, new_far
     assert farm.run("cueadmin", "-export", str(file), done.name(), killed.name()).returncode == 0
     assert os.stat(file).st_mode & 0o777 == 0o600
     assert sorted(json.loads(file.read_text())) == sorted([done.name(), killed.name()])
+    asked = tmp_path / "asked.json"
+    assert farm.run("cueadmin", "-export", str(asked), "-where", "state:finished killed").returncode == 1
+    assert farm.run("cueadmin", "-export", str(asked), "-where", "state:finished stopped").returncode == 0
+    assert list(json.loads(asked.read_text())) == [killed.name()]
     other = new_farm()
     other.connect()
     result = other.run("cueadmin", "-import", str(file))
@@ -157,3 +161,41 @@ def test_s3_04_a_finished_job_is_restored_as_finished(farm: FarmProcess, new_far
     found = {job.name(): job for job in opencue.api.getJobs(include_finished=True)}
     assert (found[done.name()].succeededFrames(), found[killed.name()].succeededFrames()) == (2, 0)
     farm.connect()
+
+
+def test_s3_04_one_job_of_several_that_were_submitted_together_is_restored(farm: FarmProcess) -> None:
+    """Of a specification with two jobs, one of whose names is the end of the other's, only the exported one comes."""
+    text = spec("comp", layer("render", "sleep 300", "1-2"))
+    second = text[text.index("<job ") : text.index("</job>") + 6].replace('"comp"', '"big_comp"')
+    depend = "<depend type='JOB_ON_JOB'><depjob>comp</depjob><onjob>big_comp</onjob></depend>"
+    text = text.replace("</job>", f"</job>{second}").replace("<depends>", f"<depends>{depend}")
+    jobs = {job.name(): job for job in opencue.api.launchSpecAndWait(text)}
+    assert len(jobs) == 2
+    kept = _snapshot("testing-sh010-ann_big_comp", details=True)
+    both = _snapshot(jobs.values(), details=True)
+    for job in jobs.values():
+        job.kill()
+    (alone,) = opencue.snapshot.restore(kept)
+    assert (alone.name(), len(opencue.api.getJobs())) == ("testing-sh010-ann_big_comp", 1)
+    with pytest.raises(opencue.exception.EntityAlreadyExistsException, match="nothing is restored"):
+        opencue.snapshot.restore(both)
+    alone.kill()
+    again = {job.name(): job for job in opencue.snapshot.restore(both)}
+    assert sorted(again) == sorted(jobs)
+    (waits,) = again["testing-sh010-ann_comp"].getWhatThisDependsOn()
+    assert (waits.dependOnJob(), waits.isActive()) == ("testing-sh010-ann_big_comp", True)
+
+
+def test_s3_04_a_snapshot_without_details_is_not_restored(farm: FarmProcess) -> None:
+    """It is for looking at, and the error says how to take the other kind."""
+    job = launched("looked", a_layer("render", SLEEP), pause=True)
+    with pytest.raises(ValueError, match="details=True"):
+        opencue.snapshot.restore(_snapshot(job))
+
+
+@pytest.mark.parametrize("text", ["<spec/>", "no xml", '{"a": 1}', "[]", "<jobs"])
+def test_s3_03_what_is_no_snapshot_is_refused(text: str) -> None:
+    """Whatever the file is, the error says that it is no snapshot."""
+    for read in (opencue.snapshot.from_xml, opencue.snapshot.from_json):
+        with pytest.raises(ValueError, match="no snapshot"):
+            read(text)

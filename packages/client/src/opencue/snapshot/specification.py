@@ -19,8 +19,9 @@ def prepared(text: str, names: list[str]) -> str:
         raise ValueError("what a job was submitted with is no job specification")
     root = ElementTree.fromstring(text[begins.start() :])
     jobs = root.findall("job")
+    wanted = _jobs_of(root, jobs, names)
     for job in jobs:
-        if len(jobs) > 1 and not any(_is_named(name, job.get("name", "")) for name in names):
+        if job not in wanted:
             root.remove(job)
             continue
         for paused in job.findall("paused"):
@@ -35,8 +36,13 @@ def prepared(text: str, names: list[str]) -> str:
     return text[: begins.start()] + ElementTree.tostring(root, encoding="unicode")
 
 
-def _is_named(full_name: str, name: str) -> bool:
-    return _folded(full_name).endswith(f"_{_folded(name)}")
+def _jobs_of(root: ElementTree.Element, jobs: list[ElementTree.Element], names: list[str]) -> list[ElementTree.Element]:
+    """The jobs with these full names, which begin with the show, the shot and the user of them all."""
+    if len(jobs) == 1:
+        return jobs
+    whose = "-".join(root.findtext(part, "").strip() for part in ("show", "shot", "user"))
+    wanted = {_folded(name) for name in names}
+    return [job for job in jobs if _folded(f"{whose}_{job.get('name', '').strip()}") in wanted]
 
 
 def _folded(name: str) -> str:
