@@ -189,8 +189,35 @@ def test_s3_04_one_job_of_several_that_were_submitted_together_is_restored(farm:
 def test_s3_04_a_snapshot_without_details_is_not_restored(farm: FarmProcess) -> None:
     """It is for looking at, and the error says how to take the other kind."""
     job = launched("looked", a_layer("render", SLEEP), pause=True)
-    with pytest.raises(ValueError, match="details=True"):
+    with pytest.raises(ValueError, match="has no details; was it taken with details=True"):
         opencue.snapshot.restore(_snapshot(job))
+
+
+def test_s3_04_a_damaged_file_is_told_of_and_restores_nothing(farm: FarmProcess, tmp_path: Path) -> None:
+    """What is missing is named before anything is submitted; what is of no use leaves its jobs paused, and says so."""
+    job = launched("damaged", a_layer("render", SLEEP), pause=True)
+    file = tmp_path / "jobs.json"
+    assert farm.run("cueadmin", "-export", str(file), job.name()).returncode == 0
+    whole = json.loads(file.read_text())
+    job.kill()
+    for where, words in (
+        (("details", "show"), "no show in the details"),
+        (("subjobs", "render", "details", "tags"), "no tags"),
+    ):
+        taken = json.loads(json.dumps(whole))
+        place = taken[job.name()]
+        for key in where[:-1]:
+            place = place[key]
+        del place[where[-1]]
+        file.write_text(json.dumps(taken))
+        result = farm.run("cueadmin", "-import", str(file))
+        assert (result.returncode, words in result.stderr) == (1, True), result.stderr
+        assert opencue.api.getJobs() == []
+    whole[job.name()]["details"]["priority"] = "high"
+    file.write_text(json.dumps(whole))
+    result = farm.run("cueadmin", "-import", str(file))
+    assert (result.returncode, "is damaged" in result.stderr, "and paused" in result.stderr) == (1, True, True)
+    assert [left.isPaused() for left in opencue.api.getJobs()] == [True]
 
 
 @pytest.mark.parametrize("text", ["<spec/>", "no xml", '{"a": 1}', "[]", "<jobs"])

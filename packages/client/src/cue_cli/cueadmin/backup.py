@@ -56,6 +56,8 @@ def import_jobs(session: Session, values: list[str]) -> None:
         jobs = opencue.snapshot.restore(taken)
     except ValueError as error:
         raise CommandError(f"{values[0]}: {error}") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        raise CommandError(f"{values[0]} is damaged: {type(error).__name__} {error}") from None
     for job in jobs:
         done = f"{job.succeededFrames() + job.eatenFrames()} of {counted(job.totalFrames(), 'frame')} done"
         session.report(f"{job.name()}: restored, {jobState(job)}, {done}")

@@ -65,5 +65,26 @@ def depend_details(depend: Depend) -> dict[str, Any]:
     return {"type": DependType(depend.type()).name, **_fields(depend.data, DEPEND_FIELDS)}
 
 
+_JOB_KEYS = ("specification", "state", "paused", "show", "group", *JOB_FIELDS, "comments", "depends")
+_LAYER_KEYS = (*LAYER_FIELDS, "tags")
+_FRAME_KEYS = ("state", *FRAME_FIELDS)
+
+
+def lacking(taken: dict[str, Any]) -> str:
+    """Return what a job's part of a snapshot lacks of all this, in words; nothing where it is complete."""
+    places: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [("details", taken, _JOB_KEYS)]
+    for name, layer in taken["subjobs"].items():
+        places.append((f"details of subjob {name}", layer, _LAYER_KEYS))
+        places += [(f"details of frame {n} of {name}", frame, _FRAME_KEYS) for n, frame in layer["frames"].items()]
+    for words, thing, keys in places:
+        details = thing.get("details")
+        if not isinstance(details, dict):
+            return words
+        missing = [key for key in keys if key not in details]
+        if missing:
+            return f"{missing[0]} in the {words}"
+    return ""
+
+
 def _fields(message: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(message, name) for name in names}

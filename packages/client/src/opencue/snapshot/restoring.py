@@ -13,7 +13,7 @@ from opencue import api
 from opencue.enums import DependType, FrameState
 from opencue.exception import CueException, EntityAlreadyExistsException, EntityNotFoundException
 from opencue.rpc import call
-from opencue.snapshot.details import DEPEND_FIELDS, depend_details
+from opencue.snapshot.details import DEPEND_FIELDS, depend_details, lacking
 from opencue.snapshot.specification import prepared
 from opencue.warning import warn
 from opencue.wrappers.job import Job
@@ -36,23 +36,31 @@ def restore(snapshot: dict[str, dict[str, Any]]) -> list[Job]:
     is done, where a job of one of the names is pending.
     """
     for name, taken in snapshot.items():
-        if "specification" not in taken.get("details", {}):
-            raise ValueError(f"job {name!r} cannot be restored: its snapshot was taken without details=True")
+        lacks = lacking(taken)
+        if lacks:
+            words = "was it taken with details=True?"
+            raise ValueError(f"job {name!r} cannot be restored: its snapshot has no {lacks}; {words}")
     pending = [name for name in snapshot if api.isJobPending(name)]
     if pending:
         raise EntityAlreadyExistsException(f"nothing is restored: {', '.join(pending)} is pending on this farm")
 
-    jobs = _launched(snapshot)
-    by_name = {job.name(): job for job in jobs}
-    _set_all(snapshot, by_name)
-    _restore_states(snapshot, by_name)
-    return [_let_go(job, snapshot[job.name()]["details"]) for job in jobs]
+    jobs: dict[str, Job] = {}
+    try:
+        for job in _launched(snapshot):
+            jobs[job.name()] = job
+        _set_all(snapshot, jobs)
+        _restore_states(snapshot, jobs)
+    except BaseException:
+        if jobs:
+            warn(f"{', '.join(jobs)}: restored in part, and paused; kill what is to be restored once more")
+        raise
+    return [_let_go(job, snapshot[name]["details"]) for name, job in jobs.items()]
 
 
 # --- what was submitted
 
 
-def _launched(snapshot: dict[str, dict[str, Any]]) -> list[Job]:
+def _launched(snapshot: dict[str, dict[str, Any]]) -> Iterator[Job]:
     """Submit every job, paused; those that were submitted together are so again."""
     names_by_text: dict[str, list[str]] = {}
     shows: dict[str, None] = {}
@@ -65,7 +73,8 @@ def _launched(snapshot: dict[str, dict[str, Any]]) -> list[Job]:
         except EntityNotFoundException:
             api.createShow(show)
             warn(f"show {show!r} was made; `cueadmin -create-sub` lets it use an allocation")
-    return [job for text, names in names_by_text.items() for job in api.launchSpecAndWait(prepared(text, names))]
+    for text, names in names_by_text.items():
+        yield from api.launchSpecAndWait(prepared(text, names))
 
 
 # --- what was changed since
