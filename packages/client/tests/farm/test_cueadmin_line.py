@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from builders import a_dead_frame, a_frame, a_job, a_layer
+from builders import a_dead_frame, a_frame, a_host, a_job, a_layer, a_proc
 from test_cueadmin_actions import JOB, answer
 
 from cue_cli.cueadmin import main
@@ -79,6 +79,20 @@ def test_it_is_said_in_which_states_the_frames_are_that_are_killed(farm, monkeyp
     assert main(["-eat-frames", JOB, "beauty", "1-3"]) == 0
     assert "Eat frames 1-3 of demo-sh010-ann_comp/beauty: 2 dead, 1 " in capsys.readouterr().out
     assert farm.changes() == []
+
+
+@pytest.mark.parametrize("flag", ["-delete-host", "-safe-reboot", "-repair"])
+def test_it_is_said_how_many_frames_run_on_hosts_that_are_taken_away(farm, monkeypatch, capsys, flag):
+    """Before somebody says yes; where nobody is asked, nobody counts."""
+    farm.hosts = {"render01": a_host()}
+    farm.procs = [a_proc(), a_proc()]
+    answer(monkeypatch, "n\n")
+    assert main([flag, "render01"]) == 0
+    assert "render01" in (told := capsys.readouterr().out)
+    assert "2 frames running there? [y/n] Canceled" in told
+    asked = len(farm.calls)
+    assert main([flag, "render01", "-force"]) == 0
+    assert not [call for call in farm.calls[asked:] if call.name == "ProcInterface.GetProcs"]
 
 
 @pytest.mark.parametrize("words", [["-where", "-show:big dead>0"], ["-where=-show:big dead>0"]])
