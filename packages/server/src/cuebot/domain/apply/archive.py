@@ -26,6 +26,8 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
         farm.post_jobs[job.parent_id].remove(job_id)
     for layer in layers:
         farm.layer_by_key.pop(layer.key)
+        for name in layer.limits:
+            farm.limit_use.layers_by_limit[name].discard(layer.id)
         farm.depends_on_layer.pop(layer.id, None)
         farm.dirty.frames.pop(layer.id, None)
         farm.dirty.gone("layer", layer.id)

@@ -72,8 +72,8 @@ class Fitting:
         if layer.start_after_us > self.now_us:
             return "it is to start later"
         for limit in self._limits_of(layer):
-            used = len(set(self._under[limit.name])) if limit.per_host else len(self._under[limit.name])
-            if not limit.max_value or used > limit.max_value or (used == limit.max_value and not limit.per_host):
+            is_full = not limit.per_host and len(self._under[limit.name]) >= limit.max_value
+            if is_full or not limit.max_value:
                 return f"limit {limit.name} allows {limit.max_value}"
         return ""
 

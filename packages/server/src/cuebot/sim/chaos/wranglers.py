@@ -15,7 +15,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits
-from cuebot.sim.chaos.random_specs import GIB, LIMITS
+from cuebot.sim.chaos.random_specs import GIB, LIMITS, NO_LICENCE
 
 MUCH: Final = CoreUnits(1_000_000)
 GROUPS_AT_MOST: Final = 4
@@ -30,7 +30,9 @@ def furnishing(farm: Farm) -> c.Command | None:
         return c.CreateAllocation(TAGS[1], TAGS[1], next(iter(farm.facilities)))
     for number, name in enumerate(LIMITS):
         if name not in farm.limit_by_name:
-            return c.CreateLimit(name, 2, per_host=bool(number))
+            return c.CreateLimit(
+                name, 2, per_host=bool(number), exit_status=0 if number else NO_LICENCE, delay_minutes=1
+            )
     if SECOND_SHOW not in farm.show_by_name:
         return c.CreateShow(SECOND_SHOW)
     missing = next(_missing_subscriptions(farm), None)
