@@ -9,7 +9,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
 from cuebot.domain.limit_use import RunUnder, Seen
-from cuebot.domain.names import short_host_name
+from cuebot.domain.names import folded, short_host_name
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Limit, Proc
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
@@ -30,7 +30,22 @@ def index_job(farm: Farm, job: Job) -> None:
     if job.parent_id:
         farm.post_jobs[job.parent_id].append(job.id)
     if job.state is not JobState.FINISHED:
-        farm.active_job_by_name[job.name] = job.id
+        take_name(farm, job)
+
+
+def take_name(farm: Farm, job: Job) -> None:
+    """Let an active job be found by its name, in every spelling."""
+    farm.active_job_by_name[job.name] = job.id
+    farm.active_jobs_alike[folded(job.name)].add(job.id)
+
+
+def give_name_up(farm: Farm, job: Job) -> None:
+    """Let a job that has ended no longer be found as an active one."""
+    del farm.active_job_by_name[job.name]
+    alike = farm.active_jobs_alike[folded(job.name)]
+    alike.discard(job.id)
+    if not alike:
+        del farm.active_jobs_alike[folded(job.name)]
 
 
 def index_layer(farm: Farm, layer: Layer) -> None:
@@ -182,6 +197,8 @@ def _key_of(kind: str, thing: Any) -> Any:
         return thing.facility_id, thing.name
     if kind == "subscription":
         return thing.show_id, thing.allocation_id
+    if kind == "show":
+        return folded(thing.name)
     return thing.name
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 _OF_LIMITS = {"enforcement": 0, "soft_value": -1, "report_ttl_s": 900, "exit_status": 0, "delay_minutes": 0}
 _OF_REPORTS = ("captured_us", "received_us", "since_us", "licences", "tokens")
