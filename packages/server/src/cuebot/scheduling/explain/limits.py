@@ -36,8 +36,7 @@ def _constraint(snapshot: FarmSnapshot, needs: Demand, room: Room) -> Constraint
         least[list(room.holders)] = 1
     fix = partial(fixes.higher_limit, snapshot, limit, least)
     if room.is_full:
-        hint = advise("limit.read", limit=limit.name) + " lists who holds it"
-        return Constraint("LIMIT", None, _words(snapshot, room), hint, fix, count=room.used, counts=counts)
+        return Constraint("LIMIT", None, _words(snapshot, room), fix=fix, count=room.used, counts=counts)
     mask = snapshot.limit_usage.mask(replace(needs, limits=(limit.name,)))
     text = f"would be one host too many under limit {limit.name}{_reported(snapshot, limit)}"
     return Constraint("LIMIT_HOSTS", mask, text, fix=fix)
@@ -64,4 +63,5 @@ def _reported(snapshot: FarmSnapshot, limit: Limit) -> str:
     names = [f"{holder.name} ({holder.user})" if holder.user else holder.name for holder in holders]
     more = len(limit.holders) - len(names)
     text += f"; held by {', '.join(names)}" if names else ""
-    return text + (f" and {more} more)" if more > 0 else ")")
+    listed = f" and {more} more, {advise('limit.read', limit=limit.name)}" if more > 0 else ""
+    return f"{text}{listed})"

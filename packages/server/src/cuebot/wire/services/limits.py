@@ -31,7 +31,7 @@ class LimitInterface:
             name=request.name,
             max_value=request.max_value,
             per_host=_is_per_host(request.name, request.type),
-            enforcement=_member(Enforcement, request.enforcement, f"enforcement of limit {request.name!r}"),
+            enforcement=_member(Enforcement, request.enforcement, f"enforcement of limit {quoted(request.name)!r}"),
             soft_value=request.soft_value or -1,
             exit_status=request.exit_status,
             delay_minutes=request.delay_minutes,
@@ -70,7 +70,8 @@ class LimitInterface:
 
     async def SetEnforcement(self, request: limit_pb2.LimitSetEnforcementRequest, call: Call) -> None:
         """Let a limit hold frames back, only order hosts, or do nothing."""
-        await self._change(request, call, {"enforcement": request.enforcement})
+        enforcement = _member(Enforcement, request.enforcement, f"enforcement of limit {quoted(request.name)!r}")
+        await self._change(request, call, {"enforcement": enforcement})
 
     async def SetSoftValue(self, request: limit_pb2.LimitSetSoftValueRequest, call: Call) -> None:
         """Say from how many hosts on a limit by host goes to no further one: 0 to none at all, -1 for the maximum."""
