@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from fake_farm import NOW
@@ -188,6 +190,17 @@ def test_a_report_is_read_from_a_file(farm, tmp_path, capsys):
     (host,) = sent.reports[0].hosts
     assert (sent.source, host.host_name, host.tokens, host.user) == ("rlm", "ws1", 2, "ann, bob")
     assert capsys.readouterr().out == "nuke: 2 of 20 used\n"
+
+
+def test_the_report_of_the_page_is_taken(farm, tmp_path):
+    """The JSON of the page on licences is what -limit-report reads."""
+    page = Path(__file__).parents[4].joinpath("docs/howto/licences-and-limits.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "usage.json").write_text(text)
+    assert main(["-limit-report", str(tmp_path / "usage.json"), "-force"]) == 0
+    (report,) = farm.only("LimitInterface.ReportUsage").reports
+    assert (report.limit_name, report.total_licenses) == ("nuke", 20)
+    assert [(host.host_name, host.user) for host in report.hosts] == [("ws12", "ann"), ("render07.studio.example", "")]
 
 
 def test_what_was_not_taken_is_told(farm, monkeypatch, capsys):
