@@ -34,6 +34,13 @@ def counts_of(farm: Farm, limit: Limit) -> Counts:
     return Counts(limit.tokens, farm.limit_use.of(limit.name).pending_frames, hosts)
 
 
+def used_of(farm: Farm, limit: Limit) -> int:
+    """How much counts against it: what a plan asks, without a look at every host of a limit by frame."""
+    if limit.per_host:
+        return len(limit.holders) + len(fresh_rows(farm, limit))
+    return limit.tokens + farm.limit_use.of(limit.name).pending_frames
+
+
 def fresh_rows(farm: Farm, limit: Limit) -> list[int]:
     """Rows of hosts with something of it that no report names."""
     pending = farm.limit_use.of(limit.name).pending

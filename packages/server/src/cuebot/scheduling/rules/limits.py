@@ -13,7 +13,7 @@ import numpy as np
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Mask
-from cuebot.domain.limit_counts import counts_of, fresh_rows, holding_rows
+from cuebot.domain.limit_counts import fresh_rows, holding_rows, used_of
 from cuebot.domain.nouns import Limit
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import Enforcement
@@ -35,7 +35,7 @@ class Room:
     @classmethod
     def of(cls, farm: Farm, limit: Limit, now_us: int) -> Room:
         """What is used before a pass begins."""
-        used = counts_of(farm, limit).used
+        used = used_of(farm, limit)
         if not limit.per_host:
             return cls(limit, limit.blocks(now_us), used, set(), set())
         reported = farm.limit_use.rows_by_short_name
