@@ -8,7 +8,7 @@ from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
-from cuebot.domain.limit_use import RunUnder, Seen
+from cuebot.domain.limit_use import RunUnder, Seen, drop_entry
 from cuebot.domain.names import folded, short_host_name
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Limit, Proc
 from cuebot.domain.states import JobState
@@ -156,7 +156,7 @@ def enter_name(farm: Farm, kind: str, thing: Any) -> None:
 def leave_name(farm: Farm, kind: str, thing: Any) -> None:
     """Let a thing be found by its name no more; frames still name a host that is gone."""
     if kind == "host":
-        farm.limit_use.rows_by_short_name[short_host_name(thing.name)].discard(thing.row)
+        drop_entry(farm.limit_use.rows_by_short_name, short_host_name(thing.name), thing.row)
     elif kind == "limit":
         farm.limit_use.reported(thing.name, None)
     index = _index_of(farm, kind)

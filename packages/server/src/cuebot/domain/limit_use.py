@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cuebot.domain.names import short_host_name
+
+Entry = TypeVar("Entry")
 
 
 class RunUnder(NamedTuple):
@@ -121,6 +123,14 @@ class LimitUse:
     def view(self) -> dict[str, Use]:
         """All that is used, for a recount."""
         return self._uses
+
+
+def drop_entry(index: dict[str, set[Entry]], name: str, entry: Entry) -> None:
+    """Take an entry out of an index by name, which keeps no name without an entry."""
+    entries = index.get(name, set())
+    entries.discard(entry)
+    if not entries:
+        index.pop(name, None)
 
 
 _UNUSED = Use()

@@ -178,12 +178,12 @@ def _check_names(farm: Farm) -> None:
     for host in farm.hosts.values():
         if not host.removed:
             short.setdefault(short_host_name(host.name), set()).add(host.row)
-    _must_equal("rows by short name", {n: rows for n, rows in farm.limit_use.rows_by_short_name.items() if rows}, short)
+    _must_equal("rows by short name", dict(farm.limit_use.rows_by_short_name), short)
     bound: dict[str, set[str]] = {}
     for layer in farm.layers.values():
         for name in layer.limits:
             bound.setdefault(name, set()).add(layer.id)
-    _must_equal("layers by limit", {n: ids for n, ids in farm.limit_use.layers_by_limit.items() if ids}, bound)
+    _must_equal("layers by limit", dict(farm.limit_use.layers_by_limit), bound)
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
     active = [job for job in farm.jobs.values() if job.state is not JobState.FINISHED]

@@ -17,7 +17,7 @@ from cuebot.domain.indexes import (
     leave_name,
     move_job,
 )
-from cuebot.domain.limit_use import RunUnder
+from cuebot.domain.limit_use import RunUnder, drop_entry
 from cuebot.domain.nouns import Host, Request
 from cuebot.domain.states import HOST_TRANSITIONS, HostState
 from cuebot.domain.units import Micros
@@ -64,7 +64,7 @@ def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_
             farm.limit_use.remove(thing.limits, run_id)
             farm.limit_use.add(fresh["limits"], run_id, RunUnder(host.row, host.name, proc.booked_us))
         for name in thing.limits:
-            farm.limit_use.layers_by_limit[name].discard(thing.id)
+            drop_entry(farm.limit_use.layers_by_limit, name, thing.id)
         for name in fresh["limits"]:
             farm.limit_use.layers_by_limit[name].add(thing.id)
 
