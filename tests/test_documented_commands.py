@@ -14,6 +14,7 @@ FOLLOWED = {
     "docs/tutorial/first-outline.md": "packages/client/tests/outline/test_documents.py",
     "docs/howto/script-the-farm.md": "tests/e2e/test_page_commands.py",
     "docs/howto/submit-a-command.md": "tests/e2e/test_page_commands.py",
+    "docs/howto/licences-and-limits.md": "tests/e2e/test_page_commands.py",
     "docs/reference/queries.md": "tests/e2e/test_page_commands.py",
     "docs/reference/configuration.md": "tests/e2e/test_page_commands.py",
     "docs/reference/scenarios.md": "tests/e2e/test_page_commands.py",
@@ -28,6 +29,7 @@ SECTIONS_FOLLOWED = {
 }
 
 NOT_RUN = {
+    "docs/howto/licences-and-limits.md": "wants a licence server",
     "docs/operation/services.md": "wants systemd and root",
     "docs/reference/feed.md": "goes on until Ctrl-C; that it watches is tested with the feed",
 }

@@ -18,6 +18,7 @@ from opencue import api
 
 DOCS = Path(__file__).parents[4] / "docs"
 HOWTO = (DOCS / "howto" / "script-the-farm.md").read_text(encoding="utf-8")
+LICENCES = (DOCS / "howto" / "licences-and-limits.md").read_text(encoding="utf-8")
 API = (DOCS / "reference" / "opencue-api.md").read_text(encoding="utf-8")
 REFERENCE = (DOCS / "reference" / "cueadmin.md").read_text(encoding="utf-8")
 
@@ -47,7 +48,7 @@ def test_the_page_on_opencue_has_every_function():
     assert [name for name in offered if f"| `{name}(" not in API] == []
 
 
-@pytest.mark.parametrize("code", [*blocks(HOWTO, "python"), *blocks(API, "python")])
+@pytest.mark.parametrize("code", [*blocks(HOWTO, "python"), *blocks(LICENCES, "python"), *blocks(API, "python")])
 def test_the_python_examples_run(farm, code):
     """Each Python block of the how-to and of the reference runs by itself."""
     farm.jobs["demo-sh010-ann_comp"] = a_job()
