@@ -119,5 +119,5 @@ answer = {}
 for build in OUTLINES:
     for number, flags in enumerate(FLAGS):
         launcher = outline.cuerun.OutlineLauncher(build(), **flags)
-        answer["%s/%d" % (build.__name__, number)] = launcher.serialize(use_pycuerun=False)
+        answer[f"{build.__name__}/{number}"] = launcher.serialize(use_pycuerun=False)
 json.dump(answer, sys.stdout)
