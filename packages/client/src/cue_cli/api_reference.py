@@ -34,6 +34,7 @@ _WRAPPERS = {
     "comment": ("Comment",),
 }
 _OUTLINE_LAYERS = ("Frame", "Composite", "LayerPreProcess", "LayerPostProcess", "OutlinePostCommand")
+_APPLICATIONS = ("blender", "maya", "nuke", "houdini", "katana", "usdrecord", "husk", "ffmpeg", "pyeval")
 _SHELL_LAYERS = ("Shell", "ShellCommand", "ShellSequence", "ShellScript", "PyEval")
 
 
@@ -78,6 +79,7 @@ def outlineTables() -> str:
     parts.append(_rows("Class", ((f"outline.{name}", _text(getattr(outline, name))) for name in _OUTLINE_LAYERS)))
     modules = ((f"outline.modules.shell.{name}", _text(getattr(shell, name))) for name in _SHELL_LAYERS)
     parts.append(_rows("Class", modules))
+    parts += ["## Commands of applications: `outline.modules`", _table(_commands())]
     launched = [("launch", cuerun.launch), ("execute_frame", cuerun.execute_frame)]
     parts += ["## Launching: `outline.cuerun`", _table(launched)]
     parts += ["### `OutlineLauncher`", _text(launcher.OutlineLauncher), _table(_members(launcher.OutlineLauncher))]
@@ -123,6 +125,11 @@ def _from_elsewhere(module: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
             homes.setdefault(function.__module__, []).append((name, function))
     for home, functions in homes.items():
         yield (inspect.getdoc(sys.modules[home]) or home).split(".", 1)[0], functions
+
+
+def _commands() -> Iterator[tuple[str, Any]]:
+    for name in _APPLICATIONS:
+        yield f"{name}.command", importlib.import_module(f"outline.modules.{name}").command
 
 
 def _functions(module: Any) -> list[tuple[str, Any]]:
