@@ -1,0 +1,77 @@
+"""What commands beside cueadmin share: which farm they talk to, and how what goes wrong becomes words and a status."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import traceback
+from typing import Any, Callable
+
+from cue_cli.cueadmin.output_styles import CUEFARM
+from cue_cli.farm_warnings import showPlainly
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def add_farm_options(group: Any) -> None:
+    """Add the options that say which farm is meant, and how to talk of it."""
+    group.add_argument("-server", "--server", nargs="+", metavar="HOST[:PORT]", help="the server to talk to")
+    group.add_argument(
+        "-facility", "--facility", metavar="NAME", help="talk to the servers of a facility from the configuration"
+    )
+    group.add_argument(
+        "-verbose", "-v", "--verbose", action="store_true", help="debug log on stderr, and a traceback of errors"
+    )
+
+
+def version_line(prog: str) -> str:
+    """Return what `--version` prints."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"{prog} {version('cuefarm-client')}"
+    except PackageNotFoundError:  # run from its sources
+        return f"{prog} (not installed)"
+
+
+def at_farm(options: argparse.Namespace, act: Callable[[Any], None]) -> int:
+    """Do something at the farm that the options name; return the exit status: 0 done, 1 not, 2 a wrong line.
+
+    `act` is given the session, which asks, reports and knows the status.
+    """
+    from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
+    from opencue.cuebot import Cuebot
+    from opencue.exception import CueException
+    from outline.exception import OutlineException
+
+    if options.verbose:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    showPlainly()
+    options.format = CUEFARM
+    session = Session(options)
+    try:
+        if options.server:
+            Cuebot.setHosts(options.server)
+        elif options.facility:
+            Cuebot.setHostWithFacility(options.facility)
+        act(session)
+        sys.stdout.flush()
+    except Canceled:
+        return 0
+    except UsageError as error:
+        return _failed(options, str(error), USAGE)
+    except (CueException, CommandError) as error:
+        return _failed(options, said(error), FAILED)
+    except (OutlineException, OSError) as error:
+        return _failed(options, str(error), FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return session.status
+
+
+def _failed(options: argparse.Namespace, message: str, status: int) -> int:
+    if options.verbose:
+        traceback.print_exc()
+    print(f"Error: {message}" if message.endswith("?") else f"Error: {message.rstrip('.')}.", file=sys.stderr)
+    return status
