@@ -146,7 +146,7 @@ def test_frames_are_listed_in_the_known_columns(farm, capsys):
         "0001-beauty                         DEAD        render01/2.00/0 11/14 22:13   11/14 22:14  00:01:30   3.0G"
         "       2     1",
         lines[3],
-        "0003-beauty                         WAITING                     --/-- --:--   --/-- --:--              0K"
+        "0003-beauty                         WAITING                     --/-- --:--   --/-- --:--               0K"
         "       0     0",
     ]
     assert lines[3].startswith("0002-beauty                         RUNNING     render02/2.00/0 11/14 22:13   --/--")
