@@ -14,9 +14,13 @@ from cue_cli.farm_warnings import showPlainly
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
-def add_farm_options(group: Any) -> None:
-    """Add the options that say which farm is meant, and how to talk of it."""
-    group.add_argument("-server", "--server", nargs="+", metavar="HOST[:PORT]", help="the server to talk to")
+def add_farm_options(group: Any, *, takes_words: bool = False) -> None:
+    """Add the options that say which farm is meant, and how to talk of it.
+
+    A command that `takes_words` of its own has one server behind each flag: it could not tell more from those.
+    """
+    several: Any = {"action": "append"} if takes_words else {"nargs": "+"}
+    group.add_argument("-server", "--server", metavar="HOST[:PORT]", help="the server to talk to", **several)
     group.add_argument(
         "-facility", "--facility", metavar="NAME", help="talk to the servers of a facility from the configuration"
     )
@@ -35,15 +39,16 @@ def version_line(prog: str) -> str:
         return f"{prog} (not installed)"
 
 
-def at_farm(options: argparse.Namespace, act: Callable[[Any], None]) -> int:
+def at_farm(options: argparse.Namespace, act: Callable[[Any], None], *, connects: bool = True) -> int:
     """Do something at the farm that the options name; return the exit status: 0 done, 1 not, 2 a wrong line.
 
-    `act` is given the session, which asks, reports and knows the status.
+    `act` is given the session, which asks, reports and knows the status. A job that was waited for and cannot go on is
+    3, one that was killed 4. Without `connects` no server is looked for beforehand.
     """
     from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
     from opencue.cuebot import Cuebot
     from opencue.exception import CueException
-    from outline.exception import OutlineException
+    from outline.exception import JobFailedException, JobKilledException, OutlineException
 
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
@@ -51,7 +56,9 @@ def at_farm(options: argparse.Namespace, act: Callable[[Any], None]) -> int:
     options.format = CUEFARM
     session = Session(options)
     try:
-        if options.server:
+        if not connects:
+            pass
+        elif options.server:
             Cuebot.setHosts(options.server)
         elif options.facility:
             Cuebot.setHostWithFacility(options.facility)
@@ -63,9 +70,13 @@ def at_farm(options: argparse.Namespace, act: Callable[[Any], None]) -> int:
         return _failed(options, str(error), USAGE)
     except (CueException, CommandError) as error:
         return _failed(options, said(error), FAILED)
+    except (JobFailedException, JobKilledException) as error:
+        return _failed(options, str(error), error.exit_status)
     except (OutlineException, OSError) as error:
         return _failed(options, str(error), FAILED)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if str(interrupt):  # a wait that was interrupted says what goes on
+            print(interrupt, file=sys.stderr)
         return INTERRUPTED
     return session.status
 
