@@ -80,7 +80,7 @@ def _main(words: List[str]) -> int:
 
 
 def _run(options: Any) -> None:
-    from outline import util
+    from outline import Outline, util
 
     count = len(commands_in(options.command_file))
     frames = f"1-{math.ceil(count / options.chunk)}"
@@ -92,15 +92,13 @@ def _run(options: Any) -> None:
     if options.pretend:
         _pretend(options, {"Job name": name, "Shot": shot, "Show": show, "User": user, "Frame range": frames})
         return
-    _launch(options, name, frames, show=show, shot=shot, user=user)
+    _launch(options, Outline(name, frame_range=frames, show=show, shot=shot, user=user), frames)
 
 
-def _launch(options: Any, name: str, frames: str, **owner: str) -> None:
+def _launch(options: Any, outline: Any, frames: str) -> None:
     from cue_cli.cuecmd.layer import CommandFile
-    from outline import Outline
     from outline.cuerun import OutlineLauncher
 
-    outline = Outline(name, frame_range=frames, **owner)
     layer = CommandFile(
         LAYER,
         commands_path=os.path.abspath(options.command_file),

@@ -4,12 +4,15 @@
 in a shell. It stops at the first that fails, and exits with its status.
 """
 
+from __future__ import annotations
+
 import argparse
 import subprocess
 import sys
+from typing import Optional, Sequence
 
 
-def main(argv=None):
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the commands of one frame and return the exit status."""
     parser = argparse.ArgumentParser(description="Run the lines of a file of commands that fall to one frame.")
     parser.add_argument("file", help="a file with one command a line")
