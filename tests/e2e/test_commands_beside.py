@@ -106,3 +106,31 @@ def test_cuerqd_says_where_nobody_answers(farm: FarmProcess) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: no agent answers at 127.0.0.1:1 (connection refused); name it as HOST[:PORT]")
     assert time.monotonic() - started < 15
+
+
+def test_cuesubmit_runs_two_layers_one_after_the_other(farm: FarmProcess, tmp_path: Path) -> None:
+    """Frames of the second layer begin when the first is done; what the farm does not know is refused before."""
+    words = ["--name", "pair", "--type", "Shell", "--cores", "0.1", "--memory", "256m", "--frames", "1-2"]
+    words += ["--layer", "first", "--command", f"echo #IFRAME# > {tmp_path}/out.#IFRAME#"]
+    second = ["+", "--type", "Shell", "--layer", "second", "--frames", "1", "--depend", "layer", "--cores", "0.1"]
+    second += ["--memory", "256m", "--command", f"cat {tmp_path}/out.1 {tmp_path}/out.2 > {tmp_path}/all"]
+    done = farm.run("cuesubmit", "--wait", *words, *second)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "all").read_text() == "1\n2\n"
+    assert "is submitted: 3 frames in 2 layers" in done.stdout
+    for more, message in (
+        (["--show", "tseting"], "there is no show 'tseting'; did you mean testing?"),
+        (["--services", "shel"], "there is no service 'shel'; did you mean shell?"),
+        (["--limits", "arnold"], "there is no limit 'arnold'"),
+    ):
+        refused = farm.run("cuesubmit", *words, *more)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert message in refused.stderr
+
+
+def test_cuesubmits_form_submits(farm: FarmProcess) -> None:
+    """Answers from stdin make a job; empty ones take what is offered."""
+    answers = ["asked", "", "", "", "Shell", "", "", "true", "", "0.1", "", "", "n"]
+    done = farm.run("cuesubmit", "--form", "--wait", input="".join(f"{answer}\n" for answer in answers))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is submitted: 1 frame in 1 layer" in done.stdout

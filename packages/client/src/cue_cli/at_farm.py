@@ -53,8 +53,7 @@ def at_farm(options: argparse.Namespace, act: Callable[[Any], None], *, connects
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     showPlainly()
-    options.format = CUEFARM
-    session = Session(options)
+    session = Session(argparse.Namespace(**{**vars(options), "format": CUEFARM}))
     try:
         if not connects:
             pass

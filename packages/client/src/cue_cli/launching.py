@@ -44,8 +44,8 @@ def record(job: Any) -> Dict[str, Any]:
     }
 
 
-def wait_for(job: Any) -> None:
-    """Wait until a job is over, and tell now and then how far it is.
+def wait_for(job: Any, told: Any = None) -> None:
+    """Wait until a job is over, and tell now and then how far it is, on stdout or the stream `told`.
 
     Raises:
         JobFailedException: frames are dead, and nothing else can go on.
@@ -53,4 +53,4 @@ def wait_for(job: Any) -> None:
     """
     from outline.backend.cue import wait
 
-    wait(job, lambda line: print(line, flush=True))
+    wait(job, lambda line: print(line, file=told, flush=True))

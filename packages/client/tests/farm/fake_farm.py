@@ -18,6 +18,7 @@ from opencue_proto import (
     facility_pb2,
     host_pb2,
     job_pb2,
+    limit_pb2,
     service_pb2,
     show_pb2,
     subscription_pb2,
@@ -93,6 +94,7 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.allocations: dict[str, facility_pb2.Allocation] = {}
         self.subscriptions: dict[str, subscription_pb2.Subscription] = {}
         self.services: dict[str, service_pb2.Service] = {}
+        self.limits: list[str] = []
         self.explanation = farm_pb2.ExplainResponse()
         self.remarks: list[comment_pb2.Comment] = []  # on every host that has some
         self.runs: list[farm_pb2.Run] = []  # newest first
@@ -356,6 +358,9 @@ class FakeFarm(grpc.GenericRpcHandler):
         return service_pb2.ServiceGetServiceResponse(service=_find(self.services, request.name, "service", context))
 
     # --- cuefarm.v1
+
+    def LimitInterface_GetAll(self, request: Any, context: Any) -> Any:
+        return limit_pb2.LimitGetAllResponse(limits=[limit_pb2.Limit(id=name, name=name) for name in self.limits])
 
     def FarmInterface_Explain(self, request: Any, context: Any) -> Any:
         if request.job not in {job.id for job in self.jobs.values()}:
