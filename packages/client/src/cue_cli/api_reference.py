@@ -69,7 +69,7 @@ def opencueTables() -> str:
 def outlineTables() -> str:
     """Return the part of the page on `outline` that is made."""
     import outline
-    from outline import cuerun, io, launcher, session, util
+    from outline import cuerun, io, launcher, session, util, versions
     from outline.layer_base import Layer
     from outline.modules import shell
 
@@ -88,6 +88,7 @@ def outlineTables() -> str:
     for path_class in (io.Path, io.FileSpec):
         parts += [f"### `{path_class.__name__}`", _text(path_class), _table(_members(path_class))]
     parts += ["## Frames and surroundings: `outline.util`", _table(_functions(util))]
+    parts += ["## Modules in versions: `outline.versions`", _table(_functions(versions))]
     return "\n\n".join(parts)
 
 

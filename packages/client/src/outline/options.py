@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import optparse
 import os
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NoReturn, Optional
 
 from FileSequence import FrameSet
 
@@ -89,6 +90,18 @@ class CuerunOptionParser(optparse.OptionParser):
             self.largs.append(rargs.pop(0))
         else:
             super()._process_short_opts(rargs, values)
+
+    def error(self, msg: str) -> NoReturn:
+        """End with status 2; an option that there is none of is answered with the one that it is like."""
+        unknown = re.fullmatch(r"no such option: (-\S+)", msg)
+        if unknown:
+            options = [name for name in [*self._long_opt, *self._every_option()] if name.startswith("--")]
+            like = difflib.get_close_matches(f"--{unknown[1].lstrip('-')}", options, 1)
+            msg += f"; did you mean {like[0]}?" if like else ""
+        super().error(msg)
+
+    def _every_option(self) -> List[str]:
+        return [name for group in self.option_groups for option in group.option_list for name in option._long_opts]
 
     def add_plugin_option(self, *args: Any, **kwargs: Any) -> None:
         """Add an option of a plugin."""

@@ -312,3 +312,11 @@ def test_frames_of_a_chunked_layer_are_named_by_the_first() -> None:
     ol.setup()
     command = local.build_command(ol, ol.get_layer("first"), 2)
     assert command[-3:] == [ol.get_path(), "-e", "2-first"]
+
+
+def test_pycuerun_suggests_the_option_that_was_meant(script: str) -> None:
+    """A mistyped option is answered with the one that it is like, status 2."""
+    for typed, meant in (("--pasue", "--pause"), ("--run-loacl", "--run-local"), ("-inspct", "")):
+        ended = pycuerun(script, typed)
+        assert ended.returncode == 2
+        assert (f"did you mean {meant}?" in ended.stderr) is bool(meant)

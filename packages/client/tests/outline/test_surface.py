@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 import pytest
 
 CONSTANTS = {
-    "outline": "config io cuerun depend constants event util exception session layer loader plugins",
+    "outline": "config io cuerun depend constants event util exception session layer loader plugins versions",
     "outline.constants": "OUTLINE_MODE_INIT OUTLINE_MODE_SETUP OUTLINE_MODE_READY FRAME_RANGE_FIRST FRAME_RANGE_LAST"
     " LAYER_TYPES",
     "outline.event": "AFTER_INIT AFTER_PARENTED SETUP BEFORE_EXECUTE AFTER_EXECUTE AFTER_LAUNCH BEFORE_LAUNCH"
@@ -35,6 +35,7 @@ PLACES = {
     "outline.session": "Session",
     "outline.plugins.manager": "PluginManager",
     "outline.backend.local": "LocalFrameError",
+    "outline.versions": "VersionsException",
     "FileSequence": "FrameRange FrameSet FileSequence",
     "FileSequence.FrameRange": "FrameRange",
     "FileSequence.FrameSet": "FrameSet",
@@ -54,6 +55,9 @@ outline.cuerun: launch(ol,use_pycuerun) execute_frame(script,layer,frame) import
     get_launch_facility()
 outline.io: prep_shell_command(cmd,frame) system(cmd,ignore_error,frame) resolve(path)
 outline.modules.shell: shell(name,command)
+outline.versions: require(module,version) unrequire(module) get_version(module,default) get_session() set_repos(path)
+    get_repos() set_module_repos(module,path)
+outline.plugins.local: init_cuerun_plugin(cuerun)
 outline.backend.cue: launch(launcher,use_pycuerun) serialize(launcher) serialize_simple(launcher)
     build_command(launcher,layer) wait(job) test(job) scrub_tags(tags) bool_to_str(value) sub_element(root,tag,text)
 outline.backend.local: launch(launcher,use_pycuerun) serialize(launcher) serialize_simple(launcher)
