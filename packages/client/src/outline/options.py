@@ -120,17 +120,23 @@ class CuerunOptionParser(optparse.OptionParser):
         for assignment in options.env or []:
             if not re.match(r"[^=]+=", assignment):
                 self.error(f"--env {assignment}: write NAME=VALUE")
-        self.setup_frame_range(options, args[1] if len(args) > 1 else None)
+        try:
+            self.setup_frame_range(options, args[1] if len(args) > 1 else None)
+        except ValueError as error:
+            self.error(str(error))
 
-    def setup_frame_range(self, options: Any, frange: Optional[str] = None) -> None:
-        """Settle the range: the one given, or that of `--range`, or that of `$FR`; a wrong one is a usage error."""
+    @staticmethod
+    def setup_frame_range(options: Any, frange: Optional[str] = None) -> None:
+        """Settle the range: the one given, or that of `--range`, or that of `$FR`.
+
+        Raises:
+            ValueError: it is no range.
+        """
         options.range = frange or options.range or os.environ.get("FR") or None
         if options.range:
-            try:
-                FrameSet(options.range)
-            except ValueError as error:
-                self.error(str(error))
+            FrameSet(options.range)
 
-    def options_to_args(self, options: Any) -> Dict[str, Any]:
+    @staticmethod
+    def options_to_args(options: Any) -> Dict[str, Any]:
         """Return the options as flags of `OutlineLauncher`; those that were not given are None."""
         return {flag: getattr(options, flag, None) for flag in _FLAGS}
