@@ -46,21 +46,15 @@ def at_farm(options: argparse.Namespace, act: Callable[[Any], None], *, connects
     3, one that was killed 4. Without `connects` no server is looked for beforehand.
     """
     from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
-    from opencue.cuebot import Cuebot
     from opencue.exception import CueException
-    from outline.exception import JobFailedException, JobKilledException, OutlineException
 
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     showPlainly()
     session = Session(argparse.Namespace(**{**vars(options), "format": CUEFARM}))
     try:
-        if not connects:
-            pass
-        elif options.server:
-            Cuebot.setHosts(options.server)
-        elif options.facility:
-            Cuebot.setHostWithFacility(options.facility)
+        if connects:
+            _connect(options)
         act(session)
         sys.stdout.flush()
     except Canceled:
@@ -69,15 +63,28 @@ def at_farm(options: argparse.Namespace, act: Callable[[Any], None], *, connects
         return _failed(options, str(error), USAGE)
     except (CueException, CommandError) as error:
         return _failed(options, said(error), FAILED)
-    except (JobFailedException, JobKilledException) as error:
-        return _failed(options, str(error), error.exit_status)
-    except (OutlineException, OSError) as error:
+    except OSError as error:
         return _failed(options, str(error), FAILED)
     except KeyboardInterrupt as interrupt:
         if str(interrupt):  # a wait that was interrupted says what goes on
             print(interrupt, file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        outline = sys.modules.get("outline.exception")  # imported only by what submits
+        if outline is None or not isinstance(error, outline.OutlineException):
+            raise
+        return _failed(options, str(error), getattr(error, "exit_status", FAILED))
     return session.status
+
+
+def _connect(options: argparse.Namespace) -> None:
+    """Connect to the server that is named; where none is, the first call finds one."""
+    from opencue.cuebot import Cuebot
+
+    if options.server:
+        Cuebot.setHosts(options.server)
+    elif options.facility:
+        Cuebot.setHostWithFacility(options.facility)
 
 
 def _failed(options: argparse.Namespace, message: str, status: int) -> int:
