@@ -39,11 +39,14 @@ def version_line(prog: str) -> str:
         return f"{prog} (not installed)"
 
 
-def at_farm(options: argparse.Namespace, act: Callable[[Any], None], *, connects: bool = True) -> int:
+def at_farm(
+    options: argparse.Namespace, act: Callable[[Any], None], *, connects: bool = True, usage_status: int = USAGE
+) -> int:
     """Do something at the farm that the options name; return the exit status: 0 done, 1 not, 2 a wrong line.
 
     `act` is given the session, which asks, reports and knows the status. A job that was waited for and cannot go on is
-    3, one that was killed 4. Without `connects` no server is looked for beforehand.
+    3, one that was killed 4. Without `connects` no server is looked for beforehand; `usage_status` is for values that
+    make no sense.
     """
     from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
     from opencue.exception import CueException
@@ -60,7 +63,7 @@ def at_farm(options: argparse.Namespace, act: Callable[[Any], None], *, connects
     except Canceled:
         return 0
     except UsageError as error:
-        return _failed(options, str(error), USAGE)
+        return _failed(options, str(error), usage_status)
     except (CueException, CommandError) as error:
         return _failed(options, said(error), FAILED)
     except OSError as error:

@@ -86,6 +86,7 @@ def test_pretending_sends_nothing(farm, todo, capsys, monkeypatch):
     words = ["--pretend", "-c", "2", "--user", "ann", "--show", "film", "--shot", "sh020", "--memory", "2", todo]
     assert main(words) == 0
     assert capsys.readouterr().out.splitlines()[2:] == [
+        "",
         "=== Pretend Mode ===",
         "Job name: film_sh020_ann_my_todo",
         "Shot: sh020",
@@ -96,6 +97,8 @@ def test_pretending_sends_nothing(farm, todo, capsys, monkeypatch):
         "Cores per frame: 1.0",
         "Memory per frame: 2.0GB",
         f"Command file: {todo}",
+        "",
+        "Would launch the job with the above settings.",
     ]
     assert farm.calls == []
 

@@ -162,6 +162,7 @@ def test_layers_are_listed_in_the_known_columns(farm, capsys):
         "-" * 75,
         "beauty                         10       5        0        0        0       ",
         "   tags: general | gpu",
+        "",
         "asset_prep                     10       5        0        0        0       ",
         "",
     ]
@@ -218,13 +219,13 @@ def test_a_line_that_makes_no_sense_ends_with_2(farm, capsys, words, message):
         (["-lf", "nobody"], 1, "Error: there is no job 'nobody'"),
         (["-pause", "x*y"], 1, "no pending job matches 'x*y'"),
         (["-eat", JOB, "-layer", "wrong"], 1, "has no layer 'wrong'; it has beauty, asset_prep"),
-        (["-eat", JOB, "-range", "1-"], 2, "unrecognized frame range"),
-        (["-eat", JOB, "-state", "dying"], 2, "invalid frame state: dying"),
-        (["-eat", JOB, "-memory", "4-1"], 2, "the first number has to be the smaller one"),
-        (["-kill", JOB, "-state", "dead"], 2, "only frames in state RUNNING can be killed"),
-        (["-stagger", JOB, "1-10", "0"], 2, "whole number of 1 or more"),
-        (["-reorder", JOB, "1-10", "middle"], 2, "invalid position: middle; use one of FIRST, LAST, REVERSE"),
-        (["-retries", JOB, "17"], 2, "0 to 16"),
+        (["-eat", JOB, "-range", "1-"], 1, "unrecognized frame range"),
+        (["-eat", JOB, "-state", "dying"], 1, "invalid frame state: dying"),
+        (["-eat", JOB, "-memory", "4-1"], 1, "the first number has to be the smaller one"),
+        (["-kill", JOB, "-state", "dead"], 1, "only frames in state RUNNING can be killed"),
+        (["-stagger", JOB, "1-10", "0"], 1, "whole number of 1 or more"),
+        (["-reorder", JOB, "1-10", "middle"], 1, "invalid position: middle; use one of FIRST, LAST, REVERSE"),
+        (["-retries", JOB, "17"], 1, "0 to 16"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(farm, capsys, words, status, message):

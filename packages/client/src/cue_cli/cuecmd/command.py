@@ -72,9 +72,6 @@ def commands_in(path: str) -> List[str]:
 
 def _main(words: List[str]) -> int:
     parser = get_parser()
-    if not words:
-        parser.print_help()
-        return 0
     options = parser.parse_args(words)
     return at_farm(options, lambda _: _run(options), connects=not options.pretend)
 
@@ -121,7 +118,7 @@ def _launch(options: Any, outline: Any, frames: str) -> None:
 
 
 def _pretend(options: Any, owner: Any) -> None:
-    print("=== Pretend Mode ===")
+    print("\n=== Pretend Mode ===")
     shown = {
         **owner,
         "Chunk size": options.chunk,
@@ -131,6 +128,7 @@ def _pretend(options: Any, owner: Any) -> None:
     }
     for name, value in shown.items():
         print(f"{name}: {value}")
+    print("\nWould launch the job with the above settings.")
 
 
 def _default_name(show: str, shot: str, user: str, path: str) -> str:

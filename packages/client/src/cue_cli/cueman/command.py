@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any, List, Optional, Sequence
 
-from cue_cli.at_farm import at_farm
+from cue_cli.at_farm import FAILED, at_farm
 from cue_cli.cueman.parser import LISTS, Command, chosen, get_parser
 from cue_cli.standard_output import ends_with_reader, run_command
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run one command and return the exit status: 0 done, 1 not or nothing to do, 2 the line makes no sense."""
+    """Run one command and return the exit status: 0 done, 1 not or nothing to do, 2 for flags that make no sense."""
     return run_command("cueman", lambda: _main(list(sys.argv[1:] if argv is None else argv)))
 
 
@@ -24,7 +24,7 @@ def _main(words: List[str]) -> int:
     command = chosen(parser, options)
     if command.name in LISTS:
         ends_with_reader()
-    return at_farm(options, lambda session: _run(session, command))
+    return at_farm(options, lambda session: _run(session, command), usage_status=FAILED)
 
 
 def _run(session: Any, command: Command) -> None:

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Dict, List
 
 from cue_cli.cueadmin import output, records
-from cue_cli.cueadmin.format import findDuration, formatDuration, formatMem, formatTime
+from cue_cli.cueadmin.format import cutoff, findDuration, formatDuration, formatMem, formatTime
 from cue_cli.cueadmin.session import Session
 from cue_cli.cueman.choosing import bounds, frame_options, layer_names
 from opencue import api
@@ -18,7 +18,7 @@ KB_PER_GB = 1024 * 1024
 PAGE = 500
 FRAME_LAYOUT = "%-35s %-11s %-15s %-13s %-12s %-9s %5s %7s %5s"
 LAYER_LAYOUT = "%-30s %-8s %-8s %-8s %-8s %-8s"
-LAYER_CUT = 29
+FRAME_CUT, LAYER_CUT = 35, 29
 RULE = "-" * 60
 
 
@@ -54,7 +54,7 @@ def _display_frames(frames: List[Any]) -> None:
         print(
             FRAME_LAYOUT
             % (
-                frame.name()[:35],
+                cutoff(frame.name(), FRAME_CUT),
                 FrameState(data.state).name,
                 data.last_resource,
                 formatTime(data.start_time),
@@ -136,7 +136,7 @@ def list_layers(session: Session, jobs: List[Job]) -> None:
             )
             if layer.data.tags:
                 print(f"   tags: {' | '.join(layer.data.tags)}")
-        print()
+            print()
 
 
 def info(session: Session, jobs: List[Job]) -> None:

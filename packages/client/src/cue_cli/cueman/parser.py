@@ -11,7 +11,7 @@ from cue_cli.suggestions import SuggestingParser
 EPILOG = (
     "One command at a time. A job is its name, its id, or a pattern such as 'demo-*' of pending ones; several have "
     "commas or blanks between them. Commands on frames are for all that the filters match. Exit status: 0 done, 1 not "
-    "done or nothing to do, 2 the command line makes no sense."
+    "done, nothing to do, or a value makes no sense, 2 the flags make none."
 )
 JOBS = "JOB"
 
