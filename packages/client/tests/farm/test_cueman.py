@@ -194,8 +194,10 @@ def test_every_list_is_there_as_json(farm, capsys, words):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-lf"], "-lf takes jobs, or -where QUERY"),
+        (["-lf"], "-lf takes JOB..., or -where QUERY in place of the jobs"),
         (["-eatt", JOB], "there is no -eatt; did you mean -eat?"),
+        (["-retries", "3"], "-retries takes JOB... COUNT, or -where QUERY in place of the jobs"),
+        (["-eat", JOB, "-where", "user:me"], "in place of the jobs, not both"),
         (["-lff", JOB], "did you mean -lf?"),
         (["-force"], "nothing to do"),
         (["-eat", JOB, "-kill", JOB], "one command at a time"),
@@ -247,3 +249,15 @@ def test_the_server_can_be_named(farm, monkeypatch):
     """-server is heeded, whatever the environment says."""
     monkeypatch.setenv("CUEBOT_HOSTS", "127.0.0.1:1")
     assert main(["-server", farm.address, "-pause", JOB]) == 0
+
+
+def test_values_come_behind_any_number_of_jobs(farm):
+    """Retries, staggering and reordering are for several jobs at once, too."""
+    assert main(["-force", "-retries", JOB, OTHER, "3"]) == 0
+    assert main(["-force", "-stagger", "demo-*", "1-10", "5"]) == 0
+    assert [(call.name, call.request.job.name) for call in farm.changes()] == [
+        ("JobInterface.SetMaxRetries", JOB),
+        ("JobInterface.SetMaxRetries", OTHER),
+        ("JobInterface.StaggerFrames", JOB),
+        ("JobInterface.StaggerFrames", OTHER),
+    ]

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List
 
 from cue_cli.cueadmin.lookup import toInteger, toMember
 from cue_cli.cueadmin.session import Session, UsageError
-from cue_cli.cueman.choosing import by_label, frame_options, frame_range, jobs_of, layer_names
+from cue_cli.cueman.choosing import by_label, frame_options, frame_range, layer_names
 from opencue.changed import Changed, total
 from opencue.enums import FrameState, Order
 from opencue.wording import counted
@@ -49,12 +49,11 @@ def auto_eat_off(session: Session, jobs: List[Job]) -> None:
     _each_job(session, jobs, lambda job: job.setAutoEat(False), "failed frames are kept", "they were kept already")
 
 
-def retries(session: Session, values: List[str]) -> None:
+def retries(session: Session, jobs: List[Job], count: str) -> None:
     """-retries: set how often a failed frame is run again."""
-    number = toInteger(values[1], "number of retries")
+    number = toInteger(count, "number of retries")
     if not 0 <= number <= RETRIES_MAX:
         raise UsageError(f"{number} is no number of retries: 0 to {RETRIES_MAX}")
-    jobs = jobs_of(values[:1], None)
     session.confirm(f"Set the retries of {_named(jobs)} to {number}", named=True)
     _each_job(session, jobs, lambda job: job.setMaxRetries(number), f"retries {number}", f"retries {number} already")
 
@@ -90,35 +89,34 @@ def done(session: Session, jobs: List[Job]) -> None:
     _on_frames(session, jobs, "Mark done", "marked done", act, unit="dependency", units="dependencies")
 
 
-def stagger(session: Session, values: List[str]) -> None:
+def stagger(session: Session, jobs: List[Job], range_given: str, step: str) -> None:
     """-stagger: run every so-manieth frame of a range first."""
-    range_text, increment = frame_range(values[1]), toInteger(values[2], "increment")
+    range_text, increment = frame_range(range_given), toInteger(step, "increment")
     if increment < 1:
-        raise UsageError(f"{values[2]!r} is no increment, which is a whole number of 1 or more")
+        raise UsageError(f"{step!r} is no increment, which is a whole number of 1 or more")
     _on_order(
         session,
-        values[0],
+        jobs,
         f"Stagger frames {range_text} by {increment} of",
         f"frames {range_text} staggered by {increment}",
         lambda thing: thing.staggerFrames(range_text, increment),
     )
 
 
-def reorder(session: Session, values: List[str]) -> None:
+def reorder(session: Session, jobs: List[Job], range_given: str, position: str) -> None:
     """-reorder: move a range of frames to the front or the back, or reverse it."""
-    range_text, order = frame_range(values[1]), toMember(Order, values[2], "position")
+    range_text, order = frame_range(range_given), toMember(Order, position, "position")
     _on_order(
         session,
-        values[0],
+        jobs,
         f"Reorder frames {range_text} to {order.name} of",
         f"frames {range_text} reordered: {order.name}",
         lambda thing: thing.reorderFrames(range_text, int(order)),
     )
 
 
-def _on_order(session: Session, name: str, question: str, said: str, act: Callable[[Any], Changed]) -> None:
+def _on_order(session: Session, jobs: List[Job], question: str, said: str, act: Callable[[Any], Changed]) -> None:
     """Change the order of the frames of jobs, or of the layers that -layer names."""
-    jobs = jobs_of([name], None)
     wanted = session.options.layer
     things: List[tuple[str, Any]] = []
     for job in jobs:

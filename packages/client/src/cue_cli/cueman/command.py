@@ -6,7 +6,7 @@ import sys
 from typing import Any, List, Optional, Sequence
 
 from cue_cli.at_farm import FAILED, at_farm
-from cue_cli.cueman.parser import LISTS, Command, chosen, get_parser
+from cue_cli.cueman.parser import LISTS, Command, chosen, get_parser, split
 from cue_cli.standard_output import ends_with_reader, run_command
 
 
@@ -31,10 +31,7 @@ def _run(session: Any, command: Command) -> None:
     from cue_cli.cueman import actions, listing
     from cue_cli.cueman.choosing import jobs_of
 
-    values = getattr(session.options, command.name)
+    words, values = split(command, getattr(session.options, command.name))
     act = getattr(listing if command.name in LISTS else actions, command.name)
-    if command.takes != "JOB...":
-        act(session, values)
-        return
     past_too = command.name in (*LISTS, "eat", "retry")
-    act(session, jobs_of(values, session.options.where, finished=past_too))
+    act(session, jobs_of(words, session.options.where, finished=past_too), *values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from cue_cli.at_farm import add_farm_options, version_line
 from cue_cli.suggestions import SuggestingParser
@@ -13,7 +13,13 @@ EPILOG = (
     "commas or blanks between them. Commands on frames are for all that the filters match. Exit status: 0 done, 1 not "
     "done, nothing to do, or a value makes no sense, 2 the flags make none."
 )
-JOBS = "JOB"
+
+
+class _AsWritten(argparse.HelpFormatter):
+    """Shows what a command takes as the table has it, without the brackets and dots of argparse."""
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        return str(action.metavar) if action.nargs == "*" else super()._format_args(action, default_metavar)
 
 
 class Command(NamedTuple):
@@ -24,6 +30,11 @@ class Command(NamedTuple):
     takes: str
     on_frames: bool
     text: str
+
+    @property
+    def values(self) -> int:
+        """How many words come behind the jobs."""
+        return len(self.takes.split()) - 1
 
 
 COMMANDS = (
@@ -38,9 +49,9 @@ COMMANDS = (
     Command("kill", ("-kill",), "JOB...", True, "kill running frames"),
     Command("retry", ("-retry",), "JOB...", True, "run frames again; without a filter the dead ones"),
     Command("done", ("-done",), "JOB...", True, "let go what depends on frames"),
-    Command("stagger", ("-stagger",), "JOB RANGE INCREMENT", True, "run every INCREMENT-th frame of a range first"),
-    Command("reorder", ("-reorder",), "JOB RANGE FIRST|LAST|REVERSE", True, "move a range of frames in the order"),
-    Command("retries", ("-retries",), "JOB COUNT", False, "set how often a failed frame is run again"),
+    Command("stagger", ("-stagger",), "JOB... RANGE INCREMENT", True, "run every INCREMENT-th frame of a range first"),
+    Command("reorder", ("-reorder",), "JOB... RANGE FIRST|LAST|REVERSE", True, "move a range of frames in the order"),
+    Command("retries", ("-retries",), "JOB... COUNT", False, "set how often a failed frame is run again"),
     Command("auto_eat_on", ("-autoeaton",), "JOB...", False, "give failed frames up, those that are dead now too"),
     Command("auto_eat_off", ("-autoeatoff",), "JOB...", False, "keep failed frames for somebody to look at"),
 )
@@ -65,6 +76,7 @@ def get_parser() -> SuggestingParser:
         usage="cueman [option...] COMMAND JOB...   (cueman -h lists them)",
         description="Look at the frames and layers of jobs, and act on them.",
         epilog=EPILOG,
+        formatter_class=_AsWritten,
     )
     general = parser.add_argument_group("General")
     add_farm_options(general)
@@ -79,11 +91,7 @@ def get_parser() -> SuggestingParser:
 
 
 def _add(group: Any, command: Command) -> None:
-    names = command.takes.split()
-    if command.takes == "JOB...":
-        group.add_argument(*command.flags, dest=command.name, nargs="*", metavar="JOB", help=command.text)
-    else:
-        group.add_argument(*command.flags, dest=command.name, nargs=len(names), metavar=tuple(names), help=command.text)
+    group.add_argument(*command.flags, dest=command.name, nargs="*", metavar=command.takes, help=command.text)
 
 
 def _add_filters(group: Any) -> None:
@@ -108,12 +116,19 @@ def chosen(parser: SuggestingParser, options: argparse.Namespace) -> Command:
     for name, commands in FILTERS.items():
         if getattr(options, name) not in (None, False) and command.name not in commands:
             parser.error(f"{'--json' if name == 'json' else '-' + name} does not go with {command.flags[0]}")
-    words = getattr(options, command.name)
-    if command.takes == "JOB..." and bool(words) == (options.where is not None):
-        parser.error(f"{command.flags[0]} takes jobs, or -where QUERY" + (", not both" if words else ""))
-    if command.takes != "JOB..." and options.where is not None:
-        parser.error(f"-where does not go with {command.flags[0]}")
+    jobs, values = split(command, getattr(options, command.name))
+    takes = f"{command.flags[0]} takes {command.takes}, or -where QUERY in place of the jobs"
+    if len(values) < command.values or not (jobs or options.where is not None):
+        parser.error(takes)
+    if jobs and options.where is not None:
+        parser.error(f"{takes}, not both")
     return command
+
+
+def split(command: Command, words: List[str]) -> Tuple[List[str], List[str]]:
+    """Return the words of a command that name jobs, and the values behind them."""
+    at = max(len(words) - command.values, 0)
+    return words[:at], words[at:]
 
 
 def _count(text: str) -> Optional[int]:
