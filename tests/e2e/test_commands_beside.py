@@ -53,7 +53,7 @@ def test_cueman_follows_a_job_from_its_launch_to_its_end(farm: FarmProcess) -> N
     )
     assert man("-force", "-eat", name, "-range", "5-6") == (0, f"{name}: 2 frames eaten\n")
     assert man("-force", "-eat", name, "-range", "5-6", "-state", "waiting") == (1, f"{name}: no frame matches\n")
-    assert man("-retries", "1", "-where", "user:ann waiting>0") == (0, f"{name}: retries 1\n")
+    assert man("-retries", "2", "-where", "user:ann waiting>0") == (0, f"{name}: retries 2\n")
     assert man("-retries", "0", "-where", "user:ann") == (0, f"{name}: retries 0\n")
     assert man("-resume", name) == (0, f"{name}: resumed\n")
     wait_for(lambda: job_of(farm, name).deadFrames() == 4, 30, "four frames to die")
