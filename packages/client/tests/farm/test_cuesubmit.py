@@ -127,6 +127,13 @@ def test_layers_wait_for_the_one_before(farm: Any) -> None:
     assert depends == [("FRAME_BY_FRAME", "nuke", "blender"), ("LAYER_ON_LAYER", "shell", "nuke")]
 
 
+def test_each_layer_has_its_own_frames(farm: Any) -> None:
+    """Frames of a layer need not be among those of the first."""
+    words = ["--name", "turn", "--type", "Shell", "--command", "true", "--frames", "1-10"]
+    assert main([*words, "+", "--type", "Shell", "--layer", "later", "--command", "true", "--frames", "8-12,101"]) == 0
+    assert [layer.findtext("range") for layer in sent(farm).iter("layer")] == ["1-10", "8-12,101"]
+
+
 SHELL = ["--name", "turn", "--type", "Shell", "--command", "true", "--frames", "1"]
 
 

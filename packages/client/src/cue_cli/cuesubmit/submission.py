@@ -60,8 +60,8 @@ def launcher(job: JobData, settings: Dict[str, str], **flags: Any) -> Any:
     from outline import Outline
     from outline.cuerun import OutlineLauncher
 
-    first = job.layers[0]
-    outline = Outline(job.name, frame_range=first.frames, show=job.show, shot=job.shot, user=job.user)
+    # Without a range of its own: layers would have only the frames that are in both.
+    outline = Outline(job.name, show=job.show, shot=job.shot, user=job.user)
     before: Any = None
     for data in job.layers:
         layer = build(data, settings)
