@@ -16,8 +16,8 @@ LONG = "a-layer-whose-name-is-longer-than-its-column"
 
 @pytest.fixture(autouse=True)
 def _cueman(upstream_bin: Path) -> None:
-    if not (upstream_bin / "cueman").exists():
-        pytest.skip(f"cueman is not in {upstream_bin}; `make upstream` installs it")
+    if not all((upstream_bin / name).exists() for name in ("cueman", "cuecmd")):
+        pytest.skip(f"cueman or cuecmd is not in {upstream_bin}; `make upstream` installs it")
 
 
 def test_the_tables_are_the_same(farm: FarmProcess, upstream: Upstream) -> None:
@@ -72,3 +72,20 @@ def test_its_actions_do_what_they_say(farm: FarmProcess, upstream: Upstream) -> 
     assert api.getJob(job.id()).frameStateTotals()[api.job_pb2.EATEN] == 3
     act("-term", name)
     wait_for(lambda: api.getJob(job.id()).state() == api.job_pb2.FINISHED, 20, "the job to be over")
+
+
+@pytest.mark.parametrize("command", ["cueman", "cuecmd"])
+def test_every_flag_is_there(command: str, farm: FarmProcess, upstream: Upstream) -> None:
+    """What the help of the published command lists, ours takes."""
+    theirs, ours = upstream(command, "-h"), farm.run(command, "-h")
+    if theirs.returncode:
+        pytest.skip(f"the published {command} does not run: {theirs.stderr[-200:]}")
+    flags, known = flags_of(theirs.stdout), flags_of(ours.stdout)
+    assert {"-h", "--help"} < flags
+    assert flags - known == set()
+
+
+def flags_of(text: str) -> set[str]:
+    """The flags that a help lists, each at the beginning of a line."""
+    lists = re.findall(r"^ {2}(-\S.*?)(?: {2,}|$)", text, re.MULTILINE)
+    return {flag for line in lists for flag in re.findall(r"(?<![\w-])--?[a-z][\w-]*", line)}

@@ -80,5 +80,11 @@ def take_ownership(user: str, show: str, host: str) -> None:
 
 
 def memory_kb() -> int:
-    """Return how much memory this machine has."""
+    """Return how much memory this machine has.
+
+    Raises:
+        FailImmediately: it is one of Windows, which tells it in another way.
+    """
+    if not hasattr(os, "sysconf"):
+        raise FailImmediately("--run-local is for machines with Linux or macOS")
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
