@@ -40,6 +40,7 @@ OFFERED = {
     "JobInterface",
     "LayerInterface",
     "LimitInterface",
+    "OwnerInterface",
     "ProcInterface",
     "ServiceInterface",
     "ShowInterface",
@@ -95,6 +96,7 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.subscriptions: dict[str, subscription_pb2.Subscription] = {}
         self.services: dict[str, service_pb2.Service] = {}
         self.limits: dict[str, limit_pb2.Limit] = {}  # made when they are asked for
+        self.owners: dict[str, host_pb2.Owner] = {}
         self.explanation = farm_pb2.ExplainResponse()
         self.remarks: list[comment_pb2.Comment] = []  # on every host that has some
         self.runs: list[farm_pb2.Run] = []  # newest first
@@ -308,6 +310,13 @@ class FakeFarm(grpc.GenericRpcHandler):
     def ShowInterface_CreateShow(self, request: Any, context: Any) -> Any:
         self.shows[request.name] = show_pb2.Show(id=f"id-{request.name}", name=request.name, active=True)
         return show_pb2.ShowCreateShowResponse(show=self.shows[request.name])
+
+    def ShowInterface_CreateOwner(self, request: Any, context: Any) -> Any:
+        self.owners[request.name] = host_pb2.Owner(name=request.name, show=request.show.name)
+        return show_pb2.ShowCreateOwnerResponse(owner=self.owners[request.name])
+
+    def OwnerInterface_GetOwner(self, request: Any, context: Any) -> Any:
+        return host_pb2.OwnerGetOwnerResponse(owner=_find(self.owners, request.name, "owner", context))
 
     def ShowInterface_GetSubscriptions(self, request: Any, context: Any) -> Any:
         mine = [entry for entry in self.subscriptions.values() if entry.show_name == request.show.name]

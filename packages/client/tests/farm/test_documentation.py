@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from builders import a_dead_frame, a_job, a_layer
 
-from cue_cli import api_reference
+from cue_cli import api_reference, command_reference
 from cue_cli.cueadmin.commands import COMMANDS
 from cue_cli.cueadmin.parser import getParser
 from cue_cli.cueadmin.reference import withFlagTables
@@ -31,6 +31,13 @@ def blocks(page: str, language: str) -> list[str]:
 def test_the_flag_tables_are_the_parsers():
     """The reference has every flag as the parser has it."""
     assert withFlagTables(REFERENCE) == REFERENCE
+
+
+@pytest.mark.parametrize("name", command_reference.PAGES)
+def test_the_tables_of_the_other_commands_are_their_parsers(name):
+    """Each page has every flag as the parser has it."""
+    page = (DOCS / "reference" / name).read_text(encoding="utf-8")
+    assert command_reference.brought_up_to_date(name, page) == page
 
 
 @pytest.mark.parametrize("name", api_reference.PAGES)
