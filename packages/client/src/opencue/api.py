@@ -43,7 +43,14 @@ from opencue.wrappers.group import Group
 from opencue.wrappers.host import Host, NestedHost
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
-from opencue.wrappers.limit import Limit
+from opencue.wrappers.limit import (
+    Limit,
+    buildLimitReport,
+    clearLimitBindings,
+    getLimitBindings,
+    getLimitHolds,
+    reportLimitUsage,
+)
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.show import Show
@@ -69,6 +76,8 @@ __all__ = [
     "allocSetBillable",
     "allocSetName",
     "allocSetTag",
+    "buildLimitReport",
+    "clearLimitBindings",
     "comment_pb2",
     "createAllocation",
     "createFacility",
@@ -120,6 +129,8 @@ __all__ = [
     "getJobNames",
     "getJobs",
     "getLayer",
+    "getLimitBindings",
+    "getLimitHolds",
     "getLimits",
     "getProcs",
     "getQueryFields",
@@ -139,6 +150,7 @@ __all__ = [
     "readLog",
     "renameFacility",
     "renderPartition_pb2",
+    "reportLimitUsage",
     "report_pb2",
     "search",
     "service_pb2",
@@ -153,13 +165,6 @@ __all__ = [
 _NOT_OFFERED = {
     "departments": ("Department", "Task", "addDepartmentName", "getDepartmentNames", "removeDepartmentName"),
     "filters": ("Action", "Filter", "Matcher", "findFilter"),
-    "counts of limits from outside this farm": (
-        "buildLimitReport",
-        "clearLimitBindings",
-        "getLimitBindings",
-        "getLimitHolds",
-        "reportLimitUsage",
-    ),
     "owners of hosts": ("Owner", "getOwner"),
 }
 
@@ -453,7 +458,8 @@ def createLimit(
 ) -> Limit:
     """Make a limit of so many frames at once, or of so many hosts (a LimitType).
 
-    A farm that offers no rules for failures refuses an exit status, a delay, and all but ENFORCED.
+    The others are as `Limit.setEnforcement`, `setSoftValue` and `setFailureRule` have them, but a soft value of 0 is
+    the maximum here, as -1 is.
     """
     return Limit(
         call(

@@ -59,6 +59,9 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-la",), "", "allocations", "listing.list_allocations"),
         Command(("-lb",), "SHOW...", "subscriptions of shows", "listing.list_subscriptions"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
+        Command(("-limits",), "[LIMIT...]", "limits, and how much of each is used", "limits.list_limits"),
+        Command(("-limit-holds",), "[LIMIT...]", "who uses limits (on -host HOST)", "limits.list_holds"),
+        Command(("-limit-bindings",), "LIMIT", "layers that a limit counts, and why", "limits.list_bindings"),
         Command(("-explain",), "JOB [LAYER] [FRAME]", "why frames wait, and what would change it", "explain.explain"),
         Command(
             ("-runs",),
@@ -202,7 +205,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-default-min-cores",), "SHOW CORES", "minimum cores of new jobs", "shares.default_min_cores"),
         Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
     ),
-    "Groups and limits": (
+    "Groups": (
         Command(
             ("-group-max-cores",),
             "SHOW GROUP CORES",
@@ -215,7 +218,55 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "GPUs that the jobs of a group may have together",
             "needs.group_max_gpus",
         ),
-        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "needs.limit_max"),
+    ),
+    "Limits": (
+        Command(
+            ("-create-limit",),
+            "LIMIT N [TYPE]",
+            "make a limit of N frames at once, or of N hosts (TYPE: frame or host)",
+            "limits.create_limit",
+        ),
+        Command(("-delete-limit",), "LIMIT", "remove a limit; layers keep its name", "limits.delete_limit"),
+        Command(("-rename-limit",), "OLD NEW", "rename a limit, also where layers name it", "limits.rename_limit"),
+        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "limits.limit_max"),
+        Command(("-limit-type",), "LIMIT TYPE", "count frames or hosts (frame, host)", "limits.limit_type"),
+        Command(
+            ("-limit-soft",),
+            "LIMIT N",
+            "hosts from which on a limit by host goes to no further one; -1 for its maximum",
+            "limits.limit_soft",
+        ),
+        Command(
+            ("-limit-enforcement",),
+            "LIMIT MODE",
+            "enforced: hold frames back; advisory: only choose hosts; disabled: neither",
+            "limits.limit_enforcement",
+        ),
+        Command(
+            ("-limit-ttl",),
+            "LIMIT SECONDS",
+            "how long a report of its use is believed; 0 for ever",
+            "limits.limit_ttl",
+        ),
+        Command(
+            ("-limit-failure",),
+            "LIMIT STATUS [MINUTES] [ON|OFF]",
+            "STATUS that frames without a licence end with (0: none), MINUTES that their layer then waits, and ON or"
+            " OFF: count it from then on",
+            "limits.limit_failure",
+        ),
+        Command(
+            ("-clear-limit-bindings",),
+            "LIMIT SOURCE...",
+            "count no longer what failures (auto) or people (manual) made a limit count",
+            "limits.clear_bindings",
+        ),
+        Command(
+            ("-limit-report",),
+            "FILE",
+            "report who uses limits, as a JSON file says (- for stdin)",
+            "limits.limit_report",
+        ),
     ),
     "Allocations": (
         Command(("-create-alloc",), "FACILITY ALLOC TAG", "make an allocation", "shares.create_alloc"),

@@ -19,6 +19,7 @@ from cuebot.decide import (
     host_reports,
     hosts,
     jobs,
+    limit_reports,
     limits,
     liveness,
     run_ends,
@@ -81,6 +82,9 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.RenameLimit: limits.rename_limit,
     c.AddLayerLimit: limits.add_layer_limit,
     c.DropLayerLimit: limits.drop_layer_limit,
+    c.SetFailureRule: limits.set_failure_rule,
+    c.ClearBindings: limits.clear_bindings,
+    c.ReportUsage: limit_reports.report_usage,
     c.SetDefaultAllocation: shows.set_default_allocation,
     c.Delete: shows.delete,
 }

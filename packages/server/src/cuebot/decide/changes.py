@@ -14,7 +14,7 @@ from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import label, plain_name, undotted_name
 from cuebot.domain.nouns import Group
-from cuebot.domain.states import ThreadMode
+from cuebot.domain.states import Enforcement, ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
 
@@ -190,7 +190,13 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "timeout_llu_minutes": _COUNT,
             "min_memory_increase": _whole(1, INT32_MAX),
         },
-        "limit": {"max_value": _COUNT, "per_host": _flag},
+        "limit": {
+            "max_value": _COUNT,
+            "per_host": _flag,
+            "enforcement": Enforcement,
+            "soft_value": _units_or_unlimited,
+            "report_ttl_s": _COUNT,
+        },
         "comment": {
             "subject": _text(bounds, "comment_subject_characters"),
             "message": _text(bounds, "comment_message_characters"),

@@ -11,8 +11,8 @@ from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS
 from cuebot.domain.host_table import why_not_bookable
-from cuebot.domain.limit_use import LimitUse
-from cuebot.domain.names import folded
+from cuebot.domain.limit_use import LimitUse, RunUnder, Seen
+from cuebot.domain.names import folded, short_host_name
 from cuebot.domain.ready import Ready
 from cuebot.domain.states import HELD_BY_DEPENDS, FrameState, JobState
 
@@ -94,6 +94,9 @@ def _check_procs(farm: Farm) -> None:
 
     seen: set[tuple[str, int]] = set()
     limit_use = LimitUse()
+    for limit in farm.limits.values():
+        if limit.captured_us:
+            limit_use.reported(limit.name, Seen(limit.holders.keys(), limit.captured_us, limit.since_us))
     for proc in farm.procs.values():
         host, layer, job = farm.hosts[proc.host_id], farm.layers[proc.layer_id], farm.jobs[proc.job_id]
         if (layer.id, proc.frame_index) in seen:
@@ -102,7 +105,7 @@ def _check_procs(farm: Farm) -> None:
         _must_equal(f"run of frame {proc.frame_index} of {layer.name}", layer.runs.get(proc.frame_index), proc.id)
         if proc.id not in host.proc_ids:
             raise BrokenInvariant(f"run {proc.id} is missing at its host {host.name}")
-        limit_use.add(layer.limits, host.row, 1)
+        limit_use.add(layer.limits, proc.id, RunUnder(host.row, host.name, proc.booked_us))
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)
@@ -169,6 +172,18 @@ def _check_names(farm: Farm) -> None:
     _must_equal("names of rows", [kept for _, kept in named], [name for name, _ in named])
     _must_equal("services by name", farm.service_by_name, {s.name: s.id for s in farm.services.values()})
     _must_equal("limits by name", farm.limit_by_name, {limit.name: limit.id for limit in farm.limits.values()})
+    rules = {limit.exit_status: limit.id for limit in farm.limits.values() if limit.exit_status}
+    _must_equal("limits by exit status", farm.limit_use.limit_by_exit, rules)
+    short: dict[str, set[int]] = {}
+    for host in farm.hosts.values():
+        if not host.removed:
+            short.setdefault(short_host_name(host.name), set()).add(host.row)
+    _must_equal("rows by short name", dict(farm.limit_use.rows_by_short_name), short)
+    bound: dict[str, set[str]] = {}
+    for layer in farm.layers.values():
+        for name in layer.limits:
+            bound.setdefault(name, set()).add(layer.id)
+    _must_equal("layers by limit", dict(farm.limit_use.layers_by_limit), bound)
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
     active = [job for job in farm.jobs.values() if job.state is not JobState.FINISHED]

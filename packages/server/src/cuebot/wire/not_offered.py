@@ -13,8 +13,6 @@ _PARTITIONS = "local rendering (render partitions) is not offered by this server
 _REDIRECTS = "redirects are not offered: no run keeps a place on a host beyond its own end, so there is none to hand on"
 _OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
 _FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
-_LIMIT_RULES = "a limit is always enforced, and counts what this farm runs; rules and outside counts are not offered"
-_LIMIT_BINDINGS = "only layers name limits, in their specification or by Layer.AddLimit; there are no other bindings"
 _DEPARTMENTS = "departments are not offered; every group is of the department Unknown"
 _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
@@ -78,10 +76,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
     | _all(_STAGGER, "StaggerFrames")
     | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
-    "limit.LimitInterface": _all(
-        _LIMIT_RULES, "SetEnforcement", "SetSoftValue", "SetReportTtl", "SetFailureRule", "ReportUsage", "GetHolds"
-    )
-    | _all(_LIMIT_BINDINGS, "GetBindings", "ClearBindings"),
     "monitoring.MonitoringInterface": _all(
         _MONITORING,
         "GetJobHistory",

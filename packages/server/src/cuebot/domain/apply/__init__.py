@@ -64,6 +64,7 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.DependSatisfied: depends.depend_satisfied,
     ev.DependPairsSatisfied: depends.depend_pairs_satisfied,
     ev.DependUnsatisfied: depends.depend_unsatisfied,
+    ev.UsageReported: records.usage_reported,
     ev.RequestAnswered: records.request_answered,
 }
 

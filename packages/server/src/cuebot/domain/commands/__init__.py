@@ -10,18 +10,14 @@ from cuebot.domain.commands.bookings import Book, Booking
 from cuebot.domain.commands.depends import AddDepend, SatisfyDepends, UnsatisfyDepend
 from cuebot.domain.commands.farm import (
     AddComment,
-    AddLayerLimit,
     CreateAllocation,
     CreateFacility,
     CreateGroup,
-    CreateLimit,
     CreateService,
     CreateShow,
     CreateSubscription,
     Delete,
-    DropLayerLimit,
     MoveGroups,
-    RenameLimit,
     Reply,
     Seed,
     SetDefaultAllocation,
@@ -60,6 +56,17 @@ from cuebot.domain.commands.jobs import (
     Selection,
     SubmitJobs,
 )
+from cuebot.domain.commands.limits import (
+    AddLayerLimit,
+    ClearBindings,
+    CreateLimit,
+    DropLayerLimit,
+    HostUsage,
+    RenameLimit,
+    ReportUsage,
+    SetFailureRule,
+    UsageReport,
+)
 
 __all__ = [
     "AddComment",
@@ -70,6 +77,7 @@ __all__ = [
     "Book",
     "Booking",
     "Change",
+    "ClearBindings",
     "Command",
     "CreateAllocation",
     "CreateFacility",
@@ -86,6 +94,7 @@ __all__ = [
     "Envelope",
     "FinishIfComplete",
     "HostFacts",
+    "HostUsage",
     "KillFrames",
     "KillJob",
     "KillProcs",
@@ -103,6 +112,7 @@ __all__ = [
     "Reply",
     "ReportHost",
     "ReportOutcome",
+    "ReportUsage",
     "RestoreFrames",
     "RetryFrames",
     "RunFacts",
@@ -110,9 +120,11 @@ __all__ = [
     "Seed",
     "Selection",
     "SetDefaultAllocation",
+    "SetFailureRule",
     "SetHostState",
     "Speaker",
     "SubmitJobs",
     "Sweep",
     "UnsatisfyDepend",
+    "UsageReport",
 ]
