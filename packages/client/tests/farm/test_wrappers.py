@@ -290,3 +290,23 @@ def test_a_changed_limit_is_read_again(farm):
     limit.setMaxValue(25)
     sent = farm.only("LimitInterface.SetMaxValue")
     assert (sent.name, sent.max_value, farm.only("LimitInterface.Get").id) == ("nuke", 25, "1")
+
+
+def test_a_frame_says_what_it_looks_like(farm):
+    """A state, a text and a colour go out; of a frame that has one it is read, of another it is None."""
+    frame = Frame(job_pb2.Frame(id="f1"))
+    assert (frame.hasFrameStateDisplayOverride(), frame.frameStateDisplayOverride()) == (False, None)
+    frame.setFrameStateDisplayOverride(job_pb2.RUNNING, "baking", (200, 10, 0))
+    override = farm.only("FrameInterface.SetFrameStateDisplayOverride").override
+    assert (override.state, override.text, override.color.red, override.color.green) == (2, "baking", 200, 10)
+    frame.data.frame_state_display_override.CopyFrom(override)
+    assert frame.frameStateDisplayOverride().text == "baking"
+
+
+def test_frames_are_held_again_and_staggered(farm):
+    """Each is one call with what it is about."""
+    Frame(job_pb2.Frame(id="f1")).markAsDepend()
+    assert farm.only("FrameInterface.MarkAsDepend").frame.id == "f1"
+    Job(job_pb2.Job(id="j1")).staggerFrames("1-10", 3)
+    request = farm.only("JobInterface.StaggerFrames")
+    assert (request.job.id, request.range, request.stagger) == ("j1", "1-10", 3)

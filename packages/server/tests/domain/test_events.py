@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cuebot.domain.events import EVENTS, DependPairsSatisfied, Event, JobRecalled, decode, encode
 from cuebot.domain.frames import IndexArray, as_indices, from_runs, to_runs
-from cuebot.domain.states import Cause, FrameState, OnEnd
+from cuebot.domain.states import Cause, CheckpointState, FrameState, OnEnd
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +46,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "superseded": st.booleans(),
     "older": st.lists(texts, max_size=3),
     "orders": st.lists(numbers, max_size=3),
+    "checkpoint": st.sampled_from(CheckpointState),
 }
 
 

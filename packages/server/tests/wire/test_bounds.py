@@ -71,6 +71,7 @@ IN_VALUES = {
     "job_retries": ("job", "max_retries", 5),
     "os_names": ("host", "os", ["linux"] * 5),
     "comment_email_characters": ("show", "comment_email", "a@b.c"),
+    "display_text_characters": ("display_override", "text", "hello"),
     "start_after_reason_characters": ("layer", "start_after_reason", "night"),
     "comment_subject_characters": ("comment", "subject", "hello"),
     "comment_message_characters": ("comment", "message", "hello"),

@@ -191,6 +191,10 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "min_memory_increase": _whole(1, INT32_MAX),
         },
         "limit": {"max_value": _COUNT, "per_host": _flag},
+        "display_override": {
+            "text": _text(bounds, "display_text_characters"),
+            "color": _whole(0, 0xFFFFFF),
+        },
         "comment": {
             "subject": _text(bounds, "comment_subject_characters"),
             "message": _text(bounds, "comment_message_characters"),

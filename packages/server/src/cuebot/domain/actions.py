@@ -79,6 +79,8 @@ def _all(name: str) -> Callable[[Any], tuple[str, ...]]:
 
 _J, _H, _F = Right.JOBS, Right.HOSTS, Right.FARM
 
+_DISPLAY: Final = Action("display_override.set", _J, "set what clients show for a frame in a state")
+
 _ROWS: Final[dict[type[c.Command], _Row]] = {
     c.SubmitJobs: _Row(Action("job.submit", _J, "launch the jobs of a specification"),
                        "show", lambda command: (command.spec.show,)),
@@ -105,6 +107,17 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
                {"layer_id": "layer", "numbers": "frames", "order": "order"}),
         "layer", _one("layer_id"),
     ),
+    c.StaggerFrames: _Row(
+        Action("frame.stagger", _J, "have every so many-th frame of a range run first",
+               {"layer_id": "layer", "numbers": "frames", "step": "step"}),
+        "layer", _one("layer_id"),
+    ),
+    c.HoldFrames: _Row(Action("frame.hold", _J, "let frames that were let go wait for the rest again"),
+                       "layer", _all("frames")),
+    c.SetCheckpoint: _Row(
+        Action("frame.set_checkpoint", _J, "say how far the checkpoint of a frame is"), "layer", _one("layer_id"),
+    ),
+    c.SetDisplayOverride: _Row(_DISPLAY, "layer", _one("layer_id")),
     c.AddOutput: _Row(
         Action("layer.add_output", _J, "say that a layer writes a file", {"layer_id": "layer", "path": "path"}),
         "layer", _one("layer_id"),
@@ -294,6 +307,7 @@ _PAUSE: Final = {
 _WHOLE: Final = {
     "service": Action("service.update", _F, "set what layers that name a service ask for"),
     "comment": Action("comment.update", _J, "write a comment anew"),
+    "display_override": _DISPLAY,
 }
 """Kinds of which all fields have one name."""
 _DELETES: Final[dict[str, Action]] = {

@@ -75,6 +75,8 @@ class Bounds:
     """Of a comment."""
     comment_message_characters: int = bound(4_000)
     """Of a comment."""
+    display_text_characters: int = bound(255)
+    """What clients show for a frame in place of its state's word."""
     start_after_reason_characters: int = bound(255)
     """Why a layer is not to start yet."""
     reason_characters: int = bound(1_000)

@@ -58,6 +58,10 @@ def _check_layers(farm: Farm) -> None:
                     ready.add(job, layer)
                 if alone:
                     ready.add(job, layer, alone=True)
+            if counted[FrameState.CHECKPOINT] and layer.id not in farm.frame_marks.checkpointed:
+                raise BrokenInvariant(
+                    f"frames of {job.name}/{layer.name} are in CHECKPOINT and nobody looks after them"
+                )
             held = frames.depend_count > 0
             if (held & _HELD[frames.state]).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are held and not DEPEND")
@@ -150,6 +154,11 @@ def _check_names(farm: Farm) -> None:
         if comment.job_id:
             comments.setdefault(comment.job_id, set()).add(comment.id)
     _must_equal("comments by job", {key: ids for key, ids in farm.comments_of_job.items() if ids}, comments)
+    shown: dict[str, dict[tuple[int, int], str]] = {}
+    for override in farm.frame_marks.overrides.values():
+        shown.setdefault(override.layer_id, {})[override.frame_index, int(override.state)] = override.id
+    kept_shown = {key: ids for key, ids in farm.frame_marks.overrides_of.items() if ids}
+    _must_equal("display overrides by layer", kept_shown, shown)
     jobs_of: dict[str, set[str]] = {}
     for job in farm.jobs.values():
         jobs_of.setdefault(job.group_id, set()).add(job.id)

@@ -63,6 +63,8 @@ class Settings:
     """A run that is no process so long after its launch is given back."""
     memory_retries: int = bound(3, least=0, most=100)
     """Tries that a frame gets beyond its own after it ran out of memory, each with more of it."""
+    checkpoint_us: Micros = _duration(5 * MINUTE)
+    """A frame that ended while its checkpoint was made, and that nobody resumes, waits again after so long."""
     browser_link_us: Micros = _duration(5 * MINUTE)
     """How long a link that `cuefarm open` prints may be used."""
     browser_session_us: Micros = _duration(12 * HOUR)

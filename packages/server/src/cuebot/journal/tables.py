@@ -307,6 +307,17 @@ COMMENT: Final = Table(
     _int("created_us"),
 )
 
+DISPLAY_OVERRIDE: Final = Table(
+    "display_override",
+    METADATA,
+    _id(),
+    _text("layer_id"),
+    _int("frame_index"),
+    _int("state"),
+    _text("text"),
+    _int("color"),
+)
+
 REQUEST: Final = Table("request", METADATA, _id(), _json("reply"), _int("answered_us"))
 
 FRAME: Final = Table(
@@ -329,6 +340,8 @@ FRAME: Final = Table(
     Column("attempts", Integer, nullable=False),
     Column("free_retries", Integer, nullable=False),
     Column("host_ends", SmallInteger, nullable=False),
+    Column("checkpoint", SmallInteger, nullable=False),
+    Column("checkpoints", Integer, nullable=False),
     Column("dispatch_order", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -399,5 +412,6 @@ TABLES: Final[dict[str, Table]] = {
     "proc": PROC,
     "comment": COMMENT,
     "request": REQUEST,
+    "display_override": DISPLAY_OVERRIDE,
 }
 """The table of each kind of `domain.nouns.NOUNS`."""

@@ -20,8 +20,6 @@ _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
 _MONITORING = "history is not offered over this interface yet"
 _REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
-_OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
-_STAGGER = "staggering is not offered; launch the layer with an interleaved range such as 1-100:10"
 
 
 def _all(reason: str, *names: str) -> dict[str, str]:
@@ -64,19 +62,12 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "host.ProcInterface": _all(
         _REDIRECTS, "ClearRedirect", "RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"
     ),
-    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
-    | {
-        "MarkAsDepend": "a frame that was let go does not wait again; create the depend anew, or use Depend.Unsatisfy",
-        "SetCheckpointState": "checkpoints are not offered yet",
-    },
+    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition"),
     "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
     "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition")
     | _all(_FILTERS, "RunFilters")
-    | _all(_STAGGER, "StaggerFrames")
     | {"AddSubscriber": "this server sends no mail yet"},
     "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_STAGGER, "StaggerFrames")
     | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
     "limit.LimitInterface": _all(
         _LIMIT_RULES, "SetEnforcement", "SetSoftValue", "SetReportTtl", "SetFailureRule", "ReportUsage", "GetHolds"

@@ -81,7 +81,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("Kill", "Unbook", "UnbookProcs"), "proc.kill"),
     },
     "job.FrameInterface": {
-        **_read("frame", "FindFrame", "GetFrame", "GetFrames"),
+        **_read("frame", "FindFrame", "GetFrame", "GetFrameStateDisplayOverrides", "GetFrames"),
         **_read("depend", "GetWhatDependsOnThis", "GetWhatThisDependsOn"),
         **dict.fromkeys(
             ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
@@ -89,8 +89,11 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "DropDepends": "depend.satisfy",
         "Eat": "frame.eat",
         "Kill": "frame.kill",
+        "MarkAsDepend": "frame.hold",
         "MarkAsWaiting": "frame.release",
         "Retry": "frame.retry",
+        "SetCheckpointState": "frame.set_checkpoint",
+        "SetFrameStateDisplayOverride": "display_override.set",
     },
     "job.GroupInterface": {
         **_read("group", "FindGroup", "GetGroup", "GetGroups"),
@@ -142,6 +145,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetMinGpus": "job.set_min_gpus",
         "SetPriority": "job.set_priority",
         "ShutdownIfCompleted": "job.finish",
+        "StaggerFrames": "frame.stagger",
     },
     "job.LayerInterface": {
         **_read("layer", "FindLayer", "GetLayer", "GetOutputPaths"),
@@ -174,6 +178,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetThreadable": "layer.set_threadable",
         "SetTimeout": "layer.set_timeout",
         "SetTimeoutLLU": "layer.set_llu_timeout",
+        "StaggerFrames": "frame.stagger",
     },
     "limit.LimitInterface": {
         **_read("limit", "Find", "Get", "GetAll"),

@@ -27,6 +27,7 @@ _SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
 def added(farm: Farm, event: ev.Added, at_us: Micros) -> None:
     thing = restore(event.kind, event.values)
     _touch(farm, event.kind, thing)
+    _touch_frame(farm, event.kind, thing, at_us)
     index_thing(farm, event.kind, thing)
     farm.dirty.row(event.kind, thing.id)
 
@@ -35,6 +36,7 @@ def changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
     thing = farm.table(event.kind)[event.id]
     fresh = typed(event.kind, event.changes)
     _touch(farm, event.kind, thing, frozenset(fresh))
+    _touch_frame(farm, event.kind, thing, at_us)
     _before_change(farm, event.kind, thing, fresh, at_us)
 
     if "name" in fresh:
@@ -122,6 +124,12 @@ def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozense
             touched.hosts.add(thing.host_id)
     elif kind in _SHOWN_BY_MANY and changed & _SHOWN_FIELDS:
         touched.all = True
+
+
+def _touch_frame(farm: Farm, kind: str, thing: Any, at_us: Micros) -> None:
+    """Whoever watches a job's frames hears of a new text for one."""
+    if kind == "display_override":
+        farm.layers[thing.layer_id].frames.updated_us[thing.frame_index] = at_us
 
 
 def request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:

@@ -194,6 +194,12 @@ class JobInterface:
         layers = call.farm.layers_of(_job(request, call))
         await call.submit_all([c.ReorderFrames(layer.id, numbers, order) for layer in layers])
 
+    async def StaggerFrames(self, request: job_pb2.JobStaggerFramesRequest, call: Call) -> None:
+        """Run every `stagger`-th frame of a range first, then those between, in every layer."""
+        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
+        layers = call.farm.layers_of(_job(request, call))
+        await call.submit_all([c.StaggerFrames(layer.id, numbers, request.stagger) for layer in layers])
+
     # --- changing -------------------------------------------------------------------------------------------------
 
     async def Pause(self, request: job_pb2.JobPauseRequest, call: Call) -> None:

@@ -1,0 +1,31 @@
+"""Checkpoints of frames, and what clients show for a frame in a state."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0011"
+
+
+def upgrade() -> None:
+    """Make their table and columns; no frame of before has either."""
+    op.create_table(
+        "display_override",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("layer_id", sa.Text, nullable=False),
+        sa.Column("frame_index", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.BigInteger, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("color", sa.BigInteger, nullable=False),
+    )
+
+    columns = (sa.Column("checkpoint", sa.SmallInteger, nullable=False, server_default="0"),
+               sa.Column("checkpoints", sa.Integer, nullable=False, server_default="0"))  # fmt: skip
+    with op.batch_alter_table("frame", recreate="always", table_kwargs={"sqlite_with_rowid": False}) as frame:
+        frame.add_column(columns[0], insert_after="host_ends")
+        frame.add_column(columns[1], insert_after="checkpoint")
+    with op.batch_alter_table("frame", table_kwargs={"sqlite_with_rowid": False}) as frame:
+        frame.alter_column("checkpoint", server_default=None)
+        frame.alter_column("checkpoints", server_default=None)
