@@ -106,6 +106,7 @@ ELSEWHERE = {
     "free_retries": "decide/test_retries",
     "feed_subscribers": "feed/test_event_feed",
     "recalls_per_call": "test_past_jobs",
+    "subscribers_per_job": "app/test_job_mail",
 }
 """And where they are tested."""
 

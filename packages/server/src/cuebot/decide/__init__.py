@@ -46,6 +46,7 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.FinishIfComplete: jobs.finish_if_complete,
     c.MoveJob: jobs.move_job,
     c.AddOutput: jobs.add_output,
+    c.AddSubscriber: jobs.add_subscriber,
     c.AddComment: jobs.add_comment,
     c.Change: changes.change,
     c.RetryFrames: frames.retry_frames,

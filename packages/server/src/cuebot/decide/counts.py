@@ -116,6 +116,7 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.FinishIfComplete: _jobs,
     c.MoveJob: _things("job"),
     c.AddOutput: _things("layer"),
+    c.AddSubscriber: _things("job"),
     c.Change: _things_of_its_kind,
     c.Delete: _things_of_its_kind,
     c.RetryFrames: _retried,

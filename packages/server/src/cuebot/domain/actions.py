@@ -118,6 +118,11 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("frame.set_checkpoint", _J, "say how far the checkpoint of a frame is"), "layer", _one("layer_id"),
     ),
     c.SetDisplayOverride: _Row(_DISPLAY, "layer", _one("layer_id")),
+    c.AddSubscriber: _Row(
+        Action("job.add_subscriber", _J, "send mail to an address when a job ends",
+               {"job_id": "job", "address": "address"}),
+        "job", _one("job_id"),
+    ),
     c.AddOutput: _Row(
         Action("layer.add_output", _J, "say that a layer writes a file", {"layer_id": "layer", "path": "path"}),
         "layer", _one("layer_id"),

@@ -69,6 +69,8 @@ class Bounds:
     # Texts.
     email_characters: int = bound(256)
     """The address that a spec names."""
+    subscribers_per_job: int = bound(100)
+    """Addresses that get mail when a job ends."""
     comment_email_characters: int = bound(1_024)
     """The addresses of a show that get its comments."""
     comment_subject_characters: int = bound(128)

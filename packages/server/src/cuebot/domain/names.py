@@ -201,3 +201,11 @@ def _only_dots(text: str) -> bool:
 def _job_prefix(show: str, shot: str, user: str) -> str:
     """Return what stands before '_' in the names of this show's, shot's and user's jobs."""
     return f"{show}-{shot}-{user.replace(' ', '_')}".lower().rstrip("_")
+
+
+_MAIL_ADDRESS = re.compile(r"[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+")
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is one mail address, as far as can be told without sending to it."""
+    return _MAIL_ADDRESS.fullmatch(text) is not None

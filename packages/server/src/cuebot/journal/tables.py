@@ -183,6 +183,9 @@ JOB: Final = Table(
     _text("parent_id", optional=True),
     _text("specification_id"),
     _flag("superseded"),
+    _json("subscribers"),
+    _int("time_limit_minutes"),
+    _int("time_limit_from_us"),
 )
 
 LAYER: Final = Table(

@@ -64,9 +64,7 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     ),
     "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition"),
     "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
-    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_FILTERS, "RunFilters")
-    | {"AddSubscriber": "this server sends no mail yet"},
+    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition") | _all(_FILTERS, "RunFilters"),
     "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
     | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
     "limit.LimitInterface": _all(

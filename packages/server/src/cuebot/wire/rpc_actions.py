@@ -124,6 +124,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
             ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
         ),
         "AddComment": "comment.add",
+        "AddSubscriber": "job.add_subscriber",
         "DropDepends": "depend.satisfy",
         "EatFrames": "frame.eat",
         "Kill": "job.kill",

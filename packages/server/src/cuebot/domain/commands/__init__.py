@@ -44,6 +44,7 @@ from cuebot.domain.commands.hosts import (
 )
 from cuebot.domain.commands.jobs import (
     AddOutput,
+    AddSubscriber,
     Change,
     EatFrames,
     FinishIfComplete,
@@ -69,6 +70,7 @@ __all__ = [
     "AddHostTags",
     "AddLayerLimit",
     "AddOutput",
+    "AddSubscriber",
     "Book",
     "Booking",
     "Change",

@@ -157,6 +157,14 @@ class SetDisplayOverride(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class AddSubscriber(Command):
+    """Send mail to an address when a job ends."""
+
+    job_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddOutput(Command):
     """Say that a layer writes a file."""
 

@@ -243,6 +243,10 @@ class JobInterface:
         group = call.farm.get("group", request.group_id)
         await call.submit(c.MoveJob(_job(request, call).id, group.id))
 
+    async def AddSubscriber(self, request: job_pb2.JobAddSubscriberRequest, call: Call) -> None:
+        """Send mail to an address when a job ends."""
+        await call.submit(c.AddSubscriber(_job(request, call).id, request.subscriber))
+
     async def AddComment(self, request: job_pb2.JobAddCommentRequest, call: Call) -> None:
         """Comment on a job."""
         comment = request.new_comment

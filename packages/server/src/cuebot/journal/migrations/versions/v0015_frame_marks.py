@@ -1,4 +1,4 @@
-"""Checkpoints of frames, and what clients show for a frame in a state."""
+"""Checkpoints of frames, what clients show for a frame in a state, who gets mail of a job, how long it may go on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Make their table and columns; no frame of before has either."""
+    """Make their table and columns; nothing of before has any of it."""
     op.create_table(
         "display_override",
         sa.Column("id", sa.Text, primary_key=True),
@@ -20,6 +20,14 @@ def upgrade() -> None:
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("color", sa.BigInteger, nullable=False),
     )
+
+    with op.batch_alter_table("job") as job:
+        job.add_column(sa.Column("subscribers", sa.Text, nullable=False, server_default="[]"))
+        job.add_column(sa.Column("time_limit_minutes", sa.BigInteger, nullable=False, server_default="0"))
+        job.add_column(sa.Column("time_limit_from_us", sa.BigInteger, nullable=False, server_default="0"))
+    with op.batch_alter_table("job") as job:
+        for name in ("subscribers", "time_limit_minutes", "time_limit_from_us"):
+            job.alter_column(name, server_default=None)
 
     columns = (sa.Column("checkpoint", sa.SmallInteger, nullable=False, server_default="0"),
                sa.Column("checkpoints", sa.Integer, nullable=False, server_default="0"))  # fmt: skip
