@@ -1,8 +1,8 @@
 """Mail when a job ends: to the address that it was submitted with, and to who subscribed.
 
-Nothing waits for it: what is to be sent lies in a queue, and a thread sends one after the other. A mail server that does
-not answer is tried again a few times, and then the mail is given up, which the log says. A server that ends forgets what
-it had not sent.
+Nothing waits for it: what is to be sent lies in a queue, and a thread sends one after the other. A mail server that
+does not answer is tried again a few times, and then the mail is given up, which the log says. A server that ends
+forgets what it had not sent.
 """
 
 from __future__ import annotations

@@ -102,11 +102,12 @@ class Touched:
 class Farm:
     """All state of a farm in memory."""
 
+    settings = DEFAULT_SETTINGS
+    """What whoever runs the farm chose; no part of its state."""
+    bounds = DEFAULT_BOUNDS
+    """Likewise."""
+
     def __init__(self) -> None:
-        self.settings = DEFAULT_SETTINGS
-        """What whoever runs the farm chose; no part of its state."""
-        self.bounds = DEFAULT_BOUNDS
-        """Likewise."""
         self.facilities: dict[str, Facility] = {}
         self.allocations: dict[str, Allocation] = {}
         self.shows: dict[str, Show] = {}

@@ -30,7 +30,7 @@ class Settings:
     default_facility: str = "local"
     """Of jobs that name none."""
     mail_host: str | None = None
-    """The mail server that takes mail of jobs that ended, HOST or HOST:PORT, without TLS; without one no mail is sent."""
+    """The mail server for mail of jobs that ended, HOST or HOST:PORT, without TLS; without one no mail is sent."""
     mail_from: str | None = None
     """Whom such mail is from; otherwise cuefarm@ and the name of this machine."""
     host_silent_us: Micros = _duration(5 * MINUTE, least=30 * SECOND)
