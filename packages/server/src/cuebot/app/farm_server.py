@@ -24,6 +24,7 @@ from cuebot.app.config import Config
 from cuebot.app.config_values import host_and_port
 from cuebot.app.event_history import ThreadedHistory
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
+from cuebot.app.farm_sums import keep_farm_sums
 from cuebot.app.garbage import freeze_survivors
 from cuebot.app.host_ends_log import HostEndsLog
 from cuebot.app.job_mail import JobMail
@@ -121,6 +122,8 @@ class FarmServer:
         await self.engine.submit(c.Seed(), SYSTEM)
         retention = keep_retention(database.journal, core.settings, clock)
         self._tasks.append(asyncio.create_task(retention, name="retention"))
+        sums = keep_farm_sums(core.farm, self.engine.past_jobs, database.journal, core.settings, clock)
+        self._tasks.append(asyncio.create_task(sums, name="farm sums"))
         health = Health(self.engine)
         doors = Doors(self._token, opened=self._opened)
         self._grpc, port = await serve(
@@ -130,6 +133,7 @@ class FarmServer:
             doors=doors,
             allow_root=os.geteuid() == 0,
             history=database.history,
+            farm_history=database.history,
             restart_agent=self._agents.restart,
             feed=self.feed,
         )

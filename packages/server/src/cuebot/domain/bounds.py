@@ -206,6 +206,8 @@ class Bounds:
     """How long a job is listed by itself after its end; by its name or id it is found for ever."""
     past_jobs_looked_at: int = bound(20_000)
     """Finished jobs on disk that one search looks at, those that ended last."""
+    past_events_looked_at: int = bound(1_000_000)
+    """Events on disk that one search for what happened to hosts looks at, the last of the time that is asked for."""
     recalls_per_call: int = bound(1_000)
     """Finished jobs that one call has loaded from disk, because it names them."""
     list_reply_bytes: int = bound(10 * _MIB)

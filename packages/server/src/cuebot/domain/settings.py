@@ -64,6 +64,8 @@ class Settings:
     """How long a finished job is kept on disk; 0 keeps it for ever."""
     history_kept_months: int = bound(0, least=0)
     """How many months of events and ended runs are kept, besides the one that is not over; 0 keeps all."""
+    farm_sums_us: Micros = _duration(10 * MINUTE, least=MINUTE)
+    """How often sums over the farm are kept for its history; they go with events and ended runs."""
     frame_start_us: Micros = _duration(120 * SECOND)
     """A run that is no process so long after its launch is given back."""
     memory_retries: int = bound(3, least=0, most=100)

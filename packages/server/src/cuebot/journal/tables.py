@@ -388,6 +388,14 @@ ARCHIVED_PART: Final = Table(
 SPECIFICATION: Final = Table("specification", METADATA, _id(), Column("text", LargeBinary, nullable=False))
 """What jobs were submitted with, compressed (zlib); the id is that of the first job of a submission."""
 
+FARM_SUMS: Final = Table(
+    "farm_sums",
+    METADATA,
+    Column("at_us", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+)
+"""What the farm came to at a moment (`queries.farm_sums`), as JSON."""
+
 JOURNAL: Final = Table(
     "journal",
     METADATA,

@@ -18,7 +18,6 @@ _LIMIT_BINDINGS = "only layers name limits, in their specification or by Layer.A
 _DEPARTMENTS = "departments are not offered; every group is of the department Unknown"
 _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
-_MONITORING = "history is not offered over this interface yet"
 _REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
 
 
@@ -71,15 +70,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         _LIMIT_RULES, "SetEnforcement", "SetSoftValue", "SetReportTtl", "SetFailureRule", "ReportUsage", "GetHolds"
     )
     | _all(_LIMIT_BINDINGS, "GetBindings", "ClearBindings"),
-    "monitoring.MonitoringInterface": _all(
-        _MONITORING,
-        "GetJobHistory",
-        "GetFrameHistory",
-        "GetLayerHistory",
-        "GetHostHistory",
-        "GetFarmStatistics",
-        "GetLayerMemoryHistory",
-    ),
     "renderPartition.RenderPartitionInterface": _all(_PARTITIONS, "Delete", "SetMaxResources"),
     "rqd.RqdInterface": _all(
         _AGENT,

@@ -189,6 +189,13 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetMaxValue": "limit.set_max",
         "SetType": "limit.set_per_host",
     },
+    "monitoring.MonitoringInterface": {
+        **_read("job", "GetJobHistory"),
+        **_read("layer", "GetLayerHistory", "GetLayerMemoryHistory"),
+        **_read("frame", "GetFrameHistory"),
+        **_read("host", "GetHostHistory"),
+        **_read("farm", "GetFarmStatistics"),
+    },
     "report.RqdReportInterface": {
         "ReportRqdStartup": "host.report",
         "ReportRunningFrameCompletion": "proc.report_end",

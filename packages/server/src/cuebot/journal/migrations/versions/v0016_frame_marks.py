@@ -1,4 +1,4 @@
-"""Checkpoints of frames, what clients show for a frame in a state, who gets mail of a job, how long it may go on."""
+"""Checkpoints and display overrides of frames, subscribers and time limits of jobs, sums over the farm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Make their table and columns; nothing of before has any of it."""
+    """Make their tables and columns; nothing of before has any of it."""
+    op.create_table(
+        "farm_sums",
+        sa.Column("at_us", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
     op.create_table(
         "display_override",
         sa.Column("id", sa.Text, primary_key=True),
