@@ -14,6 +14,7 @@ FOLLOWED = {
     "docs/tutorial/first-outline.md": "packages/client/tests/outline/test_documents.py",
     "docs/howto/script-the-farm.md": "tests/e2e/test_page_commands.py",
     "docs/howto/submit-a-command.md": "tests/e2e/test_page_commands.py",
+    "docs/howto/look-back.md": "packages/server/tests/queries/test_cueadmin_history.py",
     "docs/reference/queries.md": "tests/e2e/test_page_commands.py",
     "docs/reference/configuration.md": "tests/e2e/test_page_commands.py",
     "docs/reference/scenarios.md": "tests/e2e/test_page_commands.py",

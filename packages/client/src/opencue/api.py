@@ -43,6 +43,14 @@ from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
 from opencue.wrappers.limit import Limit
+from opencue.wrappers.monitoring import (
+    getFarmStatistics,
+    getFrameHistory,
+    getHostHistory,
+    getJobHistory,
+    getLayerHistory,
+    getLayerMemoryHistory,
+)
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.show import Show
@@ -106,16 +114,22 @@ __all__ = [
     "getEvents",
     "getFacility",
     "getFailures",
+    "getFarmStatistics",
     "getFinishedJobs",
     "getFrame",
+    "getFrameHistory",
     "getFrames",
     "getGroup",
     "getHost",
+    "getHostHistory",
     "getHosts",
     "getJob",
+    "getJobHistory",
     "getJobNames",
     "getJobs",
     "getLayer",
+    "getLayerHistory",
+    "getLayerMemoryHistory",
     "getLimits",
     "getProcs",
     "getQueryFields",

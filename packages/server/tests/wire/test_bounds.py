@@ -131,6 +131,7 @@ NO_REFUSAL = frozenset(
         "kept_rows",
         "finished_jobs_hours",
         "past_jobs_looked_at",
+        "past_events_looked_at",
         "list_reply_bytes",
         "failed_runs_looked_at",
         "failure_groups",

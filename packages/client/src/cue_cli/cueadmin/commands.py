@@ -81,6 +81,33 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-spec",), "JOB", "what a job was submitted with, as XML", "runs.print_specification"),
     ),
+    "What was": (
+        Command(
+            ("-job-history",),
+            "[SHOW...]",
+            "jobs that have ended, the last first, with the core hours that they took",
+            "history.job_history",
+        ),
+        Command(("-layer-history",), "JOB", "what the layers of a job took", "history.layer_history"),
+        Command(
+            ("-memory-history",),
+            "LAYER [SHOW...]",
+            "what frames of layers with this name needed of memory, job by job",
+            "history.memory_history",
+        ),
+        Command(
+            ("-host-history",),
+            "[HOST...]",
+            "what became of hosts, the newest first: boots, states, locks",
+            "history.host_history",
+        ),
+        Command(
+            ("-farm-history",),
+            "[HOURS]",
+            "what the farm came to in the last hours (24): jobs, frames, hosts, cores",
+            "history.farm_history",
+        ),
+    ),
     "Jobs": (
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),
         Command(("-unpause",), "JOB...", "let paused jobs go on", "jobs.unpause"),
@@ -93,6 +120,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "retry dead frames of every pending job; without a terminal it needs -force",
             "jobs.retry_all",
         ),
+        Command(("-subscribe",), "JOB ADDRESS", "send mail to an address when a job ends", "jobs.subscribe"),
         Command(("-drop-depends",), "JOB...", "satisfy everything that jobs wait for", "jobs.drop_depends"),
         Command(("-set-min-cores",), "JOB CORES", "cores that a job should have at least", "jobs.set_min_cores"),
         Command(("-set-max-cores",), "JOB CORES", "cores that a job may have at most", "jobs.set_max_cores"),
@@ -118,6 +146,18 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "jobs.markdone_frames",
         ),
         Command(("-kill-frames",), "JOB [LAYER] RANGE", "kill running frames", "jobs.kill_frames"),
+        Command(
+            ("-stagger-frames",),
+            "JOB [LAYER] RANGE STEP",
+            "run every STEP-th frame of a range first, then those between",
+            "ordering.stagger_frames",
+        ),
+        Command(
+            ("-reorder-frames",),
+            "JOB [LAYER] RANGE ORDER",
+            "run frames FIRST, LAST, or in REVERSE",
+            "ordering.reorder_frames",
+        ),
         Command(
             ("-satisfy-dependency",),
             "JOB [LAYER]",

@@ -66,6 +66,14 @@ def drop_depends(session: Session, names: list[str]) -> None:
     )
 
 
+def subscribe(session: Session, values: list[str]) -> None:
+    """Send mail to an address when a job ends."""
+    name, address = values
+    session.changed(
+        name, findJob(name).addSubscriber(address), f"{address} gets mail when it ends", f"{address} gets mail already"
+    )
+
+
 def set_min_cores(session: Session, values: list[str]) -> None:
     """Set how many cores a job should have at least."""
     name, cores = values[0], toCores(values[1])

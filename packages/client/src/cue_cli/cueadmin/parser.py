@@ -73,7 +73,7 @@ def _add_filters(group: Any) -> None:
         type=_count,
         default=0,
         metavar="N",
-        help="at most N lines, for -lp -ll (0 for all), -finished and -runs (0 for 100)",
+        help="at most N lines, for -lp -ll (0 for all), -finished, -runs and -...-history (0 for 100)",
     )
     group.add_argument(
         "-where",
