@@ -114,6 +114,17 @@ async def test_whoever_subscribed_gets_mail_when_the_job_has_ended(mail_server: 
     assert "has finished: 2 of 2 frames succeeded" in mail.replace("\n ", " ")
 
 
+async def test_addresses_that_outline_makes_up_get_no_mail(mail_server: MailServer) -> None:
+    """Where a studio has set no domain, a job is submitted with an address of nobody's."""
+    farm = a_farm(mail_server.place)
+    farm.job("one").email = "ann@example.com"
+    farm.do(c.AddSubscriber(farm.job("one").id, "ada@render.example"))
+    farm.do(c.KillJob(farm.job("one").id))
+    await sent_by(farm, 1, mail_server)
+    await asyncio.sleep(0.05)
+    assert ["ann@" in mail for mail in mail_server.mails] == [False]
+
+
 async def test_a_mail_server_that_is_busy_is_tried_again(mail_server: MailServer) -> None:
     """A few times, with pauses."""
     mail_server.refuse_first = 2

@@ -1,4 +1,4 @@
-"""`cueadmin -...-history`, `-stagger-frames`, `-reorder-frames`, `-subscribe`, and `opencue` for the same."""
+"""`cueadmin -...-history`, `-stagger-frames`, `-set-owner`, `-time-limit` and others, and `opencue` for the same."""
 
 from __future__ import annotations
 
@@ -140,6 +140,39 @@ def test_somebody_subscribes_to_the_end_of_a_job(farm: SmallFarm, capsys: Output
     assert opencue.api.findJob(name).addSubscriber("ada@render.example") == 0
     assert main(["-subscribe", name, "ada"]) == 1
     assert "USER@DOMAIN" in capsys.readouterr().err
+
+
+def test_a_job_is_given_to_somebody_else(farm: SmallFarm, capsys: Output) -> None:
+    """Its name stays; root gets none."""
+    name = farm.job("comp").name
+    assert main(["-set-owner", name, "root"]) == 1
+    assert "not root" in capsys.readouterr().err
+    assert main(["-set-owner", name, "bob"]) == 0
+    assert (farm.job("comp").user, farm.job("comp").name) == ("bob", name)
+    job = opencue.api.findJob(name)
+    assert job.setOwner("eve", uid=4711) == 1
+    assert (job.user(), job.getSettings().uid, farm.job("comp").uid) == ("eve", 4711, 4711)
+    assert job.setOwner("nobody_of_this_machine") == 1
+    assert farm.job("comp").uid is None
+    assert farm.job("over").user == "ann"
+
+
+def test_jobs_have_a_time_limit_and_layers_retries_of_their_own(farm: SmallFarm) -> None:
+    """Both are shown, and can be taken away."""
+    name = farm.job("comp").name
+    assert main(["-time-limit", name, "90"]) == 0
+    assert main(["-layer-retries", name, "sim", "7"]) == 0
+    settings = opencue.api.findJob(name).getSettings()
+    assert (settings.time_limit_minutes, settings.time_limit_ends_us, settings.max_retries) == (90, 0, 1)
+    assert [(one.layer_name, one.HasField("max_retries"), one.max_retries) for one in settings.layers] == [
+        ("sim", True, 7),
+        ("clean", False, 0),
+    ]
+    assert main(["-time-limit", name, "0"]) == 0
+    assert main(["-layer-retries", name, "sim", "job"]) == 0
+    assert opencue.api.findLayer(name, "sim").setMaxRetries(None) == 0
+    assert (farm.job("comp").time_limit_minutes, farm.layer("comp/sim").max_retries) == (0, None)
+    assert main(["-time-limit", name, "-3"]) == 1
 
 
 def test_what_the_page_types_is_so(farm: SmallFarm, capsys: Output) -> None:

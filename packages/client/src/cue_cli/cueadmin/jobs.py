@@ -66,6 +66,19 @@ def drop_depends(session: Session, names: list[str]) -> None:
     )
 
 
+def set_owner(session: Session, values: list[str]) -> None:
+    """Give a job to somebody else."""
+    name, user = values
+    session.confirm(f"Give {name} to {user}", named=True)
+    session.set(name, f"user {user}", findJob(name, finished=True).setOwner(user))
+
+
+def time_limit(session: Session, values: list[str]) -> None:
+    """Set how long a job may go on."""
+    name, minutes = values[0], toInteger(values[1], "number of minutes")
+    session.set(name, f"time limit {minutes} min" if minutes else "no time limit", findJob(name).setTimeLimit(minutes))
+
+
 def subscribe(session: Session, values: list[str]) -> None:
     """Send mail to an address when a job ends."""
     name, address = values

@@ -11,7 +11,7 @@ from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.changed import Changed, total
 from opencue.kinds import wrapperOf
-from opencue.rpc import call
+from opencue.rpc import call, change
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend
@@ -130,6 +130,13 @@ class Layer(Entity):
     def setTimeoutLLU(self, timeout_llu: int) -> Changed:
         """Set how long a frame may go without a word in its log, in minutes; 0 for no limit."""
         return self._change("SetTimeoutLLU", timeout_llu=timeout_llu)
+
+    def setMaxRetries(self, max_retries: Optional[int]) -> Changed:
+        """Set how often a failed frame of the layer is tried again; None for as often as the job says.
+
+        Raises NotOfferedException where the server is not a cuefarm: OpenCue's knows retries of jobs alone.
+        """
+        return change("farm", "SetLayerMaxRetries", layer=self.data.id, max_retries=max_retries)
 
     def setStartAfter(self, start_after: int, username: Optional[str] = None) -> Changed:
         """Hold the layer back until a time in seconds since 1970; 0 lets it go."""

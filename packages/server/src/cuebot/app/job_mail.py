@@ -18,7 +18,7 @@ import structlog
 
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
-from cuebot.domain.names import is_mail_address
+from cuebot.domain.names import NOBODYS_DOMAIN, is_mail_address
 from cuebot.domain.nouns import Job
 from cuebot.domain.settings import Settings
 from cuebot.domain.states import FrameState
@@ -55,7 +55,7 @@ class JobMail:
 
     def _write(self, job: Job, *, killed: bool) -> None:
         for address in dict.fromkeys((job.email, *job.subscribers)):
-            if self._host and is_mail_address(address):
+            if self._host and is_mail_address(address) and not address.endswith(NOBODYS_DOMAIN):
                 mail = mail_of(job, killed=killed, sender=self._sender, address=address)
                 if self._waiting.full():
                     log.error("too much mail waits, so one is given up", job=job.name, address=address)

@@ -5,6 +5,8 @@ One that finishes by itself: `consequences`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -19,17 +21,21 @@ from cuebot.domain.units import UNLIMITED
 def kill_job(farm: Farm, command: c.KillJob, context: Context) -> list[ev.Event]:
     """Finish a job at once and have its runs killed; should it be reopened, their frames wait again."""
     job: Job = farm.get("job", command.job_id)
-    if job.state is JobState.FINISHED:
-        return []
+    return [] if job.state is JobState.FINISHED else killed(farm, job, command.message or "job killed")
+
+
+def killed(farm: Farm, job: Job, message: str, over: Collection[str] = ()) -> list[ev.Event]:
+    """A job is ended, and its runs are, but for those that are over."""
     events: list[ev.Event] = [ev.JobFinished(job.id, killed=True)]
     run_ids = [
         run_id
         for layer in farm.layers_of(job)
         for index, run_id in layer.runs.items()
         if layer.frames.state[index] == FrameState.RUNNING  # an eaten one is being killed already, and stays eaten
+        and run_id not in over
     ]
     if run_ids:
-        events.append(ev.KillRequested(run_ids, OnEnd.RETRY, command.message or "job killed"))
+        events.append(ev.KillRequested(run_ids, OnEnd.RETRY, message))
     return events
 
 

@@ -249,6 +249,7 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str, str, str], ...]]] = {
         ("priority", "set_priority", "set a job's priority", "priority"),
         ("max_retries", "set_max_retries", "set how often frames of a job are tried again", "retries"),
         ("auto_eat", "set_auto_eat", "say whether a job's frames that fail are eaten", "auto_eat"),
+        ("time_limit_minutes", "set_time_limit", "set how long a job may go on", "minutes"),
         ("min_cores", "set_min_cores", "set the cores that a job should have", "centicores"),
         ("max_cores", "set_max_cores", "set the cores that a job may have", "centicores"),
         ("min_gpus", "set_min_gpus", "set the GPUs that a job should have", "gpus"),
@@ -296,6 +297,7 @@ _START: Final = Action(
     "layer.set_start", _J, "say when a layer may start, and why not before",
     {"id": "layer", "start_after_us": "at_us", "start_after_reason": "reason"},
 )  # fmt: skip
+_OWNER: Final = Action("job.set_owner", _J, "give a job to somebody else", {"id": "job", "user": "user", "uid": "uid"})
 _CHANGES: Final[dict[tuple[str, str], Action]] = {
     **{
         (kind, name): _set(_RIGHT_ON.get(kind, _F), f"{kind}.{verb}", text, argument, name)
@@ -304,6 +306,8 @@ _CHANGES: Final[dict[tuple[str, str], Action]] = {
     },
     ("layer", "start_after_us"): _START,
     ("layer", "start_after_reason"): _START,
+    ("job", "user"): _OWNER,
+    ("job", "uid"): _OWNER,
 }
 _PAUSE: Final = {
     True: Action("job.pause", _J, "book no more frames of a job", {"id": "job"}),

@@ -208,6 +208,8 @@ def _job_prefix(show: str, shot: str, user: str) -> str:
     return f"{show}-{shot}-{user.replace(' ', '_')}".lower().rstrip("_")
 
 
+NOBODYS_DOMAIN: Final = "@example.com"
+"""Of the addresses that `outline` writes where a studio has set no domain of its own."""
 _MAIL_ADDRESS = re.compile(r"[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+")
 
 

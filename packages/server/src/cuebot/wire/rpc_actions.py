@@ -236,7 +236,11 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("job", "FindFinishedJobs", "GetSpecification"),
         **_read("run", "GetFailures", "GetRuns"),
         **_read("log", "ReadLog"),
+        **_read("layer", "GetJobSettings"),
         "Explain": "job.explain",
+        "SetJobOwner": "job.set_owner",
+        "SetJobTimeLimit": "job.set_time_limit",
+        "SetLayerMaxRetries": "layer.set_max_retries",
     },
     "cuefarm.v1.AgentInterface": {"Work": "host.connect"},
 }  # fmt: skip

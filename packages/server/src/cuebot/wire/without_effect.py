@@ -11,6 +11,7 @@ from typing import Final
 
 from cuebot.domain.errors import quoted
 from cuebot.domain.farm import Farm
+from cuebot.domain.names import NOBODYS_DOMAIN
 from cuebot.queries.hosts import tags_of_hosts
 from cuebot.spec import Spec
 
@@ -55,6 +56,8 @@ UNBOOK: Final = (
 def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
     """What of a specification was ignored or changed, and which of its names mean nothing on this farm."""
     yield from spec.warnings
+    if spec.email and not spec.email.endswith(NOBODYS_DOMAIN) and not farm.settings.mail_host:
+        yield "spec / email: it is kept, but this server sends no mail: the setting mail_host names no mail server"
     tags = tags_of_hosts(farm)
     said: set[tuple[str, str]] = set()
     for job in spec.jobs:
