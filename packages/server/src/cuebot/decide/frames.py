@@ -161,7 +161,10 @@ def stagger_frames(farm: Farm, command: c.StaggerFrames, context: Context) -> li
 
 
 def hold_frames(farm: Farm, command: c.HoldFrames, context: Context) -> list[ev.Event]:
-    """Let WAITING frames wait again for what they were let go from and has not happened (decisions: held-again)."""
+    """Let WAITING frames wait again for what they were let go from, as far as that has not happened.
+
+    See opencue-behaviour: mark-as-depend.
+    """
     events: list[ev.Event] = []
     for layer_id, indices in command.frames.items():
         layer: Layer = farm.get("layer", layer_id)

@@ -88,8 +88,8 @@ def add_subscriber(farm: Farm, command: c.AddSubscriber, context: Context) -> li
     address = command.address.strip()
     if not context.settings.mail_host:
         raise Refused(
-            "this server sends no mail: the setting mail_host names no mail server; `cueadmin -watch type:job.finished`"
-            " tells when jobs end"
+            "this server sends no mail: the setting mail_host names no mail server; whoever follows what happens hears"
+            " of job.finished"
         )
     if len(address) > most or not is_mail_address(address):
         raise Invalid(
