@@ -15,7 +15,7 @@ from small_farm import SmallFarm
 import opencue
 from cue_cli.cueadmin import run
 from cuebot.decide import Settings
-from cuebot.domain.units import CoreUnits
+from cuebot.domain.units import CoreUnits, KiB
 from cuebot.sim.specs import job_spec, layer_spec
 from opencue.exception import EntityNotFoundException
 from opencue.wrappers import monitoring
@@ -173,6 +173,27 @@ def test_jobs_have_a_time_limit_and_layers_retries_of_their_own(farm: SmallFarm)
     assert opencue.api.findLayer(name, "sim").setMaxRetries(None) == 0
     assert (farm.job("comp").time_limit_minutes, farm.layer("comp/sim").max_retries) == (0, None)
     assert main(["-time-limit", name, "-3"]) == 1
+
+
+def test_gpu_seconds_and_what_is_held_of_gpus_are_shown(farm: SmallFarm) -> None:
+    """Of a frame, its layer and its job while it runs, and in what was."""
+    farm.host("node2", gpus=2, gpu_memory=KiB(16 << 20))
+    wants = layer_spec("bake", "1-2", gpus=2, gpu_memory_kib=4 << 20)
+    farm.launch(job_spec("cuda", wants))
+    farm.plan()
+    job = opencue.api.findJob(farm.job("cuda").name)
+    (layer,) = job.getLayers()
+    assert (job.data.job_stats.reserved_gpus, layer.data.layer_stats.reserved_gpus) == (2, 2)
+    assert sorted(frame.data.reserved_gpu_memory for frame in job.getFrames()) == [0, 4 << 20]
+    farm.wait(60)
+    farm.end(farm.run_of("cuda/bake", 0), run_s=60)
+    (layer,) = job.getLayers()
+    stats = layer.data.layer_stats
+    assert (stats.rendered_gpu_sec, stats.total_gpu_sec, stats.failed_gpu_sec) == (120, 120, 0)
+    assert opencue.api.getJob(job.id()).data.job_stats.total_gpu_sec == 120
+    (past,) = opencue.api.getLayerHistory(job_name=job.name())
+    assert past.totalGpuSeconds == 120
+    assert [frame.totalGpuTime for frame in opencue.api.getFrameHistory(job_name=job.name())] == [120]
 
 
 def test_what_the_page_types_is_so(farm: SmallFarm, capsys: Output) -> None:

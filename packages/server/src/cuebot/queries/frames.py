@@ -57,6 +57,7 @@ class FrameRow(NamedTuple):
     max_rss_kib: int
     used_memory_kib: int
     reserved_memory_kib: int
+    reserved_gpu_memory_kib: int
     last_resource: str
     """`host/cores/gpus` of the last run, empty for a frame that never ran."""
     core_s: int
@@ -126,6 +127,7 @@ def frame_row(farm: Farm, layer: Layer, index: int, now_us: int) -> FrameRow:
         max_rss_kib=int(frames.max_rss_kib[index]),
         used_memory_kib=_used_kib(layer, index),
         reserved_memory_kib=proc.memory if proc else 0,
+        reserved_gpu_memory_kib=proc.gpu_memory if proc else 0,
         last_resource=_last_resource(farm, layer, index),
         core_s=core_us // SECOND,
         last_log_update_s=_last_log_update_s(layer, index),

@@ -29,6 +29,7 @@ def frame_message(row: FrameRow) -> job_pb2.Frame:
         max_rss=row.max_rss_kib,
         used_memory=row.used_memory_kib,
         reserved_memory=row.reserved_memory_kib,
+        reserved_gpu_memory=row.reserved_gpu_memory_kib,
         last_resource=row.last_resource,
         total_core_time=int32(row.core_s),
         llu_time=int32(row.last_log_update_s),

@@ -15,7 +15,7 @@ from cuebot.wire.values import int32, time32
 _MILLI = 1_000
 
 
-def historical_job(row: JobRow, gpu_s: int) -> monitoring_pb2.HistoricalJob:
+def historical_job(row: JobRow) -> monitoring_pb2.HistoricalJob:
     """A job that has ended. `failed_frames` are those that did not succeed: dead and eaten."""
     return monitoring_pb2.HistoricalJob(
         id=row.id,
@@ -32,12 +32,12 @@ def historical_job(row: JobRow, gpu_s: int) -> monitoring_pb2.HistoricalJob:
         succeeded_frames=int32(row.frames.succeeded),
         failed_frames=int32(row.frames.dead + row.frames.eaten),
         total_core_seconds=row.usage.total_core_s,
-        total_gpu_seconds=gpu_s,
+        total_gpu_seconds=row.usage.succeeded_gpu_s,
         max_rss=row.usage.max_rss_kib,
     )
 
 
-def historical_layer(row: LayerRow, job: str, show: str, gpu_s: int) -> monitoring_pb2.HistoricalLayer:
+def historical_layer(row: LayerRow, job: str, show: str) -> monitoring_pb2.HistoricalLayer:
     """A layer with what its runs took."""
     return monitoring_pb2.HistoricalLayer(
         id=row.id,
@@ -51,7 +51,7 @@ def historical_layer(row: LayerRow, job: str, show: str, gpu_s: int) -> monitori
         succeeded_frames=int32(row.frames.succeeded),
         failed_frames=int32(row.frames.dead + row.frames.eaten),
         total_core_seconds=row.usage.total_core_s,
-        total_gpu_seconds=gpu_s,
+        total_gpu_seconds=row.usage.succeeded_gpu_s,
         max_rss=row.usage.max_rss_kib,
         avg_frame_seconds=row.usage.mean_run_s,
     )

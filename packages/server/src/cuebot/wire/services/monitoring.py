@@ -5,7 +5,7 @@ Pages begin with 1. A time is from its `start_time` to its `end_time`, in millis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -18,7 +18,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.names import folded
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import FrameState
-from cuebot.domain.units import HOUR, MINUTE, SECOND
+from cuebot.domain.units import HOUR, MINUTE
 from cuebot.engine.ports import FarmHistory, FoundEvents, JobSearch, JournalError
 from cuebot.engine.readers import Readers
 from cuebot.queries.farm_sums import FarmSums, farm_sums
@@ -146,7 +146,7 @@ class MonitoringInterface:
             call,
             response.jobs,
             page.of(jobs),
-            lambda one: historical_job(job_row(one.farm, one.job), _gpu_s(one.farm.layers_of(one.job))),
+            lambda one: historical_job(job_row(one.farm, one.job)),
         )
         return response
 
@@ -163,7 +163,7 @@ class MonitoringInterface:
             call,
             response.layers,
             page.of(layers),
-            lambda layer: historical_layer(layer_row(farm, layer), job.name, show, _gpu_s([layer])),
+            lambda layer: historical_layer(layer_row(farm, layer), job.name, show),
         )
         return response
 
@@ -278,8 +278,3 @@ def _job(farm: Farm, id: str, name: str) -> Job:
     if not (id or name):
         raise Invalid("name the job whose history is wanted, by its id or its name")
     return job_of(farm, id or name)
-
-
-def _gpu_s(layers: Iterable[Layer]) -> int:
-    """GPU-seconds of the runs that succeeded."""
-    return sum(layer.clock_us_succeeded * layer.min_gpus for layer in layers) // SECOND
