@@ -77,14 +77,16 @@ class Frame(Entity):
         """Let the frame wait again for what is not done, after `markAsWaiting` had let it go."""
         return self._change("MarkAsDepend")
 
-    def setFrameStateDisplayOverride(self, status: int, text: str, color: tuple[int, int, int]) -> Changed:
+    def setFrameStateDisplayOverride(
+        self, status: int, override_text: str, override_rgb: tuple[int, int, int]
+    ) -> Changed:
         """Have clients show a text and a colour (red, green, blue, 0 to 255) for the frame while it is in a FrameState.
 
         A frame's own process may call this: `opencue.api.getFrame(os.environ["CUE_FRAME_ID"])` finds its frame.
         """
-        red, green, blue = color
+        red, green, blue = override_rgb
         rgb = job_pb2.FrameStateDisplayOverride.RGB(red=red, green=green, blue=blue)
-        override = job_pb2.FrameStateDisplayOverride(state=status, text=text, color=rgb)  # type: ignore[arg-type]
+        override = job_pb2.FrameStateDisplayOverride(state=status, text=override_text, color=rgb)  # type: ignore[arg-type]
         return self._change("SetFrameStateDisplayOverride", override=override)
 
     def getFrameStateDisplayOverrides(self) -> list[Any]:

@@ -95,13 +95,13 @@ class Layer(Entity):
         """Set the layer's place among the layers of the job."""
         return self._change("SetDispatchOrder", order=order)
 
-    def setMinCores(self, points: float) -> Changed:
+    def setMinCores(self, cores: float) -> Changed:
         """Set the cores that a frame needs, in points: 100 are one core (a Job's own setter takes cores)."""
-        return self._change("SetMinCores", cores=points / POINTS_PER_CORE)
+        return self._change("SetMinCores", cores=cores / POINTS_PER_CORE)
 
-    def setMaxCores(self, points: float) -> Changed:
+    def setMaxCores(self, cores: float) -> Changed:
         """Set the most cores that a frame gets, in points: 100 are one core."""
-        return self._change("SetMaxCores", cores=points / POINTS_PER_CORE)
+        return self._change("SetMaxCores", cores=cores / POINTS_PER_CORE)
 
     def setMinGpus(self, min_gpus: int) -> Changed:
         """Set the GPUs that a frame needs."""
@@ -138,9 +138,9 @@ class Layer(Entity):
         """
         return change("farm", "SetLayerMaxRetries", layer=self.data.id, max_retries=max_retries)
 
-    def setStartAfter(self, start_after: int, username: Optional[str] = None) -> Changed:
+    def setStartAfter(self, epoch_seconds: int, username: Optional[str] = None) -> Changed:
         """Hold the layer back until a time in seconds since 1970; 0 lets it go."""
-        return self._change("SetStartAfter", start_after=start_after, username=username or userName())
+        return self._change("SetStartAfter", start_after=epoch_seconds, username=username or userName())
 
     def clearStartAfter(self, username: Optional[str] = None) -> Changed:
         """Let a layer go that `setStartAfter` held back."""
@@ -150,13 +150,13 @@ class Layer(Entity):
         """Tell the farm where the layer writes."""
         return self._change("RegisterOutputPath", spec=outputPath)
 
-    def reorderFrames(self, frame_range: str, order: int) -> Changed:
+    def reorderFrames(self, frameRange: str, order: int) -> Changed:
         """Move a range of frames to the front or back of the layer, or reverse it (an Order)."""
-        return self._change("ReorderFrames", range=frame_range, order=order)
+        return self._change("ReorderFrames", range=frameRange, order=order)
 
-    def staggerFrames(self, frame_range: str, stagger: int) -> Changed:
+    def staggerFrames(self, frameRange: str, stagger: int) -> Changed:
         """Run every `stagger`-th frame of a range first, then those between."""
-        return self._change("StaggerFrames", range=frame_range, stagger=stagger)
+        return self._change("StaggerFrames", range=frameRange, stagger=stagger)
 
     def createDependencyOnJob(self, job: Job) -> Depend:
         """Make this layer wait for a job."""
