@@ -140,6 +140,68 @@ class SetLayerMaxRetriesResponse(_message.Message):
 Global___SetLayerMaxRetriesResponse: _TypeAlias = SetLayerMaxRetriesResponse  # noqa: Y015
 
 @_typing.final
+class AddDependRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    ON_JOB_FIELD_NUMBER: _builtins.int
+    ON_LAYER_FIELD_NUMBER: _builtins.int
+    ON_FRAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    ANY_FRAME_FIELD_NUMBER: _builtins.int
+    ON_FAILURE_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    layer: _builtins.str
+    frame: _builtins.str
+    on_job: _builtins.str
+    on_layer: _builtins.str
+    on_frame: _builtins.str
+    type: _builtins.str
+    any_frame: _builtins.bool
+    on_failure: _builtins.bool
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        layer: _builtins.str = ...,
+        frame: _builtins.str = ...,
+        on_job: _builtins.str = ...,
+        on_layer: _builtins.str = ...,
+        on_frame: _builtins.str = ...,
+        type: _builtins.str = ...,
+        any_frame: _builtins.bool = ...,
+        on_failure: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["any_frame", b"any_frame", "frame", b"frame", "job", b"job", "layer", b"layer", "on_failure", b"on_failure", "on_frame", b"on_frame", "on_job", b"on_job", "on_layer", b"on_layer", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddDependRequest: _TypeAlias = AddDependRequest  # noqa: Y015
+
+@_typing.final
+class AddDependResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPEND_ID_FIELD_NUMBER: _builtins.int
+    depend_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        depend_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["depend_id", b"depend_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddDependResponse: _TypeAlias = AddDependResponse  # noqa: Y015
+
+@_typing.final
 class GetJobSettingsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -84,6 +84,11 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesResponse.FromString,
                 )
+        self.AddDepend = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/AddDepend',
+                request_serializer=cuefarm__proto_dot_farm__pb2.AddDependRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.AddDependResponse.FromString,
+                )
         self.GetJobSettings = channel.unary_unary(
                 '/cuefarm.v1.FarmInterface/GetJobSettings',
                 request_serializer=cuefarm__proto_dot_farm__pb2.GetJobSettingsRequest.SerializeToString,
@@ -192,6 +197,13 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddDepend(self, request, context):
+        """Make a job, a layer or a frame wait for another by a depend of any type, also one that failure satisfies.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJobSettings(self, request, context):
         """What a job and its layers have that published messages have no field for.
         """
@@ -271,6 +283,11 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.SetLayerMaxRetries,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesResponse.SerializeToString,
+            ),
+            'AddDepend': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddDepend,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.AddDependRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.AddDependResponse.SerializeToString,
             ),
             'GetJobSettings': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJobSettings,
@@ -522,6 +539,23 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/SetLayerMaxRetries',
             cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AddDepend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/AddDepend',
+            cuefarm__proto_dot_farm__pb2.AddDependRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.AddDependResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -45,6 +45,7 @@ class FarmInterfaceStub:
     SetJobOwner: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]
     SetJobTimeLimit: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]
     SetLayerMaxRetries: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]
+    AddDepend: _grpc.UnaryUnaryMultiCallable[_farm_pb2.AddDependRequest, _farm_pb2.AddDependResponse]
     GetJobSettings: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetJobSettingsRequest, _farm_pb2.GetJobSettingsResponse]
 
 @_typing.type_check_only
@@ -64,6 +65,7 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     SetJobOwner: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]  # type: ignore[assignment]
     SetJobTimeLimit: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]  # type: ignore[assignment]
     SetLayerMaxRetries: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]  # type: ignore[assignment]
+    AddDepend: _aio.UnaryUnaryMultiCallable[_farm_pb2.AddDependRequest, _farm_pb2.AddDependResponse]  # type: ignore[assignment]
     GetJobSettings: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetJobSettingsRequest, _farm_pb2.GetJobSettingsResponse]  # type: ignore[assignment]
 
 class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
@@ -164,6 +166,13 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.SetLayerMaxRetriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.SetLayerMaxRetriesResponse, _abc.Awaitable[_farm_pb2.SetLayerMaxRetriesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AddDepend(
+        self,
+        request: _farm_pb2.AddDependRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.AddDependResponse, _abc.Awaitable[_farm_pb2.AddDependResponse]]: ...
 
     @_abc_1.abstractmethod
     def GetJobSettings(

@@ -36,7 +36,7 @@ from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRetention, getRuns, getSpecification, readLog
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
-from opencue.wrappers.depend import Depend
+from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
 from opencue.wrappers.host import Host
@@ -71,6 +71,7 @@ __all__ = [
     "ServiceOverride",
     "Show",
     "Subscription",
+    "addDepend",
     "allocSetBillable",
     "allocSetName",
     "allocSetTag",

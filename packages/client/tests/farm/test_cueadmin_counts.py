@@ -186,7 +186,7 @@ ACTIONS = {
 COUNTED_HERE = {"-satisfy-dependency"}
 """What counts what it finds by itself; it has a test of its own."""
 
-MAKES = {"-create-show", "-create-alloc", "-create-sub"}
+MAKES = {"-create-show", "-create-alloc", "-create-sub", "-depend"}
 """What makes a thing makes it or is refused."""
 
 

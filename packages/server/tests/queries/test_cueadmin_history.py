@@ -17,7 +17,7 @@ from cue_cli.cueadmin import run
 from cuebot.decide import Settings
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.sim.specs import job_spec, layer_spec
-from opencue.exception import EntityNotFoundException
+from opencue.exception import CueException, EntityNotFoundException
 from opencue.wrappers import monitoring
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs/howto/look-back.md").read_text(encoding="utf-8")
@@ -173,6 +173,40 @@ def test_jobs_have_a_time_limit_and_layers_retries_of_their_own(farm: SmallFarm)
     assert opencue.api.findLayer(name, "sim").setMaxRetries(None) == 0
     assert (farm.job("comp").time_limit_minutes, farm.layer("comp/sim").max_retries) == (0, None)
     assert main(["-time-limit", name, "-3"]) == 1
+
+
+def test_depends_of_any_type_are_made_by_name(farm: SmallFarm, capsys: Output) -> None:
+    """Of jobs, layers and frames; what makes no sense is told, what is there already is no success."""
+    comp, over = farm.job("comp").name, farm.job("over").name
+    assert main(["-depend", f"{comp}/clean", f"{comp}/sim", "-even-failed"]) == 0
+    assert capsys.readouterr().out == (
+        f"{comp}/clean: waits for {comp}/sim (LAYER_ON_LAYER, dead frames count as done)\n"
+    )
+    (depend,) = farm.farm.depends.values()
+    assert (depend.on_failure, farm.states("comp/clean")) == (True, "DD")
+    assert main(["-depend", f"{comp}/clean", f"{comp}/sim"]) == 1
+    assert main(["-depend", f"{comp}/clean/1", f"{comp}/sim/0002-sim"]) == 0
+    assert "FRAME_ON_FRAME" in capsys.readouterr().out
+    assert main(["-depend", comp, over]) == 1
+    assert "complete" in capsys.readouterr().err
+    assert main(["-depend", f"{comp}//1", over]) == 2
+    assert main(["-pause", comp, "-even-failed"]) == 2
+
+
+def test_a_script_makes_depends_of_any_type(farm: SmallFarm) -> None:
+    """By names and by ids; a type that is none is refused."""
+    comp = farm.job("comp").name
+    sim, clean = (opencue.api.findLayer(comp, name) for name in ("sim", "clean"))
+    pairs = opencue.api.addDepend(layer=clean.id(), on_layer=sim.id(), type="FRAME_BY_FRAME")
+    assert (pairs.type(), pairs.dependOnLayer(), pairs.isActive()) == (9, "sim", True)
+    previous = opencue.api.addDepend(comp, "sim", on_job=comp, on_layer="sim", type="previous_frame")
+    assert (previous.type(), farm.states("comp/sim")) == (10, "WDDDDD")
+    whole = clean.createDependencyOnLayer(sim, on_failure=True)
+    assert (whole.type(), farm.farm.depends[whole.id()].on_failure) == (4, True)
+    with pytest.raises(CueException, match="circle"):
+        opencue.api.addDepend(comp, "sim", on_job=comp, on_layer="clean", any_frame=True)
+    with pytest.raises(CueException, match="no type of depend 'LAYER_ON_MOON'"):
+        opencue.api.addDepend(comp, "sim", on_job=comp, on_layer="clean", type="LAYER_ON_MOON")
 
 
 def test_gpu_seconds_and_what_is_held_of_gpus_are_shown(farm: SmallFarm) -> None:

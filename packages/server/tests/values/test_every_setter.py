@@ -278,6 +278,7 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE: dict[str, str] = {
+    "cuefarm.v1.FarmInterface.AddDepend": "wire/test_job_settings.py: frames wait by it",
     "cuefarm.v1.FarmInterface.SetJobOwner": "wire/test_job_settings.py: frames that start are the new owner's",
     "cuefarm.v1.FarmInterface.SetJobTimeLimit": "decide/test_time_limits.py: the job is killed when its time is up",
     "job.FrameInterface.SetCheckpointState": "decide/test_frame_marks.py: a frame waits for its checkpoint",

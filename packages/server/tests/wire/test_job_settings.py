@@ -50,6 +50,29 @@ async def test_frames_that_start_are_the_new_owners(make_scene: Any) -> None:
     assert {run.user_name for run in scene.agent.launched} == {"bob"}
 
 
+async def test_a_depend_that_failure_satisfies_survives_a_restart(
+    start_site: Any, start_agent_of: Any, tmp_path: Path, tools: Any
+) -> None:
+    """It holds until every frame has ended, and lets go of what waits although one has died."""
+    database = f"sqlite:///{tmp_path}/farm.sqlite"
+    site = await start_site(database)
+    job = await site.launch(tools.layer("aaa", "1-2") + tools.layer("bbb", "1"), paused=True)
+    request = farm_pb2.AddDependRequest(job=job.name, layer="bbb", on_job=job.name, on_layer="aaa", on_failure=True)
+    depend_id = (await site.farm_interface.AddDepend(request)).depend_id
+    await site.job.SetMaxRetries(job_pb2.JobSetMaxRetriesRequest(job=job, max_retries=0))
+    await site.stop()
+
+    site = await start_site(database)
+    agent = await start_agent_of(site)
+    agent.finish = False
+    await site.job.Resume(job_pb2.JobResumeRequest(job=job))
+    await tools.until(lambda: len(agent.runs) == 2)
+    for run in list(agent.runs.values()):
+        await agent.complete(run, exit_status=1)
+    await tools.until(lambda: [run.frame_name for run in agent.runs.values()] == ["0001-bbb"])
+    assert not site.farm.depends[depend_id].active
+
+
 async def test_what_is_not_there_or_not_named_is_refused(site: Any) -> None:
     """With the field's codes, and words that name it."""
     job = await site.launch(paused=True)

@@ -166,6 +166,12 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "ordering.reorder_frames",
         ),
         Command(
+            ("-depend",),
+            "WAITING ON",
+            "let a job, JOB/LAYER or JOB/LAYER/FRAME wait for another (-even-failed: until that has ended, however)",
+            "jobs.depend",
+        ),
+        Command(
             ("-satisfy-dependency",),
             "JOB [LAYER]",
             "satisfy what a layer, or a whole job, waits for",

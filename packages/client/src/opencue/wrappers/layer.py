@@ -14,7 +14,7 @@ from opencue.kinds import wrapperOf
 from opencue.rpc import call, change
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
-from opencue.wrappers.depend import Depend
+from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.limit import Limit
@@ -162,8 +162,13 @@ class Layer(Entity):
         """Make this layer wait for a job."""
         return Depend(self._call("CreateDependencyOnJob", job=job.data).depend)
 
-    def createDependencyOnLayer(self, layer: Layer) -> Depend:
-        """Make this layer wait for another layer as a whole."""
+    def createDependencyOnLayer(self, layer: Layer, on_failure: bool = False) -> Depend:
+        """Make this layer wait for another layer as a whole; with `on_failure` until all of it has ended, however.
+
+        The latter raises NotOfferedException where the server is not a cuefarm.
+        """
+        if on_failure:
+            return addDepend(layer=self.data.id, on_layer=layer.data.id, on_failure=True)
         return Depend(self._call("CreateDependencyOnLayer", depend_on_layer=layer.data).depend)
 
     def createDependencyOnFrame(self, frame: Frame) -> Depend:

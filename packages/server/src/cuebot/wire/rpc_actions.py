@@ -237,6 +237,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("run", "GetFailures", "GetRuns"),
         **_read("log", "ReadLog"),
         **_read("layer", "GetJobSettings"),
+        "AddDepend": "depend.add",
         "Explain": "job.explain",
         "SetJobOwner": "job.set_owner",
         "SetJobTimeLimit": "job.set_time_limit",

@@ -66,6 +66,11 @@ class Job:
         """Every frame has succeeded or was eaten."""
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
 
+    @property
+    def settled(self) -> bool:
+        """No frame will change of itself: each has succeeded, was eaten, or is dead."""
+        return _settled(self.counts)
+
 
 _NO_FRAMES = Frames([], 0)
 """Stands in until a layer gets its own; made once, because a restart makes thousands of layers."""
@@ -178,5 +183,8 @@ class Layer:
     @property
     def settled(self) -> bool:
         """No frame will change of itself: each has succeeded, was eaten, or is dead."""
-        ended = (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD)
-        return sum(self.counts) == sum(self.counts[state] for state in ended)
+        return _settled(self.counts)
+
+
+def _settled(counts: list[int]) -> bool:
+    return sum(counts) == sum(counts[state] for state in (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD))
