@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import pwd
 
 import pytest
 from builders import GB, a_dead_frame, a_depend, a_frame, a_host, a_job, a_layer, a_show, a_subscription, an_allocation
@@ -11,6 +12,7 @@ from fake_farm import NOW
 from opencue_proto import host_pb2, job_pb2, limit_pb2, service_pb2
 
 import opencue
+from opencue.caller import uidOf
 from opencue.units import Megabytes
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.depend import Depend
@@ -310,3 +312,32 @@ def test_frames_are_held_again_and_staggered(farm):
     Job(job_pb2.Job(id="j1")).staggerFrames("1-10", 3)
     request = farm.only("JobInterface.StaggerFrames")
     assert (request.job.id, request.range, request.stagger) == ("j1", "1-10", 3)
+
+
+@pytest.mark.parametrize(
+    ("rpc", "ask"),
+    [
+        ("SetJobOwner", lambda: Job(a_job()).setOwner("bob")),
+        ("SetJobTimeLimit", lambda: Job(a_job()).setTimeLimit(5)),
+        ("GetJobSettings", lambda: Job(a_job()).getSettings()),
+        ("SetLayerMaxRetries", lambda: Layer(a_layer("beauty")).setMaxRetries(3)),
+        ("AddDepend", lambda: Layer(a_layer("a")).createDependencyOnLayer(Layer(a_layer("b")), on_failure=True)),
+    ],
+)
+def test_what_only_a_cuefarm_can_is_told_on_other_servers(farm, rpc, ask):
+    """The error names the call that the server does not have, and nothing is changed."""
+    farm.not_offered = {f"FarmInterface.{rpc}"}
+    with pytest.raises(opencue.exception.NotOfferedException, match=f"farm.{rpc}"):
+        ask()
+    assert farm.changes() == []
+
+
+def test_the_number_of_a_user_is_that_of_his_account(farm):
+    """It goes along where this machine knows it; root's does not, nor one of nobody's."""
+    Job(a_job()).setOwner(getpass.getuser())
+    request = farm.only("FarmInterface.SetJobOwner")
+    expected = pwd.getpwnam(getpass.getuser()).pw_uid
+    assert (request.HasField("uid"), request.uid) == (bool(expected), expected)
+    assert uidOf("root") is None
+    assert uidOf("nobody_of_this_machine") is None
+    assert uidOf(pwd.getpwall()[1].pw_name) == pwd.getpwall()[1].pw_uid

@@ -41,7 +41,7 @@ SETTERS_WITHOUT_EFFECT: Final[dict[str, dict[str, str]]] = {
     "job.JobInterface": {"SetMinCores": _JOB_MINIMUM, "SetMinGpus": _JOB_MINIMUM},
     "job.LayerInterface": {"SetMaxGpus": MAX_GPUS},
     "show.ShowInterface": {
-        "SetCommentEmail": "the address is kept, but this server sends no mail",
+        "SetCommentEmail": "the address is kept, but comments are not mailed",
         "SetDefaultMinCores": _JOB_MINIMUM,
         "SetDefaultMinGpus": _JOB_MINIMUM,
     },
