@@ -37,7 +37,7 @@ from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRetention, getRuns, getSpecification, readLog
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
-from opencue.wrappers.depend import Depend
+from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
 from opencue.wrappers.host import Host, NestedHost
@@ -50,6 +50,14 @@ from opencue.wrappers.limit import (
     getLimitBindings,
     getLimitHolds,
     reportLimitUsage,
+)
+from opencue.wrappers.monitoring import (
+    getFarmStatistics,
+    getFrameHistory,
+    getHostHistory,
+    getJobHistory,
+    getLayerHistory,
+    getLayerMemoryHistory,
 )
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
@@ -73,6 +81,7 @@ __all__ = [
     "ServiceOverride",
     "Show",
     "Subscription",
+    "addDepend",
     "allocSetBillable",
     "allocSetName",
     "allocSetTag",
@@ -118,17 +127,23 @@ __all__ = [
     "getEvents",
     "getFacility",
     "getFailures",
+    "getFarmStatistics",
     "getFinishedJobs",
     "getFrame",
+    "getFrameHistory",
     "getFrames",
     "getGroup",
     "getHost",
+    "getHostHistory",
     "getHostWhiteboard",
     "getHosts",
     "getJob",
+    "getJobHistory",
     "getJobNames",
     "getJobs",
     "getLayer",
+    "getLayerHistory",
+    "getLayerMemoryHistory",
     "getLimitBindings",
     "getLimitHolds",
     "getLimits",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cuebot.domain.events import EVENTS, DependPairsSatisfied, Event, JobRecalled, UsageReported, decode, encode
 from cuebot.domain.frames import IndexArray, as_indices, from_runs, to_runs
 from cuebot.domain.nouns import Holder
-from cuebot.domain.states import Cause, FrameState, OnEnd
+from cuebot.domain.states import Cause, CheckpointState, FrameState, OnEnd
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +53,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "start_us": st.lists(numbers, max_size=3),
     "stop_us": st.lists(numbers, max_size=3),
     "max_rss_kib": st.lists(numbers, max_size=3),
+    "checkpoint": st.sampled_from(CheckpointState),
 }
 
 

@@ -11,10 +11,10 @@ from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.changed import Changed, total
 from opencue.kinds import wrapperOf
-from opencue.rpc import call
+from opencue.rpc import call, change
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
-from opencue.wrappers.depend import Depend
+from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.limit import Limit
@@ -131,6 +131,13 @@ class Layer(Entity):
         """Set how long a frame may go without a word in its log, in minutes; 0 for no limit."""
         return self._change("SetTimeoutLLU", timeout_llu=timeout_llu)
 
+    def setMaxRetries(self, max_retries: Optional[int]) -> Changed:
+        """Set how often a failed frame of the layer is tried again; None for as often as the job says.
+
+        Raises NotOfferedException where the server is not a cuefarm: OpenCue's knows retries of jobs alone.
+        """
+        return change("farm", "SetLayerMaxRetries", layer=self.data.id, max_retries=max_retries)
+
     def setStartAfter(self, epoch_seconds: int, username: Optional[str] = None) -> Changed:
         """Hold the layer back until a time in seconds since 1970; 0 lets it go."""
         return self._change("SetStartAfter", start_after=epoch_seconds, username=username or userName())
@@ -155,8 +162,13 @@ class Layer(Entity):
         """Make this layer wait for a job."""
         return Depend(self._call("CreateDependencyOnJob", job=job.data).depend)
 
-    def createDependencyOnLayer(self, layer: Layer) -> Depend:
-        """Make this layer wait for another layer as a whole."""
+    def createDependencyOnLayer(self, layer: Layer, on_failure: bool = False) -> Depend:
+        """Make this layer wait for another layer as a whole; with `on_failure` until all of it has ended, however.
+
+        The latter raises NotOfferedException where the server is not a cuefarm.
+        """
+        if on_failure:
+            return addDepend(layer=self.data.id, on_layer=layer.data.id, on_failure=True)
         return Depend(self._call("CreateDependencyOnLayer", depend_on_layer=layer.data).depend)
 
     def createDependencyOnFrame(self, frame: Frame) -> Depend:

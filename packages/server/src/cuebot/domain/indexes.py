@@ -11,7 +11,7 @@ from cuebot.domain.frames import Frames
 from cuebot.domain.limit_use import RunUnder, Seen, drop_entry
 from cuebot.domain.names import folded, short_host_name
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Limit, Proc
-from cuebot.domain.states import JobState
+from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import CoreUnits, Micros
 
 IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
@@ -59,6 +59,8 @@ def index_layer(farm: Farm, layer: Layer) -> None:
         farm.limit_use.layers_by_limit[name].add(layer.id)
     layer.counts = layer.frames.counts()
     job.counts = [a + b for a, b in zip(job.counts, layer.counts, strict=True)]
+    if layer.counts[FrameState.CHECKPOINT]:
+        farm.frame_marks.checkpointed.add(layer.id)
     farm.touched.jobs.add(job.id)
     farm.update_ready(layer)
 
@@ -124,6 +126,8 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         index_host(farm, thing)
     elif kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].add(thing.id)
+    elif kind == "display_override":
+        farm.frame_marks.enter(thing)
     elif kind == "subscription":
         thing.reserved_cores = sum(
             proc.cores

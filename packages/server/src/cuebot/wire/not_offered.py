@@ -16,10 +16,7 @@ _FILTERS = "filters are not offered; give jobs their group and priority when the
 _DEPARTMENTS = "departments are not offered; every group is of the department Unknown"
 _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
-_MONITORING = "history is not offered over this interface yet"
 _REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
-_OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
-_STAGGER = "staggering is not offered; launch the layer with an interleaved range such as 1-100:10"
 
 
 def _all(reason: str, *names: str) -> dict[str, str]:
@@ -62,29 +59,11 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "host.ProcInterface": _all(
         _REDIRECTS, "ClearRedirect", "RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"
     ),
-    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
-    | {
-        "MarkAsDepend": "a frame that was let go does not wait again; create the depend anew, or use Depend.Unsatisfy",
-        "SetCheckpointState": "checkpoints are not offered yet",
-    },
+    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition"),
     "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
-    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_FILTERS, "RunFilters")
-    | _all(_STAGGER, "StaggerFrames")
-    | {"AddSubscriber": "this server sends no mail yet"},
+    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition") | _all(_FILTERS, "RunFilters"),
     "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_STAGGER, "StaggerFrames")
     | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
-    "monitoring.MonitoringInterface": _all(
-        _MONITORING,
-        "GetJobHistory",
-        "GetFrameHistory",
-        "GetLayerHistory",
-        "GetHostHistory",
-        "GetFarmStatistics",
-        "GetLayerMemoryHistory",
-    ),
     "renderPartition.RenderPartitionInterface": _all(_PARTITIONS, "Delete", "SetMaxResources"),
     "rqd.RqdInterface": _all(
         _AGENT,

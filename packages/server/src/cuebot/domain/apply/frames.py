@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
-from cuebot.domain.frames import IndexArray
+from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
-from cuebot.domain.states import FRAME_TRANSITIONS, HELD_BY_DEPENDS, FrameState
+from cuebot.domain.states import CHECKPOINT_UNDER_WAY, FRAME_TRANSITIONS, HELD_BY_DEPENDS, CheckpointState, FrameState
 from cuebot.domain.units import Micros
 
 _COLUMN_MOST = 65_535
@@ -31,6 +31,8 @@ def set_state(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_
     if not len(indices):
         return
     farm.touched.jobs.add(layer.job_id)
+    if to is FrameState.CHECKPOINT:
+        farm.frame_marks.checkpointed.add(layer.id)
     frames = layer.frames
     old = frames.state[indices]
     if _moved_together(farm, layer, indices, old, to, at_us):
@@ -151,6 +153,19 @@ def frames_restored(farm: Farm, event: ev.FramesRestored, at_us: Micros) -> None
     set_state(farm, layer, indices, FrameState.RUNNING, at_us)
     set_state(farm, layer, indices, event.state, at_us)
     farm.dirty.frames[layer.id].append(indices)
+
+
+def checkpoint_changed(farm: Farm, event: ev.CheckpointChanged, at_us: Micros) -> None:
+    layer = farm.layers[event.layer_id]
+    frames, one = layer.frames, as_indices([event.index])
+    frames.copy_on_write()
+    frames.checkpoint[event.index] = event.checkpoint
+    frames.updated_us[event.index] = at_us
+    if event.checkpoint is CheckpointState.COMPLETE:
+        frames.checkpoints[event.index] = min(int(frames.checkpoints[event.index]), _COLUMN_MOST - 1) + 1
+    if event.checkpoint not in CHECKPOINT_UNDER_WAY and int(frames.state[event.index]) == FrameState.CHECKPOINT:
+        set_state(farm, layer, one, FrameState.WAITING, at_us)
+    farm.dirty.frames[layer.id].append(one)
 
 
 def frames_reordered(farm: Farm, event: ev.FramesReordered, at_us: Micros) -> None:

@@ -11,7 +11,7 @@ from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored
 from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.limits import Binding, Holder, Limit
-from cuebot.domain.nouns.records import Comment, Request
+from cuebot.domain.nouns.records import Comment, DisplayOverride, Request
 from cuebot.domain.nouns.shows import (
     SHARE_HALF_LIFE_US,
     Allocation,
@@ -30,6 +30,7 @@ __all__ = [
     "Binding",
     "Comment",
     "Depend",
+    "DisplayOverride",
     "Edges",
     "Facility",
     "Group",
@@ -66,5 +67,6 @@ NOUNS: dict[str, type] = {
     "proc": Proc,
     "comment": Comment,
     "request": Request,
+    "display_override": DisplayOverride,
 }
 """Every kind of row, in an order in which they can be loaded."""

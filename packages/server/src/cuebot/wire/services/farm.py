@@ -32,14 +32,18 @@ from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
 from cuebot.wire.services.events import Events
 from cuebot.wire.services.find import Queries
+from cuebot.wire.services.job_settings import JobSettings
 from cuebot.wire.services.records import Records
 from cuebot.wire.services.restore import Restoring
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events, Restoring):
-    """What OpenCue has no RPC for: `Records` of what was, `Events`, `Queries` in words, `Restoring`; here the rest."""
+class FarmInterface(Records, Queries, Events, JobSettings, Restoring):
+    """What OpenCue has no RPC for.
+
+    `Records` of what was, `Events`, `Queries` in words, what is changed in `JobSettings`, `Restoring`; here the rest.
+    """
 
     def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds, feed: EventFeed | None = None) -> None:
         Records.__init__(self, history, bounds)
