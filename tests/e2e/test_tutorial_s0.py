@@ -32,7 +32,6 @@ NO_TEST = {
     "01": "the aims of the tutorial, which the other rows are",
     "07": "a menu of a window; the command behind it is row 06",
     "63": "a stub that sends mail; what it would hear of is tested with row 64",
-    "67": "a change of owner, tested with the call of the farm that does it",
     "69": "a stub that tells a team",
 }
 
@@ -322,6 +321,14 @@ def test_s0_64_70_a_monitor_counts_what_failed():
     failed = [frame for frame in frames if frame.state() == job_pb2.DEAD]
     succeeded = [frame for frame in frames if frame.state() == opencue.compiled_proto.job_pb2.SUCCEEDED]
     assert (len(failed) / len(frames), len(succeeded)) == (0.75, 1)
+
+
+def test_s0_67_a_job_is_given_to_somebody_else():
+    """The user of a job is another one; its name stays."""
+    made = launched("handed_over", a_layer("render", SLEEP), pause=True)
+    made.setOwner("ben")
+    found = opencue.api.findJob(made.name())
+    assert (found.user(), found.name()) == ("ben", made.name())
 
 
 def test_s0_68_a_comment_of_one_text():
