@@ -28,6 +28,7 @@ from opencue_proto import (
 
 from opencue import search, util
 from opencue.changed import Changed
+from opencue.cuebot import Cuebot
 from opencue.doors import getDoors
 from opencue.enums import LimitEnforcement, LimitType
 from opencue.events import followEvents, getEvents
@@ -39,7 +40,7 @@ from opencue.wrappers.comment import Comment
 from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
-from opencue.wrappers.host import Host
+from opencue.wrappers.host import Host, NestedHost
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
 from opencue.wrappers.limit import (
@@ -66,6 +67,7 @@ from opencue.wrappers.subscription import Subscription
 __all__ = [
     "Allocation",
     "Comment",
+    "Cuebot",
     "Depend",
     "Frame",
     "Group",
@@ -73,6 +75,7 @@ __all__ = [
     "Job",
     "Layer",
     "Limit",
+    "NestedHost",
     "Proc",
     "Service",
     "ServiceOverride",
@@ -132,6 +135,7 @@ __all__ = [
     "getGroup",
     "getHost",
     "getHostHistory",
+    "getHostWhiteboard",
     "getHosts",
     "getJob",
     "getJobHistory",
@@ -177,7 +181,6 @@ _NOT_OFFERED = {
     "departments": ("Department", "Task", "addDepartmentName", "getDepartmentNames", "removeDepartmentName"),
     "filters": ("Action", "Filter", "Matcher", "findFilter"),
     "owners of hosts": ("Owner", "getOwner"),
-    "the host whiteboard": ("NestedHost", "getHostWhiteboard"),
 }
 
 
@@ -360,6 +363,11 @@ def findHost(name: str) -> Host:
 def getHost(uniq: str) -> Host:
     """Return the host of an id."""
     return Host(call("host", "GetHost", id=uniq).host)
+
+
+def getHostWhiteboard() -> list[NestedHost]:
+    """Return all hosts with what runs on them."""
+    return [NestedHost(message) for message in call("host", "GetHostWhiteboard").nested_hosts.nested_hosts]
 
 
 def getProcs(**options: Any) -> list[Proc]:

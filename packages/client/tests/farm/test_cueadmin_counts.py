@@ -208,7 +208,7 @@ ACTIONS = {
 COUNTED_HERE = {"-satisfy-dependency", "-clear-limit-bindings", "-limit-report"}
 """What counts what it finds or is answered; each has a test of its own."""
 
-MAKES = {"-create-show", "-create-alloc", "-create-limit", "-create-sub", "-depend"}
+MAKES = {"-import", "-create-show", "-create-alloc", "-create-limit", "-create-sub", "-depend"}
 """What makes a thing makes it or is refused."""
 
 

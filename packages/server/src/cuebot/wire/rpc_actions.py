@@ -245,6 +245,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("layer", "GetJobSettings"),
         "AddDepend": "depend.add",
         "Explain": "job.explain",
+        "RestoreFrames": "frame.restore",
         "SetJobOwner": "job.set_owner",
         "SetJobTimeLimit": "job.set_time_limit",
         "SetLayerMaxRetries": "layer.set_max_retries",

@@ -34,14 +34,15 @@ from cuebot.wire.services.events import Events
 from cuebot.wire.services.find import Queries
 from cuebot.wire.services.job_settings import JobSettings
 from cuebot.wire.services.records import Records
+from cuebot.wire.services.restore import Restoring
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events, JobSettings):
-    """Questions about the farm; those about what was are `Records`, what happens `Events`, those in words `Queries`.
+class FarmInterface(Records, Queries, Events, JobSettings, Restoring):
+    """What OpenCue has no RPC for.
 
-    What it changes is in `JobSettings`.
+    `Records` of what was, `Events`, `Queries` in words, what is changed in `JobSettings`, `Restoring`; here the rest.
     """
 
     def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds, feed: EventFeed | None = None) -> None:
