@@ -142,6 +142,9 @@ __all__ = [
     "show_pb2",
     "subscription_pb2",
     "task_pb2",
+    "unbookProcs",
+    "unbookProcsToGroup",
+    "unbookProcsToJobs",
     "util",
 ]
 
@@ -345,6 +348,32 @@ def getHost(uniq: str) -> Host:
 def getProcs(**options: Any) -> list[Proc]:
     """Return what runs now and matches ProcSearch options, everything without any."""
     return [Proc(message) for message in search.ProcSearch.byOptions(**options).procs.procs]
+
+
+def unbookProcs(kill: bool = False, **options: Any) -> int:
+    """End what runs and matches ProcSearch options, with `kill`; return how many match.
+
+    Without `kill` nothing changes: a place is free for others once its frame is done.
+    """
+    criteria = search.ProcSearch.criteriaFromOptions(**options)
+    return call("proc", "UnbookProcs", r=criteria, kill=kill).num_procs
+
+
+def unbookProcsToJobs(jobs: Sequence[Job], kill: bool = False, **options: Any) -> int:
+    """Give the places of what runs and matches ProcSearch options to jobs in turn; return how many they get.
+
+    A place goes there once its frame is done, or at once with `kill`, and the frame waits again. What is a job's own,
+    or would fit no frame of it that waits, stays as it is.
+    """
+    criteria = search.ProcSearch.criteriaFromOptions(**options)
+    messages = job_pb2.JobSeq(jobs=[job.data for job in jobs])
+    return call("proc", "UnbookToJob", r=criteria, jobs=messages, kill=kill).num_procs
+
+
+def unbookProcsToGroup(group: Group, kill: bool = False, **options: Any) -> int:
+    """Do the same for the jobs of a group, the most urgent first."""
+    criteria = search.ProcSearch.criteriaFromOptions(**options)
+    return call("proc", "UnbookToGroup", r=criteria, group=group.data, kill=kill).num_procs
 
 
 # --- Facilities, allocations, subscriptions

@@ -174,6 +174,22 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-repair",), "[HOST...]", "put hosts into the state REPAIR", "hosts.repair"),
         Command(("-fixed",), "[HOST...]", "put hosts back into the state UP", "hosts.fixed"),
+        Command(
+            ("-redirect",),
+            "JOB...",
+            "give the places of frames that run (-host -job -alloc -memory -duration) to jobs once they end (or -now)",
+            "procs.redirect",
+        ),
+        Command(
+            ("-redirect-group",),
+            "SHOW GROUP",
+            "the same for the jobs of a group",
+            "procs.redirect_group",
+        ),
+        Command(
+            ("-clear-redirects",), "[SHOW...]", "give the places of frames that run to nobody", "procs.clear_redirects"
+        ),
+        Command(("-unbook",), "[SHOW...]", "end frames that run (-host -job -alloc ...)", "procs.unbook"),
         Command(("-tag-host",), "HOST TAG...", "give a host tags", "hosts.tag_host"),
         Command(("-thread",), "MODE", "thread mode of hosts (-host): auto, all or variable", "hosts.thread"),
     ),

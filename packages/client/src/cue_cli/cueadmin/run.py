@@ -33,7 +33,11 @@ cueadmin -h lists everything."""
 INTERRUPTED = 130
 
 ONLY_WITH = {
-    "-job": ("job", ("-lj", "-lji", "-lp", "-ll")),
+    "-job": (
+        "job",
+        ("-lj", "-lji", "-lp", "-ll", "-redirect", "-redirect-group", "-clear-redirects", "-unbook"),
+    ),
+    "-now": ("now", ("-redirect", "-redirect-group")),
     "-finished": ("finished", ("-lj", "-lji")),
     "-attempt": ("attempt", ("-runs", "-log")),
     "-f": ("follow", ("-log",)),

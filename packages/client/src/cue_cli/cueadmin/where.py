@@ -67,6 +67,8 @@ def _noun(command: Command) -> str:
 def _action(session: Session, command: Command, values: list[str]) -> tuple[list[list[str]], list[str]]:
     """The calls, and the names of what they are for."""
     takes, query, order = command.takes, session.options.where, session.options.order
+    if command.function.startswith("procs."):
+        raise UsageError(f"{command.flags[0]} takes no -where; choose procs with -host, -job, -alloc and the like")
     if takes.startswith("JOB"):
         if _noun(command) != "job":
             return _in_job(command, values, query, order)

@@ -62,7 +62,10 @@ class Host(Entity):
         return self._change("RestartRqdWhenIdle")
 
     def redirectToJob(self, procs: list[Proc], job: Job) -> bool:
-        """Kill procs of this host and give their place to a job; return whether that worked."""
+        """End procs of this host and give their places to a job; their frames wait again.
+
+        Returns False where no frame of the job waits that would fit there.
+        """
         return self._call("RedirectToJob", proc_names=[proc.id() for proc in procs], job_id=job.id()).value
 
     def addTags(self, tags: Union[str, list[str]]) -> Changed:

@@ -21,6 +21,7 @@ from cuebot.decide import (
     jobs,
     limits,
     liveness,
+    redirects,
     run_ends,
     shows,
     submission,
@@ -51,6 +52,8 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.EatFrames: frames.eat_frames,
     c.KillFrames: frames.kill_frames,
     c.KillProcs: frames.kill_procs,
+    c.RedirectProcs: redirects.redirect_procs,
+    c.ClearRedirects: redirects.clear_redirects,
     c.MarkDone: frames.mark_done,
     c.ReleaseFrames: frames.release_frames,
     c.ReorderFrames: frames.reorder_frames,
@@ -110,7 +113,7 @@ def apply_all(farm: Farm, events: list[Event], now_us: int) -> list[Event]:
         event = pending.popleft()
         apply(farm, event, now_us)
         done.append(event)
-        pending.extend(consequences(farm, event))
+        pending.extend(consequences(farm, event, now_us))
     for event in done:
         learned_from(farm, event, now_us)
     return done

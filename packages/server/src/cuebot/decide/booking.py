@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from cuebot.decide.context import Context
+from cuebot.decide.redirects import places_used
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.frames import IndexArray, as_indices
-from cuebot.domain.nouns import Layer
+from cuebot.domain.nouns import Layer, Redirect, stored_values
 from cuebot.domain.resources import amounts
 from cuebot.domain.states import FrameState
 from cuebot.scheduling.rules.fits import has_left
@@ -23,10 +24,12 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
     for booking in command.bookings:
         by_layer.setdefault(booking.layer_id, []).append(booking)
         by_host.setdefault(booking.host_id, []).append(booking)
-    for host_id, bookings in by_host.items():
-        _refuse_unusable(farm, host_id, bookings)
-        _refuse_company(farm, host_id, bookings)
     events: list[ev.Event] = []
+    for host_id, bookings in by_host.items():
+        used = places_used(farm, farm.hosts[host_id], bookings)
+        _refuse_unusable(farm, host_id, bookings, used)
+        _refuse_company(farm, host_id, bookings)
+        events += [ev.Removed("redirect", place.id, stored_values(place)) for place in used]
     for layer_id, bookings in by_layer.items():
         bookings.sort(key=lambda b: b.frame_index)
         indices = as_indices([b.frame_index for b in bookings])
@@ -46,17 +49,23 @@ def book(farm: Farm, command: c.Book, context: Context) -> list[ev.Event]:
     return events
 
 
-def _refuse_unusable(farm: Farm, host_id: str, bookings: list[c.Booking]) -> None:
-    """Raise Refused for a host that takes nothing, or has not the cores or the resources that a plan takes."""
+def _refuse_unusable(farm: Farm, host_id: str, bookings: list[c.Booking], used: list[Redirect]) -> None:
+    """Raise Refused for a host that takes nothing, or has not the cores or the resources that a plan takes.
+
+    The places that are `used` up by it are there besides.
+    """
     host = farm.hosts[host_id]
     if not farm.hosts_table.bookable[host.row]:
         raise Refused(f"host {host.name!r} takes nothing now")
 
-    cores = sum(booking.cores for booking in bookings)
+    cores = sum(booking.cores for booking in bookings) - sum(place.cores for place in used)
     taken: dict[str, int] = {}
     for booking in bookings:
         for name, amount in amounts(booking):
             taken[name] = taken.get(name, 0) + amount
+    for place in used:
+        for name, amount in amounts(place):
+            taken[name] = taken.get(name, 0) - amount
     if not has_left(farm.hosts_table, host.row, cores, tuple(taken.items())):
         raise Refused(f"host {host.name!r} has not what this plan takes from it")
 

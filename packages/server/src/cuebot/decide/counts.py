@@ -79,6 +79,11 @@ def _things(kind: str) -> Count:
     return count
 
 
+def _redirects(farm: Farm, command: Any, events: Events) -> int:
+    """Runs whose place goes to somebody, also where it went to the same before."""
+    return sum(isinstance(event, (ev.Added, ev.Changed)) for event in events)
+
+
 def _things_of_its_kind(farm: Farm, command: Any, events: Events) -> int:
     return _things(command.kind)(farm, command, events)
 
@@ -109,6 +114,8 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.EatFrames: _frames(ev.FramesEaten),
     c.KillFrames: _frames(ev.KillRequested),
     c.KillProcs: _frames(ev.KillRequested),
+    c.RedirectProcs: _redirects,
+    c.ClearRedirects: _things("redirect"),
     c.ReleaseFrames: _frames(ev.FramesReleased),
     c.ReorderFrames: _frames(ev.FramesReordered),
     c.MarkDone: _depends,

@@ -1,4 +1,4 @@
-"""What a timer finds: hosts that fell silent, runs whose lease is over, runs that are over time."""
+"""What a timer finds: silent hosts, runs whose lease is over or that are over time, places that are held too long."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from cuebot.decide.archiving import leaving
 from cuebot.decide.context import Context
 from cuebot.decide.host_ends import unannounced
 from cuebot.decide.host_names import conflicts_over
+from cuebot.decide.redirects import places_over
 from cuebot.decide.run_ends import run_lost
 from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
@@ -35,7 +36,13 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
             over.update(host.proc_ids)
             events += _runs_lost(farm, host, silent_us, context)
 
-    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over), *leaving(farm, context)]
+    return [
+        *events,
+        *conflicts_over(farm, context),
+        *runs_over_time(farm, over),
+        *places_over(farm, context),
+        *leaving(farm, context),
+    ]
 
 
 def _silent_hosts(farm: Farm, context: Context) -> list[Host]:

@@ -129,6 +129,15 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
     ),
     c.AddComment: _Row(Action("comment.add", _J, "remark on a job or a host"), "comment", _none),
     c.KillProcs: _Row(Action("proc.kill", _H, "end runs", {"run_ids": "procs"}), "proc", _all("run_ids")),
+    c.RedirectProcs: _Row(
+        Action("proc.redirect", _H, "give the places of runs to jobs or a group once they end",
+               {"run_ids": "procs", "job_ids": "jobs", "group_id": "group", "kill": "kill"}),
+        "proc", _all("run_ids"),
+    ),
+    c.ClearRedirects: _Row(
+        Action("proc.clear_redirect", _H, "give the places of runs to nobody any more", {"run_ids": "procs"}),
+        "proc", _all("run_ids"),
+    ),
     c.AddHostTags: _Row(Action("host.add_tags", _H, "give a host tags", {"host_id": "host", "tags": "tags"}),
                         "host", _one("host_id")),
     c.RemoveHostTags: _Row(

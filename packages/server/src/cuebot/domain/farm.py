@@ -32,6 +32,7 @@ from cuebot.domain.nouns import (
     Layer,
     Limit,
     Proc,
+    Redirect,
     Request,
     Service,
     Show,
@@ -117,6 +118,7 @@ class Farm:
         self.depends: dict[str, Depend] = {}
         self.hosts: dict[str, Host] = {}
         self.procs: dict[str, Proc] = {}
+        self.redirects: dict[str, Redirect] = {}
         self.comments: dict[str, Comment] = {}
         self.requests: dict[str, Request] = {}
 
@@ -134,6 +136,8 @@ class Farm:
         self.depends_on_layer: dict[str, set[str]] = defaultdict(set)
         """Also those on single frames of the layer."""
         self.comments_of_job: dict[str, set[str]] = defaultdict(set)
+        self.places_of_host: dict[str, dict[str, None]] = {}
+        """Redirects that hold a place on a host, the first to be held first; only hosts that have one."""
         self.post_jobs: dict[str, list[str]] = defaultdict(list)
         """The jobs that wait for the end of a job, by its id."""
         self.ready = Ready()
@@ -165,6 +169,7 @@ class Farm:
             "depend": self.depends,
             "host": self.hosts,
             "proc": self.procs,
+            "redirect": self.redirects,
             "comment": self.comments,
             "request": self.requests,
         }
@@ -296,8 +301,12 @@ class Farm:
         return frozenset(tag.lower() for tag in tags)
 
     def used_on(self, host: Host) -> Held:
-        """What a host's procs hold."""
-        return Held.by(self.procs[id] for id in host.proc_ids)
+        """What a host's procs hold, and what is held there for others."""
+        return Held.by([*(self.procs[id] for id in host.proc_ids), *self.places_on(host)])
+
+    def places_on(self, host: Host) -> list[Redirect]:
+        """The places that are held on a host, the first to be held first."""
+        return [self.redirects[id] for id in self.places_of_host.get(host.id, ())]
 
     def update_ready(self, layer: Layer) -> None:
         """Keep `ready` true for one layer, after its frames or its job's state changed."""

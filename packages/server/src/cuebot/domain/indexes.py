@@ -8,7 +8,7 @@ from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
-from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc
+from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Redirect
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
 
@@ -71,6 +71,27 @@ def place_proc(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
     farm.limit_use.add(layer.limits, host.row, 1)
 
 
+def hold_place(farm: Farm, redirect: Redirect) -> None:
+    """Keep the place of a run that has ended, where a redirect says so."""
+    if redirect.until_us:
+        host = farm.hosts[redirect.host_id]
+        farm.places_of_host.setdefault(host.id, {})[redirect.id] = None
+        farm.hosts_table.take(host.row, redirect)
+        farm.touched.hosts.add(host.id)
+
+
+def free_place(farm: Farm, redirect: Redirect) -> None:
+    """Let go of a place that is held."""
+    if redirect.until_us:
+        host = farm.hosts[redirect.host_id]
+        places = farm.places_of_host[host.id]
+        del places[redirect.id]
+        if not places:
+            del farm.places_of_host[host.id]
+        farm.hosts_table.give_back(host.row, redirect)
+        farm.touched.hosts.add(host.id)
+
+
 def count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> None:
     """Count core units and GPUs as held by a layer, its job and its group; negative ones as given back."""
     group = farm.groups[job.group_id]
@@ -102,6 +123,8 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
     if kind == "host":
         farm.hosts_table.add(thing)
         index_host(farm, thing)
+    elif kind == "redirect":
+        hold_place(farm, thing)
     elif kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].add(thing.id)
     elif kind == "subscription":

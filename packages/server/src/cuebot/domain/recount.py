@@ -28,6 +28,7 @@ def check(farm: Farm) -> None:
     _check_depends(farm)
     _check_procs(farm)
     _check_hosts(farm)
+    _check_places(farm)
     _check_names(farm)
 
 
@@ -132,6 +133,16 @@ def _check_hosts(farm: Farm) -> None:
             counted = getattr(host, name) - held.amounts[name]
             _must_equal(f"idle {name} of host {host.name}", int(column[host.row]), counted)
         _must_equal(f"bookable {host.name}", bool(table.bookable[host.row]), not why_not_bookable(host))
+
+
+def _check_places(farm: Farm) -> None:
+    held: dict[str, set[str]] = {}
+    for redirect in farm.redirects.values():
+        if redirect.until_us:
+            held.setdefault(redirect.host_id, set()).add(redirect.id)
+        elif redirect.id not in farm.procs:
+            raise BrokenInvariant(f"redirect {redirect.id} is of no run, and holds no place")
+    _must_equal("places that are held", {id: set(places) for id, places in farm.places_of_host.items()}, held)
 
 
 def _check_names(farm: Farm) -> None:

@@ -68,6 +68,9 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
     "frame.interrupted": EventType(
         rows.RunEndedRow, "a run ended without a failure of its frame: killed, retried by a person, lost with its host"
     ),
+    "frame.redirected": EventType(
+        rows.RedirectRow, "the place of a running frame goes to a job or a group once the frame has ended"
+    ),
     "frame.eaten": EventType(rows.FramesRow, "frames were given up"),
     "frame.retried": EventType(rows.FramesRow, "frames that did not run wait again"),
     "frame.released": EventType(rows.FramesRow, "frames were let go, although what they wait for has not happened"),
@@ -104,6 +107,7 @@ SILENT_KINDS: Final[dict[str, str]] = {
     "request": "the server's own books",
     "proc": "told as its frame's run",
     "depend": "told by events of its own",
+    "redirect": "its end is told as the run that gets the place, or is no news",
 }
 """Kinds of things whose being added, changed or removed says nothing outside, and why."""
 
@@ -292,6 +296,32 @@ def _frame_numbers(farm: Farm, layer_id: str, indices: Any) -> list[int]:
     return numbers
 
 
+def _redirect_added(farm: Farm, event: ev.Added) -> Iterable[Said]:
+    yield from _redirected(farm, event.values["id"], event.values["job_id"], event.values["group_id"])
+
+
+def _redirect_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
+    """That its run has ended, and the place is held now, is told as the end of the run."""
+    if "until_us" not in event.changes:
+        yield from _redirected(farm, event.id, event.changes["job_id"], event.changes["group_id"])
+
+
+def _redirected(farm: Farm, run_id: str, job_id: str | None, group_id: str | None) -> Iterable[Said]:
+    proc = farm.procs.get(run_id)
+    if proc is None:
+        return
+    numbers = _frame_numbers(farm, proc.layer_id, [proc.frame_index])
+    row = rows.RedirectRow(
+        **_layer_fields(farm, proc.layer_id),
+        **_host_fields(farm, proc.host_id),
+        frame_number=numbers[0] if numbers else None,
+        run_id=run_id,
+        to_job_id=job_id or "",
+        to_group_id=group_id or "",
+    )
+    yield Said("frame.redirected", _show_of_layer(farm, proc.layer_id), row)
+
+
 # --- depends ----------------------------------------------------------------------------------------------------------
 
 
@@ -421,6 +451,7 @@ Translate = Callable[[Farm, Any], Iterable[Said]]
 
 ADDED: Final[dict[str, Translate]] = {
     "host": _host_added,
+    "redirect": _redirect_added,
     "comment": _comment_added,
     **dict.fromkeys(THINGS, _thing_added),
 }
@@ -430,6 +461,7 @@ CHANGED: Final[dict[str, Translate]] = {
     "job": _job_changed,
     "layer": _layer_changed,
     "host": _host_changed,
+    "redirect": _redirect_changed,
     "comment": _comment_changed,
     **dict.fromkeys(THINGS, _thing_changed),
 }

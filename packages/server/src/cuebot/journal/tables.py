@@ -295,6 +295,21 @@ PROC: Final = Table(
     sqlite_with_rowid=False,  # comes and goes with every run: one tree to change, not two
 )
 
+REDIRECT: Final = Table(
+    "redirect",
+    METADATA,
+    _id(),
+    _text("host_id"),
+    _text("job_id", optional=True),
+    _text("group_id", optional=True),
+    _int("cores"),
+    _int("memory"),
+    _int("gpus"),
+    _int("gpu_memory"),
+    _int("created_us"),
+    _int("until_us"),
+)
+
 COMMENT: Final = Table(
     "comment",
     METADATA,
@@ -397,6 +412,7 @@ TABLES: Final[dict[str, Table]] = {
     "depend": DEPEND,
     "host": HOST,
     "proc": PROC,
+    "redirect": REDIRECT,
     "comment": COMMENT,
     "request": REQUEST,
 }

@@ -10,7 +10,6 @@ from typing import Final
 
 _AGENT = "agents answer this, the server only asks it"
 _PARTITIONS = "local rendering (render partitions) is not offered by this server"
-_REDIRECTS = "redirects are not offered: no run keeps a place on a host beyond its own end, so there is none to hand on"
 _OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
 _FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
 _LIMIT_RULES = "a limit is always enforced, and counts what this farm runs; rules and outside counts are not offered"
@@ -58,12 +57,8 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "host.DeedInterface": _all(_OWNERS, "Delete", "GetHost", "GetOwner"),
     "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner")
     | _all(_PARTITIONS, "GetRenderPartitions")
-    | _all(_REBOOTS, "Reboot", "RebootWhenIdle")
-    | _all(_REDIRECTS, "RedirectToJob"),
+    | _all(_REBOOTS, "Reboot", "RebootWhenIdle"),
     "host.OwnerInterface": _all(_OWNERS, "Delete", "GetDeeds", "GetHosts", "GetOwner", "SetShow", "TakeOwnership"),
-    "host.ProcInterface": _all(
-        _REDIRECTS, "ClearRedirect", "RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"
-    ),
     "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
     | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
     | {

@@ -62,6 +62,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "AddTags": "host.add_tags",
         "Delete": "host.delete",
         "Lock": "host.lock",
+        "RedirectToJob": "proc.redirect",
         "RemoveTags": "host.remove_tags",
         "RenameTag": "host.add_tags",
         "RestartRqdNow": "host.restart_agent",
@@ -79,6 +80,8 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("job", "GetJob"),
         **_read("layer", "GetLayer"),
         **dict.fromkeys(("Kill", "Unbook", "UnbookProcs"), "proc.kill"),
+        **dict.fromkeys(("RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"), "proc.redirect"),
+        "ClearRedirect": "proc.clear_redirect",
     },
     "job.FrameInterface": {
         **_read("frame", "FindFrame", "GetFrame", "GetFrames"),

@@ -10,6 +10,8 @@ from cuebot.domain.indexes import (
     IN_MASKS,
     count_in_allocation,
     enter_name,
+    free_place,
+    hold_place,
     index_host,
     index_thing,
     leave_name,
@@ -52,6 +54,8 @@ def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_
     """What has to know a thing's old values and its new ones."""
     if kind == "host":
         _host_may_change(farm, thing, fresh, at_us)
+    elif kind == "redirect":
+        free_place(farm, thing)
     elif kind == "job" and "group_id" in fresh:
         move_job(farm, thing, fresh["group_id"])
     elif kind == "layer" and "limits" in fresh:
@@ -65,6 +69,8 @@ def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> N
     """What is made from a thing's values is made again."""
     if kind == "host":
         index_host(farm, thing)
+    elif kind == "redirect":
+        hold_place(farm, thing)
     elif kind == "allocation" and "tag" in fresh:
         for host in farm.hosts.values():
             if host.allocation_id == thing.id:
@@ -103,6 +109,8 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.hosts[thing.id] = thing
         farm.dirty.row("host", thing.id)
         index_host(farm, thing)
+    elif event.kind == "redirect":
+        free_place(farm, thing)
     elif event.kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].discard(thing.id)
 

@@ -174,3 +174,22 @@ class KillProcs(Command):
 
     run_ids: tuple[str, ...]
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectProcs(Command):
+    """Give the places of runs, once those end, to jobs in turn or to a group."""
+
+    run_ids: tuple[str, ...]
+    job_ids: tuple[str, ...] = ()
+    group_id: str = ""
+    kill: bool = False
+    """End the runs for it; their frames wait again."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearRedirects(Command):
+    """Give the places of runs to nobody any more."""
+
+    run_ids: tuple[str, ...]

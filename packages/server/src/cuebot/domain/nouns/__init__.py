@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cuebot.domain.nouns.depends import Depend, Edges
 from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
-from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc
+from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc, Redirect
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.records import Comment, Request
 from cuebot.domain.nouns.shows import (
@@ -38,6 +38,7 @@ __all__ = [
     "Learned",
     "Limit",
     "Proc",
+    "Redirect",
     "Request",
     "Service",
     "Show",
@@ -62,6 +63,7 @@ NOUNS: dict[str, type] = {
     "depend": Depend,
     "host": Host,
     "proc": Proc,
+    "redirect": Redirect,
     "comment": Comment,
     "request": Request,
 }

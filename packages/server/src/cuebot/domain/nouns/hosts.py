@@ -91,6 +91,36 @@ class Host:
 
 
 @dataclass(slots=True)
+class Redirect:
+    """The place of a run goes to a job, or to the jobs of a group, when the run ends. Its id is the run's.
+
+    From then on it holds the place for a while, so that nobody else gets it first.
+    """
+
+    id: str
+    host_id: str
+    job_id: str | None
+    group_id: str | None
+    cores: CoreUnits
+    memory: KiB
+    gpus: int
+    gpu_memory: KiB
+    created_us: Micros
+    until_us: Micros = Micros(0)
+    """Until when the place is held; 0 while the run goes on, and holds it itself."""
+
+    @property
+    def alone(self) -> bool:
+        """A place that is held keeps nobody off the rest of its host."""
+        return False
+
+    @property
+    def target_id(self) -> str:
+        """The id of whom it is for."""
+        return self.job_id or self.group_id or ""
+
+
+@dataclass(slots=True)
 class Proc:
     """One run of a frame on a host and what it holds there. Its id is the run's id."""
 

@@ -57,6 +57,7 @@ def _fair_shares(state: PlanState, allocation: Allocation, pool: HostPool) -> di
     for show_id in state.farm.ready.of_show:
         fair_share = FairShare.of(state.farm, show_id, allocation, state.now_us)
         if fair_share is not None:
+            fair_share.book(state.booked_ahead.get((show_id, allocation.id), 0))
             fair_shares[show_id] = fair_share
 
     for row, reservation in pool.reserved.items():

@@ -299,6 +299,19 @@ class Operators:
     def _kill_again(self, farm: Farm) -> c.Command | None:
         return c.KillProcs((self.rng.choice(list(farm.procs)),)) if farm.procs else None
 
+    def _redirect(self, farm: Farm) -> c.Command | None:
+        """Give the places of some runs to a job or a group, or to nobody any more."""
+        if not farm.procs:
+            return None
+        runs = tuple(self.rng.sample(sorted(farm.procs), min(len(farm.procs), self.rng.choice((1, 1, 3)))))
+        if self.rng.random() < 0.1:
+            return c.ClearRedirects(runs)
+        kill = self.rng.random() < 0.5
+        if self.rng.random() < 0.3:
+            return c.RedirectProcs(runs, (), self.rng.choice(sorted(farm.groups)), kill)
+        jobs = sorted(job.id for job in farm.jobs.values() if job.state is JobState.PENDING)
+        return c.RedirectProcs(runs, (self.rng.choice(jobs),), "", kill) if jobs else None
+
     def _finish(self, farm: Farm) -> c.Command | None:
         pending = [job.id for job in farm.jobs.values() if job.state is JobState.PENDING]
         return c.FinishIfComplete(self.rng.choice(pending)) if pending else None
@@ -335,5 +348,6 @@ _MEDDLINGS: tuple[Callable[[Operators, Farm], c.Command | None], ...] = (
     Operators._release,
     Operators._mark_done,
     Operators._reorder,
+    Operators._redirect,
     Operators._finish,
 )

@@ -24,6 +24,7 @@ from cuebot.wire.messages.hosts import host_message, nested_host_message
 from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.requests import OfHost
 from cuebot.wire.rows import list_of, row_of
+from cuebot.wire.services.procs import redirect
 from cuebot.wire.values import member
 
 log = structlog.get_logger("hosts")
@@ -138,6 +139,19 @@ class HostInterface:
         await self._restart_agent(address_of(host), when_idle)
         log.info("an agent was told to restart", host=host.name, when_idle=when_idle, by=call.envelope().actor)
         call.count(1)
+
+    async def RedirectToJob(
+        self, request: host_pb2.HostRedirectToJobRequest, call: Call
+    ) -> host_pb2.HostRedirectToJobResponse:
+        """End procs of a host, by their ids or names, and give their places to a job."""
+        host, farm = _host(request, call), call.farm
+        procs = {name: proc for proc in procs_of_host(farm, host) for name in (proc.id, proc_row(farm, proc).name)}
+        for name in request.proc_names:
+            if name not in procs:
+                raise NotFound(f"nothing with the name or id {quoted(name)!r} runs on host {host.name!r}")
+        found = [procs[name] for name in request.proc_names]
+        count = await redirect(call, found, jobs=(request.job_id,), kill=True)
+        return host_pb2.HostRedirectToJobResponse(value=count > 0)
 
     async def Delete(self, request: host_pb2.HostDeleteRequest, call: Call) -> None:
         """Forget a host; its runs are over."""
