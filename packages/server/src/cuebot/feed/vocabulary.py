@@ -107,7 +107,6 @@ SILENT_KINDS: Final[dict[str, str]] = {
     "request": "the server's own books",
     "proc": "told as its frame's run",
     "depend": "told by events of its own",
-    "redirect": "its end is told as the run that gets the place, or is no news",
 }
 """Kinds of things whose being added, changed or removed says nothing outside, and why."""
 
@@ -306,6 +305,11 @@ def _redirect_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
         yield from _redirected(farm, event.id, event.changes["job_id"], event.changes["group_id"])
 
 
+def _redirect_over(farm: Farm, event: ev.Removed) -> Iterable[Said]:
+    """Whoever got the place is told of as a run that starts; that nobody did is no news."""
+    return ()
+
+
 def _redirected(farm: Farm, run_id: str, job_id: str | None, group_id: str | None) -> Iterable[Said]:
     proc = farm.procs.get(run_id)
     if proc is None:
@@ -468,6 +472,7 @@ CHANGED: Final[dict[str, Translate]] = {
 
 REMOVED: Final[dict[str, Translate]] = {
     "host": _host_removed,
+    "redirect": _redirect_over,
     "comment": _comment_removed,
     **dict.fromkeys(THINGS, _thing_removed),
 }
