@@ -10,7 +10,7 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import AlreadyExists, Invalid, Refused
 from cuebot.domain.farm import Farm
-from cuebot.domain.names import conform_name
+from cuebot.domain.names import check_name
 from cuebot.domain.nouns import Allocation, Facility, Group, Service, Show, Subscription, stored_values
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
@@ -59,10 +59,12 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
 
 def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[list[ev.Event], str]:
     """Make a show and its root group. Replies with the show's id."""
-    name = conform_name("show", command.name, context.bounds)
-    if name in farm.show_by_name:
-        raise AlreadyExists(f"there is a show {name!r} already")
-    return _new_show(name, context)
+    check_name("show", command.name, context.bounds)
+    same = farm.shows.get(farm.show_id_of(command.name))
+    if same is not None:
+        spelled = "" if same.name == command.name else f", which {command.name!r} means too (case, '-', '_' are alike)"
+        raise AlreadyExists(f"there is a show {same.name!r} already{spelled}")
+    return _new_show(command.name, context)
 
 
 def _new_show(name: str, context: Context) -> tuple[list[ev.Event], str]:

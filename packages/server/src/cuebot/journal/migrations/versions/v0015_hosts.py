@@ -1,12 +1,12 @@
-"""Redirects of runs' places."""
+"""Redirects of runs' places, who owns hosts, and what is rendered on one's own host."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0011"
+revision = "0015"
+down_revision = "0012"
 
 
 def upgrade() -> None:
