@@ -15,7 +15,6 @@ class Command:
     takes: str
     text: str
     function: str  # "module.function" below this package, loaded only for the command that runs
-    hidden: bool = False  # taken, but not offered: what a server of ours refuses
 
     @property
     def name(self) -> str:
@@ -168,10 +167,10 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(
             ("-safe-reboot",),
             "[HOST...]",
-            "lock hosts, and reboot each once it is idle",
+            "start nothing more on hosts, and reboot each once it is idle",
             "hosts.safe_reboot",
-            hidden=True,
         ),
+        Command(("-reboot",), "[HOST...]", "reboot hosts now; their frames wait again", "hosts.reboot"),
         Command(("-repair",), "[HOST...]", "put hosts into the state REPAIR", "hosts.repair"),
         Command(("-fixed",), "[HOST...]", "put hosts back into the state UP", "hosts.fixed"),
         Command(

@@ -8,7 +8,7 @@ from cue_cli.cueadmin.lookup import chosenHosts, findAllocation, toMember
 from cue_cli.cueadmin.session import Session
 from opencue.changed import Changed
 from opencue.enums import HardwareState, ThreadMode
-from opencue.wording import duration
+from opencue.wording import counted, duration
 from opencue.wrappers.host import Host
 
 REPORTS_WITHIN_S = 60
@@ -48,10 +48,18 @@ def delete_host(session: Session, names: list[str]) -> None:
 
 
 def safe_reboot(session: Session, names: list[str]) -> None:
-    """Lock hosts and reboot each once nothing runs on it."""
+    """Start nothing more on hosts, and reboot each once nothing runs on it."""
     hosts = chosenHosts(session, names)
-    session.confirm(f"Lock {_names(hosts)} and reboot when idle", named=True)
+    session.confirm(f"Reboot {_names(hosts)} when idle", named=True)
     _each(session, hosts, lambda host: host.rebootWhenIdle(), "will reboot when idle", "it is to reboot already")
+
+
+def reboot(session: Session, names: list[str]) -> None:
+    """Reboot hosts now; what runs there ends, and waits again."""
+    hosts = chosenHosts(session, names)
+    running = sum(len(host.getProcs()) for host in hosts)
+    session.confirm(f"Reboot {_names(hosts)} now, where {counted(running, 'frame')} run{'s' * (running == 1)}")
+    _each(session, hosts, lambda host: host.reboot(), "reboots", "it reboots already")
 
 
 def repair(session: Session, names: list[str]) -> None:

@@ -123,4 +123,4 @@ def _count(text: str) -> int:
 
 
 def _help(command: Command) -> str:
-    return argparse.SUPPRESS if command.hidden else command.text.replace("%", "%%")
+    return command.text.replace("%", "%%")

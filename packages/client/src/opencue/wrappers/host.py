@@ -46,11 +46,11 @@ class Host(Entity):
         return self._change("Delete")
 
     def reboot(self) -> Changed:
-        """Reboot the machine now; what runs on it is lost."""
+        """Reboot the machine now; what runs on it ends, and waits again."""
         return self._change("Reboot")
 
     def rebootWhenIdle(self) -> Changed:
-        """Lock the machine and reboot it once nothing runs on it."""
+        """Start nothing more on the machine, and reboot it once nothing runs on it."""
         return self._change("RebootWhenIdle")
 
     def restartRqdNow(self) -> Changed:

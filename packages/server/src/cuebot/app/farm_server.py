@@ -123,7 +123,7 @@ class FarmServer:
             doors=doors,
             allow_root=os.geteuid() == 0,
             history=database.history,
-            restart_agent=self._agents.restart,
+            host_agents=self._agents,
             feed=self.feed,
         )
         watch = watch_connections(port, core.bounds)

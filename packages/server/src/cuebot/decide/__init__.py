@@ -69,6 +69,7 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.RemoveHostTags: hosts.remove_tags,
     c.LockHost: hosts.lock_host,
     c.SetHostState: hosts.set_host_state,
+    c.RebootHost: hosts.reboot_host,
     c.MoveHosts: hosts.move_hosts,
     c.Book: booking.book,
     c.Seed: shows.seed,

@@ -125,6 +125,7 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.RemoveHostTags: _things("host"),
     c.LockHost: _things("host"),
     c.SetHostState: _things("host"),
+    c.RebootHost: _things("host"),
     c.MoveHosts: _things("host"),
     c.DropHost: _things("host"),
     c.MoveGroups: _things("group"),

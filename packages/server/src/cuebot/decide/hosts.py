@@ -10,7 +10,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, LimitExceeded, Refused, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host, stored_values
-from cuebot.domain.states import HOST_TRANSITIONS, Cause
+from cuebot.domain.states import HOST_TRANSITIONS, Cause, HostState
 from cuebot.domain.tags import TAG_RULE, read_tags, split_tags
 from cuebot.scheduling.explain.wording import counted
 
@@ -60,6 +60,12 @@ def set_host_state(farm: Farm, command: c.SetHostState, context: Context) -> lis
     if command.state not in HOST_TRANSITIONS[host.state]:
         raise Refused(f"host {host.name!r} is {host.state.name} and cannot become {command.state.name} from there")
     return [ev.Changed("host", host.id, {"state": command.state})]
+
+
+def reboot_host(farm: Farm, command: c.RebootHost, context: Context) -> list[ev.Event]:
+    """Keep a host from work until its agent says that it has started again."""
+    state = HostState.REBOOT_WHEN_IDLE if command.when_idle else HostState.REBOOTING
+    return set_host_state(farm, c.SetHostState(command.host_id, state), context)
 
 
 def move_hosts(farm: Farm, command: c.MoveHosts, context: Context) -> list[ev.Event]:

@@ -150,6 +150,11 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("host.set_state", _H, "say what a host is fit for", {"host_id": "host", "state": "state"}),
         "host", _one("host_id"),
     ),
+    c.RebootHost: _Row(
+        Action("host.reboot", _H, "have a host boot again, at once or after its last frame",
+               {"host_id": "host", "when_idle": "when_idle"}),
+        "host", _one("host_id"),
+    ),
     c.MoveHosts: _Row(
         Action("host.move", _H, "put hosts into another allocation",
                {"host_ids": "hosts", "allocation_id": "allocation"}),

@@ -18,7 +18,6 @@ _DEPARTMENTS = "departments are not offered; every group is of the department Un
 _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
 _MONITORING = "history is not offered over this interface yet"
-_REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
 _OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
 _STAGGER = "staggering is not offered; launch the layer with an interleaved range such as 1-100:10"
 
@@ -55,9 +54,7 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     ),
     "filter.MatcherInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
     "host.DeedInterface": _all(_OWNERS, "Delete", "GetHost", "GetOwner"),
-    "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner")
-    | _all(_PARTITIONS, "GetRenderPartitions")
-    | _all(_REBOOTS, "Reboot", "RebootWhenIdle"),
+    "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner") | _all(_PARTITIONS, "GetRenderPartitions"),
     "host.OwnerInterface": _all(_OWNERS, "Delete", "GetDeeds", "GetHosts", "GetOwner", "SetShow", "TakeOwnership"),
     "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
     | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")

@@ -62,6 +62,8 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "AddTags": "host.add_tags",
         "Delete": "host.delete",
         "Lock": "host.lock",
+        "Reboot": "host.reboot",
+        "RebootWhenIdle": "host.reboot",
         "RedirectToJob": "proc.redirect",
         "RemoveTags": "host.remove_tags",
         "RenameTag": "host.add_tags",

@@ -30,7 +30,7 @@ from cuebot.wire.services.facilities import AllocationInterface, FacilityInterfa
 from cuebot.wire.services.farm import FarmInterface
 from cuebot.wire.services.frames import FrameInterface
 from cuebot.wire.services.groups import GroupInterface
-from cuebot.wire.services.hosts import HostInterface, RestartAgent
+from cuebot.wire.services.hosts import HostAgents, HostInterface
 from cuebot.wire.services.jobs import JobInterface
 from cuebot.wire.services.layers import LayerInterface
 from cuebot.wire.services.limits import LimitInterface
@@ -86,7 +86,7 @@ def offered_services(
     allow_root: bool,
     history: RunHistory | None = None,
     doors: Doors | None = None,
-    restart_agent: RestartAgent | None = None,
+    host_agents: HostAgents | None = None,
     feed: EventFeed | None = None,
 ) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
@@ -97,7 +97,7 @@ def offered_services(
         "depend.DependInterface": DependInterface(),
         "facility.AllocationInterface": AllocationInterface(),
         "facility.FacilityInterface": FacilityInterface(),
-        "host.HostInterface": HostInterface(restart_agent),
+        "host.HostInterface": HostInterface(host_agents),
         "host.ProcInterface": ProcInterface(),
         "job.FrameInterface": FrameInterface(),
         "job.GroupInterface": GroupInterface(),
@@ -121,14 +121,14 @@ async def serve(
     doors: Doors,
     allow_root: bool,
     history: RunHistory | None = None,
-    restart_agent: RestartAgent | None = None,
+    host_agents: HostAgents | None = None,
     feed: EventFeed | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
     let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known; without
-    `restart_agent`, no agent is restarted; without a `feed`, nobody is told what happens.
+    `host_agents`, no host is restarted or rebooted; without a `feed`, nobody is told what happens.
     Raises OSError when the address cannot be bound.
     """
     bounds = engine.core.bounds
@@ -154,7 +154,7 @@ async def serve(
         doors=doors,
         allow_root=allow_root,
         history=history,
-        restart_agent=restart_agent,
+        host_agents=host_agents,
         feed=feed,
     )
     traffic, handlers = Traffic(engine), _Handlers()

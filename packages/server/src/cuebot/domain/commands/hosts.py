@@ -154,6 +154,15 @@ class SetHostState(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class RebootHost(Command):
+    """Keep a host from work until it has booted again. Whoever tells its agent does that beside."""
+
+    host_id: str
+    when_idle: bool
+    """What runs there goes on to its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class MoveHosts(Command):
     """Put hosts into another allocation; refused while they hold runs."""
 
