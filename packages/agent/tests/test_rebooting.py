@@ -8,9 +8,8 @@ from typing import Callable
 
 import grpc
 import pytest
-from opencue_proto import rqd_pb2
-
 from agent_farm import AgentProcess, FakeServer, eventually
+from opencue_proto import rqd_pb2
 
 MakeAgent = Callable[..., AgentProcess]
 

@@ -43,6 +43,7 @@ from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
 from opencue.wrappers.limit import Limit
+from opencue.wrappers.owner import Owner
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.show import Show
@@ -58,6 +59,7 @@ __all__ = [
     "Job",
     "Layer",
     "Limit",
+    "Owner",
     "Proc",
     "Service",
     "ServiceOverride",
@@ -117,6 +119,7 @@ __all__ = [
     "getJobs",
     "getLayer",
     "getLimits",
+    "getOwner",
     "getProcs",
     "getQueryFields",
     "getRetention",
@@ -159,7 +162,6 @@ _NOT_OFFERED = {
         "getLimitHolds",
         "reportLimitUsage",
     ),
-    "owners of hosts": ("Owner", "getOwner"),
     "the host whiteboard": ("NestedHost", "getHostWhiteboard"),
 }
 
@@ -343,6 +345,11 @@ def findHost(name: str) -> Host:
 def getHost(uniq: str) -> Host:
     """Return the host of an id."""
     return Host(call("host", "GetHost", id=uniq).host)
+
+
+def getOwner(owner_id: str) -> Owner:
+    """Return the owner of hosts of a name, or of an id."""
+    return Owner(call("owner", "GetOwner", name=owner_id).owner)
 
 
 def getProcs(**options: Any) -> list[Proc]:

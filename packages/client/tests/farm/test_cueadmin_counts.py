@@ -153,10 +153,14 @@ ACTIONS = {
     "-burst": (["demo", "general", "3"], "SubscriptionInterface.SetBurst", "burst 3 cores", "burst 3 cores already"),
 }
 
-COUNTED_HERE = {"-satisfy-dependency", "-redirect", "-redirect-group", "-clear-redirects", "-unbook"}
+COUNTED_HERE = {
+    "-satisfy-dependency",
+    *("-redirect", "-redirect-group", "-clear-redirects", "-unbook"),
+    *("-delete-owner", "-owner-show", "-give", "-disown"),
+}
 """What counts what it finds by itself, or is told in the answer; it has a test of its own."""
 
-MAKES = {"-create-show", "-create-alloc", "-create-sub"}
+MAKES = {"-create-owner", "-create-show", "-create-alloc", "-create-sub"}
 """What makes a thing makes it or is refused."""
 
 

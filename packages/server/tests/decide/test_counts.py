@@ -21,6 +21,7 @@ OTHER_REPLIES = {
     c.CreateFacility,
     c.CreateGroup,
     c.CreateLimit,
+    c.CreateOwner,
     c.CreateService,
     c.CreateShow,
     c.CreateSubscription,

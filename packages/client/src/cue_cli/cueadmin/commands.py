@@ -57,6 +57,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-la",), "", "allocations", "listing.list_allocations"),
         Command(("-lb",), "SHOW...", "subscriptions of shows", "listing.list_subscriptions"),
+        Command(("-deeds",), "[SHOW...]", "which hosts belong to whom", "owners.list_deeds"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
         Command(("-explain",), "JOB [LAYER] [FRAME]", "why frames wait, and what would change it", "explain.explain"),
         Command(
@@ -189,6 +190,16 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             ("-clear-redirects",), "[SHOW...]", "give the places of frames that run to nobody", "procs.clear_redirects"
         ),
         Command(("-unbook",), "[SHOW...]", "end frames that run (-host -job -alloc ...)", "procs.unbook"),
+        Command(
+            ("-create-owner",),
+            "NAME SHOW",
+            "let somebody own hosts, on which a show comes first",
+            "owners.create_owner",
+        ),
+        Command(("-delete-owner",), "NAME", "let somebody own hosts no more", "owners.delete_owner"),
+        Command(("-owner-show",), "NAME SHOW", "say which show comes first on somebody's hosts", "owners.owner_show"),
+        Command(("-give",), "OWNER", "give hosts (-host) to an owner", "owners.give"),
+        Command(("-disown",), "[HOST...]", "let hosts be nobody's", "owners.disown"),
         Command(("-tag-host",), "HOST TAG...", "give a host tags", "hosts.tag_host"),
         Command(("-thread",), "MODE", "thread mode of hosts (-host): auto, all or variable", "hosts.thread"),
     ),

@@ -219,6 +219,11 @@ def allocationRecord(allocation: Any) -> dict[str, Any]:
     }
 
 
+def deedRecord(deed: Any) -> dict[str, Any]:
+    """Return whose a host is."""
+    return {"id": deed.id(), "host": deed.host(), "owner": deed.owner(), "show": deed.show()}
+
+
 def subscriptionRecord(subscription: Any) -> dict[str, Any]:
     """Return a subscription in cores."""
     data = subscription.data

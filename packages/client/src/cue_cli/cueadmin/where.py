@@ -13,7 +13,7 @@ from opencue.enums import JobState
 from opencue.wording import counted
 
 LISTS = {"-lj": "job", "-lji": "job", "-lh": "host", "-lp": "proc", "-ll": "proc"}
-HOST_COMMANDS = ("-move", "-thread")
+HOST_COMMANDS = ("-give", "-move", "-thread")
 """Commands that take their hosts from -host alone."""
 NAMED_MAX = 8
 """So many are named when it is asked whether they are meant."""

@@ -11,7 +11,9 @@ from opencue import enums
 from opencue.changed import Changed
 from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
+from opencue.wrappers.deed import Deed
 from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.owner import Owner
 from opencue.wrappers.proc import Proc
 
 if TYPE_CHECKING:
@@ -112,6 +114,14 @@ class Host(Entity):
     def getProcs(self) -> list[Proc]:
         """Return what runs on the host."""
         return [Proc(message) for message in self._call("GetProcs").procs.procs]
+
+    def getDeed(self) -> Deed:
+        """Return the deed of the host; raise EntityNotFoundException where nobody owns it."""
+        return Deed(self._call("GetDeed").deed)
+
+    def getOwner(self) -> Owner:
+        """Return who owns the host; raise EntityNotFoundException where nobody does."""
+        return Owner(self._call("GetOwner").owner)
 
     def isUp(self) -> bool:
         """Whether the host is in the state UP."""

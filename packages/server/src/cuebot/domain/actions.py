@@ -162,6 +162,24 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
     ),
     c.DropHost: _Row(Action("host.delete", _H, "forget a host; its runs are over", {"host_id": "host"}),
                      "host", _one("host_id")),
+    c.CreateOwner: _Row(
+        Action("owner.create", _H, "let somebody own hosts, on which a show's frames come first",
+               {"show_id": "show", "name": "name"}),
+        "show", _one("show_id"),
+    ),
+    c.SetOwnersShow: _Row(
+        Action("owner.set_show", _H, "say which show's frames come first on an owner's hosts",
+               {"owner_id": "owner", "show_id": "show"}),
+        "owner", _one("owner_id"),
+    ),
+    c.DropOwner: _Row(Action("owner.delete", _H, "let somebody own hosts no more", {"owner_id": "owner"}),
+                      "owner", _one("owner_id")),
+    c.TakeOwnership: _Row(
+        Action("host.give", _H, "give a host to an owner", {"host_id": "host", "owner_id": "owner"}),
+        "host", _one("host_id"),
+    ),
+    c.DropDeed: _Row(Action("deed.delete", _H, "let a host be nobody's", {"deed_id": "deed"}),
+                     "deed", _one("deed_id")),
     c.CreateShow: _Row(Action("show.create", _F, "make a show", {"name": "name"}), "show", _none),
     c.CreateGroup: _Row(
         Action("group.create", _F, "make a group below another", {"name": "name", "parent_id": "parent"}),
@@ -323,7 +341,7 @@ _OTHERS: Final = (
         Action(f"{kind}.read", Right.SEE, f"look at {kind}s")
         for kind in (
             "job", "layer", "frame", "proc", "host", "group", "show", "subscription", "service", "limit", "depend",
-            "comment", "allocation",
+            "comment", "allocation", "owner", "deed",
         )
     ),
     Action("facility.read", Right.SEE, "look at facilities"),

@@ -9,7 +9,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
 from cuebot.domain.names import folded
-from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Redirect
+from cuebot.domain.nouns import Deed, Depend, Host, Job, Layer, Owner, Proc, Redirect
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
 
@@ -108,6 +108,28 @@ def free_place(farm: Farm, redirect: Redirect) -> None:
         farm.touched.hosts.add(host.id)
 
 
+def enter_deed(farm: Farm, deed: Deed) -> None:
+    """Let a host be found as its owner's, and as one of his show's."""
+    farm.deed_of_host[deed.host_id] = deed.id
+    farm.owned_rows[farm.owners[deed.owner_id].show_id].add(farm.hosts[deed.host_id].row)
+
+
+def leave_deed(farm: Farm, deed: Deed) -> None:
+    """Let a host be found as its owner's no more."""
+    del farm.deed_of_host[deed.host_id]
+    show_id = farm.owners[deed.owner_id].show_id
+    farm.owned_rows[show_id].discard(farm.hosts[deed.host_id].row)
+    if not farm.owned_rows[show_id]:
+        del farm.owned_rows[show_id]
+
+
+def deeds_of(farm: Farm, owner: Owner) -> list[Deed]:
+    """What an owner has, in the order in which he took it."""
+    return sorted(
+        (deed for deed in farm.deeds.values() if deed.owner_id == owner.id), key=lambda d: (d.created_us, d.id)
+    )
+
+
 def count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> None:
     """Count core units and GPUs as held by a layer, its job and its group; negative ones as given back."""
     group = farm.groups[job.group_id]
@@ -141,6 +163,8 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         index_host(farm, thing)
     elif kind == "redirect":
         hold_place(farm, thing)
+    elif kind == "deed":
+        enter_deed(farm, thing)
     elif kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].add(thing.id)
     elif kind == "subscription":
@@ -185,6 +209,7 @@ def _index_of(farm: Farm, kind: str) -> dict[Any, str] | None:
         "service": farm.service_by_name,
         "limit": farm.limit_by_name,
         "host": farm.host_by_name,
+        "owner": farm.owner_by_name,
     }
     return indexes.get(kind)
 

@@ -31,6 +31,7 @@ def check(farm: Farm) -> None:
     _check_procs(farm)
     _check_hosts(farm)
     _check_places(farm)
+    _check_deeds(farm)
     _check_names(farm)
 
 
@@ -145,6 +146,14 @@ def _check_places(farm: Farm) -> None:
         elif redirect.id not in farm.procs:
             raise BrokenInvariant(f"redirect {redirect.id} is of no run, and holds no place")
     _must_equal("places that are held", {id: set(places) for id, places in farm.places_of_host.items()}, held)
+
+
+def _check_deeds(farm: Farm) -> None:
+    rows: dict[str, set[int]] = {}
+    for deed in farm.deeds.values():
+        rows.setdefault(farm.owners[deed.owner_id].show_id, set()).add(farm.hosts[deed.host_id].row)
+    _must_equal("hosts of owners' shows", dict(farm.owned_rows), rows)
+    _must_equal("deeds by host", farm.deed_of_host, {deed.host_id: deed.id for deed in farm.deeds.values()})
 
 
 def _check_names(farm: Farm) -> None:

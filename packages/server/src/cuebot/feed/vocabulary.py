@@ -42,13 +42,13 @@ class Said(NamedTuple):
 RANGE_CHARACTERS_MAX: Final = 1_000
 """A row stays small; of a longer range only the count is told."""
 
-THINGS: Final = ("show", "group", "subscription", "allocation", "facility", "service", "limit")
+THINGS: Final = ("show", "group", "subscription", "allocation", "facility", "service", "limit", "owner")
 """Kinds of which only the id and the name are told."""
 
 
 def _types_of_things() -> Iterator[tuple[str, EventType]]:
     for kind in THINGS:
-        article = "an" if kind[0] == "a" else "a"
+        article = "an" if kind[0] in "ao" else "a"
         yield f"{kind}.added", EventType(rows.ThingRow, f"{article} {kind} is new")
         yield f"{kind}.changed", EventType(rows.ThingChangedRow, f"something of {article} {kind} has another value")
         yield f"{kind}.removed", EventType(rows.ThingRow, f"{article} {kind} is gone")
@@ -393,6 +393,22 @@ def _host_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
     yield Said("host.removed", "", rows.HostRow(**_host_fields(farm, event.id)))
 
 
+def _deed_added(farm: Farm, event: ev.Added) -> Iterable[Said]:
+    yield _other_owner(farm, event.values["host_id"])
+
+
+def _deed_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
+    yield _other_owner(farm, farm.deeds[event.id].host_id if event.id in farm.deeds else "")
+
+
+def _deed_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
+    yield _other_owner(farm, event.values["host_id"])
+
+
+def _other_owner(farm: Farm, host_id: str) -> Said:
+    return Said("host.changed", "", rows.HostChangedRow(**_host_fields(farm, host_id), fields=("owner",)))
+
+
 def _comment_said(farm: Farm, type_: str, id: str, values: ev.Values) -> Said:
     job_id, host_id = values.get("job_id") or "", values.get("host_id") or ""
     show = "" if host_id else _show_of_job(farm, job_id)
@@ -441,10 +457,10 @@ def _thing_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
 
 
 def _show_of_thing(farm: Farm, kind: str, values: ev.Values) -> str | None:
-    """A show is its own; groups and subscriptions are a show's; everything else is everybody's."""
+    """A show is its own; groups, subscriptions and owners are a show's; everything else is everybody's."""
     if kind == "show":
         return values.get("name") or None
-    if kind in ("group", "subscription"):
+    if kind in ("group", "subscription", "owner"):
         return _show_name(farm, values.get("show_id", ""))
     return ""
 
@@ -456,6 +472,7 @@ Translate = Callable[[Farm, Any], Iterable[Said]]
 ADDED: Final[dict[str, Translate]] = {
     "host": _host_added,
     "redirect": _redirect_added,
+    "deed": _deed_added,
     "comment": _comment_added,
     **dict.fromkeys(THINGS, _thing_added),
 }
@@ -466,6 +483,7 @@ CHANGED: Final[dict[str, Translate]] = {
     "layer": _layer_changed,
     "host": _host_changed,
     "redirect": _redirect_changed,
+    "deed": _deed_changed,
     "comment": _comment_changed,
     **dict.fromkeys(THINGS, _thing_changed),
 }
@@ -473,6 +491,7 @@ CHANGED: Final[dict[str, Translate]] = {
 REMOVED: Final[dict[str, Translate]] = {
     "host": _host_removed,
     "redirect": _redirect_over,
+    "deed": _deed_removed,
     "comment": _comment_removed,
     **dict.fromkeys(THINGS, _thing_removed),
 }

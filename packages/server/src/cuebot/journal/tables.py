@@ -313,6 +313,10 @@ REDIRECT: Final = Table(
     _int("until_us"),
 )
 
+OWNER: Final = Table("owner", METADATA, _id(), _text("name"), _text("show_id"), _int("created_us"))
+
+DEED: Final = Table("deed", METADATA, _id(), _text("host_id"), _text("owner_id"), _int("created_us"))
+
 COMMENT: Final = Table(
     "comment",
     METADATA,
@@ -423,6 +427,8 @@ TABLES: Final[dict[str, Table]] = {
     "host": HOST,
     "proc": PROC,
     "redirect": REDIRECT,
+    "owner": OWNER,
+    "deed": DEED,
     "comment": COMMENT,
     "request": REQUEST,
 }

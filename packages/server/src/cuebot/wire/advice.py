@@ -39,6 +39,7 @@ _FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "layer.set_timeout": ("-layer-timeout", "job", "layer", "minutes"),
     "limit.set_max": ("-limit-max", "limit", "max"),
     "log.read": ("-log", "job", "layer", "frame"),
+    "owner.create": ("-create-owner", "name", "show"),
     "show.create": ("-create-show", "name"),
     "show.set_active": ("-enable-show", "show"),
     "show.set_booking": ("-booking", "show", "enabled"),

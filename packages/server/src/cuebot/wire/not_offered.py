@@ -10,7 +10,6 @@ from typing import Final
 
 _AGENT = "agents answer this, the server only asks it"
 _PARTITIONS = "local rendering (render partitions) is not offered by this server"
-_OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
 _FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
 _LIMIT_RULES = "a limit is always enforced, and counts what this farm runs; rules and outside counts are not offered"
 _LIMIT_BINDINGS = "only layers name limits, in their specification or by Layer.AddLimit; there are no other bindings"
@@ -53,9 +52,7 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         "SetType",
     ),
     "filter.MatcherInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
-    "host.DeedInterface": _all(_OWNERS, "Delete", "GetHost", "GetOwner"),
-    "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner") | _all(_PARTITIONS, "GetRenderPartitions"),
-    "host.OwnerInterface": _all(_OWNERS, "Delete", "GetDeeds", "GetHosts", "GetOwner", "SetShow", "TakeOwnership"),
+    "host.HostInterface": _all(_PARTITIONS, "GetRenderPartitions"),
     "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
     | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
     | {
@@ -107,7 +104,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "rqd.RunningFrame": _all(_AGENT, "Kill", "Status"),
     "service.ServiceOverrideInterface": _all(_OVERRIDES, "Delete", "Update"),
     "show.ShowInterface": _all(_FILTERS, "CreateFilter", "FindFilter", "GetFilters")
-    | _all(_OWNERS, "CreateOwner", "GetDeeds")
     | _all(_OVERRIDES, "CreateServiceOverride", "GetServiceOverride")
     | _all(_DEPARTMENTS, "GetDepartment", "GetDepartments")
     | {

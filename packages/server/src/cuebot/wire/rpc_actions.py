@@ -54,7 +54,14 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "Delete": "facility.delete",
         "Rename": "facility.rename",
     },
+    "host.DeedInterface": {
+        **_read("host", "GetHost"),
+        **_read("owner", "GetOwner"),
+        "Delete": "deed.delete",
+    },
     "host.HostInterface": {
+        **_read("deed", "GetDeed"),
+        **_read("owner", "GetOwner"),
         **_read("host", "FindHost", "GetHost", "GetHosts", "GetHostWhiteboard"),
         **_read("proc", "GetProcs"),
         **_read("comment", "GetComments"),
@@ -74,6 +81,14 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetOs": "host.set_os",
         "SetThreadMode": "host.set_thread_mode",
         "Unlock": "host.unlock",
+    },
+    "host.OwnerInterface": {
+        **_read("owner", "GetOwner"),
+        **_read("deed", "GetDeeds"),
+        **_read("host", "GetHosts"),
+        "Delete": "owner.delete",
+        "SetShow": "owner.set_show",
+        "TakeOwnership": "host.give",
     },
     "host.ProcInterface": {
         **_read("proc", "GetProcs"),
@@ -205,6 +220,8 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("job", "GetJobs", "GetJobWhiteboard"),
         **_read("service", "GetServiceOverrides"),
         **_read("subscription", "GetSubscriptions"),
+        **_read("deed", "GetDeeds"),
+        "CreateOwner": "owner.create",
         "CreateShow": "show.create",
         "CreateSubscription": "subscription.create",
         "Delete": "show.delete",

@@ -34,6 +34,7 @@ from cuebot.wire.services.hosts import HostAgents, HostInterface
 from cuebot.wire.services.jobs import JobInterface
 from cuebot.wire.services.layers import LayerInterface
 from cuebot.wire.services.limits import LimitInterface
+from cuebot.wire.services.owners import DeedInterface, OwnerInterface
 from cuebot.wire.services.procs import ProcInterface
 from cuebot.wire.services.services import ServiceInterface
 from cuebot.wire.services.shows import ShowInterface
@@ -98,6 +99,8 @@ def offered_services(
         "facility.AllocationInterface": AllocationInterface(),
         "facility.FacilityInterface": FacilityInterface(),
         "host.HostInterface": HostInterface(host_agents),
+        "host.DeedInterface": DeedInterface(),
+        "host.OwnerInterface": OwnerInterface(),
         "host.ProcInterface": ProcInterface(),
         "job.FrameInterface": FrameInterface(),
         "job.GroupInterface": GroupInterface(),

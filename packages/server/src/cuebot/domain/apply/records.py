@@ -9,11 +9,14 @@ from cuebot.domain.farm import Farm, restore, typed
 from cuebot.domain.indexes import (
     IN_MASKS,
     count_in_allocation,
+    deeds_of,
+    enter_deed,
     enter_name,
     free_place,
     hold_place,
     index_host,
     index_thing,
+    leave_deed,
     leave_name,
     move_job,
 )
@@ -56,6 +59,9 @@ def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_
         _host_may_change(farm, thing, fresh, at_us)
     elif kind == "redirect":
         free_place(farm, thing)
+    elif kind == "owner":
+        for deed in deeds_of(farm, thing):
+            leave_deed(farm, deed)
     elif kind == "job" and "group_id" in fresh:
         move_job(farm, thing, fresh["group_id"])
     elif kind == "layer" and "limits" in fresh:
@@ -71,6 +77,9 @@ def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> N
         index_host(farm, thing)
     elif kind == "redirect":
         hold_place(farm, thing)
+    elif kind == "owner":
+        for deed in deeds_of(farm, thing):
+            enter_deed(farm, deed)
     elif kind == "allocation" and "tag" in fresh:
         for host in farm.hosts.values():
             if host.allocation_id == thing.id:
@@ -111,6 +120,8 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         index_host(farm, thing)
     elif event.kind == "redirect":
         free_place(farm, thing)
+    elif event.kind == "deed":
+        leave_deed(farm, thing)
     elif event.kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].discard(thing.id)
 

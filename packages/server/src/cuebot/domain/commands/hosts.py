@@ -202,3 +202,41 @@ class ClearRedirects(Command):
     """Give the places of runs to nobody any more."""
 
     run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOwner(Command):
+    """Let somebody own hosts, on which the frames of a show come first."""
+
+    show_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetOwnersShow(Command):
+    """Say whose frames come first on an owner's hosts."""
+
+    owner_id: str
+    show_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropOwner(Command):
+    """Let somebody own nothing any more."""
+
+    owner_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOwnership(Command):
+    """Give a host to an owner, whoever had it before."""
+
+    owner_id: str
+    host_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropDeed(Command):
+    """Let a host be nobody's."""
+
+    deed_id: str

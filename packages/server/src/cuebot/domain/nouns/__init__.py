@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cuebot.domain.nouns.depends import Depend, Edges
 from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
-from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc, Redirect
+from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Deed, Host, Owner, Proc, Redirect
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.records import Comment, Request
 from cuebot.domain.nouns.shows import (
@@ -28,6 +28,7 @@ __all__ = [
     "SYSTEM_MEMORY",
     "Allocation",
     "Comment",
+    "Deed",
     "Depend",
     "Edges",
     "Facility",
@@ -37,6 +38,7 @@ __all__ = [
     "Layer",
     "Learned",
     "Limit",
+    "Owner",
     "Proc",
     "Redirect",
     "Request",
@@ -64,6 +66,8 @@ NOUNS: dict[str, type] = {
     "host": Host,
     "proc": Proc,
     "redirect": Redirect,
+    "owner": Owner,
+    "deed": Deed,
     "comment": Comment,
     "request": Request,
 }

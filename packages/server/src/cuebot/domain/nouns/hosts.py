@@ -91,6 +91,26 @@ class Host:
 
 
 @dataclass(slots=True)
+class Owner:
+    """Somebody who owns hosts. On these the frames of his show come first."""
+
+    id: str
+    name: str
+    show_id: str
+    created_us: Micros
+
+
+@dataclass(slots=True)
+class Deed:
+    """A host belongs to an owner. A host has one deed at most."""
+
+    id: str
+    host_id: str
+    owner_id: str
+    created_us: Micros
+
+
+@dataclass(slots=True)
 class Redirect:
     """The place of a run goes to a job, or to the jobs of a group, when the run ends. Its id is the run's.
 

@@ -1,8 +1,9 @@
 """The plan: which waiting frame runs on which host, in one pass over the farm under a budget of bookings.
 
-A pass begins with the places that redirects hold (`places`), then fills one allocation after another (`filling`). In
-each, the show that is furthest under its share of the allocation books next (`shares`); within a show the order is that
-of `order`. Placement: the host with the fewest idle cores that still fits, so that big holes stay whole (`placement`).
+A pass begins with the places that redirects hold (`places`) and with hosts that somebody owns, for his show, then fills
+one allocation after another (`filling`). In each, the show that is furthest under its share of the allocation books
+next (`shares`); within a show the order is that of `order`. Placement: the host with the fewest
+idle cores that still fits, so that big holes stay whole (`placement`).
 The plan is made and booked in one step of the engine, so it can never be out of date.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Reservation
-from cuebot.scheduling.plan.filling import fill
+from cuebot.scheduling.plan.filling import fill, fill_owned
 from cuebot.scheduling.plan.places import fill_places
 from cuebot.scheduling.plan.reserving import keep_reservations
 from cuebot.scheduling.plan.state import PlanState
@@ -41,6 +42,8 @@ def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) 
     keep_reservations(state)
     if farm.places_of_host:
         fill_places(state)
+    if farm.owned_rows:
+        fill_owned(state)
     for allocation in sorted(farm.allocations.values(), key=farm.allocation_name):
         fill(state, allocation)
 

@@ -16,11 +16,13 @@ from cuebot.domain.tags import read_tags
 from cuebot.engine.requests import Address, address_of
 from cuebot.queries.comments import commented, comments_of
 from cuebot.queries.hosts import host_row, present
+from cuebot.queries.owners import deed_of_host
 from cuebot.queries.procs import ProcRow, proc_row, procs_of_host
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.criteria import find_hosts
 from cuebot.wire.messages.comments import comment_seq
 from cuebot.wire.messages.hosts import host_message, nested_host_message
+from cuebot.wire.messages.owners import deed_message, owner_message
 from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.requests import OfHost
 from cuebot.wire.rows import list_of, row_of
@@ -82,6 +84,16 @@ class HostInterface:
         """The comments on a host."""
         comments = comments_of(call.farm, _host(request, call).id)
         return host_pb2.HostGetCommentsResponse(comments=comment_seq(comments))
+
+    def GetDeed(self, request: host_pb2.HostGetDeedRequest, call: Call) -> host_pb2.HostGetDeedResponse:
+        """The deed of a host."""
+        deed = deed_of_host(call.farm, _host(request, call))
+        return host_pb2.HostGetDeedResponse(deed=deed_message(call.farm, deed))
+
+    def GetOwner(self, request: host_pb2.HostGetOwnerRequest, call: Call) -> host_pb2.HostGetOwnerResponse:
+        """Who owns a host."""
+        owner = call.farm.owners[deed_of_host(call.farm, _host(request, call)).owner_id]
+        return host_pb2.HostGetOwnerResponse(owner=owner_message(call.farm, owner))
 
     async def AddComment(self, request: host_pb2.HostAddCommentRequest, call: Call) -> None:
         """Comment on a host."""

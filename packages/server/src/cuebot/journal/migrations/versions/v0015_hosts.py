@@ -1,4 +1,4 @@
-"""Redirects of runs' places, who owns hosts, and what is rendered on one's own host."""
+"""Redirects of runs' places, and who owns hosts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Make the table of redirects."""
+    """Make the tables of redirects, owners and deeds."""
     op.create_table(
         "redirect",
         sa.Column("id", sa.Text, primary_key=True),
@@ -23,4 +23,18 @@ def upgrade() -> None:
         sa.Column("gpu_memory", sa.BigInteger, nullable=False),
         sa.Column("created_us", sa.BigInteger, nullable=False),
         sa.Column("until_us", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "owner",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("show_id", sa.Text, nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "deed",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("host_id", sa.Text, nullable=False),
+        sa.Column("owner_id", sa.Text, nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
     )
