@@ -157,10 +157,11 @@ COUNTED_HERE = {
     "-satisfy-dependency",
     *("-redirect", "-redirect-group", "-clear-redirects", "-unbook"),
     *("-delete-owner", "-owner-show", "-give", "-disown"),
+    *("-partition-size", "-delete-partition"),
 }
 """What counts what it finds by itself, or is told in the answer; it has a test of its own."""
 
-MAKES = {"-create-owner", "-create-show", "-create-alloc", "-create-sub"}
+MAKES = {"-add-partition", "-create-owner", "-create-show", "-create-alloc", "-create-sub"}
 """What makes a thing makes it or is refused."""
 
 

@@ -17,6 +17,7 @@ OTHER_REPLIES = {
     c.SubmitJobs,
     c.AddComment,
     c.AddDepend,
+    c.AddPartition,
     c.CreateAllocation,
     c.CreateFacility,
     c.CreateGroup,

@@ -277,6 +277,7 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE: dict[str, str] = {
+    "renderPartition.RenderPartitionInterface.SetMaxResources": "decide/test_partitions.py: a part is made larger",
     "host.OwnerInterface.SetShow": "decide/test_owners.py: another show comes first on the owner's hosts",
     "job.LayerInterface.SetTimeoutLLU": "decide: a run whose log is silent for longer is ended",
     "subscription.SubscriptionInterface.SetSize": "scheduling/test_shares.py: shows get hosts by their shares",

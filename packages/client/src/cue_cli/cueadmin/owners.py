@@ -57,7 +57,7 @@ def owner_show(session: Session, values: list[str]) -> None:
 
 def give(session: Session, values: list[str]) -> None:
     """Give hosts to an owner."""
-    owner, hosts = _findOwner(values[0]), chosenHosts(session)
+    owner, hosts = _findOwner(values[0]), chosenHosts(session, values[1:])
     session.confirm(f"Give {', '.join(host.name() for host in hosts)} to {owner.name()}")
     for host in hosts:
         taken = owner.takeOwnership(host.name())

@@ -13,7 +13,7 @@ from opencue.enums import JobState
 from opencue.wording import counted
 
 LISTS = {"-lj": "job", "-lji": "job", "-lh": "host", "-lp": "proc", "-ll": "proc"}
-HOST_COMMANDS = ("-give", "-move", "-thread")
+HOST_COMMANDS = ("-move", "-thread")
 """Commands that take their hosts from -host alone."""
 NAMED_MAX = 8
 """So many are named when it is asked whether they are meant."""
@@ -67,6 +67,8 @@ def _noun(command: Command) -> str:
 def _action(session: Session, command: Command, values: list[str]) -> tuple[list[list[str]], list[str]]:
     """The calls, and the names of what they are for."""
     takes, query, order = command.takes, session.options.where, session.options.order
+    if command.function.startswith("partitions."):
+        raise UsageError(f"{command.flags[0]} takes no -where; name the job and the host")
     if command.function.startswith("procs."):
         raise UsageError(f"{command.flags[0]} takes no -where; choose procs with -host, -job, -alloc and the like")
     if takes.startswith("JOB"):

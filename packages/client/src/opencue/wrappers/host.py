@@ -15,6 +15,7 @@ from opencue.wrappers.deed import Deed
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.owner import Owner
 from opencue.wrappers.proc import Proc
+from opencue.wrappers.render_partition import RenderPartition
 
 if TYPE_CHECKING:
     from opencue.wrappers.allocation import Allocation
@@ -122,6 +123,11 @@ class Host(Entity):
     def getOwner(self) -> Owner:
         """Return who owns the host; raise EntityNotFoundException where nobody does."""
         return Owner(self._call("GetOwner").owner)
+
+    def getRenderPartitions(self) -> list[RenderPartition]:
+        """Return the parts of the host on which its user renders."""
+        partitions = self._call("GetRenderPartitions").render_partitions
+        return [RenderPartition(message) for message in partitions.render_partitions]
 
     def isUp(self) -> bool:
         """Whether the host is in the state UP."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from cuebot.decide.archiving import missed_by
+from cuebot.decide.partitions import after_job
 from cuebot.decide.redirects import after_run
 from cuebot.decide.satisfied_depends import satisfied_by, satisfied_by_job
 from cuebot.domain import events as ev
@@ -45,7 +46,8 @@ def _follows(farm: Farm, event: ev.Event) -> list[ev.Event]:
             return missed_by(farm, farm.jobs[job_id])
         case ev.JobFinished(job_id=job_id):
             posted = [id for id in farm.post_jobs.get(job_id, ()) if farm.jobs[id].state is JobState.POSTED]
-            return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
+            over = after_job(farm, job_id) if farm.partitions else []
+            return [*over, *satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
         case _:
             return []
 

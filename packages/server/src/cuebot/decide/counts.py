@@ -130,6 +130,8 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.DropOwner: _things("owner"),
     c.TakeOwnership: _one,
     c.DropDeed: _things("deed"),
+    c.ResizePartition: _things("partition"),
+    c.DropPartition: _things("partition"),
     c.MoveHosts: _things("host"),
     c.DropHost: _things("host"),
     c.MoveGroups: _things("group"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuebot.decide.context import Context
 from cuebot.decide.owners import without_deed
+from cuebot.decide.partitions import without_partitions
 from cuebot.decide.redirects import places_of
 from cuebot.decide.run_ends import run_lost
 from cuebot.domain import commands as c
@@ -92,7 +93,7 @@ def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Even
         run_lost(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
         for run_id in sorted(host.proc_ids)
     ]
-    events += [*places_of(farm, host), *without_deed(farm, host)]
+    events += [*places_of(farm, host), *without_deed(farm, host), *without_partitions(farm, host)]
     comments = [comment for comment in farm.comments.values() if comment.host_id == host.id]
     events += [ev.Removed("comment", comment.id, stored_values(comment)) for comment in comments]
     return [*events, ev.Removed("host", host.id, stored_values(host))]

@@ -180,6 +180,22 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
     ),
     c.DropDeed: _Row(Action("deed.delete", _H, "let a host be nobody's", {"deed_id": "deed"}),
                      "deed", _one("deed_id")),
+    c.AddPartition: _Row(
+        Action("partition.add", _J, "render a job, a layer or a frame on a part of its user's own host",
+               {"host_id": "host", "job_id": "job", "layer_id": "layer", "user": "user", "cores": "centicores",
+                "memory": "kib", "threads": "threads", "gpus": "gpus", "gpu_memory": "gpu_kib"}),
+        "job", _one("job_id"),
+    ),
+    c.ResizePartition: _Row(
+        Action("partition.resize", _J, "give what is rendered on a user's own host more or less of it",
+               {"partition_id": "partition", "cores": "centicores", "memory": "kib", "gpus": "gpus",
+                "gpu_memory": "gpu_kib"}),
+        "partition", _one("partition_id"),
+    ),
+    c.DropPartition: _Row(
+        Action("partition.delete", _J, "render on a user's own host no more", {"partition_id": "partition"}),
+        "partition", _one("partition_id"),
+    ),
     c.CreateShow: _Row(Action("show.create", _F, "make a show", {"name": "name"}), "show", _none),
     c.CreateGroup: _Row(
         Action("group.create", _F, "make a group below another", {"name": "name", "parent_id": "parent"}),
@@ -341,7 +357,7 @@ _OTHERS: Final = (
         Action(f"{kind}.read", Right.SEE, f"look at {kind}s")
         for kind in (
             "job", "layer", "frame", "proc", "host", "group", "show", "subscription", "service", "limit", "depend",
-            "comment", "allocation", "owner", "deed",
+            "comment", "allocation", "owner", "deed", "partition",
         )
     ),
     Action("facility.read", Right.SEE, "look at facilities"),

@@ -73,8 +73,9 @@ def index_proc(farm: Farm, proc: Proc) -> None:
     """Enter a proc that was loaded into everything that counts what procs hold."""
     layer, host = farm.layers[proc.layer_id], farm.hosts[proc.host_id]
     place_proc(farm, proc, layer, host)
-    count_in_job(farm, layer, farm.jobs[proc.job_id], proc.cores, proc.gpus)
-    count_in_allocation(farm, proc.show_id, host.allocation_id, proc.cores, Micros(0))
+    if not proc.partition_id:
+        count_in_job(farm, layer, farm.jobs[proc.job_id], proc.cores, proc.gpus)
+        count_in_allocation(farm, proc.show_id, host.allocation_id, proc.cores, Micros(0))
 
 
 def place_proc(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
@@ -171,7 +172,9 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         thing.reserved_cores = sum(
             proc.cores
             for proc in farm.procs.values()
-            if proc.show_id == thing.show_id and farm.hosts[proc.host_id].allocation_id == thing.allocation_id
+            if proc.show_id == thing.show_id
+            and not proc.partition_id
+            and farm.hosts[proc.host_id].allocation_id == thing.allocation_id
         )
 
 

@@ -105,6 +105,8 @@ def _check_procs(farm: Farm) -> None:
         if proc.id not in host.proc_ids:
             raise BrokenInvariant(f"run {proc.id} is missing at its host {host.name}")
         limit_use.add(layer.limits, host.row, 1)
+        if proc.partition_id:
+            continue
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)

@@ -16,6 +16,7 @@ from cuebot.domain.nouns import (
     Layer,
     Limit,
     Owner,
+    Partition,
     Proc,
     Redirect,
     Request,
@@ -43,6 +44,7 @@ class Things:
         self.procs: dict[str, Proc] = {}
         self.redirects: dict[str, Redirect] = {}
         self.owners: dict[str, Owner] = {}
+        self.partitions: dict[str, Partition] = {}
         self.deeds: dict[str, Deed] = {}
         self.comments: dict[str, Comment] = {}
         self.requests: dict[str, Request] = {}
@@ -65,6 +67,7 @@ class Things:
             "redirect": self.redirects,
             "owner": self.owners,
             "deed": self.deeds,
+            "partition": self.partitions,
             "comment": self.comments,
             "request": self.requests,
         }

@@ -107,6 +107,7 @@ SILENT_KINDS: Final[dict[str, str]] = {
     "request": "the server's own books",
     "proc": "told as its frame's run",
     "depend": "told by events of its own",
+    "partition": "what runs there is told as any run, and its host is its user's own affair",
 }
 """Kinds of things whose being added, changed or removed says nothing outside, and why."""
 

@@ -19,6 +19,8 @@ _FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "group.set_max_gpus": ("-group-max-gpus", "show", "group", "gpus"),
     "host.add_tags": ("-tag-host", "host", "tags"),
     "host.delete": ("-delete-host", "host"),
+    "host.give": ("-give", "owner", "host"),
+    "host.lock": ("-lock", "host"),
     "host.read": ("-lh",),
     "host.set_state": ("-fixed", "host"),
     "host.unlock": ("-unlock", "host"),

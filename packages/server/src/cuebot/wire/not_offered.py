@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 _AGENT = "agents answer this, the server only asks it"
-_PARTITIONS = "local rendering (render partitions) is not offered by this server"
 _FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
 _LIMIT_RULES = "a limit is always enforced, and counts what this farm runs; rules and outside counts are not offered"
 _LIMIT_BINDINGS = "only layers name limits, in their specification or by Layer.AddLimit; there are no other bindings"
@@ -52,20 +51,16 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         "SetType",
     ),
     "filter.MatcherInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
-    "host.HostInterface": _all(_PARTITIONS, "GetRenderPartitions"),
-    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
+    "job.FrameInterface": _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
     | {
         "MarkAsDepend": "a frame that was let go does not wait again; create the depend anew, or use Depend.Unsatisfy",
         "SetCheckpointState": "checkpoints are not offered yet",
     },
     "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
-    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_FILTERS, "RunFilters")
+    "job.JobInterface": _all(_FILTERS, "RunFilters")
     | _all(_STAGGER, "StaggerFrames")
     | {"AddSubscriber": "this server sends no mail yet"},
-    "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_STAGGER, "StaggerFrames")
+    "job.LayerInterface": _all(_STAGGER, "StaggerFrames")
     | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
     "limit.LimitInterface": _all(
         _LIMIT_RULES, "SetEnforcement", "SetSoftValue", "SetReportTtl", "SetFailureRule", "ReportUsage", "GetHolds"
@@ -80,7 +75,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         "GetFarmStatistics",
         "GetLayerMemoryHistory",
     ),
-    "renderPartition.RenderPartitionInterface": _all(_PARTITIONS, "Delete", "SetMaxResources"),
     "rqd.RqdInterface": _all(
         _AGENT,
         "GetRunFrame",

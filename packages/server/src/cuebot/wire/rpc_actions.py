@@ -61,6 +61,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
     },
     "host.HostInterface": {
         **_read("deed", "GetDeed"),
+        **_read("partition", "GetRenderPartitions"),
         **_read("owner", "GetOwner"),
         **_read("host", "FindHost", "GetHost", "GetHosts", "GetHostWhiteboard"),
         **_read("proc", "GetProcs"),
@@ -111,6 +112,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "Kill": "frame.kill",
         "MarkAsWaiting": "frame.release",
         "Retry": "frame.retry",
+        "AddRenderPartition": "partition.add",
     },
     "job.GroupInterface": {
         **_read("group", "FindGroup", "GetGroup", "GetGroups"),
@@ -162,6 +164,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetMinGpus": "job.set_min_gpus",
         "SetPriority": "job.set_priority",
         "ShutdownIfCompleted": "job.finish",
+        "AddRenderPartition": "partition.add",
     },
     "job.LayerInterface": {
         **_read("layer", "FindLayer", "GetLayer", "GetOutputPaths"),
@@ -194,6 +197,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetThreadable": "layer.set_threadable",
         "SetTimeout": "layer.set_timeout",
         "SetTimeoutLLU": "layer.set_llu_timeout",
+        "AddRenderPartition": "partition.add",
     },
     "limit.LimitInterface": {
         **_read("limit", "Find", "Get", "GetAll"),
@@ -202,6 +206,10 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "Rename": "limit.rename",
         "SetMaxValue": "limit.set_max",
         "SetType": "limit.set_per_host",
+    },
+    "renderPartition.RenderPartitionInterface": {
+        "Delete": "partition.delete",
+        "SetMaxResources": "partition.resize",
     },
     "report.RqdReportInterface": {
         "ReportRqdStartup": "host.report",

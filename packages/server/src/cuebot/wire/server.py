@@ -35,6 +35,7 @@ from cuebot.wire.services.jobs import JobInterface
 from cuebot.wire.services.layers import LayerInterface
 from cuebot.wire.services.limits import LimitInterface
 from cuebot.wire.services.owners import DeedInterface, OwnerInterface
+from cuebot.wire.services.partitions import RenderPartitionInterface
 from cuebot.wire.services.procs import ProcInterface
 from cuebot.wire.services.services import ServiceInterface
 from cuebot.wire.services.shows import ShowInterface
@@ -107,6 +108,7 @@ def offered_services(
         "job.JobInterface": JobInterface(allow_root=allow_root),
         "job.LayerInterface": LayerInterface(),
         "limit.LimitInterface": LimitInterface(),
+        "renderPartition.RenderPartitionInterface": RenderPartitionInterface(),
         "report.RqdReportInterface": RqdReportInterface(doors.book),
         "service.ServiceInterface": ServiceInterface(),
         "show.ShowInterface": ShowInterface(),

@@ -99,7 +99,7 @@ def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micro
         raise AssertionError(f"host {host.name} cannot go from {host.state.name} to {state.name}")
     allocation_id = fresh.get("allocation_id", host.allocation_id)
     if allocation_id != host.allocation_id:
-        for proc in (farm.procs[id] for id in host.proc_ids):
+        for proc in [farm.procs[id] for id in host.proc_ids if not farm.procs[id].partition_id]:
             count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
             count_in_allocation(farm, proc.show_id, allocation_id, proc.cores, at_us)
 

@@ -240,3 +240,37 @@ class DropDeed(Command):
     """Let a host be nobody's."""
 
     deed_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddPartition(Command):
+    """Let a job, a layer or a frame be rendered on a part of its user's host, which is locked."""
+
+    host_id: str
+    job_id: str
+    user: str
+    cores: CoreUnits
+    memory: KiB
+    layer_id: str | None = None
+    frame_index: int | None = None
+    threads: int = 1
+    gpus: int = 0
+    gpu_memory: KiB = KiB(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizePartition(Command):
+    """Give what is rendered on a host more or less of it; what is 0 or less stays as it is."""
+
+    partition_id: str
+    cores: CoreUnits
+    memory: KiB
+    gpus: int
+    gpu_memory: KiB
+
+
+@dataclass(frozen=True, slots=True)
+class DropPartition(Command):
+    """Render on a host no more: what runs there for it ends, and waits again."""
+
+    partition_id: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cuebot.domain.nouns.depends import Depend, Edges
 from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
-from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Deed, Host, Owner, Proc, Redirect
+from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Deed, Host, Owner, Partition, Proc, Redirect
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.records import Comment, Request
 from cuebot.domain.nouns.shows import (
@@ -39,6 +39,7 @@ __all__ = [
     "Learned",
     "Limit",
     "Owner",
+    "Partition",
     "Proc",
     "Redirect",
     "Request",
@@ -68,6 +69,7 @@ NOUNS: dict[str, type] = {
     "redirect": Redirect,
     "owner": Owner,
     "deed": Deed,
+    "partition": Partition,
     "comment": Comment,
     "request": Request,
 }

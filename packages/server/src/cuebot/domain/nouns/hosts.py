@@ -111,6 +111,29 @@ class Deed:
 
 
 @dataclass(slots=True)
+class Partition:
+    """A part of a host on which a job, a layer or a frame of its user is rendered, although the host is locked.
+
+    What runs in it counts by no subscription and no maximum of its job or group.
+    """
+
+    id: str
+    host_id: str
+    job_id: str
+    layer_id: str | None
+    frame_index: int | None
+    user: str
+    threads: int
+    """Whole cores that a frame gets."""
+    cores: CoreUnits
+    """The most of each that its frames hold together, as the next."""
+    memory: KiB
+    gpus: int
+    gpu_memory: KiB
+    created_us: Micros
+
+
+@dataclass(slots=True)
 class Redirect:
     """The place of a run goes to a job, or to the jobs of a group, when the run ends. Its id is the run's.
 
@@ -161,6 +184,8 @@ class Proc:
     """Of all its GPUs together."""
     kill_cause: Cause = Cause.KILLED
     """Why it is to be killed, where it is."""
+    partition_id: str = ""
+    """The part of its user's host that it runs in; empty for what runs on the farm."""
     alone: bool = False
     """It has its host to itself: earlier runs of its frame ended with their host."""
     launched: bool = volatile(False)

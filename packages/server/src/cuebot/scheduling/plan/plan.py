@@ -4,6 +4,7 @@ A pass begins with the places that redirects hold (`places`) and with hosts that
 one allocation after another (`filling`). In each, the show that is furthest under its share of the allocation books
 next (`shares`); within a show the order is that of `order`. Placement: the host with the fewest
 idle cores that still fits, so that big holes stay whole (`placement`).
+What users render on their own hosts has passes of its own, before (`local`).
 The plan is made and booked in one step of the engine, so it can never be out of date.
 """
 
@@ -16,6 +17,7 @@ from cuebot.domain.commands import Booking
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_table import Reservation
 from cuebot.scheduling.plan.filling import fill, fill_owned
+from cuebot.scheduling.plan.local import plan_local
 from cuebot.scheduling.plan.places import fill_places
 from cuebot.scheduling.plan.reserving import keep_reservations
 from cuebot.scheduling.plan.state import PlanState
@@ -37,6 +39,9 @@ def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) 
     """Hosts for at most `budget` waiting frames, under the studio's policies."""
     if not farm.ready or budget <= 0:
         return Plan([], exhausted=False, reserved=farm.hosts_table.reservations if farm.ready else {})
+
+    if farm.partitions and (local := plan_local(farm, now_us, budget)):
+        return Plan(local, exhausted=True, reserved=farm.hosts_table.reservations)
 
     state = PlanState(farm, now_us, budget, policies)
     keep_reservations(state)

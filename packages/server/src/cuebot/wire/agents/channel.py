@@ -323,6 +323,7 @@ def run_frame(order: LaunchRequest, now_us: int) -> rqd_pb2.RunFrame:
         os=order.os,
         soft_memory_limit=order.soft_memory,
         hard_memory_limit=order.hard_memory,
+        ignore_nimby=order.is_local,
     )
     if order.uid is not None:
         message.uid = order.uid

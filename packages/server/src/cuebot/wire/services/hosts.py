@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 import structlog
-from opencue_proto import host_pb2
+from opencue_proto import host_pb2, renderPartition_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, quoted
@@ -17,12 +17,14 @@ from cuebot.engine.requests import Address, address_of
 from cuebot.queries.comments import commented, comments_of
 from cuebot.queries.hosts import host_row, present
 from cuebot.queries.owners import deed_of_host
+from cuebot.queries.partitions import partition_row, partitions_of_host
 from cuebot.queries.procs import ProcRow, proc_row, procs_of_host
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.criteria import find_hosts
 from cuebot.wire.messages.comments import comment_seq
 from cuebot.wire.messages.hosts import host_message, nested_host_message
 from cuebot.wire.messages.owners import deed_message, owner_message
+from cuebot.wire.messages.partitions import partition_message
 from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.requests import OfHost
 from cuebot.wire.rows import list_of, row_of
@@ -94,6 +96,15 @@ class HostInterface:
         """Who owns a host."""
         owner = call.farm.owners[deed_of_host(call.farm, _host(request, call)).owner_id]
         return host_pb2.HostGetOwnerResponse(owner=owner_message(call.farm, owner))
+
+    def GetRenderPartitions(
+        self, request: host_pb2.HostGetRenderPartitionsRequest, call: Call
+    ) -> host_pb2.HostGetRenderPartitionsResponse:
+        """The parts of a host on which its user renders."""
+        farm = call.farm
+        found = [partition_message(partition_row(farm, one)) for one in partitions_of_host(farm, _host(request, call))]
+        sequence = renderPartition_pb2.RenderPartitionSeq(render_partitions=found)
+        return host_pb2.HostGetRenderPartitionsResponse(render_partitions=sequence)
 
     async def AddComment(self, request: host_pb2.HostAddCommentRequest, call: Call) -> None:
         """Comment on a host."""
