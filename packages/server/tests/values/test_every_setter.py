@@ -277,6 +277,10 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE: dict[str, str] = {
+    **{
+        f"job.{noun}Interface.AddRenderPartition": "decide/test_partitions.py: it runs on its user's own host, too"
+        for noun in ("Frame", "Job", "Layer")
+    },
     "renderPartition.RenderPartitionInterface.SetMaxResources": "decide/test_partitions.py: a part is made larger",
     "host.OwnerInterface.SetShow": "decide/test_owners.py: another show comes first on the owner's hosts",
     "job.LayerInterface.SetTimeoutLLU": "decide: a run whose log is silent for longer is ended",
