@@ -39,7 +39,7 @@ from opencue.wrappers.comment import Comment
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
-from opencue.wrappers.host import Host
+from opencue.wrappers.host import Host, NestedHost
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
 from opencue.wrappers.limit import Limit
@@ -59,6 +59,7 @@ __all__ = [
     "Job",
     "Layer",
     "Limit",
+    "NestedHost",
     "Owner",
     "Proc",
     "Service",
@@ -113,6 +114,7 @@ __all__ = [
     "getFrames",
     "getGroup",
     "getHost",
+    "getHostWhiteboard",
     "getHosts",
     "getJob",
     "getJobNames",
@@ -162,7 +164,6 @@ _NOT_OFFERED = {
         "getLimitHolds",
         "reportLimitUsage",
     ),
-    "the host whiteboard": ("NestedHost", "getHostWhiteboard"),
 }
 
 
@@ -335,6 +336,11 @@ def getGroup(uniq: str) -> Group:
 def getHosts(**options: Any) -> list[Host]:
     """Return the hosts that match HostSearch options, all of them without any."""
     return search.HostSearch.byOptions(**options)
+
+
+def getHostWhiteboard() -> list[NestedHost]:
+    """Return all hosts, each with what runs on it."""
+    return [NestedHost(message) for message in call("host", "GetHostWhiteboard").nested_hosts.nested_hosts]
 
 
 def findHost(name: str) -> Host:

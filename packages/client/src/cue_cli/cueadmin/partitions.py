@@ -13,6 +13,7 @@ from opencue.wrappers.job import Job
 from opencue.wrappers.render_partition import RenderPartition
 
 KB_PER_GB = 1024 * 1024
+CORES_DIGITS_MAX = 4
 LAYOUT = "%-24s %-40s %-20s %13s %15s"
 
 
@@ -79,6 +80,6 @@ def _of_job(job: Job, host: str) -> RenderPartition:
 
 
 def _whole(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 10_000:
+    if not text.isdecimal() or len(text) > CORES_DIGITS_MAX or not int(text):
         raise UsageError(f"{text!r} is not a whole number of cores")
     return int(text)

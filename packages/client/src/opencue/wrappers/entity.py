@@ -63,6 +63,20 @@ class Entity:
         return f"<{type(self).__name__} {name}>"
 
 
+def plainMessage(nested: Any, kind: Callable[[], Any]) -> Any:
+    """Return a message of a thing alone, made of one that nests others in it: what requests take."""
+    message = kind()
+    for field, value in nested.ListFields():
+        target = message.DESCRIPTOR.fields_by_name.get(field.name)
+        if target is None or target.message_type is not None:
+            continue
+        if isinstance(getattr(message, field.name), (str, bytes, int, float, bool)):
+            setattr(message, field.name, value)
+        else:
+            getattr(message, field.name).extend(value)
+    return message
+
+
 _UNNAMED = ("read", "readTime", "change")
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from opencue_proto import host_pb2
 
-from opencue import enums
+from opencue import enums, reboots
 from opencue.changed import Changed
 from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.deed import Deed
-from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.entity import Entity, getter, plainMessage, timeGetter
 from opencue.wrappers.owner import Owner
-from opencue.wrappers.proc import Proc
+from opencue.wrappers.proc import NestedProc, Proc
 from opencue.wrappers.render_partition import RenderPartition
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Host(Entity):
     """One machine."""
 
     _service = "host"
-    _message = host_pb2.Host
+    _message: Callable[[], Any] = host_pb2.Host
     HardwareState = enums.HardwareState
     LockState = enums.LockState
     ThreadMode = enums.ThreadMode
@@ -161,6 +161,25 @@ class Host(Entity):
         """Seconds since the host was last heard of."""
         return int(time.time() - self.data.ping_time)
 
+    @staticmethod
+    def hasHostRebootedSince(host: Host, start_time: float) -> bool:
+        """Return whether a host that was listed has booted after a time, in seconds since 1970."""
+        return host.data.boot_time > start_time
+
+    @staticmethod
+    def rebootFarmSafely(group_size: int, start_time: Optional[float] = None, **hostSearch: Any) -> None:
+        """Reboot hosts when idle, `group_size` at a time: the next group follows when a fifth of one is left.
+
+        `hostSearch` are HostSearch options. Hosts with NIMBY or in another state than UP are left alone, as are those
+        that have booted since `start_time` (seconds since 1970). It asks before it begins, on the terminal.
+        """
+        reboots.rebootFarmSafely(Host, group_size, start_time, hostSearch)
+
+    @staticmethod
+    def monitorRebootFarm(start_time: float, **hostSearch: Any) -> None:
+        """Print how many of the hosts that match HostSearch options have booted since a time, until all have."""
+        reboots.monitorRebootFarm(Host, start_time, hostSearch)
+
     id = getter("id", "UUID of the host.")
     name = getter("name", "Name of the host.")
     os = getter("os", "Operating system.")
@@ -182,3 +201,27 @@ class Host(Entity):
     load = getter("load", "Load average of one minute, times 100.")
     bootTime = timeGetter("boot_time", "When the machine booted.")
     pingTime = timeGetter("ping_time", "When the host was last heard of.")
+
+
+class NestedHost(Host):
+    """A host with what runs on it, as the whiteboard of hosts has them."""
+
+    _message: Callable[[], Any] = host_pb2.NestedHost
+
+    def children(self) -> Any:
+        """Return what runs on the host: a NestedProcSeq."""
+        return self.data.procs
+
+    def getNestedProcs(self) -> list[NestedProc]:
+        """Return what runs on the host, without asking the server again."""
+        return [NestedProc(message) for message in self.data.procs.nested_procs]
+
+    def asHost(self) -> Host:
+        """Return the host alone."""
+        return Host(plainMessage(self.data, host_pb2.Host))
+
+    def _call(self, method: str, **fields: Any) -> Any:
+        return self.asHost()._call(method, **fields)
+
+    def _change(self, method: str, **fields: Any) -> Changed:
+        return self.asHost()._change(method, **fields)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Callable
 
 from opencue_proto import host_pb2
 
 from opencue import enums
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, getter, plainMessage
 
 if TYPE_CHECKING:
     from opencue.wrappers.frame import Frame
@@ -23,7 +23,7 @@ class Proc(Entity):
     """One frame on one host."""
 
     _service = "proc"
-    _message = host_pb2.Proc
+    _message: Callable[[], Any] = host_pb2.Proc
     RedirectType = enums.RedirectType
     RunState = enums.RunState
 
@@ -81,3 +81,23 @@ class Proc(Entity):
     dispatchTime = getter("dispatch_time", "When the frame was started, in seconds since 1970.")
     isUnbooked = getter("unbooked", "Whether the place goes to another job once the frame is done.")
     redirectTarget = getter("redirect_target", "Name of the job or group that gets the place; empty where none does.")
+
+
+class NestedProc(Proc):
+    """What runs on a host, as the whiteboard of hosts has it."""
+
+    _message: Callable[[], Any] = host_pb2.NestedProc
+
+    def children(self) -> list[Any]:
+        """Return what runs below it: nothing ever does."""
+        return []
+
+    def asProc(self) -> Proc:
+        """Return it by itself."""
+        return Proc(plainMessage(self.data, host_pb2.Proc))
+
+    def _call(self, method: str, **fields: Any) -> Any:
+        return self.asProc()._call(method, **fields)
+
+    def _change(self, method: str, **fields: Any) -> Changed:
+        return self.asProc()._change(method, **fields)
