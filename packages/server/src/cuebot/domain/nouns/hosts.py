@@ -184,10 +184,10 @@ class Proc:
     """Of all its GPUs together."""
     kill_cause: Cause = Cause.KILLED
     """Why it is to be killed, where it is."""
-    partition_id: str = ""
-    """The part of its user's host that it runs in; empty for what runs on the farm."""
     alone: bool = False
     """It has its host to itself: earlier runs of its frame ended with their host."""
+    partition_id: str = ""
+    """The part of its user's host that it runs in; empty for what runs on the farm."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
     sent_us: Micros = volatile(Micros(0))
