@@ -193,3 +193,17 @@ def test_a_part_ends_with_its_host() -> None:
     farm.do(c.DropHost(host_id))
     assert not farm.farm.partitions
     check(farm.farm)
+
+
+def test_a_show_that_books_nothing_books_nothing_on_desks() -> None:
+    """What runs there goes on; the next frame waits until the show books again."""
+    farm = SmallFarm()
+    host_id = desk(farm)
+    farm.launch(job_spec("one"))
+    farm.launch(job_spec("two"))
+    part(farm, host_id, cores=100)
+    farm.do(c.Change("show", farm.farm.show_named("testing").id, {"booking_enabled": False}))
+    farm.plan()
+    assert not runs_on(farm, host_id)
+    with pytest.raises(Refused, match="show 'testing' books nothing now"):
+        part(farm, host_id, "two")

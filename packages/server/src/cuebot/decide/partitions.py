@@ -13,6 +13,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Job, Partition, stored_values
 from cuebot.domain.states import JobState, LockState, OnEnd
 from cuebot.domain.units import ONE_CORE, CoreUnits
+from cuebot.scheduling.rules.eligibility import may_book
 from cuebot.scheduling.rules.partitions import is_next, layers_for, left_of
 
 
@@ -66,6 +67,9 @@ def _check_host(farm: Farm, host: Host, user: str) -> None:
 def _check_job(farm: Farm, host: Host, job: Job) -> None:
     if job.state is not JobState.PENDING:
         raise Refused(f"job {job.name!r} is {job.state.name}")
+    show = farm.shows[job.show_id]
+    if not may_book(show):
+        raise Refused(f"show {show.name!r} books nothing now, on desks neither")
     if any(one.host_id == host.id and one.job_id == job.id for one in farm.partitions.values()):
         raise AlreadyExists(f"job {job.name!r} has a partition on host {host.name!r} already")
 

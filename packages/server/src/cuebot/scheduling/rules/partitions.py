@@ -11,7 +11,7 @@ from cuebot.domain.nouns import Host, Layer, Partition
 from cuebot.domain.ready import Demand
 from cuebot.domain.resources import RESOURCES
 from cuebot.domain.states import FrameState, HostState
-from cuebot.scheduling.rules.eligibility import facility_mask, may_start, os_mask
+from cuebot.scheduling.rules.eligibility import facility_mask, may_book, may_start, os_mask
 
 
 class Left(NamedTuple):
@@ -48,6 +48,8 @@ def left_of(farm: Farm, partition: Partition) -> Left:
 def layers_for(farm: Farm, partition: Partition, now_us: int) -> Iterator[tuple[Layer, Demand]]:
     """The layers of a partition that have frames which wait and may run on its host now. Tags do not matter."""
     ready, row = farm.ready, farm.hosts[partition.host_id].row
+    if not may_book(farm.shows[farm.jobs[partition.job_id].show_id]):
+        return
     for demand in ready.demands(partition.job_id):
         if not (facility_mask(farm, demand.facility_id)[row] and os_mask(farm, demand.os)[row]):
             continue

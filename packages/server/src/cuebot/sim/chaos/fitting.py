@@ -39,7 +39,7 @@ class Fitting:
             self._runs_on[proc.host_id].append(proc)
             job = farm.jobs[proc.job_id]
             subscription = farm.subscription_of.get((job.show_id, farm.hosts[proc.host_id].allocation_id), "")
-            for holder in (job.id, job.group_id, subscription):
+            for holder in (job.id, job.group_id, subscription) if not proc.partition_id else ():
                 self._cores_of[holder] += proc.cores
                 self._gpus_of[holder] += proc.gpus
             for name in farm.layers[proc.layer_id].limits:

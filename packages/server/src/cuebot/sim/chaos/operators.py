@@ -332,9 +332,12 @@ class Operators:
             smaller = c.ResizePartition(id, CoreUnits(self.rng.choice((0, 100, 300))), KiB(0), 0, KiB(0))
             return self.rng.choice((c.DropPartition(id), smaller))
         owned = sorted(id for id in farm.deed_of_host if farm.hosts[id].lock is not LockState.OPEN)
-        layer = self._layer(farm)
-        if not owned or layer is None:
+        waiting = sorted(set(farm.ready))
+        if not owned and farm.deed_of_host:
+            return c.LockHost(self.rng.choice(sorted(farm.deed_of_host)), LockState.LOCKED)
+        if not owned or not waiting:
             return None
+        layer = farm.layers[self.rng.choice(waiting)]
         host_id = self.rng.choice(owned)
         part = self.rng.choice(("job", "layer", "frame"))
         return c.AddPartition(
