@@ -63,6 +63,49 @@ def test_pycue(farm: FarmProcess, upstream: Upstream) -> None:
     assert farm.wait_job(job).succeededFrames() == 6
 
 
+LIMITS = """
+import json, sys, time
+import opencue
+assert "upstream" in opencue.__file__, opencue.__file__
+api, job = opencue.api, opencue.api.findJob(sys.argv[1])
+made = api.createLimit("upnuke", 9, limitType=1, softValue=7, exitStatus=330, delayMinutes=5, autoTag=True)
+made.setEnforcement(1)
+made.setSoftValue(6)
+made.setReportTtl(60)
+made.setFailureRule(331, 4, False)
+made.setMaxValue(8)
+layer = job.getLayers()[0]
+layer.addLimit(made.id())
+report = api.buildLimitReport("upnuke", {"WS1.studio.example": 2}, total_licenses=10, capture_time=int(time.time()))
+answer = api.reportLimitUsage([report, api.buildLimitReport("nobodys", {})], "upstream")
+limit = api.findLimit("upnuke")
+found = {
+    "kinds": [int(limit.limitType()), int(limit.enforcement())],
+    "numbers": [limit.maxValue(), limit.softValue(), limit.reportTtl(), limit.exitStatus(), limit.delayMinutes()],
+    "use": [limit.currentUsage(), limit.settledUsage(), limit.pendingUsage(), limit.hostCount()],
+    "told": [limit.autoTag(), limit.isReportStale(), limit.isBlocking(), limit.reportSource()],
+    "unknown": list(answer.unknown_limits),
+    "holds": [[hold.host_name, hold.tokens, hold.source] for hold in api.getLimitHolds("upnuke", "ws1")],
+    "bindings": [[b.layer_name, b.source] for b in limit.bindings()],
+    "cleared": api.clearLimitBindings("upnuke", [2]),
+}
+limit.delete()
+print(json.dumps(found))
+"""
+
+
+def test_pycue_on_limits(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its newest calls make a limit whole, report who uses it, and read use, holds and bindings."""
+    job = farm.launch("limits", layer("first", "true", "1", more="<tags>nowhere</tags>"))
+    done = upstream("python", "-c", LIMITS, job.name())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["kinds"], seen["numbers"]) == ([1, 1], [8, 6, 60, 331, 4])
+    assert (seen["use"], seen["told"]) == ([1, 1, 0, 1], [False, False, False, "upstream"])
+    assert (seen["unknown"], seen["holds"]) == (["nobodys"], [["WS1.studio.example", 2, 1]])
+    assert (seen["bindings"], seen["cleared"]) == ([["first", 2]], 1)
+
+
 def test_cueadmin_lists_and_acts(farm: FarmProcess, upstream: Upstream) -> None:
     """Its lists print our jobs, shows, hosts and allocations; pause, priority, retry and kill work."""
     job = farm.launch("admin", layer("work", "sleep 60", "1-2"))
@@ -121,3 +164,65 @@ def test_pyoutline(farm: FarmProcess, upstream: Upstream) -> None:
     opencue = farm.connect()
     jobs = opencue.api.getJobs(job=[name], include_finished=True)
     assert farm.wait_job(jobs[0]).succeededFrames() == 6
+
+
+HISTORY = """
+import json, sys
+import opencue
+from opencue.wrappers import monitoring
+name, layer_name = sys.argv[1:]
+job = monitoring.getJobHistory(shows=["testing"], job_name_regex=[name])[0]
+layers = monitoring.getLayerHistory(job_name=name)
+frames = monitoring.getFrameHistory(job_id=job.id, page_size=2)
+memory = monitoring.getLayerMemoryHistory(layer_name, time_range=monitoring.TimeRange(1, 4000000000000))
+now = monitoring.getFarmStatistics()[-1]
+print(json.dumps({
+    "name": job.name, "succeeded": job.succeededFrames, "state": job.finalState, "layers": [one.name for one in layers],
+    "frames": [one.frameNumber for one in frames], "hosts": len(set(one.lastHost for one in frames)),
+    "memory": [one.jobName for one in memory], "up": now.upHosts, "shows": [one.show for one in now.showStats],
+}))
+"""
+
+
+def test_monitoring(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its functions on what was read our own history: jobs, layers, frames, memory and the farm."""
+    job = farm.launch("history", layer("looked_back", "true", "1-3"))
+    assert farm.wait_job(job).succeededFrames() == 3
+    done = upstream("python", "-c", HISTORY, job.name(), "looked_back")
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["name"], seen["succeeded"], seen["state"]) == (job.name(), 3, 1)
+    assert (seen["layers"], seen["frames"], seen["hosts"]) == (["looked_back"], [1, 2], 1)
+    assert seen["memory"] in ([], [job.name()])  # a frame that is over at once may have said nothing of its memory
+    assert seen["up"] == 1
+
+
+MARKS = """
+import json, sys
+import opencue
+from opencue.wrappers.frame import Frame
+job = opencue.api.findJob(sys.argv[1])
+job.staggerFrames("1-6", 3)
+job.reorderFrames("6", opencue.api.job_pb2.FIRST)
+frame = job.getFrames()[0]
+frame.setFrameStateDisplayOverride(opencue.api.job_pb2.WAITING, "queued", (1, 2, 3))
+frame.setCheckpointState(Frame.CheckpointState.ENABLED)
+again = job.getFrames()
+try:
+    job.addSubscriber("ann@render.example")
+    said = ""
+except Exception as error:
+    said = str(error)
+print(json.dumps({
+    "order": [one.number() for one in again], "shown": again[0].frameStateDisplayOverride().text,
+    "all": len(again[0].getFrameStateDisplayOverrides()), "refused": "mail_host" in said,
+}))
+"""
+
+
+def test_marks_on_frames(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its wrappers stagger, reorder and mark frames; a server that sends no mail says so to who subscribes."""
+    job = farm.launch("marks", layer("work", "true", "1-6", more="<tags>nowhere</tags>"))
+    done = upstream("python", "-c", MARKS, job.name())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"order": [6, 1, 4, 2, 3, 5], "shown": "queued", "all": 1, "refused": True}

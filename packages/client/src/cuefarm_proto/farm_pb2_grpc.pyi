@@ -42,6 +42,11 @@ class FarmInterfaceStub:
     Find: _grpc.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]
     GetQueryFields: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]
     GetEvents: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]
+    SetJobOwner: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]
+    SetJobTimeLimit: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]
+    SetLayerMaxRetries: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]
+    AddDepend: _grpc.UnaryUnaryMultiCallable[_farm_pb2.AddDependRequest, _farm_pb2.AddDependResponse]
+    GetJobSettings: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetJobSettingsRequest, _farm_pb2.GetJobSettingsResponse]
 
 @_typing.type_check_only
 class FarmInterfaceAsyncStub(FarmInterfaceStub):
@@ -57,6 +62,11 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     Find: _aio.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]  # type: ignore[assignment]
     GetQueryFields: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]  # type: ignore[assignment]
     GetEvents: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]  # type: ignore[assignment]
+    SetJobOwner: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]  # type: ignore[assignment]
+    SetJobTimeLimit: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]  # type: ignore[assignment]
+    SetLayerMaxRetries: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]  # type: ignore[assignment]
+    AddDepend: _aio.UnaryUnaryMultiCallable[_farm_pb2.AddDependRequest, _farm_pb2.AddDependResponse]  # type: ignore[assignment]
+    GetJobSettings: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetJobSettingsRequest, _farm_pb2.GetJobSettingsResponse]  # type: ignore[assignment]
 
 class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -135,5 +145,40 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.GetEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.GetEventsResponse, _abc.Awaitable[_farm_pb2.GetEventsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetJobOwner(
+        self,
+        request: _farm_pb2.SetJobOwnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.SetJobOwnerResponse, _abc.Awaitable[_farm_pb2.SetJobOwnerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetJobTimeLimit(
+        self,
+        request: _farm_pb2.SetJobTimeLimitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.SetJobTimeLimitResponse, _abc.Awaitable[_farm_pb2.SetJobTimeLimitResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetLayerMaxRetries(
+        self,
+        request: _farm_pb2.SetLayerMaxRetriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.SetLayerMaxRetriesResponse, _abc.Awaitable[_farm_pb2.SetLayerMaxRetriesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AddDepend(
+        self,
+        request: _farm_pb2.AddDependRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.AddDependResponse, _abc.Awaitable[_farm_pb2.AddDependResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetJobSettings(
+        self,
+        request: _farm_pb2.GetJobSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.GetJobSettingsResponse, _abc.Awaitable[_farm_pb2.GetJobSettingsResponse]]: ...
 
 def add_FarmInterfaceServicer_to_server(servicer: FarmInterfaceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -36,13 +36,28 @@ from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRetention, getRuns, getSpecification, readLog
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
-from opencue.wrappers.depend import Depend
+from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
 from opencue.wrappers.host import Host, NestedHost
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
-from opencue.wrappers.limit import Limit
+from opencue.wrappers.limit import (
+    Limit,
+    buildLimitReport,
+    clearLimitBindings,
+    getLimitBindings,
+    getLimitHolds,
+    reportLimitUsage,
+)
+from opencue.wrappers.monitoring import (
+    getFarmStatistics,
+    getFrameHistory,
+    getHostHistory,
+    getJobHistory,
+    getLayerHistory,
+    getLayerMemoryHistory,
+)
 from opencue.wrappers.owner import Owner
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
@@ -66,9 +81,12 @@ __all__ = [
     "ServiceOverride",
     "Show",
     "Subscription",
+    "addDepend",
     "allocSetBillable",
     "allocSetName",
     "allocSetTag",
+    "buildLimitReport",
+    "clearLimitBindings",
     "comment_pb2",
     "createAllocation",
     "createFacility",
@@ -109,17 +127,25 @@ __all__ = [
     "getEvents",
     "getFacility",
     "getFailures",
+    "getFarmStatistics",
     "getFinishedJobs",
     "getFrame",
+    "getFrameHistory",
     "getFrames",
     "getGroup",
     "getHost",
+    "getHostHistory",
     "getHostWhiteboard",
     "getHosts",
     "getJob",
+    "getJobHistory",
     "getJobNames",
     "getJobs",
     "getLayer",
+    "getLayerHistory",
+    "getLayerMemoryHistory",
+    "getLimitBindings",
+    "getLimitHolds",
     "getLimits",
     "getOwner",
     "getProcs",
@@ -140,6 +166,7 @@ __all__ = [
     "readLog",
     "renameFacility",
     "renderPartition_pb2",
+    "reportLimitUsage",
     "report_pb2",
     "search",
     "service_pb2",
@@ -157,13 +184,6 @@ __all__ = [
 _NOT_OFFERED = {
     "departments": ("Department", "Task", "addDepartmentName", "getDepartmentNames", "removeDepartmentName"),
     "filters": ("Action", "Filter", "Matcher", "findFilter"),
-    "counts of limits from outside this farm": (
-        "buildLimitReport",
-        "clearLimitBindings",
-        "getLimitBindings",
-        "getLimitHolds",
-        "reportLimitUsage",
-    ),
 }
 
 
@@ -487,7 +507,8 @@ def createLimit(
 ) -> Limit:
     """Make a limit of so many frames at once, or of so many hosts (a LimitType).
 
-    A farm that offers no rules for failures refuses an exit status, a delay, and all but ENFORCED.
+    The others are as `Limit.setEnforcement`, `setSoftValue` and `setFailureRule` have them, but a soft value of 0 is
+    the maximum here, as -1 is.
     """
     return Limit(
         call(

@@ -23,6 +23,37 @@ ACTIONS = {
     "-drop-depends": ([JOB], "JobInterface.DropDepends", f"{JOB}: 2 dependencies dropped", "it depends on nothing"),
     "-set-min-cores": ([JOB, "2"], "JobInterface.SetMinCores", f"{JOB}: minimum cores 2", "minimum cores 2 already"),
     "-set-max-cores": ([JOB, "2"], "JobInterface.SetMaxCores", f"{JOB}: maximum cores 2", "maximum cores 2 already"),
+    "-set-owner": ([JOB, "bob"], "FarmInterface.SetJobOwner", f"{JOB}: user bob", "user bob already"),
+    "-time-limit": (
+        [JOB, "90"],
+        "FarmInterface.SetJobTimeLimit",
+        f"{JOB}: time limit 90 min",
+        "time limit 90 min already",
+    ),
+    "-subscribe": (
+        [JOB, "a@b.c"],
+        "JobInterface.AddSubscriber",
+        f"{JOB}: a@b.c gets mail when it ends",
+        "a@b.c gets mail already",
+    ),
+    "-stagger-frames": (
+        [JOB, "beauty", "1-10", "3"],
+        "LayerInterface.StaggerFrames",
+        f"{JOB}/beauty: 2 frames staggered by 3",
+        "no frame has another place",
+    ),
+    "-reorder-frames": (
+        [JOB, "1-10", "reverse"],
+        "JobInterface.ReorderFrames",
+        f"{JOB}: 2 frames reordered: REVERSE",
+        "no frame has another place",
+    ),
+    "-layer-retries": (
+        [JOB, "beauty", "3"],
+        "FarmInterface.SetLayerMaxRetries",
+        f"{JOB}/beauty: retries 3",
+        "retries 3 already",
+    ),
     "-priority": ([JOB, "7"], "JobInterface.SetPriority", f"{JOB}: priority 7", "priority 7 already"),
     "-setpriority": ([JOB, "7"], "JobInterface.SetPriority", f"{JOB}: priority 7", "priority 7 already"),
     "-retry-frames": (
@@ -148,6 +179,28 @@ ACTIONS = {
     "-group-max-cores": (["demo", "g", "4"], "GroupInterface.SetMaxCores", "demo/g: maximum cores 4", "4 already"),
     "-group-max-gpus": (["demo", "g", "4"], "GroupInterface.SetMaxGpus", "demo/g: maximum GPUs 4", "4 already"),
     "-limit-max": (["nuke", "4"], "LimitInterface.SetMaxValue", "nuke: maximum 4", "maximum 4 already"),
+    "-limit-type": (["nuke", "host"], "LimitInterface.SetType", "nuke: type HOST", "type HOST already"),
+    "-limit-soft": (["nuke", "-1"], "LimitInterface.SetSoftValue", "nuke: soft value -1", "soft value -1 already"),
+    "-limit-enforcement": (
+        ["nuke", "advisory"],
+        "LimitInterface.SetEnforcement",
+        "nuke: enforcement ADVISORY",
+        "enforcement ADVISORY already",
+    ),
+    "-limit-ttl": (
+        ["nuke", "60"],
+        "LimitInterface.SetReportTtl",
+        "nuke: reports believed for 60 s",
+        "reports believed for 60 s already",
+    ),
+    "-limit-failure": (
+        ["nuke", "330", "5"],
+        "LimitInterface.SetFailureRule",
+        "nuke: exit status 330, the layer waits 5 min and is counted",
+        "already",
+    ),
+    "-delete-limit": (["nuke"], "LimitInterface.Delete", "nuke: deleted", "it was deleted already"),
+    "-rename-limit": (["nuke", "nukex"], "LimitInterface.Rename", "nuke: renamed to nukex", "it is called nukex"),
     "-delete-sub": (["demo", "general"], "SubscriptionInterface.Delete", "deleted", "it was deleted already"),
     "-size": (["demo", "general", "1"], "SubscriptionInterface.SetSize", "size 1 core\n", "size 1 core already"),
     "-burst": (["demo", "general", "3"], "SubscriptionInterface.SetBurst", "burst 3 cores", "burst 3 cores already"),
@@ -158,10 +211,11 @@ COUNTED_HERE = {
     *("-redirect", "-redirect-group", "-clear-redirects", "-unbook"),
     *("-delete-owner", "-owner-show", "-give", "-disown"),
     *("-partition-size", "-delete-partition"),
+    *("-clear-limit-bindings", "-limit-report"),
 }
 """What counts what it finds by itself, or is told in the answer; it has a test of its own."""
 
-MAKES = {"-add-partition", "-create-owner", "-create-show", "-create-alloc", "-create-sub"}
+MAKES = {"-add-partition", "-create-owner", "-create-show", "-create-alloc", "-create-limit", "-create-sub", "-depend"}
 """What makes a thing makes it or is refused."""
 
 
@@ -179,7 +233,8 @@ def _small_farm(farm):
 
 def test_every_action_has_a_row():
     """A new action has to say what it changed, and what it says when that is nothing."""
-    flags = {command.flags[0] for title, commands in SECTIONS.items() if title != "Lists" for command in commands}
+    looks = ("Lists", "What was")
+    flags = {command.flags[0] for title, commands in SECTIONS.items() if title not in looks for command in commands}
     assert flags == set(ACTIONS) | COUNTED_HERE | MAKES
 
 

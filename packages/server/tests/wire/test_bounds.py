@@ -71,6 +71,7 @@ IN_VALUES = {
     "job_retries": ("job", "max_retries", 5),
     "os_names": ("host", "os", ["linux"] * 5),
     "comment_email_characters": ("show", "comment_email", "a@b.c"),
+    "display_text_characters": ("display_override", "text", "hello"),
     "start_after_reason_characters": ("layer", "start_after_reason", "night"),
     "comment_subject_characters": ("comment", "subject", "hello"),
     "comment_message_characters": ("comment", "message", "hello"),
@@ -103,8 +104,10 @@ ELSEWHERE = {
     "http_body_bytes": "web/test_http_doors",
     "http_body_seconds": "web/test_http_doors",
     "free_retries": "decide/test_retries",
+    "limit_report_hosts": "decide/test_limit_reports",
     "feed_subscribers": "feed/test_event_feed",
     "recalls_per_call": "test_past_jobs",
+    "subscribers_per_job": "app/test_job_mail",
 }
 """And where they are tested."""
 
@@ -129,6 +132,7 @@ NO_REFUSAL = frozenset(
         "kept_rows",
         "finished_jobs_hours",
         "past_jobs_looked_at",
+        "past_events_looked_at",
         "list_reply_bytes",
         "failed_runs_looked_at",
         "failure_groups",

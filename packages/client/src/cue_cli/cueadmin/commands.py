@@ -60,6 +60,9 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-deeds",), "[SHOW...]", "which hosts belong to whom", "owners.list_deeds"),
         Command(("-partitions",), "[HOST...]", "what users render on their own hosts", "partitions.list_partitions"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
+        Command(("-limits",), "[LIMIT...]", "limits, and how much of each is used", "limits.list_limits"),
+        Command(("-limit-holds",), "[LIMIT...]", "who uses limits (on -host HOST)", "limits.list_holds"),
+        Command(("-limit-bindings",), "LIMIT", "layers that a limit counts, and why", "limits.list_bindings"),
         Command(("-explain",), "JOB [LAYER] [FRAME]", "why frames wait, and what would change it", "explain.explain"),
         Command(
             ("-runs",),
@@ -82,6 +85,33 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-spec",), "JOB", "what a job was submitted with, as XML", "runs.print_specification"),
     ),
+    "What was": (
+        Command(
+            ("-job-history",),
+            "[SHOW...]",
+            "jobs that have ended, the last first, with the core hours that they took",
+            "history.job_history",
+        ),
+        Command(("-layer-history",), "JOB", "what the layers of a job took", "history.layer_history"),
+        Command(
+            ("-memory-history",),
+            "LAYER [SHOW...]",
+            "what frames of layers with this name needed of memory, job by job",
+            "history.memory_history",
+        ),
+        Command(
+            ("-host-history",),
+            "[HOST...]",
+            "what became of hosts, the newest first: boots, states, locks",
+            "history.host_history",
+        ),
+        Command(
+            ("-farm-history",),
+            "[HOURS]",
+            "what the farm came to in the last hours (24): jobs, frames, hosts, cores",
+            "history.farm_history",
+        ),
+    ),
     "Jobs": (
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),
         Command(("-unpause",), "JOB...", "let paused jobs go on", "jobs.unpause"),
@@ -94,6 +124,14 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "retry dead frames of every pending job; without a terminal it needs -force",
             "jobs.retry_all",
         ),
+        Command(("-set-owner",), "JOB USER", "give a job to somebody else; its name stays", "jobs.set_owner"),
+        Command(
+            ("-time-limit",),
+            "JOB MINUTES",
+            "kill a job that goes on for longer since its first frame started; 0 for no limit",
+            "jobs.time_limit",
+        ),
+        Command(("-subscribe",), "JOB ADDRESS", "send mail to an address when a job ends", "jobs.subscribe"),
         Command(("-drop-depends",), "JOB...", "satisfy everything that jobs wait for", "jobs.drop_depends"),
         Command(("-set-min-cores",), "JOB CORES", "cores that a job should have at least", "jobs.set_min_cores"),
         Command(("-set-max-cores",), "JOB CORES", "cores that a job may have at most", "jobs.set_max_cores"),
@@ -119,6 +157,24 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "jobs.markdone_frames",
         ),
         Command(("-kill-frames",), "JOB [LAYER] RANGE", "kill running frames", "jobs.kill_frames"),
+        Command(
+            ("-stagger-frames",),
+            "JOB [LAYER] RANGE STEP",
+            "run every STEP-th frame of a range first, then those between",
+            "ordering.stagger_frames",
+        ),
+        Command(
+            ("-reorder-frames",),
+            "JOB [LAYER] RANGE ORDER",
+            "run frames FIRST, LAST, or in REVERSE",
+            "ordering.reorder_frames",
+        ),
+        Command(
+            ("-depend",),
+            "WAITING ON",
+            "let a job, JOB/LAYER or JOB/LAYER/FRAME wait for another (-even-failed: until that has ended, however)",
+            "jobs.depend",
+        ),
         Command(
             ("-satisfy-dependency",),
             "JOB [LAYER]",
@@ -156,6 +212,12 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "JOB LAYER MINUTES",
             "how long a frame may write nothing to its log; 0 for no limit",
             "needs.layer_timeout_llu",
+        ),
+        Command(
+            ("-layer-retries",),
+            "JOB LAYER RETRIES",
+            "how often failed frames are tried again; `job` for as often as the job's",
+            "needs.layer_retries",
         ),
         Command(("-start-now",), "JOB LAYER", "let a layer start that was to start later", "needs.start_now"),
     ),
@@ -227,7 +289,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-default-min-cores",), "SHOW CORES", "minimum cores of new jobs", "shares.default_min_cores"),
         Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
     ),
-    "Groups and limits": (
+    "Groups": (
         Command(
             ("-group-max-cores",),
             "SHOW GROUP CORES",
@@ -240,7 +302,55 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "GPUs that the jobs of a group may have together",
             "needs.group_max_gpus",
         ),
-        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "needs.limit_max"),
+    ),
+    "Limits": (
+        Command(
+            ("-create-limit",),
+            "LIMIT N [TYPE]",
+            "make a limit of N frames at once, or of N hosts (TYPE: frame or host)",
+            "limits.create_limit",
+        ),
+        Command(("-delete-limit",), "LIMIT", "remove a limit; layers keep its name", "limits.delete_limit"),
+        Command(("-rename-limit",), "OLD NEW", "rename a limit, also where layers name it", "limits.rename_limit"),
+        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "limits.limit_max"),
+        Command(("-limit-type",), "LIMIT TYPE", "count frames or hosts (frame, host)", "limits.limit_type"),
+        Command(
+            ("-limit-soft",),
+            "LIMIT N",
+            "hosts from which on a limit by host goes to no further one; -1 for its maximum",
+            "limits.limit_soft",
+        ),
+        Command(
+            ("-limit-enforcement",),
+            "LIMIT MODE",
+            "enforced: hold frames back; advisory: only choose hosts; disabled: neither",
+            "limits.limit_enforcement",
+        ),
+        Command(
+            ("-limit-ttl",),
+            "LIMIT SECONDS",
+            "how long a report of its use is believed; 0 for ever",
+            "limits.limit_ttl",
+        ),
+        Command(
+            ("-limit-failure",),
+            "LIMIT STATUS [MINUTES] [ON|OFF]",
+            "STATUS that frames without a licence end with (0: none), MINUTES that their layer then waits, and ON or"
+            " OFF: count it from then on",
+            "limits.limit_failure",
+        ),
+        Command(
+            ("-clear-limit-bindings",),
+            "LIMIT SOURCE...",
+            "count no longer what failures (auto) or people (manual) made a limit count",
+            "limits.clear_bindings",
+        ),
+        Command(
+            ("-limit-report",),
+            "FILE",
+            "report who uses limits, as a JSON file says (- for stdin)",
+            "limits.limit_report",
+        ),
     ),
     "Allocations": (
         Command(("-create-alloc",), "FACILITY ALLOC TAG", "make an allocation", "shares.create_alloc"),

@@ -60,6 +60,7 @@ def _add_additions(group: Any) -> None:
         "-markdone", action="store_true", help="with -eat-frames: let go what depends on the frames, too"
     )
     group.add_argument("-now", action="store_true", help="with -redirect: end the frames for it; they wait again")
+    group.add_argument("-even-failed", action="store_true", help="with -depend: dead frames of the other count as done")
 
 
 def _add_filters(group: Any) -> None:
@@ -76,7 +77,7 @@ def _add_filters(group: Any) -> None:
         type=_count,
         default=0,
         metavar="N",
-        help="at most N lines, for -lp -ll (0 for all), -finished and -runs (0 for 100)",
+        help="at most N lines, for -lp -ll (0 for all), -finished, -runs and -...-history (0 for 100)",
     )
     group.add_argument(
         "-where",

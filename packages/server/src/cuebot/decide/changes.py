@@ -12,9 +12,9 @@ from cuebot.domain import events as ev
 from cuebot.domain.bounds import INT32_MAX, Bounds
 from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.names import label, plain_name, undotted_name
+from cuebot.domain.names import USER_RULE, check_user, label, plain_name, undotted_name
 from cuebot.domain.nouns import Group
-from cuebot.domain.states import ThreadMode
+from cuebot.domain.states import Enforcement, ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
 
@@ -113,6 +113,22 @@ def _os_names(bounds: Bounds) -> Rule:
     return rule
 
 
+def _user(bounds: Bounds) -> Rule:
+    def rule(value: Any) -> str:
+        try:
+            check_user(str(value), bounds)
+        except Invalid:
+            raise ValueError(f"a person who may own jobs, not root: {USER_RULE} (user_name_characters)") from None
+        return str(value)
+
+    return rule
+
+
+def _or_none(rule: Rule) -> Rule:
+    """None says that there is none of its own."""
+    return lambda value: None if value is None else rule(value)
+
+
 _COUNT: Final = _whole(0, INT32_MAX)
 
 
@@ -154,6 +170,9 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "max_cores": _units_or_unlimited,
             "min_gpus": _COUNT,
             "max_gpus": _units_or_unlimited,
+            "user": _user(bounds),
+            "uid": _or_none(_whole(1, INT32_MAX)),
+            "time_limit_minutes": _COUNT,
         },
         "layer": {
             "tags": _tags(bounds),
@@ -168,7 +187,7 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "timeout_llu_minutes": _COUNT,
             "memory_optimizer": _flag,
             "dispatch_order": _whole(1, INT32_MAX),
-            "max_retries": retries,
+            "max_retries": _or_none(retries),
             "start_after_us": _whole(0, 2**62),
             "start_after_reason": _text(bounds, "start_after_reason_characters"),
         },
@@ -190,7 +209,17 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "timeout_llu_minutes": _COUNT,
             "min_memory_increase": _whole(1, INT32_MAX),
         },
-        "limit": {"max_value": _COUNT, "per_host": _flag},
+        "limit": {
+            "max_value": _COUNT,
+            "per_host": _flag,
+            "enforcement": Enforcement,
+            "soft_value": _units_or_unlimited,
+            "report_ttl_s": _COUNT,
+        },
+        "display_override": {
+            "text": _text(bounds, "display_text_characters"),
+            "color": _whole(0, 0xFFFFFF),
+        },
         "comment": {
             "subject": _text(bounds, "comment_subject_characters"),
             "message": _text(bounds, "comment_message_characters"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from cuebot.decide.archiving import leaving
 from cuebot.decide.context import Context
+from cuebot.decide.frame_marks import checkpoints_over
 from cuebot.decide.host_ends import unannounced
 from cuebot.decide.host_names import conflicts_over
 from cuebot.decide.redirects import places_over
 from cuebot.decide.run_ends import run_lost
+from cuebot.decide.time_limits import jobs_over_time
 from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -41,6 +43,8 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
         *conflicts_over(farm, context),
         *runs_over_time(farm, over),
         *places_over(farm, context),
+        *checkpoints_over(farm, context),
+        *jobs_over_time(farm, over, context),
         *leaving(farm, context),
     ]
 

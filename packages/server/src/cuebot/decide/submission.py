@@ -53,6 +53,8 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
 
 def _as_the_show_is_spelled(spec: Spec, show: Show) -> Spec:
     """A show is found under any spelling, and the names of its jobs begin with its own."""
+    if show.name == spec.show:
+        return spec
     own, given = show.name.lower(), spec.show.lower()
     jobs = tuple(replace(job, name=own + job.name.removeprefix(given)) for job in spec.jobs)
     return replace(spec, show=show.name, jobs=jobs)
@@ -108,6 +110,7 @@ class _Built:
             paused=job_spec.paused,
             max_retries=job_spec.max_retries,
             auto_eat=job_spec.autoeat,
+            time_limit_minutes=job_spec.time_limit_minutes,
             uid=spec.uid,
             specification_id=self.launched[0] if self.launched else job_id,
             email=spec.email or "",

@@ -69,12 +69,16 @@ class Bounds:
     # Texts.
     email_characters: int = bound(256)
     """The address that a spec names."""
+    subscribers_per_job: int = bound(100)
+    """Addresses that get mail when a job ends."""
     comment_email_characters: int = bound(1_024)
     """The addresses of a show that get its comments."""
     comment_subject_characters: int = bound(128)
     """Of a comment."""
     comment_message_characters: int = bound(4_000)
     """Of a comment."""
+    display_text_characters: int = bound(255)
+    """What clients show for a frame in place of its state's word."""
     start_after_reason_characters: int = bound(255)
     """Why a layer is not to start yet."""
     reason_characters: int = bound(1_000)
@@ -103,6 +107,9 @@ class Bounds:
     """Keys and values together, of one job or of one layer."""
     names_per_list: int = bound(1_000)
     """Tags, limits, services or outputs of one layer."""
+
+    limit_report_hosts: int = bound(20_000)
+    """Hosts that one report of a limit's use names."""
 
     # Numbers that a job or layer may ask for.
     job_retries: int = bound(16, least=0, most=1_000)
@@ -202,6 +209,8 @@ class Bounds:
     """How long a job is listed by itself after its end; by its name or id it is found for ever."""
     past_jobs_looked_at: int = bound(20_000)
     """Finished jobs on disk that one search looks at, those that ended last."""
+    past_events_looked_at: int = bound(1_000_000)
+    """Events on disk that one search for what happened to hosts looks at, the last of the time that is asked for."""
     recalls_per_call: int = bound(1_000)
     """Finished jobs that one call has loaded from disk, because it names them."""
     list_reply_bytes: int = bound(10 * _MIB)

@@ -97,12 +97,13 @@ class Touched:
 class Farm(Things):
     """All state of a farm in memory."""
 
+    settings = DEFAULT_SETTINGS
+    """What whoever runs the farm chose; no part of its state."""
+    bounds = DEFAULT_BOUNDS
+    """Likewise."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.settings = DEFAULT_SETTINGS
-        """What whoever runs the farm chose; no part of its state."""
-        self.bounds = DEFAULT_BOUNDS
-        """Likewise."""
         self.facility_by_name: dict[str, str] = {}
         self.show_by_name: dict[str, str] = {}
         """By the name as it is found (`folded`)."""

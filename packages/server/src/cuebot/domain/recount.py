@@ -11,8 +11,8 @@ from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS
 from cuebot.domain.host_table import why_not_bookable
-from cuebot.domain.limit_use import LimitUse
-from cuebot.domain.names import folded
+from cuebot.domain.limit_use import LimitUse, RunUnder, Seen
+from cuebot.domain.names import folded, short_host_name
 from cuebot.domain.ready import Ready
 from cuebot.domain.states import HELD_BY_DEPENDS, FrameState, JobState
 
@@ -32,6 +32,8 @@ def check(farm: Farm) -> None:
     _check_hosts(farm)
     _check_places(farm)
     _check_deeds(farm)
+    _check_indexes_of_jobs(farm)
+    _check_indexes_of_limits(farm)
     _check_names(farm)
 
 
@@ -62,6 +64,10 @@ def _check_layers(farm: Farm) -> None:
                     ready.add(job, layer)
                 if alone:
                     ready.add(job, layer, alone=True)
+            if counted[FrameState.CHECKPOINT] and layer.id not in farm.frame_marks.checkpointed:
+                raise BrokenInvariant(
+                    f"frames of {job.name}/{layer.name} are in CHECKPOINT and nobody looks after them"
+                )
             held = frames.depend_count > 0
             if (held & _HELD[frames.state]).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are held and not DEPEND")
@@ -96,6 +102,9 @@ def _check_procs(farm: Farm) -> None:
 
     seen: set[tuple[str, int]] = set()
     limit_use = LimitUse()
+    for limit in farm.limits.values():
+        if limit.captured_us:
+            limit_use.reported(limit.name, Seen(limit.holders.keys(), limit.captured_us, limit.since_us))
     for proc in farm.procs.values():
         host, layer, job = farm.hosts[proc.host_id], farm.layers[proc.layer_id], farm.jobs[proc.job_id]
         if (layer.id, proc.frame_index) in seen:
@@ -104,7 +113,7 @@ def _check_procs(farm: Farm) -> None:
         _must_equal(f"run of frame {proc.frame_index} of {layer.name}", layer.runs.get(proc.frame_index), proc.id)
         if proc.id not in host.proc_ids:
             raise BrokenInvariant(f"run {proc.id} is missing at its host {host.name}")
-        limit_use.add(layer.limits, host.row, 1)
+        limit_use.add(layer.limits, proc.id, RunUnder(host.row, host.name, proc.booked_us))
         if proc.partition_id:
             continue
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
@@ -158,7 +167,7 @@ def _check_deeds(farm: Farm) -> None:
     _must_equal("deeds by host", farm.deed_of_host, {deed.host_id: deed.id for deed in farm.deeds.values()})
 
 
-def _check_names(farm: Farm) -> None:
+def _check_indexes_of_jobs(farm: Farm) -> None:
     for index, side in (
         (farm.depends_of_job, "er_job"),
         (farm.depends_on_job, "on_job"),
@@ -174,6 +183,29 @@ def _check_names(farm: Farm) -> None:
         if comment.job_id:
             comments.setdefault(comment.job_id, set()).add(comment.id)
     _must_equal("comments by job", {key: ids for key, ids in farm.comments_of_job.items() if ids}, comments)
+    shown: dict[str, dict[tuple[int, int], str]] = {}
+    for override in farm.frame_marks.overrides.values():
+        shown.setdefault(override.layer_id, {})[override.frame_index, int(override.state)] = override.id
+    kept_shown = {key: ids for key, ids in farm.frame_marks.overrides_of.items() if ids}
+    _must_equal("display overrides by layer", kept_shown, shown)
+
+
+def _check_indexes_of_limits(farm: Farm) -> None:
+    rules = {limit.exit_status: limit.id for limit in farm.limits.values() if limit.exit_status}
+    _must_equal("limits by exit status", farm.limit_use.limit_by_exit, rules)
+    short: dict[str, set[int]] = {}
+    for host in farm.hosts.values():
+        if not host.removed:
+            short.setdefault(short_host_name(host.name), set()).add(host.row)
+    _must_equal("rows by short name", dict(farm.limit_use.rows_by_short_name), short)
+    bound: dict[str, set[str]] = {}
+    for layer in farm.layers.values():
+        for name in layer.limits:
+            bound.setdefault(name, set()).add(layer.id)
+    _must_equal("layers by limit", dict(farm.limit_use.layers_by_limit), bound)
+
+
+def _check_names(farm: Farm) -> None:
     jobs_of: dict[str, set[str]] = {}
     for job in farm.jobs.values():
         jobs_of.setdefault(job.group_id, set()).add(job.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cuebot.domain.frame_marks import FrameMarks
 from cuebot.domain.nouns import (
     Allocation,
     Comment,
@@ -48,6 +49,7 @@ class Things:
         self.deeds: dict[str, Deed] = {}
         self.comments: dict[str, Comment] = {}
         self.requests: dict[str, Request] = {}
+        self.frame_marks = FrameMarks()
 
     def table(self, kind: str) -> dict[str, Any]:
         """The things of one kind by id."""
@@ -70,5 +72,6 @@ class Things:
             "partition": self.partitions,
             "comment": self.comments,
             "request": self.requests,
+            "display_override": self.frame_marks.overrides,
         }
         return tables[kind]

@@ -155,6 +155,19 @@ LIMIT: Final = Table(
     _text("name"),
     _int("max_value"),
     _flag("per_host"),
+    _int("enforcement"),
+    _int("soft_value"),
+    _int("report_ttl_s"),
+    _int("exit_status"),
+    _int("delay_minutes"),
+    _flag("auto_tag"),
+    _int("captured_us"),
+    _int("received_us"),
+    _int("since_us"),
+    _text("report_source"),
+    _int("licences"),
+    _int("tokens"),
+    _json("holders"),
 )
 
 JOB: Final = Table(
@@ -186,6 +199,9 @@ JOB: Final = Table(
     _text("parent_id", optional=True),
     _text("specification_id"),
     _flag("superseded"),
+    _json("subscribers"),
+    _int("time_limit_minutes"),
+    _int("time_limit_from_us"),
 )
 
 LAYER: Final = Table(
@@ -227,6 +243,7 @@ LAYER: Final = Table(
     _int("longest_us"),
     _int("shortest_us"),
     _int("max_rss"),
+    _json("bindings"),
 )
 
 DEPEND: Final = Table(
@@ -347,6 +364,17 @@ COMMENT: Final = Table(
     _int("created_us"),
 )
 
+DISPLAY_OVERRIDE: Final = Table(
+    "display_override",
+    METADATA,
+    _id(),
+    _text("layer_id"),
+    _int("frame_index"),
+    _int("state"),
+    _text("text"),
+    _int("color"),
+)
+
 REQUEST: Final = Table("request", METADATA, _id(), _json("reply"), _int("answered_us"))
 
 FRAME: Final = Table(
@@ -369,6 +397,8 @@ FRAME: Final = Table(
     Column("attempts", Integer, nullable=False),
     Column("free_retries", Integer, nullable=False),
     Column("host_ends", SmallInteger, nullable=False),
+    Column("checkpoint", SmallInteger, nullable=False),
+    Column("checkpoints", Integer, nullable=False),
     Column("dispatch_order", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -408,6 +438,14 @@ ARCHIVED_PART: Final = Table(
 
 SPECIFICATION: Final = Table("specification", METADATA, _id(), Column("text", LargeBinary, nullable=False))
 """What jobs were submitted with, compressed (zlib); the id is that of the first job of a submission."""
+
+FARM_SUMS: Final = Table(
+    "farm_sums",
+    METADATA,
+    Column("at_us", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+)
+"""What the farm came to at a moment (`queries.farm_sums`), as JSON."""
 
 JOURNAL: Final = Table(
     "journal",
@@ -450,5 +488,6 @@ TABLES: Final[dict[str, Table]] = {
     "partition": PARTITION,
     "comment": COMMENT,
     "request": REQUEST,
+    "display_override": DISPLAY_OVERRIDE,
 }
 """The table of each kind of `domain.nouns.NOUNS`."""

@@ -10,14 +10,9 @@ from typing import Final
 
 _AGENT = "agents answer this, the server only asks it"
 _FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
-_LIMIT_RULES = "a limit is always enforced, and counts what this farm runs; rules and outside counts are not offered"
-_LIMIT_BINDINGS = "only layers name limits, in their specification or by Layer.AddLimit; there are no other bindings"
 _DEPARTMENTS = "departments are not offered; every group is of the department Unknown"
 _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
-_MONITORING = "history is not offered over this interface yet"
-_OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
-_STAGGER = "staggering is not offered; launch the layer with an interleaved range such as 1-100:10"
 
 
 def _all(reason: str, *names: str) -> dict[str, str]:
@@ -51,30 +46,11 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         "SetType",
     ),
     "filter.MatcherInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
-    "job.FrameInterface": _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
-    | {
-        "MarkAsDepend": "a frame that was let go does not wait again; create the depend anew, or use Depend.Unsatisfy",
-        "SetCheckpointState": "checkpoints are not offered yet",
-    },
     "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
-    "job.JobInterface": _all(_FILTERS, "RunFilters")
-    | _all(_STAGGER, "StaggerFrames")
-    | {"AddSubscriber": "this server sends no mail yet"},
-    "job.LayerInterface": _all(_STAGGER, "StaggerFrames")
-    | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
-    "limit.LimitInterface": _all(
-        _LIMIT_RULES, "SetEnforcement", "SetSoftValue", "SetReportTtl", "SetFailureRule", "ReportUsage", "GetHolds"
-    )
-    | _all(_LIMIT_BINDINGS, "GetBindings", "ClearBindings"),
-    "monitoring.MonitoringInterface": _all(
-        _MONITORING,
-        "GetJobHistory",
-        "GetFrameHistory",
-        "GetLayerHistory",
-        "GetHostHistory",
-        "GetFarmStatistics",
-        "GetLayerMemoryHistory",
-    ),
+    "job.JobInterface": _all(_FILTERS, "RunFilters"),
+    "job.LayerInterface": {
+        "SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"
+    },
     "rqd.RqdInterface": _all(
         _AGENT,
         "GetRunFrame",

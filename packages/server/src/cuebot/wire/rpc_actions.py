@@ -102,7 +102,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "ClearRedirect": "proc.clear_redirect",
     },
     "job.FrameInterface": {
-        **_read("frame", "FindFrame", "GetFrame", "GetFrames"),
+        **_read("frame", "FindFrame", "GetFrame", "GetFrameStateDisplayOverrides", "GetFrames"),
         **_read("depend", "GetWhatDependsOnThis", "GetWhatThisDependsOn"),
         **dict.fromkeys(
             ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
@@ -110,9 +110,12 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "DropDepends": "depend.satisfy",
         "Eat": "frame.eat",
         "Kill": "frame.kill",
+        "MarkAsDepend": "frame.hold",
         "MarkAsWaiting": "frame.release",
         "Retry": "frame.retry",
         "AddRenderPartition": "partition.add",
+        "SetCheckpointState": "frame.set_checkpoint",
+        "SetFrameStateDisplayOverride": "display_override.set",
     },
     "job.GroupInterface": {
         **_read("group", "FindGroup", "GetGroup", "GetGroups"),
@@ -143,6 +146,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
             ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
         ),
         "AddComment": "comment.add",
+        "AddSubscriber": "job.add_subscriber",
         "DropDepends": "depend.satisfy",
         "EatFrames": "frame.eat",
         "Kill": "job.kill",
@@ -165,6 +169,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetPriority": "job.set_priority",
         "ShutdownIfCompleted": "job.finish",
         "AddRenderPartition": "partition.add",
+        "StaggerFrames": "frame.stagger",
     },
     "job.LayerInterface": {
         **_read("layer", "FindLayer", "GetLayer", "GetOutputPaths"),
@@ -198,18 +203,32 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetTimeout": "layer.set_timeout",
         "SetTimeoutLLU": "layer.set_llu_timeout",
         "AddRenderPartition": "partition.add",
+        "StaggerFrames": "frame.stagger",
     },
     "limit.LimitInterface": {
-        **_read("limit", "Find", "Get", "GetAll"),
+        **_read("limit", "Find", "Get", "GetAll", "GetBindings", "GetHolds"),
+        "ClearBindings": "limit.clear_bindings",
         "Create": "limit.create",
         "Delete": "limit.delete",
         "Rename": "limit.rename",
+        "ReportUsage": "limit.report_usage",
+        "SetEnforcement": "limit.set_enforcement",
+        "SetFailureRule": "limit.set_failure_rule",
         "SetMaxValue": "limit.set_max",
+        "SetReportTtl": "limit.set_report_ttl",
+        "SetSoftValue": "limit.set_soft",
         "SetType": "limit.set_per_host",
     },
     "renderPartition.RenderPartitionInterface": {
         "Delete": "partition.delete",
         "SetMaxResources": "partition.resize",
+    },
+    "monitoring.MonitoringInterface": {
+        **_read("job", "GetJobHistory"),
+        **_read("layer", "GetLayerHistory", "GetLayerMemoryHistory"),
+        **_read("frame", "GetFrameHistory"),
+        **_read("host", "GetHostHistory"),
+        **_read("farm", "GetFarmStatistics"),
     },
     "report.RqdReportInterface": {
         "ReportRqdStartup": "host.report",
@@ -253,7 +272,12 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("job", "FindFinishedJobs", "GetSpecification"),
         **_read("run", "GetFailures", "GetRuns"),
         **_read("log", "ReadLog"),
+        **_read("layer", "GetJobSettings"),
+        "AddDepend": "depend.add",
         "Explain": "job.explain",
+        "SetJobOwner": "job.set_owner",
+        "SetJobTimeLimit": "job.set_time_limit",
+        "SetLayerMaxRetries": "layer.set_max_retries",
     },
     "cuefarm.v1.AgentInterface": {"Work": "host.connect"},
 }  # fmt: skip
@@ -275,7 +299,7 @@ def _target_reader(action: Action, request_type: Any) -> TargetOf:
     for field in request_type.fields:
         if isinstance(getattr(getattr(empty, field.name), "id", None), str):
             return _message_reader(field.message_type.name.lower(), field.name)
-    for name, kind in (("id", action.noun), ("job", "job"), ("name", action.noun)):
+    for name, kind in (("id", action.noun), ("job", "job"), ("name", action.noun), ("limit_name", "limit")):
         if isinstance(getattr(empty, name, None), str):
             return _text_reader(kind, name)
     everything = Target(action.noun)

@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from cuebot.domain.bounds import Bounds
 from cuebot.engine.engine import Engine
-from cuebot.engine.ports import RunHistory
+from cuebot.engine.ports import FarmHistory, RunHistory
 from cuebot.feed import EventFeed
 from cuebot.wire.agents.reports import RqdReportInterface
 from cuebot.wire.agents.streams import AgentStreams
@@ -34,6 +34,7 @@ from cuebot.wire.services.hosts import HostAgents, HostInterface
 from cuebot.wire.services.jobs import JobInterface
 from cuebot.wire.services.layers import LayerInterface
 from cuebot.wire.services.limits import LimitInterface
+from cuebot.wire.services.monitoring import MonitoringInterface
 from cuebot.wire.services.owners import DeedInterface, OwnerInterface
 from cuebot.wire.services.partitions import RenderPartitionInterface
 from cuebot.wire.services.procs import ProcInterface
@@ -87,6 +88,7 @@ def offered_services(
     bounds: Bounds,
     allow_root: bool,
     history: RunHistory | None = None,
+    farm_history: FarmHistory | None = None,
     doors: Doors | None = None,
     host_agents: HostAgents | None = None,
     feed: EventFeed | None = None,
@@ -108,6 +110,7 @@ def offered_services(
         "job.JobInterface": JobInterface(allow_root=allow_root),
         "job.LayerInterface": LayerInterface(),
         "limit.LimitInterface": LimitInterface(),
+        "monitoring.MonitoringInterface": MonitoringInterface(farm_history, bounds),
         "renderPartition.RenderPartitionInterface": RenderPartitionInterface(),
         "report.RqdReportInterface": RqdReportInterface(doors.book),
         "service.ServiceInterface": ServiceInterface(),
@@ -127,13 +130,15 @@ async def serve(
     allow_root: bool,
     history: RunHistory | None = None,
     host_agents: HostAgents | None = None,
+    farm_history: FarmHistory | None = None,
     feed: EventFeed | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
-    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known; without
-    `host_agents`, no host is restarted or rebooted; without a `feed`, nobody is told what happens.
+    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known, without a
+    `farm_history` nothing of hosts and sums of before; without `host_agents`, no host is restarted or rebooted; without
+    a `feed`, nobody is told what happens.
     Raises OSError when the address cannot be bound.
     """
     bounds = engine.core.bounds
@@ -160,6 +165,7 @@ async def serve(
         allow_root=allow_root,
         history=history,
         host_agents=host_agents,
+        farm_history=farm_history,
         feed=feed,
     )
     traffic, handlers = Traffic(engine), _Handlers()

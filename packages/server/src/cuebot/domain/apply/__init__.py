@@ -58,11 +58,14 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.FramesEaten: frames.frames_eaten,
     ev.FramesRetried: frames.frames_retried,
     ev.FramesReordered: frames.frames_reordered,
+    ev.CheckpointChanged: frames.checkpoint_changed,
     ev.FramesReleased: depends.frames_released,
+    ev.FramesHeld: depends.frames_held,
     ev.DependAdded: depends.depend_added,
     ev.DependSatisfied: depends.depend_satisfied,
     ev.DependPairsSatisfied: depends.depend_pairs_satisfied,
     ev.DependUnsatisfied: depends.depend_unsatisfied,
+    ev.UsageReported: records.usage_reported,
     ev.RequestAnswered: records.request_answered,
 }
 

@@ -12,14 +12,17 @@ from cuebot.domain.indexes import (
     deeds_of,
     enter_deed,
     enter_name,
+    forget_rule,
     free_place,
     hold_place,
     index_host,
+    index_limit,
     index_thing,
     leave_deed,
     leave_name,
     move_job,
 )
+from cuebot.domain.limit_use import RunUnder, drop_entry
 from cuebot.domain.nouns import Host, Request
 from cuebot.domain.states import HOST_TRANSITIONS, HostState
 from cuebot.domain.units import Micros
@@ -32,6 +35,7 @@ _SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
 def added(farm: Farm, event: ev.Added, at_us: Micros) -> None:
     thing = restore(event.kind, event.values)
     _touch(farm, event.kind, thing)
+    _touch_frame(farm, event.kind, thing, at_us)
     index_thing(farm, event.kind, thing)
     farm.dirty.row(event.kind, thing.id)
 
@@ -40,6 +44,7 @@ def changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
     thing = farm.table(event.kind)[event.id]
     fresh = typed(event.kind, event.changes)
     _touch(farm, event.kind, thing, frozenset(fresh))
+    _touch_frame(farm, event.kind, thing, at_us)
     _before_change(farm, event.kind, thing, fresh, at_us)
 
     if "name" in fresh:
@@ -66,9 +71,14 @@ def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_
         move_job(farm, thing, fresh["group_id"])
     elif kind == "layer" and "limits" in fresh:
         for run_id in thing.runs.values():
-            row = farm.hosts[farm.procs[run_id].host_id].row
-            farm.limit_use.add(thing.limits, row, -1)
-            farm.limit_use.add(fresh["limits"], row, 1)
+            proc = farm.procs[run_id]
+            host = farm.hosts[proc.host_id]
+            farm.limit_use.remove(thing.limits, run_id)
+            farm.limit_use.add(fresh["limits"], run_id, RunUnder(host.row, host.name, proc.booked_us))
+        for name in thing.limits:
+            drop_entry(farm.limit_use.layers_by_limit, name, thing.id)
+        for name in fresh["limits"]:
+            farm.limit_use.layers_by_limit[name].add(thing.id)
 
 
 def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> None:
@@ -88,6 +98,8 @@ def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> N
         farm.requeue(thing)
     elif kind == "layer":
         farm.requeue(farm.jobs[thing.job_id])
+    elif kind == "limit":
+        index_limit(farm, thing)
     elif kind in IN_MASKS:
         farm.hosts_table.forget_masks()
 
@@ -112,7 +124,9 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.hosts_table.forget_masks()
 
     leave_name(farm, event.kind, thing)
-    if event.kind == "host":
+    if event.kind == "limit":
+        forget_rule(farm, thing)
+    elif event.kind == "host":
         # Old frames name the host by its row, so the row and the record stay, out of use.
         thing.removed = True
         farm.hosts[thing.id] = thing
@@ -141,6 +155,21 @@ def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozense
             touched.hosts.add(thing.host_id)
     elif kind in _SHOWN_BY_MANY and changed & _SHOWN_FIELDS:
         touched.all = True
+
+
+def usage_reported(farm: Farm, event: ev.UsageReported, at_us: Micros) -> None:
+    limit = farm.limits[event.limit_id]
+    limit.captured_us, limit.since_us, limit.received_us = event.captured_us, event.since_us, at_us
+    limit.report_source, limit.licences = event.source, event.licences
+    limit.holders, limit.tokens = event.holders, event.tokens
+    index_limit(farm, limit)
+    farm.dirty.row("limit", limit.id)
+
+
+def _touch_frame(farm: Farm, kind: str, thing: Any, at_us: Micros) -> None:
+    """Whoever watches a job's frames hears of a new text for one."""
+    if kind == "display_override":
+        farm.layers[thing.layer_id].frames.updated_us[thing.frame_index] = at_us
 
 
 def request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:

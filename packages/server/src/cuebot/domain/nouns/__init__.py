@@ -10,13 +10,13 @@ from cuebot.domain.nouns.depends import Depend, Edges
 from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
 from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Deed, Host, Owner, Partition, Proc, Redirect
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
-from cuebot.domain.nouns.records import Comment, Request
+from cuebot.domain.nouns.limits import Binding, Holder, Limit
+from cuebot.domain.nouns.records import Comment, DisplayOverride, Request
 from cuebot.domain.nouns.shows import (
     SHARE_HALF_LIFE_US,
     Allocation,
     Facility,
     Group,
-    Limit,
     Service,
     Show,
     Subscription,
@@ -27,12 +27,15 @@ __all__ = [
     "SHARE_HALF_LIFE_US",
     "SYSTEM_MEMORY",
     "Allocation",
+    "Binding",
     "Comment",
     "Deed",
     "Depend",
+    "DisplayOverride",
     "Edges",
     "Facility",
     "Group",
+    "Holder",
     "Host",
     "Job",
     "Layer",
@@ -72,5 +75,6 @@ NOUNS: dict[str, type] = {
     "partition": Partition,
     "comment": Comment,
     "request": Request,
+    "display_override": DisplayOverride,
 }
 """Every kind of row, in an order in which they can be loaded."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cuebot.domain.frames import Frames
 from cuebot.domain.nouns.fields import derived, no_counts, volatile
+from cuebot.domain.nouns.limits import Binding
 from cuebot.domain.states import (
     FrameState,
     JobState,
@@ -48,6 +49,12 @@ class Job:
     """What it was submitted with, which is kept on disk; empty where an older version launched it."""
     superseded: bool = False
     """It was asked for again while a younger job of its name was on disk: its name means that one."""
+    subscribers: tuple[str, ...] = ()
+    """Addresses that get mail when it ends, besides its own."""
+    time_limit_minutes: int = 0
+    """How long it may go on from the start of its first frame; 0 for ever."""
+    time_limit_from_us: Micros = Micros(0)
+    """Since when that is counted; 0 while nothing has started."""
     layer_ids: list[str] = derived(list)
     recalled_us: Micros = volatile(Micros(0))
     """When it was last loaded again, finished."""
@@ -59,6 +66,11 @@ class Job:
     def complete(self) -> bool:
         """Every frame has succeeded or was eaten."""
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
+
+    @property
+    def settled(self) -> bool:
+        """No frame will change of itself: each has succeeded, was eaten, or is dead."""
+        return _settled(self.counts)
 
 
 _NO_FRAMES = Frames([], 0)
@@ -129,6 +141,8 @@ class Layer:
     longest_us: Micros = Micros(0)
     shortest_us: Micros = Micros(0)
     max_rss: KiB = KiB(0)
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    """Where those of its limits come from that its specification does not name, by name of the limit."""
     frames: Frames = derived(lambda: _NO_FRAMES)
     counts: list[int] = derived(no_counts)
     runs: dict[int, str] = derived(dict)
@@ -172,5 +186,8 @@ class Layer:
     @property
     def settled(self) -> bool:
         """No frame will change of itself: each has succeeded, was eaten, or is dead."""
-        ended = (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD)
-        return sum(self.counts) == sum(self.counts[state] for state in ended)
+        return _settled(self.counts)
+
+
+def _settled(counts: list[int]) -> bool:
+    return sum(counts) == sum(counts[state] for state in (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD))

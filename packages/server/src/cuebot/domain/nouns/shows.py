@@ -120,13 +120,3 @@ class Service:
     timeout_minutes: int = 0
     timeout_llu_minutes: int = 0
     min_memory_increase: KiB = KiB(2_097_152)
-
-
-@dataclass(slots=True)
-class Limit:
-    """How many frames of the layers that name it may run at once, or on how many hosts (a licence)."""
-
-    id: str
-    name: str
-    max_value: int
-    per_host: bool = False

@@ -24,7 +24,7 @@ def plan_local(farm: Farm, now_us: int, budget: int) -> list[Booking]:
     One host at a time: what its partitions take of it, and what their jobs have left, is known when it is booked.
     """
     partitions = sorted(farm.partitions.values(), key=lambda partition: (partition.created_us, partition.id))
-    usage = LimitUsage(farm)
+    usage = LimitUsage(farm, now_us)
     for partition in partitions:
         host = farm.hosts[partition.host_id]
         table = farm.hosts_table

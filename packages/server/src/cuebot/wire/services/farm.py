@@ -32,13 +32,17 @@ from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
 from cuebot.wire.services.events import Events
 from cuebot.wire.services.find import Queries
+from cuebot.wire.services.job_settings import JobSettings
 from cuebot.wire.services.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events):
-    """Questions about the farm; those about what was are `Records`, what happens `Events`, those in words `Queries`."""
+class FarmInterface(Records, Queries, Events, JobSettings):
+    """Questions about the farm; those about what was are `Records`, what happens `Events`, those in words `Queries`.
+
+    What it changes is in `JobSettings`.
+    """
 
     def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds, feed: EventFeed | None = None) -> None:
         Records.__init__(self, history, bounds)

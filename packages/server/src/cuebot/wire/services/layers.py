@@ -67,8 +67,11 @@ class LayerInterface:
 
     def GetLimits(self, request: job_pb2.LayerGetLimitsRequest, call: Call) -> job_pb2.LayerGetLimitsResponse:
         """The limits that exist of those that a layer names."""
-        limits = limits_of_layer(call.farm, _layer(request, call))
-        return job_pb2.LayerGetLimitsResponse(limits=[limit_message(limit_row(call.farm, limit)) for limit in limits])
+        farm, now_us = call.farm, call.engine.now_us()
+        limits = limits_of_layer(farm, _layer(request, call))
+        return job_pb2.LayerGetLimitsResponse(
+            limits=[limit_message(limit_row(farm, limit, now_us)) for limit in limits]
+        )
 
     # --- frames ---------------------------------------------------------------------------------------------------
 
@@ -102,6 +105,11 @@ class LayerInterface:
         layer = _layer(request, call)
         partition = await add_partition(call, request, call.farm.jobs[layer.job_id], layer)
         return job_pb2.LayerAddRenderPartitionResponse(render_partition=partition)
+
+    async def StaggerFrames(self, request: job_pb2.LayerStaggerFramesRequest, call: Call) -> None:
+        """Run every `stagger`-th frame of a range first, then those between."""
+        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
+        await call.submit(c.StaggerFrames(_layer(request, call).id, numbers, request.stagger))
 
     async def RegisterOutputPath(self, request: job_pb2.LayerRegisterOutputPathRequest, call: Call) -> None:
         """Say that a layer writes a file."""
