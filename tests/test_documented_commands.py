@@ -12,6 +12,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 FOLLOWED = {
     "docs/tutorial/first-job.md": "tests/e2e/test_first_job.py",
     "docs/tutorial/first-outline.md": "packages/client/tests/outline/test_documents.py",
+    "docs/howto/hosts.md": "packages/server/tests/wire/test_hosts_page.py",
     "docs/howto/script-the-farm.md": "tests/e2e/test_page_commands.py",
     "docs/howto/submit-a-command.md": "tests/e2e/test_page_commands.py",
     "docs/howto/licences-and-limits.md": "tests/e2e/test_page_commands.py",

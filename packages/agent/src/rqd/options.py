@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import shlex
 import socket
 import struct
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Options:
     log_max_mb: int
     memory_low_mb: Optional[int]
     log_level: str
+    reboot_command: tuple[str, ...] = ()
+    """What reboots this machine; empty where this agent is not to do it."""
     only_recover: bool = False
     """End and report what an earlier agent left in the spool, take no work, and end."""
 
@@ -96,6 +99,7 @@ def parse(arguments: list[str]) -> Options:
         log_max_mb=given.log_max_mb,
         memory_low_mb=given.memory_low_mb,
         log_level=given.log_level,
+        reboot_command=tuple(given.reboot_command),
         only_recover=given.only_recover,
     )
 
@@ -215,6 +219,13 @@ def _parser() -> argparse.ArgumentParser:
         " (default: 2 %% of all, 1024 at most)",
     )
     host.add_argument(
+        "--reboot-command",
+        metavar="COMMAND",
+        type=_command,
+        default=(),
+        help="what reboots this machine when the farm says so, such as 'systemctl reboot'; without it, nothing does",
+    )
+    host.add_argument(
         "--bind", metavar="ADDRESS", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )
     host.add_argument(
@@ -301,6 +312,14 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
+
+
+def _command(text: str) -> tuple[str, ...]:
+    """A command in words, as a shell splits them. No shell runs it."""
+    words = tuple(shlex.split(text))
+    if not words:
+        raise argparse.ArgumentTypeError("an empty command reboots nothing")
+    return words
 
 
 def _count(text: str) -> int:

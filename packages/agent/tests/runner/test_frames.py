@@ -339,7 +339,7 @@ def test_reports_list_what_runs(shared_server: FakeServer, shared_agent: AgentPr
 
 @pytest.mark.parametrize(
     ("method", "request_type"),
-    [("NimbyOn", "RqdStaticNimbyOnRequest"), ("RebootNow", "RqdStaticRebootNowRequest")],
+    [("NimbyOn", "RqdStaticNimbyOnRequest"), ("NimbyOff", "RqdStaticNimbyOffRequest")],
 )
 def test_what_the_agent_cannot_do_says_so(shared_agent: AgentProcess, method: str, request_type: str) -> None:
     """UNIMPLEMENTED comes with advice."""

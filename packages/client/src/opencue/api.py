@@ -59,6 +59,7 @@ from opencue.wrappers.monitoring import (
     getLayerHistory,
     getLayerMemoryHistory,
 )
+from opencue.wrappers.owner import Owner
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.show import Show
@@ -76,6 +77,7 @@ __all__ = [
     "Layer",
     "Limit",
     "NestedHost",
+    "Owner",
     "Proc",
     "Service",
     "ServiceOverride",
@@ -147,6 +149,7 @@ __all__ = [
     "getLimitBindings",
     "getLimitHolds",
     "getLimits",
+    "getOwner",
     "getProcs",
     "getQueryFields",
     "getRetention",
@@ -173,6 +176,9 @@ __all__ = [
     "show_pb2",
     "subscription_pb2",
     "task_pb2",
+    "unbookProcs",
+    "unbookProcsToGroup",
+    "unbookProcsToJobs",
     "util",
 ]
 
@@ -180,7 +186,6 @@ __all__ = [
 _NOT_OFFERED = {
     "departments": ("Department", "Task", "addDepartmentName", "getDepartmentNames", "removeDepartmentName"),
     "filters": ("Action", "Filter", "Matcher", "findFilter"),
-    "owners of hosts": ("Owner", "getOwner"),
 }
 
 
@@ -355,6 +360,11 @@ def getHosts(**options: Any) -> list[Host]:
     return search.HostSearch.byOptions(**options)
 
 
+def getHostWhiteboard() -> list[NestedHost]:
+    """Return all hosts, each with what runs on it."""
+    return [NestedHost(message) for message in call("host", "GetHostWhiteboard").nested_hosts.nested_hosts]
+
+
 def findHost(name: str) -> Host:
     """Return the host of a name."""
     return Host(call("host", "FindHost", name=name).host)
@@ -365,14 +375,40 @@ def getHost(uniq: str) -> Host:
     return Host(call("host", "GetHost", id=uniq).host)
 
 
-def getHostWhiteboard() -> list[NestedHost]:
-    """Return all hosts with what runs on them."""
-    return [NestedHost(message) for message in call("host", "GetHostWhiteboard").nested_hosts.nested_hosts]
+def getOwner(owner_id: str) -> Owner:
+    """Return the owner of hosts of a name, or of an id."""
+    return Owner(call("owner", "GetOwner", name=owner_id).owner)
 
 
 def getProcs(**options: Any) -> list[Proc]:
     """Return what runs now and matches ProcSearch options, everything without any."""
     return [Proc(message) for message in search.ProcSearch.byOptions(**options).procs.procs]
+
+
+def unbookProcs(kill: bool = False, **options: Any) -> int:
+    """End what runs and matches ProcSearch options, with `kill`; return how many match.
+
+    Without `kill` nothing changes: a place is free for others once its frame is done.
+    """
+    criteria = search.ProcSearch.criteriaFromOptions(**options)
+    return call("proc", "UnbookProcs", r=criteria, kill=kill).num_procs
+
+
+def unbookProcsToJobs(jobs: Sequence[Job], kill: bool = False, **options: Any) -> int:
+    """Give the places of what runs and matches ProcSearch options to jobs in turn; return how many they get.
+
+    A place goes there once its frame is done, or at once with `kill`, and the frame waits again. What is a job's own,
+    or would fit no frame of it that waits, stays as it is.
+    """
+    criteria = search.ProcSearch.criteriaFromOptions(**options)
+    messages = job_pb2.JobSeq(jobs=[job.data for job in jobs])
+    return call("proc", "UnbookToJob", r=criteria, jobs=messages, kill=kill).num_procs
+
+
+def unbookProcsToGroup(group: Group, kill: bool = False, **options: Any) -> int:
+    """Do the same for the jobs of a group, the most urgent first."""
+    criteria = search.ProcSearch.criteriaFromOptions(**options)
+    return call("proc", "UnbookToGroup", r=criteria, group=group.data, kill=kill).num_procs
 
 
 # --- Facilities, allocations, subscriptions

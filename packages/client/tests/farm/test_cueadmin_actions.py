@@ -76,6 +76,7 @@ def answer(monkeypatch, text: str, terminal: bool = True) -> None:
         (["-delete-sub", "demo", "general"], "SubscriptionInterface.Delete", {}),
         (["-delete-host", "render01"], "HostInterface.Delete", {}),
         (["-safe-reboot", "render01"], "HostInterface.RebootWhenIdle", {}),
+        (["-reboot", "render01"], "HostInterface.Reboot", {}),
         (["-repair", "-host", "render01"], "HostInterface.SetHardwareState", {"state": host_pb2.REPAIR}),
         (["-fixed", "-host", "render01"], "HostInterface.SetHardwareState", {"state": host_pb2.UP}),
         (["-thread", "all", "-host", "render01"], "HostInterface.SetThreadMode", {"mode": host_pb2.ALL}),

@@ -403,3 +403,22 @@ def test_separators_alone_are_no_tags_of_a_host(tags: tuple[str, ...]) -> None:
     host = farm.host("a")
     with pytest.raises(Invalid, match="holds no tag"):
         farm.do(c.AddHostTags(host.id, tags))
+
+
+def test_a_host_that_moves_has_the_tag_of_its_new_allocation() -> None:
+    """It has the old one's no more, and keeps those that it was given; layers find it by the new one at once."""
+    farm = SmallFarm()
+    host = farm.host()
+    farm.do(c.AddHostTags(host.id, ("fast",)))
+    (facility,) = farm.farm.facilities
+    desks = farm.do(c.CreateAllocation("desks", "desk, night", facility))
+    show = farm.farm.show_named("testing")
+    farm.do(c.CreateSubscription(show.id, desks, 10_000, 10_000))
+    assert farm.farm.host_tags(host) >= {"general", "fast"}
+    farm.do(c.MoveHosts((host.id,), desks))
+    assert farm.farm.host_tags(host) >= {"desk", "night", "fast"}
+    assert "general" not in farm.farm.host_tags(host)
+
+    farm.launch(job_spec("one", layer_spec(tags=("general",))), job_spec("two", layer_spec(tags=("night",))))
+    farm.plan()
+    assert {run.job_id for run in farm.farm.procs.values()} == {farm.job("two").id}

@@ -259,6 +259,7 @@ ELSEWHERE: dict[str, str] = {
     "HOST_OF_ONE": "test_running_alone: the end of what runs there ends it",
     "RUNS_ALONE": "test_running_alone: a host is emptied for it",
     "FAILED_THERE": "test_bad_hosts: time ends it",
+    "PLACE_HELD": "test_redirects: the time for which a place is held ends it",
     "RESERVED": "test_reservations: the wide frame's start ends it",
     "KEPT_FOR_GPUS": "test_gpus: the frame with the GPU ends it",
     "SHARE": "test_explain_order: the other shows' frames come to an end",

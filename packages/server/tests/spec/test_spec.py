@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cuebot.domain.bounds import Bounds
-from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec, SpecError, parse_spec
+from cuebot.spec import DependSpec, JobSpec, LayerSpec, LocalSpec, Spec, SpecError, parse_spec
 
 DOCTYPE = '<!DOCTYPE spec PUBLIC "SPI Cue  Specification Language" "http://localhost:8080/spcue/dtd/cjsl-{}.dtd">'
 HEAD = "<show>testing</show><shot>default</shot><user>testuser</user>"
@@ -212,12 +212,15 @@ def test_warnings_have_a_limit() -> None:
     assert warnings[-1] == "and 15 more"
 
 
-def test_the_local_machine_is_not_offered() -> None:
-    """A localbook is ignored with a warning."""
-    text = (
-        f'<spec>{HEAD}<job name="comp"><localbook host="a" cores="1"/><layers>{LAYER.format("")}</layers></job></spec>'
-    )
-    assert 'job "comp" / localbook' in parse_spec(text).warnings[0]
+def test_the_local_machine_is_read_in_whole_cores_and_kilobytes() -> None:
+    """`gpu` is GPU memory, which `gpu_memory` says more clearly; what is not said is 0, and a bad number is refused."""
+    local = job_of('<localbook host="desk" cores="2" memory="4194304" threads="2" gpu="1024"/>').local
+    assert local == LocalSpec(host="desk", cores=200, memory=4_194_304, threads=2, gpus=0, gpu_memory=1_024)
+    clearer = job_of('<localbook host="desk" cores="1" memory="1" threads="1" gpu="1" gpus="1" gpu_memory="7"/>').local
+    assert (clearer and clearer.gpus, clearer and clearer.gpu_memory) == (1, 7)
+    assert job_of("").local is None
+    with pytest.raises(SpecError, match="localbook"):
+        job_of('<localbook host="desk" cores="many" memory="1" threads="1"/>')
 
 
 @pytest.mark.parametrize(

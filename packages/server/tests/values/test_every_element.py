@@ -196,9 +196,11 @@ EFFECTS: dict[str, tuple[dict[str, str], dict[str, str], Look]] = {
 WARNED: dict[str, str] = {
     "spec.dept": "<dept>lighting</dept>",
     "spec.email": "<email>ann@studio.org</email>",
-    "job.localbook": '<localbook host="desk" cores="1" memory="1" threads="1"/>',
 }
 """What is taken and changes nothing: an element of each."""
+
+ELSEWHERE = {"job.localbook": "wire/test_partitions.py: its user's own host renders the job, too"}
+"""Elements whose effect other tests show, and which."""
 
 
 def read_by_the_reader() -> set[str]:
@@ -213,7 +215,7 @@ def read_by_the_reader() -> set[str]:
 def test_every_element_has_a_row() -> None:
     """A new element is walked too: it has an effect, or a warning."""
     assert not set(EFFECTS) & set(WARNED)
-    assert set(EFFECTS) | set(WARNED) == read_by_the_reader()
+    assert set(EFFECTS) | set(WARNED) | set(ELSEWHERE) == read_by_the_reader()
 
 
 @pytest.mark.parametrize("path", EFFECTS)

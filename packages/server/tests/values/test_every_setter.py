@@ -317,6 +317,12 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE: dict[str, str] = {
+    **{
+        f"job.{noun}Interface.AddRenderPartition": "decide/test_partitions.py: it runs on its user's own host, too"
+        for noun in ("Frame", "Job", "Layer")
+    },
+    "renderPartition.RenderPartitionInterface.SetMaxResources": "decide/test_partitions.py: a part is made larger",
+    "host.OwnerInterface.SetShow": "decide/test_owners.py: another show comes first on the owner's hosts",
     "cuefarm.v1.FarmInterface.AddDepend": "wire/test_job_settings.py: frames wait by it",
     "cuefarm.v1.FarmInterface.SetJobOwner": "wire/test_job_settings.py: frames that start are the new owner's",
     "cuefarm.v1.FarmInterface.SetJobTimeLimit": "decide/test_time_limits.py: the job is killed when its time is up",

@@ -214,6 +214,7 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         self.raises = False
         self.stopped = False
         self.restarts: list[str] = []
+        self.reboots: list[str] = []
         self._server = grpc.aio.server()
         self._tasks: set[asyncio.Task[None]] = set()
         self.address = ""
@@ -223,10 +224,14 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         rqd_pb2_grpc.add_RqdInterfaceServicer_to_server(self, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         await self._server.start()
+        await self.boot()
+        return self
+
+    async def boot(self) -> None:
+        """Say that it has started."""
         request = report_pb2.RqdReportRqdStartupRequest(boot_report=report_pb2.BootReport(host=self.facts()))
         await self.site.report.ReportRqdStartup(request, metadata=self.metadata())
         await self.report()
-        return self
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -320,6 +325,25 @@ class FakeAgent(rqd_pb2_grpc.RqdInterfaceServicer):
         self.restarts.append("when idle")
         return rqd_pb2.RqdStaticRestartIdleResponse()
 
+    async def RebootNow(self, request: Any, context: Any) -> Any:
+        """Note that it was asked to reboot its machine, or refuse."""
+        if self.refuse is not None:
+            await context.abort(self.refuse, "not here")
+        self.reboots.append("now")
+        return rqd_pb2.RqdStaticRebootNowResponse()
+
+    async def RebootIdle(self, request: Any, context: Any) -> Any:
+        """The same, after its last run."""
+        if self.refuse is not None:
+            await context.abort(self.refuse, "not here")
+        self.reboots.append("when idle")
+        return rqd_pb2.RqdStaticRebootIdleResponse()
+
+    async def UnlockAll(self, request: Any, context: Any) -> Any:
+        """Note that what it was to do when idle is taken back."""
+        self.reboots.append("not")
+        return rqd_pb2.RqdStaticUnlockAllResponse()
+
     def _running(self, run: Any) -> report_pb2.RunningFrameInfo:
         return report_pb2.RunningFrameInfo(
             resource_id=run.resource_id,
@@ -390,9 +414,7 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             "feed": feed,
             **options,
         }
-        server, port = await serve(
-            engine, address="127.0.0.1:0", streams=agents.streams, restart_agent=agents.restart, **chosen
-        )
+        server, port = await serve(engine, address="127.0.0.1:0", streams=agents.streams, host_agents=agents, **chosen)
         site = Site(engine, journal, agents, server, port)
         site.task, site.databases = task, (past, journal) if database else ()
         running.append(site)

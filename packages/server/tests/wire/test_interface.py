@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from opencue_proto import filter_pb2, filter_pb2_grpc, host_pb2
+from opencue_proto import filter_pb2, filter_pb2_grpc, rqd_pb2, rqd_pb2_grpc
 
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.wire.agents.streams import AgentStreams
@@ -66,8 +66,10 @@ async def test_what_is_not_offered_says_so_with_its_reason(site: Any) -> None:
     code, words = await site.refused(filters.FindFilter(filter_pb2.FilterFindFilterRequest()))
     assert code == "UNIMPLEMENTED"
     assert words.startswith("FilterInterface.FindFilter: filters are not offered")
-    code, words = await site.refused(site.host.Reboot(host_pb2.HostRebootRequest()))
-    assert (code, "REPAIR" in words) == ("UNIMPLEMENTED", True)
+    code, words = await site.refused(
+        rqd_pb2_grpc.RqdInterfaceStub(site.channel).RebootNow(rqd_pb2.RqdStaticRebootNowRequest())
+    )
+    assert (code, "agents answer this" in words) == ("UNIMPLEMENTED", True)
 
 
 async def test_every_rpc_answers_an_empty_request_with_a_status_of_its_own(site: Any) -> None:

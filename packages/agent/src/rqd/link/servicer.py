@@ -18,8 +18,6 @@ _ABSENT = {
     "GetRunFrame": "ask GetRunningFrameStatus",
     "NimbyOn": "this agent does not watch who sits at the machine; lock its cores instead",
     "NimbyOff": "this agent does not watch who sits at the machine; unlock its cores instead",
-    "RebootNow": "this agent does not reboot its machine; shut the agent down and reboot by other means",
-    "RebootIdle": "this agent does not reboot its machine; use ShutdownRqdIdle and reboot by other means",
 }
 
 
@@ -84,7 +82,7 @@ class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):
     async def UnlockAll(
         self, request: rqd_pb2.RqdStaticUnlockAllRequest, context: Any
     ) -> rqd_pb2.RqdStaticUnlockAllResponse:
-        """Offer all cores again, and take back a shutdown or a restart that waits for the last frame."""
+        """Offer all cores again, and take back what waits for the last frame: a shutdown, a restart or a reboot."""
         await self._change_lock(context, "unlock", core_units=0, all=True)
         return rqd_pb2.RqdStaticUnlockAllResponse()
 
@@ -115,6 +113,20 @@ class RqdServicer(rqd_pb2_grpc.RqdInterfaceServicer):
         """Lock all cores, and have the agent start itself anew after its last frame."""
         await self._change_lock(context, "restart", when_idle=True)
         return rqd_pb2.RqdStaticRestartIdleResponse()
+
+    async def RebootNow(
+        self, request: rqd_pb2.RqdStaticRebootNowRequest, context: Any
+    ) -> rqd_pb2.RqdStaticRebootNowResponse:
+        """End all frames, and then reboot the machine."""
+        await self._ask(context, "reboot", when_idle=False)
+        return rqd_pb2.RqdStaticRebootNowResponse()
+
+    async def RebootIdle(
+        self, request: rqd_pb2.RqdStaticRebootIdleRequest, context: Any
+    ) -> rqd_pb2.RqdStaticRebootIdleResponse:
+        """Lock all cores, and reboot the machine after the last frame."""
+        await self._change_lock(context, "reboot", when_idle=True)
+        return rqd_pb2.RqdStaticRebootIdleResponse()
 
     async def _change_lock(self, context: Any, do: str, **fields: object) -> None:
         await self._ask(context, do, **fields)

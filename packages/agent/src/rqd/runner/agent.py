@@ -19,6 +19,7 @@ from rqd.runner.capacity import KB_PER_GIB, UNITS_PER_CORE, Capacity
 from rqd.runner.lease import Lease
 from rqd.runner.link_process import LinkProcess, Message
 from rqd.runner.loop import Loop
+from rqd.runner.reboot import reboot
 from rqd.runner.run import Refusal, Run
 from rqd.runner.runs import Runs
 from rqd.runner.spool import Spool, SpoolInUse, has_unsettled_runs
@@ -29,6 +30,10 @@ SPOOL_LOST = 74
 BOOK_ADVICE = (
     "frames of an earlier agent may go on until their lease is over. If another version wrote it, start that one until"
     " it has told all its runs; else end what is left of them, move the file away, and start this one again"
+)
+NO_REBOOT = (
+    "agent {name} does not reboot its machine: it was started without --reboot-command, such as"
+    " --reboot-command 'systemctl reboot'"
 )
 STARTS_PER_TURN = 8
 DELIVERY_SECONDS = 3.0
@@ -102,6 +107,7 @@ class Agent:
         self._is_done = False
         self._exit_status = 0
         self._is_hopeless = False
+        self._is_to_reboot = False
         self._has_lost_spool = False
         self._requests: dict[str, Callable[[Message], Any]] = {
             "hello": self._on_hello,
@@ -117,6 +123,7 @@ class Agent:
             "unlock": self._on_unlock,
             "shutdown": lambda message: self._end_by_order(self.stop, message["when_idle"]),
             "restart": self._on_restart,
+            "reboot": self._on_reboot,
         }
 
     def run(self) -> int:
@@ -152,7 +159,7 @@ class Agent:
             self._link.flush()
         self._say_what_is_lost()
         self._say_what_is_untold()
-        if self._way is Way.RESTART:
+        if self._way is Way.RESTART or (self._is_to_reboot and not reboot(self._options.reboot_command)):
             return self._start_anew()
         log.info("agent stopped", undelivered=len(self._runs.undelivered), frames_go_on=self._runs.live_count)
         return self._exit_status
@@ -170,6 +177,12 @@ class Agent:
         self._runs.end_all("shutdown", detail)
         if not is_ending:
             self._await_runs()
+
+    def reboot(self) -> None:
+        """End all frames as for a stop, and then reboot the machine."""
+        if self._way is None:
+            self._is_to_reboot = True
+            self.stop()
 
     def leave(self) -> None:
         """End and let frames go on, for the next agent of this spool to take over. The second time: hardly waiting.
@@ -382,7 +395,7 @@ class Agent:
     def _closed(self) -> str:
         """Why no launch is taken for a time, in words; empty while they are."""
         if self._when_idle is not None and self._way is None:
-            return "it was told to end or to restart as soon as nothing runs there"
+            return "it was told to end, to restart or to reboot as soon as nothing runs there"
         return self._runs.no_launches
 
     # --- from the link -----------------------------------------------------------------------------------------------
@@ -443,6 +456,11 @@ class Agent:
         if why_not:
             raise Refusal("FAILED_PRECONDITION", f"agent {self._options.name} could not start anew: {why_not}")
         self._end_by_order(self.restart, message["when_idle"])
+
+    def _on_reboot(self, message: Message) -> None:
+        if not self._options.reboot_command:
+            raise Refusal("FAILED_PRECONDITION", NO_REBOOT.format(name=self._options.name))
+        self._end_by_order(self.reboot, message["when_idle"])
 
     def _end_by_order(self, end: Callable[[], None], when_idle: bool) -> None:
         if not when_idle:

@@ -15,7 +15,6 @@ class Command:
     takes: str
     text: str
     function: str  # "module.function" below this package, loaded only for the command that runs
-    hidden: bool = False  # taken, but not offered: what a server of ours refuses
 
     @property
     def name(self) -> str:
@@ -58,6 +57,8 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-la",), "", "allocations", "listing.list_allocations"),
         Command(("-lb",), "SHOW...", "subscriptions of shows", "listing.list_subscriptions"),
+        Command(("-deeds",), "[SHOW...]", "which hosts belong to whom", "owners.list_deeds"),
+        Command(("-partitions",), "[HOST...]", "what users render on their own hosts", "partitions.list_partitions"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
         Command(("-limits",), "[LIMIT...]", "limits, and how much of each is used", "limits.list_limits"),
         Command(("-limit-holds",), "[LIMIT...]", "who uses limits (on -host HOST)", "limits.list_holds"),
@@ -245,12 +246,51 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(
             ("-safe-reboot",),
             "[HOST...]",
-            "lock hosts, and reboot each once it is idle",
+            "start nothing more on hosts, and reboot each once it is idle",
             "hosts.safe_reboot",
-            hidden=True,
         ),
+        Command(("-reboot",), "[HOST...]", "reboot hosts now; their frames wait again", "hosts.reboot"),
         Command(("-repair",), "[HOST...]", "put hosts into the state REPAIR", "hosts.repair"),
         Command(("-fixed",), "[HOST...]", "put hosts back into the state UP", "hosts.fixed"),
+        Command(
+            ("-redirect",),
+            "JOB...",
+            "give the places of frames that run (-host -job -alloc -memory -duration) to jobs once they end (or -now)",
+            "procs.redirect",
+        ),
+        Command(
+            ("-redirect-group",),
+            "SHOW GROUP",
+            "the same for the jobs of a group",
+            "procs.redirect_group",
+        ),
+        Command(
+            ("-clear-redirects",), "[SHOW...]", "give the places of frames that run to nobody", "procs.clear_redirects"
+        ),
+        Command(("-unbook",), "[SHOW...]", "end frames that run (-host -job -alloc ...)", "procs.unbook"),
+        Command(
+            ("-create-owner",),
+            "NAME SHOW",
+            "let somebody own hosts, on which a show comes first",
+            "owners.create_owner",
+        ),
+        Command(("-delete-owner",), "NAME", "let somebody own hosts no more", "owners.delete_owner"),
+        Command(("-owner-show",), "NAME SHOW", "say which show comes first on somebody's hosts", "owners.owner_show"),
+        Command(("-give",), "OWNER [HOST...]", "give hosts to an owner", "owners.give"),
+        Command(("-disown",), "[HOST...]", "let hosts be nobody's", "owners.disown"),
+        Command(
+            ("-add-partition",),
+            "JOB HOST CORES GB [LAYER] [FRAME]",
+            "render on a part of your own host, which is locked, too",
+            "partitions.add_partition",
+        ),
+        Command(
+            ("-partition-size",),
+            "JOB HOST CORES GB",
+            "give what is rendered on your own host more or less of it",
+            "partitions.partition_size",
+        ),
+        Command(("-delete-partition",), "JOB HOST", "render on your own host no more", "partitions.delete_partition"),
         Command(("-tag-host",), "HOST TAG...", "give a host tags", "hosts.tag_host"),
         Command(("-thread",), "MODE", "thread mode of hosts (-host): auto, all or variable", "hosts.thread"),
     ),

@@ -49,10 +49,18 @@ def delete_host(session: Session, names: list[str]) -> None:
 
 
 def safe_reboot(session: Session, names: list[str]) -> None:
-    """Lock hosts and reboot each once nothing runs on it."""
+    """Start nothing more on hosts, and reboot each once nothing runs on it."""
     hosts = chosenHosts(session, names)
-    session.confirm(f"Lock {_names(hosts)} and reboot when idle{_running(session, hosts)}", named=True)
+    session.confirm(f"Reboot {_names(hosts)} when idle{_running(session, hosts)}", named=True)
     _each(session, hosts, lambda host: host.rebootWhenIdle(), "will reboot when idle", "it is to reboot already")
+
+
+def reboot(session: Session, names: list[str]) -> None:
+    """Reboot hosts now; what runs there ends, and waits again."""
+    hosts = chosenHosts(session, names)
+    running = sum(len(host.getProcs()) for host in hosts)
+    session.confirm(f"Reboot {_names(hosts)} now, where {counted(running, 'frame')} run{'s' * (running == 1)}")
+    _each(session, hosts, lambda host: host.reboot(), "reboots", "it reboots already")
 
 
 def repair(session: Session, names: list[str]) -> None:

@@ -10,16 +10,15 @@ from cue_cli.cueadmin.format import formatTime
 from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.narrowing import narrowed
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
-from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from cue_cli.cueadmin.procs import procSearch
+from cue_cli.cueadmin.session import CommandError, Session
 from cue_cli.cueadmin.where import jobs_asked_for
 from opencue import api, util
 from opencue.causes import causeParts
 from opencue.doors import SYSTEM_USER, is_told_of
 from opencue.enums import DependType, FrameState, HardwareState, JobState
 from opencue.exception import EntityNotFoundException, NotOfferedException
-from opencue.search import UNBOUNDED, parseRange
 
-KB_PER_GB = 1024 * 1024
 DEAD_LOGS_MAX = 100  # -ll names the logs of the frames that died last, not of every failure there ever was
 HOSTS_TOLD_OF = 20
 REFUSED_TOLD_S = 3_600  # an agent that was refused tries again within seconds, as long as it runs
@@ -170,7 +169,7 @@ def _tell_what_the_farm_says(hosts: list[Any], rivals: set[str]) -> None:
 
 def list_procs(session: Session, shows: list[str]) -> None:
     """-lp: what runs now."""
-    procs = _asked_for(session, api.getProcs(**_proc_search(session, shows)))
+    procs = _asked_for(session, api.getProcs(**procSearch(session, shows)))
     if session.options.json:
         records.printRecords(procs, records.procRecord)
     else:
@@ -179,7 +178,7 @@ def list_procs(session: Session, shows: list[str]) -> None:
 
 def list_logs(session: Session, shows: list[str]) -> None:
     """-ll: the logs of running frames, and of the frames that died last."""
-    procs = _asked_for(session, api.getProcs(**_proc_search(session, shows)))
+    procs = _asked_for(session, api.getProcs(**procSearch(session, shows)))
     is_of_all = session.style != UPSTREAM and session.options.where is None
     dead = _dead_frames(session, shows) if is_of_all else []
     if session.options.json:
@@ -268,32 +267,6 @@ def _retries(job: Any) -> dict[str, int]:
     for frame in job.getFrames():
         retries[frame.layer()] = retries.get(frame.layer(), 0) + frame.retries()
     return retries
-
-
-def _proc_search(session: Session, shows: list[str]) -> dict[str, Any]:
-    options = session.options
-    search: dict[str, Any] = {"show": shows, "limit": options.limit}
-    if options.alloc:
-        search["alloc"] = [findAllocation(name).name() for name in options.alloc]
-    if options.host:
-        search["host"] = options.host
-    if options.job:
-        search["job"] = options.job
-    try:
-        if options.memory is not None:
-            search["memory"] = _kilobytes(options.memory)
-        if options.duration is not None:
-            parseRange(options.duration)
-            search["duration"] = options.duration
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    return search
-
-
-def _kilobytes(gigabytes: str) -> str:
-    """Return a range in GB as one in KB."""
-    low, high = parseRange(gigabytes)
-    return f"gt{low * KB_PER_GB}" if high == UNBOUNDED else f"{low * KB_PER_GB}-{high * KB_PER_GB}"
 
 
 def _dead_frames(session: Session, shows: list[str]) -> list[tuple[str, str]]:

@@ -82,11 +82,14 @@ def _add_additions(group: Any) -> None:
     group.add_argument(
         "-markdone", action="store_true", help="with -eat-frames: let go what depends on the frames, too"
     )
+    group.add_argument("-now", action="store_true", help="with -redirect: end the frames for it; they wait again")
     group.add_argument("-even-failed", action="store_true", help="with -depend: dead frames of the other count as done")
 
 
 def _add_filters(group: Any) -> None:
-    group.add_argument("-job", nargs="+", metavar="JOB", help="jobs by name or id, for -lj -lji -lp -ll")
+    group.add_argument(
+        "-job", nargs="+", metavar="JOB", help="jobs by name or id, for -lj -lji -lp -ll -redirect -unbook"
+    )
     group.add_argument("-alloc", nargs="+", metavar="ALLOC", help="allocations, for -lh -lp -ll")
     group.add_argument("-memory", metavar="GB", help="reserved memory, for -lp -ll: A-B, gtN, ltN, or N for at least N")
     group.add_argument(
@@ -144,4 +147,4 @@ def _count(text: str) -> int:
 
 
 def _help(command: Command) -> str:
-    return argparse.SUPPRESS if command.hidden else command.text.replace("%", "%%")
+    return command.text.replace("%", "%%")

@@ -219,6 +219,30 @@ def allocationRecord(allocation: Any) -> dict[str, Any]:
     }
 
 
+def deedRecord(deed: Any) -> dict[str, Any]:
+    """Return whose a host is."""
+    return {"id": deed.id(), "host": deed.host(), "owner": deed.owner(), "show": deed.show()}
+
+
+def partitionRecord(partition: Any) -> dict[str, Any]:
+    """Return what a part of a host is for, and how much of it is used."""
+    data = partition.data
+    return {
+        "id": data.id,
+        "host": data.host,
+        "job": data.job,
+        "layer": data.layer,
+        "frame": data.frame,
+        "threads": data.threads,
+        "cores": data.cores / POINTS_PER_CORE,
+        "max_cores": data.max_cores / POINTS_PER_CORE,
+        "memory_kb": data.memory,
+        "max_memory_kb": data.max_memory,
+        "gpus": data.gpus,
+        "max_gpus": data.max_gpus,
+    }
+
+
 def subscriptionRecord(subscription: Any) -> dict[str, Any]:
     """Return a subscription in cores."""
     data = subscription.data

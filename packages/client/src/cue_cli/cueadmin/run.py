@@ -35,7 +35,11 @@ TAKE_DASHES = ("-where", "-order")
 """Options whose value may begin with a dash."""
 
 ONLY_WITH = {
-    "-job": ("job", ("-lj", "-lji", "-lp", "-ll")),
+    "-job": (
+        "job",
+        ("-lj", "-lji", "-lp", "-ll", "-redirect", "-redirect-group", "-clear-redirects", "-unbook"),
+    ),
+    "-now": ("now", ("-redirect", "-redirect-group")),
     "-finished": ("finished", ("-lj", "-lji")),
     "-attempt": ("attempt", ("-runs", "-log")),
     "-f": ("follow", ("-log",)),

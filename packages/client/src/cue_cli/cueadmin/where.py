@@ -76,6 +76,10 @@ def _action(session: Session, command: Command, values: list[str]) -> tuple[list
     if takes == "FILE [JOB...]":
         jobs = _jobs(api.findIds("job", query, order=order))
         return ([[*values, *(job.id() for job in jobs)]] if jobs else []), [job.name() for job in jobs]
+    if command.function.startswith("partitions."):
+        raise UsageError(f"{command.flags[0]} takes no -where; name the job and the host")
+    if command.function.startswith("procs."):
+        raise UsageError(f"{command.flags[0]} takes no -where; choose procs with -host, -job, -alloc and the like")
     if takes.startswith("JOB"):
         if _noun(command) != "job":
             return _in_job(command, values, query, order)

@@ -14,6 +14,7 @@ from opencue.rpc import call, change
 from opencue.units import Megabytes
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.render_partition import RenderPartition, addRenderPartition
 
 if TYPE_CHECKING:
     from opencue.wrappers.job import Job
@@ -74,6 +75,21 @@ class Frame(Entity):
     def retry(self) -> Changed:
         """Run the frame again; nothing happens while it waits anyway."""
         return self._change("Retry") if self.data.state != job_pb2.WAITING else 0
+
+    def addRenderPartition(
+        self, hostname: str, threads: int, max_cores: int, num_mem: int, max_gpus: int = 0, max_gpu_memory: int = 0
+    ) -> RenderPartition:
+        """Render the frame on a part of your own, locked host, too: `max_cores` whole cores, memory in KB."""
+        return addRenderPartition(
+            "frame",
+            self,
+            host=hostname,
+            threads=threads,
+            max_cores=max_cores,
+            max_memory=num_mem,
+            max_gpus=max_gpus,
+            max_gpu_memory=max_gpu_memory,
+        )
 
     def dropDepends(self, target: int) -> Changed:
         """Satisfy what this frame waits for, of one DependTarget."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from opencue_proto import host_pb2
 
-from opencue import enums
+from opencue import enums, reboots
 from opencue.changed import Changed
 from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
+from opencue.wrappers.deed import Deed
 from opencue.wrappers.entity import Entity, Nested, getter, timeGetter
-from opencue.wrappers.proc import Proc
+from opencue.wrappers.owner import Owner
+from opencue.wrappers.proc import NestedProc, Proc
+from opencue.wrappers.render_partition import RenderPartition
 
 if TYPE_CHECKING:
     from opencue.wrappers.allocation import Allocation
@@ -23,7 +26,7 @@ class Host(Entity):
     """One machine."""
 
     _service = "host"
-    _message = host_pb2.Host
+    _message: Callable[[], Any] = host_pb2.Host
     HardwareState = enums.HardwareState
     LockState = enums.LockState
     ThreadMode = enums.ThreadMode
@@ -46,11 +49,11 @@ class Host(Entity):
         return self._change("Delete")
 
     def reboot(self) -> Changed:
-        """Reboot the machine now; what runs on it is lost."""
+        """Reboot the machine now; what runs on it ends, and waits again."""
         return self._change("Reboot")
 
     def rebootWhenIdle(self) -> Changed:
-        """Lock the machine and reboot it once nothing runs on it."""
+        """Start nothing more on the machine, and reboot it once nothing runs on it."""
         return self._change("RebootWhenIdle")
 
     def restartRqdNow(self) -> Changed:
@@ -62,7 +65,10 @@ class Host(Entity):
         return self._change("RestartRqdWhenIdle")
 
     def redirectToJob(self, procs: list[Proc], job: Job) -> bool:
-        """Kill procs of this host and give their place to a job; return whether that worked."""
+        """End procs of this host and give their places to a job; their frames wait again.
+
+        Returns False where no frame of the job waits that would fit there.
+        """
         return self._call("RedirectToJob", proc_names=[proc.id() for proc in procs], job_id=job.id()).value
 
     def addTags(self, tags: Union[str, list[str]]) -> Changed:
@@ -110,6 +116,19 @@ class Host(Entity):
         """Return what runs on the host."""
         return [Proc(message) for message in self._call("GetProcs").procs.procs]
 
+    def getDeed(self) -> Deed:
+        """Return the deed of the host; raise EntityNotFoundException where nobody owns it."""
+        return Deed(self._call("GetDeed").deed)
+
+    def getOwner(self) -> Owner:
+        """Return who owns the host; raise EntityNotFoundException where nobody does."""
+        return Owner(self._call("GetOwner").owner)
+
+    def getRenderPartitions(self) -> list[RenderPartition]:
+        """Return the parts of the host on which its user renders."""
+        partitions = self._call("GetRenderPartitions").render_partitions
+        return [RenderPartition(message) for message in partitions.render_partitions]
+
     def isUp(self) -> bool:
         """Whether the host is in the state UP."""
         return self.data.state == host_pb2.UP
@@ -142,6 +161,25 @@ class Host(Entity):
         """Seconds since the host was last heard of."""
         return int(time.time() - self.data.ping_time)
 
+    @staticmethod
+    def hasHostRebootedSince(host: Host, start_time: float) -> bool:
+        """Return whether a host that was listed has booted after a time, in seconds since 1970."""
+        return host.data.boot_time > start_time
+
+    @staticmethod
+    def rebootFarmSafely(group_size: int, start_time: Optional[float] = None, **hostSearch: Any) -> None:
+        """Reboot hosts when idle, `group_size` at a time: the next group follows when a fifth of one is left.
+
+        `hostSearch` are HostSearch options. Hosts with NIMBY or in another state than UP are left alone, as are those
+        that have booted since `start_time` (seconds since 1970). It asks before it begins, on the terminal.
+        """
+        reboots.rebootFarmSafely(Host, group_size, start_time, hostSearch)
+
+    @staticmethod
+    def monitorRebootFarm(start_time: float, **hostSearch: Any) -> None:
+        """Print how many of the hosts that match HostSearch options have booted since a time, until all have."""
+        reboots.monitorRebootFarm(Host, start_time, hostSearch)
+
     id = getter("id", "UUID of the host.")
     name = getter("name", "Name of the host.")
     os = getter("os", "Operating system.")
@@ -168,9 +206,13 @@ class Host(Entity):
 class NestedHost(Nested, Host):
     """A host as the host whiteboard has it, with what runs on it."""
 
-    _message = host_pb2.NestedHost  # type: ignore[assignment]
+    _message = host_pb2.NestedHost
     _plain = host_pb2.Host
 
     def children(self) -> Any:
         """Return what runs on the host, as a NestedProcSeq message."""
         return self.data.procs
+
+    def getNestedProcs(self) -> list[NestedProc]:
+        """Return what runs on the host, without asking the server again."""
+        return [NestedProc(message) for message in self.data.procs.nested_procs]

@@ -18,6 +18,7 @@ from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, Nested, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.layer import Layer
+from opencue.wrappers.render_partition import RenderPartition, addRenderPartition
 
 if TYPE_CHECKING:
     from opencue.wrappers.group import Group
@@ -168,6 +169,21 @@ class Job(Entity):
     def createDependencyOnFrame(self, frame: Frame) -> Depend:
         """Make this job wait for a frame of another job."""
         return Depend(self._call("CreateDependencyOnFrame", frame=frame.data).depend)
+
+    def addRenderPartition(
+        self, hostname: str, threads: int, max_cores: int, num_mem: int, max_gpus: int = 0, max_gpu_memory: int = 0
+    ) -> RenderPartition:
+        """Render the job on a part of your own, locked host, too: `max_cores` whole cores, memory in KB."""
+        return addRenderPartition(
+            "job",
+            self,
+            host=hostname,
+            threads=threads,
+            max_cores=max_cores,
+            max_memory=num_mem,
+            max_gpus=max_gpus,
+            max_gpu_memory=max_gpu_memory,
+        )
 
     def addComment(self, subject: str, message: str = "") -> Changed:
         """Leave a comment; a single text is the message, and its first words become the subject."""

@@ -18,6 +18,7 @@ from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.limit import Limit
+from opencue.wrappers.render_partition import RenderPartition, addRenderPartition
 from opencue.wrappers.service import Service
 
 if TYPE_CHECKING:
@@ -145,6 +146,21 @@ class Layer(Entity):
     def clearStartAfter(self, username: Optional[str] = None) -> Changed:
         """Let a layer go that `setStartAfter` held back."""
         return self.setStartAfter(0, username)
+
+    def addRenderPartition(
+        self, hostname: str, threads: int, max_cores: int, max_mem: int, max_gpu_memory: int = 0, max_gpus: int = 0
+    ) -> RenderPartition:
+        """Render the layer on a part of your own, locked host, too: `max_cores` whole cores, memory in KB."""
+        return addRenderPartition(
+            "layer",
+            self,
+            host=hostname,
+            threads=threads,
+            max_cores=max_cores,
+            max_memory=max_mem,
+            max_gpus=max_gpus,
+            max_gpu_memory=max_gpu_memory,
+        )
 
     def registerOutputPath(self, outputPath: str) -> Changed:
         """Tell the farm where the layer writes."""

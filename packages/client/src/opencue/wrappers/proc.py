@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from opencue_proto import host_pb2
 
@@ -23,7 +23,7 @@ class Proc(Entity):
     """One frame on one host."""
 
     _service = "proc"
-    _message = host_pb2.Proc
+    _message: Callable[[], Any] = host_pb2.Proc
     RedirectType = enums.RedirectType
     RunState = enums.RunState
 
@@ -32,16 +32,26 @@ class Proc(Entity):
         return self._change("Kill")
 
     def unbook(self, kill: bool = False) -> Changed:
-        """Give the place to another job once the frame is done, or at once with `kill`."""
+        """End the frame with `kill`; without it nothing changes: the place is free for others once the frame is done.
+
+        `redirectToJob` and `redirectToGroup` say who is to have it.
+        """
         return self._change("Unbook", kill=kill)
 
     def redirectToJob(self, job: Job, kill: bool = False) -> bool:
-        """Give the place to a job; return whether that worked."""
+        """Give the place to a job once the frame is done, or at once with `kill`; the frame then waits again.
+
+        Returns False where no frame of the job waits that would fit there.
+        """
         return self._call("RedirectToJob", job_id=job.id(), kill=kill).value
 
     def redirectToGroup(self, group: Group, kill: bool = False) -> bool:
-        """Give the place to a group; return whether that worked."""
+        """Do the same for the jobs of a group."""
         return self._call("RedirectToGroup", group_id=group.id(), kill=kill).value
+
+    def clearRedirect(self) -> bool:
+        """Give the place to nobody any more; return whether it would have gone to somebody."""
+        return self._call("ClearRedirect").value
 
     def getHost(self) -> Host:
         """Return the host."""
@@ -70,12 +80,13 @@ class Proc(Entity):
     bookedTime = getter("bookedTime", "When the host was booked, in seconds since 1970.")
     dispatchTime = getter("dispatch_time", "When the frame was started, in seconds since 1970.")
     isUnbooked = getter("unbooked", "Whether the place goes to another job once the frame is done.")
+    redirectTarget = getter("redirect_target", "Name of the job or group that gets the place; empty where none does.")
 
 
 class NestedProc(Nested, Proc):
     """A proc as the host whiteboard has it."""
 
-    _message = host_pb2.NestedProc  # type: ignore[assignment]
+    _message = host_pb2.NestedProc
     _plain = host_pb2.Proc
 
     def children(self) -> list[Any]:

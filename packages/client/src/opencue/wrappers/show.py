@@ -8,8 +8,10 @@ from opencue_proto import service_pb2, show_pb2
 
 from opencue.changed import Changed
 from opencue.wrappers.allocation import Allocation
+from opencue.wrappers.deed import Deed
 from opencue.wrappers.entity import Entity, getter
 from opencue.wrappers.group import Group
+from opencue.wrappers.owner import Owner
 from opencue.wrappers.service import ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.subscription import Subscription
 
@@ -25,6 +27,14 @@ class Show(Entity):
         return Subscription(
             self._call("CreateSubscription", allocation_id=allocation.id(), size=size, burst=burst).subscription
         )
+
+    def createOwner(self, user: str) -> Owner:
+        """Let somebody own hosts, on which the show's frames come first."""
+        return Owner(self._call("CreateOwner", name=user).owner)
+
+    def getDeeds(self) -> list[Deed]:
+        """Return what those own whose hosts go to the show first."""
+        return [Deed(message) for message in self._call("GetDeeds").deeds.deeds]
 
     def delete(self) -> Changed:
         """Remove the show, which must never have had a job."""

@@ -133,8 +133,8 @@ class FarmServer:
             doors=doors,
             allow_root=os.geteuid() == 0,
             history=database.history,
+            host_agents=self._agents,
             farm_history=database.history,
-            restart_agent=self._agents.restart,
             feed=self.feed,
         )
         watch = watch_connections(port, core.bounds)

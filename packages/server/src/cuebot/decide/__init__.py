@@ -23,6 +23,9 @@ from cuebot.decide import (
     limit_reports,
     limits,
     liveness,
+    owners,
+    partitions,
+    redirects,
     run_ends,
     shows,
     submission,
@@ -55,6 +58,8 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.RestoreFrames: frames.restore_frames,
     c.KillFrames: frames.kill_frames,
     c.KillProcs: frames.kill_procs,
+    c.RedirectProcs: redirects.redirect_procs,
+    c.ClearRedirects: redirects.clear_redirects,
     c.MarkDone: frames.mark_done,
     c.ReleaseFrames: frames.release_frames,
     c.ReorderFrames: frames.reorder_frames,
@@ -74,6 +79,15 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.RemoveHostTags: hosts.remove_tags,
     c.LockHost: hosts.lock_host,
     c.SetHostState: hosts.set_host_state,
+    c.RebootHost: hosts.reboot_host,
+    c.CreateOwner: owners.create_owner,
+    c.SetOwnersShow: owners.set_show,
+    c.DropOwner: owners.drop_owner,
+    c.TakeOwnership: owners.take_ownership,
+    c.DropDeed: owners.drop_deed,
+    c.AddPartition: partitions.add_partition,
+    c.ResizePartition: partitions.resize_partition,
+    c.DropPartition: partitions.drop_partition,
     c.MoveHosts: hosts.move_hosts,
     c.Book: booking.book,
     c.Seed: shows.seed,
@@ -121,7 +135,7 @@ def apply_all(farm: Farm, events: list[Event], now_us: int) -> list[Event]:
         event = pending.popleft()
         apply(farm, event, now_us)
         done.append(event)
-        pending.extend(consequences(farm, event))
+        pending.extend(consequences(farm, event, now_us))
     for event in done:
         learned_from(farm, event, now_us)
     return done

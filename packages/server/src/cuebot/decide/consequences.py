@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from cuebot.decide.archiving import missed_by
+from cuebot.decide.partitions import after_job
+from cuebot.decide.redirects import after_run
 from cuebot.decide.satisfied_depends import satisfied_by, satisfied_by_job
 from cuebot.domain import events as ev
 from cuebot.domain.failing_hosts import observe_end
@@ -20,8 +22,14 @@ from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.telemetry import observe_told
 
 
-def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
+def consequences(farm: Farm, event: ev.Event, now_us: int) -> list[ev.Event]:
     """Events that follow from one that was just applied."""
+    if isinstance(event, ev.RunEnded) and event.run_id in farm.redirects:
+        return [*after_run(farm, event, now_us), *_follows(farm, event)]
+    return _follows(farm, event)
+
+
+def _follows(farm: Farm, event: ev.Event) -> list[ev.Event]:
     match event:
         case ev.RunEnded(layer_id=layer_id, index=index, state=FrameState.SUCCEEDED, job_id=job_id):
             # A frame that acquired a depend while it ran is DEPEND now; what waited for it is satisfied all the same.
@@ -44,7 +52,8 @@ def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
             return missed_by(farm, farm.jobs[job_id])
         case ev.JobFinished(job_id=job_id):
             posted = [id for id in farm.post_jobs.get(job_id, ()) if farm.jobs[id].state is JobState.POSTED]
-            return [*satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
+            over = after_job(farm, job_id) if farm.partitions else []
+            return [*over, *satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
         case _:
             return []
 

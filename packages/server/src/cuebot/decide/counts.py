@@ -92,6 +92,11 @@ def _things(kind: str) -> Count:
     return count
 
 
+def _redirects(farm: Farm, command: Any, events: Events) -> int:
+    """Runs whose place goes to somebody, also where it went to the same before."""
+    return sum(isinstance(event, (ev.Added, ev.Changed)) for event in events)
+
+
 def _things_of_its_kind(farm: Farm, command: Any, events: Events) -> int:
     return _things(command.kind)(farm, command, events)
 
@@ -124,6 +129,8 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.RestoreFrames: _frames(ev.FramesRestored),
     c.KillFrames: _frames(ev.KillRequested),
     c.KillProcs: _frames(ev.KillRequested),
+    c.RedirectProcs: _redirects,
+    c.ClearRedirects: _things("redirect"),
     c.ReleaseFrames: _frames(ev.FramesReleased),
     c.ReorderFrames: _frames(ev.FramesReordered),
     c.StaggerFrames: _frames(ev.FramesReordered),
@@ -137,6 +144,13 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.RemoveHostTags: _things("host"),
     c.LockHost: _things("host"),
     c.SetHostState: _things("host"),
+    c.RebootHost: _things("host"),
+    c.SetOwnersShow: _things("owner"),
+    c.DropOwner: _things("owner"),
+    c.TakeOwnership: _one,
+    c.DropDeed: _things("deed"),
+    c.ResizePartition: _things("partition"),
+    c.DropPartition: _things("partition"),
     c.MoveHosts: _things("host"),
     c.DropHost: _things("host"),
     c.MoveGroups: _things("group"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from cuebot.decide.context import Context
+from cuebot.decide.owners import without_deed
+from cuebot.decide.partitions import without_partitions
+from cuebot.decide.redirects import places_of
 from cuebot.decide.run_ends import run_lost
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, LimitExceeded, Refused, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Allocation, Host, stored_values
-from cuebot.domain.states import HOST_TRANSITIONS, Cause
+from cuebot.domain.states import HOST_TRANSITIONS, Cause, HostState
 from cuebot.domain.tags import TAG_RULE, read_tags, split_tags
 from cuebot.scheduling.explain.wording import counted
 
@@ -61,6 +64,12 @@ def set_host_state(farm: Farm, command: c.SetHostState, context: Context) -> lis
     return [ev.Changed("host", host.id, {"state": command.state})]
 
 
+def reboot_host(farm: Farm, command: c.RebootHost, context: Context) -> list[ev.Event]:
+    """Keep a host from work until its agent says that it has started again."""
+    state = HostState.REBOOT_WHEN_IDLE if command.when_idle else HostState.REBOOTING
+    return set_host_state(farm, c.SetHostState(command.host_id, state), context)
+
+
 def move_hosts(farm: Farm, command: c.MoveHosts, context: Context) -> list[ev.Event]:
     """Put hosts into another allocation."""
     allocation: Allocation = farm.get("allocation", command.allocation_id)
@@ -84,6 +93,7 @@ def drop_host(farm: Farm, command: c.DropHost, context: Context) -> list[ev.Even
         run_lost(farm, farm.procs[run_id], Cause.HOST_LOST, "the host was deleted", context)
         for run_id in sorted(host.proc_ids)
     ]
+    events += [*places_of(farm, host), *without_deed(farm, host), *without_partitions(farm, host)]
     comments = [comment for comment in farm.comments.values() if comment.host_id == host.id]
     events += [ev.Removed("comment", comment.id, stored_values(comment)) for comment in comments]
     return [*events, ev.Removed("host", host.id, stored_values(host))]

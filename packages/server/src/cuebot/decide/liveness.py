@@ -1,4 +1,4 @@
-"""What a timer finds: hosts that fell silent, runs whose lease is over, runs that are over time."""
+"""What a timer finds: silent hosts, runs whose lease is over or that are over time, places that are held too long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from cuebot.decide.context import Context
 from cuebot.decide.frame_marks import checkpoints_over
 from cuebot.decide.host_ends import unannounced
 from cuebot.decide.host_names import conflicts_over
+from cuebot.decide.redirects import places_over
 from cuebot.decide.run_ends import run_lost
 from cuebot.decide.time_limits import jobs_over_time
 from cuebot.decide.timeouts import runs_over_time
@@ -41,6 +42,7 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
         *events,
         *conflicts_over(farm, context),
         *runs_over_time(farm, over),
+        *places_over(farm, context),
         *checkpoints_over(farm, context),
         *jobs_over_time(farm, over, context),
         *leaving(farm, context),

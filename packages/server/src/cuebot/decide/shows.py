@@ -186,7 +186,8 @@ def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
         jobs = thing.jobs_created  # also those that are on disk
         subscriptions = sum(s.show_id == thing.id for s in farm.subscriptions.values())
         groups = sum(g.show_id == thing.id for g in farm.groups.values()) - 1
-        return _listed(jobs=jobs, subscriptions=subscriptions, groups=groups)
+        owners = sum(owner.show_id == thing.id for owner in farm.owners.values())
+        return _listed(jobs=jobs, subscriptions=subscriptions, groups=groups, owners=owners)
     if kind == "group":
         if thing.parent_id is None:
             return "it is the root group of its show"

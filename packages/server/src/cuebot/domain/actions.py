@@ -152,6 +152,15 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
     ),
     c.AddComment: _Row(Action("comment.add", _J, "remark on a job or a host"), "comment", _none),
     c.KillProcs: _Row(Action("proc.kill", _H, "end runs", {"run_ids": "procs"}), "proc", _all("run_ids")),
+    c.RedirectProcs: _Row(
+        Action("proc.redirect", _H, "give the places of runs to jobs or a group once they end",
+               {"run_ids": "procs", "job_ids": "jobs", "group_id": "group", "kill": "kill"}),
+        "proc", _all("run_ids"),
+    ),
+    c.ClearRedirects: _Row(
+        Action("proc.clear_redirect", _H, "give the places of runs to nobody any more", {"run_ids": "procs"}),
+        "proc", _all("run_ids"),
+    ),
     c.AddHostTags: _Row(Action("host.add_tags", _H, "give a host tags", {"host_id": "host", "tags": "tags"}),
                         "host", _one("host_id")),
     c.RemoveHostTags: _Row(
@@ -164,6 +173,11 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("host.set_state", _H, "say what a host is fit for", {"host_id": "host", "state": "state"}),
         "host", _one("host_id"),
     ),
+    c.RebootHost: _Row(
+        Action("host.reboot", _H, "have a host boot again, at once or after its last frame",
+               {"host_id": "host", "when_idle": "when_idle"}),
+        "host", _one("host_id"),
+    ),
     c.MoveHosts: _Row(
         Action("host.move", _H, "put hosts into another allocation",
                {"host_ids": "hosts", "allocation_id": "allocation"}),
@@ -171,6 +185,40 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
     ),
     c.DropHost: _Row(Action("host.delete", _H, "forget a host; its runs are over", {"host_id": "host"}),
                      "host", _one("host_id")),
+    c.CreateOwner: _Row(
+        Action("owner.create", _H, "let somebody own hosts, on which a show's frames come first",
+               {"show_id": "show", "name": "name"}),
+        "show", _one("show_id"),
+    ),
+    c.SetOwnersShow: _Row(
+        Action("owner.set_show", _H, "say which show's frames come first on an owner's hosts",
+               {"owner_id": "owner", "show_id": "show"}),
+        "owner", _one("owner_id"),
+    ),
+    c.DropOwner: _Row(Action("owner.delete", _H, "let somebody own hosts no more", {"owner_id": "owner"}),
+                      "owner", _one("owner_id")),
+    c.TakeOwnership: _Row(
+        Action("host.give", _H, "give a host to an owner", {"host_id": "host", "owner_id": "owner"}),
+        "host", _one("host_id"),
+    ),
+    c.DropDeed: _Row(Action("deed.delete", _H, "let a host be nobody's", {"deed_id": "deed"}),
+                     "deed", _one("deed_id")),
+    c.AddPartition: _Row(
+        Action("partition.add", _J, "render a job, a layer or a frame on a part of its user's own host",
+               {"host_id": "host", "job_id": "job", "layer_id": "layer", "user": "user", "cores": "centicores",
+                "memory": "kib", "threads": "threads", "gpus": "gpus", "gpu_memory": "gpu_kib"}),
+        "job", _one("job_id"),
+    ),
+    c.ResizePartition: _Row(
+        Action("partition.resize", _J, "give what is rendered on a user's own host more or less of it",
+               {"partition_id": "partition", "cores": "centicores", "memory": "kib", "gpus": "gpus",
+                "gpu_memory": "gpu_kib"}),
+        "partition", _one("partition_id"),
+    ),
+    c.DropPartition: _Row(
+        Action("partition.delete", _J, "render on a user's own host no more", {"partition_id": "partition"}),
+        "partition", _one("partition_id"),
+    ),
     c.CreateShow: _Row(Action("show.create", _F, "make a show", {"name": "name"}), "show", _none),
     c.CreateGroup: _Row(
         Action("group.create", _F, "make a group below another", {"name": "name", "parent_id": "parent"}),
@@ -353,7 +401,7 @@ _OTHERS: Final = (
         Action(f"{kind}.read", Right.SEE, f"look at {kind}s")
         for kind in (
             "job", "layer", "frame", "proc", "host", "group", "show", "subscription", "service", "limit", "depend",
-            "comment", "allocation",
+            "comment", "allocation", "owner", "deed", "partition",
         )
     ),
     Action("facility.read", Right.SEE, "look at facilities"),

@@ -109,7 +109,7 @@ class JobRecalled(Event):
 class RunsBooked(Event):
     """Frames of one layer were given places on hosts; each is a run from here on."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     layer_id: str
     indices: IndexArray
     run_ids: list[str]
@@ -119,6 +119,8 @@ class RunsBooked(Event):
     gpus: list[int]
     gpu_memory: list[int] = field(default_factory=list)
     """KiB; empty where no run takes any, as in every event of version 1."""
+    partition_id: str = ""
+    """The part of their user's host that they run in; empty for runs on the farm, as in events before version 3."""
 
 
 @dataclass(frozen=True, slots=True)

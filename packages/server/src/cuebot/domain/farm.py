@@ -15,7 +15,6 @@ import msgspec
 from cuebot.domain.advice import advise
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import NotFound
-from cuebot.domain.frame_marks import FrameMarks
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
 from cuebot.domain.host_ends import LostRuns
@@ -25,25 +24,21 @@ from cuebot.domain.names import folded
 from cuebot.domain.nouns import (
     NOUNS,
     Allocation,
-    Comment,
     Depend,
-    Facility,
-    Group,
     Host,
     Job,
     Layer,
-    Limit,
+    Owner,
     Proc,
-    Request,
-    Service,
+    Redirect,
     Show,
-    Subscription,
     stored_fields,
 )
 from cuebot.domain.ready import Ready
 from cuebot.domain.settings import DEFAULT_SETTINGS
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.tags import split_tags
+from cuebot.domain.things import Things
 from cuebot.domain.units import is_id, split_frame_id
 
 _OF_JOBS = frozenset({"job", "layer", "depend", "comment"})
@@ -99,7 +94,7 @@ class Touched:
         return taken
 
 
-class Farm:
+class Farm(Things):
     """All state of a farm in memory."""
 
     settings = DEFAULT_SETTINGS
@@ -108,26 +103,13 @@ class Farm:
     """Likewise."""
 
     def __init__(self) -> None:
-        self.facilities: dict[str, Facility] = {}
-        self.allocations: dict[str, Allocation] = {}
-        self.shows: dict[str, Show] = {}
-        self.groups: dict[str, Group] = {}
-        self.subscriptions: dict[str, Subscription] = {}
-        self.services: dict[str, Service] = {}
-        self.limits: dict[str, Limit] = {}
-        self.jobs: dict[str, Job] = {}
-        self.layers: dict[str, Layer] = {}
-        self.depends: dict[str, Depend] = {}
-        self.hosts: dict[str, Host] = {}
-        self.procs: dict[str, Proc] = {}
-        self.comments: dict[str, Comment] = {}
-        self.requests: dict[str, Request] = {}
-
+        super().__init__()
         self.facility_by_name: dict[str, str] = {}
         self.show_by_name: dict[str, str] = {}
         """By the name as it is found (`folded`)."""
         self.service_by_name: dict[str, str] = {}
         self.limit_by_name: dict[str, str] = {}
+        self.owner_by_name: dict[str, str] = {}
         self.host_by_name: dict[str, str] = {}
         self.allocation_by_name: dict[tuple[str, str], str] = {}
         self.subscription_of: dict[tuple[str, str], str] = {}
@@ -140,9 +122,14 @@ class Farm:
         self.depends_on_layer: dict[str, set[str]] = defaultdict(set)
         """Also those on single frames of the layer."""
         self.comments_of_job: dict[str, set[str]] = defaultdict(set)
+        self.places_of_host: dict[str, dict[str, None]] = {}
+        """Redirects that hold a place on a host, the first to be held first; only hosts that have one."""
+        self.deed_of_host: dict[str, str] = {}
+        """The deed of a host that somebody owns, by the host's id."""
+        self.owned_rows: defaultdict[str, set[int]] = defaultdict(set)
+        """Rows of hosts whose owner works for a show, by its id."""
         self.post_jobs: dict[str, list[str]] = defaultdict(list)
         """The jobs that wait for the end of a job, by its id."""
-        self.frame_marks = FrameMarks()
         self.ready = Ready()
         self.limit_use = LimitUse()
         self.hosts_table = HostTable()
@@ -156,27 +143,6 @@ class Farm:
         self.touched = Touched()
         self.change = 0
         """Counts applied events since the start: a cheap "did anything happen"."""
-
-    def table(self, kind: str) -> dict[str, Any]:
-        """The things of one kind by id."""
-        tables: dict[str, dict[str, Any]] = {
-            "facility": self.facilities,
-            "allocation": self.allocations,
-            "show": self.shows,
-            "group": self.groups,
-            "subscription": self.subscriptions,
-            "service": self.services,
-            "limit": self.limits,
-            "job": self.jobs,
-            "layer": self.layers,
-            "depend": self.depends,
-            "host": self.hosts,
-            "proc": self.procs,
-            "comment": self.comments,
-            "request": self.requests,
-            "display_override": self.frame_marks.overrides,
-        }
-        return tables[kind]
 
     def get(self, kind: str, id: str) -> Any:
         """The thing of a kind with this id. Raises NotFound."""
@@ -209,6 +175,13 @@ class Farm:
         if id is None:
             raise NotFound(f"there is no host {name!r}; {advise('host.read')} lists those that have reported")
         return self.hosts[id]
+
+    def owner_named(self, name: str) -> Owner:
+        """The owner of hosts with this name. Raises NotFound."""
+        id = self.owner_by_name.get(name)
+        if id is None:
+            raise NotFound(f"there is no owner {name!r}; {advise('owner.create', name=name, show='SHOW')} makes one")
+        return self.owners[id]
 
     def active_job_id(self, name: str) -> str:
         """The id of the active job with this name: as it is spelled, else in any spelling. None is the empty text.
@@ -323,8 +296,12 @@ class Farm:
         return frozenset(tag.lower() for tag in tags)
 
     def used_on(self, host: Host) -> Held:
-        """What a host's procs hold."""
-        return Held.by(self.procs[id] for id in host.proc_ids)
+        """What a host's procs hold, and what is held there for others."""
+        return Held.by([*(self.procs[id] for id in host.proc_ids), *self.places_on(host)])
+
+    def places_on(self, host: Host) -> list[Redirect]:
+        """The places that are held on a host, the first to be held first."""
+        return [self.redirects[id] for id in self.places_of_host.get(host.id, ())]
 
     def update_ready(self, layer: Layer) -> None:
         """Keep `ready` true for one layer, after its frames or its job's state changed."""

@@ -16,7 +16,7 @@ from cuebot.domain.states import HostState, LockState
 from cuebot.domain.units import KiB
 
 if TYPE_CHECKING:
-    from cuebot.domain.nouns import Host, Proc
+    from cuebot.domain.nouns import Host, Proc, Redirect
     from cuebot.domain.ready import Demand, QueueKey
 
 FREE_MEMORY_FLOOR: Final = KiB(524_288)
@@ -61,7 +61,7 @@ class Held(NamedTuple):
     """Runs that have the host to themselves."""
 
     @classmethod
-    def by(cls, procs: Iterable[Proc]) -> Held:
+    def by(cls, procs: Iterable[Proc | Redirect]) -> Held:
         """What these runs hold together."""
         cores = alone = 0
         held: Counter[str] = Counter()
@@ -142,15 +142,15 @@ class HostTable:
         """Layer ids by row of the hosts that the last pass left reserved."""
         return {row: reservation.layer_id for row, reservation in self.reservations.items()}
 
-    def take(self, row: int, proc: Proc) -> None:
-        """A run takes its part of a host."""
+    def take(self, row: int, proc: Proc | Redirect) -> None:
+        """A run, or a place that is held, takes its part of a host."""
         self._hold(row, proc, 1)
 
-    def give_back(self, row: int, proc: Proc) -> None:
-        """A run that ended gives back what it took."""
+    def give_back(self, row: int, proc: Proc | Redirect) -> None:
+        """A run that ended, or a place that is held no more, gives back what it took."""
         self._hold(row, proc, -1)
 
-    def _hold(self, row: int, proc: Proc, by: int) -> None:
+    def _hold(self, row: int, proc: Proc | Redirect, by: int) -> None:
         self.idle_cores[row] -= by * proc.cores
         for name, column in self.idle.items():
             amount = getattr(proc, name)

@@ -10,7 +10,7 @@ from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
 from cuebot.domain.limit_use import RunUnder, Seen, drop_entry
 from cuebot.domain.names import folded, short_host_name
-from cuebot.domain.nouns import Depend, Host, Job, Layer, Limit, Proc
+from cuebot.domain.nouns import Deed, Depend, Host, Job, Layer, Limit, Owner, Proc, Redirect
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import CoreUnits, Micros
 
@@ -78,8 +78,9 @@ def index_proc(farm: Farm, proc: Proc) -> None:
     """Enter a proc that was loaded into everything that counts what procs hold."""
     layer, host = farm.layers[proc.layer_id], farm.hosts[proc.host_id]
     place_proc(farm, proc, layer, host)
-    count_in_job(farm, layer, farm.jobs[proc.job_id], proc.cores, proc.gpus)
-    count_in_allocation(farm, proc.show_id, host.allocation_id, proc.cores, Micros(0))
+    if not proc.partition_id:
+        count_in_job(farm, layer, farm.jobs[proc.job_id], proc.cores, proc.gpus)
+        count_in_allocation(farm, proc.show_id, host.allocation_id, proc.cores, Micros(0))
 
 
 def place_proc(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
@@ -91,6 +92,49 @@ def place_proc(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
     farm.touched.hosts.add(host.id)
     if layer.limits:
         farm.limit_use.add(layer.limits, proc.id, RunUnder(host.row, host.name, proc.booked_us))
+
+
+def hold_place(farm: Farm, redirect: Redirect) -> None:
+    """Keep the place of a run that has ended, where a redirect says so."""
+    if redirect.until_us:
+        host = farm.hosts[redirect.host_id]
+        farm.places_of_host.setdefault(host.id, {})[redirect.id] = None
+        farm.hosts_table.take(host.row, redirect)
+        farm.touched.hosts.add(host.id)
+
+
+def free_place(farm: Farm, redirect: Redirect) -> None:
+    """Let go of a place that is held."""
+    if redirect.until_us:
+        host = farm.hosts[redirect.host_id]
+        places = farm.places_of_host[host.id]
+        del places[redirect.id]
+        if not places:
+            del farm.places_of_host[host.id]
+        farm.hosts_table.give_back(host.row, redirect)
+        farm.touched.hosts.add(host.id)
+
+
+def enter_deed(farm: Farm, deed: Deed) -> None:
+    """Let a host be found as its owner's, and as one of his show's."""
+    farm.deed_of_host[deed.host_id] = deed.id
+    farm.owned_rows[farm.owners[deed.owner_id].show_id].add(farm.hosts[deed.host_id].row)
+
+
+def leave_deed(farm: Farm, deed: Deed) -> None:
+    """Let a host be found as its owner's no more."""
+    del farm.deed_of_host[deed.host_id]
+    show_id = farm.owners[deed.owner_id].show_id
+    farm.owned_rows[show_id].discard(farm.hosts[deed.host_id].row)
+    if not farm.owned_rows[show_id]:
+        del farm.owned_rows[show_id]
+
+
+def deeds_of(farm: Farm, owner: Owner) -> list[Deed]:
+    """What an owner has, in the order in which he took it."""
+    return sorted(
+        (deed for deed in farm.deeds.values() if deed.owner_id == owner.id), key=lambda d: (d.created_us, d.id)
+    )
 
 
 def count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> None:
@@ -124,6 +168,10 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
     if kind == "host":
         farm.hosts_table.add(thing)
         index_host(farm, thing)
+    elif kind == "redirect":
+        hold_place(farm, thing)
+    elif kind == "deed":
+        enter_deed(farm, thing)
     elif kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].add(thing.id)
     elif kind == "display_override":
@@ -132,7 +180,9 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         thing.reserved_cores = sum(
             proc.cores
             for proc in farm.procs.values()
-            if proc.show_id == thing.show_id and farm.hosts[proc.host_id].allocation_id == thing.allocation_id
+            if proc.show_id == thing.show_id
+            and not proc.partition_id
+            and farm.hosts[proc.host_id].allocation_id == thing.allocation_id
         )
 
 
@@ -192,6 +242,7 @@ def _index_of(farm: Farm, kind: str) -> dict[Any, str] | None:
         "service": farm.service_by_name,
         "limit": farm.limit_by_name,
         "host": farm.host_by_name,
+        "owner": farm.owner_by_name,
     }
     return indexes.get(kind)
 

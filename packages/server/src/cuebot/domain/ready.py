@@ -132,6 +132,10 @@ class Ready:
         """Key and id of a job's ready layers with a demand, in their order."""
         return self._layers[job_id][demand]
 
+    def demands(self, job_id: str) -> list[Demand]:
+        """What the ready layers of a job demand, also while the job is at its maximum."""
+        return list(self._layers.get(job_id, ()))
+
     def add(self, job: Job, layer: Layer, *, alone: bool = False) -> None:
         """Enter a layer that is not there."""
         demand = Demand.of(job, layer, alone=alone)

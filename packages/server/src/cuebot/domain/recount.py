@@ -30,6 +30,8 @@ def check(farm: Farm) -> None:
     _check_depends(farm)
     _check_procs(farm)
     _check_hosts(farm)
+    _check_places(farm)
+    _check_deeds(farm)
     _check_indexes_of_jobs(farm)
     _check_indexes_of_limits(farm)
     _check_names(farm)
@@ -112,6 +114,8 @@ def _check_procs(farm: Farm) -> None:
         if proc.id not in host.proc_ids:
             raise BrokenInvariant(f"run {proc.id} is missing at its host {host.name}")
         limit_use.add(layer.limits, proc.id, RunUnder(host.row, host.name, proc.booked_us))
+        if proc.partition_id:
+            continue
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)
@@ -143,6 +147,24 @@ def _check_hosts(farm: Farm) -> None:
             counted = getattr(host, name) - held.amounts[name]
             _must_equal(f"idle {name} of host {host.name}", int(column[host.row]), counted)
         _must_equal(f"bookable {host.name}", bool(table.bookable[host.row]), not why_not_bookable(host))
+
+
+def _check_places(farm: Farm) -> None:
+    held: dict[str, set[str]] = {}
+    for redirect in farm.redirects.values():
+        if redirect.until_us:
+            held.setdefault(redirect.host_id, set()).add(redirect.id)
+        elif redirect.id not in farm.procs:
+            raise BrokenInvariant(f"redirect {redirect.id} is of no run, and holds no place")
+    _must_equal("places that are held", {id: set(places) for id, places in farm.places_of_host.items()}, held)
+
+
+def _check_deeds(farm: Farm) -> None:
+    rows: dict[str, set[int]] = {}
+    for deed in farm.deeds.values():
+        rows.setdefault(farm.owners[deed.owner_id].show_id, set()).add(farm.hosts[deed.host_id].row)
+    _must_equal("hosts of owners' shows", dict(farm.owned_rows), rows)
+    _must_equal("deeds by host", farm.deed_of_host, {deed.host_id: deed.id for deed in farm.deeds.values()})
 
 
 def _check_indexes_of_jobs(farm: Farm) -> None:

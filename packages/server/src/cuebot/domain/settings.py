@@ -54,6 +54,8 @@ class Settings:
     """The longest of these."""
     reservation_patience_us: Micros = _duration(2 * MINUTE, least=0)
     """How long a frame that wants most of a host, or an idle one, waits before a host is reserved for it."""
+    redirect_held_us: Micros = _duration(MINUTE, least=0)
+    """How long the place of a run that was redirected is held, from the run's end on."""
     finished_in_memory_us: Micros = _duration(60 * MINUTE, least=0)
     """A finished job that nobody has asked for this long leaves memory; it is found on disk."""
     finished_jobs_in_memory: int = bound(2_000, least=0)

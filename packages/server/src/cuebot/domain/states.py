@@ -175,9 +175,9 @@ FRAME_TRANSITIONS: Final[dict[FrameState, frozenset[FrameState]]] = {
 HOST_TRANSITIONS: Final[dict[HostState, frozenset[HostState]]] = {
     _H.UP: frozenset({_H.DOWN, _H.REBOOTING, _H.REBOOT_WHEN_IDLE, _H.REPAIR}),
     _H.DOWN: frozenset({_H.UP, _H.REPAIR}),
-    _H.REBOOTING: frozenset({_H.UP, _H.DOWN, _H.REPAIR}),
+    _H.REBOOTING: frozenset({_H.UP, _H.DOWN, _H.REBOOT_WHEN_IDLE, _H.REPAIR}),
     _H.REBOOT_WHEN_IDLE: frozenset({_H.UP, _H.DOWN, _H.REBOOTING, _H.REPAIR}),
-    _H.REPAIR: frozenset({_H.UP, _H.DOWN}),
+    _H.REPAIR: frozenset({_H.UP, _H.DOWN, _H.REBOOTING, _H.REBOOT_WHEN_IDLE}),
 }
 
 HELD_BY_DEPENDS: Final = (_F.WAITING, _F.DEAD, _F.SUCCEEDED)

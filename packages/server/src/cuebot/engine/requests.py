@@ -64,6 +64,8 @@ class LaunchRequest(NamedTuple):
     hard_memory: KiB
     """All its processes together may not hold more."""
     limits: RunLimits
+    is_local: bool = False
+    """It is rendered on its user's own host, also while that is in use."""
 
 
 class LimitsRequest(NamedTuple):
@@ -169,6 +171,7 @@ class _LayerRequests:
             soft_memory=self.soft_memory,
             hard_memory=limits.memory,
             limits=limits,
+            is_local=bool(proc.partition_id),
         )
 
     def _command(self, number: int, name: str) -> str:

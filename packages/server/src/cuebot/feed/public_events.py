@@ -70,6 +70,20 @@ class FramesRow(LayerRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectRow(LayerRow):
+    """A running frame whose place goes to somebody else."""
+
+    frame_number: int | None
+    run_id: str
+    host_id: str
+    host_name: str
+    to_job_id: str
+    """Empty where it goes to a group."""
+    to_group_id: str
+    """Empty where it goes to a job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow(LayerRow):
     """A run of a frame."""
 

@@ -49,13 +49,13 @@ class _Frame(NamedTuple):
 RANGE_CHARACTERS_MAX: Final = 1_000
 """A row stays small; of a longer range only the count is told."""
 
-THINGS: Final = ("show", "group", "subscription", "allocation", "facility", "service", "limit")
+THINGS: Final = ("show", "group", "subscription", "allocation", "facility", "service", "limit", "owner")
 """Kinds of which only the id and the name are told."""
 
 
 def _types_of_things() -> Iterator[tuple[str, EventType]]:
     for kind in THINGS:
-        article = "an" if kind[0] == "a" else "a"
+        article = "an" if kind[0] in "ao" else "a"
         yield f"{kind}.added", EventType(rows.ThingRow, f"{article} {kind} is new")
         yield f"{kind}.changed", EventType(rows.ThingChangedRow, f"something of {article} {kind} has another value")
         yield f"{kind}.removed", EventType(rows.ThingRow, f"{article} {kind} is gone")
@@ -74,6 +74,9 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
     "frame.failed": EventType(rows.RunEndedRow, "a run failed, and its frame is dead, or is tried again"),
     "frame.interrupted": EventType(
         rows.RunEndedRow, "a run ended without a failure of its frame: killed, retried by a person, lost with its host"
+    ),
+    "frame.redirected": EventType(
+        rows.RedirectRow, "the place of a running frame goes to a job or a group once the frame has ended"
     ),
     "frame.eaten": EventType(rows.FramesRow, "frames were given up"),
     "frame.retried": EventType(rows.FramesRow, "frames that did not run wait again"),
@@ -116,6 +119,7 @@ SILENT_KINDS: Final[dict[str, str]] = {
     "request": "the server's own books",
     "proc": "told as its frame's run",
     "depend": "told by events of its own",
+    "partition": "what runs there is told as any run, and its host is its user's own affair",
 }
 """Kinds of things whose being added, changed or removed says nothing outside, and why."""
 
@@ -325,6 +329,37 @@ def _frame_numbers(farm: Farm, layer_id: str, indices: Any) -> list[int]:
     return numbers
 
 
+def _redirect_added(farm: Farm, event: ev.Added) -> Iterable[Said]:
+    yield from _redirected(farm, event.values["id"], event.values["job_id"], event.values["group_id"])
+
+
+def _redirect_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
+    """That its run has ended, and the place is held now, is told as the end of the run."""
+    if "until_us" not in event.changes:
+        yield from _redirected(farm, event.id, event.changes["job_id"], event.changes["group_id"])
+
+
+def _redirect_over(farm: Farm, event: ev.Removed) -> Iterable[Said]:
+    """Whoever got the place is told of as a run that starts; that nobody did is no news."""
+    return ()
+
+
+def _redirected(farm: Farm, run_id: str, job_id: str | None, group_id: str | None) -> Iterable[Said]:
+    proc = farm.procs.get(run_id)
+    if proc is None:
+        return
+    numbers = _frame_numbers(farm, proc.layer_id, [proc.frame_index])
+    row = rows.RedirectRow(
+        **_layer_fields(farm, proc.layer_id),
+        **_host_fields(farm, proc.host_id),
+        frame_number=numbers[0] if numbers else None,
+        run_id=run_id,
+        to_job_id=job_id or "",
+        to_group_id=group_id or "",
+    )
+    yield Said("frame.redirected", _show_of_layer(farm, proc.layer_id), row)
+
+
 # --- depends ----------------------------------------------------------------------------------------------------------
 
 
@@ -392,6 +427,22 @@ def _host_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
     yield Said("host.removed", "", rows.HostRow(**_host_fields(farm, event.id)))
 
 
+def _deed_added(farm: Farm, event: ev.Added) -> Iterable[Said]:
+    yield _other_owner(farm, event.values["host_id"])
+
+
+def _deed_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
+    yield _other_owner(farm, farm.deeds[event.id].host_id if event.id in farm.deeds else "")
+
+
+def _deed_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
+    yield _other_owner(farm, event.values["host_id"])
+
+
+def _other_owner(farm: Farm, host_id: str) -> Said:
+    return Said("host.changed", "", rows.HostChangedRow(**_host_fields(farm, host_id), fields=("owner",)))
+
+
 def _comment_said(farm: Farm, type_: str, id: str, values: ev.Values) -> Said:
     job_id, host_id = values.get("job_id") or "", values.get("host_id") or ""
     show = "" if host_id else _show_of_job(farm, job_id)
@@ -440,10 +491,10 @@ def _thing_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
 
 
 def _show_of_thing(farm: Farm, kind: str, values: ev.Values) -> str | None:
-    """A show is its own; groups and subscriptions are a show's; everything else is everybody's."""
+    """A show is its own; groups, subscriptions and owners are a show's; everything else is everybody's."""
     if kind == "show":
         return values.get("name") or None
-    if kind in ("group", "subscription"):
+    if kind in ("group", "subscription", "owner"):
         return _show_name(farm, values.get("show_id", ""))
     return ""
 
@@ -454,6 +505,8 @@ Translate = Callable[[Farm, Any], Iterable[Said]]
 
 ADDED: Final[dict[str, Translate]] = {
     "host": _host_added,
+    "redirect": _redirect_added,
+    "deed": _deed_added,
     "comment": _comment_added,
     "display_override": _display_added,
     **dict.fromkeys(THINGS, _thing_added),
@@ -464,6 +517,8 @@ CHANGED: Final[dict[str, Translate]] = {
     "job": _job_changed,
     "layer": _layer_changed,
     "host": _host_changed,
+    "redirect": _redirect_changed,
+    "deed": _deed_changed,
     "comment": _comment_changed,
     "display_override": _display_changed,
     **dict.fromkeys(THINGS, _thing_changed),
@@ -471,6 +526,8 @@ CHANGED: Final[dict[str, Translate]] = {
 
 REMOVED: Final[dict[str, Translate]] = {
     "host": _host_removed,
+    "redirect": _redirect_over,
+    "deed": _deed_removed,
     "comment": _comment_removed,
     "display_override": _display_removed,
     **dict.fromkeys(THINGS, _thing_removed),

@@ -312,7 +312,44 @@ PROC: Final = Table(
     _int("gpu_memory"),
     _int("kill_cause"),
     _flag("alone"),
+    _text("partition_id"),
     sqlite_with_rowid=False,  # comes and goes with every run: one tree to change, not two
+)
+
+REDIRECT: Final = Table(
+    "redirect",
+    METADATA,
+    _id(),
+    _text("host_id"),
+    _text("job_id", optional=True),
+    _text("group_id", optional=True),
+    _int("cores"),
+    _int("memory"),
+    _int("gpus"),
+    _int("gpu_memory"),
+    _int("created_us"),
+    _int("until_us"),
+)
+
+OWNER: Final = Table("owner", METADATA, _id(), _text("name"), _text("show_id"), _int("created_us"))
+
+DEED: Final = Table("deed", METADATA, _id(), _text("host_id"), _text("owner_id"), _int("created_us"))
+
+PARTITION: Final = Table(
+    "partition",
+    METADATA,
+    _id(),
+    _text("host_id"),
+    _text("job_id"),
+    _text("layer_id", optional=True),
+    _int("frame_index", optional=True),
+    _text("user"),
+    _int("threads"),
+    _int("cores"),
+    _int("memory"),
+    _int("gpus"),
+    _int("gpu_memory"),
+    _int("created_us"),
 )
 
 COMMENT: Final = Table(
@@ -445,6 +482,10 @@ TABLES: Final[dict[str, Table]] = {
     "depend": DEPEND,
     "host": HOST,
     "proc": PROC,
+    "redirect": REDIRECT,
+    "owner": OWNER,
+    "deed": DEED,
+    "partition": PARTITION,
     "comment": COMMENT,
     "request": REQUEST,
     "display_override": DISPLAY_OVERRIDE,

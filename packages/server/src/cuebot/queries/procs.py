@@ -14,6 +14,7 @@ from cuebot.queries.allocations import allocation_ids
 from cuebot.queries.jobs import named_filter
 from cuebot.queries.text import check_count
 from cuebot.queries.units import in_cores, in_seconds
+from cuebot.scheduling.rules.places import target_name
 from rqd.runner.log_name import file_name
 
 
@@ -37,6 +38,8 @@ class ProcRow(NamedTuple):
     reserved_gpu_memory_kib: int
     log_path: str
     services: tuple[str, ...]
+    redirect_target: str
+    """The name of the job or the group that gets its place once it has ended; empty where none does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ def proc_row(farm: Farm, proc: Proc) -> ProcRow:
         reserved_gpu_memory_kib=proc.gpu_memory,
         log_path=f"{job.log_dir}/{file_name(job.name, frame_name)}",
         services=tuple(layer.services),
+        redirect_target=target_name(farm, proc.id),
     )
 
 

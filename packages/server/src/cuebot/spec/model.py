@@ -69,6 +69,19 @@ class LayerSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSpec:
+    """A part of a host on which its user renders."""
+
+    host: str
+    cores: int
+    memory: int
+    threads: int
+    """Whole cores that each frame gets; 0 is not said."""
+    gpus: int
+    gpu_memory: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """One job with its layers, in the order of the document."""
 
@@ -87,6 +100,8 @@ class JobSpec:
     os: str | None
     env: Mapping[str, str]
     layers: tuple[LayerSpec, ...]
+    local: LocalSpec | None = None
+    """The part of its user's own host on which it is rendered, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,12 @@ from cuebot.domain import names
 from cuebot.domain.bounds import DEFAULT_BOUNDS, INT32_MAX, Bounds
 from cuebot.domain.errors import LimitExceeded, quoted
 from cuebot.domain.frame_command import expanded_bytes_max
+from cuebot.domain.units import ONE_CORE
 from cuebot.spec import values
 from cuebot.spec.context import Context, located
 from cuebot.spec.depends import read_depends
 from cuebot.spec.layers import read_boolean, read_environment, read_layer
-from cuebot.spec.model import JobSpec, LayerSpec, Spec, SpecError
+from cuebot.spec.model import JobSpec, LayerSpec, LocalSpec, Spec, SpecError
 from cuebot.spec.xml_tree import Element, read_tree
 
 EXTENSION_VERSION = "1"
@@ -116,9 +117,6 @@ def _read_job(element: Element, context: Context) -> JobSpec:
     bounds = context.bounds
     given_name = element.attributes.get("name", "").strip()
     identity = (context.show, context.shot, context.user, given_name, bounds)
-    local = element.first("localbook")
-    if local is not None:
-        context.warn(local, "frames on the submitter's own machine are not offered, so it was ignored")
     paused, autoeat = element.first("paused"), element.first("autoeat")
     max_cores = element.first("maxcores")
     priority = values.optional_integer(element, "priority", minimum=-INT32_MAX)
@@ -136,6 +134,28 @@ def _read_job(element: Element, context: Context) -> JobSpec:
         time_limit_minutes=_time_limit(element, context),
         env=read_environment(element, context),
         layers=_read_layers(element, name, context),
+        local=_read_local(element),
+    )
+
+
+def _read_local(job: Element) -> LocalSpec | None:
+    """Read which part of its user's own host a job is rendered on, too: whole cores, and memory in KB."""
+    element = job.first("localbook")
+    if element is None:
+        return None
+
+    def number(name: str, maximum: int = INT32_MAX) -> int:
+        text = element.attributes.get(name, "").strip()
+        return values.integer(element, text, 0, maximum) if text else 0
+
+    gpu_memory = "gpu_memory" if "gpu_memory" in element.attributes else "gpu"
+    return LocalSpec(
+        host=element.attributes.get("host", "").strip(),
+        cores=number("cores", INT32_MAX // ONE_CORE) * ONE_CORE,
+        memory=number("memory"),
+        threads=number("threads"),
+        gpus=number("gpus"),
+        gpu_memory=number(gpu_memory),
     )
 
 

@@ -9,14 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 _AGENT = "agents answer this, the server only asks it"
-_PARTITIONS = "local rendering (render partitions) is not offered by this server"
-_REDIRECTS = "redirects are not offered: no run keeps a place on a host beyond its own end, so there is none to hand on"
-_OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
 _FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
 _DEPARTMENTS = "departments are not offered; every group is of the department Unknown"
 _TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
 _OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
-_REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
 
 
 def _all(reason: str, *names: str) -> dict[str, str]:
@@ -50,21 +46,11 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         "SetType",
     ),
     "filter.MatcherInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
-    "host.DeedInterface": _all(_OWNERS, "Delete", "GetHost", "GetOwner"),
-    "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner")
-    | _all(_PARTITIONS, "GetRenderPartitions")
-    | _all(_REBOOTS, "Reboot", "RebootWhenIdle")
-    | _all(_REDIRECTS, "RedirectToJob"),
-    "host.OwnerInterface": _all(_OWNERS, "Delete", "GetDeeds", "GetHosts", "GetOwner", "SetShow", "TakeOwnership"),
-    "host.ProcInterface": _all(
-        _REDIRECTS, "ClearRedirect", "RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"
-    ),
-    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition"),
     "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
-    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition") | _all(_FILTERS, "RunFilters"),
-    "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
-    "renderPartition.RenderPartitionInterface": _all(_PARTITIONS, "Delete", "SetMaxResources"),
+    "job.JobInterface": _all(_FILTERS, "RunFilters"),
+    "job.LayerInterface": {
+        "SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"
+    },
     "rqd.RqdInterface": _all(
         _AGENT,
         "GetRunFrame",
@@ -88,7 +74,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "rqd.RunningFrame": _all(_AGENT, "Kill", "Status"),
     "service.ServiceOverrideInterface": _all(_OVERRIDES, "Delete", "Update"),
     "show.ShowInterface": _all(_FILTERS, "CreateFilter", "FindFilter", "GetFilters")
-    | _all(_OWNERS, "CreateOwner", "GetDeeds")
     | _all(_OVERRIDES, "CreateServiceOverride", "GetServiceOverride")
     | _all(_DEPARTMENTS, "GetDepartment", "GetDepartments")
     | {

@@ -54,7 +54,15 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "Delete": "facility.delete",
         "Rename": "facility.rename",
     },
+    "host.DeedInterface": {
+        **_read("host", "GetHost"),
+        **_read("owner", "GetOwner"),
+        "Delete": "deed.delete",
+    },
     "host.HostInterface": {
+        **_read("deed", "GetDeed"),
+        **_read("partition", "GetRenderPartitions"),
+        **_read("owner", "GetOwner"),
         **_read("host", "FindHost", "GetHost", "GetHosts", "GetHostWhiteboard"),
         **_read("proc", "GetProcs"),
         **_read("comment", "GetComments"),
@@ -62,6 +70,9 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "AddTags": "host.add_tags",
         "Delete": "host.delete",
         "Lock": "host.lock",
+        "Reboot": "host.reboot",
+        "RebootWhenIdle": "host.reboot",
+        "RedirectToJob": "proc.redirect",
         "RemoveTags": "host.remove_tags",
         "RenameTag": "host.add_tags",
         "RestartRqdNow": "host.restart_agent",
@@ -72,6 +83,14 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetThreadMode": "host.set_thread_mode",
         "Unlock": "host.unlock",
     },
+    "host.OwnerInterface": {
+        **_read("owner", "GetOwner"),
+        **_read("deed", "GetDeeds"),
+        **_read("host", "GetHosts"),
+        "Delete": "owner.delete",
+        "SetShow": "owner.set_show",
+        "TakeOwnership": "host.give",
+    },
     "host.ProcInterface": {
         **_read("proc", "GetProcs"),
         **_read("frame", "GetFrame"),
@@ -79,6 +98,8 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("job", "GetJob"),
         **_read("layer", "GetLayer"),
         **dict.fromkeys(("Kill", "Unbook", "UnbookProcs"), "proc.kill"),
+        **dict.fromkeys(("RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"), "proc.redirect"),
+        "ClearRedirect": "proc.clear_redirect",
     },
     "job.FrameInterface": {
         **_read("frame", "FindFrame", "GetFrame", "GetFrameStateDisplayOverrides", "GetFrames"),
@@ -92,6 +113,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "MarkAsDepend": "frame.hold",
         "MarkAsWaiting": "frame.release",
         "Retry": "frame.retry",
+        "AddRenderPartition": "partition.add",
         "SetCheckpointState": "frame.set_checkpoint",
         "SetFrameStateDisplayOverride": "display_override.set",
     },
@@ -146,6 +168,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetMinGpus": "job.set_min_gpus",
         "SetPriority": "job.set_priority",
         "ShutdownIfCompleted": "job.finish",
+        "AddRenderPartition": "partition.add",
         "StaggerFrames": "frame.stagger",
     },
     "job.LayerInterface": {
@@ -179,6 +202,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetThreadable": "layer.set_threadable",
         "SetTimeout": "layer.set_timeout",
         "SetTimeoutLLU": "layer.set_llu_timeout",
+        "AddRenderPartition": "partition.add",
         "StaggerFrames": "frame.stagger",
     },
     "limit.LimitInterface": {
@@ -194,6 +218,10 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetReportTtl": "limit.set_report_ttl",
         "SetSoftValue": "limit.set_soft",
         "SetType": "limit.set_per_host",
+    },
+    "renderPartition.RenderPartitionInterface": {
+        "Delete": "partition.delete",
+        "SetMaxResources": "partition.resize",
     },
     "monitoring.MonitoringInterface": {
         **_read("job", "GetJobHistory"),
@@ -219,6 +247,8 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("job", "GetJobs", "GetJobWhiteboard"),
         **_read("service", "GetServiceOverrides"),
         **_read("subscription", "GetSubscriptions"),
+        **_read("deed", "GetDeeds"),
+        "CreateOwner": "owner.create",
         "CreateShow": "show.create",
         "CreateSubscription": "subscription.create",
         "Delete": "show.delete",

@@ -30,11 +30,13 @@ from cuebot.wire.services.facilities import AllocationInterface, FacilityInterfa
 from cuebot.wire.services.farm import FarmInterface
 from cuebot.wire.services.frames import FrameInterface
 from cuebot.wire.services.groups import GroupInterface
-from cuebot.wire.services.hosts import HostInterface, RestartAgent
+from cuebot.wire.services.hosts import HostAgents, HostInterface
 from cuebot.wire.services.jobs import JobInterface
 from cuebot.wire.services.layers import LayerInterface
 from cuebot.wire.services.limits import LimitInterface
 from cuebot.wire.services.monitoring import MonitoringInterface
+from cuebot.wire.services.owners import DeedInterface, OwnerInterface
+from cuebot.wire.services.partitions import RenderPartitionInterface
 from cuebot.wire.services.procs import ProcInterface
 from cuebot.wire.services.services import ServiceInterface
 from cuebot.wire.services.shows import ShowInterface
@@ -88,7 +90,7 @@ def offered_services(
     history: RunHistory | None = None,
     farm_history: FarmHistory | None = None,
     doors: Doors | None = None,
-    restart_agent: RestartAgent | None = None,
+    host_agents: HostAgents | None = None,
     feed: EventFeed | None = None,
 ) -> dict[str, Any]:
     """The services that are offered, by full name. A method's name is its RPC's."""
@@ -99,7 +101,9 @@ def offered_services(
         "depend.DependInterface": DependInterface(),
         "facility.AllocationInterface": AllocationInterface(),
         "facility.FacilityInterface": FacilityInterface(),
-        "host.HostInterface": HostInterface(restart_agent),
+        "host.HostInterface": HostInterface(host_agents),
+        "host.DeedInterface": DeedInterface(),
+        "host.OwnerInterface": OwnerInterface(),
         "host.ProcInterface": ProcInterface(),
         "job.FrameInterface": FrameInterface(),
         "job.GroupInterface": GroupInterface(),
@@ -107,6 +111,7 @@ def offered_services(
         "job.LayerInterface": LayerInterface(),
         "limit.LimitInterface": LimitInterface(),
         "monitoring.MonitoringInterface": MonitoringInterface(farm_history, bounds),
+        "renderPartition.RenderPartitionInterface": RenderPartitionInterface(),
         "report.RqdReportInterface": RqdReportInterface(doors.book),
         "service.ServiceInterface": ServiceInterface(),
         "show.ShowInterface": ShowInterface(),
@@ -124,16 +129,16 @@ async def serve(
     doors: Doors,
     allow_root: bool,
     history: RunHistory | None = None,
+    host_agents: HostAgents | None = None,
     farm_history: FarmHistory | None = None,
-    restart_agent: RestartAgent | None = None,
     feed: EventFeed | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
     let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known, without a
-    `farm_history` nothing of hosts and sums of before; without `restart_agent`, no agent is restarted; without a
-    `feed`, nobody is told what happens.
+    `farm_history` nothing of hosts and sums of before; without `host_agents`, no host is restarted or rebooted; without
+    a `feed`, nobody is told what happens.
     Raises OSError when the address cannot be bound.
     """
     bounds = engine.core.bounds
@@ -159,8 +164,8 @@ async def serve(
         doors=doors,
         allow_root=allow_root,
         history=history,
+        host_agents=host_agents,
         farm_history=farm_history,
-        restart_agent=restart_agent,
         feed=feed,
     )
     traffic, handlers = Traffic(engine), _Handlers()

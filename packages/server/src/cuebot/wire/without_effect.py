@@ -52,6 +52,11 @@ UNBOOK: Final = (
     "nothing was changed: a proc ends with its frame and gives its cores back then; unbook with kill to end it"
 )
 
+NOT_REDIRECTED: Final = (
+    "nothing was changed: whoever was to have the places has no frame that waits and would fit into one,"
+    " or the procs are its own"
+)
+
 
 def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
     """What of a specification was ignored or changed, and which of its names mean nothing on this farm."""

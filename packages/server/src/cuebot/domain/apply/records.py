@@ -9,11 +9,16 @@ from cuebot.domain.farm import Farm, restore, typed
 from cuebot.domain.indexes import (
     IN_MASKS,
     count_in_allocation,
+    deeds_of,
+    enter_deed,
     enter_name,
     forget_rule,
+    free_place,
+    hold_place,
     index_host,
     index_limit,
     index_thing,
+    leave_deed,
     leave_name,
     move_job,
 )
@@ -57,6 +62,11 @@ def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_
     """What has to know a thing's old values and its new ones."""
     if kind == "host":
         _host_may_change(farm, thing, fresh, at_us)
+    elif kind == "redirect":
+        free_place(farm, thing)
+    elif kind == "owner":
+        for deed in deeds_of(farm, thing):
+            leave_deed(farm, deed)
     elif kind == "job" and "group_id" in fresh:
         move_job(farm, thing, fresh["group_id"])
     elif kind == "layer" and "limits" in fresh:
@@ -75,6 +85,11 @@ def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> N
     """What is made from a thing's values is made again."""
     if kind == "host":
         index_host(farm, thing)
+    elif kind == "redirect":
+        hold_place(farm, thing)
+    elif kind == "owner":
+        for deed in deeds_of(farm, thing):
+            enter_deed(farm, deed)
     elif kind == "allocation" and "tag" in fresh:
         for host in farm.hosts.values():
             if host.allocation_id == thing.id:
@@ -96,7 +111,7 @@ def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micro
         raise AssertionError(f"host {host.name} cannot go from {host.state.name} to {state.name}")
     allocation_id = fresh.get("allocation_id", host.allocation_id)
     if allocation_id != host.allocation_id:
-        for proc in (farm.procs[id] for id in host.proc_ids):
+        for proc in [farm.procs[id] for id in host.proc_ids if not farm.procs[id].partition_id]:
             count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
             count_in_allocation(farm, proc.show_id, allocation_id, proc.cores, at_us)
 
@@ -117,6 +132,10 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.hosts[thing.id] = thing
         farm.dirty.row("host", thing.id)
         index_host(farm, thing)
+    elif event.kind == "redirect":
+        free_place(farm, thing)
+    elif event.kind == "deed":
+        leave_deed(farm, thing)
     elif event.kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].discard(thing.id)
 

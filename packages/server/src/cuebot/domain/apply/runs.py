@@ -39,7 +39,8 @@ def runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     set_state(farm, layer, indices, FrameState.RUNNING, at_us)
 
     frames.last_host[indices] = _new_procs(farm, event, layer, job, at_us)
-    count_in_job(farm, layer, job, sum(event.cores), sum(event.gpus))
+    if not event.partition_id:
+        count_in_job(farm, layer, job, sum(event.cores), sum(event.gpus))
     farm.dirty.frames[layer.id].append(indices)
 
 
@@ -57,12 +58,15 @@ def _new_procs(farm: Farm, event: ev.RunsBooked, layer: Layer, job: Job, at_us: 
         proc = Proc(
             run_id, host_id, job.show_id, job.id, layer.id, index, CoreUnits(cores), KiB(memory), gpus, at_us,
             gpu_memory=KiB(gpu_memory), seen_us=at_us, alone=index in layer.frames.alone,
+            partition_id=event.partition_id,
         )  # fmt: skip
         place_proc(farm, proc, layer, host)
         farm.dirty.row("proc", run_id)
         rows.append(host.row)
         by_allocation[host.allocation_id] += cores
 
+    if event.partition_id:
+        return rows
     for allocation_id, cores in by_allocation.items():
         count_in_allocation(farm, job.show_id, allocation_id, cores, at_us)
     return rows
@@ -103,8 +107,9 @@ def _give_back(farm: Farm, proc: Proc, layer: Layer, at_us: Micros) -> None:
     farm.touched.hosts.add(host.id)
     farm.limit_use.remove(layer.limits, proc.id)
 
-    count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
-    count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
+    if not proc.partition_id:
+        count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
+        count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)
     farm.dirty.gone("proc", proc.id)
 
 

@@ -19,6 +19,7 @@ class Booking(NamedTuple):
     memory: KiB
     gpus: int = 0
     gpu_memory: KiB = KiB(0)
+    partition_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

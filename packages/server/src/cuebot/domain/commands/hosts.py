@@ -154,6 +154,15 @@ class SetHostState(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class RebootHost(Command):
+    """Keep a host from work until it has booted again. Whoever tells its agent does that beside."""
+
+    host_id: str
+    when_idle: bool
+    """What runs there goes on to its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class MoveHosts(Command):
     """Put hosts into another allocation; refused while they hold runs."""
 
@@ -174,3 +183,94 @@ class KillProcs(Command):
 
     run_ids: tuple[str, ...]
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectProcs(Command):
+    """Give the places of runs, once those end, to jobs in turn or to a group."""
+
+    run_ids: tuple[str, ...]
+    job_ids: tuple[str, ...] = ()
+    group_id: str = ""
+    kill: bool = False
+    """End the runs for it; their frames wait again."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearRedirects(Command):
+    """Give the places of runs to nobody any more."""
+
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOwner(Command):
+    """Let somebody own hosts, on which the frames of a show come first."""
+
+    show_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetOwnersShow(Command):
+    """Say whose frames come first on an owner's hosts."""
+
+    owner_id: str
+    show_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropOwner(Command):
+    """Let somebody own nothing any more."""
+
+    owner_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOwnership(Command):
+    """Give a host to an owner, whoever had it before."""
+
+    owner_id: str
+    host_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropDeed(Command):
+    """Let a host be nobody's."""
+
+    deed_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddPartition(Command):
+    """Let a job, a layer or a frame be rendered on a part of its user's host, which is locked."""
+
+    host_id: str
+    job_id: str
+    user: str
+    cores: CoreUnits
+    memory: KiB
+    layer_id: str | None = None
+    frame_index: int | None = None
+    threads: int = 1
+    gpus: int = 0
+    gpu_memory: KiB = KiB(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizePartition(Command):
+    """Give what is rendered on a host more or less of it; what is 0 or less stays as it is."""
+
+    partition_id: str
+    cores: CoreUnits
+    memory: KiB
+    gpus: int
+    gpu_memory: KiB
+
+
+@dataclass(frozen=True, slots=True)
+class DropPartition(Command):
+    """Render on a host no more: what runs there for it ends, and waits again."""
+
+    partition_id: str

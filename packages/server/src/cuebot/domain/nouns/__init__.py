@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cuebot.domain.nouns.depends import Depend, Edges
 from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
-from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc
+from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Deed, Host, Owner, Partition, Proc, Redirect
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.limits import Binding, Holder, Limit
 from cuebot.domain.nouns.records import Comment, DisplayOverride, Request
@@ -29,6 +29,7 @@ __all__ = [
     "Allocation",
     "Binding",
     "Comment",
+    "Deed",
     "Depend",
     "DisplayOverride",
     "Edges",
@@ -40,7 +41,10 @@ __all__ = [
     "Layer",
     "Learned",
     "Limit",
+    "Owner",
+    "Partition",
     "Proc",
+    "Redirect",
     "Request",
     "Service",
     "Show",
@@ -65,6 +69,10 @@ NOUNS: dict[str, type] = {
     "depend": Depend,
     "host": Host,
     "proc": Proc,
+    "redirect": Redirect,
+    "owner": Owner,
+    "deed": Deed,
+    "partition": Partition,
     "comment": Comment,
     "request": Request,
     "display_override": DisplayOverride,

@@ -91,6 +91,79 @@ class Host:
 
 
 @dataclass(slots=True)
+class Owner:
+    """Somebody who owns hosts. On these the frames of his show come first."""
+
+    id: str
+    name: str
+    show_id: str
+    created_us: Micros
+
+
+@dataclass(slots=True)
+class Deed:
+    """A host belongs to an owner. A host has one deed at most."""
+
+    id: str
+    host_id: str
+    owner_id: str
+    created_us: Micros
+
+
+@dataclass(slots=True)
+class Partition:
+    """A part of a host on which a job, a layer or a frame of its user is rendered, although the host is locked.
+
+    What runs in it counts by no subscription and no maximum of its job or group.
+    """
+
+    id: str
+    host_id: str
+    job_id: str
+    layer_id: str | None
+    frame_index: int | None
+    user: str
+    threads: int
+    """Whole cores that a frame gets."""
+    cores: CoreUnits
+    """The most of each that its frames hold together, as the next."""
+    memory: KiB
+    gpus: int
+    gpu_memory: KiB
+    created_us: Micros
+
+
+@dataclass(slots=True)
+class Redirect:
+    """The place of a run goes to a job, or to the jobs of a group, when the run ends. Its id is the run's.
+
+    From then on it holds the place for a while, so that nobody else gets it first.
+    """
+
+    id: str
+    host_id: str
+    job_id: str | None
+    group_id: str | None
+    cores: CoreUnits
+    memory: KiB
+    gpus: int
+    gpu_memory: KiB
+    created_us: Micros
+    until_us: Micros = Micros(0)
+    """Until when the place is held; 0 while the run goes on, and holds it itself."""
+
+    @property
+    def alone(self) -> bool:
+        """A place that is held keeps nobody off the rest of its host."""
+        return False
+
+    @property
+    def target_id(self) -> str:
+        """The id of whom it is for."""
+        return self.job_id or self.group_id or ""
+
+
+@dataclass(slots=True)
 class Proc:
     """One run of a frame on a host and what it holds there. Its id is the run's id."""
 
@@ -113,6 +186,8 @@ class Proc:
     """Why it is to be killed, where it is."""
     alone: bool = False
     """It has its host to itself: earlier runs of its frame ended with their host."""
+    partition_id: str = ""
+    """The part of its user's host that it runs in; empty for what runs on the farm."""
     launched: bool = volatile(False)
     """The agent has said that it has it."""
     sent_us: Micros = volatile(Micros(0))

@@ -47,8 +47,9 @@ from cuebot.scheduling.rules.eligibility import (
     os_mask,
     tag_mask,
 )
-from cuebot.scheduling.rules.fits import cores_taken, room_now, room_when_idle
+from cuebot.scheduling.rules.fits import cores_taken, room_when_idle
 from cuebot.scheduling.rules.most_memory import most_memory
+from cuebot.scheduling.rules.places import room_for
 
 WORDS_TOLD: Final = 3
 """Different words of held hosts that are told."""
@@ -246,11 +247,16 @@ def _not_for_layer(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Itera
 
 def _full(snapshot: FarmSnapshot, layer: Layer, needs: Demand) -> Iterator[Constraint]:
     farm, table = snapshot.farm, snapshot.farm.hosts_table
-    now = room_now(table)
+    now = room_for(farm, farm.jobs[layer.job_id])
     wanted = _wanted(needs)
 
     hint = _what_the_largest_has(farm, layer, needs)
     yield Constraint("TOO_SMALL", room_when_idle(table).fitting(needs), f"never have {wanted}", hint, has_parts=True)
+    if farm.places_of_host:
+        unheld = room_for(farm, None)
+        text = "have room that is held for others: somebody redirected the places of runs there"
+        hint = "a place that is not used is free again shortly (redirect_held)"
+        yield Constraint("PLACE_HELD", now.fitting(needs) | ~unheld.fitting(needs), text, hint)
     if needs.alone:
         yield Constraint("BUSY", now.have_cores(needs), "are not idle, and it has to be alone there")
     else:

@@ -25,6 +25,7 @@ from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.explain.stuck_runs import stuck_reason
 from cuebot.scheduling.explain.waits import roots
 from cuebot.scheduling.explain.wording import counted, duration, gib, in_cores, plural
+from cuebot.scheduling.rules.places import target_name
 from cuebot.scheduling.rules.policy import Policy
 
 NAMED: Final = 3
@@ -246,6 +247,9 @@ def _running(farm: Farm, layer: Layer, index: int, now_us: int, missing_run_us: 
         text += f"; it is being ended: {proc.kill_message}"
     elif not proc.launched:
         text = f"it is booked on {host} with {held}, and the agent there has not confirmed it yet"
+    target = target_name(farm, proc.id)
+    if target:
+        text += f"; its place goes to {target} when it ends"
     return Reason("RUNNING", 0, "", text)
 
 

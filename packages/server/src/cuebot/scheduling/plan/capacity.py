@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Redirect
 from cuebot.domain.ready import Demand
 from cuebot.domain.units import CoreUnits
 from cuebot.scheduling.rules.eligibility import tried_hosts, usable
 from cuebot.scheduling.rules.fits import Room, room_when_idle
+from cuebot.scheduling.rules.places import give
 
 
 class FreeCapacity(Room):
@@ -32,6 +35,27 @@ class FreeCapacity(Room):
     def when_idle(self) -> Room:
         """What hosts have while nothing runs there."""
         return room_when_idle(self._table)
+
+    def lend(self, row: int, places: Sequence[Redirect]) -> bool:
+        """Count places that are held on a host as free. Returns whether it takes something; else they stay held."""
+        if self._table.alone[row] or not self.bookable[row]:
+            return False
+        for place in places:
+            give(self, row, place)
+        self._set_open(row)
+        if not self.open[row]:
+            self.take_back(row, places)
+        return bool(self.open[row])
+
+    def take_back(self, row: int, places: Sequence[Redirect]) -> None:
+        """Count places as held again."""
+        for place in places:
+            give(self, row, place, -1)
+        self._set_open(row)
+
+    def _set_open(self, row: int) -> None:
+        is_probed = self._table.probing[row] and self.cores[row] < self.whole[row]
+        self.open[row] = self.bookable[row] and self.cores[row] > 0 and not is_probed
 
     def take(self, row: int, demand: Demand) -> CoreUnits:
         """A frame gets its place. Returns the core units that it takes."""

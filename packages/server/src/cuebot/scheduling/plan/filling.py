@@ -6,8 +6,11 @@ import heapq
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+
 from cuebot.domain.commands import Booking
 from cuebot.domain.holds import Hold
+from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Allocation, Job, Layer
 from cuebot.domain.ready import Demand, Queue
 from cuebot.scheduling.plan.frame_order import Candidate, Part, frames_in_order, frames_to_try
@@ -26,13 +29,47 @@ def fill(state: PlanState, allocation: Allocation) -> None:
     """Book what fits into one allocation, always for the show that is furthest under its share."""
     if state.is_spent:
         return
-    pool = HostPool(
-        state.farm, state.free, state.limit_usage, state.policies, allocation, state.kept_for_gpus, state.reserved
-    )
-    if not pool.any():
-        return
+    pool = _pool(state, allocation)
+    if pool.any():
+        _take_turns(state, pool, _fair_shares(state, allocation, pool))
 
-    fair_shares = _fair_shares(state, allocation, pool)
+
+def fill_owned(state: PlanState) -> None:
+    """Book what fits on hosts that somebody owns, for the show of their owner, before anybody else."""
+    farm = state.farm
+    for show_id in [id for id in farm.owned_rows if id in farm.ready.of_show]:
+        owned = np.zeros(farm.hosts_table.size, dtype=np.bool_)
+        owned[list(farm.owned_rows[show_id])] = True
+        allocations = {farm.hosts_table.allocations[row] for row in np.flatnonzero(owned & state.free.open).tolist()}
+        for id in sorted(allocations & farm.allocations.keys()):
+            allocation = farm.allocations[id]
+            fair_share = _fair_share(state, show_id, allocation)
+            if fair_share is None or state.is_spent:
+                continue
+            pool = HostPool(
+                farm,
+                state.free,
+                state.limit_usage,
+                state.policies,
+                allocation,
+                state.kept_for_gpus,
+                state.reserved,
+                owned,
+            )
+            booked = len(state.bookings)
+            _take_turns(state, pool, {show_id: fair_share})
+            cores = sum(booking.cores for booking in state.bookings[booked:])
+            state.booked_ahead[show_id, id] = state.booked_ahead.get((show_id, id), 0) + cores
+
+
+def _pool(state: PlanState, allocation: Allocation, among: Mask | None = None) -> HostPool:
+    """The hosts of an allocation, or those of them that are among some."""
+    free, usage, policies = state.free, state.limit_usage, state.policies
+    return HostPool(state.farm, free, usage, policies, allocation, state.kept_for_gpus, state.reserved, among)
+
+
+def _take_turns(state: PlanState, pool: HostPool, fair_shares: dict[str, FairShare]) -> None:
+    """Book for the show that is furthest under its share, again and again, until nothing fits."""
     filling = Filling(state, pool, fair_shares)
     turns = [
         (fair_share.usage, state.farm.shows[id].name, fair_share, filling.bookings(id))
@@ -55,13 +92,21 @@ def _fair_shares(state: PlanState, allocation: Allocation, pool: HostPool) -> di
     """By show: its place among those that may book in the allocation, with what is kept for it there."""
     fair_shares: dict[str, FairShare] = {}
     for show_id in state.farm.ready.of_show:
-        fair_share = FairShare.of(state.farm, show_id, allocation, state.now_us)
+        fair_share = _fair_share(state, show_id, allocation)
         if fair_share is not None:
             fair_shares[show_id] = fair_share
 
     for row, reservation in pool.reserved.items():
         fair_shares[reservation.show_id].reserve(state.free.cores_of(row, reservation.demand))
     return fair_shares
+
+
+def _fair_share(state: PlanState, show_id: str, allocation: Allocation) -> FairShare | None:
+    """A show's place, with what the pass has booked for it there before the shows take turns."""
+    fair_share = FairShare.of(state.farm, show_id, allocation, state.now_us)
+    if fair_share is not None:
+        fair_share.book(state.booked_ahead.get((show_id, allocation.id), 0))
+    return fair_share
 
 
 class Filling:

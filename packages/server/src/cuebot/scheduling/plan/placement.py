@@ -51,8 +51,12 @@ class HostPool:
         allocation: Allocation,
         kept: Mask | None,
         reserved: dict[int, Reservation],
+        among: Mask | None = None,
     ) -> None:
-        """`kept` are hosts that are kept for frames with GPUs; None where there are none."""
+        """`kept` are hosts that are kept for frames with GPUs; None where there are none.
+
+        With `among`, only these hosts of the allocation, less the reserved ones, of which no further is reserved then.
+        """
         self._farm = farm
         self._free = free
         self._limit_usage = limit_usage
@@ -60,6 +64,10 @@ class HostPool:
         self._kept = kept
 
         self._hosts = free.bookable & allocation_mask(farm, allocation.id)
+        self.is_part = among is not None
+        if among is not None:
+            self._hosts = self._hosts & among
+            self._hosts[list(reserved)] = False
         self._rows = np.flatnonzero(self._hosts & free.open)
         self.reserved = {row: kept_for for row, kept_for in reserved.items() if self._hosts[row]}
         """Rows kept for wide frames."""

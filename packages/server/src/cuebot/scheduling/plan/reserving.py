@@ -93,6 +93,8 @@ class Reserving:
     def reserve(self, queue: Queue, job: Job, avoided: frozenset[int]) -> None:
         """Keep a host free for the next frame of a queue, if that is wide, has waited long, and it is its turn."""
         state, demand = self._state, queue.demand
+        if self._pool.is_part:
+            return
         group = state.farm.groups[job.group_id]
         if not (state.caps.let_gpus(job, demand) and state.caps.let_gpus(group, demand)):
             return

@@ -41,6 +41,8 @@ class PlanState:
         """Frames of a part of a layer that are booked: the first so many in its order."""
         self.taken_of: dict[QueueKey, int] = {}
         """Frames of a queue that are booked."""
+        self.booked_ahead: dict[tuple[str, str], int] = {}
+        """By show and allocation: core units that were booked before the shows take turns."""
         self.tried: set[str] = set()
         """Jobs that are held, and of which one frame is tried."""
 

@@ -30,17 +30,33 @@ class Run:
     alone: bool = False
     """Nothing may run beside it."""
     booked_us: int = 0
+    partition_id: str = ""
+    """The part of its user's host that it runs in; empty on the farm."""
 
 
 def check_host(run: Run, layer: Values, job: Values, host: Values, things: dict[str, Values]) -> None:
     """A frame was given a host that it may use. Raises Violation."""
     name = f"frame {run.key} of {job['name']} is booked on {host['name']}"
-    if host["lock"] or host["state"] or host["removed"]:
+    if (host["lock"] and not run.partition_id) or host["state"] or host["removed"]:
         raise Violation(f"{name}, which is locked or not up")
     if host["facility_id"] != job["facility_id"]:
         raise Violation(f"{name}, in another facility")
     if job["os"] and job["os"].lower() not in {os.lower() for os in host["os"]}:
         raise Violation(f"{name}, which has no {job['os']}")
+    if run.gpus < layer["min_gpus"] or host["gpu_memory"] < layer["min_gpu_memory"]:
+        raise Violation(f"{name}, which has not the GPUs for it")
+    if run.gpu_memory != layer["min_gpu_memory"]:
+        raise Violation(f"{name} with {run.gpu_memory} KiB of GPU memory, and asks for {layer['min_gpu_memory']}")
+    if run.memory < layer["min_memory"]:
+        raise Violation(f"{name} with {run.memory} KiB, and asks for {layer['min_memory']}")
+    if run.partition_id:
+        _check_partition(run, name, things)
+    else:
+        _check_farm_host(run, name, layer, job, host, things)
+
+
+def _check_farm_host(run: Run, name: str, layer: Values, job: Values, host: Values, things: dict[str, Values]) -> None:
+    """What only counts on the farm: tags, a subscription, and as many cores as the layer asks for."""
     known = {thing["name"] for thing in things.values() if "min_memory_increase" in thing}
     asked = {tag.lower() for tag in layer["tags"]} | {s.lower() for s in layer["services"] if s not in known}
     allocation_tags = things[host["allocation_id"]]["tag"].split(",")
@@ -49,15 +65,20 @@ def check_host(run: Run, layer: Values, job: Values, host: Values, things: dict[
         raise Violation(f"{name}, which has none of the tags {sorted(asked)}")
     if _subscription(things, job["show_id"], host["allocation_id"]) is None:
         raise Violation(f"{name}, to which its show has no subscription")
-    if run.gpus < layer["min_gpus"] or host["gpu_memory"] < layer["min_gpu_memory"]:
-        raise Violation(f"{name}, which has not the GPUs for it")
     wanted = layer["min_cores"] if layer["min_cores"] > 0 else host["cores"] + layer["min_cores"]
     if not 0 < wanted == run.cores:
         raise Violation(f"{name} with {run.cores} core units, and asks for {wanted}")
-    if run.gpu_memory != layer["min_gpu_memory"]:
-        raise Violation(f"{name} with {run.gpu_memory} KiB of GPU memory, and asks for {layer['min_gpu_memory']}")
-    if run.memory < layer["min_memory"]:
-        raise Violation(f"{name} with {run.memory} KiB, and asks for {layer['min_memory']}")
+
+
+def _check_partition(run: Run, name: str, things: dict[str, Values]) -> None:
+    """A frame runs in the part of a host that is its own."""
+    part = things.get(run.partition_id)
+    if part is None or (part["host_id"], part["job_id"]) != (run.host_id, run.job_id):
+        raise Violation(f"{name}, in a part of it that is not for its job")
+    if part["layer_id"] not in (None, run.key[0]) or part["frame_index"] not in (None, run.key[1]):
+        raise Violation(f"{name}, in a part of it that is for others of its job")
+    if not 0 < run.cores <= part["cores"] or run.memory > part["memory"] or run.gpus > part["gpus"]:
+        raise Violation(f"{name}, in a part of it that is smaller")
 
 
 def check_room(host: Values, runs: Iterable[Run]) -> None:
@@ -85,7 +106,7 @@ def check_caps(
     by_group: dict[str, int] = defaultdict(int)
     gpus: dict[str, int] = defaultdict(int)
     by_subscription: dict[tuple[str, str], int] = defaultdict(int)
-    for run in runs:
+    for run in [run for run in runs if not run.partition_id]:
         values = jobs[run.job_id]
         by_job[run.job_id] += run.cores
         by_group[values["group_id"]] += run.cores

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host, Layer, Limit, Proc
+from cuebot.domain.nouns import Host, Layer, Limit, Proc, Redirect
 from cuebot.domain.states import Enforcement, FrameState, HostState, JobState, LockState
 from cuebot.domain.units import KiB
 from cuebot.sim.chaos.house_policy import HousePolicy
@@ -39,7 +39,7 @@ class Fitting:
             self._runs_on[proc.host_id].append(proc)
             job = farm.jobs[proc.job_id]
             subscription = farm.subscription_of.get((job.show_id, farm.hosts[proc.host_id].allocation_id), "")
-            for holder in (job.id, job.group_id, subscription):
+            for holder in (job.id, job.group_id, subscription) if not proc.partition_id else ():
                 self._cores_of[holder] += proc.cores
                 self._gpus_of[holder] += proc.gpus
             for name in farm.layers[proc.layer_id].limits:
@@ -180,10 +180,17 @@ class Fitting:
             return "a run there has it to itself"
         if (alone or layer.min_cores <= 0) and runs:
             return "it is not idle"
-        if host.cores - sum(run.cores for run in runs) < self.cores_taken(layer, host):
+        held: list[Proc | Redirect] = [*runs, *self._held_for_others(layer, host)]
+        if host.cores - sum(one.cores for one in held) < self.cores_taken(layer, host):
             return "too few idle cores"
-        if host.memory - sum(run.memory for run in runs) < layer.reserved_memory:
+        if host.memory - sum(one.memory for one in held) < layer.reserved_memory:
             return "too little idle memory"
-        if host.gpu_memory - sum(run.gpu_memory for run in runs) < layer.min_gpu_memory:
+        if host.gpu_memory - sum(one.gpu_memory for one in held) < layer.min_gpu_memory:
             return "too little idle GPU memory"
-        return "too few idle GPUs" if host.gpus - sum(run.gpus for run in runs) < layer.min_gpus else ""
+        return "too few idle GPUs" if host.gpus - sum(one.gpus for one in held) < layer.min_gpus else ""
+
+    def _held_for_others(self, layer: Layer, host: Host) -> list[Redirect]:
+        """Places of runs that are over, and that go to other jobs than the layer's."""
+        job = self.farm.jobs[layer.job_id]
+        places = [place for place in self.farm.redirects.values() if place.until_us and place.host_id == host.id]
+        return [p for p in places if p.job_id != job.id and (p.job_id or p.group_id != job.group_id)]

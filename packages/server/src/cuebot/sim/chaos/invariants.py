@@ -165,16 +165,18 @@ class InvariantChecker:
             cores, memory, gpus = event.cores[place], event.memory[place], event.gpus[place]
             gpu_memory = event.gpu_memory[place] if event.gpu_memory else 0
             alone = self.host_ends.is_alone(key)
-            run = Run(key, job_id, event.host_ids[place], cores, memory, gpus, gpu_memory, alone, self._at_us)
+            taken = (event.host_ids[place], cores, memory, gpus, gpu_memory)
+            run = Run(key, job_id, *taken, alone, self._at_us, event.partition_id)
             check_host(run, layer, job, self.things[run.host_id], self.things)
             self.runs[event.run_ids[place]] = run
             self.bookings += 1
         runs = self.runs.values()
         for host_id in dict.fromkeys(event.host_ids):
             check_room(self.things[host_id], (run for run in runs if run.host_id == host_id))
-        jobs = {id: facts.values for id, facts in self.jobs.items()}
-        allocation_ids = {self.things[id]["allocation_id"] for id in event.host_ids}
-        check_caps(job, allocation_ids, runs, jobs, self.things, fresh_gpus=sum(event.gpus))
+        if not event.partition_id:
+            jobs = {id: facts.values for id, facts in self.jobs.items()}
+            allocation_ids = {self.things[id]["allocation_id"] for id in event.host_ids}
+            check_caps(job, allocation_ids, runs, jobs, self.things, fresh_gpus=sum(event.gpus))
         fresh = [self.runs[run_id] for run_id in event.run_ids]
         check_limits(layer, before, fresh, self.layer_values, self.things)
 

@@ -13,7 +13,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import DependType, HostState, JobState, LockState
-from cuebot.domain.units import MINUTE, NO_END, SECOND
+from cuebot.domain.units import MINUTE, NO_END, SECOND, CoreUnits, KiB
 from cuebot.sim.chaos.ground_truth import Violation
 from cuebot.sim.chaos.hosts import SimHost
 from cuebot.sim.chaos.invariants import OPERATOR
@@ -301,6 +301,57 @@ class Operators:
     def _kill_again(self, farm: Farm) -> c.Command | None:
         return c.KillProcs((self.rng.choice(list(farm.procs)),)) if farm.procs else None
 
+    def _redirect(self, farm: Farm) -> c.Command | None:
+        """Give the places of some runs to a job or a group, or to nobody any more."""
+        if not farm.procs:
+            return None
+        runs = tuple(self.rng.sample(sorted(farm.procs), min(len(farm.procs), self.rng.choice((1, 1, 3)))))
+        if self.rng.random() < 0.1:
+            return c.ClearRedirects(runs)
+        kill = self.rng.random() < 0.5
+        if self.rng.random() < 0.3:
+            return c.RedirectProcs(runs, (), self.rng.choice(sorted(farm.groups)), kill)
+        jobs = sorted(job.id for job in farm.jobs.values() if job.state is JobState.PENDING)
+        return c.RedirectProcs(runs, (self.rng.choice(jobs),), "", kill) if jobs else None
+
+    def _own(self, farm: Farm) -> c.Command | None:
+        """Let somebody own a host, for some show, or let him own nothing any more."""
+        shows, hosts = sorted(farm.shows), sorted(id for id, host in farm.hosts.items() if not host.removed)
+        owners = sorted(farm.owners)
+        if not owners:
+            return c.CreateOwner(self.rng.choice(shows), self.rng.choice(("ann", "bob")))
+        owner = self.rng.choice(owners)
+        if self.rng.random() < 0.2:
+            return self.rng.choice((c.DropOwner(owner), c.SetOwnersShow(owner, self.rng.choice(shows))))
+        return c.TakeOwnership(owner, self.rng.choice(hosts)) if hosts else None
+
+    def _render_at_home(self, farm: Farm) -> c.Command | None:
+        """Render a job, a layer or a frame on a part of a locked host, or change or end that."""
+        if farm.partitions and self.rng.random() < 0.4:
+            id = self.rng.choice(sorted(farm.partitions))
+            smaller = c.ResizePartition(id, CoreUnits(self.rng.choice((0, 100, 300))), KiB(0), 0, KiB(0))
+            return self.rng.choice((c.DropPartition(id), smaller))
+        owned = sorted(id for id in farm.deed_of_host if farm.hosts[id].lock is not LockState.OPEN)
+        waiting = sorted(set(farm.ready))
+        if not owned and farm.deed_of_host:
+            return c.LockHost(self.rng.choice(sorted(farm.deed_of_host)), LockState.LOCKED)
+        if not owned or not waiting:
+            return None
+        layer = farm.layers[self.rng.choice(waiting)]
+        host_id = self.rng.choice(owned)
+        part = self.rng.choice(("job", "layer", "frame"))
+        return c.AddPartition(
+            host_id=host_id,
+            job_id=layer.job_id,
+            user=farm.owners[farm.deeds[farm.deed_of_host[host_id]].owner_id].name,
+            cores=CoreUnits(self.rng.choice((100, 250, 800))),
+            memory=KiB(self.rng.choice((2, 64)) * 1_048_576),
+            layer_id=None if part == "job" else layer.id,
+            frame_index=self.rng.randrange(len(layer.frames)) if part == "frame" else None,
+            threads=self.rng.choice((1, 2)),
+            gpus=self.rng.choice((0, 1)),
+        )
+
     def _finish(self, farm: Farm) -> c.Command | None:
         pending = [job.id for job in farm.jobs.values() if job.state is JobState.PENDING]
         return c.FinishIfComplete(self.rng.choice(pending)) if pending else None
@@ -337,5 +388,10 @@ _MEDDLINGS: tuple[Callable[[Operators, Farm], c.Command | None], ...] = (
     Operators._release,
     Operators._mark_done,
     Operators._reorder,
+    Operators._redirect,
+    Operators._own,
+    Operators._own,
+    Operators._render_at_home,
+    Operators._render_at_home,
     Operators._finish,
 )

@@ -58,6 +58,9 @@ _KILL: Final = "/rqd.RqdInterface/KillRunningFrame"
 _SHUTDOWN: Final = "/rqd.RqdInterface/ShutdownRqdNow"
 _RESTART: Final = "/rqd.RqdInterface/RestartRqdNow"
 _RESTART_IDLE: Final = "/rqd.RqdInterface/RestartRqdIdle"
+_REBOOT: Final = "/rqd.RqdInterface/RebootNow"
+_REBOOT_IDLE: Final = "/rqd.RqdInterface/RebootIdle"
+_STAY: Final = "/rqd.RqdInterface/UnlockAll"
 
 
 class GrpcAgents:
@@ -117,16 +120,29 @@ class GrpcAgents:
 
     async def restart(self, address: Address, when_idle: bool) -> None:
         """Have an agent start itself anew, at once or after its last run. Raises FarmError where it will not."""
-        rpc, request = _RESTART, rqd_pb2.RqdStaticRestartNowRequest().SerializeToString()
-        if when_idle:
-            rpc, request = _RESTART_IDLE, rqd_pb2.RqdStaticRestartIdleRequest().SerializeToString()
-        link = self._link(address)
-        code, detail = await self._ask(link.call(rpc), request, self._metadata(address))
+        code, detail = await self._say(address, _RESTART_IDLE if when_idle else _RESTART)
         if code is _Code.UNIMPLEMENTED:
             raise NotOffered(f"the agent of host {address.host_name!r} does not restart itself ({detail})")
         if code is not _Code.OK:
-            why = detail.removeprefix(NOT_SENT)
-            raise Refused(f"the agent of host {address.host_name!r} at {address.target} was not told to restart: {why}")
+            raise _not_told(address, "to restart", detail)
+
+    async def reboot(self, address: Address, when_idle: bool) -> None:
+        """Have an agent reboot its machine, at once or after its last run. Raises Refused where it will not."""
+        code, detail = await self._say(address, _REBOOT_IDLE if when_idle else _REBOOT)
+        if code not in (_Code.OK, *NOT_REACHED):
+            raise Refused(f"the agent of host {address.host_name!r} does not reboot its machine ({detail})")
+        if code is not _Code.OK:
+            raise _not_told(address, "to reboot", detail)
+
+    async def stay(self, address: Address) -> None:
+        """Have an agent take work again, and forget what it was to do once it is idle. Raises Refused."""
+        code, detail = await self._say(address, _STAY)
+        if code is not _Code.OK:
+            raise _not_told(address, "to take work again", detail)
+
+    async def _say(self, address: Address, rpc: str) -> tuple[grpc.StatusCode, str]:
+        """Call what takes an empty message, all of which look alike."""
+        return await self._ask(self._link(address).call(rpc), b"", self._metadata(address))
 
     async def close(self) -> None:
         """Drop what waits and close all channels; nobody is answered any more."""
@@ -250,7 +266,13 @@ def run_frame(order: LaunchRequest, now_us: int) -> rqd_pb2.RunFrame:
         os=order.os,
         soft_memory_limit=order.soft_memory,
         hard_memory_limit=order.hard_memory,
+        ignore_nimby=order.is_local,
     )
     if order.uid is not None:
         message.uid = order.uid
     return message
+
+
+def _not_told(address: Address, what: str, detail: str) -> Refused:
+    why = detail.removeprefix(NOT_SENT)
+    return Refused(f"the agent of host {address.host_name!r} at {address.target} was not told {what}: {why}")

@@ -35,6 +35,8 @@ class ProcFields(TypedDict):
     reserved_gpu_memory: int
     log_path: str
     services: Sequence[str]
+    unbooked: bool
+    redirect_target: str
 
 
 def proc_fields(row: ProcRow) -> ProcFields:
@@ -57,4 +59,6 @@ def proc_fields(row: ProcRow) -> ProcFields:
         "reserved_gpu_memory": row.reserved_gpu_memory_kib,
         "log_path": row.log_path,
         "services": row.services,
+        "unbooked": bool(row.redirect_target),
+        "redirect_target": row.redirect_target,
     }

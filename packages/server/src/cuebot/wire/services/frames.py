@@ -16,6 +16,7 @@ from cuebot.wire.messages.frames import color_of, display_message, frame_message
 from cuebot.wire.requests import OfFrame
 from cuebot.wire.services.dependencies import FRAME_TYPES, Side, add_depend, depend_seq, drop
 from cuebot.wire.services.jobs import fill_frames
+from cuebot.wire.services.partitions import add_partition
 from cuebot.wire.services.wording import change_message, kill_message
 from cuebot.wire.values import member
 
@@ -44,6 +45,14 @@ class FrameInterface:
         response = job_pb2.FrameGetFramesResponse()
         await fill_frames(response.frames.frames, layers, request.r, call)
         return response
+
+    async def AddRenderPartition(
+        self, request: job_pb2.FrameAddRenderPartitionRequest, call: Call
+    ) -> job_pb2.FrameAddRenderPartitionResponse:
+        """Render a frame on a part of its user's host."""
+        layer, index = call.farm.frame(request.frame.id)
+        partition = await add_partition(call, request, call.farm.jobs[layer.job_id], layer, index)
+        return job_pb2.FrameAddRenderPartitionResponse(render_partition=partition)
 
     async def Eat(self, request: job_pb2.FrameEatRequest, call: Call) -> None:
         """Give a frame up."""

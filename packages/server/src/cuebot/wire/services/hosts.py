@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 
 import structlog
-from opencue_proto import host_pb2
+from opencue_proto import host_pb2, renderPartition_pb2
 
 from cuebot.domain import commands as c
-from cuebot.domain.errors import Invalid, NotFound, NotOffered, quoted
+from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host
 from cuebot.domain.states import HostState, LockState, ThreadMode
@@ -16,27 +16,44 @@ from cuebot.domain.tags import read_tags
 from cuebot.engine.requests import Address, address_of
 from cuebot.queries.comments import commented, comments_of
 from cuebot.queries.hosts import host_row, present
+from cuebot.queries.owners import deed_of_host
+from cuebot.queries.partitions import partition_row, partitions_of_host
 from cuebot.queries.procs import ProcRow, proc_row, procs_of_host
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.criteria import find_hosts
 from cuebot.wire.messages.comments import comment_seq
 from cuebot.wire.messages.hosts import host_message, nested_host_message
+from cuebot.wire.messages.owners import deed_message, owner_message
+from cuebot.wire.messages.partitions import partition_message
 from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.requests import OfHost
 from cuebot.wire.rows import list_of, row_of
+from cuebot.wire.services.procs import redirect
 from cuebot.wire.values import member
 
 log = structlog.get_logger("hosts")
 
-RestartAgent = Callable[[Address, bool], Awaitable[None]]
-"""Has an agent start itself anew, at once or when it is idle. Raises FarmError."""
+_TO_REBOOT: Final = (HostState.REBOOTING, HostState.REBOOT_WHEN_IDLE)
+
+
+class HostAgents(Protocol):
+    """What hosts' agents are told at a client's word. Each raises FarmError where an agent will not."""
+
+    async def restart(self, address: Address, when_idle: bool) -> None:
+        """Start yourself anew, at once or after the last run."""
+
+    async def reboot(self, address: Address, when_idle: bool) -> None:
+        """Reboot your machine, likewise."""
+
+    async def stay(self, address: Address) -> None:
+        """Take work again, and do not what you were to do once idle."""
 
 
 class HostInterface:
     """Render hosts."""
 
-    def __init__(self, restart_agent: RestartAgent | None = None) -> None:
-        self._restart_agent = restart_agent
+    def __init__(self, agents: HostAgents | None = None) -> None:
+        self._agents = agents
 
     def FindHost(self, request: host_pb2.HostFindHostRequest, call: Call) -> host_pb2.HostFindHostResponse:
         """A host by name."""
@@ -69,6 +86,25 @@ class HostInterface:
         """The comments on a host."""
         comments = comments_of(call.farm, _host(request, call).id)
         return host_pb2.HostGetCommentsResponse(comments=comment_seq(comments))
+
+    def GetDeed(self, request: host_pb2.HostGetDeedRequest, call: Call) -> host_pb2.HostGetDeedResponse:
+        """The deed of a host."""
+        deed = deed_of_host(call.farm, _host(request, call))
+        return host_pb2.HostGetDeedResponse(deed=deed_message(call.farm, deed))
+
+    def GetOwner(self, request: host_pb2.HostGetOwnerRequest, call: Call) -> host_pb2.HostGetOwnerResponse:
+        """Who owns a host."""
+        owner = call.farm.owners[deed_of_host(call.farm, _host(request, call)).owner_id]
+        return host_pb2.HostGetOwnerResponse(owner=owner_message(call.farm, owner))
+
+    def GetRenderPartitions(
+        self, request: host_pb2.HostGetRenderPartitionsRequest, call: Call
+    ) -> host_pb2.HostGetRenderPartitionsResponse:
+        """The parts of a host on which its user renders."""
+        farm = call.farm
+        found = [partition_message(partition_row(farm, one)) for one in partitions_of_host(farm, _host(request, call))]
+        sequence = renderPartition_pb2.RenderPartitionSeq(render_partitions=found)
+        return host_pb2.HostGetRenderPartitionsResponse(render_partitions=sequence)
 
     async def AddComment(self, request: host_pb2.HostAddCommentRequest, call: Call) -> None:
         """Comment on a host."""
@@ -111,7 +147,14 @@ class HostInterface:
     async def SetHardwareState(self, request: host_pb2.HostSetHardwareStateRequest, call: Call) -> None:
         """Say what a host is fit for."""
         state = member(HostState, request.state, "state")
-        await call.submit(c.SetHostState(_host(request, call).id, state))
+        host = _host(request, call)
+        was_to_reboot = host.state is HostState.REBOOT_WHEN_IDLE
+        await call.submit(c.SetHostState(host.id, state))
+        if was_to_reboot and state not in _TO_REBOOT:
+            try:
+                await self._told(call).stay(address_of(host))
+            except FarmError as error:
+                call.warnings.append(f"{error}; it may still reboot host {host.name!r} once that is idle")
 
     async def SetThreadMode(self, request: host_pb2.HostSetThreadModeRequest, call: Call) -> None:
         """Say how a host deals its cores."""
@@ -133,11 +176,55 @@ class HostInterface:
 
     async def _restart(self, request: OfHost, call: Call, *, when_idle: bool) -> None:
         host = _host(request, call)
-        if self._restart_agent is None:
-            raise NotOffered(f"{call.rpc}: this server gives agents no orders")
-        await self._restart_agent(address_of(host), when_idle)
+        await self._told(call).restart(address_of(host), when_idle)
         log.info("an agent was told to restart", host=host.name, when_idle=when_idle, by=call.envelope().actor)
         call.count(1)
+
+    async def Reboot(self, request: host_pb2.HostRebootRequest, call: Call) -> None:
+        """Have a host boot again at once; its frames wait again. Where its agent will not, nothing is changed."""
+        host = _host(request, call)
+        before = host.state
+        agents = self._told(call)
+        await call.submit(c.RebootHost(host.id, when_idle=False))
+        try:
+            await agents.reboot(address_of(host), when_idle=False)
+        except FarmError:
+            if host.state is HostState.REBOOTING and before is not host.state:
+                await call.submit(c.SetHostState(host.id, before))
+            raise
+        log.info("a host was told to reboot", host=host.name, by=call.envelope().actor)
+
+    async def RebootWhenIdle(self, request: host_pb2.HostRebootWhenIdleRequest, call: Call) -> None:
+        """Book nothing more on a host, and have it boot again after its last frame.
+
+        Where its agent will not, it gets idle all the same, and the caller is told that somebody has to reboot it.
+        """
+        host = _host(request, call)
+        await call.submit(c.RebootHost(host.id, when_idle=True))
+        try:
+            await self._told(call).reboot(address_of(host), when_idle=True)
+        except FarmError as error:
+            call.warnings.append(f"{error}; host {host.name!r} takes no more work: reboot it by hand once it is idle")
+            return
+        log.info("a host was told to reboot when idle", host=host.name, by=call.envelope().actor)
+
+    def _told(self, call: Call) -> HostAgents:
+        if self._agents is None:
+            raise NotOffered(f"{call.rpc}: this server gives agents no orders")
+        return self._agents
+
+    async def RedirectToJob(
+        self, request: host_pb2.HostRedirectToJobRequest, call: Call
+    ) -> host_pb2.HostRedirectToJobResponse:
+        """End procs of a host, by their ids or names, and give their places to a job."""
+        host, farm = _host(request, call), call.farm
+        procs = {name: proc for proc in procs_of_host(farm, host) for name in (proc.id, proc_row(farm, proc).name)}
+        for name in request.proc_names:
+            if name not in procs:
+                raise NotFound(f"nothing with the name or id {quoted(name)!r} runs on host {host.name!r}")
+        found = [procs[name] for name in request.proc_names]
+        count = await redirect(call, found, jobs=(request.job_id,), kill=True)
+        return host_pb2.HostRedirectToJobResponse(value=count > 0)
 
     async def Delete(self, request: host_pb2.HostDeleteRequest, call: Call) -> None:
         """Forget a host; its runs are over."""

@@ -32,6 +32,7 @@ from cuebot.wire.messages.layers import layer_message
 from cuebot.wire.requests import OfFramesOfJob, OfJob, OfSpec
 from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.services.dependencies import Side, add_depend, depend_seq, drop
+from cuebot.wire.services.partitions import add_local, add_partition
 from cuebot.wire.services.wording import change_message, kill_message
 from cuebot.wire.values import int32, units
 from cuebot.wire.without_effect import spec_warnings
@@ -152,7 +153,11 @@ class JobInterface:
         spec, text = await asyncio.to_thread(_understood, request.spec, bounds, allow_root=self._allow_root)
         job_ids = await call.submit(c.SubmitJobs(spec, text), actor=spec.user)
         call.warnings += spec_warnings(spec, call.farm)
-        return [call.farm.jobs[id] for id in job_ids]
+        jobs = [call.farm.jobs[id] for id in job_ids]
+        for job, job_spec in zip(jobs, spec.jobs, strict=False):
+            if job_spec.local is not None:
+                await add_local(call, job, job_spec.local)
+        return jobs
 
     async def Kill(self, request: job_pb2.JobKillRequest, call: Call) -> None:
         """End a job, with or without a reason."""
@@ -242,6 +247,13 @@ class JobInterface:
         """Move a job to another group of its show."""
         group = call.farm.get("group", request.group_id)
         await call.submit(c.MoveJob(_job(request, call).id, group.id))
+
+    async def AddRenderPartition(
+        self, request: job_pb2.JobAddRenderPartRequest, call: Call
+    ) -> job_pb2.JobAddRenderPartResponse:
+        """Render a job on a part of its user's host."""
+        partition = await add_partition(call, request, _job(request, call))
+        return job_pb2.JobAddRenderPartResponse(render_partition=partition)
 
     async def AddSubscriber(self, request: job_pb2.JobAddSubscriberRequest, call: Call) -> None:
         """Send mail to an address when a job ends."""

@@ -22,6 +22,7 @@ from cuebot.wire.messages.limits import limit_message
 from cuebot.wire.requests import OfLayer
 from cuebot.wire.services.dependencies import LAYER_TYPES, Side, add_depend, depend_seq, drop
 from cuebot.wire.services.jobs import ORDERS, fill_frames
+from cuebot.wire.services.partitions import add_partition
 from cuebot.wire.services.wording import change_message, kill_message
 from cuebot.wire.values import frame_units, units
 
@@ -96,6 +97,14 @@ class LayerInterface:
         numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
         order = ORDERS.get(request.order, str(request.order))
         await call.submit(c.ReorderFrames(_layer(request, call).id, numbers, order))
+
+    async def AddRenderPartition(
+        self, request: job_pb2.LayerAddRenderPartitionRequest, call: Call
+    ) -> job_pb2.LayerAddRenderPartitionResponse:
+        """Render a layer on a part of its user's host."""
+        layer = _layer(request, call)
+        partition = await add_partition(call, request, call.farm.jobs[layer.job_id], layer)
+        return job_pb2.LayerAddRenderPartitionResponse(render_partition=partition)
 
     async def StaggerFrames(self, request: job_pb2.LayerStaggerFramesRequest, call: Call) -> None:
         """Run every `stagger`-th frame of a range first, then those between."""

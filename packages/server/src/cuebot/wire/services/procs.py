@@ -5,6 +5,7 @@ from __future__ import annotations
 from opencue_proto import host_pb2
 
 from cuebot.domain import commands as c
+from cuebot.domain.errors import Invalid
 from cuebot.domain.nouns import Proc
 from cuebot.queries.comments import commented
 from cuebot.queries.frames import frame_row
@@ -22,11 +23,14 @@ from cuebot.wire.messages.procs import proc_message
 from cuebot.wire.requests import OfProc
 from cuebot.wire.rows import list_of, row_of
 from cuebot.wire.values import int32
-from cuebot.wire.without_effect import UNBOOK
+from cuebot.wire.without_effect import NOT_REDIRECTED, UNBOOK
 
 
 class ProcInterface:
-    """Procs: what runs where. One lives as long as its frame runs, so to unbook it without a kill changes nothing."""
+    """Procs: what runs where. One lives as long as its frame runs, so to unbook it without a kill changes nothing.
+
+    What is given to somebody else is its place, once it has ended.
+    """
 
     @shared
     async def GetProcs(self, request: host_pb2.ProcGetProcsRequest, call: Call) -> bytes:
@@ -80,6 +84,55 @@ class ProcInterface:
         elif not request.kill:
             call.warnings.append(UNBOOK)
         return host_pb2.ProcUnbookProcsResponse(num_procs=int32(len(found)))
+
+    async def UnbookToJob(
+        self, request: host_pb2.ProcUnbookToJobRequest, call: Call
+    ) -> host_pb2.ProcUnbookToJobResponse:
+        """Give the places of procs by criteria to jobs in turn; returns how many."""
+        jobs = tuple(job.id for job in request.jobs.jobs)
+        count = await redirect(call, await find_procs(call, request.r), jobs=jobs, kill=request.kill)
+        return host_pb2.ProcUnbookToJobResponse(num_procs=int32(count))
+
+    async def UnbookToGroup(
+        self, request: host_pb2.ProcUnbookToGroupRequest, call: Call
+    ) -> host_pb2.ProcUnbookToGroupResponse:
+        """Give the places of procs by criteria to the jobs of a group; returns how many."""
+        procs = await find_procs(call, request.r)
+        count = await redirect(call, procs, group=request.group.id, kill=request.kill)
+        return host_pb2.ProcUnbookToGroupResponse(num_procs=int32(count))
+
+    async def RedirectToJob(
+        self, request: host_pb2.ProcRedirectToJobRequest, call: Call
+    ) -> host_pb2.ProcRedirectToJobResponse:
+        """Give a proc's place to a job once it has ended, or at once; returns whether that is of any use."""
+        count = await redirect(call, [_proc(request, call)], jobs=(request.job_id,), kill=request.kill)
+        return host_pb2.ProcRedirectToJobResponse(value=count > 0)
+
+    async def RedirectToGroup(
+        self, request: host_pb2.ProcRedirectToGroupRequest, call: Call
+    ) -> host_pb2.ProcRedirectToGroupResponse:
+        """Give a proc's place to the jobs of a group; returns whether that is of any use."""
+        count = await redirect(call, [_proc(request, call)], group=request.group_id, kill=request.kill)
+        return host_pb2.ProcRedirectToGroupResponse(value=count > 0)
+
+    async def ClearRedirect(
+        self, request: host_pb2.ProcClearRedirectRequest, call: Call
+    ) -> host_pb2.ProcClearRedirectResponse:
+        """Give a proc's place to nobody any more; returns whether it would have gone to somebody."""
+        count = await call.submit(c.ClearRedirects((_proc(request, call).id,)))
+        return host_pb2.ProcClearRedirectResponse(value=bool(count))
+
+
+async def redirect(call: Call, procs: list[Proc], *, jobs: tuple[str, ...] = (), group: str = "", kill: bool) -> int:
+    """Give the places of procs away. Returns how many; where it is none, the caller is told why."""
+    most = call.engine.core.bounds.commands_per_call
+    if len(jobs) > most:
+        raise Invalid(f"{call.rpc}: at most {most} jobs at a time (limit commands_per_call), not {len(jobs)}")
+    command = c.RedirectProcs(tuple(proc.id for proc in procs), jobs, group, kill)
+    count = int(await call.submit(command))
+    if not count:
+        call.warnings.append(NOT_REDIRECTED)
+    return count
 
 
 def _proc(request: OfProc, call: Call) -> Proc:

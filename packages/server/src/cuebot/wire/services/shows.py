@@ -11,10 +11,12 @@ from cuebot.domain.nouns import Show
 from cuebot.queries.allocations import subscription_row, subscriptions_of_show
 from cuebot.queries.groups import group_row, groups_of_show
 from cuebot.queries.jobs import pending_jobs_of_show
+from cuebot.queries.owners import deeds_of_show
 from cuebot.queries.shows import active_shows, show_row, show_rows
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.allocations import subscription_message
 from cuebot.wire.messages.groups import group_message
+from cuebot.wire.messages.owners import deed_seq, owner_message
 from cuebot.wire.messages.shows import show_message
 from cuebot.wire.requests import OfShow
 from cuebot.wire.rows import list_of
@@ -84,6 +86,17 @@ class ShowInterface:
         """Make a show."""
         id = await call.submit(c.CreateShow(request.name))
         return show_pb2.ShowCreateShowResponse(show=show_message(show_row(call.farm, call.farm.get("show", id))))
+
+    def GetDeeds(self, request: show_pb2.ShowGetDeedsRequest, call: Call) -> show_pb2.ShowGetDeedsResponse:
+        """The deeds of those who own hosts for a show."""
+        return show_pb2.ShowGetDeedsResponse(deeds=deed_seq(call.farm, deeds_of_show(call.farm, _show(request, call))))
+
+    async def CreateOwner(
+        self, request: show_pb2.ShowCreateOwnerRequest, call: Call
+    ) -> show_pb2.ShowCreateOwnerResponse:
+        """Let somebody own hosts, on which the show's frames come first."""
+        owner = call.farm.get("owner", await call.submit(c.CreateOwner(_show(request, call).id, request.name)))
+        return show_pb2.ShowCreateOwnerResponse(owner=owner_message(call.farm, owner))
 
     async def CreateSubscription(
         self, request: show_pb2.ShowCreateSubscriptionRequest, call: Call

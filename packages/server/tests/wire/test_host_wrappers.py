@@ -1,0 +1,82 @@
+"""Wrappers of hosts that nest what runs there, and reboots of many hosts, over a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from served import served
+from small_farm import SmallFarm
+
+import opencue
+from cuebot.domain.states import HostState
+from cuebot.domain.units import MINUTE
+from cuebot.sim.specs import job_spec
+from opencue.wrappers.host import Host, NestedHost
+from opencue.wrappers.proc import Proc
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def farm() -> Iterator[SmallFarm]:
+    """Three hosts, on one of which two frames run."""
+    farm = SmallFarm()
+    farm.host("a", cores=200)
+    farm.launch(job_spec("one"))
+    farm.plan()
+    farm.host("b")
+    farm.host("desk", nimby_enabled=True)
+    with served(farm):
+        yield farm
+
+
+def test_the_whiteboard_has_hosts_with_what_runs_there(farm: SmallFarm) -> None:
+    """Each can do what a host can, and what runs there what a proc can."""
+    hosts = {host.name(): host for host in opencue.api.getHostWhiteboard()}
+    assert set(hosts) == {"a", "b", "desk"}
+    nested = hosts["a"]
+    assert isinstance(nested, NestedHost)
+    assert len(nested.children().nested_procs) == 2
+    assert [proc.jobName() for proc in nested.getNestedProcs()] == [farm.job("one").name] * 2
+    assert nested.lock() == 1
+    assert nested.isLocked()
+    assert opencue.api.findHost("a").isLocked()
+    assert (type(nested.asHost()), nested.asHost().tags()) == (Host, nested.tags())
+
+    proc = nested.getNestedProcs()[0]
+    assert type(proc.asProc()) is Proc
+    assert proc.getJob().name() == farm.job("one").name
+    assert proc.children() == []
+    assert proc.kill() == 1
+    assert len(farm.take_kills()) == 1
+
+
+def test_a_host_has_booted_since_a_time_or_not(farm: SmallFarm) -> None:
+    """By the boot time that the host has told."""
+    host = opencue.api.findHost("a")
+    assert Host.hasHostRebootedSince(host, host.bootTime() - 1)
+    assert not Host.hasHostRebootedSince(host, host.bootTime())
+
+
+def test_hosts_are_rebooted_a_group_at_a_time(farm: SmallFarm, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    """The second group waits for the first; desks are left alone. Nothing happens where the answer is no."""
+    farm.host("c")
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    Host.rebootFarmSafely(1)
+    assert "Canceled" in capsys.readouterr().out
+
+    def boots(_: float) -> None:
+        states = [farm.farm.host_named(name).state for name in ("b", "c")]
+        assert states == [HostState.REBOOT_WHEN_IDLE, HostState.UP]
+        farm.wait(120)
+        farm.report("b", boot=True, boot_us=farm.facts("b").boot_us + 60 * MINUTE)
+
+    monkeypatch.setattr("builtins.input", lambda _: "Y")
+    monkeypatch.setattr("opencue.reboots.time.sleep", boots)
+    since = opencue.api.findHost("b").bootTime() + 1
+    Host.rebootFarmSafely(1, since, host=["b", "c", "desk"])
+    states = {name: farm.farm.host_named(name).state for name in ("b", "c", "desk")}
+    assert states == {"b": HostState.UP, "c": HostState.REBOOT_WHEN_IDLE, "desk": HostState.UP}
+    Host.monitorRebootFarm(since, host=["b"])
+    assert "1 of 1 hosts have booted." in capsys.readouterr().out
