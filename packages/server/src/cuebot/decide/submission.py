@@ -10,12 +10,12 @@ from typing import cast
 from cuebot.decide.context import Context
 from cuebot.decide.cycles import find_cycle
 from cuebot.decide.depends import added, check_new, signature
-from cuebot.decide.jobs import group_defaults
 from cuebot.domain import events as ev
 from cuebot.domain.advice import advise
 from cuebot.domain.commands import SubmitJobs
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
+from cuebot.domain.filtering import group_defaults
 from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.log_paths import log_folder, log_folder_name

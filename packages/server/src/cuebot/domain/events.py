@@ -258,6 +258,16 @@ class FramesReleased(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FiltersApplied(Event):
+    """Filters of its show have acted on a job, as it was launched or later; what they changed is in other events."""
+
+    job_id: str
+    filter_ids: list[str]
+    done: list[str]
+    """What each did, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestAnswered(Event):
     """A request with an id of its own was carried out, with this answer."""
 

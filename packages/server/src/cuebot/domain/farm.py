@@ -24,8 +24,11 @@ from cuebot.domain.nouns import (
     NOUNS,
     Allocation,
     Comment,
+    Department,
+    DepartmentName,
     Depend,
     Facility,
+    Filter,
     Group,
     Host,
     Job,
@@ -34,8 +37,10 @@ from cuebot.domain.nouns import (
     Proc,
     Request,
     Service,
+    ServiceOverride,
     Show,
     Subscription,
+    Task,
     stored_fields,
 )
 from cuebot.domain.ready import Ready
@@ -111,6 +116,11 @@ class Farm:
         self.groups: dict[str, Group] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.services: dict[str, Service] = {}
+        self.service_overrides: dict[str, ServiceOverride] = {}
+        self.filters: dict[str, Filter] = {}
+        self.department_names: dict[str, DepartmentName] = {}
+        self.departments: dict[str, Department] = {}
+        self.tasks: dict[str, Task] = {}
         self.limits: dict[str, Limit] = {}
         self.jobs: dict[str, Job] = {}
         self.layers: dict[str, Layer] = {}
@@ -123,6 +133,18 @@ class Farm:
         self.facility_by_name: dict[str, str] = {}
         self.show_by_name: dict[str, str] = {}
         self.service_by_name: dict[str, str] = {}
+        self.override_of: dict[tuple[str, str], str] = {}
+        """Service overrides by the show and the name."""
+        self.filter_by_name: dict[tuple[str, str], str] = {}
+        """Filters by the show and the name."""
+        self.filters_of_show: dict[str, set[str]] = defaultdict(set)
+        self.department_name_by_name: dict[str, str] = {}
+        self.department_of: dict[tuple[str, str], str] = {}
+        """Departments by the show and the name."""
+        self.task_of: dict[tuple[str, str], str] = {}
+        """Tasks by the department and the shot."""
+        self.alias_of_show: dict[str, str] = {}
+        """Shows by the names of archived shows that they stand for."""
         self.limit_by_name: dict[str, str] = {}
         self.host_by_name: dict[str, str] = {}
         self.allocation_by_name: dict[tuple[str, str], str] = {}
@@ -159,6 +181,11 @@ class Farm:
             "group": self.groups,
             "subscription": self.subscriptions,
             "service": self.services,
+            "service_override": self.service_overrides,
+            "filter": self.filters,
+            "department_name": self.department_names,
+            "department": self.departments,
+            "task": self.tasks,
             "limit": self.limits,
             "job": self.jobs,
             "layer": self.layers,
@@ -179,7 +206,7 @@ class Farm:
 
     def show_named(self, name: str) -> Show:
         """The show with this name. Raises NotFound, saying how to create it."""
-        id = self.show_by_name.get(name)
+        id = self.show_by_name.get(name) or self.alias_of_show.get(name)
         if id is None:
             known = ", ".join(sorted(self.show_by_name)[:10])
             create = advise("show.create", name=name)

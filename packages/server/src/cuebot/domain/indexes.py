@@ -8,11 +8,11 @@ from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
-from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc
+from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Show
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
 
-IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
+IN_MASKS = frozenset({"facility", "allocation", "subscription", "service", "service_override"})
 """Besides hosts, what the masks of the host table are made from."""
 
 
@@ -104,12 +104,23 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         index_host(farm, thing)
     elif kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].add(thing.id)
+    elif kind == "filter":
+        farm.filters_of_show[thing.show_id].add(thing.id)
+    elif kind == "show":
+        index_aliases(farm, thing)
     elif kind == "subscription":
         thing.reserved_cores = sum(
             proc.cores
             for proc in farm.procs.values()
             if proc.show_id == thing.show_id and farm.hosts[proc.host_id].allocation_id == thing.allocation_id
         )
+
+
+def index_aliases(farm: Farm, show: Show) -> None:
+    """Let a show be found by exactly those names besides its own that it has now."""
+    for name in [name for name, id in farm.alias_of_show.items() if id == show.id]:
+        del farm.alias_of_show[name]
+    farm.alias_of_show |= dict.fromkeys(show.aliases, show.id)
 
 
 def index_host(farm: Farm, host: Host) -> None:
@@ -144,6 +155,11 @@ def _index_of(farm: Farm, kind: str) -> dict[Any, str] | None:
         "show": farm.show_by_name,
         "subscription": farm.subscription_of,
         "service": farm.service_by_name,
+        "service_override": farm.override_of,
+        "filter": farm.filter_by_name,
+        "department_name": farm.department_name_by_name,
+        "department": farm.department_of,
+        "task": farm.task_of,
         "limit": farm.limit_by_name,
         "host": farm.host_by_name,
     }
@@ -155,6 +171,10 @@ def _key_of(kind: str, thing: Any) -> Any:
         return thing.facility_id, thing.name
     if kind == "subscription":
         return thing.show_id, thing.allocation_id
+    if kind in ("service_override", "filter", "department"):
+        return thing.show_id, thing.name
+    if kind == "task":
+        return thing.department_id, thing.shot
     return thing.name
 
 

@@ -10,6 +10,7 @@ from cuebot.domain.indexes import (
     IN_MASKS,
     count_in_allocation,
     enter_name,
+    index_aliases,
     index_host,
     index_thing,
     leave_name,
@@ -75,6 +76,8 @@ def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> N
         farm.requeue(farm.jobs[thing.job_id])
     elif kind in IN_MASKS:
         farm.hosts_table.forget_masks()
+    elif kind == "show" and "aliases" in fresh:
+        index_aliases(farm, thing)
 
 
 def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micros) -> None:
@@ -105,6 +108,11 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         index_host(farm, thing)
     elif event.kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].discard(thing.id)
+    elif event.kind == "filter":
+        farm.filters_of_show[thing.show_id].discard(thing.id)
+    elif event.kind == "show":
+        thing.aliases = ()
+        index_aliases(farm, thing)
 
 
 def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozenset()) -> None:

@@ -6,8 +6,10 @@ current by `apply`. A field made by `volatile()` is telemetry: what hosts said l
 
 from __future__ import annotations
 
+from cuebot.domain.nouns.departments import Department, DepartmentName, Task
 from cuebot.domain.nouns.depends import Depend, Edges
 from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
+from cuebot.domain.nouns.filters import Filter, FilterAction, Matcher
 from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.records import Comment, Request
@@ -18,6 +20,7 @@ from cuebot.domain.nouns.shows import (
     Group,
     Limit,
     Service,
+    ServiceOverride,
     Show,
     Subscription,
 )
@@ -28,20 +31,27 @@ __all__ = [
     "SYSTEM_MEMORY",
     "Allocation",
     "Comment",
+    "Department",
+    "DepartmentName",
     "Depend",
     "Edges",
     "Facility",
+    "Filter",
+    "FilterAction",
     "Group",
     "Host",
     "Job",
     "Layer",
     "Learned",
     "Limit",
+    "Matcher",
     "Proc",
     "Request",
     "Service",
+    "ServiceOverride",
     "Show",
     "Subscription",
+    "Task",
     "derived",
     "no_counts",
     "stored_fields",
@@ -56,6 +66,11 @@ NOUNS: dict[str, type] = {
     "group": Group,
     "subscription": Subscription,
     "service": Service,
+    "service_override": ServiceOverride,
+    "filter": Filter,
+    "department_name": DepartmentName,
+    "department": Department,
+    "task": Task,
     "limit": Limit,
     "job": Job,
     "layer": Layer,

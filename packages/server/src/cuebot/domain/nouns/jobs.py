@@ -48,6 +48,8 @@ class Job:
     """What it was submitted with, which is kept on disk; empty where an older version launched it."""
     superseded: bool = False
     """It was asked for again while a younger job of its name was on disk: its name means that one."""
+    filtered: tuple[str, ...] = ()
+    """What filters of its show did to it when they ran last, a text for each that it fits."""
     layer_ids: list[str] = derived(list)
     recalled_us: Micros = volatile(Micros(0))
     """When it was last loaded again, finished."""
