@@ -10,12 +10,13 @@ from typing import cast
 from cuebot.decide.context import Context
 from cuebot.decide.cycles import find_cycle
 from cuebot.decide.depends import added, check_new, signature
+from cuebot.decide.filters import applied
 from cuebot.domain import events as ev
 from cuebot.domain.advice import advise
 from cuebot.domain.commands import SubmitJobs
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
-from cuebot.domain.filtering import group_defaults
+from cuebot.domain.filtering import filters_of, group_defaults, run_filters
 from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.log_paths import log_folder, log_folder_name
@@ -60,6 +61,8 @@ class _Built:
         self.layers: dict[str, list[Layer]] = {}
         self.launched: list[str] = []
         self._next_key = farm.next_layer_key
+        self._filters = filters_of(farm, show.id)
+        self._filtered: list[ev.Event] = []
 
     def add(self, job_spec: JobSpec) -> None:
         """Build a job, and a second one for its post layers."""
@@ -69,21 +72,37 @@ class _Built:
             raise Invalid(f"job {job_spec.name!r} needs at least one layer that is not of type Post")
         job = self._job(job_spec)
         self._keep(job, main, job_spec)
+        if job_spec.max_cores is not None:  # what a specification says of its most, no filter changes
+            job.max_cores = CoreUnits(job_spec.max_cores)
+        if job_spec.max_gpus is not None:
+            job.max_gpus = job_spec.max_gpus
         self.launched.append(job.id)
         if post:
             self._keep(self._post_job(job), post, job_spec)
 
     def events(self) -> list[ev.Event]:
-        """One event a job, with its layers."""
-        return [
+        """One event a job, with its layers, and what filters did to it."""
+        launched: list[ev.Event] = [
             ev.JobLaunched(stored_values(job), [stored_values(layer) for layer in self.layers[job.id]])
             for job in self.jobs.values()
         ]
+        return [*launched, *self._filtered]
 
     def _keep(self, job: Job, specs: list[LayerSpec], job_spec: JobSpec) -> None:
         self.jobs[job.id] = job
         order = {layer.name: place for place, layer in enumerate(job_spec.layers, start=1)}
-        self.layers[job.id] = [self._layer(job, layer, order[layer.name]) for layer in specs]
+        layers = self.layers[job.id] = [self._layer(job, layer, order[layer.name]) for layer in specs]
+        self._filter(job, layers)
+
+    def _filter(self, job: Job, layers: list[Layer]) -> None:
+        """Have the show's filters act on a job."""
+        outcome = run_filters(self.farm, self._filters, job, layers)
+        for name, value in outcome.job.items():
+            setattr(job, name, value)
+        for layer in layers:
+            for name, value in outcome.layers.get(layer.id, {}).items():
+                setattr(layer, name, value)
+        self._filtered += applied(self.farm, job, outcome)
 
     def _job(self, job_spec: JobSpec) -> Job:
         spec, context = self.spec, self.context
@@ -111,10 +130,6 @@ class _Built:
             setattr(job, name, value)
         if job_spec.priority is not None:
             job.priority = job_spec.priority
-        if job_spec.max_cores is not None:
-            job.max_cores = CoreUnits(job_spec.max_cores)
-        if job_spec.max_gpus is not None:
-            job.max_gpus = job_spec.max_gpus
         return job
 
     def _post_job(self, job: Job) -> Job:
@@ -140,7 +155,7 @@ class _Built:
         )
 
     def _layer(self, job: Job, spec: LayerSpec, order: int) -> Layer:
-        service = _service(self.farm, spec)
+        service = _service(self.farm, spec, self.show.id)
         cores = spec.cores if spec.cores is not None else service.min_cores
         if 0 < cores < MIN_CORE_UNITS:
             cores = ONE_CORE
@@ -193,9 +208,9 @@ def _facility(farm: Farm, spec: Spec, context: Context) -> str:
     return facility_id
 
 
-def _service(farm: Farm, spec: LayerSpec) -> Service:
+def _service(farm: Farm, spec: LayerSpec, show_id: str) -> Service:
     """Raises NotFound where there is none."""
-    service = service_of(farm, spec.services)
+    service = service_of(farm, spec.services, show_id)
     if service is None:
         raise NotFound(f"layer {spec.name!r} names no known service, and this farm has no service `default`")
     return service

@@ -75,6 +75,14 @@ class Bounds:
     """Of a comment."""
     comment_message_characters: int = bound(4_000)
     """Of a comment."""
+    matcher_characters: int = bound(6_000)
+    """Of what a matcher of a filter compares with; of a regular expression `pattern_characters`."""
+    filters_per_show: int = bound(100)
+    """Each is asked of each job that is launched."""
+    parts_per_filter: int = bound(50)
+    """Matchers of one filter, and as many actions."""
+    tasks_per_department: int = bound(10_000)
+    """Shots of a department that have a task."""
     start_after_reason_characters: int = bound(255)
     """Why a layer is not to start yet."""
     reason_characters: int = bound(1_000)

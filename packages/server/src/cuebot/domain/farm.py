@@ -24,11 +24,8 @@ from cuebot.domain.nouns import (
     NOUNS,
     Allocation,
     Comment,
-    Department,
-    DepartmentName,
     Depend,
     Facility,
-    Filter,
     Group,
     Host,
     Job,
@@ -37,12 +34,11 @@ from cuebot.domain.nouns import (
     Proc,
     Request,
     Service,
-    ServiceOverride,
     Show,
     Subscription,
-    Task,
     stored_fields,
 )
+from cuebot.domain.of_shows import OfShows
 from cuebot.domain.ready import Ready
 from cuebot.domain.settings import DEFAULT_SETTINGS
 from cuebot.domain.states import FrameState, JobState
@@ -102,10 +98,11 @@ class Touched:
         return taken
 
 
-class Farm:
+class Farm(OfShows):
     """All state of a farm in memory."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.settings = DEFAULT_SETTINGS
         """What whoever runs the farm chose; no part of its state."""
         self.bounds = DEFAULT_BOUNDS
@@ -116,11 +113,6 @@ class Farm:
         self.groups: dict[str, Group] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.services: dict[str, Service] = {}
-        self.service_overrides: dict[str, ServiceOverride] = {}
-        self.filters: dict[str, Filter] = {}
-        self.department_names: dict[str, DepartmentName] = {}
-        self.departments: dict[str, Department] = {}
-        self.tasks: dict[str, Task] = {}
         self.limits: dict[str, Limit] = {}
         self.jobs: dict[str, Job] = {}
         self.layers: dict[str, Layer] = {}
@@ -133,18 +125,6 @@ class Farm:
         self.facility_by_name: dict[str, str] = {}
         self.show_by_name: dict[str, str] = {}
         self.service_by_name: dict[str, str] = {}
-        self.override_of: dict[tuple[str, str], str] = {}
-        """Service overrides by the show and the name."""
-        self.filter_by_name: dict[tuple[str, str], str] = {}
-        """Filters by the show and the name."""
-        self.filters_of_show: dict[str, set[str]] = defaultdict(set)
-        self.department_name_by_name: dict[str, str] = {}
-        self.department_of: dict[tuple[str, str], str] = {}
-        """Departments by the show and the name."""
-        self.task_of: dict[tuple[str, str], str] = {}
-        """Tasks by the department and the shot."""
-        self.alias_of_show: dict[str, str] = {}
-        """Shows by the names of archived shows that they stand for."""
         self.limit_by_name: dict[str, str] = {}
         self.host_by_name: dict[str, str] = {}
         self.allocation_by_name: dict[tuple[str, str], str] = {}
@@ -181,11 +161,7 @@ class Farm:
             "group": self.groups,
             "subscription": self.subscriptions,
             "service": self.services,
-            "service_override": self.service_overrides,
-            "filter": self.filters,
-            "department_name": self.department_names,
-            "department": self.departments,
-            "task": self.tasks,
+            **self.tables_of_shows(),
             "limit": self.limits,
             "job": self.jobs,
             "layer": self.layers,

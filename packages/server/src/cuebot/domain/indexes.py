@@ -25,6 +25,7 @@ def index_job(farm: Farm, job: Job) -> None:
     """Enter a job into the farm's indexes."""
     farm.jobs[job.id] = job
     farm.groups[job.group_id].job_ids.add(job.id)
+    farm.jobs_of_shot[job.show_id, job.shot].add(job.id)
     if job.parent_id:
         farm.post_jobs[job.parent_id].append(job.id)
     if job.state is not JobState.FINISHED:

@@ -155,6 +155,10 @@ def _check_names(farm: Farm) -> None:
         jobs_of.setdefault(job.group_id, set()).add(job.id)
     for group in farm.groups.values():
         _must_equal(f"jobs of group {group.name}", group.job_ids, jobs_of.get(group.id, set()))
+    of_shots: dict[tuple[str, str], set[str]] = {}
+    for job in farm.jobs.values():
+        of_shots.setdefault((job.show_id, job.shot), set()).add(job.id)
+    _must_equal("jobs by shot", dict(farm.jobs_of_shot), of_shots)
     _must_equal("layers by key", farm.layer_by_key, {layer.key: layer.id for layer in farm.layers.values()})
     posts = sorted((job.parent_id, job.id) for job in farm.jobs.values() if job.parent_id)
     _must_equal("post jobs", sorted((parent, id) for parent, ids in farm.post_jobs.items() for id in ids), posts)
