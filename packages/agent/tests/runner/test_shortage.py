@@ -14,7 +14,7 @@ import pytest
 from agent_farm import AgentProcess, FakeServer, eventually
 from hanging_disk import HangingDisk
 
-from rqd.platform import Memory, memory
+from rqd.platform import Memory, host_memory
 from rqd.runner.run import Run
 from rqd.runner.shortage import Shortage
 from rqd.supervisor.book import Book
@@ -133,8 +133,8 @@ def test_a_control_group_may_have_less_left_than_the_machine(tmp_path: Path) -> 
         (folder / "memory.max").write_text(f"{most}\n")
         (folder / "memory.current").write_text(f"{current}\n")
         (folder / "memory.stat").write_text("anon 1\ninactive_file 10485760\nactive_file 9\n")
-    assert memory.narrowest([str(inner), str(outer)]) == Memory(400 << 10, 60 << 10)
-    assert memory.narrowest([str(inner)]).total_kb == memory.machine().total_kb
+    assert host_memory.narrowest([str(inner), str(outer)]) == Memory(400 << 10, 60 << 10)
+    assert host_memory.narrowest([str(inner)]).total_kb == host_memory.machine().total_kb
 
 
 # --- with a real agent -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Where the farm is: defaults, laid over by the studio's YAML file."""
+"""What a client is told: defaults, laid over by the studio's YAML file. Which server it calls: `Cuebot.init`."""
 
 from __future__ import annotations
 

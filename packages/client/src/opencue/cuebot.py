@@ -1,4 +1,4 @@
-"""The connection to the server."""
+"""The connection to the server, and which server that is (`Cuebot.init`)."""
 
 from __future__ import annotations
 

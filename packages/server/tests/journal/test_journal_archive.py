@@ -76,6 +76,8 @@ def test_what_left_memory_is_on_disk_as_it_was(url: str, open_journal: Open, his
         frame_id = archived.layers[0].id[:-8] + "00000001"
         for text in (job_id, job_id[:8].upper(), frame_id, *archived.part_ids()):
             assert history.job_with(text) == job_id
+    some = next(iter(left.values())).job
+    assert history.job_with(some.name.upper().replace("_", "-")) == history.job_with(some.name)
     assert history.job_with("nobody") is None
     assert history.packed_job("nobody") is None
 
@@ -143,6 +145,7 @@ def test_jobs_on_disk_come_page_by_page(url: str, open_journal: Open, history: H
     for search, wanted in (
         (JobSearch(ids=[some.id]), [some.id]),
         (JobSearch(names=[some.name]), [some.id]),
+        (JobSearch(names=[some.name.replace("_", "-").upper()]), [some.id]),
         (JobSearch(names=[some.id[:8]]), [some.id]),
         (JobSearch(parts=[some.name[3:].upper()]), [job.id for job in jobs if some.name[3:] in job.name]),
         (JobSearch(users=[some.user]), [job.id for job in jobs if job.user == some.user]),

@@ -63,6 +63,7 @@ def migrated(url: str) -> Connection:
     return connection
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection", "ignore:autogenerate skipping")  # see PostgreSQL
 def test_migrations_make_the_declared_tables(url: str) -> None:
     """A database that went through every revision has the tables that this version declares."""
     with migrated(url) as connection, connection.begin():

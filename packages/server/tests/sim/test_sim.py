@@ -26,7 +26,7 @@ from cuebot.engine.core import Core
 from cuebot.engine.requests import LaunchRequest, launch_requests
 from cuebot.sim import main, run_seed
 from cuebot.sim.chaos import machine, world
-from cuebot.sim.chaos.faults import CALM, Faults
+from cuebot.sim.chaos.fault_rates import CALM, Faults
 from cuebot.sim.chaos.ground_truth import SILENT, GroundTruth, Process, ProcessState, Violation
 from cuebot.sim.chaos.hosts import SimHost
 from cuebot.sim.chaos.machine import Machine

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
-from cuebot.sim.chaos.faults import CALM
+from cuebot.sim.chaos.fault_rates import CALM
 from cuebot.sim.chaos.ground_truth import Violation
 from cuebot.sim.chaos.machine import Machine
 from cuebot.sim.chaos.random_specs import LIMITS, random_spec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+
 from cuebot.engine.ports import Answer
 from cuebot.wire.agents.channel import kill_answer, launch_answer
 

@@ -12,7 +12,7 @@ from stat import S_ISREG
 from typing import Optional
 
 from rqd import machine, supervisor
-from rqd.platform import memory, proc
+from rqd.platform import host_memory, proc
 from rqd.platform.orphans import orphans_of
 from rqd.platform.port import HostSize, JobUser, Memory, Process, Traces
 from rqd.supervisor.book import Book
@@ -32,7 +32,7 @@ class Linux:
 
     def __init__(self) -> None:
         self._supervise = supervisor.program()
-        self._cgroups = memory.own_cgroups()
+        self._cgroups = host_memory.own_cgroups()
 
     def receive_orphans(self) -> None:
         """Be the next reaper above the supervisors, should one be killed."""
@@ -216,7 +216,7 @@ class Linux:
         threads_per_core = max(1, siblings // max(1, cores_per_socket))
         usable_threads = len(os.sched_getaffinity(0))
         cores = max(1, usable_threads // threads_per_core)
-        return HostSize(max(1, len(sockets)), cores, threads_per_core, memory.machine().total_kb)
+        return HostSize(max(1, len(sockets)), cores, threads_per_core, host_memory.machine().total_kb)
 
     def groups_folder(self) -> str:
         """Our own control group (version 2), where we may make others in it: root may, or who was delegated it."""
@@ -229,7 +229,7 @@ class Linux:
 
     def memory(self) -> Memory:
         """Look at the machine and at the control groups (v2) that this process is in: the tightest counts."""
-        return memory.narrowest(self._cgroups)
+        return host_memory.narrowest(self._cgroups)
 
     def oom_kills(self) -> int:
         """Read the kernel's count, which has those of control groups too."""

@@ -1,4 +1,7 @@
-"""What is forgotten at last: finished jobs on disk that are too old or too many, and old months of history."""
+"""What is forgotten at last: finished jobs on disk that are too old or too many, and old months of history.
+
+Which finished jobs leave memory, and stay on disk: `decide/archiving`.
+"""
 
 from __future__ import annotations
 

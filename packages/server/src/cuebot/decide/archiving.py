@@ -1,4 +1,4 @@
-"""Which finished jobs leave memory, and how one comes back."""
+"""Which finished jobs leave memory, and how one comes back. What is forgotten on disk at last: `app/retention`."""
 
 from __future__ import annotations
 

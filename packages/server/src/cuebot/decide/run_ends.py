@@ -1,4 +1,7 @@
-"""A run ends here: by its outcome, a refusal, or because it is lost. What becomes of its frame follows."""
+"""A run ends here: by its outcome, a refusal, or because it is lost. What becomes of its frame follows.
+
+Among it whether the frame is tried again, and at whose charge (`domain/charging`). A person's retry: `frames`.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.errors import AlreadyExists, Invalid, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.filtering import filters_of
-from cuebot.domain.names import conform_name
+from cuebot.domain.names import check_name, folded
 from cuebot.domain.nouns import (
     Allocation,
     Department,
@@ -84,13 +84,15 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
 
 def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[list[ev.Event], str]:
     """Make a show and its root group. Replies with the show's id."""
-    name = conform_name("show", command.name, context.bounds)
-    if name in farm.show_by_name:
-        raise AlreadyExists(f"there is a show {name!r} already")
-    if name in farm.alias_of_show:
-        stand_in = farm.shows[farm.alias_of_show[name]].name
-        raise AlreadyExists(f"show {name!r} was archived, and its jobs go to show {stand_in!r}")
-    return _new_show(name, context)
+    check_name("show", command.name, context.bounds)
+    same = farm.shows.get(farm.show_id_of(command.name))
+    if same is not None:
+        spelled = "" if same.name == command.name else f", which {command.name!r} means too (case, '-', '_' are alike)"
+        raise AlreadyExists(f"there is a show {same.name!r} already{spelled}")
+    stand_in = farm.shows.get(farm.alias_of_show.get(folded(command.name), ""))
+    if stand_in is not None:
+        raise AlreadyExists(f"show {command.name!r} was archived, and its jobs go to show {stand_in.name!r}")
+    return _new_show(command.name, context)
 
 
 def _new_show(name: str, context: Context) -> tuple[list[ev.Event], str]:
@@ -114,7 +116,7 @@ def archive_show(farm: Farm, command: c.ArchiveShow, context: Context) -> list[e
     if target is show or target.archived_name:
         raise Refused(f"the jobs of show {show.name!r} cannot go to show {target.name!r}; name one that takes jobs")
     name = f"{show.name}_archive"
-    if name in farm.show_by_name or name in farm.alias_of_show:
+    if farm.show_id_of(name) or folded(name) in farm.alias_of_show:
         raise AlreadyExists(f"there is a show {name!r} already; delete or rename it first")
     # Whatever stood for other shows goes on to the target with it.
     moved = ev.Changed("show", target.id, {"aliases": [*target.aliases, *show.aliases, show.name]})

@@ -20,7 +20,7 @@ from cuebot.domain.filtering import filters_of, group_defaults, run_filters
 from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.log_paths import log_folder, log_folder_name
-from cuebot.domain.names import post_job_name
+from cuebot.domain.names import folded, post_job_name
 from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from
@@ -31,8 +31,8 @@ POST_JOB_RETRIES = 2
 
 def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list[ev.Event], list[str]]:
     """Launch all jobs of a specification, or refuse all of them. Replies with the ids of the jobs."""
-    spec: Spec = command.spec
-    show = farm.show_named(spec.show)
+    show = farm.show_named(command.spec.show)
+    spec = _as_the_show_is_spelled(command.spec, show)
     if not show.active:
         enable = advise("show.set_active", show=show.name)
         raise Refused(f"show {show.name!r} is not active; {enable} makes it so")
@@ -50,6 +50,13 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
     # The new jobs are tried out beside the real ones: what they wait for is checked before any event exists.
     depends = _depends(built, spec)
     return [*built.events(), *depends], built.launched
+
+
+def _as_the_show_is_spelled(spec: Spec, show: Show) -> Spec:
+    """A show is found under any spelling, and the names of its jobs begin with its own."""
+    own, given = show.name.lower(), spec.show.lower()
+    jobs = tuple(replace(job, name=own + job.name.removeprefix(given)) for job in spec.jobs)
+    return replace(spec, show=show.name, jobs=jobs)
 
 
 class _Built:
@@ -275,10 +282,10 @@ def _depend(built: _Built, trial: Farm, spec: DependSpec) -> Depend:
 
 def _job_named(built: _Built, name: str) -> str:
     for job in built.jobs.values():
-        if job.name == name:
+        if folded(job.name) == folded(name):
             return job.id
-    found = built.farm.active_job_by_name.get(name)
-    if found is None:
+    found = built.farm.active_job_id(name)
+    if not found:
         refusal = Invalid(f"a depend names the job {name!r}, which is neither in this specification nor active")
         raise refusal.may_be_past(name)
     return found
@@ -286,9 +293,10 @@ def _job_named(built: _Built, name: str) -> str:
 
 def _is_over(built: _Built, name: str) -> bool:
     """A job that is complete holds nobody up, whether it still has its name or not."""
-    if name in built.farm.active_job_by_name or any(job.name == name for job in built.jobs.values()):
+    any_spelling = folded(name)
+    if built.farm.active_job_id(name) or any(folded(job.name) == any_spelling for job in built.jobs.values()):
         return False
-    return any(job.name == name and job.complete for job in built.farm.jobs.values())
+    return any(job.complete and folded(job.name) == any_spelling for job in built.farm.jobs.values())
 
 
 def _frame(spec: DependSpec, layer: Layer | None, number: int | None) -> int | None:

@@ -20,6 +20,7 @@ from cuebot.domain.holds import Holds
 from cuebot.domain.host_ends import LostRuns
 from cuebot.domain.host_table import Held, HostTable
 from cuebot.domain.limit_use import LimitUse
+from cuebot.domain.names import folded
 from cuebot.domain.nouns import (
     NOUNS,
     Allocation,
@@ -124,12 +125,15 @@ class Farm(OfShows):
 
         self.facility_by_name: dict[str, str] = {}
         self.show_by_name: dict[str, str] = {}
+        """By the name as it is found (`folded`)."""
         self.service_by_name: dict[str, str] = {}
         self.limit_by_name: dict[str, str] = {}
         self.host_by_name: dict[str, str] = {}
         self.allocation_by_name: dict[tuple[str, str], str] = {}
         self.subscription_of: dict[tuple[str, str], str] = {}
         self.active_job_by_name: dict[str, str] = {}
+        self.active_jobs_alike: defaultdict[str, set[str]] = defaultdict(set)
+        """Ids of active jobs by the name as it is found (`folded`), which jobs of different shots may share."""
         self.layer_by_key: dict[int, str] = {}
         self.depends_of_job: dict[str, set[str]] = defaultdict(set)
         self.depends_on_job: dict[str, set[str]] = defaultdict(set)
@@ -180,11 +184,15 @@ class Farm(OfShows):
             raise NotFound(f"there is no {kind} with the id {id!r}").may_be_past(id if kind in _OF_JOBS else "")
         return found
 
+    def show_id_of(self, name: str) -> str:
+        """The id of the show with this name in any spelling; none is the empty text."""
+        return self.show_by_name.get(folded(name), "")
+
     def show_named(self, name: str) -> Show:
-        """The show with this name. Raises NotFound, saying how to create it."""
-        id = self.show_by_name.get(name) or self.alias_of_show.get(name)
-        if id is None:
-            known = ", ".join(sorted(self.show_by_name)[:10])
+        """The show with this name in any spelling, or that stands for it. Raises NotFound, saying how to create it."""
+        id = self.show_id_of(name) or self.alias_of_show.get(folded(name), "")
+        if not id:
+            known = ", ".join(sorted(show.name for show in self.shows.values())[:10])
             create = advise("show.create", name=name)
             places = {"allocation": "ALLOCATION", "size_centicores": "SIZE", "burst_centicores": "BURST"}
             subscribe = advise("subscription.create", show=name, **places)
@@ -201,9 +209,24 @@ class Farm(OfShows):
             raise NotFound(f"there is no host {name!r}; {advise('host.read')} lists those that have reported")
         return self.hosts[id]
 
+    def active_job_id(self, name: str) -> str:
+        """The id of the active job with this name: as it is spelled, else in any spelling. None is the empty text.
+
+        Raises:
+            NotFound: several are meant.
+        """
+        id = self.active_job_by_name.get(name)
+        if id:
+            return id
+        alike = self.active_jobs_alike.get(folded(name), set())
+        if len(alike) > 1:
+            names = ", ".join(sorted(self.jobs[id].name for id in alike)[:ALIKE_MAX])
+            raise NotFound(f"{name!r} may mean {len(alike)} jobs; write it as it is spelled: {names}")
+        return next(iter(alike), "")
+
     def job_named(self, name: str) -> Job:
         """The active job with this name, or the job with this id, whatever its state. Raises NotFound."""
-        id = self.active_job_by_name.get(name) or self.active_job_by_name.get(name.lower())
+        id = self.active_job_id(name)
         found = self.jobs[id] if id else self.job_by_id(name)
         if found is None:
             refusal = NotFound(f"there is no active job {name!r}; {advise('job.read')} lists those that there are")
@@ -236,9 +259,9 @@ class Farm(OfShows):
         return job.id if newer else job.name
 
     def layer_named(self, job: Job, name: str) -> Layer:
-        """The layer of a job by name. Raises NotFound."""
+        """The layer of a job by name, in any spelling. Raises NotFound."""
         for layer_id in job.layer_ids:
-            if self.layers[layer_id].name == name:
+            if self.layers[layer_id].name == folded(name):
                 return self.layers[layer_id]
         names = ", ".join(self.layers[layer_id].name for layer_id in job.layer_ids)
         raise NotFound(f"job {job.name!r} has no layer {name!r}; it has {names}")

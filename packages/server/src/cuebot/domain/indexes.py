@@ -8,6 +8,7 @@ from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
+from cuebot.domain.names import folded
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Show
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
@@ -29,7 +30,22 @@ def index_job(farm: Farm, job: Job) -> None:
     if job.parent_id:
         farm.post_jobs[job.parent_id].append(job.id)
     if job.state is not JobState.FINISHED:
-        farm.active_job_by_name[job.name] = job.id
+        take_name(farm, job)
+
+
+def take_name(farm: Farm, job: Job) -> None:
+    """Let an active job be found by its name, in every spelling."""
+    farm.active_job_by_name[job.name] = job.id
+    farm.active_jobs_alike[folded(job.name)].add(job.id)
+
+
+def give_name_up(farm: Farm, job: Job) -> None:
+    """Let a job that has ended no longer be found as an active one."""
+    del farm.active_job_by_name[job.name]
+    alike = farm.active_jobs_alike[folded(job.name)]
+    alike.discard(job.id)
+    if not alike:
+        del farm.active_jobs_alike[folded(job.name)]
 
 
 def index_layer(farm: Farm, layer: Layer) -> None:
@@ -121,7 +137,7 @@ def index_aliases(farm: Farm, show: Show) -> None:
     """Let a show be found by exactly those names besides its own that it has now."""
     for name in [name for name, id in farm.alias_of_show.items() if id == show.id]:
         del farm.alias_of_show[name]
-    farm.alias_of_show |= dict.fromkeys(show.aliases, show.id)
+    farm.alias_of_show |= {folded(name): show.id for name in show.aliases}
 
 
 def index_host(farm: Farm, host: Host) -> None:
@@ -176,6 +192,8 @@ def _key_of(kind: str, thing: Any) -> Any:
         return thing.show_id, thing.name
     if kind == "task":
         return thing.department_id, thing.shot
+    if kind == "show":
+        return folded(thing.name)
     return thing.name
 
 

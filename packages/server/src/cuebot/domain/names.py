@@ -45,6 +45,11 @@ def check_name(kind: NameKind, text: str, bounds: Bounds) -> None:
         )
 
 
+def folded(text: str) -> str:
+    """Return what is the same in every spelling by which shows, jobs and layers are found: case, and '-' for '_'."""
+    return text.replace("-", "_").lower()
+
+
 def conform_name(kind: NameKind, text: str, bounds: Bounds) -> str:
     """Return a name in the one spelling that the farm keeps: lower case, '_' for '-'.
 
@@ -52,7 +57,7 @@ def conform_name(kind: NameKind, text: str, bounds: Bounds) -> str:
         Invalid: the text breaks the rule for names.
     """
     check_name(kind, text, bounds)
-    return text.replace("-", "_").lower()
+    return folded(text)
 
 
 def plain_name(text: str, bounds: Bounds) -> str:

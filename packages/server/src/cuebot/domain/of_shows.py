@@ -31,7 +31,7 @@ class OfShows:
         self.jobs_of_shot: dict[tuple[str, str], set[str]] = defaultdict(set)
         """Jobs by the show and the shot."""
         self.alias_of_show: dict[str, str] = {}
-        """Shows by the names of archived shows that they stand for."""
+        """Shows by the names of archived shows that they stand for, as names are found (`folded`)."""
 
     def tables_of_shows(self) -> dict[str, dict[str, Any]]:
         """The things by kind and id."""

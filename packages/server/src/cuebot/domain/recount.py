@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS
 from cuebot.domain.host_table import why_not_bookable
 from cuebot.domain.limit_use import LimitUse
+from cuebot.domain.names import folded
 from cuebot.domain.ready import Ready
 from cuebot.domain.states import HELD_BY_DEPENDS, FrameState, JobState
 
@@ -165,7 +167,7 @@ def _check_names(farm: Farm) -> None:
     _must_equal("facilities by name", farm.facility_by_name, {f.name: f.id for f in farm.facilities.values()})
     by_name = {(a.facility_id, a.name): a.id for a in farm.allocations.values()}
     _must_equal("allocations by facility and name", farm.allocation_by_name, by_name)
-    _must_equal("shows by name", farm.show_by_name, {s.name: s.id for s in farm.shows.values()})
+    _must_equal("shows by name", farm.show_by_name, {folded(s.name): s.id for s in farm.shows.values()})
     _must_equal("hosts by name", farm.host_by_name, {h.name: h.id for h in farm.hosts.values() if not h.removed})
     named = [(h.name, farm.host_names[h.row]) for h in farm.hosts.values()]
     _must_equal("names of rows", [kept for _, kept in named], [name for name, _ in named])
@@ -178,6 +180,10 @@ def _check_names(farm: Farm) -> None:
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
     active = [job for job in farm.jobs.values() if job.state is not JobState.FINISHED]
     _must_equal("active jobs by name", farm.active_job_by_name, {job.name: job.id for job in active})
+    alike: defaultdict[str, set[str]] = defaultdict(set)
+    for job in active:
+        alike[folded(job.name)].add(job.id)
+    _must_equal("active jobs in any spelling", farm.active_jobs_alike, alike)
     _must_equal("names of active jobs", len(farm.active_job_by_name), len(active))
 
 
@@ -197,5 +203,5 @@ def _check_filters_and_departments(farm: Farm) -> None:
     _must_equal("departments by show and name", farm.department_of, departments)
     tasks = {(one.department_id, one.shot): one.id for one in farm.tasks.values()}
     _must_equal("tasks by department and shot", farm.task_of, tasks)
-    aliases = {name: show.id for show in farm.shows.values() for name in show.aliases}
+    aliases = {folded(name): show.id for show in farm.shows.values() for name in show.aliases}
     _must_equal("aliases of shows", farm.alias_of_show, aliases)

@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, or_, select, true
 
 from cuebot.domain.archive import PackedJob
+from cuebot.domain.names import folded
 from cuebot.domain.units import ID_LENGTH, is_id, split_frame_id
 from cuebot.engine.ports import FoundJob, JobSearch, KeptJobs
-from cuebot.journal.tables import ARCHIVED_JOB, ARCHIVED_PART, JOB, SPECIFICATION
+from cuebot.journal.tables import ARCHIVED_JOB, ARCHIVED_PART, JOB, SPECIFICATION, folded_name
 
 JOBS_PER_STEP: Final = 500
 """Jobs that one transaction forgets: the writer waits for it."""
@@ -40,7 +41,7 @@ def packed_job(connection: Connection, job_id: str) -> PackedJob | None:
 
 def has_younger(connection: Connection, name: str, submitted_us: int) -> bool:
     """Whether an archived job of this name was submitted later."""
-    query = select(exists().where(_JOB.name == name, _JOB.submitted_us > submitted_us))
+    query = select(exists().where(_any_spelling(name), _JOB.name == name, _JOB.submitted_us > submitted_us))
     return bool(connection.execute(query).scalar_one())
 
 
@@ -114,9 +115,14 @@ def _with_part(connection: Connection, text: str) -> str | None:
 
 
 def _with_name(connection: Connection, name: str) -> str | None:
-    query = select(_JOB.id).where(_JOB.name.in_([name, name.lower()])).order_by(_JOB.submitted_us.desc(), _JOB.id)
-    found = connection.execute(query.limit(1)).scalar()
+    as_it_is_spelled_first = (_JOB.name == name).desc()
+    order = (as_it_is_spelled_first, _JOB.submitted_us.desc(), _JOB.id)
+    found = connection.execute(select(_JOB.id).where(_any_spelling(name)).order_by(*order).limit(1)).scalar()
     return None if found is None else str(found)
+
+
+def _any_spelling(*names: str) -> ColumnElement[bool]:
+    return folded_name(_JOB.name).in_([folded(name) for name in names])
 
 
 def _may_be_stored(text: str) -> bool:
@@ -152,7 +158,7 @@ def _conditions(connection: Connection, search: JobSearch) -> list[ColumnElement
             conditions.append(column.in_(_stored(values)))
     if search.names:
         names = _stored(search.names)
-        conditions.append(_any([_JOB.name.in_(names)], names))
+        conditions.append(_any([_any_spelling(*names)], names))
     if search.parts:
         parts = _stored(search.parts)
         conditions.append(_any([_JOB.name.icontains(part, autoescape=True) for part in parts], parts))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
     LargeBinary,
@@ -23,6 +24,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
+    literal_column,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -387,11 +390,18 @@ ARCHIVED_JOB: Final = Table(
     Column("summary", LargeBinary, nullable=False),
     Column("rest", LargeBinary, nullable=False),
     Index("archived_job_by_end", "stopped_us", "id", "name", "shot"),  # all that is looked for job by job
-    Index("archived_job_by_name", "name"),
     Index("archived_job_by_user", "user", "stopped_us"),
     Index("archived_job_by_show", "show_id", "stopped_us"),
 )
 """Finished jobs that are not in memory, one row each with all that is theirs (`domain.archive`)."""
+
+
+def folded_name(name: ColumnElement[str]) -> ColumnElement[str]:
+    """A name as jobs are found by it (`domain.names.folded`), in SQL as it stands in the index."""
+    return func.lower(func.replace(name, literal_column("'-'"), literal_column("'_'")))
+
+
+Index("archived_job_by_name", folded_name(ARCHIVED_JOB.c.name))
 
 ARCHIVED_PART: Final = Table(
     "archived_part", METADATA, _id(), Column("job_id", Text, nullable=False, index=True), sqlite_with_rowid=False

@@ -11,7 +11,7 @@ from cuebot.domain.nouns import Host, Job, Layer, Proc
 from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import FrameState, HostState, JobState, LayerType, LockState
 from cuebot.queries.frames import FramePlace
-from cuebot.queries.language import DURATION, FLAG, MEMORY, NUMBER, TEXT, Field, Fields, Moment, choice
+from cuebot.queries.language import DURATION, FLAG, MEMORY, NAME, NUMBER, TEXT, Field, Fields, Moment, choice
 
 _STATES: Final = {
     "waiting": FrameState.WAITING,
@@ -49,11 +49,11 @@ def _age_us(moment: Moment, since_us: int) -> int:
 JOBS: Final[Fields[Job]] = Fields(
     "job",
     lambda _, job: job.name,
-    Field("name", TEXT, lambda _, job: job.name, "the whole name, or with * a part of it"),
+    Field("name", NAME, lambda _, job: job.name, "the whole name, or with * a part of it"),
     Field("id", TEXT, lambda _, job: job.id, "the id"),
     Field("state", choice(JobState), lambda _, job: job.state, "what becomes of it"),
-    Field("show", TEXT, lambda at, job: at.farm.shows[job.show_id].name, "its show"),
-    Field("shot", TEXT, lambda _, job: job.shot, "its shot"),
+    Field("show", NAME, lambda at, job: at.farm.shows[job.show_id].name, "its show"),
+    Field("shot", NAME, lambda _, job: job.shot, "its shot"),
     Field("user", TEXT, lambda _, job: job.user, "who submitted it; `me` is whoever asks"),
     Field("group", TEXT, lambda at, job: at.farm.groups[job.group_id].name, "its group"),
     Field("department", TEXT, lambda at, job: at.farm.groups[job.group_id].department, "its group's department"),
@@ -80,7 +80,7 @@ JOBS: Final[Fields[Job]] = Fields(
 LAYERS: Final[Fields[Layer]] = Fields(
     "layer",
     lambda _, layer: layer.name,
-    Field("name", TEXT, lambda _, layer: layer.name, "the whole name, or with * a part of it"),
+    Field("name", NAME, lambda _, layer: layer.name, "the whole name, or with * a part of it"),
     Field("id", TEXT, lambda _, layer: layer.id, "the id"),
     Field("type", choice(LayerType), lambda _, layer: layer.type, "what it is for"),
     Field("service", TEXT, lambda _, layer: layer.services, "a service"),
@@ -98,7 +98,7 @@ FRAMES: Final[Fields[FramePlace]] = Fields(
     lambda _, frame: f"{int(frame[0].frames.number[frame[1]]):04d}-{frame[0].name}",
     Field("number", NUMBER, lambda _, frame: int(frame[0].frames.number[frame[1]]), "its number"),
     Field("state", choice(FrameState), lambda _, frame: FrameState(int(frame[0].frames.state[frame[1]])), "its state"),
-    Field("layer", TEXT, lambda _, frame: frame[0].name, "its layer"),
+    Field("layer", NAME, lambda _, frame: frame[0].name, "its layer"),
     Field("service", TEXT, lambda _, frame: frame[0].services, "a service of its layer"),
     Field("host", TEXT, lambda at, frame: _last_host(at, frame), "where it runs, or ran last"),
     Field("retries", NUMBER, lambda _, frame: int(frame[0].frames.retries[frame[1]]), "how often it was tried again"),
@@ -135,9 +135,9 @@ PROCS: Final[Fields[Proc]] = Fields(
     "proc",
     lambda at, proc: at.farm.jobs[proc.job_id].name,
     Field("host", TEXT, lambda at, proc: at.farm.hosts[proc.host_id].name, "where it runs"),
-    Field("job", TEXT, lambda at, proc: at.farm.jobs[proc.job_id].name, "whose frame it is"),
-    Field("layer", TEXT, lambda at, proc: at.farm.layers[proc.layer_id].name, "the frame's layer"),
-    Field("show", TEXT, lambda at, proc: at.farm.shows[proc.show_id].name, "the job's show"),
+    Field("job", NAME, lambda at, proc: at.farm.jobs[proc.job_id].name, "whose frame it is"),
+    Field("layer", NAME, lambda at, proc: at.farm.layers[proc.layer_id].name, "the frame's layer"),
+    Field("show", NAME, lambda at, proc: at.farm.shows[proc.show_id].name, "the job's show"),
     Field("user", TEXT, lambda at, proc: at.farm.jobs[proc.job_id].user, "who submitted it; `me` is whoever asks"),
     Field("service", TEXT, lambda at, proc: at.farm.layers[proc.layer_id].services, "a service of the layer"),
     Field("allocation", TEXT, lambda at, proc: _allocation_names(at, at.farm.hosts[proc.host_id]), "its host's"),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from cuebot.domain.bounds import Bounds
 from cuebot.domain.farm import Farm
+from cuebot.domain.names import folded
 from cuebot.domain.nouns import Job
 from cuebot.domain.states import JobState
 from cuebot.domain.units import is_id
@@ -136,11 +137,10 @@ def last_ended_first(jobs: Iterable[Job]) -> list[Job]:
 def job_filter(farm: Farm, criteria: JobCriteria, bounds: Bounds, clock: Clock) -> Callable[[Job], bool]:
     """Which jobs the criteria mean, whatever their state (opencue-behaviour: searching-jobs). Raises Invalid."""
     check_count(criteria.words(), bounds)
-    ids, names, users, shots = (
-        frozenset(field) for field in (criteria.ids, criteria.names, criteria.users, criteria.shots)
-    )
-    named = named_filter(names)
-    shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
+    ids, names, users = (frozenset(field) for field in (criteria.ids, criteria.names, criteria.users))
+    shots = frozenset(map(folded, criteria.shots))
+    named = named_filter(farm, names)
+    shows = {farm.show_id_of(name) for name in criteria.shows}
     matches = text_filter(criteria.parts, criteria.patterns, bounds, clock)
     return lambda job: bool(
         (not ids or job.id in ids)
@@ -152,8 +152,14 @@ def job_filter(farm: Farm, criteria: JobCriteria, bounds: Bounds, clock: Clock) 
     )
 
 
-def named_filter(words: Iterable[str]) -> Callable[[Job], bool]:
-    """Jobs of which one of these is the name, the id, or the beginning of that."""
+def named_filter(farm: Farm, words: Iterable[str]) -> Callable[[Job], bool]:
+    """Jobs of which one of these is the name, the id, or the beginning of that.
+
+    A word that is no active job's name as it is spelled is one in any spelling.
+    """
     names = frozenset(words)
+    alike = frozenset(folded(name) for name in names if name not in farm.active_job_by_name)
     ids = tuple(word.lower() for word in names if is_id(word))
-    return lambda job: job.name in names or job.id.startswith(ids)
+    return lambda job: bool(
+        job.name in names or (alike and folded(job.name) in alike) or (ids and job.id.startswith(ids))
+    )

@@ -23,6 +23,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Invalid, quoted
 from cuebot.domain.farm import Farm
+from cuebot.domain.names import folded
 from cuebot.domain.units import HOUR, MINUTE, SECOND
 
 ME: Final = "me"
@@ -90,6 +91,8 @@ def _flag(text: str) -> bool:
 
 
 TEXT: Final = Kind("a text", str)
+NAME: Final = Kind("a name", str)
+"""Of a show, shot, job or layer: it is found in any spelling (`domain.names.folded`)."""
 NUMBER: Final = Kind("a number such as 3 or 1.5", _number, is_ordered=True)
 MEMORY: Final = Kind("an amount such as 512mb or 4gb", lambda text: _with_unit(text, _KIB), is_ordered=True)
 DURATION: Final = Kind("a duration such as 90s, 15m, 2h or 3d", lambda text: _with_unit(text, _US), is_ordered=True)
@@ -228,8 +231,9 @@ def _in_field(field: Field[Thing], term: Term, moment: Moment) -> Callable[[Thin
         raise _wrong(
             term.column, f"{field.name} has no order, so {term.op} says nothing of it; write {field.name}:VALUE"
         )
-    if field.kind is TEXT:
-        is_one = _is_one_of([moment.me if value == ME and field.name == "user" else value for value in term.values])
+    if field.kind in (TEXT, NAME):
+        values = [moment.me if value == ME and field.name == "user" else value for value in term.values]
+        is_one = _is_one_of(values, folded if field.kind is NAME else str.lower)
         if term.op == "!=":
             return lambda thing: not is_one(get(moment, thing))
         return lambda thing: is_one(get(moment, thing))
@@ -243,16 +247,16 @@ def _in_field(field: Field[Thing], term: Term, moment: Moment) -> Callable[[Thin
     return lambda thing: (get(moment, thing) in some) is (term.op != "!=")
 
 
-def _is_one_of(values: Sequence[str]) -> Callable[[Any], bool]:
+def _is_one_of(values: Sequence[str], fold: Callable[[str], str]) -> Callable[[Any], bool]:
     """Whether a text, or one of a list of texts, is one of these, in which `*` and `?` stand for others."""
-    plain = frozenset(value.lower() for value in values if not _ANY.search(value))
-    globs = [_glob(value) for value in values if _ANY.search(value)]
+    plain = frozenset(fold(value) for value in values if not _ANY.search(value))
+    globs = [_glob(fold(value)) for value in values if _ANY.search(value)]
 
     def is_one(text: Any) -> bool:
         if not isinstance(text, str):
             return any(is_one(part) for part in text)
-        lower = text.lower()
-        return lower in plain or any(glob.match(lower) for glob in globs)
+        spelled = fold(text)
+        return spelled in plain or any(glob.match(spelled) for glob in globs)
 
     return is_one
 

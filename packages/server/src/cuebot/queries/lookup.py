@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cuebot.domain.advice import advise
 from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.farm import ALIKE_MAX, Farm
+from cuebot.domain.names import folded
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import JobState
 
@@ -64,11 +65,11 @@ def job_of(farm: Farm, text: str) -> Job:
     """
     if text in farm.jobs:
         return farm.jobs[text]
-    for name in dict.fromkeys((text, text.lower())):
-        if name in farm.active_job_by_name:
-            return farm.jobs[farm.active_job_by_name[name]]
-    of_name = [job for job in farm.jobs.values() if job.name in (text, text.lower())]
-    finished = [job for job in of_name if not job.superseded]
+    active_id = farm.active_job_id(text)
+    if active_id:
+        return farm.jobs[active_id]
+    finished = [job for job in farm.jobs.values() if not job.superseded and folded(job.name) == folded(text)]
+    finished = [job for job in finished if job.name == text] or finished
     if not finished:
         by_id = farm.job_by_id(text)
         if by_id is not None:

@@ -97,8 +97,8 @@ def proc_filter(farm: Farm, criteria: ProcCriteria, bounds: Bounds, now_us: int)
     """Which procs the criteria mean. Raises Invalid."""
     check_count(criteria.words, bounds)
     hosts, layers = frozenset(criteria.hosts), frozenset(criteria.layers)
-    named = named_filter(criteria.jobs)
-    shows = {farm.show_by_name.get(name, "") for name in criteria.shows}
+    named = named_filter(farm, criteria.jobs)
+    shows = {farm.show_id_of(name) for name in criteria.shows}
     allocations = allocation_ids(farm, criteria.allocations)
     above_kib, below_kib = criteria.memory_above_kib, criteria.memory_below_kib
     return lambda proc: bool(

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 from opencue_proto import host_pb2, job_pb2
 
+from cuebot.domain.names import folded
 from cuebot.domain.nouns import Host, Job, Proc
 from cuebot.domain.states import JobState
 from cuebot.engine.past_jobs import Past
@@ -79,9 +80,9 @@ async def _past(call: Call, criteria: JobCriteria, stopped_since_us: int) -> Pas
         ids=tuple(criteria.ids),
         names=tuple(criteria.names),
         parts=tuple(criteria.parts),
-        show_ids=[call.farm.show_by_name.get(name, "") for name in criteria.shows],
+        show_ids=[call.farm.show_id_of(name) for name in criteria.shows],
         users=tuple(criteria.users),
-        shots=tuple(criteria.shots),
+        shots=[folded(shot) for shot in criteria.shots],
         stopped_since_us=stopped_since_us,
     )
     await engine.durable()

@@ -73,7 +73,7 @@ def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
 
 
 def _is_service(farm: Farm, show: str, name: str) -> bool:
-    return name in farm.service_by_name or (farm.show_by_name.get(show, ""), name) in farm.override_of
+    return name in farm.service_by_name or (farm.show_id_of(show), name) in farm.override_of
 
 
 _UNKNOWN: Final = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm, restore
-from cuebot.domain.indexes import index_job, index_layer, initial_frames
+from cuebot.domain.indexes import give_name_up, index_job, index_layer, initial_frames, take_name
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import JOB_TRANSITIONS, JobState
 from cuebot.domain.units import Micros
@@ -29,13 +29,13 @@ def job_finished(farm: Farm, event: ev.JobFinished, at_us: Micros) -> None:
     job = farm.jobs[event.job_id]
     _job_state(farm, job, JobState.FINISHED)
     job.stopped_us = at_us
-    del farm.active_job_by_name[job.name]
+    give_name_up(farm, job)
 
 
 def job_reopened(farm: Farm, event: ev.JobReopened, at_us: Micros) -> None:
     job = farm.jobs[event.job_id]
     _job_state(farm, job, JobState.PENDING)
-    farm.active_job_by_name[job.name] = job.id
+    take_name(farm, job)
 
 
 def filters_applied(farm: Farm, event: ev.FiltersApplied, at_us: Micros) -> None:

@@ -22,7 +22,7 @@ from cuebot.scheduling.rules.caps import below_minimum, gpu_room_under_cap, room
 from cuebot.scheduling.rules.eligibility import allocation_mask, may_start, open_mask, usable
 from cuebot.scheduling.rules.estimate import mean_us, room_at_us
 from cuebot.scheduling.rules.fits import room_now
-from cuebot.scheduling.rules.order import TIERS, Precedence, precedence
+from cuebot.scheduling.rules.job_order import TIERS, Precedence, precedence
 from cuebot.scheduling.rules.shares import FairShare
 
 JOBS_LOOKED_AT: Final = 50

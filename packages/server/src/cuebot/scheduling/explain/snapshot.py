@@ -13,8 +13,8 @@ from cuebot.domain.ready import Entry, Queue
 from cuebot.domain.silence import AS_BY_DEFAULT, Silence
 from cuebot.scheduling.explain.waits import Holding
 from cuebot.scheduling.rules.gpus import kept_for_gpus
+from cuebot.scheduling.rules.job_order import Ranks, in_order
 from cuebot.scheduling.rules.limits import LimitUsage
-from cuebot.scheduling.rules.order import Ranks, in_order
 from cuebot.scheduling.rules.policy import Policies, Policy
 
 

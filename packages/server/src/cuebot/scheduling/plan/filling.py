@@ -16,7 +16,7 @@ from cuebot.scheduling.plan.reserving import Reserving
 from cuebot.scheduling.plan.state import PlanState
 from cuebot.scheduling.rules.eligibility import avoided_rows, may_start
 from cuebot.scheduling.rules.estimate import longest_us
-from cuebot.scheduling.rules.order import JobWork, jobs_in_order
+from cuebot.scheduling.rules.job_order import JobWork, jobs_in_order
 from cuebot.scheduling.rules.shares import FairShare
 
 _NOWHERE: Final[frozenset[int]] = frozenset()

@@ -1,4 +1,7 @@
-"""What happens to machines: they are cut off, switched off, taken apart, sat down at, and their clocks are set."""
+"""What happens to machines: they are cut off, switched off, taken apart, sat down at, and their clocks are set.
+
+The server's own machine is one of them: its disk fails and hangs. Rates: `fault_rates`.
+"""
 
 from __future__ import annotations
 

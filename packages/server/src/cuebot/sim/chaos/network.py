@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from cuebot.domain.units import SECOND
-from cuebot.sim.chaos.faults import Faults
+from cuebot.sim.chaos.fault_rates import Faults
 from cuebot.sim.clock import Clock
 
 DEADLINE_US = 10 * SECOND

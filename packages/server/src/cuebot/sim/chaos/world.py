@@ -22,7 +22,7 @@ from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 from cuebot.engine.requests import Address, LaunchRequest
 from cuebot.sim.chaos.disk import Disk, compare_farms
 from cuebot.sim.chaos.failures import Failures
-from cuebot.sim.chaos.faults import CALM, Faults
+from cuebot.sim.chaos.fault_rates import CALM, Faults
 from cuebot.sim.chaos.fitting import Fitting
 from cuebot.sim.chaos.ground_truth import GroundTruth, Violation
 from cuebot.sim.chaos.host_faults import HostFaults, machine

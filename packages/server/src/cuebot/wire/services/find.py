@@ -44,10 +44,9 @@ def _search(terms: Sequence[Term], moment: Moment) -> JobSearch:
         elif term.op in (":", "=", "") and not any(set(value) & set("*?") for value in term.values):
             fields.setdefault(name, term.values)
 
-    show_by_name = {name.lower(): id for name, id in moment.farm.show_by_name.items()}
     return JobSearch(
         ids=fields.get("id", ()),
-        show_ids=[show_by_name.get(name.lower(), "") for name in fields.get("show", ())],
+        show_ids=[moment.farm.show_id_of(name) for name in fields.get("show", ())],
         users=[moment.me if name == ME else name for name in fields.get("user", ())],
         parts=fields.get("", ()),
         stopped_since_us=stopped_since_us,

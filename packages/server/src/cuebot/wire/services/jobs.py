@@ -90,8 +90,8 @@ class JobInterface:
         return job_pb2.JobGetJobNamesResponse(names=sorted(job.name for job in jobs))
 
     def IsJobPending(self, request: job_pb2.JobIsJobPendingRequest, call: Call) -> job_pb2.JobIsJobPendingResponse:
-        """Whether a job of exactly that name, or with that id, is PENDING."""
-        job = call.farm.jobs.get(call.farm.active_job_by_name.get(request.name, request.name))
+        """Whether the job of that name, or with that id, is PENDING."""
+        job = call.farm.jobs.get(call.farm.active_job_id(request.name) or request.name)
         return job_pb2.JobIsJobPendingResponse(value=job is not None and job.state is JobState.PENDING)
 
     @shared

@@ -1,4 +1,8 @@
-"""What goes wrong in one simulation: a random subset of faults, each with a rate of its own."""
+"""What goes wrong in one simulation: a random subset of faults, each with a rate of its own.
+
+They are carried out by `host_faults` (machines, agents, the disk), `supervisor_faults` (single processes), `network`
+(messages) and `server` (commits, crashes).
+"""
 
 from __future__ import annotations
 

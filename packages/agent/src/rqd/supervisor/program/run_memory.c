@@ -1,4 +1,4 @@
-/* What a run holds in memory. */
+/* What a run holds in memory. `stand_in.py` does the same; how much the machine has: `platform/host_memory.py`. */
 #include "supervise.h"
 
 #include <dirent.h>

@@ -1,4 +1,7 @@
-"""How much memory there is: of the machine, and where control groups (v2) allow less, of those."""
+"""How much memory there is: of the machine, and where control groups (v2) allow less, of those.
+
+What a run holds: `supervisor/program/run_memory.c`.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 A tier is a band of priorities; all of a higher tier comes before all of a lower one, so only who puts a job into a low
 tier lets it starve. Within a tier the jobs of groups that hold less than their minimum of cores come first, until the
 group has it. Then the higher priority is first, then the older job.
+
+Which show comes before: `shares`; which frames of the job: `plan/frame_order`; who asks them in turn: `plan/filling`.
 """
 
 from __future__ import annotations

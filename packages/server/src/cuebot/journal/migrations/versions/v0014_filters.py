@@ -7,8 +7,8 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0012"
 
 _NAMES = ("Lighting", "Animation", "Hair", "Cloth", "Layout", "FX", "Pipeline", "Unknown")
 
