@@ -42,6 +42,7 @@ class FarmInterfaceStub:
     Find: _grpc.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]
     GetQueryFields: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]
     GetEvents: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]
+    TryFilters: _grpc.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]
 
 @_typing.type_check_only
 class FarmInterfaceAsyncStub(FarmInterfaceStub):
@@ -57,6 +58,7 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     Find: _aio.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]  # type: ignore[assignment]
     GetQueryFields: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]  # type: ignore[assignment]
     GetEvents: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]  # type: ignore[assignment]
+    TryFilters: _aio.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]  # type: ignore[assignment]
 
 class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -135,5 +137,12 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.GetEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.GetEventsResponse, _abc.Awaitable[_farm_pb2.GetEventsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def TryFilters(
+        self,
+        request: _farm_pb2.TryFiltersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.TryFiltersResponse, _abc.Awaitable[_farm_pb2.TryFiltersResponse]]: ...
 
 def add_FarmInterfaceServicer_to_server(servicer: FarmInterfaceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

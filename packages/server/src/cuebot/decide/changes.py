@@ -12,7 +12,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.bounds import INT32_MAX, Bounds
 from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.names import label, plain_name, undotted_name
+from cuebot.domain.names import folded, label, plain_name, undotted_name
 from cuebot.domain.nouns import Group, Show
 from cuebot.domain.nouns.filters import FilterType
 from cuebot.domain.states import ThreadMode

@@ -9,7 +9,7 @@ from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.bounds import INT32_MAX
-from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, NotFound, quoted
+from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import conform_name, label
 from cuebot.domain.nouns import Department, DepartmentName, Group, Job, Task, stored_values
@@ -32,19 +32,10 @@ def add_name(farm: Farm, command: c.AddDepartmentName, context: Context) -> tupl
     return [ev.Added("department_name", stored_values(made))], made.id
 
 
-def department_named(farm: Farm, name: str) -> DepartmentName:
-    """The name of a department. Raises NotFound, with those that there are."""
-    id = farm.department_name_by_name.get(name)
-    if id is None:
-        known = ", ".join(sorted(farm.department_name_by_name)[:20])
-        raise NotFound(f"there is no department {name!r}; there are {known}")
-    return farm.department_names[id]
-
-
 def set_group_department(farm: Farm, command: c.SetGroupDepartment, context: Context) -> list[ev.Event]:
     """Put a group into a department, which its show has from now on."""
     group: Group = farm.get("group", command.group_id)
-    name = department_named(farm, command.department).name
+    name = farm.department_called(command.department).name
     if group.department == name:
         return []
     changed = ev.Changed("group", group.id, {"department": name})
@@ -84,15 +75,9 @@ def release(farm: Farm, command: c.ReleaseDepartment, context: Context) -> list[
 # --- tasks ------------------------------------------------------------------------------------------------------------
 
 
-def tasks_of(farm: Farm, department_id: str) -> list[Task]:
-    """The tasks of a department, by shot."""
-    found = (task for task in farm.tasks.values() if task.department_id == department_id)
-    return sorted(found, key=lambda task: task.shot)
-
-
 def removed_tasks(farm: Farm, department_id: str) -> list[ev.Event]:
     """The tasks of a department are gone."""
-    return [ev.Removed("task", task.id, stored_values(task)) for task in tasks_of(farm, department_id)]
+    return [ev.Removed("task", task.id, stored_values(task)) for task in farm.tasks_of(department_id)]
 
 
 def set_tasks(farm: Farm, command: c.SetTasks, context: Context) -> list[ev.Event]:
@@ -101,7 +86,7 @@ def set_tasks(farm: Farm, command: c.SetTasks, context: Context) -> list[ev.Even
     A shot that has a task already is refused, unless the tasks are replaced.
     """
     department: Department = farm.get("department", command.department_id)
-    had = {} if command.replace else {task.shot: task for task in tasks_of(farm, department.id)}
+    had = {} if command.replace else {task.shot: task for task in farm.tasks_of(department.id)}
     made: dict[str, Task] = {}
     for given, cores in command.cores.items():
         shot = conform_name("shot", given, context.bounds)

@@ -12,7 +12,7 @@ from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.bounds import Bounds
-from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, NotFound, quoted
+from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.filtering import TARGETS, Outcome, check_group, check_pattern, filters_of, in_words, run_filters
 from cuebot.domain.nouns import Filter, FilterAction, Job, Matcher, Show, stored_values
@@ -71,24 +71,15 @@ def add_matcher(farm: Farm, command: c.AddMatcher, context: Context) -> tuple[li
 
 def change_matcher(farm: Farm, command: c.ChangeMatcher, context: Context) -> list[ev.Event]:
     """Let a matcher ask something else; it keeps its place."""
-    one, old = matcher_of(farm, command.matcher_id)
+    one, old = farm.matcher(command.matcher_id)
     made = _matcher(one, old.id, command, context.bounds)
     return _unless_same(old, made, _with_matchers(one, tuple(made if x is old else x for x in one.matchers)))
 
 
 def remove_matcher(farm: Farm, command: c.RemoveMatcher, context: Context) -> list[ev.Event]:
     """Let a filter ask one question less; one without any fits nothing."""
-    one, old = matcher_of(farm, command.matcher_id)
+    one, old = farm.matcher(command.matcher_id)
     return [_with_matchers(one, tuple(x for x in one.matchers if x is not old))]
-
-
-def matcher_of(farm: Farm, matcher_id: str) -> tuple[Filter, Matcher]:
-    """The matcher with this id, and whose it is. Raises NotFound."""
-    for one in farm.filters.values():
-        for matcher in one.matchers:
-            if matcher.id == matcher_id:
-                return one, matcher
-    raise NotFound(f"there is no matcher with the id {matcher_id!r}")
 
 
 def _with_matchers(one: Filter, matchers: tuple[Matcher, ...]) -> ev.Changed:
@@ -124,24 +115,15 @@ def add_action(farm: Farm, command: c.AddFilterAction, context: Context) -> tupl
 
 def change_action(farm: Farm, command: c.ChangeFilterAction, context: Context) -> list[ev.Event]:
     """Let a filter do something else; it keeps its place."""
-    one, old = action_of(farm, command.action_id)
+    one, old = farm.filter_action(command.action_id)
     made = _action(farm, one, old.id, command, context.bounds)
     return _unless_same(old, made, _with_actions(one, tuple(made if x is old else x for x in one.actions)))
 
 
 def remove_action(farm: Farm, command: c.RemoveFilterAction, context: Context) -> list[ev.Event]:
     """Let a filter do one thing less."""
-    one, old = action_of(farm, command.action_id)
+    one, old = farm.filter_action(command.action_id)
     return [_with_actions(one, tuple(x for x in one.actions if x is not old))]
-
-
-def action_of(farm: Farm, action_id: str) -> tuple[Filter, FilterAction]:
-    """The action of a filter with this id, and whose it is. Raises NotFound."""
-    for one in farm.filters.values():
-        for action in one.actions:
-            if action.id == action_id:
-                return one, action
-    raise NotFound(f"there is no action of a filter with the id {action_id!r}")
 
 
 def _with_actions(one: Filter, actions: tuple[FilterAction, ...]) -> ev.Changed:

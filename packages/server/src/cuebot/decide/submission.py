@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from copy import copy
 from dataclasses import replace
+from itertools import chain
 from typing import cast
 
 from cuebot.decide.context import Context
@@ -16,12 +17,12 @@ from cuebot.domain.advice import advise
 from cuebot.domain.commands import SubmitJobs
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
-from cuebot.domain.filtering import filters_of, group_defaults, run_filters
+from cuebot.domain.filtering import Outcome, filters_of, group_defaults, run_filters
 from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.log_paths import log_folder, log_folder_name
 from cuebot.domain.names import folded, post_job_name
-from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
+from cuebot.domain.nouns import Depend, Filter, Group, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from
 from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec
@@ -44,12 +45,22 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
                 f"a job {name!r} is active already; submit under another name, or end it with"
                 f" {advise('job.kill', job=name)}"
             )
-    built = _Built(farm, spec, show, facility_id, context)
+    built = _Built(farm, spec, show, facility_id, context, filters_of(farm, show.id))
     for job_spec in spec.jobs:
         built.add(job_spec)
     # The new jobs are tried out beside the real ones: what they wait for is checked before any event exists.
     depends = _depends(built, spec)
     return [*built.events(), *depends], built.launched
+
+
+def try_filters(farm: Farm, given: Spec, filters: list[Filter], context: Context) -> list[tuple[str, Outcome]]:
+    """What filters would do to each job of a specification, by its name. Nothing is launched."""
+    show = farm.show_named(given.show)
+    spec = _as_the_show_is_spelled(given, show)
+    built = _Built(farm, spec, show, _facility(farm, spec, context), context, filters)
+    for job_spec in spec.jobs:
+        built.add(job_spec)
+    return [(job.name, built.outcomes[job.id]) for job in built.jobs.values()]
 
 
 def _as_the_show_is_spelled(spec: Spec, show: Show) -> Spec:
@@ -62,14 +73,17 @@ def _as_the_show_is_spelled(spec: Spec, show: Show) -> Spec:
 class _Built:
     """The jobs of one specification, as they will be."""
 
-    def __init__(self, farm: Farm, spec: Spec, show: Show, facility_id: str, context: Context) -> None:
+    def __init__(
+        self, farm: Farm, spec: Spec, show: Show, facility_id: str, context: Context, filters: list[Filter]
+    ) -> None:
         self.farm, self.spec, self.show, self.facility_id, self.context = farm, spec, show, facility_id, context
         self.jobs: dict[str, Job] = {}
         self.layers: dict[str, list[Layer]] = {}
         self.launched: list[str] = []
         self._next_key = farm.next_layer_key
-        self._filters = filters_of(farm, show.id)
-        self._filtered: list[ev.Event] = []
+        self._filters = filters
+        self.outcomes: dict[str, Outcome] = {}
+        """What filters did to each job."""
 
     def add(self, job_spec: JobSpec) -> None:
         """Build a job, and a second one for its post layers."""
@@ -93,7 +107,8 @@ class _Built:
             ev.JobLaunched(stored_values(job), [stored_values(layer) for layer in self.layers[job.id]])
             for job in self.jobs.values()
         ]
-        return [*launched, *self._filtered]
+        filtered = (applied(self.farm, job, self.outcomes[job.id]) for job in self.jobs.values())
+        return [*launched, *chain.from_iterable(filtered)]
 
     def _keep(self, job: Job, specs: list[LayerSpec], job_spec: JobSpec) -> None:
         self.jobs[job.id] = job
@@ -103,13 +118,12 @@ class _Built:
 
     def _filter(self, job: Job, layers: list[Layer]) -> None:
         """Have the show's filters act on a job."""
-        outcome = run_filters(self.farm, self._filters, job, layers)
+        outcome = self.outcomes[job.id] = run_filters(self.farm, self._filters, job, layers)
         for name, value in outcome.job.items():
             setattr(job, name, value)
         for layer in layers:
             for name, value in outcome.layers.get(layer.id, {}).items():
                 setattr(layer, name, value)
-        self._filtered += applied(self.farm, job, outcome)
 
     def _job(self, job_spec: JobSpec) -> Job:
         spec, context = self.spec, self.context

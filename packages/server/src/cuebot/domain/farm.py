@@ -104,10 +104,8 @@ class Farm(OfShows):
 
     def __init__(self) -> None:
         super().__init__()
-        self.settings = DEFAULT_SETTINGS
+        self.settings, self.bounds = DEFAULT_SETTINGS, DEFAULT_BOUNDS
         """What whoever runs the farm chose; no part of its state."""
-        self.bounds = DEFAULT_BOUNDS
-        """Likewise."""
         self.facilities: dict[str, Facility] = {}
         self.allocations: dict[str, Allocation] = {}
         self.shows: dict[str, Show] = {}

@@ -95,7 +95,7 @@ def run_filters(farm: Farm, filters: Iterable[Filter], job: Job, layers: list[La
     for one in filters:
         if not fits(one, names):
             continue
-        actions = sorted(one.actions, key=lambda action: action.type is ActionType.STOP_PROCESSING)
+        actions = one.in_order()
         outcome.acted.append(Acted(one, actions))
         for action in actions:
             _do(farm, action, layers, outcome)

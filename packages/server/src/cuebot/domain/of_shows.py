@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from cuebot.domain.nouns import Department, DepartmentName, Filter, ServiceOverride, Task
+from cuebot.domain.errors import NotFound
+from cuebot.domain.nouns import Department, DepartmentName, Filter, FilterAction, Matcher, ServiceOverride, Task
 
 
 class OfShows:
@@ -42,3 +43,32 @@ class OfShows:
             "department": self.departments,
             "task": self.tasks,
         }
+
+    def matcher(self, id: str) -> tuple[Filter, Matcher]:
+        """The matcher with this id, and whose it is. Raises NotFound."""
+        for one in self.filters.values():
+            for matcher in one.matchers:
+                if matcher.id == id:
+                    return one, matcher
+        raise NotFound(f"there is no matcher with the id {id!r}")
+
+    def filter_action(self, id: str) -> tuple[Filter, FilterAction]:
+        """The action of a filter with this id, and whose it is. Raises NotFound."""
+        for one in self.filters.values():
+            for action in one.actions:
+                if action.id == id:
+                    return one, action
+        raise NotFound(f"there is no action of a filter with the id {id!r}")
+
+    def department_called(self, name: str) -> DepartmentName:
+        """The name of a department, as groups of any show may have it. Raises NotFound, with those that there are."""
+        id = self.department_name_by_name.get(name)
+        if id is None:
+            known = ", ".join(sorted(self.department_name_by_name)[:20])
+            raise NotFound(f"there is no department {name!r}; there are {known}")
+        return self.department_names[id]
+
+    def tasks_of(self, department_id: str) -> list[Task]:
+        """The tasks of a department, by shot."""
+        found = (task for task in self.tasks.values() if task.department_id == department_id)
+        return sorted(found, key=lambda task: task.shot)

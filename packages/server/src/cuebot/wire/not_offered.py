@@ -12,12 +12,8 @@ _AGENT = "agents answer this, the server only asks it"
 _PARTITIONS = "local rendering (render partitions) is not offered by this server"
 _REDIRECTS = "redirects are not offered: no run keeps a place on a host beyond its own end, so there is none to hand on"
 _OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
-_FILTERS = "filters are not offered; give jobs their group and priority when they are launched"
 _LIMIT_RULES = "a limit is always enforced, and counts what this farm runs; rules and outside counts are not offered"
 _LIMIT_BINDINGS = "only layers name limits, in their specification or by Layer.AddLimit; there are no other bindings"
-_DEPARTMENTS = "departments are not offered; every group is of the department Unknown"
-_TASKS = "tasks of departments are not offered; set the minimum of cores on jobs or groups"
-_OVERRIDES = "service overrides of shows are not offered; give the layer its own values in the job specification"
 _MONITORING = "history is not offered over this interface yet"
 _REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
 _OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
@@ -29,32 +25,6 @@ def _all(reason: str, *names: str) -> dict[str, str]:
 
 
 NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
-    "department.DepartmentInterface": _all(
-        _DEPARTMENTS, "AddDepartmentName", "Delete", "GetDepartmentNames", "RemoveDepartmentName"
-    )
-    | _all(_TASKS, "AddTask", "AddTasks", "ClearTasks", "ClearTaskAdjustments", "DisableTiManaged", "EnableTiManaged")
-    | _all(_TASKS, "GetTasks", "ReplaceTasks", "SetManagedCores"),
-    "filter.ActionInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
-    "filter.FilterInterface": _all(
-        _FILTERS,
-        "CreateAction",
-        "CreateMatcher",
-        "Delete",
-        "FindFilter",
-        "GetActions",
-        "GetMatchers",
-        "LowerOrder",
-        "OrderFirst",
-        "OrderLast",
-        "RaiseOrder",
-        "RunFilterOnGroup",
-        "RunFilterOnJobs",
-        "SetEnabled",
-        "SetName",
-        "SetOrder",
-        "SetType",
-    ),
-    "filter.MatcherInterface": _all(_FILTERS, "Commit", "Delete", "GetParentFilter"),
     "host.DeedInterface": _all(_OWNERS, "Delete", "GetHost", "GetOwner"),
     "host.HostInterface": _all(_OWNERS, "GetDeed", "GetOwner")
     | _all(_PARTITIONS, "GetRenderPartitions")
@@ -70,9 +40,7 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         "MarkAsDepend": "a frame that was let go does not wait again; create the depend anew, or use Depend.Unsatisfy",
         "SetCheckpointState": "checkpoints are not offered yet",
     },
-    "job.GroupInterface": _all(_DEPARTMENTS, "SetDepartment"),
     "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_FILTERS, "RunFilters")
     | _all(_STAGGER, "StaggerFrames")
     | {"AddSubscriber": "this server sends no mail yet"},
     "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
@@ -113,15 +81,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
         "UnlockAll",
     ),
     "rqd.RunningFrame": _all(_AGENT, "Kill", "Status"),
-    "service.ServiceOverrideInterface": _all(_OVERRIDES, "Delete", "Update"),
-    "show.ShowInterface": _all(_FILTERS, "CreateFilter", "FindFilter", "GetFilters")
-    | _all(_OWNERS, "CreateOwner", "GetDeeds")
-    | _all(_OVERRIDES, "CreateServiceOverride", "GetServiceOverride")
-    | _all(_DEPARTMENTS, "GetDepartment", "GetDepartments")
-    | {
-        "Archive": "shows are not archived; SetActive(false) keeps a show from taking jobs",
-        "SetSchedulerManaged": "this server has one scheduler, which every show uses",
-    },
-    "task.TaskInterface": _all(_TASKS, "ClearAdjustments", "Delete", "SetMinCores"),
+    "show.ShowInterface": _all(_OWNERS, "CreateOwner", "GetDeeds"),
 }
 """Reason by service and RPC."""

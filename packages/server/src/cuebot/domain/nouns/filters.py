@@ -100,3 +100,7 @@ class Filter:
     """In the order in which they were made."""
     actions: tuple[FilterAction, ...] = ()
     """Likewise; STOP_PROCESSING is done last wherever it stands."""
+
+    def in_order(self) -> list[FilterAction]:
+        """The actions as they are done."""
+        return sorted(self.actions, key=lambda action: action.type is ActionType.STOP_PROCESSING)

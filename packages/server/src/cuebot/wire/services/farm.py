@@ -31,18 +31,31 @@ from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
 from cuebot.wire.services.events import Events
+from cuebot.wire.services.filter_trials import FilterTrials
 from cuebot.wire.services.find import Queries
 from cuebot.wire.services.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events):
-    """Questions about the farm; those about what was are `Records`, what happens `Events`, those in words `Queries`."""
+class FarmInterface(Records, Queries, Events, FilterTrials):
+    """Questions about the farm.
 
-    def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds, feed: EventFeed | None = None) -> None:
+    Those about what was are `Records`, what happens `Events`, those in words `Queries`, what if `FilterTrials`.
+    """
+
+    def __init__(
+        self,
+        history: RunHistory | None,
+        doors: Doors,
+        bounds: Bounds,
+        feed: EventFeed | None = None,
+        *,
+        allow_root: bool = False,
+    ) -> None:
         Records.__init__(self, history, bounds)
         Events.__init__(self, feed)
+        FilterTrials.__init__(self, allow_root=allow_root)
         self._doors = doors
 
     def _explanation(self, farm: Farm, explanation: Explanation, now_us: int) -> farm_pb2.LayerExplanation:

@@ -237,6 +237,10 @@ class JobInterface:
         group = call.farm.get("group", request.group_id)
         await call.submit(c.MoveJob(_job(request, call).id, group.id))
 
+    async def RunFilters(self, request: job_pb2.JobRunFiltersRequest, call: Call) -> None:
+        """Have the filters of a job's show act on it, as at its launch."""
+        await call.submit(c.RunFilters((_job(request, call).id,)))
+
     async def AddComment(self, request: job_pb2.JobAddCommentRequest, call: Call) -> None:
         """Comment on a job."""
         comment = request.new_comment
