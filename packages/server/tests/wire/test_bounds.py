@@ -105,6 +105,10 @@ ELSEWHERE = {
     "free_retries": "decide/test_retries",
     "feed_subscribers": "feed/test_event_feed",
     "recalls_per_call": "test_past_jobs",
+    "filters_per_show": "decide/test_filters",
+    "parts_per_filter": "decide/test_filters",
+    "matcher_characters": "decide/test_filters",
+    "tasks_per_department": "decide/test_departments",
 }
 """And where they are tested."""
 
