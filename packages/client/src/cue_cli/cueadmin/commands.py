@@ -59,6 +59,20 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-la",), "", "allocations", "listing.list_allocations"),
         Command(("-lb",), "SHOW...", "subscriptions of shows", "listing.list_subscriptions"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
+        Command(("-lfilters",), "SHOW", "filters of a show: what each asks and does", "filters.list_filters"),
+        Command(
+            ("-try-filters",),
+            "SHOW [FILTER]",
+            "what filters would do to jobs of the show, finished ones too, or to those of -job or -with-spec",
+            "filters.try_filters",
+        ),
+        Command(("-filtered",), "JOB...", "what filters did to jobs at their launch", "filters.filtered"),
+        Command(
+            ("-ldepartments",),
+            "[SHOW]",
+            "departments of a show with their shots; without one, the names that there are",
+            "departments.list_departments",
+        ),
         Command(("-explain",), "JOB [LAYER] [FRAME]", "why frames wait, and what would change it", "explain.explain"),
         Command(
             ("-runs",),
@@ -182,10 +196,56 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-delete-show",), "SHOW", "remove a show that never had a job", "shares.delete_show"),
         Command(("-disable-show",), "SHOW", "refuse jobs of a show", "shares.disable_show"),
         Command(("-enable-show",), "SHOW", "accept jobs of a show", "shares.enable_show"),
+        Command(
+            ("-archive-show",),
+            "SHOW TARGET",
+            "put a show away; new jobs of its name go to the other",
+            "departments.archive_show",
+        ),
+        Command(
+            ("-scheduler-managed",),
+            "SHOW ON|OFF",
+            "keep whether another scheduler is wanted for a show",
+            "departments.scheduler_managed",
+        ),
         Command(("-dispatching",), "SHOW ON|OFF", "start frames of a show or not", "shares.dispatching"),
         Command(("-booking",), "SHOW ON|OFF", "book hosts for a show or not", "shares.booking"),
         Command(("-default-min-cores",), "SHOW CORES", "minimum cores of new jobs", "shares.default_min_cores"),
         Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
+    ),
+    "Filters": (
+        Command(
+            ("-export-filters",),
+            "SHOW FILE",
+            "write the filters of a show as JSON (`-` for standard output)",
+            "filters.export_filters",
+        ),
+        Command(
+            ("-import-filters",),
+            "SHOW FILE",
+            "make the filters of a show what such a file says; others are removed",
+            "filters.import_filters",
+        ),
+        Command(("-enable-filter",), "SHOW FILTER", "let a filter act on new jobs", "filters.enable_filter"),
+        Command(("-disable-filter",), "SHOW FILTER", "let it act on nothing", "filters.disable_filter"),
+        Command(
+            ("-run-filters",),
+            "JOB...",
+            "have the filters of their show act on jobs, as at their launch",
+            "filters.run_filters",
+        ),
+    ),
+    "Departments": (
+        Command(
+            ("-set-department",), "SHOW GROUP DEPARTMENT", "put a group into a department", "departments.set_department"
+        ),
+        Command(
+            ("-set-task",),
+            "SHOW DEPARTMENT SHOT CORES",
+            "cores that the jobs of a shot should have together",
+            "departments.set_task",
+        ),
+        Command(("-delete-task",), "SHOW DEPARTMENT SHOT", "end that", "departments.delete_task"),
     ),
     "Groups and limits": (
         Command(

@@ -59,10 +59,13 @@ def _add_additions(group: Any) -> None:
     group.add_argument(
         "-markdone", action="store_true", help="with -eat-frames: let go what depends on the frames, too"
     )
+    group.add_argument(
+        "-with-spec", metavar="FILE", help="with -try-filters: the jobs of a specification, which is not launched"
+    )
 
 
 def _add_filters(group: Any) -> None:
-    group.add_argument("-job", nargs="+", metavar="JOB", help="jobs by name or id, for -lj -lji -lp -ll")
+    group.add_argument("-job", nargs="+", metavar="JOB", help="jobs by name or id, for -lj -lji -lp -ll -try-filters")
     group.add_argument("-alloc", nargs="+", metavar="ALLOC", help="allocations, for -lh -lp -ll")
     group.add_argument("-memory", metavar="GB", help="reserved memory, for -lp -ll: A-B, gtN, ltN, or N for at least N")
     group.add_argument(
@@ -73,7 +76,7 @@ def _add_filters(group: Any) -> None:
         type=_count,
         default=0,
         metavar="N",
-        help="at most N lines, for -lp -ll (0 for all), -finished and -runs (0 for 100)",
+        help="at most N lines, for -lp -ll -try-filters (0 for all), -finished and -runs (0 for 100)",
     )
     group.add_argument(
         "-where",

@@ -33,7 +33,8 @@ cueadmin -h lists everything."""
 INTERRUPTED = 130
 
 ONLY_WITH = {
-    "-job": ("job", ("-lj", "-lji", "-lp", "-ll")),
+    "-job": ("job", ("-lj", "-lji", "-lp", "-ll", "-try-filters")),
+    "-with-spec": ("with_spec", ("-try-filters",)),
     "-finished": ("finished", ("-lj", "-lji")),
     "-attempt": ("attempt", ("-runs", "-log")),
     "-f": ("follow", ("-log",)),

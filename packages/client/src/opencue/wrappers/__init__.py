@@ -6,7 +6,9 @@ from opencue.wrappers import (
     allocation,
     by_name,
     comment,
+    department,
     depend,
+    filter,
     frame,
     group,
     host,
@@ -17,6 +19,7 @@ from opencue.wrappers import (
     service,
     show,
     subscription,
+    task,
     util,
 )
 
@@ -24,7 +27,9 @@ __all__ = [
     "allocation",
     "by_name",
     "comment",
+    "department",
     "depend",
+    "filter",
     "frame",
     "group",
     "host",
@@ -35,5 +40,6 @@ __all__ = [
     "service",
     "show",
     "subscription",
+    "task",
     "util",
 ]
