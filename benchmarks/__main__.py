@@ -25,6 +25,7 @@ CASES = (
     "wire",
     "launches",
     "protocol",
+    "one_socket",
     "crowd",
     "journal",
     "finished",

@@ -27,6 +27,8 @@ class Address:
     """It keeps the promises of docs/reference/agent-protocol.md."""
     instance: str = ""
     """Which of our agents is meant: another one may answer under the host's name."""
+    machine: str = ""
+    """Where its reports come from: agents of one machine share what it can take in at a time."""
 
 
 class RunLimits(NamedTuple):
@@ -89,7 +91,8 @@ LIMITING_FIELDS: Final = frozenset({"timeout_minutes", "timeout_llu_minutes", "m
 
 def address_of(host: Host) -> Address:
     """The address that the host named, otherwise its name and the port that upstream's agents use."""
-    return Address(host.id, host.name, host.address or f"{host.name}:{AGENT_PORT}", bool(host.agent), host.instance)
+    target = host.address or f"{host.name}:{AGENT_PORT}"
+    return Address(host.id, host.name, target, bool(host.agent), host.instance, host.peer or target)
 
 
 def launch_requests(farm: Farm, procs: Iterable[Proc]) -> list[LaunchRequest]:

@@ -36,11 +36,11 @@ class HostEnds:
         del self._ends[key]
         self._lost = {id: run for id, run in self._lost.items() if run.key != key}
 
-    def ended(self, event: ev.RunEnded, run: Run, booked_us: int) -> None:
+    def ended(self, event: ev.RunEnded, run: Run, at_us: int) -> None:
         """A run is over in the books. Raises Violation where its frame pays for its host, or is never given up."""
         process = self.ground_truth.processes.get(event.run_id)
         if event.with_host:
-            self._count(event.run_id, run, process, booked_us)
+            self._count(event.run_id, run, process, event.booked_us, at_us)
         elif event.exit_status in BEGIN_ANEW:
             self.begins_anew(run.key)
         elif event.with_host is None:
@@ -53,20 +53,22 @@ class HostEnds:
         if again and event.with_host and self._ends[run.key] >= MOST:
             raise Violation(f"frame {run.key} took down {self._ends[run.key]} hosts, and is tried again")
 
-    def told(self, event: ev.EndedWithHost) -> None:
+    def told(self, event: ev.EndedWithHost, at_us: int) -> None:
         """Of a run that was given up before, it is known now."""
         run = self._lost.pop(event.run_id)
         if run.alone is not event.alone:
             raise Violation(f"run {event.run_id} is said to have been alone, or not, and it was otherwise")
-        self._count(event.run_id, run, self.ground_truth.processes.get(event.run_id), run.booked_us)
+        process = self.ground_truth.processes.get(event.run_id)
+        self._count(event.run_id, run, process, run.booked_us, at_us)
 
-    def _count(self, run_id: str, run: Run, process: Process | None, booked_us: int) -> None:
+    def _count(self, run_id: str, run: Run, process: Process | None, booked_us: int, at_us: int) -> None:
+        """The server has decided at `at_us` that a run ended with its host."""
         if process is None or not (process.with_host or process.unheard or process.upstream):
             raise Violation(f"run {run_id} counts as ended with its host, and did not")
         # Of an agent of upstream's, whose clock may be set and whose outcomes may be lost, nobody can know better.
         if process.with_host and not process.host_is_back:
             raise Violation(f"run {run_id} counts as ended with host {process.host}, which never came back")
-        if self.ground_truth.goodbyes_us.get(process.called, -1) >= booked_us:
+        if booked_us <= self.ground_truth.goodbyes_us.get(process.called, -1) < at_us:
             raise Violation(f"run {run_id} counts as ended with its host, and its agent had said goodbye")
         ends = self._ends[run.key]
         self._ends[run.key] = ends + 1 if run.alone else max(ends, min(ends + 1, BESIDE_OTHERS))

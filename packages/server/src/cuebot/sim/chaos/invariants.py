@@ -94,7 +94,7 @@ class InvariantChecker:
                 self._check_outcome_kept(event, by_hand=by_hand)
                 self._run_ended(event)
             case ev.EndedWithHost():
-                self.host_ends.told(event)
+                self.host_ends.told(event, self._at_us)
             case ev.FramesEaten(layer_id=layer_id, indices=indices):
                 keys = {(layer_id, index) for index in indices.tolist()}
                 self.eaten |= keys - self.succeeded
@@ -187,7 +187,7 @@ class InvariantChecker:
     def _run_ended(self, event: ev.RunEnded) -> None:
         run = self.runs.pop(event.run_id)
         key = run.key
-        self.host_ends.ended(event, run, event.booked_us)
+        self.host_ends.ended(event, run, self._at_us)
         self._check_fault(event)
         self._count_own_doing(key, event)
         if event.run_us > self._at_us - event.booked_us:

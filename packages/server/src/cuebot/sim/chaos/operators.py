@@ -108,13 +108,15 @@ class Operators:
         """Machines that came back with an empty disk, and whose runs would be waited for in vain, are deleted.
 
         Their agent goes on without the server and so never gives a run up by itself. A server that was restarted
-        meanwhile cannot know that the machine is the same one.
+        meanwhile cannot know that the machine is the same one. Where only the spool was lost, supervisors may still
+        be there with their runs, which the next agent takes over.
         """
         server = self.world.server
         for host in list(server.farm.hosts.values()) if server is not None else ():
             machine = self.world.hosts.get(host.name)
-            is_anew = isinstance(machine, SimHost) and machine.instance != host.instance
-            if host.rival and host.lease_us == NO_END and is_anew and not host.removed:
+            if not isinstance(machine, SimHost) or host.removed or not host.rival or host.lease_us != NO_END:
+                continue
+            if machine.instance != host.instance and not machine.lives(host.proc_ids):
                 self.ask(c.DropHost(host.id), tries=1)
         self.world.clock.later(MINUTE, self._forget_lost)
 

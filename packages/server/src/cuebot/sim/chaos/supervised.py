@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from cuebot.domain.states import Cause, Exit
@@ -32,6 +33,10 @@ class SupervisedMachine(Machine):
         """Its frames are ended when the lease is over, and do not stand still: `--on-lost-contact kill`."""
         self._confirmed_us = -lease_us
         """When the last report that was answered had been sent, as it stands in the books."""
+
+    def lives(self, run_ids: Collection[str]) -> bool:
+        """One of some runs goes on or stands still here."""
+        return any(process.order.run_id in run_ids for process in self.processes(*LIVE))
 
     def tally(self, what: str, count: int = 1) -> None:
         """Count what happened to frames, for the report."""

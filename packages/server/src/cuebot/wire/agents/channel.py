@@ -1,17 +1,17 @@
 """The engine's port `Agents` over gRPC: runs are launched and killed on hosts.
 
-Each agent has one channel and a queue of its own, of which a few orders are under way at a time, so that a slow agent
-holds up nobody else; where an agent keeps a stream open, its orders go there instead. What an answer means is laid
-down in docs/reference/agent-protocol.md.
+Each agent has one channel and a queue of its own (`link`), so that a slow agent holds up nobody else; where an agent
+keeps a stream open, its orders go there instead. What an answer means is laid down in docs/reference/agent-protocol.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import grpc
 import grpc.aio
@@ -22,6 +22,7 @@ from opencue_proto import rqd_pb2
 from cuebot.domain.errors import FarmError, NotOffered, Refused
 from cuebot.engine.ports import Answer, Answered
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
+from cuebot.wire.agents.link import Link, Room
 from cuebot.wire.agents.run_messages import limits_message, run_message
 from cuebot.wire.agents.streams import NOT_SENT, AgentStreams, Over
 from cuebot.wire.doors import TOKEN_KEY
@@ -29,8 +30,6 @@ from cuebot.wire.doors import TOKEN_KEY
 log = structlog.get_logger("agents")
 
 DEADLINE_SECONDS: Final = 10.0
-ORDERS_UNDER_WAY: Final = 8
-"""Orders that one agent has in hand at a time."""
 CHANNELS_KEPT: Final = 1_024
 RUN_ID_KEY: Final = "cuefarm-run-id"
 INSTANCE_KEY: Final = "cuefarm-instance"
@@ -54,13 +53,6 @@ NOT_REACHED: Final = frozenset({_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED})
 _NO_CONNECTION: Final = ("failed to connect to all addresses", "dns resolution failed")
 """How gRPC's words begin where there was no connection that the order could have left by."""
 
-_CHANNEL_OPTIONS: Final = (
-    ("grpc.enable_retries", 0),  # never a launch twice behind our back
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.initial_reconnect_backoff_ms", 500),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
-    ("grpc.client_idle_timeout_ms", 300_000),
-)
 _LAUNCH: Final = "/rqd.RqdInterface/LaunchFrame"
 _KILL: Final = "/rqd.RqdInterface/KillRunningFrame"
 _SHUTDOWN: Final = "/rqd.RqdInterface/ShutdownRqdNow"
@@ -76,7 +68,9 @@ class GrpcAgents:
         self._now_us = now_us
         self._deadline_s = deadline_s
         self.streams = AgentStreams(deadline_s=deadline_s)
-        self._links: OrderedDict[str, _Link] = OrderedDict()
+        self._links: OrderedDict[str, Link] = OrderedDict()
+        self._rooms: WeakValueDictionary[str, Room] = WeakValueDictionary()
+        """By machine, of which there is a link."""
         self._closing: set[asyncio.Task[None]] = set()
 
     def launch(self, address: Address, orders: Sequence[LaunchRequest], answered: Answered) -> None:
@@ -114,7 +108,7 @@ class GrpcAgents:
 
     async def shutdown(self, address: Address) -> bool:
         """Tell an agent to end its runs and itself. Returns whether it said that it will."""
-        link = self._link(address.target)
+        link = self._link(address)
         request = rqd_pb2.RqdStaticShutdownNowRequest()
         code, detail = await self._ask(link.call(_SHUTDOWN), request.SerializeToString(), self._metadata(address))
         if code is not _Code.OK:
@@ -126,7 +120,7 @@ class GrpcAgents:
         rpc, request = _RESTART, rqd_pb2.RqdStaticRestartNowRequest().SerializeToString()
         if when_idle:
             rpc, request = _RESTART_IDLE, rqd_pb2.RqdStaticRestartIdleRequest().SerializeToString()
-        link = self._link(address.target)
+        link = self._link(address)
         code, detail = await self._ask(link.call(rpc), request, self._metadata(address))
         if code is _Code.UNIMPLEMENTED:
             raise NotOffered(f"the agent of host {address.host_name!r} does not restart itself ({detail})")
@@ -145,14 +139,14 @@ class GrpcAgents:
 
     def _call(self, address: Address, method: str, request: Message, run_id: str, over: Over) -> None:
         """Queue an order as an RPC of its own."""
-        link = self._link(address.target)
+        link = self._link(address)
         metadata = self._metadata(address, run_id)
         link.put(partial(self._order, link.call(method), request.SerializeToString(), metadata, over), over)
 
-    async def _order(self, rpc: Any, body: bytes, metadata: Metadata, over: Over) -> bool:
+    async def _order(self, rpc: Any, body: bytes, metadata: Metadata, over: Over) -> grpc.StatusCode:
         code, detail = await self._ask(rpc, body, metadata)
         over(code, detail)
-        return code not in NOT_REACHED
+        return code
 
     def _metadata(self, address: Address, run_id: str = "") -> Metadata:
         """What goes with an order: the token, the run that is meant, and the agent that is meant."""
@@ -170,12 +164,15 @@ class GrpcAgents:
 
     # --- channels -------------------------------------------------------------------------------------------------
 
-    def _link(self, target: str) -> _Link:
-        link = self._links.get(target)
+    def _link(self, address: Address) -> Link:
+        link = self._links.get(address.target)
         if link is None:
-            link = self._links[target] = _Link(target)
+            room = self._rooms.get(address.machine)
+            if room is None:
+                room = self._rooms[address.machine] = Room(self._deadline_s)
+            link = self._links[address.target] = Link(address.target, room, NOT_REACHED)
             self._close_oldest_idle()
-        self._links.move_to_end(target)
+        self._links.move_to_end(address.target)
         return link
 
     def _close_oldest_idle(self) -> None:
@@ -191,60 +188,6 @@ class GrpcAgents:
 
 
 Metadata = tuple[tuple[str, str], ...]
-Send = Callable[[], Coroutine[Any, Any, bool]]
-"""Sends an order and answers it. Returns whether the agent was reached."""
-
-
-class _Link:
-    """The way to one agent: its channel, and the orders that wait for it."""
-
-    def __init__(self, target: str) -> None:
-        self._target = target
-        self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
-        self._calls: dict[str, Any] = {}
-        self._waiting: deque[tuple[Send, Over]] = deque()
-        self._workers: set[asyncio.Task[None]] = set()
-
-    @property
-    def idle(self) -> bool:
-        """Nothing waits and nothing is under way."""
-        return not self._workers
-
-    def call(self, method: str) -> Any:
-        """An RPC that takes and gives bytes."""
-        if method not in self._calls:
-            self._calls[method] = self._channel.unary_unary(method)
-        return self._calls[method]
-
-    def put(self, send: Send, over: Over) -> None:
-        """Queue an order."""
-        self._waiting.append((send, over))
-        if len(self._workers) < ORDERS_UNDER_WAY:
-            worker = asyncio.get_running_loop().create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
-
-    async def _work(self) -> None:
-        while self._waiting:
-            send, _ = self._waiting.popleft()
-            if not await send():
-                self._give_up_waiting()
-
-    def _give_up_waiting(self) -> None:
-        """The agent does not answer: what was not sent did certainly not happen, and may be booked elsewhere."""
-        unsent = list(self._waiting)
-        self._waiting.clear()
-        for _, over in unsent:
-            over(_Code.ABORTED, f"{NOT_SENT}{self._target} does not answer")
-
-    async def close(self) -> None:
-        """End everything at once."""
-        self._waiting.clear()
-        workers = list(self._workers)
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-        await self._channel.close()
 
 
 def _tell(answered: Answered, run_id: str, answer: Answer, detail: str) -> None:
