@@ -13,6 +13,7 @@ FOLLOWED = {
     "docs/tutorial/first-job.md": "tests/e2e/test_first_job.py",
     "docs/tutorial/first-outline.md": "packages/client/tests/outline/test_documents.py",
     "docs/howto/script-the-farm.md": "tests/e2e/test_page_commands.py",
+    "docs/howto/filter-jobs.md": "tests/e2e/test_page_commands.py",
     "docs/howto/submit-a-command.md": "tests/e2e/test_page_commands.py",
     "docs/reference/queries.md": "tests/e2e/test_page_commands.py",
     "docs/reference/configuration.md": "tests/e2e/test_page_commands.py",

@@ -48,6 +48,7 @@ PAGES = [
     ("README.md", "## A farm on your machine"),
     ("docs/howto/submit-a-command.md", ""),
     ("docs/howto/script-the-farm.md", ""),
+    ("docs/howto/filter-jobs.md", ""),
     ("docs/reference/queries.md", ""),
     ("docs/reference/configuration.md", ""),
 ]

@@ -147,13 +147,41 @@ ACTIONS = {
     "-group-max-cores": (["demo", "g", "4"], "GroupInterface.SetMaxCores", "demo/g: maximum cores 4", "4 already"),
     "-group-max-gpus": (["demo", "g", "4"], "GroupInterface.SetMaxGpus", "demo/g: maximum GPUs 4", "4 already"),
     "-limit-max": (["nuke", "4"], "LimitInterface.SetMaxValue", "nuke: maximum 4", "maximum 4 already"),
+    "-archive-show": (["demo", "demo"], "ShowInterface.Archive", "demo: archived", "it was archived already"),
+    "-scheduler-managed": (
+        ["demo", "on"],
+        "ShowInterface.SetSchedulerManaged",
+        "demo: another scheduler is wanted for it",
+        "is wanted for it already",
+    ),
+    "-run-filters": (
+        [JOB],
+        "JobInterface.RunFilters",
+        f"{JOB}: filters have acted on it",
+        "no filter changes anything of it",
+    ),
+    "-enable-filter": (["demo", "hurry"], "FilterInterface.SetEnabled", "hurry: enabled", "enabled already"),
+    "-disable-filter": (["demo", "hurry"], "FilterInterface.SetEnabled", "hurry: disabled", "disabled already"),
+    "-set-department": (
+        ["demo", "g", "FX"],
+        "GroupInterface.SetDepartment",
+        "g: department FX",
+        "department FX already",
+    ),
+    "-set-task": (["demo", "FX", "sh010", "4"], "TaskInterface.SetMinCores", "sh010: 4 cores", "4 cores already"),
+    "-delete-task": (
+        ["demo", "FX", "sh010"],
+        "TaskInterface.Delete",
+        "sh010: its task is deleted",
+        "it was deleted already",
+    ),
     "-delete-sub": (["demo", "general"], "SubscriptionInterface.Delete", "deleted", "it was deleted already"),
     "-size": (["demo", "general", "1"], "SubscriptionInterface.SetSize", "size 1 core\n", "size 1 core already"),
     "-burst": (["demo", "general", "3"], "SubscriptionInterface.SetBurst", "burst 3 cores", "burst 3 cores already"),
 }
 
-COUNTED_HERE = {"-satisfy-dependency"}
-"""What counts what it finds by itself; it has a test of its own."""
+COUNTED_HERE = {"-satisfy-dependency", "-import-filters"}
+"""What counts what it finds by itself; each has a test of its own, `-import-filters` with a whole server."""
 
 MAKES = {"-create-show", "-create-alloc", "-create-sub"}
 """What makes a thing makes it or is refused."""
