@@ -119,6 +119,18 @@ def test_a_pattern_that_is_wrong_is_refused_with_the_column(farm: Filters) -> No
         farm.small.do(c.AddMatcher(id, MatchSubject.JOB_NAME, MatchType.REGEX, "abc(d"))
 
 
+def test_filters_that_take_too_long_together_are_not_asked_and_that_is_told() -> None:
+    """The launch goes on with what the earlier ones have set."""
+    farm = Filters(Bounds(filter_steps=100))
+    farm.make("first", ("USER", "IS", "ann"), SET_JOB_PRIORITY=50)
+    farm.make("slow", ("JOB_NAME", "REGEX", "a.*b"), SET_JOB_PRIORITY=60)
+    farm.make("last", ("USER", "IS", "ann"), SET_JOB_PRIORITY=70)
+    (job,) = farm.small.launch(job_spec())
+    assert job.priority == 50
+    assert [text.partition(":")[0] for text in job.filtered] == ["first", "slow"]
+    assert "filter_steps" in job.filtered[-1]
+
+
 # --- doing ------------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from opencue import api
 from opencue.wrappers.filter import ActionType, FilterType, MatchSubject, MatchType
 
 Output = pytest.CaptureFixture[str]
+ROOT = Path(__file__).resolve().parents[4]
 JOB = "testing-sh1-ann_one"
 SPEC = (
     "<spec><facility>local</facility><show>testing</show><shot>sh1</shot><user>ann</user><job name='new'><layers><layer"
@@ -228,6 +230,19 @@ def test_data_that_make_no_sense_are_refused_before_anything_is_done(farm: Small
         api.importFilters("testing", data)
     assert words in str(caught.value)
     assert not farm.farm.filters
+
+
+def test_the_script_of_the_page_runs(farm: SmallFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/howto/filter-jobs.md, with the filters of its example."""
+    api.createShow("demo")
+    farm.launch(job_spec("one"), show="demo", shot="sh010")
+    api.importFilters("demo", json.loads((ROOT / "examples" / "filters" / "demo.json").read_text()))
+    page = (ROOT / "docs" / "howto" / "filter-jobs.md").read_text()
+    (script,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(script, "filter-jobs.md", "exec"), {})
+    assert [job.priority for job in farm.farm.jobs.values()] == [1, 80]
+    assert json.loads((tmp_path / "filters.json").read_text()) == api.exportFilters("demo")
 
 
 # --- cueadmin ---------------------------------------------------------------------------------------------------------

@@ -130,6 +130,7 @@ NO_REFUSAL = frozenset(
         "reason_characters",
         "feed_events",
         "kept_requests",
+        "filter_steps",
         "kept_rows",
         "finished_jobs_hours",
         "past_jobs_looked_at",

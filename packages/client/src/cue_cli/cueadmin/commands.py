@@ -66,6 +66,12 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "what filters would do to jobs of the show, finished ones too, or to those of -job or -with-spec",
             "filters.try_filters",
         ),
+        Command(
+            ("-export-filters",),
+            "SHOW FILE",
+            "write the filters of a show as JSON (`-` for standard output)",
+            "filters.export_filters",
+        ),
         Command(("-filtered",), "JOB...", "what filters did to jobs at their launch", "filters.filtered"),
         Command(
             ("-ldepartments",),
@@ -214,12 +220,6 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
     ),
     "Filters": (
-        Command(
-            ("-export-filters",),
-            "SHOW FILE",
-            "write the filters of a show as JSON (`-` for standard output)",
-            "filters.export_filters",
-        ),
         Command(
             ("-import-filters",),
             "SHOW FILE",

@@ -207,9 +207,14 @@ def _new_values(thing: Any, values: dict[str, Any]) -> dict[str, Any]:
 
 def applied(farm: Farm, job: Job, outcome: Outcome) -> list[ev.Event]:
     """That filters have acted on a job, if any did."""
-    if not outcome.acted:
+    if not outcome.acted and outcome.missed is None:
         return []
     done = [f"{acted.filter.name}: {', '.join(in_words(farm, acted))}"[:_WORDS_MAX] for acted in outcome.acted]
+    if outcome.missed is not None:
+        done.append(
+            f"{outcome.missed.name}: not asked, nor those behind it: the filters take too long on this job (limit"
+            " filter_steps)"
+        )
     return [ev.FiltersApplied(job.id, [acted.filter.id for acted in outcome.acted], done)]
 
 

@@ -81,6 +81,8 @@ class Bounds:
     """Each is asked of each job that is launched."""
     parts_per_filter: int = bound(50)
     """Matchers of one filter, and as many actions."""
+    filter_steps: int = bound(50_000_000)
+    """What the filters of a show may take on one job, some 0.1 s; those behind are not asked, and that is told."""
     tasks_per_department: int = bound(10_000)
     """Shots of a department that have a task."""
     start_after_reason_characters: int = bound(255)

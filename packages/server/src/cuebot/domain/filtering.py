@@ -15,15 +15,18 @@ from cuebot.domain.errors import Invalid
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Filter, FilterAction, Group, Job, Layer, Matcher
 from cuebot.domain.nouns.filters import ActionType, FilterType, MatchSubject, MatchType
-from cuebot.domain.patterns import CHOICE_EFFORT, REPEAT_EFFORT, compile_pattern
+from cuebot.domain.patterns import CHOICE_EFFORT, REPEAT_EFFORT, Powers, compile_pattern, powers
 from cuebot.domain.states import LayerType
 from cuebot.domain.tags import split_tags
 from cuebot.domain.units import ONE_CORE, UNLIMITED
 
 ONE_NAME_EFFORT: Final = 2 * REPEAT_EFFORT + CHOICE_EFFORT
-"""How hard a pattern for one name may be to fail: some milliseconds for the longest name."""
+"""How hard a pattern for one name may be to fail: 50 ms for the longest name."""
 MANY_NAMES_EFFORT: Final = REPEAT_EFFORT + CHOICE_EFFORT
 """The same where a job may have thousands of names: of layers, and of services."""
+
+STEPS_OF_COMPARISON: Final = 50
+"""What a comparison without a pattern counts for: it takes as long as so many steps of one."""
 
 _LOWER: Final = frozenset(
     {MatchSubject.JOB_NAME, MatchSubject.SHOW, MatchSubject.SHOT, MatchSubject.USER, MatchSubject.FACILITY}
@@ -71,6 +74,22 @@ class Acted:
     actions: list[FilterAction]
 
 
+class Steps:
+    """How long may still be asked of one job, whatever filters of its show have been thought up."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self, matcher: Matcher, names: tuple[str, ...]) -> bool:
+        """Count the steps of a matcher; False where they are too many."""
+        if matcher.type is MatchType.REGEX:
+            cost = _pattern(matcher.subject, matcher.input, INT32_MAX).powers.steps
+            self.left -= sum(cost(len(name)) for name in names)
+        else:
+            self.left -= STEPS_OF_COMPARISON * len(names)
+        return self.left >= 0
+
+
 @dataclass(slots=True)
 class Outcome:
     """What filters do to one job."""
@@ -80,6 +99,8 @@ class Outcome:
     """New values of fields of the job."""
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """New values of fields of its layers, by their ids."""
+    missed: Filter | None = None
+    """The first one that was not asked, because all of them together take too long on this job."""
 
 
 def filters_of(farm: Farm, show_id: str, *, enabled: bool = True) -> list[Filter]:
@@ -91,8 +112,13 @@ def filters_of(farm: Farm, show_id: str, *, enabled: bool = True) -> list[Filter
 def run_filters(farm: Farm, filters: Iterable[Filter], job: Job, layers: list[Layer]) -> Outcome:
     """What filters do to a job, one after the other: what one has set, the next one sees. Nothing is changed."""
     outcome = Outcome()
-    names: dict[MatchSubject, tuple[str, ...]] = _names(farm, job, layers)
+    names: dict[MatchSubject, tuple[str, ...]] = {}
+    steps = Steps(farm.bounds.filter_steps)
     for one in filters:
+        names = names or _names(farm, job, layers)
+        if not all(steps.take(matcher, names[matcher.subject]) for matcher in one.matchers):
+            outcome.missed = one
+            break
         if not fits(one, names):
             continue
         actions = one.in_order()
@@ -157,10 +183,16 @@ def check_pattern(subject: MatchSubject, text: str, most_characters: int) -> Non
     _pattern(subject, text, most_characters)
 
 
+class _Pattern(NamedTuple):
+    search: Callable[[str], object]
+    powers: Powers
+
+
 @lru_cache(maxsize=4096)
-def _pattern(subject: MatchSubject, text: str, most_characters: int) -> Any:
+def _pattern(subject: MatchSubject, text: str, most_characters: int) -> _Pattern:
     effort = MANY_NAMES_EFFORT if subject in _MANY else ONE_NAME_EFFORT
-    return compile_pattern(text, most_characters, effort=effort, ignore_case=subject in _LOWER)
+    made = compile_pattern(text, most_characters, effort=effort, ignore_case=subject in _LOWER)
+    return _Pattern(made.search, powers(made.pattern))
 
 
 # --- doing ------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from cuebot.domain.errors import Invalid, quoted
 
@@ -54,8 +54,29 @@ def compile_pattern(
     return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
 
 
+class Powers(NamedTuple):
+    """What makes a pattern hard to fail."""
+
+    repeats: int
+    choices: int
+
+    def steps(self, length: int) -> int:
+        """How many steps it takes at most on a name of some length."""
+        return int((length + 1) ** (self.repeats + 1)) << self.choices
+
+
+def powers(pattern: str) -> Powers:
+    """What makes a pattern of `compile_pattern` hard to fail."""
+    return _powers(_ONE_CHARACTER.sub("x", pattern))
+
+
+def _powers(plain: str) -> Powers:
+    """The same of one without escapes and sets."""
+    single, repeats = _REPEAT.subn("", plain)
+    return Powers(repeats, len(_OPTIONAL.findall(single)) + (single.count("|") if "(" in single else 0))
+
+
 def _effort(plain: str) -> int:
     """How hard a pattern without escapes and sets is to fail, by the powers of PATTERN_EFFORT."""
-    single, repeats = _REPEAT.subn("", plain)
-    choices = len(_OPTIONAL.findall(single)) + (single.count("|") if "(" in single else 0)
-    return REPEAT_EFFORT * repeats + CHOICE_EFFORT * choices
+    found = _powers(plain)
+    return REPEAT_EFFORT * found.repeats + CHOICE_EFFORT * found.choices
