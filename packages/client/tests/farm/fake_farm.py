@@ -46,6 +46,7 @@ OFFERED = {
     "LimitInterface",
     "ProcInterface",
     "ServiceInterface",
+    "ServiceOverrideInterface",
     "ShowInterface",
     "SubscriptionInterface",
     "TaskInterface",
@@ -315,6 +316,11 @@ class FakeFarm(grpc.GenericRpcHandler):
 
     def ShowInterface_FindFilter(self, request: Any, context: Any) -> Any:
         return show_pb2.ShowFindFilterResponse(filter=filter_pb2.Filter(id="id-f", name=request.name))
+
+    def ShowInterface_GetServiceOverride(self, request: Any, context: Any) -> Any:
+        data = service_pb2.Service(id="id-o", name=request.name, min_memory_increase=1)
+        override = service_pb2.ServiceOverride(id="id-o", data=data)
+        return show_pb2.ShowGetServiceOverrideResponse(service_override=override)
 
     def ShowInterface_GetDepartment(self, request: Any, context: Any) -> Any:
         found = department_pb2.Department(id="id-d", dept=request.department)

@@ -168,6 +168,19 @@ ACTIONS = {
         "g: department FX",
         "department FX already",
     ),
+    "-remove-department": (["FX"], "DepartmentInterface.RemoveDepartmentName", "FX: removed", "it was removed already"),
+    "-override-service": (
+        ["demo", "shell", "cores=2", "memory=8g"],
+        "ServiceOverrideInterface.Update",
+        "shell: cores=2 memory=8g",
+        "cores=2 memory=8g already",
+    ),
+    "-drop-override": (
+        ["demo", "shell"],
+        "ServiceOverrideInterface.Delete",
+        "demo has no service of its own",
+        "had none",
+    ),
     "-set-task": (["demo", "FX", "sh010", "4"], "TaskInterface.SetMinCores", "sh010: 4 cores", "4 cores already"),
     "-delete-task": (
         ["demo", "FX", "sh010"],
@@ -183,7 +196,7 @@ ACTIONS = {
 COUNTED_HERE = {"-satisfy-dependency", "-import-filters"}
 """What counts what it finds by itself; each has a test of its own, `-import-filters` with a whole server."""
 
-MAKES = {"-create-show", "-create-alloc", "-create-sub"}
+MAKES = {"-create-show", "-create-alloc", "-create-sub", "-add-department"}
 """What makes a thing makes it or is refused."""
 
 

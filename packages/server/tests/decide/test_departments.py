@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from small_farm import SmallFarm
 
+from cuebot.decide.departments import _shares
 from cuebot.domain import commands as c
 from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, NotFound, Refused
@@ -66,7 +69,10 @@ def test_names_of_departments_are_made_once_and_removed_when_nobody_has_them(far
     farm.do(c.Delete("department_name", farm.farm.department_called("Crowd").id))
     with pytest.raises(NotFound):
         farm.farm.department_called("Crowd")
+    farm.do(c.SetGroupDepartment(farm.farm.show_named("testing").root_group_id, "FX"))
     with pytest.raises(Refused, match="1 group"):
+        farm.do(c.Delete("department_name", farm.farm.department_called("FX").id))
+    with pytest.raises(Refused, match="new groups have it"):
         farm.do(c.Delete("department_name", farm.farm.department_called("Unknown").id))
 
 
@@ -78,6 +84,8 @@ def test_a_department_is_removed_with_its_tasks_when_no_group_is_in_it(farm: Sma
     farm.do(c.SetGroupDepartment(farm.farm.show_named("testing").root_group_id, "FX"))
     farm.do(c.Delete("department", department(farm).id))
     assert not farm.farm.tasks
+    farm.do(c.CreateGroup("new", farm.farm.show_named("testing").root_group_id))
+    assert department(farm).name == "Unknown", "a new group is in it, so the show has it again"
 
 
 def test_a_managed_department_has_adjustments_and_loses_its_tasks_with_its_manager(farm: SmallFarm) -> None:
@@ -137,6 +145,16 @@ def test_jobs_of_a_shot_share_its_cores_and_none_gets_more_than_it_can_use(farm:
     farm.launch(job_spec("second"))
     give(farm, sh1=9)
     assert minimums(farm, "small", "first", "second") == [2, 4, 3]
+
+
+@given(st.integers(0, 60), st.lists(st.integers(0, 20), min_size=2, max_size=8))
+def test_all_cores_are_shared_or_each_has_what_it_can_use(cores: int, waiting: list[int]) -> None:
+    """Nobody has more than it has waiting frames, and those that could use more have alike."""
+    shares = _shares(cores, waiting)
+    assert all(0 <= share <= count for share, count in zip(shares, waiting, strict=True))
+    assert sum(shares) == min(cores, sum(waiting))
+    like = [share for share, count in zip(shares, waiting, strict=True) if share < count]
+    assert max(like, default=0) - min(like, default=0) <= 1
 
 
 def test_what_a_job_had_goes_to_the_others_when_it_ends(farm: SmallFarm) -> None:

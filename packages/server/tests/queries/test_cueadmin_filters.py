@@ -356,6 +356,33 @@ def test_departments_and_tasks_have_commands(farm: SmallFarm, capsys: Output) ->
     assert "no task for shot 'sh1'" in capsys.readouterr().err
 
 
+def test_names_of_departments_are_added_and_removed(farm: SmallFarm, capsys: Output) -> None:
+    """One that is needed stays, and that is said."""
+    assert main("-add-department", "Crowd", "-force") == 0
+    assert "Crowd" in api.getDepartmentNames()
+    assert main("-remove-department", "Crowd", "-force") == 0
+    assert "Crowd" not in api.getDepartmentNames()
+    assert main("-remove-department", "Unknown", "-force") == 1
+    assert "new groups have it" in capsys.readouterr().err
+
+
+def test_a_service_is_something_else_for_a_show(farm: SmallFarm, capsys: Output) -> None:
+    """What is not given is as with the farm's service, and later as it was; until it is dropped."""
+    assert main("-override-service", "testing", "maya", "memory=8g", "tags=big,fast", "-force") == 0
+    assert main("-override-service", "testing", "maya", "cores=2.5", "timeout=60", "-force") == 0
+    (own,) = farm.farm.service_overrides.values()
+    assert (own.min_memory, own.tags, own.min_cores, own.timeout_minutes) == (8_388_608, ("big", "fast"), 250, 60)
+    assert own.min_memory_increase == 2_097_152
+    assert main("-lv", "testing") == 0
+    assert "8192 MB" in capsys.readouterr().out
+    assert main("-override-service", "testing", "studio", "threadable=on", "-force") == 0
+    assert main("-override-service", "testing", "maya", "colour=red") == 2
+    assert "memory=..." in capsys.readouterr().err
+    assert main("-drop-override", "testing", "maya", "-force") == 0
+    assert main("-drop-override", "testing", "maya", "-force") == 1
+    assert "it has studio" in capsys.readouterr().err
+
+
 def test_a_show_is_put_away_and_brought_back(farm: SmallFarm, capsys: Output) -> None:
     """It is in the list only while it is not put away; that another scheduler is wanted is kept."""
     api.createShow("film")

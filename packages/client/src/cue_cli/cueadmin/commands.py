@@ -235,7 +235,20 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "filters.run_filters",
         ),
     ),
+    "Services of shows": (
+        Command(
+            ("-override-service",),
+            "SHOW SERVICE FIELD=VALUE...",
+            "let a service be something else for new layers of a show: cores=2 memory=8g tags=big,fast timeout=60 ...",
+            "own_services.override_service",
+        ),
+        Command(("-drop-override",), "SHOW SERVICE", "end that", "own_services.drop_override"),
+    ),
     "Departments": (
+        Command(
+            ("-add-department",), "NAME", "let groups have a department of this name", "departments.add_department"
+        ),
+        Command(("-remove-department",), "NAME", "end that, where none has it", "departments.remove_department"),
         Command(
             ("-set-department",), "SHOW GROUP DEPARTMENT", "put a group into a department", "departments.set_department"
         ),

@@ -50,6 +50,20 @@ def _department(department: Department, tasks: list[Task]) -> dict[str, Any]:
     }
 
 
+def add_department(session: Session, values: list[str]) -> None:
+    """-add-department: let groups have a department of this name."""
+    session.confirm(f"Add department {values[0]}")
+    api.addDepartmentName(values[0])
+    session.acted = True
+    session.report(f"{values[0]}: added")
+
+
+def remove_department(session: Session, values: list[str]) -> None:
+    """-remove-department: remove a name that no group's department has."""
+    session.confirm(f"Remove department {values[0]}")
+    session.changed(values[0], api.removeDepartmentName(values[0]), "removed", "it was removed already")
+
+
 def set_department(session: Session, values: list[str]) -> None:
     """-set-department: put a group into a department."""
     show, group, name = values

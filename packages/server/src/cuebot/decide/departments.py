@@ -13,6 +13,7 @@ from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.names import conform_name, label
 from cuebot.domain.nouns import Department, DepartmentName, Group, Job, Task, stored_values
+from cuebot.domain.nouns.departments import UNKNOWN_DEPARTMENT
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import ONE_CORE, CoreUnits
 from cuebot.scheduling.explain.wording import counted
@@ -128,6 +129,8 @@ def _cores(cores: int, of: str) -> CoreUnits:
 
 def why_no_name_goes(farm: Farm, name: DepartmentName) -> str:
     """Why the name of a department cannot be removed, or nothing."""
+    if name.name == UNKNOWN_DEPARTMENT:
+        return "new groups have it"
     groups = sum(group.department == name.name for group in farm.groups.values())
     tasks = sum(farm.departments[task.department_id].name == name.name for task in farm.tasks.values())
     if groups or tasks:

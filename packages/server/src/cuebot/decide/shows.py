@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cuebot.decide.changes import checked
 from cuebot.decide.context import Context
-from cuebot.decide.departments import check_needless, removed_tasks, why_no_name_goes
+from cuebot.decide.departments import added_department, check_needless, removed_tasks, why_no_name_goes
 from cuebot.decide.filters import renumbered
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -131,7 +131,8 @@ def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[
     if any(g.parent_id == parent.id and g.name == command.name for g in farm.groups.values()):
         raise AlreadyExists(f"there is a group {command.name!r} in {parent.name!r} already")
     group = Group(context.new_id(), command.name, parent.show_id, parent.id)
-    return [ev.Added("group", stored_values(group))], group.id
+    department = added_department(farm, group.show_id, group.department, context)
+    return [*department, ev.Added("group", stored_values(group))], group.id
 
 
 def move_groups(farm: Farm, command: c.MoveGroups, context: Context) -> list[ev.Event]:
