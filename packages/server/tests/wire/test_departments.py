@@ -159,6 +159,9 @@ async def test_an_archived_show_is_in_no_list_until_it_is_active_again(room: Roo
 
     assert await listed() == ["library"]
     assert (await room.site.launch()).show == "library"
+    criteria = job_pb2.JobSearchCriteria(shows=["testing"])
+    found = (await room.site.job.GetJobs(job_pb2.JobGetJobsRequest(r=criteria))).jobs.jobs
+    assert [job.show for job in found] == ["library"], "lists by its name have what was launched by it"
     assert (await room.show("testing_archive")).id == show.id
     await room.site.show.SetActive(show_pb2.ShowSetActiveRequest(show=show, value=True))
     assert await listed() == ["library", "testing"]

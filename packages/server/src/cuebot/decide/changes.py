@@ -242,7 +242,7 @@ def _to_jobs_of_group(farm: Farm, group: Group, given: dict[str, Any]) -> list[e
 def _back(farm: Farm, show: Show, changes: dict[str, Any]) -> list[ev.Event]:
     """An archived show has its name again, and no other show stands for it any more."""
     name = show.archived_name
-    if farm.show_id_of(name):
+    if folded(name) in farm.show_by_name:
         raise AlreadyExists(f"there is another show {name!r} by now; rename or delete it first")
     events: list[ev.Event] = []
     stand_in = farm.alias_of_show.get(folded(name))

@@ -86,12 +86,11 @@ def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[li
     """Make a show and its root group. Replies with the show's id."""
     check_name("show", command.name, context.bounds)
     same = farm.shows.get(farm.show_id_of(command.name))
+    if same is not None and folded(same.name) != folded(command.name):
+        raise AlreadyExists(f"show {command.name!r} was archived, and its jobs go to show {same.name!r}")
     if same is not None:
         spelled = "" if same.name == command.name else f", which {command.name!r} means too (case, '-', '_' are alike)"
         raise AlreadyExists(f"there is a show {same.name!r} already{spelled}")
-    stand_in = farm.shows.get(farm.alias_of_show.get(folded(command.name), ""))
-    if stand_in is not None:
-        raise AlreadyExists(f"show {command.name!r} was archived, and its jobs go to show {stand_in.name!r}")
     return _new_show(command.name, context)
 
 
@@ -116,7 +115,7 @@ def archive_show(farm: Farm, command: c.ArchiveShow, context: Context) -> list[e
     if target is show or target.archived_name:
         raise Refused(f"the jobs of show {show.name!r} cannot go to show {target.name!r}; name one that takes jobs")
     name = f"{show.name}_archive"
-    if farm.show_id_of(name) or folded(name) in farm.alias_of_show:
+    if farm.show_id_of(name):
         raise AlreadyExists(f"there is a show {name!r} already; delete or rename it first")
     # Whatever stood for other shows goes on to the target with it.
     moved = ev.Changed("show", target.id, {"aliases": [*target.aliases, *show.aliases, show.name]})
