@@ -4,12 +4,13 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 UPSTREAM = $(CURDIR)/.venv-upstream
+CUEGUI  = $(CURDIR)/.venv-cuegui
 SEEDS  ?= 50
 JOBS   ?= 4
 FIRST  ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upstream demo up dev unit test sample proof cover check fmt hooks bench sim release docs wheels proto stubs clean
+.PHONY: help venv upstream cuegui demo up dev unit test sample proof cover check fmt hooks bench sim release docs wheels proto stubs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +48,8 @@ cover: venv upstream ## run `make test` and say which lines and branches nothing
 test: venv upstream ## run every test that does not take minutes, four files at a time, as most of it waits (ten minutes in all)
 	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m "not proof" -n $(JOBS) --dist loadfile
 
-proof: venv upstream ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults
-	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof
+proof: venv upstream cuegui ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults
+	CUEFARM_UPSTREAM=$(UPSTREAM) CUEFARM_CUEGUI=$(CUEGUI) $(BIN)/python -m pytest -m proof
 	$(BIN)/cuefarm sim --seeds 300 --first 1
 
 sample: venv upstream ## run a few minutes of proof: killed servers, time-outs, an agent in another's place, 60 more simulated farms
@@ -62,6 +63,13 @@ upstream: $(UPSTREAM)/.installed ## install OpenCue's published clients and agen
 $(UPSTREAM)/.installed: requirements-upstream.txt
 	@test -x $(UPSTREAM)/bin/python || $(PYTHON) -m venv $(UPSTREAM)
 	$(UPSTREAM)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-upstream.txt
+	@touch $@
+
+cuegui: $(CUEGUI)/.installed ## install OpenCue's published graphical clients into .venv-cuegui (600 MB), as peers for proof
+
+$(CUEGUI)/.installed: requirements-cuegui.txt
+	@test -x $(CUEGUI)/bin/python || $(PYTHON) -m venv $(CUEGUI)
+	$(CUEGUI)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-cuegui.txt
 	@touch $@
 
 check: venv ## lint, types, layer contracts

@@ -26,6 +26,7 @@ CASES = (
     "launches",
     "protocol",
     "one_socket",
+    "calls",
     "crowd",
     "journal",
     "finished",

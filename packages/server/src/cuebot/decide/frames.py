@@ -1,4 +1,4 @@
-"""Commands on frames: retry, eat, kill, mark done, release, reorder."""
+"""Commands on frames: retry, eat, kill, mark done, release, reorder. What is tried again by itself: `run_ends`."""
 
 from __future__ import annotations
 

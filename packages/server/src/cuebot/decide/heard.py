@@ -1,6 +1,7 @@
 """What a host's report says that is no event: its load, what its runs use, which of them it has not got.
 
-Telemetry is kept at once; nothing of it is stored. What follows for agents is the caller's to send.
+Telemetry is kept at once; nothing of it is stored. A run that its host has lost is ended in `host_reports`.
+What follows for agents is the caller's to send.
 """
 
 from __future__ import annotations

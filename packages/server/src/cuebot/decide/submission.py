@@ -65,6 +65,8 @@ def try_filters(farm: Farm, given: Spec, filters: list[Filter], context: Context
 
 def _as_the_show_is_spelled(spec: Spec, show: Show) -> Spec:
     """A show is found under any spelling, and the names of its jobs begin with its own."""
+    if show.name == spec.show:
+        return spec
     own, given = show.name.lower(), spec.show.lower()
     jobs = tuple(replace(job, name=own + job.name.removeprefix(given)) for job in spec.jobs)
     return replace(spec, show=show.name, jobs=jobs)

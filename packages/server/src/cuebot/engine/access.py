@@ -1,6 +1,7 @@
 """May they do that? One question for every command and every read, whichever door they came by.
 
-Who asks was found out before (`wire.authentication`, `web.doors`); what is asked for has a name (`domain.actions`).
+Asked by `engine.core` for commands, `wire.call` for reads, `web.authorization` for HTTP. Who asks was found out before
+(`wire.authentication`, `web.doors`); what is asked for has a name (`domain.actions`).
 """
 
 from __future__ import annotations

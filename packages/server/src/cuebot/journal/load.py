@@ -1,4 +1,7 @@
-"""Reading everything back on a restart: things row by row, frames in bulk straight into columns."""
+"""Reading everything back on a restart: things row by row, frames in bulk straight into columns.
+
+The farm is made of them in `engine.rows.load_farm`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 /* When a run is ended: its lease is over, it holds too much memory, it runs too long, or its log stands still.
  *
- * `stand_in.py` does the same (`_keep_lease`, `_keep_limits`); who goes when a whole host runs low: `runner/shortage.py`.
+ * `stand_in.py` does the same (`_keep_lease`, `_keep_limits`); who goes when a whole host runs low: `runner/shortage.py`;
+ * a log that grows too long: `end_for_its_log` in supervise.c; what the server counts on no more: `runner/runs.py`.
  */
 #include <signal.h>
 #include <stdio.h>

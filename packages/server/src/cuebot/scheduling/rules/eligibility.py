@@ -1,4 +1,7 @@
-"""Which hosts could take a frame of a layer, constraint by constraint: the plan's filter and explain's words."""
+"""Which hosts could take a frame of a layer, constraint by constraint: the plan's filter and explain's words.
+
+Whether a host takes any frame at all (locked, down, full) is `domain.host_table.why_not_bookable`.
+"""
 
 from __future__ import annotations
 
