@@ -235,7 +235,7 @@ def test_data_that_make_no_sense_are_refused_before_anything_is_done(farm: Small
 def test_the_script_of_the_page_runs(farm: SmallFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """docs/howto/filter-jobs.md, with the filters of its example."""
     api.createShow("demo")
-    farm.launch(job_spec("one"), show="demo", shot="sh010")
+    farm.launch(job_spec("two"), show="demo", shot="sh010")
     api.importFilters("demo", json.loads((ROOT / "examples" / "filters" / "demo.json").read_text()))
     page = (ROOT / "docs" / "howto" / "filter-jobs.md").read_text()
     (script,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

@@ -168,6 +168,22 @@ async def test_an_archived_show_is_in_no_list_until_it_is_active_again(room: Roo
     assert (await room.site.launch(name="anim")).show == "testing"
 
 
+async def test_depends_of_a_specification_hold_where_another_show_stands_for_its_own(room: Room) -> None:
+    """Its jobs are named after the show that they come into, and so are those that its depends name."""
+    await room.site.show.CreateShow(show_pb2.ShowCreateShowRequest(name="library"))
+    await room.site.show.Archive(show_pb2.ShowArchiveRequest(show=await room.show(), target_show_name="library"))
+    layers = "".join(
+        f"<layer name='{name}' type='Render'><cmd>true</cmd><range>1-2</range><chunk>1</chunk></layer>"
+        for name in ("first", "second")
+    )
+    depend = (
+        "<depends><depend type='LAYER_ON_LAYER'><depjob>comp</depjob><deplayer>second</deplayer>"
+        "<onjob>comp</onjob><onlayer>first</onlayer></depend></depends>"
+    )
+    job = await room.site.launch(layers, extra=depend)
+    assert (job.name, job.job_stats.depend_frames) == ("library-sh1-ada_comp", 2)
+
+
 async def test_whether_another_scheduler_is_wanted_is_kept_and_shown(room: Room) -> None:
     """It changes nothing, and the caller is told so."""
     request = show_pb2.ShowSetSchedulerManagedRequest(show=await room.show(), enabled=True)

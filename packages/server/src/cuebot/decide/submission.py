@@ -64,12 +64,17 @@ def try_filters(farm: Farm, given: Spec, filters: list[Filter], context: Context
 
 
 def _as_the_show_is_spelled(spec: Spec, show: Show) -> Spec:
-    """A show is found under any spelling, and the names of its jobs begin with its own."""
+    """A show is found under any spelling, or stands for another; the names of its jobs begin with its own."""
     if show.name == spec.show:
         return spec
     own, given = show.name.lower(), spec.show.lower()
-    jobs = tuple(replace(job, name=own + job.name.removeprefix(given)) for job in spec.jobs)
-    return replace(spec, show=show.name, jobs=jobs)
+    named = {job.name: own + job.name.removeprefix(given) for job in spec.jobs}
+    jobs = tuple(replace(job, name=named[job.name]) for job in spec.jobs)
+    depends = tuple(
+        replace(depend, er_job=named.get(depend.er_job, depend.er_job), on_job=named.get(depend.on_job, depend.on_job))
+        for depend in spec.depends
+    )
+    return replace(spec, show=show.name, jobs=jobs, depends=depends)
 
 
 class _Built:
