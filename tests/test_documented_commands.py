@@ -15,6 +15,11 @@ FOLLOWED = {
     "docs/howto/script-the-farm.md": "tests/e2e/test_page_commands.py",
     "docs/howto/filter-jobs.md": "tests/e2e/test_page_commands.py",
     "docs/howto/submit-a-command.md": "tests/e2e/test_page_commands.py",
+    "docs/howto/licences-and-limits.md": "tests/e2e/test_page_commands.py",
+    "docs/reference/cuecmd.md": "tests/e2e/test_page_commands.py",
+    "docs/reference/cueman.md": "tests/e2e/test_page_commands.py",
+    "docs/reference/cuerqd.md": "tests/e2e/test_page_commands.py",
+    "docs/reference/cuesubmit.md": "tests/e2e/test_page_commands.py",
     "docs/reference/queries.md": "tests/e2e/test_page_commands.py",
     "docs/reference/configuration.md": "tests/e2e/test_page_commands.py",
     "docs/reference/scenarios.md": "tests/e2e/test_page_commands.py",
@@ -29,12 +34,16 @@ SECTIONS_FOLLOWED = {
 }
 
 NOT_RUN = {
+    "docs/howto/licences-and-limits.md": "wants a licence server",
     "docs/operation/services.md": "wants systemd and root",
     "docs/reference/feed.md": "goes on until Ctrl-C; that it watches is tested with the feed",
 }
 """What no test runs, and why: as it is marked on the page."""
 
-PROGRAMS = "cuefarm|rqd|cueadmin|pycuerun|python|make|pip|git|mkdir|export|systemctl|useradd|install|runuser|createdb"
+PROGRAMS = (
+    "cuefarm|rqd|cueadmin|cuecmd|cueman|cuerqd|cuesubmit|pycuerun|python|make|pip|git|mkdir|export|systemctl|useradd"
+    "|install|runuser|createdb"
+)
 COMMAND = re.compile(rf"(?:\$ )?((?:\.venv/bin/)?(?:{PROGRAMS}) .*)")
 BLOCK = re.compile(
     r"(?:<!-- not run: ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```|((?:^    \S.*\n)+)", re.MULTILINE | re.DOTALL

@@ -122,6 +122,49 @@ def test_pycue(farm: FarmProcess, upstream: Upstream) -> None:
     assert farm.wait_job(job).succeededFrames() == 6
 
 
+LIMITS = """
+import json, sys, time
+import opencue
+assert "upstream" in opencue.__file__, opencue.__file__
+api, job = opencue.api, opencue.api.findJob(sys.argv[1])
+made = api.createLimit("upnuke", 9, limitType=1, softValue=7, exitStatus=330, delayMinutes=5, autoTag=True)
+made.setEnforcement(1)
+made.setSoftValue(6)
+made.setReportTtl(60)
+made.setFailureRule(331, 4, False)
+made.setMaxValue(8)
+layer = job.getLayers()[0]
+layer.addLimit(made.id())
+report = api.buildLimitReport("upnuke", {"WS1.studio.example": 2}, total_licenses=10, capture_time=int(time.time()))
+answer = api.reportLimitUsage([report, api.buildLimitReport("nobodys", {})], "upstream")
+limit = api.findLimit("upnuke")
+found = {
+    "kinds": [int(limit.limitType()), int(limit.enforcement())],
+    "numbers": [limit.maxValue(), limit.softValue(), limit.reportTtl(), limit.exitStatus(), limit.delayMinutes()],
+    "use": [limit.currentUsage(), limit.settledUsage(), limit.pendingUsage(), limit.hostCount()],
+    "told": [limit.autoTag(), limit.isReportStale(), limit.isBlocking(), limit.reportSource()],
+    "unknown": list(answer.unknown_limits),
+    "holds": [[hold.host_name, hold.tokens, hold.source] for hold in api.getLimitHolds("upnuke", "ws1")],
+    "bindings": [[b.layer_name, b.source] for b in limit.bindings()],
+    "cleared": api.clearLimitBindings("upnuke", [2]),
+}
+limit.delete()
+print(json.dumps(found))
+"""
+
+
+def test_pycue_on_limits(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its newest calls make a limit whole, report who uses it, and read use, holds and bindings."""
+    job = farm.launch("limits", layer("first", "true", "1", more="<tags>nowhere</tags>"))
+    done = upstream("python", "-c", LIMITS, job.name())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["kinds"], seen["numbers"]) == ([1, 1], [8, 6, 60, 331, 4])
+    assert (seen["use"], seen["told"]) == ([1, 1, 0, 1], [False, False, False, "upstream"])
+    assert (seen["unknown"], seen["holds"]) == (["nobodys"], [["WS1.studio.example", 2, 1]])
+    assert (seen["bindings"], seen["cleared"]) == ([["first", 2]], 1)
+
+
 def test_cueadmin_lists_and_acts(farm: FarmProcess, upstream: Upstream) -> None:
     """Its lists print our jobs, shows, hosts and allocations; pause, priority, retry and kill work."""
     job = farm.launch("admin", layer("work", "sleep 60", "1-2"))

@@ -65,12 +65,12 @@ class FileSequence:
         return self._pad_size
 
     def getFileList(self, frameSet: Optional[FrameSet] = None) -> List[str]:
-        """Return the paths of the given frames that the sequence has, or of its own range."""
+        """Return the paths of its own range, or of those given frames that are in it, in the range's order."""
         return [self(frame) for frame in self._frames(frameSet)]
 
     def getOpenRVPath(self, frameSet: Optional[FrameSet] = None) -> str:
-        """Return the sequence as the player RV writes it: `foo.1-10@@@@.exr`."""
-        frames = self._frames(frameSet)
+        """Return the sequence as the player RV writes it: `foo.1-10@@@@.exr`; a given frame set is shown as it is."""
+        frames = self._frames(None) if frameSet is None else list(frameSet)
         return f"{self._prefix}{frames[0]}-{frames[-1]}{'@' * self._pad_size}{self._suffix}"
 
     def __call__(self, frame: int) -> str:
@@ -83,8 +83,8 @@ class FileSequence:
             return list(frameSet)
         if frameSet is None:
             return list(self.frameSet)
-        own = set(self.frameSet)
-        return [frame for frame in frameSet if frame in own]
+        wanted = set(frameSet)
+        return [frame for frame in self.frameSet if frame in wanted]
 
     def _own_range(self) -> FrameSet:
         if self.frameSet is None:

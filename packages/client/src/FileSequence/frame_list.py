@@ -14,14 +14,14 @@ class FrameList:
         """Return how many frames there are, repeated ones included."""
         return len(self.frameList)
 
-    def get(self, index: int) -> int:
+    def get(self, idx: int) -> int:
         """Return the frame at a position, counted from 0."""
-        return self.frameList[index]
+        return self.frameList[idx]
 
-    def index(self, frame: int) -> int:
-        """Return the first position of a frame, or -1 where it is not among them."""
+    def index(self, idx: int) -> int:
+        """Return the first position of a frame, or -1 where that is not among them."""
         try:
-            return self.frameList.index(frame)
+            return self.frameList.index(idx)
         except ValueError:
             return -1
 

@@ -37,6 +37,7 @@ _WRAPPERS = {
     "comment": ("Comment",),
 }
 _OUTLINE_LAYERS = ("Frame", "Composite", "LayerPreProcess", "LayerPostProcess", "OutlinePostCommand")
+_APPLICATIONS = ("blender", "maya", "nuke", "houdini", "katana", "usdrecord", "husk", "ffmpeg", "pyeval")
 _SHELL_LAYERS = ("Shell", "ShellCommand", "ShellSequence", "ShellScript", "PyEval")
 
 
@@ -71,7 +72,7 @@ def opencueTables() -> str:
 def outlineTables() -> str:
     """Return the part of the page on `outline` that is made."""
     import outline
-    from outline import cuerun, io, launcher, session, util
+    from outline import cuerun, io, launcher, session, util, versions
     from outline.layer_base import Layer
     from outline.modules import shell
 
@@ -81,6 +82,7 @@ def outlineTables() -> str:
     parts.append(_rows("Class", ((f"outline.{name}", _text(getattr(outline, name))) for name in _OUTLINE_LAYERS)))
     modules = ((f"outline.modules.shell.{name}", _text(getattr(shell, name))) for name in _SHELL_LAYERS)
     parts.append(_rows("Class", modules))
+    parts += ["## Commands of applications: `outline.modules`", _table(_commands())]
     launched = [("launch", cuerun.launch), ("execute_frame", cuerun.execute_frame)]
     parts += ["## Launching: `outline.cuerun`", _table(launched)]
     parts += ["### `OutlineLauncher`", _text(launcher.OutlineLauncher), _table(_members(launcher.OutlineLauncher))]
@@ -89,6 +91,7 @@ def outlineTables() -> str:
     for path_class in (io.Path, io.FileSpec):
         parts += [f"### `{path_class.__name__}`", _text(path_class), _table(_members(path_class))]
     parts += ["## Frames and surroundings: `outline.util`", _table(_functions(util))]
+    parts += ["## Modules in versions: `outline.versions`", _table(_functions(versions))]
     return "\n\n".join(parts)
 
 
@@ -126,6 +129,11 @@ def _from_elsewhere(module: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
             homes.setdefault(function.__module__, []).append((name, function))
     for home, functions in homes.items():
         yield (inspect.getdoc(sys.modules[home]) or home).split(".", 1)[0], functions
+
+
+def _commands() -> Iterator[tuple[str, Any]]:
+    for name in _APPLICATIONS:
+        yield f"{name}.command", importlib.import_module(f"outline.modules.{name}").command
 
 
 def _functions(module: Any) -> list[tuple[str, Any]]:

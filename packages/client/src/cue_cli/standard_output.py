@@ -1,17 +1,22 @@
 """What a command prints, where nobody reads it any more (`| head`) or it cannot be stored (a full disk).
 
 A command that acts does so whether or not anybody reads on; one that only tells ends with its reader. What cannot be
-stored is told in a line on stderr and costs the exit status, since somebody meant to keep it.
+stored is told in a line on stderr and costs the exit status, since somebody meant to keep it. So is an error that the
+command itself has no words for, such as a configuration that cannot be read: only who asks for it sees a traceback.
 """
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import os
 import sys
 from typing import Any, Callable, Iterator, Optional
 
 from cue_cli import descriptors
+
+WITH_TRACEBACK = frozenset(("-verbose", "--verbose", "-D", "--debug"))
+"""Flags of commands that ask for the whole story of an error."""
 
 
 class NobodyReads(Exception):
@@ -123,6 +128,11 @@ def run_command(name: str, act: Callable[[], int]) -> int:
             pass
         except SystemExit as error:
             ending = error
+        except Exception as error:
+            if set(sys.argv) & WITH_TRACEBACK:
+                raise
+            err.write(f"{name}: {_one_line(error)}\n")
+            status = 1
         out.close()
         if out.problem is not None:
             err.write(f"{name}: the output could not be written: {_words(out.problem)}\n")
@@ -148,6 +158,13 @@ def as_it_is() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, Output):
             setattr(sys, name, stream._stream)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, (ValueError, OSError, configparser.Error)):  # these say what is wrong with a file or a value
+        return text
+    return f"this should not have happened: {type(error).__name__}: {text} (-verbose, or -D of pycuerun, says where)"
 
 
 def _words(error: OSError) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from cue_cli.farm_warnings import showPlainly
+from cue_cli.launching import next_steps, record, specification
 from cue_cli.standard_output import run_command
 from opencue.wording import counted
 
@@ -173,13 +173,9 @@ def _submit(options: Any, command: List[str], slips: List[str]) -> int:
 
         wait(job, lambda line: tell(line, flush=True))
     elif not options.json:
-        print(f"  how it goes:      cueadmin -lji {job.name()}")
-        print(f"  why it waits:     cueadmin -explain {job.name()}   # or why it failed")
-        print(f"  what it wrote:    cueadmin -log {job.name()} {layer} {_first_frame(options)}")
-        print(f"  to end it:        cueadmin -kill {job.name()}")
-        print(f"  logs of frames:   {job.logDir()}")
+        print("\n".join(next_steps(job, layer, _first_frame(options))))
     if options.json:
-        print(json.dumps(_record(job)))
+        print(json.dumps(record(job)))
     return 0
 
 
@@ -227,29 +223,9 @@ def _launcher(options: Any, command: List[str], name: str) -> Any:
 
 def _show(options: Any, command: List[str], name: str) -> int:
     """Print the specification; what it left on disk on the way is removed."""
-    from outline.exception import SessionException
-
-    launcher = _launcher(options, command, name)
-    try:
-        text = launcher.serialize(use_pycuerun=False)
-    finally:
-        with contextlib.suppress(SessionException):  # there is none yet
-            session = launcher.get_outline().get_session().get_path()
-            shutil.rmtree(session, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                os.rmdir(os.path.dirname(session))  # the job's folder, unless other launches have sessions in it
+    text = specification(_launcher(options, command, name))
     print(json.dumps({"spec": text}) if options.json else text)
     return 0
-
-
-def _record(job: Any) -> Dict[str, Any]:
-    return {
-        "job_id": job.id(),
-        "job": job.name(),
-        "frames": job.totalFrames(),
-        "priority": job.priority(),
-        "log_dir": job.logDir(),
-    }
 
 
 def _name_of(command: List[str]) -> str:

@@ -45,7 +45,14 @@ from opencue.wrappers.group import Group
 from opencue.wrappers.host import Host
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
-from opencue.wrappers.limit import Limit
+from opencue.wrappers.limit import (
+    Limit,
+    buildLimitReport,
+    clearLimitBindings,
+    getLimitBindings,
+    getLimitHolds,
+    reportLimitUsage,
+)
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.show import Show
@@ -76,6 +83,8 @@ __all__ = [
     "allocSetBillable",
     "allocSetName",
     "allocSetTag",
+    "buildLimitReport",
+    "clearLimitBindings",
     "comment_pb2",
     "compareFilters",
     "createAllocation",
@@ -130,6 +139,8 @@ __all__ = [
     "getJobNames",
     "getJobs",
     "getLayer",
+    "getLimitBindings",
+    "getLimitHolds",
     "getLimits",
     "getProcs",
     "getQueryFields",
@@ -151,6 +162,7 @@ __all__ = [
     "removeDepartmentName",
     "renameFacility",
     "renderPartition_pb2",
+    "reportLimitUsage",
     "report_pb2",
     "search",
     "service_pb2",
@@ -164,13 +176,6 @@ __all__ = [
 
 # Public names of the API that have no server behind them, by what they are about.
 _NOT_OFFERED = {
-    "counts of limits from outside this farm": (
-        "buildLimitReport",
-        "clearLimitBindings",
-        "getLimitBindings",
-        "getLimitHolds",
-        "reportLimitUsage",
-    ),
     "owners of hosts": ("Owner", "getOwner"),
     "the host whiteboard": ("NestedHost", "getHostWhiteboard"),
 }
@@ -499,7 +504,8 @@ def createLimit(
 ) -> Limit:
     """Make a limit of so many frames at once, or of so many hosts (a LimitType).
 
-    A farm that offers no rules for failures refuses an exit status, a delay, and all but ENFORCED.
+    The others are as `Limit.setEnforcement`, `setSoftValue` and `setFailureRule` have them, but a soft value of 0 is
+    the maximum here, as -1 is.
     """
     return Limit(
         call(

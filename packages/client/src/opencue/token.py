@@ -90,6 +90,22 @@ def token_for(address: str, config: dict[str, Any]) -> Optional[Token]:
     return None
 
 
+def token_of_only_farm_here() -> Optional[Token]:
+    """Return the token of the one farm that this user runs on this machine, as a guess; None where there are others.
+
+    Its agents carry the same one, at addresses of their own.
+    """
+    farms = [farm for farm in running_farms.found() if farm.token_file]
+    if len(farms) != 1:
+        return None
+    named_by = "the farm's own record"
+    try:
+        text, owner = _read(farms[0].token_file, named_by)
+    except CueException:
+        return None
+    return Token(text, farms[0].token_file, named_by, owner, is_guessed=True)
+
+
 def named_files(config: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the token files that somebody has named, and by what; the first of them counts."""
     named = ((os.environ.get(VARIABLE), VARIABLE), (config.get(CONFIGURED), CONFIGURED))

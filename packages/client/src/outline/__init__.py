@@ -72,7 +72,7 @@ __all__ = [
     "parse_outline_script",
 ]
 
-_LATER = ("backend", "cuerun", "executor", "modules", "plugins", "scripts", "serialize")
+_LATER = ("backend", "cuerun", "executor", "modules", "plugins", "scripts", "serialize", "versions")
 
 
 def __getattr__(name: str) -> Any:

@@ -18,9 +18,9 @@ class TaskExecutor:
         for _ in range(threads):
             threading.Thread(target=self.worker, daemon=True).start()
 
-    def execute(self, callback: Callable[..., object], *args: object) -> None:
+    def execute(self, callable_: Callable[..., object], *args: object) -> None:
         """Have one of the threads make this call."""
-        self.__queue.put((callback, args))
+        self.__queue.put((callable_, args))
 
     def wait(self) -> None:
         """Wait until all calls were made."""

@@ -68,9 +68,9 @@ class _WithAttributes:
     def __init__(self, attributes: Dict[str, Any]) -> None:
         self.__attributes = {"checked": False, "mkdir": False, **attributes}
 
-    def get_attribute(self, name: str) -> Any:
-        """Return the value of an attribute, or None."""
-        return self.__attributes.get(name)
+    def get_attribute(self, name: str, default: Any = None) -> Any:
+        """Return the value of an attribute, or the default where it is not set."""
+        return self.__attributes.get(name, default)
 
     def set_attribute(self, name: str, value: Any) -> None:
         """Set an attribute; `checked` has the files checked, `mkdir` has their folder made."""
@@ -201,13 +201,13 @@ class FileSpec(_WithAttributes):
             raise FileSpecException(f"the folder of {self} is not named <resolution>_<colour space>")
         return parts
 
-    def get_frame_path(self, frame: int) -> str:
+    def get_frame_path(self, num: int) -> str:
         """Return the path of one frame's file."""
-        return self.__sequence(frame)
+        return self.__sequence(num)
 
-    def get_temp_frame_path(self, frame: int, path: Optional[str] = None) -> str:
+    def get_temp_frame_path(self, num: int, path: Optional[str] = None) -> str:
         """Return a path of the same name in a temporary folder."""
-        return os.path.join(path or _temporary_folder(), os.path.basename(self.get_frame_path(frame)))
+        return os.path.join(path or _temporary_folder(), os.path.basename(self.get_frame_path(num)))
 
     def get_temp_file_spec(self, path: Optional[str] = None) -> FileSpec:
         """Return the same sequence in a temporary folder."""
@@ -218,9 +218,9 @@ class FileSpec(_WithAttributes):
         """Return the range that the specification itself names, or None."""
         return self.__sequence.frameSet
 
-    def get_file_spec(self, frame_set: Optional[Iterable[int]] = None) -> str:
+    def get_file_spec(self, fs: Optional[Iterable[int]] = None) -> str:
         """Return the specification as text, without a range or with the one given: `name.1-10#.exr`."""
-        frames = compact_frame_range(frame_set) if frame_set is not None else ""
+        frames = compact_frame_range(fs) if fs is not None else ""
         padding = "#" * self.__sequence.getPadSize()
         return f"{self.__sequence.getPrefix()}{frames}{padding}{self.get_ext()}"
 

@@ -10,7 +10,10 @@ from outline.exception import LayerException, SessionException
 from outline.execution import STORED_OUTPUTS
 from outline.layer_base import NO_RANGE, Layer
 
+DEFAULT_FRAME_RANGE = NO_RANGE
+
 __all__ = [
+    "DEFAULT_FRAME_RANGE",
     "Composite",
     "Frame",
     "Layer",

@@ -89,21 +89,21 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
         """Return what the layer is for: `Render`, `Util` or `Post`."""
         return self.__args["type"]
 
-    def set_type(self, layer_type: Union[str, LayerType]) -> None:
+    def set_type(self, t: Union[str, LayerType]) -> None:
         """Say what the layer is for: `Render`, `Util` or `Post`."""
-        if layer_type not in LAYER_TYPES:
-            raise LayerException(f"{layer_type!r} is no type of layer: choose one of {', '.join(LAYER_TYPES)}")
-        self.__args["type"] = LayerType(layer_type)
+        if t not in LAYER_TYPES:
+            raise LayerException(f"{t!r} is no type of layer: choose one of {', '.join(LAYER_TYPES)}")
+        self.__args["type"] = LayerType(t)
 
     def get_outline(self) -> Any:
         """Return the outline that the layer belongs to, or None."""
         return self.__outline
 
-    def set_outline(self, outline: Any) -> None:
+    def set_outline(self, new_outline: Any) -> None:
         """Make the layer and its children belong to an outline; `Outline.add_layer` calls this."""
-        self.__outline = outline
+        self.__outline = new_outline
         for child in self.__children:
-            child.set_outline(outline)
+            child.set_outline(new_outline)
 
     def get_parent(self) -> Optional[Layer]:
         """Return the layer whose frames execute this one too, or None."""
@@ -246,7 +246,7 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
 
     def depend_on(
         self,
-        layer: Union[Layer, str],
+        on_layer: Union[Layer, str],
         depend_type: Any = None,
         propigate: bool = False,
         any_frame: bool = False,
@@ -258,15 +258,15 @@ class Layer(LayerFiles, LayerResources, metaclass=_LayerMeta):
         frame, and a layer of one frame waits for all of a layer of several. With `on_failure`, frames of the other
         layer that failed for good count as done.
         """
-        waiting.depend_on(self, layer, depend_type, propigate, any_frame, on_failure)
+        waiting.depend_on(self, on_layer, depend_type, propigate, any_frame, on_failure)
 
-    def depend_all(self, layer: Union[Layer, str], propigate: bool = False, any_frame: bool = False) -> None:
+    def depend_all(self, on_layer: Union[Layer, str], propigate: bool = False, any_frame: bool = False) -> None:
         """Have every frame of this layer wait for all frames of another."""
-        self.depend_on(layer, "LAYER_ON_LAYER", propigate, any_frame)
+        self.depend_on(on_layer, "LAYER_ON_LAYER", propigate, any_frame)
 
-    def depend_previous(self, layer: Union[Layer, str]) -> None:
+    def depend_previous(self, on_layer: Union[Layer, str]) -> None:
         """Have each frame wait for the previous frame of a layer, which may be this one."""
-        self.depend_on(layer, "PREVIOUS_FRAME")
+        self.depend_on(on_layer, "PREVIOUS_FRAME")
 
     def depend_on_job(self, job: str, layer: Optional[str] = None, full_name: Optional[bool] = None) -> None:
         """Have the layer wait for another job, or for one layer of it; see `Outline.depend_on_job`."""

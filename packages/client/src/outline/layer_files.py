@@ -34,13 +34,13 @@ class LayerFiles:
         self.__outputs = dict(fields["outputs"])
         self.__preprocess_layers = list(fields["preprocess_layers"])
 
-    def add_input(self, name: Optional[str], path: Any) -> None:
+    def add_input(self, name: Optional[str], inpt: Any) -> None:
         """Name a file or sequence that the layer reads."""
-        self.__add_path(self.__inputs, "input", name, path)
+        self.__add_path(self.__inputs, "input", name, inpt)
 
-    def add_output(self, name: Optional[str], path: Any) -> None:
+    def add_output(self, name: Optional[str], output: Any) -> None:
         """Name a file or sequence that the layer writes; its path is shown to the artist."""
-        self.__add_path(self.__outputs, "output", name, path)
+        self.__add_path(self.__outputs, "output", name, output)
 
     def __add_path(self, paths: Dict[str, Any], kind: str, name: Optional[str], path: Any) -> None:
         name = name or f"{kind}{len(paths)}"
@@ -69,15 +69,15 @@ class LayerFiles:
             raise LayerException(f"layer {self.get_name()} has no {kind} named {name!r}")
         return paths[name]
 
-    def set_input_attribute(self, key: str, value: Any) -> None:
+    def set_input_attribute(self, name: str, value: Any) -> None:
         """Set an attribute of all inputs."""
         for path in self.__inputs.values():
-            path.set_attribute(key, value)
+            path.set_attribute(name, value)
 
-    def set_output_attribute(self, key: str, value: Any) -> None:
+    def set_output_attribute(self, name: str, value: Any) -> None:
         """Set an attribute of all outputs."""
         for path in self.__outputs.values():
-            path.set_attribute(key, value)
+            path.set_attribute(name, value)
 
     def check_input(self, frame_set: Optional[FrameSet] = None) -> None:
         """Raise a LayerException if an input with the attribute `checked` is not there."""
@@ -93,9 +93,9 @@ class LayerFiles:
             if path.get_attribute("checked") and not path.exists(frame_set):
                 raise LayerException(f"the {kind} {name!r} of layer {self.get_name()} does not exist: {path}")
 
-    def add_preprocess_layer(self, layer: Any) -> None:
+    def add_preprocess_layer(self, preprocess: Any) -> None:
         """Note a layer that prepares this one; what it outputs are outputs of this one when frames execute."""
-        self.__preprocess_layers.append(layer)
+        self.__preprocess_layers.append(preprocess)
 
     def get_preprocess_layers(self) -> List[Any]:
         """Return the layers that prepare this one."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import optparse
 import os
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NoReturn, Optional
 
 from FileSequence import FrameSet
 
@@ -90,6 +91,18 @@ class CuerunOptionParser(optparse.OptionParser):
         else:
             super()._process_short_opts(rargs, values)
 
+    def error(self, msg: str) -> NoReturn:
+        """End with status 2; an option that there is none of is answered with the one that it is like."""
+        unknown = re.fullmatch(r"no such option: (-\S+)", msg)
+        if unknown:
+            options = [name for name in [*self._long_opt, *self._every_option()] if name.startswith("--")]
+            like = difflib.get_close_matches(f"--{unknown[1].lstrip('-')}", options, 1)
+            msg += f"; did you mean {like[0]}?" if like else ""
+        super().error(msg)
+
+    def _every_option(self) -> List[str]:
+        return [name for group in self.option_groups for option in group.option_list for name in option._long_opts]
+
     def add_plugin_option(self, *args: Any, **kwargs: Any) -> None:
         """Add an option of a plugin."""
         if self.__plugin_group is None:
@@ -107,17 +120,23 @@ class CuerunOptionParser(optparse.OptionParser):
         for assignment in options.env or []:
             if not re.match(r"[^=]+=", assignment):
                 self.error(f"--env {assignment}: write NAME=VALUE")
-        self.setup_frame_range(options, args[1] if len(args) > 1 else None)
+        try:
+            self.setup_frame_range(options, args[1] if len(args) > 1 else None)
+        except ValueError as error:
+            self.error(str(error))
 
-    def setup_frame_range(self, options: Any, frange: Optional[str] = None) -> None:
-        """Settle the range: the one given, or that of `--range`, or that of `$FR`; a wrong one is a usage error."""
+    @staticmethod
+    def setup_frame_range(options: Any, frange: Optional[str] = None) -> None:
+        """Settle the range: the one given, or that of `--range`, or that of `$FR`.
+
+        Raises:
+            ValueError: it is no range.
+        """
         options.range = frange or options.range or os.environ.get("FR") or None
         if options.range:
-            try:
-                FrameSet(options.range)
-            except ValueError as error:
-                self.error(str(error))
+            FrameSet(options.range)
 
-    def options_to_args(self, options: Any) -> Dict[str, Any]:
+    @staticmethod
+    def options_to_args(options: Any) -> Dict[str, Any]:
         """Return the options as flags of `OutlineLauncher`; those that were not given are None."""
         return {flag: getattr(options, flag, None) for flag in _FLAGS}

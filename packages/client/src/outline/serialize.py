@@ -28,6 +28,8 @@ FORMAT = 1
 
 FILE_NAME = "outline.yaml"
 _SCRIPTS = "scripts"
+MODULE_PATHS = ("OUTLINE_MODULES_PATHS", "CUE_MODULE_PATHS")
+"""Variables with folders of a studio's own modules; the first goes before the second."""
 
 
 class _OutlineLoader(ValueLoader):
@@ -78,7 +80,7 @@ def store(outline: Outline, folder: str, kind: Type[Outline]) -> str:
         "argv": sys.argv,
         "python_path": [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path],
         "module_folders": names.roots,
-        "modules_paths": os.environ.get("OUTLINE_MODULES_PATHS", ""),
+        "modules_paths": os.pathsep.join(filter(None, map(os.environ.get, MODULE_PATHS))),
         "scripts": _store_scripts(names, folder),
         "outline": outline_class,
         "classes": classes,

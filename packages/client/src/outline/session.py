@@ -19,9 +19,9 @@ _MARK = "session"
 _RESERVED = ("", ".", "..", _MARK, "layers", "scripts", "outline.yaml", "script.outline")
 
 
-def is_session_path(path: str) -> bool:
+def is_session_path(folder: str) -> bool:
     """Say whether a path is the folder of a session, or a file in one."""
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    folder = folder if os.path.isdir(folder) else os.path.dirname(folder)
     return os.path.isfile(os.path.join(folder, _MARK))
 
 

@@ -10,9 +10,9 @@ from FileSequence import FrameSet
 from outline.config import config
 
 
-def disaggregate_frame_set(frame_set: Union[FrameSet, Iterable[int]]) -> List[int]:
+def disaggregate_frame_set(frameset: Union[FrameSet, Iterable[int]]) -> List[int]:
     """Return the frames without repeats, in the order of their first appearance."""
-    return list(dict.fromkeys(frame_set))
+    return list(dict.fromkeys(frameset))
 
 
 def intersect_frame_set(

@@ -20,6 +20,7 @@ from opencue_proto import (
     filter_pb2,
     host_pb2,
     job_pb2,
+    limit_pb2,
     service_pb2,
     show_pb2,
     subscription_pb2,
@@ -44,6 +45,7 @@ OFFERED = {
     "JobInterface",
     "LayerInterface",
     "LimitInterface",
+    "OwnerInterface",
     "ProcInterface",
     "ServiceInterface",
     "ServiceOverrideInterface",
@@ -100,6 +102,8 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.allocations: dict[str, facility_pb2.Allocation] = {}
         self.subscriptions: dict[str, subscription_pb2.Subscription] = {}
         self.services: dict[str, service_pb2.Service] = {}
+        self.limits: dict[str, limit_pb2.Limit] = {}  # made when they are asked for
+        self.owners: dict[str, host_pb2.Owner] = {}
         self.explanation = farm_pb2.ExplainResponse()
         self.remarks: list[comment_pb2.Comment] = []  # on every host that has some
         self.runs: list[farm_pb2.Run] = []  # newest first
@@ -330,6 +334,13 @@ class FakeFarm(grpc.GenericRpcHandler):
         tasks = [task_pb2.Task(id="id-t", shot="sh010", min_cores=4.0)]
         return department_pb2.DeptGetTasksResponse(tasks=task_pb2.TaskSeq(tasks=tasks))
 
+    def ShowInterface_CreateOwner(self, request: Any, context: Any) -> Any:
+        self.owners[request.name] = host_pb2.Owner(name=request.name, show=request.show.name)
+        return show_pb2.ShowCreateOwnerResponse(owner=self.owners[request.name])
+
+    def OwnerInterface_GetOwner(self, request: Any, context: Any) -> Any:
+        return host_pb2.OwnerGetOwnerResponse(owner=_find(self.owners, request.name, "owner", context))
+
     def ShowInterface_GetSubscriptions(self, request: Any, context: Any) -> Any:
         mine = [entry for entry in self.subscriptions.values() if entry.show_name == request.show.name]
         return show_pb2.ShowGetSubscriptionResponse(subscriptions=subscription_pb2.SubscriptionSeq(subscriptions=mine))
@@ -377,6 +388,15 @@ class FakeFarm(grpc.GenericRpcHandler):
 
     def ServiceInterface_GetService(self, request: Any, context: Any) -> Any:
         return service_pb2.ServiceGetServiceResponse(service=_find(self.services, request.name, "service", context))
+
+    # --- Limits
+
+    def LimitInterface_Find(self, request: Any, context: Any) -> Any:
+        made = limit_pb2.Limit(id=f"id-{request.name}", name=request.name)
+        return limit_pb2.LimitFindResponse(limit=self.limits.setdefault(request.name, made))
+
+    def LimitInterface_GetAll(self, request: Any, context: Any) -> Any:
+        return limit_pb2.LimitGetAllResponse(limits=self.limits.values())
 
     # --- cuefarm.v1
 

@@ -188,15 +188,37 @@ ACTIONS = {
         "sh010: its task is deleted",
         "it was deleted already",
     ),
+    "-limit-type": (["nuke", "host"], "LimitInterface.SetType", "nuke: type HOST", "type HOST already"),
+    "-limit-soft": (["nuke", "-1"], "LimitInterface.SetSoftValue", "nuke: soft value -1", "soft value -1 already"),
+    "-limit-enforcement": (
+        ["nuke", "advisory"],
+        "LimitInterface.SetEnforcement",
+        "nuke: enforcement ADVISORY",
+        "enforcement ADVISORY already",
+    ),
+    "-limit-ttl": (
+        ["nuke", "60"],
+        "LimitInterface.SetReportTtl",
+        "nuke: reports believed for 60 s",
+        "reports believed for 60 s already",
+    ),
+    "-limit-failure": (
+        ["nuke", "330", "5"],
+        "LimitInterface.SetFailureRule",
+        "nuke: exit status 330, the layer waits 5 min and is counted",
+        "already",
+    ),
+    "-delete-limit": (["nuke"], "LimitInterface.Delete", "nuke: deleted", "it was deleted already"),
+    "-rename-limit": (["nuke", "nukex"], "LimitInterface.Rename", "nuke: renamed to nukex", "it is called nukex"),
     "-delete-sub": (["demo", "general"], "SubscriptionInterface.Delete", "deleted", "it was deleted already"),
     "-size": (["demo", "general", "1"], "SubscriptionInterface.SetSize", "size 1 core\n", "size 1 core already"),
     "-burst": (["demo", "general", "3"], "SubscriptionInterface.SetBurst", "burst 3 cores", "burst 3 cores already"),
 }
 
-COUNTED_HERE = {"-satisfy-dependency", "-import-filters"}
-"""What counts what it finds by itself; each has a test of its own, `-import-filters` with a whole server."""
+COUNTED_HERE = {"-satisfy-dependency", "-import-filters", "-clear-limit-bindings", "-limit-report"}
+"""What counts what it finds or is answered; each has a test of its own, `-import-filters` with a whole server."""
 
-MAKES = {"-create-show", "-create-alloc", "-create-sub", "-add-department"}
+MAKES = {"-create-show", "-create-alloc", "-create-limit", "-create-sub", "-add-department"}
 """What makes a thing makes it or is refused."""
 
 

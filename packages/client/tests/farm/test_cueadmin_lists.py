@@ -20,7 +20,7 @@ from builders import (
     an_allocation,
 )
 from fake_farm import NOW
-from opencue_proto import comment_pb2, depend_pb2, host_pb2, job_pb2, service_pb2
+from opencue_proto import comment_pb2, depend_pb2, host_pb2, job_pb2, limit_pb2, service_pb2
 
 from cue_cli.cueadmin import format as cueadmin_format
 from cue_cli.cueadmin import main
@@ -347,6 +347,7 @@ def test_lv_prints_true_megabytes_and_upstream_its_label(farm, show):
         (["-lb", "demo"], "size_cores", 10.0),
         (["-lv"], "min_cores", 1.0),
         (["-ll"], "error", None),
+        (["-limits"], "max", 20),
     ],
 )
 def test_every_list_has_json(farm, show, arguments, key, value):
@@ -358,6 +359,7 @@ def test_every_list_has_json(farm, show, arguments, key, value):
     farm.allocations["a"] = an_allocation()
     farm.subscriptions["a"] = a_subscription()
     farm.services["shell"] = service_pb2.Service(name="shell", min_cores=100)
+    farm.limits["nuke"] = limit_pb2.Limit(name="nuke", max_value=20)
     assert json.loads("\n".join(show(*arguments, "--json")))[0][key] == value
 
 

@@ -9,7 +9,7 @@ from cue_cli.cueadmin import main
 from cue_cli.cueadmin.commands import COMMANDS
 
 JOB = "demo-sh010-ann_comp"
-NUMBERS = {"BURST", "CORES", "GPUS", "MEMORY", "MINUTES", "N", "PRIORITY", "SIZE"}
+NUMBERS = {"BURST", "CORES", "GPUS", "MEMORY", "MINUTES", "N", "PRIORITY", "SECONDS", "SIZE", "STATUS"}
 NAMES = {"JOB": JOB, "LAYER": "beauty", "SHOW": "demo", "ALLOC": "general", "GROUP": "demo", "LIMIT": "nuke"}
 NO_NUMBERS = ["nan", "inf", "-inf", "1e400", "", "x", "9" * 400, "9" * 5000]
 

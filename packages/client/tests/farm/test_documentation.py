@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from builders import a_dead_frame, a_job, a_layer
 
-from cue_cli import api_reference
+from cue_cli import api_reference, command_reference
 from cue_cli.cueadmin.commands import COMMANDS
 from cue_cli.cueadmin.parser import getParser
 from cue_cli.cueadmin.reference import withFlagTables
@@ -18,6 +18,7 @@ from opencue import api
 
 DOCS = Path(__file__).parents[4] / "docs"
 HOWTO = (DOCS / "howto" / "script-the-farm.md").read_text(encoding="utf-8")
+LICENCES = (DOCS / "howto" / "licences-and-limits.md").read_text(encoding="utf-8")
 API = (DOCS / "reference" / "opencue-api.md").read_text(encoding="utf-8")
 REFERENCE = (DOCS / "reference" / "cueadmin.md").read_text(encoding="utf-8")
 
@@ -30,6 +31,13 @@ def blocks(page: str, language: str) -> list[str]:
 def test_the_flag_tables_are_the_parsers():
     """The reference has every flag as the parser has it."""
     assert withFlagTables(REFERENCE) == REFERENCE
+
+
+@pytest.mark.parametrize("name", command_reference.PAGES)
+def test_the_tables_of_the_other_commands_are_their_parsers(name):
+    """Each page has every flag as the parser has it."""
+    page = (DOCS / "reference" / name).read_text(encoding="utf-8")
+    assert command_reference.brought_up_to_date(name, page) == page
 
 
 @pytest.mark.parametrize("name", api_reference.PAGES)
@@ -47,7 +55,7 @@ def test_the_page_on_opencue_has_every_function():
     assert [name for name in offered if f"| `{name}(" not in API] == []
 
 
-@pytest.mark.parametrize("code", [*blocks(HOWTO, "python"), *blocks(API, "python")])
+@pytest.mark.parametrize("code", [*blocks(HOWTO, "python"), *blocks(LICENCES, "python"), *blocks(API, "python")])
 def test_the_python_examples_run(farm, code):
     """Each Python block of the how-to and of the reference runs by itself."""
     farm.jobs["demo-sh010-ann_comp"] = a_job()

@@ -9,7 +9,7 @@ import pytest
 from builders import a_dead_frame, a_depend, a_failure, a_job, a_layer
 from opencue_proto import job_pb2
 
-from cue_cli.pycuerun.command import main as pycuerun
+from cue_cli.pycuerun import main as pycuerun
 from cuefarm_proto import farm_pb2
 from opencue.wrappers.job import Job
 from outline.backend import watching

@@ -90,6 +90,7 @@ def test_a_sequence_names_its_parts() -> None:
     assert sequence(12) == "/a/foo.012.tar.gz"
     assert (sequence[0], len(sequence), list(sequence)[-1]) == ("/a/foo.001.tar.gz", 3, "/a/foo.003.tar.gz")
     assert sequence.getOpenRVPath() == "/a/foo.1-3@@@.tar.gz"
+    assert sequence.getOpenRVPath(FrameSet("8-9")) == "/a/foo.8-9@@@.tar.gz"
     assert str(sequence) == "/a/foo.1-3###.tar.gz"
 
 

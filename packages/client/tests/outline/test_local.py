@@ -15,6 +15,7 @@ import pytest
 import opencue
 import outline
 from outline import cuerun
+from outline.backend import local
 from outline.backend.local import LocalFramesFailed
 from outline.layer import OutlinePostCommand
 from outline.modules.shell import Shell
@@ -287,3 +288,35 @@ def test_an_interrupted_local_run_ends_its_frames(tmp_path: pathlib.Path) -> Non
     assert (process.returncode, printed) == (130, "pycuerun: interrupted\n")
     state = subprocess.run(["ps", "-o", "stat=", "-p", pid_file.read_text().strip()], capture_output=True, text=True)
     assert state.stdout.strip()[:1] in ("", "Z")  # gone, or only waiting for somebody to take note of its end
+
+
+def test_a_dispatcher_runs_an_outline_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that knows the older names takes an outline, runs it, and is told how it went."""
+    ol = outline.Outline("dispatched", frame_range="1-2")
+    ol.add_layer(Shell("first", command=["true"]))
+    ol.add_layer(Shell("second", command=["false"]))
+    ol.setup()
+    dispatcher = local.Dispatcher(ol)
+    assert [frame.name for frame in dispatcher.frames] == ["0001-first", "0002-first", "0001-second", "0002-second"]
+    with pytest.raises(local.LocalFrameError, match="2 of 4 frames succeeded, 2 failed"):
+        dispatcher.dispatch()
+    assert "failed with exit status 1" in capsys.readouterr().out
+
+
+def test_frames_of_a_chunked_layer_are_named_by_the_first() -> None:
+    """`build_frame_range` gives one number for each chunk, `build_command` the command that executes it."""
+    assert local.build_frame_range("1-10", 3) == [1, 4, 7, 10]
+    assert local.build_frame_range("3,1,2", 1) == [3, 1, 2]
+    ol = outline.Outline("built", frame_range="1-2")
+    ol.add_layer(Shell("first", command=["true"]))
+    ol.setup()
+    command = local.build_command(ol, ol.get_layer("first"), 2)
+    assert command[-3:] == [ol.get_path(), "-e", "2-first"]
+
+
+def test_pycuerun_suggests_the_option_that_was_meant(script: str) -> None:
+    """A mistyped option is answered with the one that it is like, status 2."""
+    for typed, meant in (("--pasue", "--pause"), ("--run-loacl", "--run-local"), ("-inspct", "")):
+        ended = pycuerun(script, typed)
+        assert ended.returncode == 2
+        assert (f"did you mean {meant}?" in ended.stderr) is bool(meant)

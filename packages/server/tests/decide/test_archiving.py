@@ -8,7 +8,8 @@ from small_farm import SmallFarm
 from cuebot.decide import Settings
 from cuebot.domain import commands as c
 from cuebot.domain.archive import PackedJob, pack
-from cuebot.domain.states import JobState
+from cuebot.domain.bindings import layers_of
+from cuebot.domain.states import BindSource, JobState
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 PARTS = {
@@ -87,3 +88,20 @@ def test_what_a_job_waited_for_is_done_anew_while_it_was_away() -> None:
     farm.do(c.RetryFrames(farm.frames("top/work"), "with it"))
     assert farm.states("top/work") == "WDW"
     assert farm.farm.jobs[top].state is JobState.PENDING
+
+
+def test_what_a_failure_made_a_limit_count_comes_back_with_its_job() -> None:
+    """A job that leaves takes its bindings along, so the limit counts its layer no longer, and brings them back."""
+    farm = Archive()
+    limit_id = farm.do(c.CreateLimit("nuke", 9, exit_status=330))
+    (job,) = farm.launch(job_spec("base", layer_spec("work", "1"), max_retries=1))
+    farm.plan()
+    farm.end(farm.run_of("base/work"), 330)
+    bindings = dict(farm.layer("base/work").bindings)
+    assert bindings["nuke"].source is BindSource.AUTO
+    farm.finish_all("base/work", 1)
+    farm.look()
+    assert layers_of(farm.farm, farm.farm.limits[limit_id]) == []
+    farm.recall(job.id)
+    assert farm.layer("base/work").bindings == bindings
+    assert layers_of(farm.farm, farm.farm.limits[limit_id]) == [farm.layer("base/work")]

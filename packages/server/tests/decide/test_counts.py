@@ -29,8 +29,9 @@ OTHER_REPLIES = {
     c.CreateService,
     c.CreateShow,
     c.CreateSubscription,
+    c.ReportUsage,
 }
-"""Commands that make something and reply with its id."""
+"""Commands that make something and reply with its id, or reply with what became of each part."""
 
 NOBODY_ASKED = {c.Book, c.RecallJob, c.RefuseRun, c.ReportHost, c.ReportOutcome, c.Seed, c.Sweep}
 """Commands that no client sends."""

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from small_farm import GIB, SmallFarm
 
 from cuebot.domain import commands as c
-from cuebot.domain.nouns import Job, Layer
-from cuebot.domain.states import FrameState, HostState, LockState
+from cuebot.domain.nouns import Host, Job, Layer
+from cuebot.domain.states import Enforcement, FrameState, HostState, LockState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.layer import Explanation, explain_layer
 from cuebot.scheduling.plan.plan import plan
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 
 quickly = settings(max_examples=40, deadline=None)
 KINDS = (
-    "lock", "repair", "pause", "booking off", "start later", "limit", "limit_by_host", "tag", "whole host", "gpus",
-    "gpu host", "gpu memory", "group minimum", "group maximum", "job maximum", "gpu maximum", "no subscription",
-    "failure",
+    "lock", "repair", "pause", "booking off", "start later", "limit", "limit_by_host", "soft limit", "reported limit",
+    "advisory limit", "tag", "whole host", "gpus", "gpu host", "gpu memory", "group minimum", "group maximum",
+    "job maximum", "gpu maximum", "no subscription", "failure",
 )  # fmt: skip
 
 
@@ -83,11 +83,8 @@ def _happen(farm: SmallFarm, trouble: Trouble, jobs: list[Job]) -> None:  # noqa
             farm.do(c.Change("show", job.show_id, {"booking_enabled": False}))
         case "start later":
             farm.do(c.Change("layer", layer.id, {"start_after_us": farm.now_us + 10**9}))
-        case "limit" | "limit_by_host":
-            name = trouble.kind
-            if name not in books.limit_by_name:
-                farm.do(c.CreateLimit(name, amount, per_host=name == "limit_by_host"))
-            farm.do(c.AddLayerLimit(layer.id, books.limit_by_name[name]))
+        case "limit" | "limit_by_host" | "soft limit" | "reported limit" | "advisory limit":
+            _happen_to_limits(farm, trouble, host, layer)
         case "tag":
             farm.do(c.Change("layer", layer.id, {"tags": [names[amount % len(names)]]}))
         case "whole host":
@@ -115,6 +112,21 @@ def _happen(farm: SmallFarm, trouble: Trouble, jobs: list[Job]) -> None:  # noqa
                 farm.do(c.Delete("subscription", subscription.id))
         case "failure":
             layer.avoided_until_us[host.row] = farm.now_us + 10**9
+
+
+def _happen_to_limits(farm: SmallFarm, trouble: Trouble, host: Host, layer: Layer) -> None:
+    books, amount, name = farm.farm, trouble.amount, trouble.kind.replace(" ", "_")
+    if trouble.kind == "reported limit":
+        used = (c.HostUsage(host.name, amount + 1), c.HostUsage("ws1", 1))
+        farm.do(c.ReportUsage(tuple(c.UsageReport(name, used) for name in books.limit_by_name)))
+    elif trouble.kind == "advisory limit":
+        for id in list(books.limits)[:amount]:
+            farm.do(c.Change("limit", id, {"enforcement": Enforcement.ADVISORY}))
+    else:
+        if name not in books.limit_by_name:
+            soft = amount - 1 if name == "soft_limit" else -1
+            farm.do(c.CreateLimit(name, 3 if soft >= 0 else amount, per_host=name != "limit", soft_value=soft))
+        farm.do(c.AddLayerLimit(layer.id, books.limit_by_name[name]))
 
 
 def waiting(farm: SmallFarm) -> list[Layer]:

@@ -13,7 +13,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.nouns import Learned
 from cuebot.domain.nouns.filters import ActionType, FilterType, MatchSubject, MatchType
-from cuebot.domain.states import HostState, LockState
+from cuebot.domain.states import Enforcement, HostState, LockState
 from cuebot.domain.units import HOUR, CoreUnits, KiB
 from cuebot.sim.specs import job_spec, layer_spec
 from cuebot.wire.agents.streams import AgentStreams
@@ -57,6 +57,20 @@ def after_failure(**outcome: Any) -> Look:
         return farm.states("one/render")[0]
 
     return look
+
+
+def after_no_licence(farm: SmallFarm) -> object:
+    """What becomes of a frame and its layer when it ends with the status 330."""
+    farm.plan()
+    farm.end(farm.run_of("one/render"), 330)
+    layer = farm.layer("one/render")
+    return farm.states("one/render")[0], layer.limits, layer.start_after_us
+
+
+def bookings_later(farm: SmallFarm) -> object:
+    """What a plan books half an hour later."""
+    farm.wait(1_800)
+    return bookings(farm)
 
 
 def next_job(farm: SmallFarm) -> object:
@@ -131,6 +145,23 @@ def limited(farm: SmallFarm) -> Iterable[c.Command]:
     """A limit of one frame, on the layer."""
     limit = farm.do(c.CreateLimit("nuke", 1))
     return [c.AddLayerLimit(farm.layer("one/render").id, limit)]
+
+
+def limited_by_host(farm: SmallFarm) -> Iterable[c.Command]:
+    """The same of one host."""
+    limit = farm.do(c.CreateLimit("nuke", 1, per_host=True))
+    return [c.AddLayerLimit(farm.layer("one/render").id, limit)]
+
+
+def other_limit(farm: SmallFarm) -> Iterable[c.Command]:
+    """A limit that no layer names."""
+    farm.do(c.CreateLimit("nuke", 1))
+    return []
+
+
+def reported(farm: SmallFarm) -> Iterable[c.Command]:
+    """A limit on the layer of which a workstation uses all."""
+    return [*limited(farm), c.ReportUsage((c.UsageReport("nuke", (c.HostUsage("ws1", 1),)),), "rlm")]
 
 
 def learned(farm: SmallFarm) -> Iterable[c.Command]:
@@ -340,6 +371,14 @@ EFFECTS: dict[str, Effect] = {
     "limit.LimitInterface.Rename": seen(
         lambda farm: [c.RenameLimit(farm.farm.limit_by_name["nuke"], "nuke_x")], rows("limit"), before=limited
     ),
+    "limit.LimitInterface.SetEnforcement": seen(only("limit", enforcement=Enforcement.ADVISORY), before=limited),
+    "limit.LimitInterface.SetFailureRule": seen(
+        lambda farm: [c.SetFailureRule(farm.farm.limit_by_name["nuke"], 330, 5, True)],
+        after_no_licence,
+        before=other_limit,
+    ),
+    "limit.LimitInterface.SetReportTtl": seen(only("limit", report_ttl_s=0), bookings_later, before=reported),
+    "limit.LimitInterface.SetSoftValue": seen(only("limit", soft_value=0), before=limited_by_host),
     "limit.LimitInterface.SetMaxValue": seen(only("limit", max_value=3), before=limited),
     "limit.LimitInterface.SetType": seen(only("limit", per_host=True), before=limited),
     "service.ServiceInterface.Update": seen(

@@ -103,6 +103,7 @@ ELSEWHERE = {
     "http_body_bytes": "web/test_http_doors",
     "http_body_seconds": "web/test_http_doors",
     "free_retries": "decide/test_retries",
+    "limit_report_hosts": "decide/test_limit_reports",
     "feed_subscribers": "feed/test_event_feed",
     "recalls_per_call": "test_past_jobs",
     "filters_per_show": "decide/test_filters",

@@ -79,6 +79,9 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "departments of a show with their shots; without one, the names that there are",
             "departments.list_departments",
         ),
+        Command(("-limits",), "[LIMIT...]", "limits, and how much of each is used", "limits.list_limits"),
+        Command(("-limit-holds",), "[LIMIT...]", "who uses limits (on -host HOST)", "limits.list_holds"),
+        Command(("-limit-bindings",), "LIMIT", "layers that a limit counts, and why", "limits.list_bindings"),
         Command(("-explain",), "JOB [LAYER] [FRAME]", "why frames wait, and what would change it", "explain.explain"),
         Command(
             ("-runs",),
@@ -260,7 +263,7 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         ),
         Command(("-delete-task",), "SHOW DEPARTMENT SHOT", "end that", "departments.delete_task"),
     ),
-    "Groups and limits": (
+    "Groups": (
         Command(
             ("-group-max-cores",),
             "SHOW GROUP CORES",
@@ -273,7 +276,55 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "GPUs that the jobs of a group may have together",
             "needs.group_max_gpus",
         ),
-        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "needs.limit_max"),
+    ),
+    "Limits": (
+        Command(
+            ("-create-limit",),
+            "LIMIT N [TYPE]",
+            "make a limit of N frames at once, or of N hosts (TYPE: frame or host)",
+            "limits.create_limit",
+        ),
+        Command(("-delete-limit",), "LIMIT", "remove a limit; layers keep its name", "limits.delete_limit"),
+        Command(("-rename-limit",), "OLD NEW", "rename a limit, also where layers name it", "limits.rename_limit"),
+        Command(("-limit-max",), "LIMIT N", "frames, or hosts, that a limit lets run at once", "limits.limit_max"),
+        Command(("-limit-type",), "LIMIT TYPE", "count frames or hosts (frame, host)", "limits.limit_type"),
+        Command(
+            ("-limit-soft",),
+            "LIMIT N",
+            "hosts from which on a limit by host goes to no further one; -1 for its maximum",
+            "limits.limit_soft",
+        ),
+        Command(
+            ("-limit-enforcement",),
+            "LIMIT MODE",
+            "enforced: hold frames back; advisory: only choose hosts; disabled: neither",
+            "limits.limit_enforcement",
+        ),
+        Command(
+            ("-limit-ttl",),
+            "LIMIT SECONDS",
+            "how long a report of its use is believed; 0 for ever",
+            "limits.limit_ttl",
+        ),
+        Command(
+            ("-limit-failure",),
+            "LIMIT STATUS [MINUTES] [ON|OFF]",
+            "STATUS that frames without a licence end with (0: none), MINUTES that their layer then waits, and ON or"
+            " OFF: count it from then on",
+            "limits.limit_failure",
+        ),
+        Command(
+            ("-clear-limit-bindings",),
+            "LIMIT SOURCE...",
+            "count no longer what failures (auto) or people (manual) made a limit count",
+            "limits.clear_bindings",
+        ),
+        Command(
+            ("-limit-report",),
+            "FILE",
+            "report who uses limits, as a JSON file says (- for stdin)",
+            "limits.limit_report",
+        ),
     ),
     "Allocations": (
         Command(("-create-alloc",), "FACILITY ALLOC TAG", "make an allocation", "shares.create_alloc"),

@@ -1,4 +1,4 @@
-"""Commands on what frames of a layer ask for, and on what a job, a group and a limit may have."""
+"""Commands on what frames of a layer ask for, and on what a job and a group may have."""
 
 from __future__ import annotations
 
@@ -120,18 +120,6 @@ def group_max_gpus(session: Session, values: list[str]) -> None:
     gpus = toInteger(values[2], "number of GPUs")
     session.confirm(f"Set the maximum of GPUs of group {values[1]} of {values[0]} to {gpus}", named=True)
     session.set(f"{values[0]}/{values[1]}", f"maximum GPUs {gpus}", _group(values).setMaxGpus(gpus))
-
-
-def limit_max(session: Session, values: list[str]) -> None:
-    """Set how many frames, or hosts, a limit lets run at once."""
-    name, most = values[0], toInteger(values[1], "maximum")
-    session.confirm(f"Set the maximum of limit {name} to {most}", named=True)
-    try:
-        number = api.findLimit(name).setMaxValue(most)
-    except EntityNotFoundException:
-        known = ", ".join(sorted(limit.name() for limit in api.getLimits())) or "none"
-        raise CommandError(f"limit {name!r} does not exist; there are: {known}") from None
-    session.set(name, f"maximum {most}", number)
 
 
 def _memory(typed: str, field: str) -> Callable[[Layer], str]:

@@ -18,14 +18,18 @@ END = "<!-- flags: end -->"
 
 
 def flagTables() -> str:
-    """Return a Markdown table for each group of options."""
-    takes = {command.name: command.takes for command in COMMANDS}
+    """Return a Markdown table for each group of cueadmin's options."""
+    return tablesOf(getParser(), {command.name: command.takes for command in COMMANDS})
+
+
+def tablesOf(parser: argparse.ArgumentParser, takes: dict[str, str]) -> str:
+    """Return a Markdown table for each group of options; `takes` has in words what commands take."""
     tables = []
-    for group in getParser()._action_groups:  # argparse has no public list of its groups
+    for group in parser._action_groups:  # argparse has no public list of its groups
         shown = [action for action in group._group_actions if action.help != argparse.SUPPRESS]
         if shown:
             rows = [f"| {_flags(action)} | {_arguments(action, takes)} | {_text(action)} |" for action in shown]
-            title = "Help" if group.title in ("options", "optional arguments") else group.title
+            title = "Help" if group.title in ("options", "optional arguments") else str(group.title).capitalize()
             tables.append("\n".join([f"### {title}", "", "| Flag | Takes | What it does |", "|---|---|---|", *rows]))
     return "\n\n".join(tables)
 
@@ -38,11 +42,13 @@ def withFlagTables(page: str) -> str:
 
 
 def _flags(action: Any) -> str:
-    return ", ".join(f"`{flag}`" for flag in action.option_strings)
+    return ", ".join(f"`{flag}`" for flag in action.option_strings or [action.metavar])
 
 
 def _arguments(action: Any, takes: dict[str, str]) -> str:
-    if action.dest in takes:
+    if not action.option_strings:
+        text = ""
+    elif action.dest in takes:
         text = takes[action.dest]
     elif action.nargs == 0:
         text = ""
@@ -51,7 +57,8 @@ def _arguments(action: Any, takes: dict[str, str]) -> str:
     elif action.choices:
         text = " or ".join(action.choices)
     else:
-        text = f"{action.metavar}{'...' if action.nargs == '+' else ''}"
+        text = " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar
+        text += "..." if action.nargs == "+" else ""
     return f"`{text}`".replace("|", "\\|") if text else ""
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Sequence
 
 from cue_cli.pycuerun.base import AbstractCuerun
-from cue_cli.standard_output import as_it_is, run_command
+from cue_cli.standard_output import as_it_is
 from outline.backend.local import LocalJob
 from outline.cuerun import CuerunOptionParser
 from outline.loader import load_json, load_outline
@@ -105,13 +105,9 @@ def _modern(argv: Sequence[str]) -> List[str]:
     return [_OLD_SPELLINGS.get(word, word) for word in argv]
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the command and return its exit status."""
-    arguments = _modern(sys.argv[1:] if argv is None else argv)
-    return run_command("pycuerun", lambda: _main(arguments))
-
-
-def _main(arguments: List[str]) -> int:
+def run(words: Sequence[str]) -> int:
+    """Run the command on the words of a line, and return its exit status."""
+    arguments = _modern(words)
     try:
         return PyCuerun().go(arguments)
     except KeyboardInterrupt as interrupt:

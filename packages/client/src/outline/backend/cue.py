@@ -66,7 +66,7 @@ def serialize_simple(launcher: Any) -> str:
 
 def build_command(launcher: Any, layer: Any) -> str:
     """Return the command line that executes a frame of a layer."""
-    return shell_text(wrapped_command(launcher, layer, "#IFRAME#"))
+    return shell_text(wrapped_command(launcher.get_outline(), layer, "#IFRAME#", launcher.get_flag))
 
 
 def _own_command(layer: Any) -> str:

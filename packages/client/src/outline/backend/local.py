@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 from FileSequence import FrameSet
 from opencue.wording import counted
@@ -20,7 +20,20 @@ from outline.config import config
 from outline.constants import LayerType
 from outline.exception import LayerException, OutlineException
 
-__all__ = ["LocalFramesFailed", "LocalJob", "launch", "serialize", "serialize_simple"]
+__all__ = [
+    "Dispatcher",
+    "LocalFrameError",
+    "LocalFramesFailed",
+    "LocalJob",
+    "build_command",
+    "build_frame_range",
+    "launch",
+    "serialize",
+    "serialize_simple",
+]
+
+Command = Callable[[Any, List[int]], Any]
+"""Returns the command of a layer that runs these frames: words, or a line for a shell."""
 
 
 class LocalFramesFailed(OutlineException):
@@ -57,6 +70,34 @@ class LocalJob:
         return text
 
 
+LocalFrameError = LocalFramesFailed
+"""Its older name."""
+
+
+class Dispatcher:
+    """Runs an outline on this machine; `frames` are all that it runs, in the end each with its state."""
+
+    def __init__(self, ol: Any, frames: Optional[List[LocalFrame]] = None) -> None:
+        self.__outline = ol
+        self.frames = _wrapped_frames(ol, _no_flag) if frames is None else frames
+
+    def dispatch(self) -> LocalJob:
+        """Run the frames, print what they print, and return how it went.
+
+        Raises:
+            LocalFramesFailed: a frame failed.
+        """
+        job = LocalJob(self.__outline.get_full_name(), self.frames)
+        cores = config.getint("outline", "local_cores") or os.cpu_count() or 1
+        post = [frame for frame in self.frames if frame.is_post]
+        LocalRun([frame for frame in self.frames if not frame.is_post], cores).run()
+        LocalRun(post, cores).run()
+        if len(job.frames_in("SUCCEEDED")) < len(self.frames):
+            raise LocalFramesFailed(job)
+        sys.stdout.write(f"Job is done: {job.summary()}\n")
+        return job
+
+
 def launch(launcher: Any, use_pycuerun: bool = True) -> List[LocalJob]:
     """Run an outline here, print what its frames print, and return the list of its one job.
 
@@ -64,30 +105,20 @@ def launch(launcher: Any, use_pycuerun: bool = True) -> List[LocalJob]:
         LocalFramesFailed: a frame failed.
     """
     launcher.setup()
-    frames = serialize(launcher) if use_pycuerun else serialize_simple(launcher)
-    job = LocalJob(launcher.get_outline().get_full_name(), frames)
-    cores = config.getint("outline", "local_cores") or os.cpu_count() or 1
-    post = [frame for frame in frames if frame.is_post]
-    LocalRun([frame for frame in frames if not frame.is_post], cores).run()
-    LocalRun(post, cores).run()
-    if len(job.frames_in("SUCCEEDED")) < len(frames):
-        raise LocalFramesFailed(job)
-    sys.stdout.write(f"Job is done: {job.summary()}\n")
-    return [job]
+    dispatcher = serialize(launcher) if use_pycuerun else serialize_simple(launcher)
+    return [dispatcher.dispatch()]
 
 
-def serialize(launcher: Any) -> List[LocalFrame]:
-    """Return the frames of an outline, each with the command that executes its layer with Python."""
-
-    def command(layer: Any, frames: List[int]) -> Any:
-        return wrapped_command(launcher, layer, str(frames[0]))
-
-    return _frames(launcher, command, in_job=False)
+def serialize(launcher: Any) -> Dispatcher:
+    """Return what runs the outline here, each frame with the command that executes its layer with Python."""
+    outline = launcher.get_outline()
+    return Dispatcher(outline, _wrapped_frames(outline, launcher.get_flag))
 
 
-def serialize_simple(launcher: Any) -> List[LocalFrame]:
-    """Return the frames of an outline, each with its layer's own command."""
-    job = launcher.get_outline().get_full_name()
+def serialize_simple(launcher: Any) -> Dispatcher:
+    """Return what runs the outline here, each frame with its layer's own command."""
+    outline = launcher.get_outline()
+    job = outline.get_full_name()
 
     def command(layer: Any, frames: List[int]) -> Any:
         own = layer.get_arg("command")
@@ -100,11 +131,31 @@ def serialize_simple(launcher: Any) -> List[LocalFrame]:
             return [replace_tokens(str(word), values) for word in own]
         return replace_tokens(shell_text(own), values)
 
-    return _frames(launcher, command, in_job=True)
+    return Dispatcher(outline, _frames(outline, command, in_job=True))
 
 
-def _frames(launcher: Any, command: Callable[[Any, List[int]], Any], in_job: bool) -> List[LocalFrame]:
-    outline = launcher.get_outline()
+def build_frame_range(frame_range: Any, chunk_size: int) -> List[int]:
+    """Return the numbers of the frames that a range is run as: of each chunk the first."""
+    return util.disaggregate_frame_set(FrameSet(str(frame_range)))[:: max(chunk_size, 1)]
+
+
+def build_command(ol: Any, layer: Any, frame: int) -> List[str]:
+    """Return the words of the command that executes a frame of a layer with Python."""
+    return wrapped_command(ol, layer, str(frame), _no_flag)
+
+
+def _no_flag(_: str) -> None:
+    """Say that the launch has no flags."""
+
+
+def _wrapped_frames(outline: Any, flag: Callable[[str], Any]) -> List[LocalFrame]:
+    def command(layer: Any, frames: List[int]) -> Any:
+        return wrapped_command(outline, layer, str(frames[0]), flag)
+
+    return _frames(outline, command, in_job=False)
+
+
+def _frames(outline: Any, command: Command, in_job: bool) -> List[LocalFrame]:
     by_layer: Dict[int, List[LocalFrame]] = {}
     frames: List[LocalFrame] = []
     for order, layer in enumerate(outline.get_layers()):
@@ -119,7 +170,7 @@ def _frames(launcher: Any, command: Callable[[Any, List[int]], Any], in_job: boo
                 name=f"{covered[0]:04d}-{layer.get_name()}",
                 numbers=covered,
                 command=command(layer, covered),
-                environment=_environment(launcher, layer, covered, in_job),
+                environment=_environment(outline, layer, covered, in_job),
                 cores=float(layer.get_arg("cores") or layer.get_arg("threads") or 1),
                 order=(index, order),
                 is_post=layer.get_type() == LayerType.POST,
@@ -132,9 +183,8 @@ def _frames(launcher: Any, command: Callable[[Any, List[int]], Any], in_job: boo
     return frames
 
 
-def _environment(launcher: Any, layer: Any, frames: List[int], in_job: bool) -> Dict[str, str]:
+def _environment(outline: Any, layer: Any, frames: List[int], in_job: bool) -> Dict[str, str]:
     """Return what the server would put into the environment of a frame."""
-    outline = launcher.get_outline()
     env = {key: value for key, (value, pre) in outline.get_env().items() if pre or in_job}
     env.update(layer.get_envs())
     env.update(

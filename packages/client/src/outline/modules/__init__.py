@@ -1,7 +1,7 @@
 """Modules: layer classes for applications.
 
-Folders that the variable `OUTLINE_MODULES_PATHS` lists (separated as in `PATH`) are searched first, so that a studio
-can add modules and override those that come with outline.
+Folders that the variables `OUTLINE_MODULES_PATHS` and `CUE_MODULE_PATHS` list (separated as in `PATH`) are searched
+first, so that a studio can add modules and override those that come with outline.
 """
 
 from __future__ import annotations
@@ -15,4 +15,5 @@ def add_paths(folders: str) -> None:
     __path__[0:0] = new
 
 
+add_paths(os.environ.get("CUE_MODULE_PATHS", ""))
 add_paths(os.environ.get("OUTLINE_MODULES_PATHS", ""))

@@ -37,24 +37,23 @@ class PluginManager:
             cls.load_plugin(section[len(_SECTION) :])
 
     @classmethod
-    def load_plugin(cls, name: str) -> None:
+    def load_plugin(cls, module_name: str) -> None:
         """Load one plugin of the configuration by its name."""
-        if name in cls._by_name:
+        if module_name in cls._by_name:
             return
-        module_name = config.get(_SECTION + name, "module")
         try:
-            module = importlib.import_module(module_name)
+            module = importlib.import_module(config.get(_SECTION + module_name, "module"))
         except ImportError as error:
-            logger.warning("the plugin %s cannot be loaded: %s", name, error)
+            logger.warning("the plugin %s cannot be loaded: %s", module_name, error)
             return
-        cls._by_name[name] = module
+        cls._by_name[module_name] = module
         cls.registered_plugins.append(module)
         _call(module, "loaded")
 
     @classmethod
-    def init_plugin(cls, name: str, layer: Any) -> None:
+    def init_plugin(cls, module_name: str, layer: Any) -> None:
         """Show a new layer to one plugin."""
-        _call(cls._by_name[name], "init", layer)
+        _call(cls._by_name[module_name], "init", layer)
 
     @classmethod
     def init_layer(cls, layer: Any) -> None:

@@ -15,7 +15,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.names import folded, label, plain_name, undotted_name
 from cuebot.domain.nouns import Group, Show
 from cuebot.domain.nouns.filters import FilterType
-from cuebot.domain.states import ThreadMode
+from cuebot.domain.states import Enforcement, ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
 
@@ -197,7 +197,13 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
         "facility": {"name": _facility_name(bounds)},
         "subscription": {"size": _COUNT, "burst": _COUNT},
         "service": _service_fields(bounds),
-        "limit": {"max_value": _COUNT, "per_host": _flag},
+        "limit": {
+            "max_value": _COUNT,
+            "per_host": _flag,
+            "enforcement": Enforcement,
+            "soft_value": _units_or_unlimited,
+            "report_ttl_s": _COUNT,
+        },
         "service_override": _service_fields(bounds),
         "filter": {
             "name": lambda value: label(str(value), bounds),

@@ -136,6 +136,8 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.RenameLimit: _things("limit"),
     c.AddLayerLimit: _things("layer"),
     c.DropLayerLimit: _things("layer"),
+    c.SetFailureRule: _things("limit"),
+    c.ClearBindings: _things("layer"),
     c.SetDefaultAllocation: _one,
     c.PlaceFilter: _one,
     c.ChangeMatcher: _one,

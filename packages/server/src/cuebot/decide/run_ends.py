@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from cuebot.decide.context import Context
+from cuebot.decide.failure_rules import layer_after, rule_for, words
 from cuebot.decide.host_ends import detail, ends_with_runner, is_given_up, told_by_outcome, with_alone
 from cuebot.decide.host_names import refuse_rival_outcome
 from cuebot.decide.memory_failures import memory_after, memory_raised
@@ -16,7 +17,7 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.charging import UNCHARGED_CAUSES, UNCHARGED_EXITS
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host, Proc
+from cuebot.domain.nouns import Host, Limit, Proc
 from cuebot.domain.run_time import ran_until_now_us
 from cuebot.domain.states import Cause, Exit, FrameState, OnEnd
 from cuebot.domain.telemetry import possible_memory
@@ -61,8 +62,13 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
     max_rss = KiB(max(possible_memory(farm.hosts[proc.host_id], command.max_rss), proc.max_rss))
     command = replace(command, run_us=run_us, max_rss=max_rss, cause=_cause_of(command, proc))
     memory = memory_after(farm, proc, status, max_rss) if command.cause in _ENDS_FOR_MEMORY else None
-    state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None)
-    free = state is FrameState.WAITING and status in UNCHARGED_EXITS and _own_doing(command)
+    limit = rule_for(farm, command)
+    state, status = _frame_after(farm, proc, command, status, more_memory=memory is not None, limit=limit)
+    is_for_limit = limit is not None and state is FrameState.WAITING and status == Exit.SKIP_RETRY
+    if limit is not None and is_for_limit:
+        command = replace(command, message=words(limit, command))
+    asked_for = state is FrameState.WAITING and status in UNCHARGED_EXITS and _own_doing(command)
+    free = asked_for and not is_for_limit
     if free and int(farm.layers[proc.layer_id].frames.free_retries[proc.frame_index]) >= context.bounds.free_retries:
         state, free = _given_up_as(farm, proc), False
         asked = f"it asked for another start {context.bounds.free_retries} times (limit free_retries)"
@@ -85,6 +91,7 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
             with_host=ends_with_runner(farm.hosts[proc.host_id], proc, command.cause),
         ),
         *memory_raised(farm, proc, memory),
+        *(layer_after(farm, proc, limit, state, context) if limit is not None else ()),
     ]
 
 
@@ -166,11 +173,12 @@ def run_lost(
 
 
 def _frame_after(
-    farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool
+    farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool, limit: Limit | None
 ) -> tuple[FrameState | None, int]:
     """The frame's next state and the exit status to keep (opencue-behaviour: after-a-run, the first row that applies).
 
-    `more_memory` says that it ended for want of memory, and that its next run gets more.
+    `more_memory` says that it ended for want of memory, and that its next run gets more; `limit` is the one of which it
+    found no licence.
     """
     frames = farm.layers[proc.layer_id].frames
     if proc.on_end is OnEnd.RETRY:
@@ -183,11 +191,11 @@ def _frame_after(
         return FrameState.WAITING, int(Exit.SKIP_RETRY) if status not in _KEPT_EXITS else status
     if command.cause in TIME_CAUSES:
         return _given_up_as(farm, proc), status
-    return _after_failure(farm, proc, command, status, more_memory=more_memory)
+    return _after_failure(farm, proc, command, status, more_memory=more_memory, limit=limit)
 
 
 def _after_failure(
-    farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool
+    farm: Farm, proc: Proc, command: c.ReportOutcome, status: int, *, more_memory: bool, limit: Limit | None
 ) -> tuple[FrameState, int]:
     """The same of a frame that failed by its own doing: the second half of the table."""
     layer, job = farm.layers[proc.layer_id], farm.jobs[proc.job_id]
@@ -202,6 +210,8 @@ def _after_failure(
         return FrameState.WAITING, int(Exit.SKIP_RETRY)
     if job.auto_eat:
         return FrameState.EATEN, status
+    if limit is not None and limit.delay_minutes:
+        return FrameState.WAITING, int(Exit.SKIP_RETRY)
 
     ran_too_long = bool(layer.timeout_minutes) and command.run_us > layer.timeout_minutes * MINUTE
     retries_spent = retries >= most + (farm.settings.memory_retries if more_memory else 0)

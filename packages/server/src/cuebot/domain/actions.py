@@ -179,6 +179,18 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
                {"name": "name", "max_value": "max", "per_host": "per_host"}),
         "limit", _none,
     ),
+    c.SetFailureRule: _Row(
+        Action("limit.set_failure_rule", _F, "say which exit status means that there was no licence",
+               {"limit_id": "limit", "exit_status": "exit_status", "delay_minutes": "minutes", "auto_tag": "auto_tag"}),
+        "limit", _one("limit_id"),
+    ),
+    c.ClearBindings: _Row(
+        Action("limit.clear_bindings", _F, "count no longer by a limit what failures or people made it count",
+               {"limit_id": "limit", "sources": "sources"}),
+        "limit", _one("limit_id"),
+    ),
+    c.ReportUsage: _Row(Action("limit.report_usage", _F, "say who uses limits, as it is counted outside the farm"),
+                        "limit", _none),
     c.RenameLimit: _Row(
         Action("limit.rename", _F, "give a limit another name", {"limit_id": "limit", "name": "name"}),
         "limit", _one("limit_id"),
@@ -341,6 +353,10 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str, str, str], ...]]] = {
     "limit": (
         ("max_value", "set_max", "set how many may use a limit at once", "max"),
         ("per_host", "set_per_host", "say whether a limit counts hosts, or frames", "per_host"),
+        ("enforcement", "set_enforcement", "say whether a limit holds frames back, only orders hosts, or does nothing",
+         "enforcement"),
+        ("soft_value", "set_soft", "say from how many hosts on a limit goes to no further one", "soft"),
+        ("report_ttl_s", "set_report_ttl", "say how long a report of a limit's use is believed", "seconds"),
     ),
 }  # fmt: skip
 """By kind: the field, the verb, what it does, and what the new value is called."""

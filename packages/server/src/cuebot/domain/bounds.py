@@ -114,6 +114,9 @@ class Bounds:
     names_per_list: int = bound(1_000)
     """Tags, limits, services or outputs of one layer."""
 
+    limit_report_hosts: int = bound(20_000)
+    """Hosts that one report of a limit's use names."""
+
     # Numbers that a job or layer may ask for.
     job_retries: int = bound(16, least=0, most=1_000)
     """Tries of a frame after its first one failed. 16 is OpenCue's number."""

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from cuebot.domain.frames import IndexArray, from_runs, to_runs
+from cuebot.domain.nouns.limits import Holder
 from cuebot.domain.states import Cause, FrameState, OnEnd
 from cuebot.domain.units import CoreUnits, KiB, Micros
 
@@ -268,6 +269,22 @@ class FiltersApplied(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class UsageReported(Event):
+    """Somebody outside said who uses a limit: all who do, and nothing of others."""
+
+    limit_id: str
+    captured_us: Micros
+    """When that was so."""
+    since_us: Micros
+    """What began after this is not in it, unless it names the host."""
+    source: str
+    licences: int
+    tokens: int
+    holders: dict[str, Holder]
+    """By short name of the host. History keeps only how many tokens: the limit's row says the rest."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestAnswered(Event):
     """A request with an id of its own was carried out, with this answer."""
 
@@ -284,9 +301,11 @@ EVENTS: dict[str, type[Event]] = {
 
 
 def encode(event: Event) -> bytes:
-    """An event as JSON, frame indices as [first, last] runs; of a job that was loaded again without the job."""
+    """An event as JSON, frame indices as [first, last] runs; without what is long and stands in rows."""
     if isinstance(event, JobRecalled):
         event = replace(event, summary=b"", rest=b"")
+    elif isinstance(event, UsageReported):
+        event = replace(event, holders={})
     return msgspec.json.encode(event, enc_hook=_encode_array)
 
 

@@ -8,8 +8,9 @@ from cuebot.domain.bounds import STORED_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
-from cuebot.domain.names import folded
-from cuebot.domain.nouns import Depend, Host, Job, Layer, Proc, Show
+from cuebot.domain.limit_use import RunUnder, Seen, drop_entry
+from cuebot.domain.names import folded, short_host_name
+from cuebot.domain.nouns import Depend, Host, Job, Layer, Limit, Proc, Show
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, Micros
 
@@ -55,6 +56,8 @@ def index_layer(farm: Farm, layer: Layer) -> None:
     farm.next_layer_key = max(farm.next_layer_key, layer.key + 1)
     job = farm.jobs[layer.job_id]
     job.layer_ids.append(layer.id)
+    for name in layer.limits:
+        farm.limit_use.layers_by_limit[name].add(layer.id)
     layer.counts = layer.frames.counts()
     job.counts = [a + b for a, b in zip(job.counts, layer.counts, strict=True)]
     farm.touched.jobs.add(job.id)
@@ -85,7 +88,8 @@ def place_proc(farm: Farm, proc: Proc, layer: Layer, host: Host) -> None:
     host.proc_ids.add(proc.id)
     farm.hosts_table.take(host.row, proc)
     farm.touched.hosts.add(host.id)
-    farm.limit_use.add(layer.limits, host.row, 1)
+    if layer.limits:
+        farm.limit_use.add(layer.limits, proc.id, RunUnder(host.row, host.name, proc.booked_us))
 
 
 def count_in_job(farm: Farm, layer: Layer, job: Job, cores: int, gpus: int) -> None:
@@ -153,6 +157,9 @@ def enter_name(farm: Farm, kind: str, thing: Any) -> None:
         farm.host_names[thing.row] = thing.name
         if thing.removed:
             return
+        farm.limit_use.rows_by_short_name[short_host_name(thing.name)].add(thing.row)
+    elif kind == "limit":
+        index_limit(farm, thing)
     index = _index_of(farm, kind)
     if index is not None:
         index[_key_of(kind, thing)] = thing.id
@@ -160,9 +167,28 @@ def enter_name(farm: Farm, kind: str, thing: Any) -> None:
 
 def leave_name(farm: Farm, kind: str, thing: Any) -> None:
     """Let a thing be found by its name no more; frames still name a host that is gone."""
+    if kind == "host":
+        drop_entry(farm.limit_use.rows_by_short_name, short_host_name(thing.name), thing.row)
+    elif kind == "limit":
+        farm.limit_use.reported(thing.name, None)
     index = _index_of(farm, kind)
     if index is not None:
         index.pop(_key_of(kind, thing), None)
+
+
+def index_limit(farm: Farm, limit: Limit) -> None:
+    """Count what a limit's last report cannot have seen, and let its rule be found."""
+    seen = Seen(limit.holders.keys(), limit.captured_us, limit.since_us) if limit.captured_us else None
+    farm.limit_use.reported(limit.name, seen)
+    forget_rule(farm, limit)
+    if limit.exit_status:
+        farm.limit_use.limit_by_exit[limit.exit_status] = limit.id
+
+
+def forget_rule(farm: Farm, limit: Limit) -> None:
+    """Let the rule of a limit be found no more."""
+    for status in [status for status, id in farm.limit_use.limit_by_exit.items() if id == limit.id]:
+        del farm.limit_use.limit_by_exit[status]
 
 
 def _index_of(farm: Farm, kind: str) -> dict[Any, str] | None:

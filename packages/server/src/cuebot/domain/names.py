@@ -206,3 +206,10 @@ def _only_dots(text: str) -> bool:
 def _job_prefix(show: str, shot: str, user: str) -> str:
     """Return what stands before '_' in the names of this show's, shot's and user's jobs."""
     return f"{show}-{shot}-{user.replace(' ', '_')}".lower().rstrip("_")
+
+
+def short_host_name(name: str) -> str:
+    """Return a host's name as reports from outside are matched: without its domain, in lower case; an address whole."""
+    name = name.strip().lower()
+    short = name.partition(".")[0]
+    return name if short.isdecimal() else short

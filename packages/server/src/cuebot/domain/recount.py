@@ -11,8 +11,8 @@ from cuebot.domain.depends import SHAPES, done_of, edges_of, held_frames
 from cuebot.domain.farm import Farm
 from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS
 from cuebot.domain.host_table import why_not_bookable
-from cuebot.domain.limit_use import LimitUse
-from cuebot.domain.names import folded
+from cuebot.domain.limit_use import LimitUse, RunUnder, Seen
+from cuebot.domain.names import folded, short_host_name
 from cuebot.domain.ready import Ready
 from cuebot.domain.states import HELD_BY_DEPENDS, FrameState, JobState
 
@@ -94,6 +94,9 @@ def _check_procs(farm: Farm) -> None:
 
     seen: set[tuple[str, int]] = set()
     limit_use = LimitUse()
+    for limit in farm.limits.values():
+        if limit.captured_us:
+            limit_use.reported(limit.name, Seen(limit.holders.keys(), limit.captured_us, limit.since_us))
     for proc in farm.procs.values():
         host, layer, job = farm.hosts[proc.host_id], farm.layers[proc.layer_id], farm.jobs[proc.job_id]
         if (layer.id, proc.frame_index) in seen:
@@ -102,7 +105,7 @@ def _check_procs(farm: Farm) -> None:
         _must_equal(f"run of frame {proc.frame_index} of {layer.name}", layer.runs.get(proc.frame_index), proc.id)
         if proc.id not in host.proc_ids:
             raise BrokenInvariant(f"run {proc.id} is missing at its host {host.name}")
-        limit_use.add(layer.limits, host.row, 1)
+        limit_use.add(layer.limits, proc.id, RunUnder(host.row, host.name, proc.booked_us))
         subscription = farm.subscription_of.get((proc.show_id, host.allocation_id), "")
         for key in (layer.id, job.id, job.group_id, host.allocation_id, subscription):
             count(key, proc.cores)
@@ -157,10 +160,6 @@ def _check_names(farm: Farm) -> None:
         jobs_of.setdefault(job.group_id, set()).add(job.id)
     for group in farm.groups.values():
         _must_equal(f"jobs of group {group.name}", group.job_ids, jobs_of.get(group.id, set()))
-    of_shots: dict[tuple[str, str], set[str]] = {}
-    for job in farm.jobs.values():
-        of_shots.setdefault((job.show_id, job.shot), set()).add(job.id)
-    _must_equal("jobs by shot", dict(farm.jobs_of_shot), of_shots)
     _must_equal("layers by key", farm.layer_by_key, {layer.key: layer.id for layer in farm.layers.values()})
     posts = sorted((job.parent_id, job.id) for job in farm.jobs.values() if job.parent_id)
     _must_equal("post jobs", sorted((parent, id) for parent, ids in farm.post_jobs.items() for id in ids), posts)
@@ -176,6 +175,18 @@ def _check_names(farm: Farm) -> None:
     _must_equal("service overrides by show and name", farm.override_of, overrides)
     _check_filters_and_departments(farm)
     _must_equal("limits by name", farm.limit_by_name, {limit.name: limit.id for limit in farm.limits.values()})
+    rules = {limit.exit_status: limit.id for limit in farm.limits.values() if limit.exit_status}
+    _must_equal("limits by exit status", farm.limit_use.limit_by_exit, rules)
+    short: dict[str, set[int]] = {}
+    for host in farm.hosts.values():
+        if not host.removed:
+            short.setdefault(short_host_name(host.name), set()).add(host.row)
+    _must_equal("rows by short name", dict(farm.limit_use.rows_by_short_name), short)
+    bound: dict[str, set[str]] = {}
+    for layer in farm.layers.values():
+        for name in layer.limits:
+            bound.setdefault(name, set()).add(layer.id)
+    _must_equal("layers by limit", dict(farm.limit_use.layers_by_limit), bound)
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
     active = [job for job in farm.jobs.values() if job.state is not JobState.FINISHED]
@@ -188,6 +199,10 @@ def _check_names(farm: Farm) -> None:
 
 
 def _check_filters_and_departments(farm: Farm) -> None:
+    of_shots: dict[tuple[str, str], set[str]] = {}
+    for job in farm.jobs.values():
+        of_shots.setdefault((job.show_id, job.shot), set()).add(job.id)
+    _must_equal("jobs by shot", dict(farm.jobs_of_shot), of_shots)
     by_name = {(one.show_id, one.name): one.id for one in farm.filters.values()}
     _must_equal("filters by show and name", farm.filter_by_name, by_name)
     of_show: dict[str, set[str]] = {}

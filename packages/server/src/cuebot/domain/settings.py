@@ -63,6 +63,11 @@ class Settings:
     """A run that is no process so long after its launch is given back."""
     memory_retries: int = bound(3, least=0, most=100)
     """Tries that a frame gets beyond its own after it ran out of memory, each with more of it."""
+    limit_settle_us: Micros = _duration(2 * MINUTE, least=0)
+    """How long a licence may take to be seen by whoever reports a limit's use: runs that began so shortly before a
+    report count although it does not name their host."""
+    limit_report_interval_us: Micros = _duration(5 * SECOND, least=0)
+    """Reports of one limit's use that come faster are skipped."""
     browser_link_us: Micros = _duration(5 * MINUTE)
     """How long a link that `cuefarm open` prints may be used."""
     browser_session_us: Micros = _duration(12 * HOUR)

@@ -58,6 +58,22 @@ class ThreadMode(IntEnum):
     VARIABLE = 2
 
 
+class Enforcement(IntEnum):
+    """What a limit does: keep frames from starting, only choose among hosts, or nothing."""
+
+    ENFORCED = 0
+    ADVISORY = 1
+    DISABLED = 2
+
+
+class BindSource(IntEnum):
+    """Why a layer is counted by a limit: its specification, a failed frame, or a person."""
+
+    SPEC = 0
+    AUTO = 1
+    MANUAL = 2
+
+
 class LayerType(IntEnum):
     """What a layer is for. POST layers run after the job has ended."""
 

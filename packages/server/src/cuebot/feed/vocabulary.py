@@ -103,6 +103,7 @@ SILENT: Final[dict[type[ev.Event], str]] = {
     ev.KillRequested: "the end of each run is told when it comes, with the words of whoever wanted it",
     ev.JobArchived: "where the server keeps a finished job is its own affair",
     ev.JobRecalled: "where the server keeps a finished job is its own affair",
+    ev.UsageReported: "comes with every look at a licence server; GetAll of limits has the numbers",
     ev.RequestAnswered: "the server's own books, so that a call which comes twice is done once",
 }
 """Events that say nothing outside, and why."""

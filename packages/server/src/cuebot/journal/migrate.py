@@ -14,9 +14,7 @@ from sqlalchemy import Connection, insert, inspect, select
 from cuebot.journal.database import JournalUnusable
 from cuebot.journal.tables import ALEMBIC_VERSION, METADATA
 
-REVISIONS: Final = (
-    "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0014",
-)  # fmt: skip
+REVISIONS: Final = tuple(f"{number:04d}" for number in range(1, 15))
 """Every revision in `migrations/versions`, oldest first."""
 HEAD: Final = REVISIONS[-1]
 

@@ -193,6 +193,19 @@ LIMIT: Final = Table(
     _text("name"),
     _int("max_value"),
     _flag("per_host"),
+    _int("enforcement"),
+    _int("soft_value"),
+    _int("report_ttl_s"),
+    _int("exit_status"),
+    _int("delay_minutes"),
+    _flag("auto_tag"),
+    _int("captured_us"),
+    _int("received_us"),
+    _int("since_us"),
+    _text("report_source"),
+    _int("licences"),
+    _int("tokens"),
+    _json("holders"),
 )
 
 JOB: Final = Table(
@@ -266,6 +279,7 @@ LAYER: Final = Table(
     _int("longest_us"),
     _int("shortest_us"),
     _int("max_rss"),
+    _json("bindings"),
 )
 
 DEPEND: Final = Table(

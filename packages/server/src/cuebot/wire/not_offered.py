@@ -12,8 +12,6 @@ _AGENT = "agents answer this, the server only asks it"
 _PARTITIONS = "local rendering (render partitions) is not offered by this server"
 _REDIRECTS = "redirects are not offered: no run keeps a place on a host beyond its own end, so there is none to hand on"
 _OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
-_LIMIT_RULES = "a limit is always enforced, and counts what this farm runs; rules and outside counts are not offered"
-_LIMIT_BINDINGS = "only layers name limits, in their specification or by Layer.AddLimit; there are no other bindings"
 _MONITORING = "history is not offered over this interface yet"
 _REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
 _OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
@@ -46,10 +44,6 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
     | _all(_STAGGER, "StaggerFrames")
     | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
-    "limit.LimitInterface": _all(
-        _LIMIT_RULES, "SetEnforcement", "SetSoftValue", "SetReportTtl", "SetFailureRule", "ReportUsage", "GetHolds"
-    )
-    | _all(_LIMIT_BINDINGS, "GetBindings", "ClearBindings"),
     "monitoring.MonitoringInterface": _all(
         _MONITORING,
         "GetJobHistory",

@@ -207,11 +207,17 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetTimeoutLLU": "layer.set_llu_timeout",
     },
     "limit.LimitInterface": {
-        **_read("limit", "Find", "Get", "GetAll"),
+        **_read("limit", "Find", "Get", "GetAll", "GetBindings", "GetHolds"),
+        "ClearBindings": "limit.clear_bindings",
         "Create": "limit.create",
         "Delete": "limit.delete",
         "Rename": "limit.rename",
+        "ReportUsage": "limit.report_usage",
+        "SetEnforcement": "limit.set_enforcement",
+        "SetFailureRule": "limit.set_failure_rule",
         "SetMaxValue": "limit.set_max",
+        "SetReportTtl": "limit.set_report_ttl",
+        "SetSoftValue": "limit.set_soft",
         "SetType": "limit.set_per_host",
     },
     "report.RqdReportInterface": {
@@ -287,7 +293,7 @@ def _target_reader(action: Action, request_type: Any) -> TargetOf:
     for field in request_type.fields:
         if isinstance(getattr(getattr(empty, field.name), "id", None), str):
             return _message_reader(field.message_type.name.lower(), field.name)
-    for name, kind in (("id", action.noun), ("job", "job"), ("name", action.noun)):
+    for name, kind in (("id", action.noun), ("job", "job"), ("name", action.noun), ("limit_name", "limit")):
         if isinstance(getattr(empty, name, None), str):
             return _text_reader(kind, name)
     everything = Target(action.noun)

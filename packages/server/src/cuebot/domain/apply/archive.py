@@ -9,6 +9,7 @@ from cuebot.domain.apply.depends import hold_by
 from cuebot.domain.archive import ArchivedJob, PackedJob, unpack
 from cuebot.domain.farm import Farm
 from cuebot.domain.indexes import index_depend, index_job, index_layer, index_thing
+from cuebot.domain.limit_use import drop_entry
 from cuebot.domain.units import Micros
 
 
@@ -30,6 +31,8 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
         farm.post_jobs[job.parent_id].remove(job_id)
     for layer in layers:
         farm.layer_by_key.pop(layer.key)
+        for name in layer.limits:
+            drop_entry(farm.limit_use.layers_by_limit, name, layer.id)
         farm.depends_on_layer.pop(layer.id, None)
         farm.dirty.frames.pop(layer.id, None)
         farm.dirty.gone("layer", layer.id)

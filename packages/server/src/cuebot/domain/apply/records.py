@@ -10,12 +10,15 @@ from cuebot.domain.indexes import (
     IN_MASKS,
     count_in_allocation,
     enter_name,
+    forget_rule,
     index_aliases,
     index_host,
+    index_limit,
     index_thing,
     leave_name,
     move_job,
 )
+from cuebot.domain.limit_use import RunUnder, drop_entry
 from cuebot.domain.nouns import Host, Request
 from cuebot.domain.states import HOST_TRANSITIONS, HostState
 from cuebot.domain.units import Micros
@@ -57,9 +60,14 @@ def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_
         move_job(farm, thing, fresh["group_id"])
     elif kind == "layer" and "limits" in fresh:
         for run_id in thing.runs.values():
-            row = farm.hosts[farm.procs[run_id].host_id].row
-            farm.limit_use.add(thing.limits, row, -1)
-            farm.limit_use.add(fresh["limits"], row, 1)
+            proc = farm.procs[run_id]
+            host = farm.hosts[proc.host_id]
+            farm.limit_use.remove(thing.limits, run_id)
+            farm.limit_use.add(fresh["limits"], run_id, RunUnder(host.row, host.name, proc.booked_us))
+        for name in thing.limits:
+            drop_entry(farm.limit_use.layers_by_limit, name, thing.id)
+        for name in fresh["limits"]:
+            farm.limit_use.layers_by_limit[name].add(thing.id)
 
 
 def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> None:
@@ -74,6 +82,8 @@ def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> N
         farm.requeue(thing)
     elif kind == "layer":
         farm.requeue(farm.jobs[thing.job_id])
+    elif kind == "limit":
+        index_limit(farm, thing)
     elif kind in IN_MASKS:
         farm.hosts_table.forget_masks()
     elif kind == "show" and "aliases" in fresh:
@@ -100,7 +110,9 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         farm.hosts_table.forget_masks()
 
     leave_name(farm, event.kind, thing)
-    if event.kind == "host":
+    if event.kind == "limit":
+        forget_rule(farm, thing)
+    elif event.kind == "host":
         # Old frames name the host by its row, so the row and the record stay, out of use.
         thing.removed = True
         farm.hosts[thing.id] = thing
@@ -130,6 +142,15 @@ def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozense
             touched.hosts.add(thing.host_id)
     elif kind in _SHOWN_BY_MANY and changed & _SHOWN_FIELDS:
         touched.all = True
+
+
+def usage_reported(farm: Farm, event: ev.UsageReported, at_us: Micros) -> None:
+    limit = farm.limits[event.limit_id]
+    limit.captured_us, limit.since_us, limit.received_us = event.captured_us, event.since_us, at_us
+    limit.report_source, limit.licences = event.source, event.licences
+    limit.holders, limit.tokens = event.holders, event.tokens
+    index_limit(farm, limit)
+    farm.dirty.row("limit", limit.id)
 
 
 def request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:

@@ -94,7 +94,7 @@ def _give_back(farm: Farm, proc: Proc, layer: Layer, at_us: Micros) -> None:
     host.proc_ids.discard(proc.id)
     farm.hosts_table.give_back(host.row, proc)
     farm.touched.hosts.add(host.id)
-    farm.limit_use.add(layer.limits, host.row, -1)
+    farm.limit_use.remove(layer.limits, proc.id)
 
     count_in_job(farm, layer, farm.jobs[proc.job_id], -proc.cores, -proc.gpus)
     count_in_allocation(farm, proc.show_id, host.allocation_id, -proc.cores, at_us)

@@ -10,18 +10,14 @@ from cuebot.domain.commands.bookings import Book, Booking
 from cuebot.domain.commands.depends import AddDepend, SatisfyDepends, UnsatisfyDepend
 from cuebot.domain.commands.farm import (
     AddComment,
-    AddLayerLimit,
     CreateAllocation,
     CreateFacility,
     CreateGroup,
-    CreateLimit,
     CreateService,
     CreateShow,
     CreateSubscription,
     Delete,
-    DropLayerLimit,
     MoveGroups,
-    RenameLimit,
     Reply,
     Seed,
     SetDefaultAllocation,
@@ -79,6 +75,17 @@ from cuebot.domain.commands.jobs import (
     Selection,
     SubmitJobs,
 )
+from cuebot.domain.commands.limits import (
+    AddLayerLimit,
+    ClearBindings,
+    CreateLimit,
+    DropLayerLimit,
+    HostUsage,
+    RenameLimit,
+    ReportUsage,
+    SetFailureRule,
+    UsageReport,
+)
 
 __all__ = [
     "AddComment",
@@ -95,6 +102,7 @@ __all__ = [
     "Change",
     "ChangeFilterAction",
     "ChangeMatcher",
+    "ClearBindings",
     "ClearTaskAdjustments",
     "Command",
     "CreateAllocation",
@@ -113,6 +121,7 @@ __all__ = [
     "Envelope",
     "FinishIfComplete",
     "HostFacts",
+    "HostUsage",
     "KillFrames",
     "KillJob",
     "KillProcs",
@@ -136,6 +145,7 @@ __all__ = [
     "Reply",
     "ReportHost",
     "ReportOutcome",
+    "ReportUsage",
     "RetryFrames",
     "RunFacts",
     "RunFilters",
@@ -143,6 +153,7 @@ __all__ = [
     "Seed",
     "Selection",
     "SetDefaultAllocation",
+    "SetFailureRule",
     "SetGroupDepartment",
     "SetHostState",
     "SetTaskCores",
@@ -151,4 +162,5 @@ __all__ = [
     "SubmitJobs",
     "Sweep",
     "UnsatisfyDepend",
+    "UsageReport",
 ]

@@ -1,4 +1,4 @@
-"""Commands on shows and what belongs to them: groups, allocations, subscriptions, services, limits, comments."""
+"""Commands on shows and what belongs to them: groups, allocations, subscriptions, services, comments."""
 
 from __future__ import annotations
 
@@ -69,39 +69,6 @@ class CreateService(Command):
     """Make a service."""
 
     values: Values = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CreateLimit(Command):
-    """Make a limit on frames, or on hosts."""
-
-    name: str
-    max_value: int
-    per_host: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RenameLimit(Command):
-    """Give a limit another name, also where layers name it."""
-
-    limit_id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddLayerLimit(Command):
-    """Count a layer by one more limit."""
-
-    layer_id: str
-    limit_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class DropLayerLimit(Command):
-    """Count a layer no longer by a limit."""
-
-    layer_id: str
-    limit_id: str
 
 
 @dataclass(frozen=True, slots=True)

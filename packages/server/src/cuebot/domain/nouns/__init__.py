@@ -12,13 +12,13 @@ from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored
 from cuebot.domain.nouns.filters import Filter, FilterAction, Matcher
 from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
+from cuebot.domain.nouns.limits import Binding, Holder, Limit
 from cuebot.domain.nouns.records import Comment, Request
 from cuebot.domain.nouns.shows import (
     SHARE_HALF_LIFE_US,
     Allocation,
     Facility,
     Group,
-    Limit,
     Service,
     ServiceOverride,
     Show,
@@ -30,6 +30,7 @@ __all__ = [
     "SHARE_HALF_LIFE_US",
     "SYSTEM_MEMORY",
     "Allocation",
+    "Binding",
     "Comment",
     "Department",
     "DepartmentName",
@@ -39,6 +40,7 @@ __all__ = [
     "Filter",
     "FilterAction",
     "Group",
+    "Holder",
     "Host",
     "Job",
     "Layer",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cuebot.domain.frames import Frames
 from cuebot.domain.nouns.fields import derived, no_counts, volatile
+from cuebot.domain.nouns.limits import Binding
 from cuebot.domain.states import (
     FrameState,
     JobState,
@@ -131,6 +132,8 @@ class Layer:
     longest_us: Micros = Micros(0)
     shortest_us: Micros = Micros(0)
     max_rss: KiB = KiB(0)
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    """Where those of its limits come from that its specification does not name, by name of the limit."""
     frames: Frames = derived(lambda: _NO_FRAMES)
     counts: list[int] = derived(no_counts)
     runs: dict[int, str] = derived(dict)

@@ -133,13 +133,3 @@ class ServiceOverride(Service):
     """What a service is for the layers of one show, instead of what it is for all."""
 
     show_id: str = ""
-
-
-@dataclass(slots=True)
-class Limit:
-    """How many frames of the layers that name it may run at once, or on how many hosts (a licence)."""
-
-    id: str
-    name: str
-    max_value: int
-    per_host: bool = False

@@ -7,7 +7,7 @@ somebody could remove has a fix.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -23,7 +23,9 @@ from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, cores_from_units
 from cuebot.scheduling.explain import fixes as fixes
+from cuebot.scheduling.explain.constraint import Constraint
 from cuebot.scheduling.explain.fixes import FOR_SHOW, SWITCH, Fix, Units, change, everywhere
+from cuebot.scheduling.explain.limits import limit_constraints
 from cuebot.scheduling.explain.queue_position import comes_before
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.explain.wording import (
@@ -52,27 +54,6 @@ WORDS_TOLD: Final = 3
 """Different words of held hosts that are told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """One thing that is in the way on some hosts, or everywhere."""
-
-    code: str
-    open: Mask | None
-    """The hosts that it leaves open; None for no host at all, whatever hosts there are."""
-    text: str
-    """Of hosts, what comes after "3 of 8 hosts"."""
-    hint: str = ""
-    """What would change it, in general words."""
-    fix: Callable[[], Fix | None] | None = None
-    count: int = 0
-    counts: str = ""
-    """Of a constraint whatever the hosts: what is counted, `frames` or `hosts`."""
-    told: bool = True
-    """It is a reason by itself, and no part of one."""
-    has_parts: bool = False
-    """What follows says it in parts, each with a fix of its own."""
-
-
 def constraints(
     snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand
 ) -> tuple[list[Constraint], list[Constraint]]:
@@ -82,7 +63,7 @@ def constraints(
         *_of_job(snapshot, job, layer),
         *_maximums(snapshot, job, needs, taken),
         *_maximums_of_gpus(snapshot, job, needs),
-        *_limits(snapshot, needs),
+        *limit_constraints(snapshot, needs),
     ]
     host_constraints = [
         *_not_for_job(snapshot, job, layer, needs, taken),
@@ -181,34 +162,6 @@ def _maximums_of_gpus(snapshot: FarmSnapshot, job: Job, needs: Demand) -> Iterat
             text = f"the {whose} may use {counted(holder.max_gpus, 'GPU')}, and {holder.reserved_gpus} {are} taken"
             fix = partial(fixes.higher_maximum_of_gpus, snapshot, holder, needs.gpus)
             yield Constraint(f"{whose.upper()}_MAX_GPUS", None, text, fix=fix)
-
-
-def _limits(snapshot: FarmSnapshot, needs: Demand) -> Iterator[Constraint]:
-    farm, n = snapshot.farm, snapshot.farm.hosts_table.size
-    for name in needs.limits:
-        id = farm.limit_by_name.get(name)
-        if id is None:
-            continue
-        limit, use = farm.limits[id], farm.limit_use.of(name)
-        alone = replace(needs, limits=(name,))
-        full = snapshot.limit_usage.full(alone) is not None
-        if limit.per_host and (full or len(use.by_host) >= limit.max_value):
-            least = np.full(n, len(use.by_host) + 1, dtype=np.int64)
-            least[list(use.by_host)] = max(len(use.by_host), 1)
-            fix = partial(fixes.higher_limit, snapshot, limit, least)
-            used = len(use.by_host)
-            text = f"limit {name} allows {counted(limit.max_value, 'host')} at once,"
-            text += f" and {used} {plural(used, 'uses', 'use')} it"
-            if full:
-                yield Constraint("LIMIT", None, text, fix=fix, count=used, counts="hosts")
-            else:
-                text = f"would be one host too many under limit {name}"
-                yield Constraint("LIMIT_HOSTS", snapshot.limit_usage.mask(alone), text, fix=fix)
-        elif full:
-            text = f"limit {name} allows {counted(limit.max_value, 'frame')} at once,"
-            text += f" and {use.frames} {plural(use.frames, 'uses', 'use')} it"
-            fix = partial(fixes.higher_limit, snapshot, limit, np.full(n, use.frames + 1, dtype=np.int64))
-            yield Constraint("LIMIT", None, text, fix=fix, count=use.frames, counts="frames")
 
 
 def _not_for_job(snapshot: FarmSnapshot, job: Job, layer: Layer, needs: Demand, taken: Units) -> Iterator[Constraint]:

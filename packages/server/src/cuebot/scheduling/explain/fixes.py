@@ -319,15 +319,21 @@ def subscribe(snapshot: FarmSnapshot, show: Show, takes: Units) -> Fix:
 
 
 def higher_limit(snapshot: FarmSnapshot, limit: Limit, least: Units) -> Fix:
-    """Raise a limit's maximum to `least` by row."""
-    costs = FOR_FARM * np.maximum(least - limit.max_value, 0) / max(limit.max_value, 1)
+    """Raise what a limit allows to `least` by row: its maximum, and the soft value where that is below."""
+    soft = limit.per_host and limit.soft_value >= 0
+    now = limit.most if limit.per_host else limit.max_value
+    costs = FOR_FARM * np.maximum(least - now, 0) / max(now, 1)
 
     def step(row: int) -> Step:
         value = int(least[row])
-        text = f"raise limit {limit.name} from {limit.max_value} to {value}:"
-        text += f" {advise('limit.set_max', limit=limit.name, max=value)}"
         frames = None if limit.per_host else 1
-        return change("HIGHER_LIMIT", text, "limit", limit.id, max_value=value, frames=frames)
+        changes = {"max_value": value} if value > limit.max_value else {}
+        ways = [advise("limit.set_max", limit=limit.name, max=value)] if changes else []
+        if soft and value > limit.soft_value:
+            changes["soft_value"] = value
+            ways.append(advise("limit.set_soft", limit=limit.name, soft=value))
+        text = f"raise limit {limit.name} from {now} to {value}: {' and '.join(ways)}"
+        return change("HIGHER_LIMIT", text, "limit", limit.id, **changes, frames=frames)
 
     return Fix(costs, step, lambda row: least <= least[row])
 

@@ -23,7 +23,8 @@ from cuebot.domain.ready import Demand
 from cuebot.domain.silence import AS_BY_DEFAULT, Silence
 from cuebot.domain.states import ENDED_FRAME_STATES, FrameState, JobState
 from cuebot.domain.units import MINUTE, SECOND
-from cuebot.scheduling.explain.constraints import Constraint, blocked_job, constraints
+from cuebot.scheduling.explain.constraint import Constraint
+from cuebot.scheduling.explain.constraints import blocked_job, constraints
 from cuebot.scheduling.explain.dead_frames import again, dead_reasons
 from cuebot.scheduling.explain.learned_needs import learned_words
 from cuebot.scheduling.explain.queue_position import QueuePosition, queue_position, soonest_s

@@ -11,7 +11,7 @@ import numpy as np
 from cuebot.domain.host_table import Mask
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.ready import Demand
-from cuebot.scheduling.explain.constraints import Constraint
+from cuebot.scheduling.explain.constraint import Constraint
 from cuebot.scheduling.explain.fixes import A_STEP, Fix, Numbers, Step, Units
 from cuebot.scheduling.explain.snapshot import FarmSnapshot
 from cuebot.scheduling.rules.caps import burst_room, gpu_room_under_cap
@@ -169,7 +169,6 @@ def _within_maximums(snapshot: FarmSnapshot, job: Job, needs: Demand) -> list[in
 
 def _within_limits(snapshot: FarmSnapshot, needs: Demand) -> list[int]:
     """Frames that limits by frame allow; those that a step raises say nothing."""
-    farm = snapshot.farm
-    limits = [farm.limits[farm.limit_by_name[name]] for name in needs.limits if name in farm.limit_by_name]
-    left = [limit.max_value - farm.limit_use.of(limit.name).frames for limit in limits if not limit.per_host]
+    rooms = [snapshot.limit_usage.room(name) for name in needs.limits]
+    left = [room.limit.max_value - room.used for room in rooms if room and room.blocks and not room.limit.per_host]
     return [frames for frames in left if frames > 0]

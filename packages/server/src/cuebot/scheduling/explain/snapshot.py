@@ -28,7 +28,7 @@ class FarmSnapshot:
         self.policies, self.silence = policies, silence
         self.asked = Policies(farm, policies, now_us)
         """What the policies say."""
-        self.limit_usage = LimitUsage(farm)
+        self.limit_usage = LimitUsage(farm, now_us)
         self.ready: dict[tuple[int, str], tuple[int, float | None]] = {}
         """By a queue's identity and job: frames that may start, and core-microseconds that each takes."""
         self.holding: Holding = {}

@@ -26,7 +26,7 @@ class PlanState:
         self.bookings: list[Booking] = []
 
         self.free = FreeCapacity(farm, now_us)
-        self.limit_usage = LimitUsage(farm)
+        self.limit_usage = LimitUsage(farm, now_us)
         self.policies = Policies(farm, policies, now_us)
         self.job_ranks = self.policies.job_ranks()
         self.kept_for_gpus = kept_for_gpus(farm, now_us, self.limit_usage, self.policies)

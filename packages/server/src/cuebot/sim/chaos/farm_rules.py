@@ -108,19 +108,31 @@ def check_caps(
             raise Violation(f"a booking takes {holder['name']} to {gpus[holder['id']]} GPUs of {holder['max_gpus']}")
 
 
-def check_limits(layer: Values, runs: Iterable[Run], layers: dict[str, Values], things: dict[str, Values]) -> None:
-    """After a booking of a layer, every limit that it names holds: counted by runs, or by hosts. Raises Violation."""
+def check_limits(
+    layer: Values, before: Iterable[Run], fresh: Iterable[Run], layers: dict[str, Values], things: dict[str, Values]
+) -> None:
+    """After fresh bookings of a layer, every limit that it names holds, by runs or by hosts. Raises Violation.
+
+    A host that holds a limit by host may always take more.
+    """
     if not layer["limits"]:
         return
-    runs = list(runs)
+    before = list(before)
+    new_hosts = [run.host_id for run in fresh]
     for limit in things.values():
-        if "max_value" not in limit or limit["name"] not in layer["limits"]:
+        if "max_value" not in limit or limit["name"] not in layer["limits"] or limit["enforcement"]:
             continue
-        hosts = [run.host_id for run in runs if limit["name"] in layers[run.key[0]]["limits"]]
-        used = len(set(hosts)) if limit["per_host"] else len(hosts)
-        if used > limit["max_value"]:
+        hosts = [run.host_id for run in before if limit["name"] in layers[run.key[0]]["limits"]]
+        most = limit["max_value"]
+        if limit["per_host"]:
+            grows = bool(set(new_hosts) - set(hosts)) or not most
+            used = len({*hosts, *new_hosts}) if grows else 0
+            most = most if limit["soft_value"] < 0 else min(most, limit["soft_value"])
+        else:
+            used = len(hosts) + len(new_hosts)
+        if used > most:
             what = "hosts" if limit["per_host"] else "frames"
-            raise Violation(f"a booking takes limit {limit['name']} to {used} {what} of {limit['max_value']}")
+            raise Violation(f"a booking takes limit {limit['name']} to {used} {what} of {most}")
 
 
 def _subscription(things: dict[str, Values], show_id: str, allocation_id: str) -> Values | None:

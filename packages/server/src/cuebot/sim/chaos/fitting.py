@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host, Layer, Limit, Proc
-from cuebot.domain.states import FrameState, HostState, JobState, LockState
+from cuebot.domain.states import Enforcement, FrameState, HostState, JobState, LockState
 from cuebot.domain.units import KiB
 from cuebot.sim.chaos.house_policy import HousePolicy
 
@@ -72,8 +72,8 @@ class Fitting:
         if layer.start_after_us > self.now_us:
             return "it is to start later"
         for limit in self._limits_of(layer):
-            used = len(set(self._under[limit.name])) if limit.per_host else len(self._under[limit.name])
-            if not limit.max_value or used > limit.max_value or (used == limit.max_value and not limit.per_host):
+            is_full = len(self._under[limit.name]) >= limit.max_value
+            if self._never(limit) or (is_full and not limit.per_host):
                 return f"limit {limit.name} allows {limit.max_value}"
         return ""
 
@@ -86,13 +86,19 @@ class Fitting:
         if not (show.active and show.booking_enabled and show.dispatch_enabled):
             return f"show {show.name} books nothing"
         for limit in self._limits_of(layer):
-            if not limit.max_value:
+            if self._never(limit):
                 return f"limit {limit.name} allows none"
         reasons = [self.why_never_there(layer, host) for host in self.farm.hosts.values() if not host.removed]
         return "" if "" in reasons else "; ".join(dict.fromkeys(reasons)) or "there is no host"
 
     def _limits_of(self, layer: Layer) -> list[Limit]:
-        return [self._limits[name] for name in layer.limits if name in self._limits]
+        """Those that may keep a layer's frames from starting."""
+        limits = [self._limits[name] for name in layer.limits if name in self._limits]
+        return [limit for limit in limits if limit.enforcement is Enforcement.ENFORCED]
+
+    def _never(self, limit: Limit) -> bool:
+        """It lets no frame start; a soft value of 0 still lets those that go where others hold it."""
+        return not limit.max_value or (limit.per_host and not limit.most and not self._under[limit.name])
 
     # --- a layer and a host ---------------------------------------------------------------------------------------
 
@@ -140,8 +146,8 @@ class Fitting:
                 return "not within the maximums of GPUs"
         for limit in self._limits_of(layer):
             holders = set(self._under[limit.name])
-            if limit.per_host and host.id not in holders and len(holders) >= limit.max_value:
-                return f"limit {limit.name} allows {limit.max_value} hosts"
+            if limit.per_host and host.id not in holders and len(holders) >= limit.most:
+                return f"limit {limit.name} allows {limit.most} hosts"
         return ""
 
     def room(self, layer: Layer, host: Host) -> int:

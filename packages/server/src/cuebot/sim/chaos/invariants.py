@@ -14,6 +14,7 @@ from cuebot.engine.ports import Recorded
 from cuebot.sim.chaos.farm_rules import Run, check_caps, check_host, check_limits, check_room
 from cuebot.sim.chaos.ground_truth import GroundTruth, Process, Violation
 from cuebot.sim.chaos.host_ends import HostEnds
+from cuebot.sim.chaos.random_specs import NO_LICENCE
 from cuebot.sim.chaos.waits import FrameKey, LayerShape, Need, Wait, needs_of
 
 OPERATOR = "operator"
@@ -157,6 +158,7 @@ class InvariantChecker:
             raise Violation(f"frames of {job['name']} are booked, but show {show['name']} books nothing")
         if layer["start_after_us"] > self._at_us:
             raise Violation(f"frames of {job['name']}/{layer['name']} are booked before they may start")
+        before = list(self.runs.values())
         for place, index in enumerate(event.indices.tolist()):
             key = (event.layer_id, index)
             self._may_start(key)
@@ -173,7 +175,8 @@ class InvariantChecker:
         jobs = {id: facts.values for id, facts in self.jobs.items()}
         allocation_ids = {self.things[id]["allocation_id"] for id in event.host_ids}
         check_caps(job, allocation_ids, runs, jobs, self.things, fresh_gpus=sum(event.gpus))
-        check_limits(layer, runs, self.layer_values, self.things)
+        fresh = [self.runs[run_id] for run_id in event.run_ids]
+        check_limits(layer, before, fresh, self.layer_values, self.things)
 
     def _may_start(self, key: FrameKey) -> None:
         if any(run.key == key for run in self.runs.values()):
@@ -210,6 +213,10 @@ class InvariantChecker:
         process = self.ground_truth.processes.get(event.run_id)
         if process is None:
             return
+        is_claimed = any(thing.get("exit_status") == NO_LICENCE for thing in self.things.values())
+        found_none = process.exit_status == NO_LICENCE and event.exit_signal == 0 and event.cause is Cause.EXITED
+        if is_claimed and found_none and event.state is FrameState.DEAD and not event.with_host:
+            raise Violation(f"run {event.run_id} found no licence, and its frame is dead")
         paid = event.state is not FrameState.WAITING or event.exit_status not in NOT_CHARGED
         paid = paid and event.state is not None
         if process.farms_fault and not process.upstream and paid:
@@ -264,6 +271,8 @@ class InvariantChecker:
                 return  # somebody ended it
             if process.upstream and event.exit_status == Exit.SKIP_RETRY:
                 return  # perhaps its host's owner has returned
+            if process.exit_status == NO_LICENCE and event.exit_status == Exit.SKIP_RETRY:
+                return  # its layer waits for a licence, however long
             self._own_doing[key] += 1
             if self._own_doing[key] > OWN_DOING_MOST:
                 raise Violation(f"frame {key} has failed {self._own_doing[key]} times and is tried again")

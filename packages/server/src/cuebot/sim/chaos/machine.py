@@ -17,6 +17,7 @@ from cuebot.domain.units import HOUR, MINUTE, SECOND, CoreUnits, KiB, Micros
 from cuebot.engine.ports import Answer
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest
 from cuebot.sim.chaos.ground_truth import Process, ProcessState
+from cuebot.sim.chaos.random_specs import NO_LICENCE
 from cuebot.sim.chaos.wall_clock import WallClock
 
 if TYPE_CHECKING:
@@ -268,6 +269,7 @@ class Machine(ABC):
                 (1, 11, Cause.EXITED),
                 (int(Exit.FAILED_LAUNCH), 0, Cause.LAUNCH_FAILED),
                 (int(Exit.SKIP_RETRY), 0, Cause.EXITED),
+                (NO_LICENCE, 0, Cause.EXITED),
             )
         )
 

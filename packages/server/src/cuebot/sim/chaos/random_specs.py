@@ -13,6 +13,8 @@ GIB: Final = 1_048_576
 
 LIMITS: Final = ("nuke", "houdini")
 """Names of limits that simulated farms have; the first counts frames at first, the second counts hosts."""
+NO_LICENCE: Final = 97
+"""With this exit status frames end that found no licence of the first."""
 
 
 def random_spec(rng: random.Random, name: str, show: str = "testing") -> Spec:

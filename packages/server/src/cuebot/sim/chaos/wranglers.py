@@ -13,9 +13,9 @@ from typing import Any, Final
 from cuebot.domain import commands as c
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Layer
-from cuebot.domain.states import JobState
+from cuebot.domain.states import BindSource, Enforcement, JobState
 from cuebot.domain.units import CoreUnits
-from cuebot.sim.chaos.random_specs import GIB, LIMITS
+from cuebot.sim.chaos.random_specs import GIB, LIMITS, NO_LICENCE
 
 MUCH: Final = CoreUnits(1_000_000)
 GROUPS_AT_MOST: Final = 4
@@ -30,7 +30,9 @@ def furnishing(farm: Farm) -> c.Command | None:
         return c.CreateAllocation(TAGS[1], TAGS[1], next(iter(farm.facilities)))
     for number, name in enumerate(LIMITS):
         if name not in farm.limit_by_name:
-            return c.CreateLimit(name, 2, per_host=bool(number))
+            return c.CreateLimit(
+                name, 2, per_host=bool(number), exit_status=0 if number else NO_LICENCE, delay_minutes=1
+            )
     if SECOND_SHOW not in farm.show_by_name:
         return c.CreateShow(SECOND_SHOW)
     missing = next(_missing_subscriptions(farm), None)
@@ -57,6 +59,8 @@ def tidy(farm: Farm, rng: random.Random) -> Iterator[c.Command]:
     for limit in farm.limits.values():
         if not limit.max_value and rng.random() < 0.7:
             yield c.Change("limit", limit.id, {"max_value": 2})
+        if not limit.soft_value and rng.random() < 0.7:
+            yield c.Change("limit", limit.id, {"soft_value": -1})
 
 
 def _missing_subscriptions(farm: Farm) -> Iterator[c.CreateSubscription]:
@@ -78,8 +82,13 @@ def _change_limit(farm: Farm, rng: random.Random) -> c.Command | None:
     if not farm.limits:
         return None
     limit = rng.choice(list(farm.limits.values()))
-    if rng.random() < 0.15:
+    what = rng.random()
+    if what < 0.15:
         return c.Change("limit", limit.id, {"per_host": not limit.per_host})
+    if what < 0.25:
+        return c.Change("limit", limit.id, {"enforcement": rng.choice(list(Enforcement))})
+    if what < 0.35:
+        return c.Change("limit", limit.id, {"soft_value": rng.choice((-1, -1, 0, 1, 2))})
     return c.Change("limit", limit.id, {"max_value": rng.choice((0, 1, 1, 2, 3, 6))})
 
 
@@ -89,6 +98,20 @@ def _add_or_drop_limit(farm: Farm, rng: random.Random) -> c.Command | None:
         return None
     limit = rng.choice(list(farm.limits.values()))
     return c.DropLayerLimit(layer.id, limit.id) if limit.name in layer.limits else c.AddLayerLimit(layer.id, limit.id)
+
+
+def _change_licence(farm: Farm, rng: random.Random) -> c.Command | None:
+    """The status of frames without a licence goes to a limit or from it, or what was learned of it is forgotten."""
+    if not farm.limits:
+        return None
+    limit = rng.choice(list(farm.limits.values()))
+    if rng.random() < 0.4:
+        return c.ClearBindings(limit.id, (BindSource.AUTO, BindSource.MANUAL))
+    if limit.exit_status:
+        return c.SetFailureRule(limit.id, 0, 0, True)
+    if NO_LICENCE in farm.limit_use.limit_by_exit:
+        return None
+    return c.SetFailureRule(limit.id, NO_LICENCE, rng.choice((1, 2)), rng.random() < 0.8)
 
 
 def _rename_or_remake_limit(farm: Farm, rng: random.Random) -> c.Command | None:
@@ -227,6 +250,7 @@ WRANGLINGS: Final[tuple[Wrangling, ...]] = (
     _change_limit,
     _change_limit,
     _add_or_drop_limit,
+    _change_licence,
     _rename_or_remake_limit,
     _change_group,
     _change_group,

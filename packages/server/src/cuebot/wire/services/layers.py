@@ -66,8 +66,11 @@ class LayerInterface:
 
     def GetLimits(self, request: job_pb2.LayerGetLimitsRequest, call: Call) -> job_pb2.LayerGetLimitsResponse:
         """The limits that exist of those that a layer names."""
-        limits = limits_of_layer(call.farm, _layer(request, call))
-        return job_pb2.LayerGetLimitsResponse(limits=[limit_message(limit_row(call.farm, limit)) for limit in limits])
+        farm, now_us = call.farm, call.engine.now_us()
+        limits = limits_of_layer(farm, _layer(request, call))
+        return job_pb2.LayerGetLimitsResponse(
+            limits=[limit_message(limit_row(farm, limit, now_us)) for limit in limits]
+        )
 
     # --- frames ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 
 _NAMES = ("Lighting", "Animation", "Hair", "Cloth", "Layout", "FX", "Pipeline", "Unknown")
 
