@@ -20,6 +20,7 @@ FOLLOWED = {
     "docs/reference/cueman.md": "tests/e2e/test_page_commands.py",
     "docs/reference/cuerqd.md": "tests/e2e/test_page_commands.py",
     "docs/reference/cuesubmit.md": "tests/e2e/test_page_commands.py",
+    "docs/howto/look-back.md": "packages/server/tests/queries/test_cueadmin_history.py",
     "docs/reference/queries.md": "tests/e2e/test_page_commands.py",
     "docs/reference/configuration.md": "tests/e2e/test_page_commands.py",
     "docs/reference/scenarios.md": "tests/e2e/test_page_commands.py",

@@ -47,7 +47,7 @@ def test_each_term_links_to_its_definition(term: str, text: str) -> None:
 @pytest.mark.parametrize("noun", NOUNS)
 def test_every_noun_of_the_farm_has_an_entry(noun: str) -> None:
     """Each kind of row is explained."""
-    assert noun.capitalize().replace("_", " ") in TERMS
+    assert noun.replace("_", " ").capitalize() in TERMS
 
 
 @pytest.mark.parametrize("states", [JobState, FrameState, HostState, LockState])

@@ -223,3 +223,65 @@ def test_pyoutline(farm: FarmProcess, upstream: Upstream) -> None:
     opencue = farm.connect()
     jobs = opencue.api.getJobs(job=[name], include_finished=True)
     assert farm.wait_job(jobs[0]).succeededFrames() == 6
+
+
+HISTORY = """
+import json, sys
+import opencue
+from opencue.wrappers import monitoring
+name, layer_name = sys.argv[1:]
+job = monitoring.getJobHistory(shows=["testing"], job_name_regex=[name])[0]
+layers = monitoring.getLayerHistory(job_name=name)
+frames = monitoring.getFrameHistory(job_id=job.id, page_size=2)
+memory = monitoring.getLayerMemoryHistory(layer_name, time_range=monitoring.TimeRange(1, 4000000000000))
+now = monitoring.getFarmStatistics()[-1]
+print(json.dumps({
+    "name": job.name, "succeeded": job.succeededFrames, "state": job.finalState, "layers": [one.name for one in layers],
+    "frames": [one.frameNumber for one in frames], "hosts": len(set(one.lastHost for one in frames)),
+    "memory": [one.jobName for one in memory], "up": now.upHosts, "shows": [one.show for one in now.showStats],
+}))
+"""
+
+
+def test_monitoring(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its functions on what was read our own history: jobs, layers, frames, memory and the farm."""
+    job = farm.launch("history", layer("looked_back", "true", "1-3"))
+    assert farm.wait_job(job).succeededFrames() == 3
+    done = upstream("python", "-c", HISTORY, job.name(), "looked_back")
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["name"], seen["succeeded"], seen["state"]) == (job.name(), 3, 1)
+    assert (seen["layers"], seen["frames"], seen["hosts"]) == (["looked_back"], [1, 2], 1)
+    assert seen["memory"] in ([], [job.name()])  # a frame that is over at once may have said nothing of its memory
+    assert seen["up"] == 1
+
+
+MARKS = """
+import json, sys
+import opencue
+from opencue.wrappers.frame import Frame
+job = opencue.api.findJob(sys.argv[1])
+job.staggerFrames("1-6", 3)
+job.reorderFrames("6", opencue.api.job_pb2.FIRST)
+frame = job.getFrames()[0]
+frame.setFrameStateDisplayOverride(opencue.api.job_pb2.WAITING, "queued", (1, 2, 3))
+frame.setCheckpointState(Frame.CheckpointState.ENABLED)
+again = job.getFrames()
+try:
+    job.addSubscriber("ann@render.example")
+    said = ""
+except Exception as error:
+    said = str(error)
+print(json.dumps({
+    "order": [one.number() for one in again], "shown": again[0].frameStateDisplayOverride().text,
+    "all": len(again[0].getFrameStateDisplayOverrides()), "refused": "mail_host" in said,
+}))
+"""
+
+
+def test_marks_on_frames(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its wrappers stagger, reorder and mark frames; a server that sends no mail says so to who subscribes."""
+    job = farm.launch("marks", layer("work", "true", "1-6", more="<tags>nowhere</tags>"))
+    done = upstream("python", "-c", MARKS, job.name())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"order": [6, 1, 4, 2, 3, 5], "shown": "queued", "all": 1, "refused": True}

@@ -19,6 +19,285 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class SetJobOwnerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    user: _builtins.str
+    uid: _builtins.int
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        user: _builtins.str = ...,
+        uid: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "uid", b"uid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "job", b"job", "uid", b"uid", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__uid: _TypeAlias = _typing.Literal["uid"]  # noqa: Y015
+    _WhichOneofArgType__uid: _TypeAlias = _typing.Literal["_uid", b"_uid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__uid) -> _WhichOneofReturnType__uid | None: ...
+
+Global___SetJobOwnerRequest: _TypeAlias = SetJobOwnerRequest  # noqa: Y015
+
+@_typing.final
+class SetJobOwnerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetJobOwnerResponse: _TypeAlias = SetJobOwnerResponse  # noqa: Y015
+
+@_typing.final
+class SetJobTimeLimitRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    minutes: _builtins.int
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        minutes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "minutes", b"minutes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetJobTimeLimitRequest: _TypeAlias = SetJobTimeLimitRequest  # noqa: Y015
+
+@_typing.final
+class SetJobTimeLimitResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetJobTimeLimitResponse: _TypeAlias = SetJobTimeLimitResponse  # noqa: Y015
+
+@_typing.final
+class SetLayerMaxRetriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    MAX_RETRIES_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    layer: _builtins.str
+    max_retries: _builtins.int
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        layer: _builtins.str = ...,
+        max_retries: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "max_retries", b"max_retries"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "job", b"job", "layer", b"layer", "max_retries", b"max_retries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_retries: _TypeAlias = _typing.Literal["max_retries"]  # noqa: Y015
+    _WhichOneofArgType__max_retries: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_retries) -> _WhichOneofReturnType__max_retries | None: ...
+
+Global___SetLayerMaxRetriesRequest: _TypeAlias = SetLayerMaxRetriesRequest  # noqa: Y015
+
+@_typing.final
+class SetLayerMaxRetriesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLayerMaxRetriesResponse: _TypeAlias = SetLayerMaxRetriesResponse  # noqa: Y015
+
+@_typing.final
+class AddDependRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    ON_JOB_FIELD_NUMBER: _builtins.int
+    ON_LAYER_FIELD_NUMBER: _builtins.int
+    ON_FRAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    ANY_FRAME_FIELD_NUMBER: _builtins.int
+    ON_FAILURE_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    layer: _builtins.str
+    frame: _builtins.str
+    on_job: _builtins.str
+    on_layer: _builtins.str
+    on_frame: _builtins.str
+    type: _builtins.str
+    any_frame: _builtins.bool
+    on_failure: _builtins.bool
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        layer: _builtins.str = ...,
+        frame: _builtins.str = ...,
+        on_job: _builtins.str = ...,
+        on_layer: _builtins.str = ...,
+        on_frame: _builtins.str = ...,
+        type: _builtins.str = ...,
+        any_frame: _builtins.bool = ...,
+        on_failure: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["any_frame", b"any_frame", "frame", b"frame", "job", b"job", "layer", b"layer", "on_failure", b"on_failure", "on_frame", b"on_frame", "on_job", b"on_job", "on_layer", b"on_layer", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddDependRequest: _TypeAlias = AddDependRequest  # noqa: Y015
+
+@_typing.final
+class AddDependResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPEND_ID_FIELD_NUMBER: _builtins.int
+    depend_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        depend_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["depend_id", b"depend_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddDependResponse: _TypeAlias = AddDependResponse  # noqa: Y015
+
+@_typing.final
+class GetJobSettingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetJobSettingsRequest: _TypeAlias = GetJobSettingsRequest  # noqa: Y015
+
+@_typing.final
+class GetJobSettingsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    JOB_NAME_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    MAX_RETRIES_FIELD_NUMBER: _builtins.int
+    TIME_LIMIT_MINUTES_FIELD_NUMBER: _builtins.int
+    TIME_LIMIT_ENDS_US_FIELD_NUMBER: _builtins.int
+    SUBSCRIBERS_FIELD_NUMBER: _builtins.int
+    LAYERS_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    job_name: _builtins.str
+    user: _builtins.str
+    uid: _builtins.int
+    max_retries: _builtins.int
+    time_limit_minutes: _builtins.int
+    time_limit_ends_us: _builtins.int
+    @_builtins.property
+    def subscribers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def layers(self) -> _containers.RepeatedCompositeFieldContainer[Global___LayerSettings]: ...
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        job_name: _builtins.str = ...,
+        user: _builtins.str = ...,
+        uid: _builtins.int | None = ...,
+        max_retries: _builtins.int = ...,
+        time_limit_minutes: _builtins.int = ...,
+        time_limit_ends_us: _builtins.int = ...,
+        subscribers: _abc.Iterable[_builtins.str] | None = ...,
+        layers: _abc.Iterable[Global___LayerSettings] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "uid", b"uid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "job_id", b"job_id", "job_name", b"job_name", "layers", b"layers", "max_retries", b"max_retries", "subscribers", b"subscribers", "time_limit_ends_us", b"time_limit_ends_us", "time_limit_minutes", b"time_limit_minutes", "uid", b"uid", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__uid: _TypeAlias = _typing.Literal["uid"]  # noqa: Y015
+    _WhichOneofArgType__uid: _TypeAlias = _typing.Literal["_uid", b"_uid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__uid) -> _WhichOneofReturnType__uid | None: ...
+
+Global___GetJobSettingsResponse: _TypeAlias = GetJobSettingsResponse  # noqa: Y015
+
+@_typing.final
+class LayerSettings(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAYER_ID_FIELD_NUMBER: _builtins.int
+    LAYER_NAME_FIELD_NUMBER: _builtins.int
+    MAX_RETRIES_FIELD_NUMBER: _builtins.int
+    MAX_CORES_FIELD_NUMBER: _builtins.int
+    layer_id: _builtins.str
+    layer_name: _builtins.str
+    max_retries: _builtins.int
+    max_cores: _builtins.float
+    def __init__(
+        self,
+        *,
+        layer_id: _builtins.str = ...,
+        layer_name: _builtins.str = ...,
+        max_retries: _builtins.int | None = ...,
+        max_cores: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "max_retries", b"max_retries"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "layer_id", b"layer_id", "layer_name", b"layer_name", "max_cores", b"max_cores", "max_retries", b"max_retries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_retries: _TypeAlias = _typing.Literal["max_retries"]  # noqa: Y015
+    _WhichOneofArgType__max_retries: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_retries) -> _WhichOneofReturnType__max_retries | None: ...
+
+Global___LayerSettings: _TypeAlias = LayerSettings  # noqa: Y015
+
+@_typing.final
 class ExplainRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

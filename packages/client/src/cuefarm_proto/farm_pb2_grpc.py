@@ -74,6 +74,31 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
                 )
+        self.SetJobOwner = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/SetJobOwner',
+                request_serializer=cuefarm__proto_dot_farm__pb2.SetJobOwnerRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.SetJobOwnerResponse.FromString,
+                )
+        self.SetJobTimeLimit = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/SetJobTimeLimit',
+                request_serializer=cuefarm__proto_dot_farm__pb2.SetJobTimeLimitRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.SetJobTimeLimitResponse.FromString,
+                )
+        self.SetLayerMaxRetries = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/SetLayerMaxRetries',
+                request_serializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesResponse.FromString,
+                )
+        self.AddDepend = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/AddDepend',
+                request_serializer=cuefarm__proto_dot_farm__pb2.AddDependRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.AddDependResponse.FromString,
+                )
+        self.GetJobSettings = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/GetJobSettings',
+                request_serializer=cuefarm__proto_dot_farm__pb2.GetJobSettingsRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.GetJobSettingsResponse.FromString,
+                )
 
 
 class FarmInterfaceServicer(object):
@@ -163,6 +188,41 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetJobOwner(self, request, context):
+        """Give a job to somebody else. Its name stays; runs that start from then on are his.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetJobTimeLimit(self, request, context):
+        """Say how long a job may go on from the start of its first frame.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLayerMaxRetries(self, request, context):
+        """Say how often the frames of a layer are tried again, whatever its job says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddDepend(self, request, context):
+        """Make a job, a layer or a frame wait for another by a depend of any type, also one that failure satisfies.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJobSettings(self, request, context):
+        """What a job and its layers have that published messages have no field for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FarmInterfaceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -225,6 +285,31 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.TryFilters,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.SerializeToString,
+            ),
+            'SetJobOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetJobOwner,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.SetJobOwnerRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.SetJobOwnerResponse.SerializeToString,
+            ),
+            'SetJobTimeLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetJobTimeLimit,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.SetJobTimeLimitRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.SetJobTimeLimitResponse.SerializeToString,
+            ),
+            'SetLayerMaxRetries': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLayerMaxRetries,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesResponse.SerializeToString,
+            ),
+            'AddDepend': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddDepend,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.AddDependRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.AddDependResponse.SerializeToString,
+            ),
+            'GetJobSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJobSettings,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.GetJobSettingsRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.GetJobSettingsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -437,5 +522,90 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/TryFilters',
             cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SetJobOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/SetJobOwner',
+            cuefarm__proto_dot_farm__pb2.SetJobOwnerRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.SetJobOwnerResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SetJobTimeLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/SetJobTimeLimit',
+            cuefarm__proto_dot_farm__pb2.SetJobTimeLimitRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.SetJobTimeLimitResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SetLayerMaxRetries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/SetLayerMaxRetries',
+            cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.SetLayerMaxRetriesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AddDepend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/AddDepend',
+            cuefarm__proto_dot_farm__pb2.AddDependRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.AddDependResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetJobSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetJobSettings',
+            cuefarm__proto_dot_farm__pb2.GetJobSettingsRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.GetJobSettingsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -43,6 +43,11 @@ class FarmInterfaceStub:
     GetQueryFields: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]
     GetEvents: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]
     TryFilters: _grpc.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]
+    SetJobOwner: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]
+    SetJobTimeLimit: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]
+    SetLayerMaxRetries: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]
+    AddDepend: _grpc.UnaryUnaryMultiCallable[_farm_pb2.AddDependRequest, _farm_pb2.AddDependResponse]
+    GetJobSettings: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetJobSettingsRequest, _farm_pb2.GetJobSettingsResponse]
 
 @_typing.type_check_only
 class FarmInterfaceAsyncStub(FarmInterfaceStub):
@@ -59,6 +64,11 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     GetQueryFields: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]  # type: ignore[assignment]
     GetEvents: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]  # type: ignore[assignment]
     TryFilters: _aio.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]  # type: ignore[assignment]
+    SetJobOwner: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]  # type: ignore[assignment]
+    SetJobTimeLimit: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]  # type: ignore[assignment]
+    SetLayerMaxRetries: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]  # type: ignore[assignment]
+    AddDepend: _aio.UnaryUnaryMultiCallable[_farm_pb2.AddDependRequest, _farm_pb2.AddDependResponse]  # type: ignore[assignment]
+    GetJobSettings: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetJobSettingsRequest, _farm_pb2.GetJobSettingsResponse]  # type: ignore[assignment]
 
 class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -144,5 +154,40 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.TryFiltersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.TryFiltersResponse, _abc.Awaitable[_farm_pb2.TryFiltersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetJobOwner(
+        self,
+        request: _farm_pb2.SetJobOwnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.SetJobOwnerResponse, _abc.Awaitable[_farm_pb2.SetJobOwnerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetJobTimeLimit(
+        self,
+        request: _farm_pb2.SetJobTimeLimitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.SetJobTimeLimitResponse, _abc.Awaitable[_farm_pb2.SetJobTimeLimitResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetLayerMaxRetries(
+        self,
+        request: _farm_pb2.SetLayerMaxRetriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.SetLayerMaxRetriesResponse, _abc.Awaitable[_farm_pb2.SetLayerMaxRetriesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AddDepend(
+        self,
+        request: _farm_pb2.AddDependRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.AddDependResponse, _abc.Awaitable[_farm_pb2.AddDependResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetJobSettings(
+        self,
+        request: _farm_pb2.GetJobSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.GetJobSettingsResponse, _abc.Awaitable[_farm_pb2.GetJobSettingsResponse]]: ...
 
 def add_FarmInterfaceServicer_to_server(servicer: FarmInterfaceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -38,7 +38,7 @@ from opencue.runs import followLog, getFailures, getRetention, getRuns, getSpeci
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
 from opencue.wrappers.department import Department
-from opencue.wrappers.depend import Depend
+from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.filter import Action, Filter, Matcher
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
@@ -52,6 +52,14 @@ from opencue.wrappers.limit import (
     getLimitBindings,
     getLimitHolds,
     reportLimitUsage,
+)
+from opencue.wrappers.monitoring import (
+    getFarmStatistics,
+    getFrameHistory,
+    getHostHistory,
+    getJobHistory,
+    getLayerHistory,
+    getLayerMemoryHistory,
 )
 from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
@@ -80,6 +88,7 @@ __all__ = [
     "Subscription",
     "Task",
     "addDepartmentName",
+    "addDepend",
     "allocSetBillable",
     "allocSetName",
     "allocSetTag",
@@ -129,16 +138,22 @@ __all__ = [
     "getEvents",
     "getFacility",
     "getFailures",
+    "getFarmStatistics",
     "getFinishedJobs",
     "getFrame",
+    "getFrameHistory",
     "getFrames",
     "getGroup",
     "getHost",
+    "getHostHistory",
     "getHosts",
     "getJob",
+    "getJobHistory",
     "getJobNames",
     "getJobs",
     "getLayer",
+    "getLayerHistory",
+    "getLayerMemoryHistory",
     "getLimitBindings",
     "getLimitHolds",
     "getLimits",

@@ -16,6 +16,16 @@ def userName() -> str:
         return f"uid{os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
+def uidOf(user: str) -> Optional[int]:
+    """Return the number of a user's account on this machine, None where there is none, or it is root's."""
+    try:
+        import pwd
+
+        return pwd.getpwnam(user).pw_uid or None
+    except (ImportError, KeyError, ValueError):  # Windows, nobody's name, a name with a NUL
+        return None
+
+
 def killedBy(
     username: Optional[str] = None,
     pid: Optional[int] = None,

@@ -65,6 +65,7 @@ class Outline(metaclass=_OutlineMeta):
         self.__maxcores = maxcores
         self.__maxgpus = maxgpus
         self.__priority: Optional[int] = None
+        self.__time_limit = 0
         self.__begin()
         if current or path:
             Outline.current = self
@@ -263,6 +264,19 @@ class Outline(metaclass=_OutlineMeta):
         """Set how many GPUs the job may use at once."""
         self.__maxgpus = int(maxgpus)
 
+    def get_time_limit(self) -> int:
+        """Return how many minutes the job may go on since its first frame started; 0 is for ever."""
+        return self.__time_limit
+
+    def set_time_limit(self, minutes: int) -> None:
+        """Set how many minutes the job may go on since its first frame started, 0 for ever; then it is killed.
+
+        OpenCue's servers know no such limit: with `spec_additions = 0` it is left out with a warning.
+        """
+        if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes < 0:
+            raise OutlineException(f"a time limit is a whole number of minutes, 0 or more, not {minutes!r}")
+        self.__time_limit = minutes
+
     def get_priority(self) -> Optional[int]:
         """Return the priority that was set, or None; a job without one gets 1."""
         return self.__priority
@@ -377,6 +391,7 @@ class Outline(metaclass=_OutlineMeta):
             "maxcores": self.__maxcores,
             "maxgpus": self.__maxgpus,
             "priority": self.__priority,
+            "time_limit": self.__time_limit,
             "env": {key: list(value) for key, value in self.__env.items()},
             "args": self.__args,
             "layers": self.__layers,
@@ -395,6 +410,7 @@ class Outline(metaclass=_OutlineMeta):
         self.__maxcores = fields["maxcores"]
         self.__maxgpus = fields["maxgpus"]
         self.__priority = fields["priority"]
+        self.__time_limit = fields.get("time_limit", 0)  # sessions of before have none
         self.__env = {key: (value, pre) for key, (value, pre) in fields["env"].items()}
         self.__args = dict(fields["args"])
         self.__layers = list(fields["layers"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import pwd
 
 import pytest
 from builders import GB, a_dead_frame, a_depend, a_frame, a_host, a_job, a_layer, a_show, a_subscription, an_allocation
@@ -11,6 +12,7 @@ from fake_farm import NOW
 from opencue_proto import host_pb2, job_pb2, limit_pb2, service_pb2
 
 import opencue
+from opencue.caller import uidOf
 from opencue.units import Megabytes
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.depend import Depend
@@ -290,3 +292,52 @@ def test_a_changed_limit_is_read_again(farm):
     limit.setMaxValue(25)
     sent = farm.only("LimitInterface.SetMaxValue")
     assert (sent.name, sent.max_value, farm.only("LimitInterface.Get").id) == ("nuke", 25, "1")
+
+
+def test_a_frame_says_what_it_looks_like(farm):
+    """A state, a text and a colour go out; of a frame that has one it is read, of another it is None."""
+    frame = Frame(job_pb2.Frame(id="f1"))
+    assert (frame.hasFrameStateDisplayOverride(), frame.frameStateDisplayOverride()) == (False, None)
+    frame.setFrameStateDisplayOverride(job_pb2.RUNNING, "baking", (200, 10, 0))
+    override = farm.only("FrameInterface.SetFrameStateDisplayOverride").override
+    assert (override.state, override.text, override.color.red, override.color.green) == (2, "baking", 200, 10)
+    frame.data.frame_state_display_override.CopyFrom(override)
+    assert frame.frameStateDisplayOverride().text == "baking"
+
+
+def test_frames_are_held_again_and_staggered(farm):
+    """Each is one call with what it is about."""
+    Frame(job_pb2.Frame(id="f1")).markAsDepend()
+    assert farm.only("FrameInterface.MarkAsDepend").frame.id == "f1"
+    Job(job_pb2.Job(id="j1")).staggerFrames("1-10", 3)
+    request = farm.only("JobInterface.StaggerFrames")
+    assert (request.job.id, request.range, request.stagger) == ("j1", "1-10", 3)
+
+
+@pytest.mark.parametrize(
+    ("rpc", "ask"),
+    [
+        ("SetJobOwner", lambda: Job(a_job()).setOwner("bob")),
+        ("SetJobTimeLimit", lambda: Job(a_job()).setTimeLimit(5)),
+        ("GetJobSettings", lambda: Job(a_job()).getSettings()),
+        ("SetLayerMaxRetries", lambda: Layer(a_layer("beauty")).setMaxRetries(3)),
+        ("AddDepend", lambda: Layer(a_layer("a")).createDependencyOnLayer(Layer(a_layer("b")), on_failure=True)),
+    ],
+)
+def test_what_only_a_cuefarm_can_is_told_on_other_servers(farm, rpc, ask):
+    """The error names the call that the server does not have, and nothing is changed."""
+    farm.not_offered = {f"FarmInterface.{rpc}"}
+    with pytest.raises(opencue.exception.NotOfferedException, match=f"farm.{rpc}"):
+        ask()
+    assert farm.changes() == []
+
+
+def test_the_number_of_a_user_is_that_of_his_account(farm):
+    """It goes along where this machine knows it; root's does not, nor one of nobody's."""
+    Job(a_job()).setOwner(getpass.getuser())
+    request = farm.only("FarmInterface.SetJobOwner")
+    expected = pwd.getpwnam(getpass.getuser()).pw_uid
+    assert (request.HasField("uid"), request.uid) == (bool(expected), expected)
+    assert uidOf("root") is None
+    assert uidOf("nobody_of_this_machine") is None
+    assert uidOf(pwd.getpwall()[1].pw_name) == pwd.getpwall()[1].pw_uid

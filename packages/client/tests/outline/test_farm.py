@@ -140,6 +140,25 @@ def test_a_server_without_additions_gets_the_closest_to_them() -> None:
     assert (root.findtext("job/maxretries"), root.attrib) == ("5", {})
 
 
+def test_a_jobs_time_limit_is_an_addition_to_the_specification(caplog: pytest.LogCaptureFixture) -> None:
+    """In minutes, 0 for none; a server without additions is not told, which a warning says."""
+    ol = job(Shell("shell", command="true"))
+    assert "timelimit" not in specification(ol).find("job").attrib
+    ol.set_time_limit(90)
+    root = specification(ol)
+    assert (root.find("job").get("timelimit"), root.attrib, ol.get_time_limit()) == ("90", {"cuefarm": "1"}, 90)
+    outline.config.set("outline", "spec_additions", "0")
+    try:
+        root = specification(ol)
+    finally:
+        outline.config.set("outline", "spec_additions", "1")
+    assert (root.find("job").attrib, root.attrib) == ({"name": "test"}, {})
+    assert "time limit" in caplog.text
+    for wrong in (-1, 1.5, True, "90"):
+        with pytest.raises(outline.OutlineException, match="whole number of minutes"):
+            ol.set_time_limit(wrong)
+
+
 def test_full_names_of_other_jobs_are_not_expanded() -> None:
     """A full job name is marked, an outline's name and a job of the same prefix are not."""
     layer = Shell("shell", command="true")

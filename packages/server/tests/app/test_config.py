@@ -56,7 +56,7 @@ def another(key: Key) -> Any:
         return duration_text(key.default + SECOND)
     if isinstance(key.kind, Whole):
         return key.default + 1 if key.default < key.kind.most else key.default - 1
-    return "elsewhere"
+    return "farm@elsewhere.example" if key.name == "mail_from" else "elsewhere"
 
 
 # --- where a value comes from -------------------------------------------------------------------------------------

@@ -153,3 +153,68 @@ def test_a_complete_job_holds_nobody_up_at_launch() -> None:
     farm.finish("done/work", 0)
     farm.launch(job_spec("next", layer_spec("work", "1")), depends=[depend_spec("JOB_ON_JOB", "next", "done")])
     assert farm.states("next/work") == "W"
+
+
+def on_failure(farm: SmallFarm, type: DependType, er: str, on: str, frame: int | None = None, **more: Any) -> None:
+    """Make a layer, or its job, wait for another by a depend that failure satisfies."""
+    waits, waited_for = farm.layer(er), farm.layer(on)
+    farm.do(
+        c.AddDepend(
+            type, waits.job_id, waited_for.job_id, waits.id, frame, waited_for.id, frame, on_failure=True, **more
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("type", "before", "after"),
+    [
+        (DependType.LAYER_ON_LAYER, "DD", "WW"),
+        (DependType.FRAME_ON_FRAME, "DW", "WW"),
+        (DependType.FRAME_BY_FRAME, "DD", "WW"),
+        (DependType.LAYER_ON_JOB, "DD", "WW"),
+        (DependType.JOB_ON_JOB, "DD", "WW"),
+    ],
+)
+@pytest.mark.parametrize("exit_status", [0, 1])
+def test_what_failure_satisfies_holds_until_everything_has_ended(
+    type: DependType, before: str, after: str, exit_status: int
+) -> None:
+    """However it ended: of layers, frames and whole jobs, which do not finish by themselves with dead frames."""
+    farm = SmallFarm()
+    farm.host(cores=400)
+    farm.launch(job_spec("one", layer_spec("a", "1-2"), max_retries=0))
+    farm.launch(job_spec("two", layer_spec("b", "1-2", tags=("nowhere",))))
+    on_failure(farm, type, "two/b", "one/a", 0 if type is DependType.FRAME_ON_FRAME else None)
+    assert farm.states("two/b") == before
+    farm.plan()
+    farm.finish("one/a", 1, exit_status=0)
+    if type in (DependType.LAYER_ON_LAYER, DependType.LAYER_ON_JOB, DependType.JOB_ON_JOB):
+        assert farm.states("two/b") == before
+    farm.finish("one/a", 0, exit_status=exit_status)
+    assert farm.states("two/b") == after
+
+
+@pytest.mark.parametrize("type", [DependType.LAYER_ON_LAYER, DependType.FRAME_BY_FRAME, DependType.LAYER_ON_JOB])
+def test_what_failure_satisfies_holds_nothing_that_has_ended_already(type: DependType) -> None:
+    """Made after frames have died, it is satisfied at once."""
+    farm = SmallFarm()
+    farm.host(cores=400)
+    farm.launch(job_spec("one", layer_spec("a", "1-2"), max_retries=0))
+    farm.launch(job_spec("two", layer_spec("b", "1-2", tags=("nowhere",))))
+    farm.plan()
+    farm.finish("one/a", exit_status=1)
+    assert farm.states("one/a") == "XX"
+    on_failure(farm, type, "two/b", "one/a")
+    assert (farm.states("two/b"), [depend.active for depend in farm.farm.depends.values()]) == ("WW", [False])
+
+
+def test_one_frame_that_has_succeeded_is_enough_for_any_frame() -> None:
+    """Also where it had succeeded before."""
+    farm = SmallFarm()
+    farm.host(cores=400)
+    farm.launch(job_spec("one", layer_spec("a", "1-2")), job_spec("two", layer_spec("b", "1", tags=("nowhere",))))
+    farm.plan()
+    farm.finish("one/a", 0)
+    er, on = farm.layer("two/b"), farm.layer("one/a")
+    farm.do(c.AddDepend(DependType.LAYER_ON_LAYER, er.job_id, on.job_id, er.id, on_layer=on.id, any_frame=True))
+    assert farm.states("two/b") == "W"

@@ -153,3 +153,65 @@ def test_a_job_opened_by_a_retry_ends_again(farm: SmallFarm) -> None:
     farm.plan()
     farm.finish("one/render")
     assert farm.job("one").state is JobState.FINISHED
+
+
+def order_of(farm: SmallFarm, path: str) -> list[int]:
+    """Numbers of a layer's frames in the order in which they run."""
+    frames = farm.layer(path).frames
+    return [int(frames.number[index]) for index in frames.dispatch_order.argsort(kind="stable")]
+
+
+def test_staggered_frames_run_in_the_order_of_an_interleaved_range() -> None:
+    """Every third one first, then those between, at the places that the range had; the others stay where they were."""
+    farm = SmallFarm()
+    farm.launch(job_spec("one", layer_spec(range_text="1-10")))
+    command = c.StaggerFrames(farm.layer("one/render").id, tuple(range(3, 9)), 3)
+    assert farm.do(command) == 3
+    assert order_of(farm, "one/render") == [1, 2, 3, 6, 4, 5, 7, 8, 9, 10]
+    assert farm.do(c.StaggerFrames(farm.layer("one/render").id, (1, 2, 500), 1)) == 0
+
+
+def test_the_order_of_frames_survives_a_restart() -> None:
+    """What was staggered and reordered is so after the farm was loaded from its rows."""
+    farm = SmallFarm()
+    farm.launch(job_spec("one", layer_spec(range_text="1-6")))
+    layer_id = farm.layer("one/render").id
+    farm.do(c.StaggerFrames(layer_id, (1, 2, 3, 4, 5, 6), 3))
+    farm.do(c.ReorderFrames(layer_id, (6,), "FIRST"))
+    rows = {
+        int(index): int(order)
+        for batch in farm.batches
+        for part in batch.rows.frames
+        for index, order in zip(part.indices, part.columns["dispatch_order"], strict=True)
+    }
+    kept = sorted(range(6), key=lambda index: (rows.get(index, index), index))
+    assert [index + 1 for index in kept] == order_of(farm, "one/render") == [6, 1, 4, 2, 3, 5]
+
+
+@pytest.mark.parametrize("type_", ["FRAME_BY_FRAME", "LAYER_ON_LAYER"])
+def test_frames_that_were_let_go_can_wait_again(type_: str) -> None:
+    """Of what they were let go from only what has not happened holds them; a frame that never was let go is left."""
+    farm = SmallFarm()
+    farm.host(cores=400)
+    depends = [depend_spec(type_, "one/b", "one/a")]
+    farm.launch(job_spec("one", layer_spec("a", "1-3"), layer_spec("b", "1-3")), depends=depends)
+    farm.do(c.ReleaseFrames(farm.frames("one/b", 0, 1)))
+    assert farm.states("one/b") == "WWD"
+    assert farm.do(c.HoldFrames(farm.frames("one/b"))) == 2
+    assert farm.states("one/b") == "DDD"
+    assert farm.do(c.HoldFrames(farm.frames("one/b"))) == 0
+
+
+def test_a_frame_does_not_wait_again_for_what_has_happened() -> None:
+    """Its counterpart is done by then, so it goes on waiting for a host alone."""
+    farm = SmallFarm()
+    farm.host()
+    farm.launch(
+        job_spec("one", layer_spec("a", "1-2"), layer_spec("b", "1-2", tags=("nowhere",))),
+        depends=[depend_spec("FRAME_BY_FRAME", "one/b", "one/a")],
+    )
+    farm.do(c.ReleaseFrames(farm.frames("one/b")))
+    farm.plan()
+    farm.finish("one/a", 0)
+    assert farm.do(c.HoldFrames(farm.frames("one/b"))) == 1
+    assert farm.states("one/b") == "WD"

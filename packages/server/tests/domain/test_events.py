@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cuebot.domain.events import EVENTS, DependPairsSatisfied, Event, JobRecalled, UsageReported, decode, encode
 from cuebot.domain.frames import IndexArray, as_indices, from_runs, to_runs
 from cuebot.domain.nouns import Holder
-from cuebot.domain.states import Cause, FrameState, OnEnd
+from cuebot.domain.states import Cause, CheckpointState, FrameState, OnEnd
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +50,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "done": st.lists(texts, max_size=3),
     "holders": st.dictionaries(texts, st.builds(Holder, texts, numbers, texts), max_size=3),
     "orders": st.lists(numbers, max_size=3),
+    "checkpoint": st.sampled_from(CheckpointState),
 }
 
 

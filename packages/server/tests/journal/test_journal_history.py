@@ -122,3 +122,32 @@ def test_a_clock_that_goes_back_keeps_history_in_order(url: str, open_journal: O
     expected = [r.seq for r in events_in([*batches, late])]
     assert [r.seq for r in history.events_since(0, 100_000)] == expected
     assert asyncio.run(journal.drop_history_before("2026_12")) == ["2026_10", "2026_11"]
+
+
+def test_what_became_of_hosts_is_found_by_time(url: str, open_journal: Open, history: History) -> None:
+    """Across months, the newest first, as a look at every event finds it; of so many events at most."""
+    _, batches = three_months(open_journal(url))
+    recorded = events_in(batches)
+    of_hosts = [r for r in reversed(recorded) if getattr(r.event, "kind", "") == "host"]
+    assert len(of_hosts) > 3
+    times = sorted({r.at_us for r in recorded})
+    for since_us in (0, times[0], times[len(times) // 3], times[-1], times[-1] + 1):
+        for until_us in (0, times[0] - 1, times[len(times) // 2], times[-1]):
+            found = history.host_events(since_us, until_us, 1_000_000)
+            wanted = [r.seq for r in of_hosts if since_us <= r.at_us <= (until_us or times[-1])]
+            assert ([r.seq for r in found.events], found.is_all) == (wanted, True), (since_us, until_us)
+
+    few = history.host_events(0, 0, 50)
+    assert [r.seq for r in few.events] == [r.seq for r in of_hosts if r.seq > recorded[-1].seq - 50]
+    assert not few.is_all
+    assert history.host_events(0, 0, len(recorded)).is_all
+
+
+def test_of_each_interval_the_last_sums_are_found(url: str, open_journal: Open, history: History) -> None:
+    """On both kinds of database: those of a time, oldest first, the last ones where they are many."""
+    journal = open_journal(url)
+    for at_us in (10, 15, 19, 20, 31, 32):
+        asyncio.run(journal.keep_farm_sums(at_us, b"%d" % at_us))
+    assert history.farm_sums(0, 100, 10, 9) == [b"19", b"20", b"32"]
+    assert history.farm_sums(11, 31, 10, 9) == [b"19", b"20", b"31"]
+    assert history.farm_sums(0, 100, 10, 2) == [b"20", b"32"]

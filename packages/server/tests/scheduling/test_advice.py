@@ -264,6 +264,7 @@ ELSEWHERE: dict[str, str] = {
     "SHARE": "test_explain_order: the other shows' frames come to an end",
     "OWN_LAYERS": "test_explain_order: the frames before it come to an end",
     "POLICY": "test_policy: whoever wrote the policy",
+    "CHECKPOINT": "test_frame_marks: the checkpoint's end, a person or time ends it",
     "NAME_TAKEN": "test_host_names: whoever gives the other machine a name of its own",
 }
 """What time ends, or the studio's own code; tested where it comes from."""

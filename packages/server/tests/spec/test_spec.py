@@ -115,7 +115,7 @@ def test_a_whole_document_is_understood() -> None:
     )
     assert (spec.version, spec.facility, spec.show, spec.shot) == ("1.15", "local", "Testing", "sh_010")
     assert (spec.user, spec.email, spec.uid) == ("testuser", "testuser@studio", 1000)
-    assert len(spec.warnings) == 2
+    assert len(spec.warnings) == 1
     assert "dept: it was ignored" in spec.warnings[0]
 
 

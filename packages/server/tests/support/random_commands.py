@@ -10,9 +10,12 @@ from small_farm import SmallFarm
 from cuebot.domain import commands as c
 from cuebot.domain.errors import FarmError
 from cuebot.domain.frames import as_indices
-from cuebot.domain.states import Cause, DependType
+from cuebot.domain.states import Cause, CheckpointState, DependType
 
-COMMANDS = ("retry", "eat", "kill", "release", "done", "depend", "satisfy", "unsatisfy", "finish", "fail", "kill job")
+COMMANDS = (
+    "retry", "eat", "kill", "release", "hold", "done", "depend", "satisfy", "unsatisfy", "finish", "fail", "kill job",
+    "stagger", "checkpoint",
+)  # fmt: skip
 
 
 def carry_out(farm: SmallFarm, what: str, rng: random.Random) -> None:
@@ -34,14 +37,19 @@ def carry_out(farm: SmallFarm, what: str, rng: random.Random) -> None:
             er_frame=rng.randrange(len(layer.frames)),
             on_layer=other.id,
             on_frame=rng.randrange(len(other.frames)),
+            on_failure=rng.random() < 0.3,
         )
     elif what in ("satisfy", "unsatisfy") and depends:
         depend = rng.choice(depends)
         command = c.SatisfyDepends((depend,)) if what == "satisfy" else c.UnsatisfyDepend(depend)
+    elif what == "stagger":
+        command = c.StaggerFrames(layer.id, tuple(range(1, len(layer.frames) + 1)), rng.randint(1, 4))
+    elif what == "checkpoint":
+        command = c.SetCheckpoint(layer.id, rng.randrange(len(layer.frames)), rng.choice(list(CheckpointState)))
     elif what == "kill job":
         command = c.KillJob(layer.job_id)
     else:
-        kinds = {"retry": c.RetryFrames, "eat": c.EatFrames, "kill": c.KillFrames, "release": c.ReleaseFrames}
+        kinds = {"eat": c.EatFrames, "kill": c.KillFrames, "release": c.ReleaseFrames, "hold": c.HoldFrames}
         command = c.MarkDone(frames, (layer.id,)) if what == "done" else kinds.get(what, c.RetryFrames)(frames)
     if command is not None:
         with contextlib.suppress(FarmError):

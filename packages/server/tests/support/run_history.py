@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from cuebot.domain.events import RunEnded
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import Micros
-from cuebot.engine.ports import EndedRun, Recorded, RunQuery
+from cuebot.engine.ports import EndedRun, FoundEvents, Recorded, RunQuery
 
 
 class MemoryRunHistory:
@@ -61,3 +61,21 @@ def _ended_run(recorded: Recorded, event: RunEnded) -> EndedRun:
         error_line=event.error_line,
         log_name=event.log_name,
     )
+
+
+class MemoryFarmHistory:
+    """Satisfies `engine.ports.FarmHistory`; `recorded` gives all events that were committed, in order."""
+
+    def __init__(self, recorded: Callable[[], Iterable[Recorded]]) -> None:
+        self._recorded = recorded
+        self.sums: list[bytes] = []
+
+    def host_events(self, since_us: int, until_us: int, looks: int) -> FoundEvents:
+        """Events in which a host was added, changed or removed, the newest first."""
+        events = [one for one in self._recorded() if since_us <= one.at_us <= (until_us or one.at_us)]
+        of_hosts = [one for one in events[-looks:] if getattr(one.event, "kind", "") == "host"]
+        return FoundEvents(of_hosts[::-1], is_all=len(events) <= looks)
+
+    def farm_sums(self, since_us: int, until_us: int, interval_us: int, limit: int) -> list[bytes]:
+        """What it was given."""
+        return self.sums[-limit:]

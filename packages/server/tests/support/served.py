@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
-from run_history import MemoryRunHistory
+from run_history import MemoryFarmHistory, MemoryRunHistory
 from small_farm import SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain.actions import actions_of
 from cuebot.engine.past_jobs import NoJobHistory, PastJobs
+from cuebot.engine.ports import Recorded
 from cuebot.wire.call import behaviour
 from cuebot.wire.rpc_actions import asked_by
 from cuebot.wire.server import offered_services, service_descriptors
@@ -136,13 +138,20 @@ class Stub:
         return method.output_type._concrete_class.FromString(raw), context
 
 
+def _recorded(farm: SmallFarm) -> list[Recorded]:
+    return [recorded for batch in farm.batches for recorded in batch.events]
+
+
 @contextmanager
 def served(farm: SmallFarm) -> Iterator[Served]:
     """While this lasts, `opencue` and `cueadmin` in this process talk to the farm."""
     one = Served(farm)
     streams: Any = None
-    history = MemoryRunHistory(lambda: [recorded for batch in farm.batches for recorded in batch.events])
-    offered = offered_services(streams=streams, bounds=farm.core.bounds, allow_root=False, history=history)
+    recorded = partial(_recorded, farm)
+    history, farm_history = MemoryRunHistory(recorded), MemoryFarmHistory(recorded)
+    offered = offered_services(
+        streams=streams, bounds=farm.core.bounds, allow_root=False, history=history, farm_history=farm_history
+    )
     services = {service.full_name: service for service in service_descriptors()}
 
     def stub(name: str) -> Stub:

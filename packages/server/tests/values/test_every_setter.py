@@ -290,6 +290,7 @@ EFFECTS: dict[str, Effect] = {
     "task.TaskInterface.SetMinCores": seen(
         lambda farm: [c.SetTaskCores(next(iter(farm.farm.tasks)), CoreUnits(700))], minimum_of_the_job, before=with_task
     ),
+    "cuefarm.v1.FarmInterface.SetLayerMaxRetries": seen(layer(max_retries=0), after_failure()),
     "facility.AllocationInterface.SetDefault": seen(
         lambda farm: [c.SetDefaultAllocation(second_allocation(farm))], new_host_goes_to
     ),
@@ -394,6 +395,12 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE: dict[str, str] = {
+    "cuefarm.v1.FarmInterface.AddDepend": "wire/test_job_settings.py: frames wait by it",
+    "cuefarm.v1.FarmInterface.SetJobOwner": "wire/test_job_settings.py: frames that start are the new owner's",
+    "cuefarm.v1.FarmInterface.SetJobTimeLimit": "decide/test_time_limits.py: the job is killed when its time is up",
+    "job.FrameInterface.SetCheckpointState": "decide/test_frame_marks.py: a frame waits for its checkpoint",
+    "job.FrameInterface.SetFrameStateDisplayOverride": "wire/test_frame_marks.py: clients are told what to show",
+    "job.JobInterface.AddSubscriber": "app/test_job_mail.py: mail is sent",
     "job.LayerInterface.SetTimeoutLLU": "decide: a run whose log is silent for longer is ended",
     "subscription.SubscriptionInterface.SetSize": "scheduling/test_shares.py: shows get hosts by their shares",
 }

@@ -22,6 +22,7 @@ from opencue_proto import (
     host_pb2_grpc,
     job_pb2,
     job_pb2_grpc,
+    monitoring_pb2_grpc,
     report_pb2,
     report_pb2_grpc,
     rqd_pb2,
@@ -118,6 +119,7 @@ class Site:
         self.service = service_pb2_grpc.ServiceInterfaceStub(self.channel)
         self.depend = depend_pb2_grpc.DependInterfaceStub(self.channel)
         self.comment = comment_pb2_grpc.CommentInterfaceStub(self.channel)
+        self.monitoring = monitoring_pb2_grpc.MonitoringInterfaceStub(self.channel)
         self.cue = cue_pb2_grpc.CueInterfaceStub(self.channel)
         self.report = report_pb2_grpc.RqdReportInterfaceStub(self.channel)
         self.farm_interface = farm_pb2_grpc.FarmInterfaceStub(self.channel)
@@ -384,6 +386,7 @@ async def start_site() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             "doors": Doors(TOKEN),
             "allow_root": False,
             "history": history,
+            "farm_history": past,
             "feed": feed,
             **options,
         }

@@ -71,6 +71,7 @@ IN_VALUES = {
     "job_retries": ("job", "max_retries", 5),
     "os_names": ("host", "os", ["linux"] * 5),
     "comment_email_characters": ("show", "comment_email", "a@b.c"),
+    "display_text_characters": ("display_override", "text", "hello"),
     "start_after_reason_characters": ("layer", "start_after_reason", "night"),
     "comment_subject_characters": ("comment", "subject", "hello"),
     "comment_message_characters": ("comment", "message", "hello"),
@@ -110,6 +111,7 @@ ELSEWHERE = {
     "parts_per_filter": "decide/test_filters",
     "matcher_characters": "decide/test_filters",
     "tasks_per_department": "decide/test_departments",
+    "subscribers_per_job": "app/test_job_mail",
 }
 """And where they are tested."""
 
@@ -135,6 +137,7 @@ NO_REFUSAL = frozenset(
         "kept_rows",
         "finished_jobs_hours",
         "past_jobs_looked_at",
+        "past_events_looked_at",
         "list_reply_bytes",
         "failed_runs_looked_at",
         "failure_groups",

@@ -21,7 +21,7 @@ async def test_a_setter_without_effect_is_answered_with_a_warning(site: Any) -> 
     """The value is kept and shown, as OpenCue does, and the caller hears that it does nothing."""
     show = (await site.show.GetShows(show_pb2.ShowGetShowsRequest())).shows.shows[0]
     words = await warnings_of(site.show.SetCommentEmail(show_pb2.ShowSetCommentEmailRequest(show=show, email="a@b.c")))
-    assert words == ["the address is kept, but this server sends no mail"]
+    assert words == ["the address is kept, but comments are not mailed"]
     assert site.farm.shows[show.id].comment_email == "a@b.c"
     (allocation,) = (await site.allocation.GetAll(facility_pb2.AllocGetAllRequest())).allocations.allocations[:1]
     request = facility_pb2.AllocSetBillableRequest(allocation=allocation, value=False)

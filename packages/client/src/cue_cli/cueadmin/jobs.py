@@ -7,10 +7,10 @@ from typing import Any, Callable
 from cue_cli.cueadmin.again import opensAgain, retriesLeft, triedAgain
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger, withLayer
 from cue_cli.cueadmin.selection import Selection
-from cue_cli.cueadmin.session import CommandError, Session
+from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
 from opencue.changed import Changed, total
-from opencue.enums import DependTarget, FrameState
+from opencue.enums import DependTarget, DependType, FrameState
 from opencue.wording import counted
 from opencue.wrappers.job import Job
 
@@ -63,6 +63,27 @@ def drop_depends(session: Session, names: list[str]) -> None:
         lambda job: job.dropDepends(DependTarget.ANY_TARGET),
         "{dependencies} dropped",
         NO_DEPENDENCIES,
+    )
+
+
+def set_owner(session: Session, values: list[str]) -> None:
+    """Give a job to somebody else."""
+    name, user = values
+    session.confirm(f"Give {name} to {user}", named=True)
+    session.set(name, f"user {user}", findJob(name, finished=True).setOwner(user))
+
+
+def time_limit(session: Session, values: list[str]) -> None:
+    """Set how long a job may go on."""
+    name, minutes = values[0], toInteger(values[1], "number of minutes")
+    session.set(name, f"time limit {minutes} min" if minutes else "no time limit", findJob(name).setTimeLimit(minutes))
+
+
+def subscribe(session: Session, values: list[str]) -> None:
+    """Send mail to an address when a job ends."""
+    name, address = values
+    session.changed(
+        name, findJob(name).addSubscriber(address), f"{address} gets mail when it ends", f"{address} gets mail already"
     )
 
 
@@ -149,6 +170,22 @@ def kill_frames(session: Session, values: list[str]) -> None:
     left = retriesLeft(frames)
     killed = frames.job.killFrames(reason="cueadmin -kill-frames", **frames.options)
     frames.tell(session, killed, f"killed{triedAgain(killed, left)}" if killed else "killed", "not running")
+
+
+def depend(session: Session, values: list[str]) -> None:
+    """Let a job, a layer or a frame wait for another."""
+    (job, layer, frame), (on_job, on_layer, on_frame) = (_parts(value) for value in values)
+    on_failure = session.options.even_failed
+    added = api.addDepend(job, layer, frame, on_job=on_job, on_layer=on_layer, on_frame=on_frame, on_failure=on_failure)
+    how = ", dead frames count as done" if on_failure else ""
+    session.report(f"{values[0]}: waits for {values[1]} ({DependType(added.type()).name}{how})")
+
+
+def _parts(text: str) -> list[str]:
+    parts = text.split("/")
+    if not all(parts) or len(parts) > 3:
+        raise UsageError(f"{text!r} is not JOB, JOB/LAYER or JOB/LAYER/FRAME")
+    return [*parts, "", ""][:3]
 
 
 def satisfy_dependency(session: Session, values: list[str]) -> None:

@@ -55,6 +55,12 @@ def layer_cores(session: Session, values: list[str]) -> None:
     )
 
 
+def layer_retries(session: Session, values: list[str]) -> None:
+    """Set how often failed frames of a layer are tried again."""
+    retries = None if values[2] == "job" else toInteger(values[2], "number of retries")
+    _change(session, values, "retries", values[2], lambda layer: layer.setMaxRetries(retries))
+
+
 def layer_gpus(session: Session, values: list[str]) -> None:
     """Set the GPUs that a frame of a layer needs."""
     gpus = toInteger(values[2], "number of GPUs")

@@ -62,6 +62,7 @@ def _add_additions(group: Any) -> None:
     group.add_argument(
         "-with-spec", metavar="FILE", help="with -try-filters: the jobs of a specification, which is not launched"
     )
+    group.add_argument("-even-failed", action="store_true", help="with -depend: dead frames of the other count as done")
 
 
 def _add_filters(group: Any) -> None:
@@ -76,7 +77,7 @@ def _add_filters(group: Any) -> None:
         type=_count,
         default=0,
         metavar="N",
-        help="at most N lines, for -lp -ll -try-filters (0 for all), -finished and -runs (0 for 100)",
+        help="at most N lines, for -lp -ll -try-filters (0 for all), -finished, -runs and -...-history (0 for 100)",
     )
     group.add_argument(
         "-where",

@@ -38,6 +38,7 @@ ONLY_WITH = {
     "-finished": ("finished", ("-lj", "-lji")),
     "-attempt": ("attempt", ("-runs", "-log")),
     "-f": ("follow", ("-log",)),
+    "-even-failed": ("even_failed", ("-depend",)),
 }
 """Options that choose what is shown, where they are kept, and with what: elsewhere they would be ignored in silence."""
 

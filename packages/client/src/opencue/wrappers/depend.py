@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from opencue_proto import depend_pb2
 
 from opencue import enums
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
+from opencue.rpc import call
 from opencue.wrappers.entity import Entity, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.job import Job
     from opencue.wrappers.layer import Layer
+
+
+def addDepend(
+    job: str = "",
+    layer: str = "",
+    frame: Union[int, str] = "",
+    *,
+    on_job: str = "",
+    on_layer: str = "",
+    on_frame: Union[int, str] = "",
+    type: str = "",
+    any_frame: bool = False,
+    on_failure: bool = False,
+) -> Depend:
+    """Make a job, a layer or a frame wait for another; a Depend.
+
+    Both sides are named by names or ids, a frame by its number within a layer, too; an id of a layer or frame needs
+    nothing else. `type` is a DependType's name, by itself that of what is named, such as LAYER_ON_JOB; FRAME_BY_FRAME
+    and PREVIOUS_FRAME are of layers. With `any_frame` one frame of the other layer that succeeds is enough, with
+    `on_failure` frames that are dead count as done, so that it holds until everything has ended, however.
+
+    Raises EntityAlreadyExistsException where it exists and holds, NotOfferedException where the server is no cuefarm.
+    """
+    fields = {"job": job, "layer": layer, "frame": str(frame), "type": type, "any_frame": any_frame}
+    fields |= {"on_job": on_job, "on_layer": on_layer, "on_frame": str(on_frame), "on_failure": on_failure}
+    id = call("farm", "AddDepend", **fields).depend_id
+    return Depend(call("depend", "GetDepend", id=id).depend)
 
 
 class Depend(Entity):

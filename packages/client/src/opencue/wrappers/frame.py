@@ -73,8 +73,40 @@ class Frame(Entity):
         """Let the frame run although what it depends on is not done."""
         return self._change("MarkAsWaiting")
 
+    def markAsDepend(self) -> Changed:
+        """Let the frame wait again for what is not done, after `markAsWaiting` had let it go."""
+        return self._change("MarkAsDepend")
+
+    def setFrameStateDisplayOverride(
+        self, status: int, override_text: str, override_rgb: tuple[int, int, int]
+    ) -> Changed:
+        """Have clients show a text and a colour (red, green, blue, 0 to 255) for the frame while it is in a FrameState.
+
+        A frame's own process may call this: `opencue.api.getFrame(os.environ["CUE_FRAME_ID"])` finds its frame.
+        """
+        red, green, blue = override_rgb
+        rgb = job_pb2.FrameStateDisplayOverride.RGB(red=red, green=green, blue=blue)
+        override = job_pb2.FrameStateDisplayOverride(state=status, text=override_text, color=rgb)  # type: ignore[arg-type]
+        return self._change("SetFrameStateDisplayOverride", override=override)
+
+    def getFrameStateDisplayOverrides(self) -> list[Any]:
+        """Return what clients show for the frame, a message (`state`, `text`, `color`) for each state that was set."""
+        return list(self._call("GetFrameStateDisplayOverrides").overrides.overrides)
+
+    def hasFrameStateDisplayOverride(self) -> bool:
+        """Whether something else is shown for the state that the frame is in."""
+        return bool(self.data.HasField("frame_state_display_override"))
+
+    def frameStateDisplayOverride(self) -> Optional[Any]:
+        """Return the message of what is shown for the frame's state, None where that is the state's own word."""
+        return self.data.frame_state_display_override if self.hasFrameStateDisplayOverride() else None
+
     def setCheckpointState(self, checkPointState: int) -> Changed:
-        """Set the frame's CheckpointState."""
+        """Say how far the frame's checkpoint is, a CheckpointState.
+
+        While it is ENABLED or COPYING, a run that fails and is tried again waits as CHECKPOINT until it is COMPLETE or
+        DISABLED. COMPLETE without a checkpoint under way changes nothing.
+        """
         return self._change("SetCheckpointState", state=checkPointState)
 
     def createDependencyOnJob(self, job: Job) -> Depend:
@@ -156,6 +188,8 @@ class Frame(Entity):
     stopTime = getter("stop_time", "When the last run ended, in seconds since 1970, 0 if it has not.")
     eligibleTime = getter("eligible_time", "Since when it could run, in seconds since 1970.")
     submissionTime = getter("submission_time", "When it was submitted, in seconds since 1970.")
+    checkpointState = getter("checkpoint_state", "A CheckpointState.")
+    checkpointCount = getter("checkpoint_count", "How many checkpoints were complete.")
     maxRss = getter("max_rss", "Highest resident memory in KB.")
     memUsed = getter("used_memory", "Memory in use in KB.")
     memReserved = getter("reserved_memory", "Memory reserved in KB.")

@@ -9,10 +9,10 @@ import grpc
 from opencue_proto import job_pb2
 
 from opencue import enums, runs, search
-from opencue.caller import killedBy
+from opencue.caller import killedBy, uidOf
 from opencue.changed import Changed, total
 from opencue.exception import EntityNotFoundException
-from opencue.rpc import call
+from opencue.rpc import call, change
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.depend import Depend
 from opencue.wrappers.entity import Entity, getter, timeGetter
@@ -116,6 +116,33 @@ class Job(Entity):
     def setMaxRetries(self, maxRetries: int) -> Changed:
         """Set how often a failed frame is tried again."""
         return self._change("SetMaxRetries", max_retries=maxRetries)
+
+    def setOwner(self, user: str, uid: Optional[int] = None) -> Changed:
+        """Give the job to somebody else; its name stays, and frames that start from then on are his.
+
+        `uid` is his number, by itself that of his account on this machine; where there is none hosts decide by name.
+        `.data` is updated too. Raises NotOfferedException where the server is not a cuefarm.
+        """
+        number = uidOf(user) if uid is None else uid
+        changed = change("farm", "SetJobOwner", job=self.data.id, user=user, uid=number)
+        self.data.user = user
+        return changed
+
+    def setTimeLimit(self, minutes: int) -> Changed:
+        """Have the job killed when it has gone on for so long since its first frame started; 0 for ever.
+
+        Raises NotOfferedException where the server is not a cuefarm.
+        """
+        return change("farm", "SetJobTimeLimit", job=self.data.id, minutes=minutes)
+
+    def getSettings(self) -> Any:
+        """Return what the job and its layers have that OpenCue's messages have no field for.
+
+        It is a cuefarm.v1 GetJobSettingsResponse: `user`, `uid`, `max_retries`, `time_limit_minutes`,
+        `time_limit_ends_us`, `subscribers`, and `layers` with `layer_name`, `max_retries` (absent: the job's) and
+        `max_cores` in cores. Raises NotOfferedException where the server is not a cuefarm.
+        """
+        return call("farm", "GetJobSettings", job=self.data.id)
 
     def setAutoEat(self, value: bool) -> Changed:
         """Give up frames that fail (what depends on them goes on waiting), or stop that; also updates `.data`."""

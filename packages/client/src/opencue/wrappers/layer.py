@@ -11,10 +11,10 @@ from opencue import enums, runs
 from opencue.caller import killedBy, userName
 from opencue.changed import Changed, total
 from opencue.kinds import wrapperOf
-from opencue.rpc import call
+from opencue.rpc import call, change
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
-from opencue.wrappers.depend import Depend
+from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.entity import Entity, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.limit import Limit
@@ -95,13 +95,13 @@ class Layer(Entity):
         """Set the layer's place among the layers of the job."""
         return self._change("SetDispatchOrder", order=order)
 
-    def setMinCores(self, points: float) -> Changed:
+    def setMinCores(self, cores: float) -> Changed:
         """Set the cores that a frame needs, in points: 100 are one core (a Job's own setter takes cores)."""
-        return self._change("SetMinCores", cores=points / POINTS_PER_CORE)
+        return self._change("SetMinCores", cores=cores / POINTS_PER_CORE)
 
-    def setMaxCores(self, points: float) -> Changed:
+    def setMaxCores(self, cores: float) -> Changed:
         """Set the most cores that a frame gets, in points: 100 are one core."""
-        return self._change("SetMaxCores", cores=points / POINTS_PER_CORE)
+        return self._change("SetMaxCores", cores=cores / POINTS_PER_CORE)
 
     def setMinGpus(self, min_gpus: int) -> Changed:
         """Set the GPUs that a frame needs."""
@@ -131,9 +131,16 @@ class Layer(Entity):
         """Set how long a frame may go without a word in its log, in minutes; 0 for no limit."""
         return self._change("SetTimeoutLLU", timeout_llu=timeout_llu)
 
-    def setStartAfter(self, start_after: int, username: Optional[str] = None) -> Changed:
+    def setMaxRetries(self, max_retries: Optional[int]) -> Changed:
+        """Set how often a failed frame of the layer is tried again; None for as often as the job says.
+
+        Raises NotOfferedException where the server is not a cuefarm: OpenCue's knows retries of jobs alone.
+        """
+        return change("farm", "SetLayerMaxRetries", layer=self.data.id, max_retries=max_retries)
+
+    def setStartAfter(self, epoch_seconds: int, username: Optional[str] = None) -> Changed:
         """Hold the layer back until a time in seconds since 1970; 0 lets it go."""
-        return self._change("SetStartAfter", start_after=start_after, username=username or userName())
+        return self._change("SetStartAfter", start_after=epoch_seconds, username=username or userName())
 
     def clearStartAfter(self, username: Optional[str] = None) -> Changed:
         """Let a layer go that `setStartAfter` held back."""
@@ -143,20 +150,25 @@ class Layer(Entity):
         """Tell the farm where the layer writes."""
         return self._change("RegisterOutputPath", spec=outputPath)
 
-    def reorderFrames(self, frame_range: str, order: int) -> Changed:
+    def reorderFrames(self, frameRange: str, order: int) -> Changed:
         """Move a range of frames to the front or back of the layer, or reverse it (an Order)."""
-        return self._change("ReorderFrames", range=frame_range, order=order)
+        return self._change("ReorderFrames", range=frameRange, order=order)
 
-    def staggerFrames(self, frame_range: str, stagger: int) -> Changed:
+    def staggerFrames(self, frameRange: str, stagger: int) -> Changed:
         """Run every `stagger`-th frame of a range first, then those between."""
-        return self._change("StaggerFrames", range=frame_range, stagger=stagger)
+        return self._change("StaggerFrames", range=frameRange, stagger=stagger)
 
     def createDependencyOnJob(self, job: Job) -> Depend:
         """Make this layer wait for a job."""
         return Depend(self._call("CreateDependencyOnJob", job=job.data).depend)
 
-    def createDependencyOnLayer(self, layer: Layer) -> Depend:
-        """Make this layer wait for another layer as a whole."""
+    def createDependencyOnLayer(self, layer: Layer, on_failure: bool = False) -> Depend:
+        """Make this layer wait for another layer as a whole; with `on_failure` until all of it has ended, however.
+
+        The latter raises NotOfferedException where the server is not a cuefarm.
+        """
+        if on_failure:
+            return addDepend(layer=self.data.id, on_layer=layer.data.id, on_failure=True)
         return Depend(self._call("CreateDependencyOnLayer", depend_on_layer=layer.data).depend)
 
     def createDependencyOnFrame(self, frame: Frame) -> Depend:

@@ -130,6 +130,7 @@ class SpecWriter:
     def __write_job(self, root: Any) -> None:
         flag, outline = self.__launcher.get_flag, self.__outline
         job = ElementTree.SubElement(root, "job", name=outline.get_name())
+        self.__write_time_limit(job)
         sub_element(job, "paused", bool_to_str(flag("pause")))
         self.__write_new(job, "priority", flag("priority"))
         sub_element(job, "maxretries", self.__job_retries())
@@ -147,6 +148,14 @@ class SpecWriter:
         layers = ElementTree.SubElement(job, "layers")
         for layer in self.__layers:
             self.__write_layer(layers, layer)
+
+    def __write_time_limit(self, job: Any) -> None:
+        minutes = self.__outline.get_time_limit()
+        if minutes and self.__may_add:
+            job.set("timelimit", str(minutes))
+            self.__added = True
+        elif minutes:
+            logger.warning("this server takes no time limit for a job; it is left out")
 
     def __job_retries(self) -> int:
         wanted = [layer.get_retry_count() for layer in self.__layers if layer.get_retry_count() is not None]

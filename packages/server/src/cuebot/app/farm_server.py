@@ -24,8 +24,10 @@ from cuebot.app.config import Config
 from cuebot.app.config_values import host_and_port
 from cuebot.app.event_history import ThreadedHistory
 from cuebot.app.exit_status import CannotStart, CannotStartNow, passes
+from cuebot.app.farm_sums import keep_farm_sums
 from cuebot.app.garbage import freeze_survivors
 from cuebot.app.host_ends_log import HostEndsLog
+from cuebot.app.job_mail import JobMail
 from cuebot.app.listening import address_problem, all_sockets, as_number, first_number
 from cuebot.app.opening import OpenDatabase, open_database
 from cuebot.app.policies import PolicyUnusable, installed_policies
@@ -101,19 +103,27 @@ class FarmServer:
         self._agents = GrpcAgents(token=self._token, now_us=clock.now_us)
         self._event_history = ThreadedHistory(database.history)
         host_ends_log = Follower("log of hosts' ends", HostEndsLog(core.farm))
+        job_mail = JobMail(core.farm, core.settings)
+        mail_follower = Follower("mail of jobs that ended", job_mail)
         self.feed = EventFeed(
             core.farm,
             origin=Position(database.journal.farm_id, database.journal.history_epoch, last_seq),
             history=self._event_history,
             bounds=core.bounds,
-            followers=[host_ends_log],
+            followers=[host_ends_log, mail_follower],
         )
         self.engine = Engine(core, database.journal, self._agents, clock.now_us, self.feed, database.history)
-        self._followers = [asyncio.create_task(host_ends_log.run(), name="host ends log")]
+        self._followers = [
+            asyncio.create_task(host_ends_log.run(), name="host ends log"),
+            asyncio.create_task(mail_follower.run(), name="mail of jobs"),
+            asyncio.create_task(job_mail.run(), name="mail on its way"),
+        ]
         self._tasks.append(asyncio.create_task(self.engine.run(), name="engine"))
         await self.engine.submit(c.Seed(), SYSTEM)
         retention = keep_retention(database.journal, core.settings, clock)
         self._tasks.append(asyncio.create_task(retention, name="retention"))
+        sums = keep_farm_sums(core.farm, self.engine.past_jobs, database.journal, core.settings, clock)
+        self._tasks.append(asyncio.create_task(sums, name="farm sums"))
         health = Health(self.engine)
         doors = Doors(self._token, opened=self._opened)
         self._grpc, port = await serve(
@@ -123,6 +133,7 @@ class FarmServer:
             doors=doors,
             allow_root=os.geteuid() == 0,
             history=database.history,
+            farm_history=database.history,
             restart_agent=self._agents.restart,
             feed=self.feed,
         )

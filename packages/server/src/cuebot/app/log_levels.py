@@ -16,6 +16,7 @@ LOGS: Final = {
     "engine": "plans and commits",
     "feed": "who follows what happens, and what went wrong there",
     "hosts": "what took hosts down, and what people did to them",
+    "mail": "mail of jobs that ended",
     "reports": "what agents report",
     "retention": "what is forgotten at last",
     "rqd": "the agents that `cuefarm up` runs",

@@ -12,7 +12,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.bounds import INT32_MAX, Bounds
 from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.names import folded, label, plain_name, undotted_name
+from cuebot.domain.names import USER_RULE, check_user, folded, label, plain_name, undotted_name
 from cuebot.domain.nouns import Group, Show
 from cuebot.domain.nouns.filters import FilterType
 from cuebot.domain.states import Enforcement, ThreadMode
@@ -114,6 +114,22 @@ def _os_names(bounds: Bounds) -> Rule:
     return rule
 
 
+def _user(bounds: Bounds) -> Rule:
+    def rule(value: Any) -> str:
+        try:
+            check_user(str(value), bounds)
+        except Invalid:
+            raise ValueError(f"a person who may own jobs, not root: {USER_RULE} (user_name_characters)") from None
+        return str(value)
+
+    return rule
+
+
+def _or_none(rule: Rule) -> Rule:
+    """None says that there is none of its own."""
+    return lambda value: None if value is None else rule(value)
+
+
 _COUNT: Final = _whole(0, INT32_MAX)
 
 
@@ -174,6 +190,9 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "max_cores": _units_or_unlimited,
             "min_gpus": _COUNT,
             "max_gpus": _units_or_unlimited,
+            "user": _user(bounds),
+            "uid": _or_none(_whole(1, INT32_MAX)),
+            "time_limit_minutes": _COUNT,
         },
         "layer": {
             "tags": _tags(bounds),
@@ -188,7 +207,7 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "timeout_llu_minutes": _COUNT,
             "memory_optimizer": _flag,
             "dispatch_order": _whole(1, INT32_MAX),
-            "max_retries": retries,
+            "max_retries": _or_none(retries),
             "start_after_us": _whole(0, 2**62),
             "start_after_reason": _text(bounds, "start_after_reason_characters"),
         },
@@ -211,6 +230,10 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "enabled": _flag,
         },
         "department": {"min_cores": _COUNT},
+        "display_override": {
+            "text": _text(bounds, "display_text_characters"),
+            "color": _whole(0, 0xFFFFFF),
+        },
         "comment": {
             "subject": _text(bounds, "comment_subject_characters"),
             "message": _text(bounds, "comment_message_characters"),

@@ -13,6 +13,7 @@ import numpy as np
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.depends import edges_of
 from cuebot.domain.farm import Farm
 from cuebot.domain.states import FrameState
 
@@ -69,6 +70,18 @@ def _depends(farm: Farm, command: Any, events: Events) -> int:
     return count
 
 
+def _held(farm: Farm, command: c.HoldFrames, events: Events) -> int:
+    """Frames that wait for something again, each once, however many depends hold it."""
+    held: set[tuple[str, int]] = set()
+    for event in events:
+        if isinstance(event, ev.FramesHeld):
+            held.update((event.layer_id, index) for index in event.indices.tolist())
+        elif isinstance(event, ev.DependUnsatisfied) and event.pairs is not None:
+            depend = farm.get("depend", event.depend_id)
+            held.update((depend.er_layer or "", index) for index in edges_of(farm, depend).er[event.pairs].tolist())
+    return len(held)
+
+
 def _things(kind: str) -> Count:
     """Things of a kind, each once, that get another value or are gone."""
 
@@ -115,6 +128,7 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.FinishIfComplete: _jobs,
     c.MoveJob: _things("job"),
     c.AddOutput: _things("layer"),
+    c.AddSubscriber: _things("job"),
     c.Change: _things_of_its_kind,
     c.Delete: _things_of_its_kind,
     c.RetryFrames: _retried,
@@ -123,6 +137,10 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.KillProcs: _frames(ev.KillRequested),
     c.ReleaseFrames: _frames(ev.FramesReleased),
     c.ReorderFrames: _frames(ev.FramesReordered),
+    c.StaggerFrames: _frames(ev.FramesReordered),
+    c.HoldFrames: _held,
+    c.SetCheckpoint: _one,
+    c.SetDisplayOverride: _one,
     c.MarkDone: _depends,
     c.SatisfyDepends: _depends,
     c.UnsatisfyDepend: _depends,

@@ -13,7 +13,7 @@ from cuebot.domain.depends import REACTIVATED, SHAPES, edges_of
 from cuebot.domain.errors import AlreadyExists, Invalid, LimitExceeded, Refused
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Depend, Job, Layer, stored_values
-from cuebot.domain.states import ENDED_FRAME_STATES, DependType, JobState
+from cuebot.domain.states import ENDED_FRAME_STATES, DependType, FrameState, JobState
 
 
 def add_depend(farm: Farm, command: c.AddDepend, context: Context) -> tuple[list[ev.Event], str]:
@@ -30,6 +30,7 @@ def add_depend(farm: Farm, command: c.AddDepend, context: Context) -> tuple[list
         on_layer=command.on_layer if shape.on != "job" else None,
         on_frame=command.on_frame if shape.on == "frame" else None,
         any_frame=command.any_frame and command.type is DependType.LAYER_ON_LAYER,
+        on_failure=command.on_failure,
         created_us=context.now_us,
     )
     check_new(farm, depend, context.bounds)
@@ -118,17 +119,20 @@ def added(farm: Farm, depend: Depend) -> ev.DependAdded:
     shape = SHAPES[depend.type]
     on_layer: Layer | None = farm.layers.get(depend.on_layer or "")
     if on_layer is None:
+        depend.active = not (depend.on_failure and farm.jobs[depend.on_job].settled)
         return ev.DependAdded(stored_values(depend))
+    ended = ENDED_FRAME_STATES | ({FrameState.DEAD} if depend.on_failure else set())
+    whole = on_layer.complete or (depend.on_failure and on_layer.settled)
     if shape.pairs:
         edges = edges_of(farm, depend)
-        done_frames = np.isin(on_layer.frames.state, sorted(ENDED_FRAME_STATES))
-        satisfied = np.where(edges.on < 0, on_layer.complete, done_frames[edges.on])
+        done_frames = np.isin(on_layer.frames.state, sorted(ended))
+        satisfied = np.where(edges.on < 0, whole, done_frames[edges.on])
         depend.active = bool(not satisfied.all())
         return ev.DependAdded(stored_values(depend), np.flatnonzero(satisfied).astype(np.int32))
     if shape.on == "layer":
-        depend.active = not on_layer.complete
+        depend.active = not (whole or (depend.any_frame and on_layer.counts[FrameState.SUCCEEDED]))
     elif shape.on == "frame" and depend.on_frame is not None:
-        depend.active = int(on_layer.frames.state[depend.on_frame]) not in ENDED_FRAME_STATES
+        depend.active = int(on_layer.frames.state[depend.on_frame]) not in ended
     return ev.DependAdded(stored_values(depend))
 
 

@@ -1,4 +1,7 @@
-"""Commands on frames: retry, eat, kill, mark done, release, reorder. What is tried again by itself: `run_ends`."""
+"""Commands on frames: retry, eat, kill, mark done, release, hold, reorder, stagger.
+
+What is tried again by itself: `run_ends`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from cuebot.decide.context import Context
 from cuebot.decide.satisfied_depends import hold_again, satisfied_by
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.depends import SHAPES, done_of, edges_of
 from cuebot.domain.errors import Invalid, Refused
 from cuebot.domain.farm import Farm
+from cuebot.domain.frame_set import interleaved
 from cuebot.domain.frames import IndexArray, as_indices
-from cuebot.domain.nouns import Layer
+from cuebot.domain.nouns import Depend, Layer
 from cuebot.domain.states import ENDED_FRAME_STATES, Exit, FrameState, JobState, OnEnd
 
 
@@ -31,7 +36,9 @@ def retry_frames(farm: Farm, command: c.RetryFrames, context: Context) -> list[e
         if running:
             run_ids = [layer.runs[index] for index in running]
             events.append(ev.KillRequested(run_ids, OnEnd.RETRY, command.message or "retried"))
-        ended = _in_states(layer, indices, FrameState.DEAD, FrameState.EATEN, FrameState.SUCCEEDED)
+        ended = _in_states(
+            layer, indices, FrameState.DEAD, FrameState.EATEN, FrameState.SUCCEEDED, FrameState.CHECKPOINT
+        )
         ended = as_indices([index for index in ended.tolist() if index not in layer.runs])
         if len(ended):
             events.extend(hold_again(farm, layer, ended))
@@ -61,7 +68,7 @@ def eat_frames(farm: Farm, command: c.EatFrames, context: Context) -> list[ev.Ev
             run_ids = [layer.runs[index] for index in running.tolist()]
             events.append(ev.KillRequested(run_ids, OnEnd.EAT, command.message or "eaten"))
             events.append(ev.FramesEaten(layer_id, running, int(Exit.EATEN_BY_USER)))
-        idle = _in_states(layer, indices, FrameState.WAITING, FrameState.DEPEND, FrameState.DEAD)
+        idle = _in_states(layer, indices, FrameState.WAITING, FrameState.DEPEND, FrameState.DEAD, FrameState.CHECKPOINT)
         if len(idle):
             events.append(ev.FramesEaten(layer_id, idle))
     return events
@@ -135,6 +142,56 @@ def reorder_frames(farm: Farm, command: c.ReorderFrames, context: Context) -> li
         raise Invalid(f"order {command.order!r} is none of FIRST, LAST, REVERSE")
     ascending = np.argsort(indices)
     return [ev.FramesReordered(layer.id, indices[ascending], [orders[i] for i in ascending.tolist()])]
+
+
+def stagger_frames(farm: Farm, command: c.StaggerFrames, context: Context) -> list[ev.Event]:
+    """Interleave frames of a layer, as the range `A-B:STEP` does, over the places that they have now."""
+    if command.step < 1:
+        raise Invalid(f"stagger {command.step}: accepted is 1 or more, every so many-th frame goes first")
+    layer: Layer = farm.get("layer", command.layer_id)
+    found = [layer.frames.index_of(number) for number in dict.fromkeys(command.numbers)]
+    indices = as_indices([index for index in found if index is not None])
+    if len(indices) < 2:
+        return []
+    staggered = indices[interleaved(len(indices), command.step)]
+    places = np.sort(layer.frames.dispatch_order[indices])
+    moved = layer.frames.dispatch_order[staggered] != places
+    if not moved.any():
+        return []
+    staggered, places = staggered[moved], places[moved]
+    ascending = np.argsort(staggered)
+    return [ev.FramesReordered(layer.id, staggered[ascending], places[ascending].tolist())]
+
+
+def hold_frames(farm: Farm, command: c.HoldFrames, context: Context) -> list[ev.Event]:
+    """Let WAITING frames wait again for what they were let go from, as far as that has not happened.
+
+    See opencue-behaviour: mark-as-depend.
+    """
+    events: list[ev.Event] = []
+    for layer_id, indices in command.frames.items():
+        layer: Layer = farm.get("layer", layer_id)
+        waiting = set(_in_states(layer, indices, FrameState.WAITING).tolist())
+        waived: set[int] = set()
+        for depend in (farm.depends[id] for id in sorted(farm.depends_of_job.get(layer.job_id, ()))):
+            if not SHAPES[depend.type].pairs:
+                waived.update(index for held, index in depend.waived if depend.active and held == layer_id)
+            elif depend.er_layer == layer_id:
+                pairs = _open_pairs_let_go(farm, depend, waiting)
+                if len(pairs):
+                    events.append(ev.DependUnsatisfied(depend.id, pairs))
+        if waived & waiting:
+            events.append(ev.FramesHeld(layer_id, as_indices(sorted(waived & waiting))))
+    return events
+
+
+def _open_pairs_let_go(farm: Farm, depend: Depend, waiting: set[int]) -> IndexArray:
+    """Pairs that hold nothing although what these frames wait for in them has not ended."""
+    edges, on = edges_of(farm, depend), farm.layers[depend.on_layer or ""]
+    ended = np.isin(on.frames.state, sorted(ENDED_FRAME_STATES))
+    happened = np.where(edges.on < 0, on.complete, ended[edges.on])
+    pairs = np.flatnonzero(np.isin(edges.er, list(waiting)) & done_of(farm, depend) & ~happened)
+    return pairs.astype(np.int32)
 
 
 def _in_states(layer: Layer, indices: IndexArray, *states: FrameState) -> IndexArray:

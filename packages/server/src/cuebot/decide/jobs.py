@@ -1,16 +1,19 @@
-"""Commands on whole jobs: kill, finish, move; outputs of a layer; comments.
+"""Commands on whole jobs: kill, finish, move; outputs of a layer; comments; subscribers.
 
 One that finishes by itself: `consequences`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
-from cuebot.domain.errors import Invalid, LimitExceeded, Refused
+from cuebot.domain.errors import Invalid, LimitExceeded, Refused, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.filtering import group_defaults
+from cuebot.domain.names import is_mail_address
 from cuebot.domain.nouns import Comment, Group, Job, Layer, stored_values
 from cuebot.domain.states import FrameState, JobState, OnEnd
 
@@ -18,17 +21,21 @@ from cuebot.domain.states import FrameState, JobState, OnEnd
 def kill_job(farm: Farm, command: c.KillJob, context: Context) -> list[ev.Event]:
     """Finish a job at once and have its runs killed; should it be reopened, their frames wait again."""
     job: Job = farm.get("job", command.job_id)
-    if job.state is JobState.FINISHED:
-        return []
+    return [] if job.state is JobState.FINISHED else killed(farm, job, command.message or "job killed")
+
+
+def killed(farm: Farm, job: Job, message: str, over: Collection[str] = ()) -> list[ev.Event]:
+    """A job is ended, and its runs are, but for those that are over."""
     events: list[ev.Event] = [ev.JobFinished(job.id, killed=True)]
     run_ids = [
         run_id
         for layer in farm.layers_of(job)
         for index, run_id in layer.runs.items()
         if layer.frames.state[index] == FrameState.RUNNING  # an eaten one is being killed already, and stays eaten
+        and run_id not in over
     ]
     if run_ids:
-        events.append(ev.KillRequested(run_ids, OnEnd.RETRY, command.message or "job killed"))
+        events.append(ev.KillRequested(run_ids, OnEnd.RETRY, message))
     return events
 
 
@@ -65,6 +72,34 @@ def add_output(farm: Farm, command: c.AddOutput, context: Context) -> list[ev.Ev
             allowed=context.bounds.names_per_list,
         )
     return [ev.Changed("layer", layer.id, {"outputs": (*layer.outputs, command.path)})]
+
+
+def add_subscriber(farm: Farm, command: c.AddSubscriber, context: Context) -> list[ev.Event]:
+    """Keep an address that gets mail when a job ends; one that is there already is kept once."""
+    job: Job = farm.get("job", command.job_id)
+    most = context.bounds.email_characters
+    address = command.address.strip()
+    if not context.settings.mail_host:
+        raise Refused(
+            "this server sends no mail: the setting mail_host names no mail server; whoever follows what happens hears"
+            " of job.finished"
+        )
+    if len(address) > most or not is_mail_address(address):
+        raise Invalid(
+            f"subscriber {quoted(address)!r}: accepted is one mail address, USER@DOMAIN, of at most {most} characters"
+            " (email_characters)"
+        )
+    if address in job.subscribers:
+        return []
+    if len(job.subscribers) >= context.bounds.subscribers_per_job:
+        raise LimitExceeded(
+            f"job {job.name!r}",
+            "subscribers",
+            given=len(job.subscribers) + 1,
+            limit="subscribers_per_job",
+            allowed=context.bounds.subscribers_per_job,
+        )
+    return [ev.Changed("job", job.id, {"subscribers": (*job.subscribers, address)})]
 
 
 def add_comment(farm: Farm, command: c.AddComment, context: Context) -> tuple[list[ev.Event], str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from cuebot.decide.archiving import leaving
 from cuebot.decide.context import Context
+from cuebot.decide.frame_marks import checkpoints_over
 from cuebot.decide.host_ends import unannounced
 from cuebot.decide.host_names import conflicts_over
 from cuebot.decide.run_ends import run_lost
+from cuebot.decide.time_limits import jobs_over_time
 from cuebot.decide.timeouts import runs_over_time
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -35,7 +37,14 @@ def sweep(farm: Farm, command: c.Sweep, context: Context) -> list[ev.Event]:
             over.update(host.proc_ids)
             events += _runs_lost(farm, host, silent_us, context)
 
-    return [*events, *conflicts_over(farm, context), *runs_over_time(farm, over), *leaving(farm, context)]
+    return [
+        *events,
+        *conflicts_over(farm, context),
+        *runs_over_time(farm, over),
+        *checkpoints_over(farm, context),
+        *jobs_over_time(farm, over, context),
+        *leaving(farm, context),
+    ]
 
 
 def _silent_hosts(farm: Farm, context: Context) -> list[Host]:

@@ -17,9 +17,9 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.charging import UNCHARGED_CAUSES, UNCHARGED_EXITS
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Host, Limit, Proc
+from cuebot.domain.nouns import Host, Layer, Limit, Proc
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.states import Cause, Exit, FrameState, OnEnd
+from cuebot.domain.states import CHECKPOINT_UNDER_WAY, Cause, Exit, FrameState, OnEnd
 from cuebot.domain.telemetry import possible_memory
 from cuebot.domain.units import MINUTE, ONE_CORE, SECOND, CoreUnits, KiB, Micros
 
@@ -89,6 +89,7 @@ def report_outcome(farm: Farm, command: c.ReportOutcome, context: Context) -> li
             log_name=command.log_name,
             free=free,
             with_host=ends_with_runner(farm.hosts[proc.host_id], proc, command.cause),
+            reported=True,
         ),
         *memory_raised(farm, proc, memory),
         *(layer_after(farm, proc, limit, state, context) if limit is not None else ()),
@@ -234,6 +235,12 @@ _KEPT_EXITS: Final = frozenset({Exit.ORPHAN, Exit.HOST_DOWN, Exit.CLEARED, Exit.
 _NOT_TOLD: Final = CoreUnits(0)
 
 
+def _is_checkpointed(layer: Layer, proc: Proc) -> bool:
+    """Its checkpoint is being made or copied; who retried it by hand does not wait for that."""
+    under_way = int(layer.frames.checkpoint[proc.frame_index]) in CHECKPOINT_UNDER_WAY
+    return under_way and proc.on_end is not OnEnd.RETRY
+
+
 def _ended(
     farm: Farm,
     proc: Proc,
@@ -250,9 +257,12 @@ def _ended(
     log_name: str = "",
     free: bool = False,
     with_host: bool | None = False,
+    reported: bool = False,
 ) -> ev.RunEnded:
     layer = farm.layers[proc.layer_id]
     message = with_alone(message, proc)
+    if state is FrameState.WAITING and reported and _is_checkpointed(layer, proc):
+        state = FrameState.CHECKPOINT
     waits = state is FrameState.WAITING and exit_status != Exit.RETRIED_BY_USER
     if waits and is_given_up(farm, proc, with_host):
         state, message = _given_up_as(farm, proc), detail(message)

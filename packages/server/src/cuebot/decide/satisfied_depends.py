@@ -33,7 +33,20 @@ def satisfied_by(
                 events.append(ev.DependPairsSatisfied(depend.id, pairs))
         elif depend.on_frame in succeeded if shape.on == "frame" else whole or (depend.any_frame and succeeded):
             events.append(ev.DependSatisfied(depend.id))
-    return events
+    return [*events, *_satisfied_by_settled_job(farm, layer)]
+
+
+def _satisfied_by_settled_job(farm: Farm, layer: Layer) -> list[ev.Event]:
+    """What waits for the end of a job whatever that is: with dead frames it does not finish by itself."""
+    on_job = farm.depends_on_job.get(layer.job_id)
+    if not on_job or not farm.jobs[layer.job_id].settled:
+        return []
+    depends = (farm.depends[id] for id in sorted(on_job))
+    return [
+        ev.DependSatisfied(depend.id)
+        for depend in depends
+        if depend.active and depend.on_failure and SHAPES[depend.type].on == "job"
+    ]
 
 
 def satisfied_by_job(farm: Farm, job_id: str) -> list[ev.Event]:

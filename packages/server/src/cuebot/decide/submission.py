@@ -148,6 +148,7 @@ class _Built:
             paused=job_spec.paused,
             max_retries=job_spec.max_retries,
             auto_eat=job_spec.autoeat,
+            time_limit_minutes=job_spec.time_limit_minutes,
             uid=spec.uid,
             specification_id=self.launched[0] if self.launched else job_id,
             email=spec.email or "",

@@ -79,6 +79,8 @@ def _all(name: str) -> Callable[[Any], tuple[str, ...]]:
 
 _J, _H, _F = Right.JOBS, Right.HOSTS, Right.FARM
 
+_DISPLAY: Final = Action("display_override.set", _J, "set what clients show for a frame in a state")
+
 _ROWS: Final[dict[type[c.Command], _Row]] = {
     c.SubmitJobs: _Row(Action("job.submit", _J, "launch the jobs of a specification"),
                        "show", lambda command: (command.spec.show,)),
@@ -104,6 +106,22 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("frame.reorder", _J, "give frames another place in their layer's order",
                {"layer_id": "layer", "numbers": "frames", "order": "order"}),
         "layer", _one("layer_id"),
+    ),
+    c.StaggerFrames: _Row(
+        Action("frame.stagger", _J, "have every so many-th frame of a range run first",
+               {"layer_id": "layer", "numbers": "frames", "step": "step"}),
+        "layer", _one("layer_id"),
+    ),
+    c.HoldFrames: _Row(Action("frame.hold", _J, "let frames that were let go wait for the rest again"),
+                       "layer", _all("frames")),
+    c.SetCheckpoint: _Row(
+        Action("frame.set_checkpoint", _J, "say how far the checkpoint of a frame is"), "layer", _one("layer_id"),
+    ),
+    c.SetDisplayOverride: _Row(_DISPLAY, "layer", _one("layer_id")),
+    c.AddSubscriber: _Row(
+        Action("job.add_subscriber", _J, "send mail to an address when a job ends",
+               {"job_id": "job", "address": "address"}),
+        "job", _one("job_id"),
     ),
     c.AddOutput: _Row(
         Action("layer.add_output", _J, "say that a layer writes a file", {"layer_id": "layer", "path": "path"}),
@@ -316,6 +334,7 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str, str, str], ...]]] = {
         ("priority", "set_priority", "set a job's priority", "priority"),
         ("max_retries", "set_max_retries", "set how often frames of a job are tried again", "retries"),
         ("auto_eat", "set_auto_eat", "say whether a job's frames that fail are eaten", "auto_eat"),
+        ("time_limit_minutes", "set_time_limit", "set how long a job may go on", "minutes"),
         ("min_cores", "set_min_cores", "set the cores that a job should have", "centicores"),
         ("max_cores", "set_max_cores", "set the cores that a job may have", "centicores"),
         ("min_gpus", "set_min_gpus", "set the GPUs that a job should have", "gpus"),
@@ -367,6 +386,7 @@ _START: Final = Action(
     "layer.set_start", _J, "say when a layer may start, and why not before",
     {"id": "layer", "start_after_us": "at_us", "start_after_reason": "reason"},
 )  # fmt: skip
+_OWNER: Final = Action("job.set_owner", _J, "give a job to somebody else", {"id": "job", "user": "user", "uid": "uid"})
 _CHANGES: Final[dict[tuple[str, str], Action]] = {
     **{
         (kind, name): _set(_RIGHT_ON.get(kind, _F), f"{kind}.{verb}", text, argument, name)
@@ -375,6 +395,8 @@ _CHANGES: Final[dict[tuple[str, str], Action]] = {
     },
     ("layer", "start_after_us"): _START,
     ("layer", "start_after_reason"): _START,
+    ("job", "user"): _OWNER,
+    ("job", "uid"): _OWNER,
 }
 _PAUSE: Final = {
     True: Action("job.pause", _J, "book no more frames of a job", {"id": "job"}),
@@ -384,6 +406,7 @@ _WHOLE: Final = {
     "service": Action("service.update", _F, "set what layers that name a service ask for"),
     "service_override": Action("service_override.update", _F, "set what a service is for a show"),
     "comment": Action("comment.update", _J, "write a comment anew"),
+    "display_override": _DISPLAY,
 }
 """Kinds of which all fields have one name."""
 _DELETES: Final[dict[str, Action]] = {

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from cuebot.domain.farm import Farm, restore
 from cuebot.domain.frames import COLUMNS, Frames, stored_columns
 from cuebot.domain.indexes import initial_frames
-from cuebot.domain.nouns import Comment, Depend, Job, Layer, stored_values
+from cuebot.domain.nouns import Comment, Depend, DisplayOverride, Job, Layer, stored_values
 from cuebot.domain.states import FrameState, JobState
 
 VERSION: Final = 1
@@ -43,6 +43,7 @@ class ArchivedJob:
     depends: list[Depend] = field(default_factory=list)
     """By which it waited for others, or for parts of itself."""
     comments: list[Comment] = field(default_factory=list)
+    display_overrides: list[DisplayOverride] = field(default_factory=list)
 
     def part_ids(self) -> list[str]:
         """The ids of what went with it: whoever has one of these may ask for it."""
@@ -79,6 +80,7 @@ def pack(archived: ArchivedJob) -> PackedJob:
         "frames": [_packed_frames(layer.frames) for layer in archived.layers],
         "depends": [stored_values(depend) for depend in archived.depends],
         "comments": [stored_values(comment) for comment in archived.comments],
+        "display_overrides": [stored_values(override) for override in archived.display_overrides],
     }
     return PackedJob(_packed(summary), _packed(rest))
 
@@ -109,6 +111,7 @@ def unpack(packed: PackedJob) -> ArchivedJob:
         layers,
         depends=[restore("depend", depend) for depend in rest["depends"]],
         comments=[restore("comment", comment) for comment in rest["comments"]],
+        display_overrides=[restore("display_override", override) for override in rest.get("display_overrides", ())],
     )
 
 

@@ -69,6 +69,8 @@ class Bounds:
     # Texts.
     email_characters: int = bound(256)
     """The address that a spec names."""
+    subscribers_per_job: int = bound(100)
+    """Addresses that get mail when a job ends."""
     comment_email_characters: int = bound(1_024)
     """The addresses of a show that get its comments."""
     comment_subject_characters: int = bound(128)
@@ -85,6 +87,8 @@ class Bounds:
     """What the filters of a show may take on one job, some 0.1 s; those behind are not asked, and that is told."""
     tasks_per_department: int = bound(10_000)
     """Shots of a department that have a task."""
+    display_text_characters: int = bound(255)
+    """What clients show for a frame in place of its state's word."""
     start_after_reason_characters: int = bound(255)
     """Why a layer is not to start yet."""
     reason_characters: int = bound(1_000)
@@ -215,6 +219,8 @@ class Bounds:
     """How long a job is listed by itself after its end; by its name or id it is found for ever."""
     past_jobs_looked_at: int = bound(20_000)
     """Finished jobs on disk that one search looks at, those that ended last."""
+    past_events_looked_at: int = bound(1_000_000)
+    """Events on disk that one search for what happened to hosts looks at, the last of the time that is asked for."""
     recalls_per_call: int = bound(1_000)
     """Finished jobs that one call has loaded from disk, because it names them."""
     list_reply_bytes: int = bound(10 * _MIB)

@@ -61,5 +61,5 @@ def is_charged(state: FrameState | None, cause: Cause, exit_status: int) -> bool
 
     This is what people are told; what is counted, at the next start, is `counts_as_retry`.
     """
-    failed = state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN)
+    failed = state in (FrameState.DEAD, FrameState.WAITING, FrameState.EATEN, FrameState.CHECKPOINT)
     return failed and cause not in UNCHARGED_CAUSES and exit_status not in _NOT_CHARGED

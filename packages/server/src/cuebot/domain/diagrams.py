@@ -26,7 +26,8 @@ _SECTIONS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     (
         "Frame",
         "A frame with open depends that would be WAITING, DEAD or SUCCEEDED is DEPEND. An eaten frame that had\n"
-        "succeeded stays SUCCEEDED. SETUP and CHECKPOINT exist on the wire only.",
+        "succeeded stays SUCCEEDED. CHECKPOINT waits for the end of a checkpoint that is made or copied.\n"
+        "SETUP exists on the wire only.",
         FRAME_TRANSITIONS,
         ("WAITING",),
     ),

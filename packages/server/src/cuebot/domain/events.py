@@ -14,7 +14,7 @@ import numpy as np
 
 from cuebot.domain.frames import IndexArray, from_runs, to_runs
 from cuebot.domain.nouns.limits import Holder
-from cuebot.domain.states import Cause, FrameState, OnEnd
+from cuebot.domain.states import Cause, CheckpointState, FrameState, OnEnd
 from cuebot.domain.units import CoreUnits, KiB, Micros
 
 Values = dict[str, Any]
@@ -282,6 +282,23 @@ class UsageReported(Event):
     tokens: int
     holders: dict[str, Holder]
     """By short name of the host. History keeps only how many tokens: the limit's row says the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class FramesHeld(Event):
+    """Frames that somebody had let go wait again for what they waited for: all but pairs of frames."""
+
+    layer_id: str
+    indices: IndexArray
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointChanged(Event):
+    """What is known of a frame's checkpoint is another thing; a frame in CHECKPOINT waits once it is over."""
+
+    layer_id: str
+    index: int
+    checkpoint: CheckpointState
 
 
 @dataclass(frozen=True, slots=True)

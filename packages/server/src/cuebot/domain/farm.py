@@ -15,6 +15,7 @@ import msgspec
 from cuebot.domain.advice import advise
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.errors import NotFound
+from cuebot.domain.frame_marks import FrameMarks
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
 from cuebot.domain.host_ends import LostRuns
@@ -102,10 +103,13 @@ class Touched:
 class Farm(OfShows):
     """All state of a farm in memory."""
 
+    settings = DEFAULT_SETTINGS
+    """What whoever runs the farm chose; no part of its state."""
+    bounds = DEFAULT_BOUNDS
+    """Likewise."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.settings, self.bounds = DEFAULT_SETTINGS, DEFAULT_BOUNDS
-        """What whoever runs the farm chose; no part of its state."""
         self.facilities: dict[str, Facility] = {}
         self.allocations: dict[str, Allocation] = {}
         self.shows: dict[str, Show] = {}
@@ -140,6 +144,7 @@ class Farm(OfShows):
         self.comments_of_job: dict[str, set[str]] = defaultdict(set)
         self.post_jobs: dict[str, list[str]] = defaultdict(list)
         """The jobs that wait for the end of a job, by its id."""
+        self.frame_marks = FrameMarks()
         self.ready = Ready()
         self.limit_use = LimitUse()
         self.hosts_table = HostTable()
@@ -172,6 +177,7 @@ class Farm(OfShows):
             "proc": self.procs,
             "comment": self.comments,
             "request": self.requests,
+            "display_override": self.frame_marks.overrides,
         }
         return tables[kind]
 

@@ -71,6 +71,11 @@ def parse_frame_set(text: str, bounds: Bounds) -> FrameNumbers:
     return frames
 
 
+def interleaved(count: int, step: int) -> NDArray[np.int64]:
+    """Return the places 0 to `count` - 1 as the form `A-B:STEP` orders them."""
+    return _offsets(":", count, step)
+
+
 def normalise(frames: FrameNumbers, chunk: int) -> FrameNumbers:
     """Return the numbers of the frames that a layer has: the first frame of every chunk, no number twice."""
     if chunk > len(frames):

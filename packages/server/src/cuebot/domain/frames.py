@@ -35,6 +35,8 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "attempts": (np.uint16, 0),
     "free_retries": (np.uint16, 0),
     "host_ends": (np.uint8, 0),
+    "checkpoint": (np.uint8, 0),
+    "checkpoints": (np.uint16, 0),
 }
 """Persisted columns: type and value of a frame that never left its initial state. Times in microseconds.
 
@@ -42,7 +44,7 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
 units, and `used_cores` those that the last run to succeed kept busy on average, 0 where its agent does not tell.
 `attempts` counts runs, whatever became of them; `free_retries` those that ended by the frame's own doing and cost it no
 retry, because it asked for that. Both stay at what a uint16 holds. `host_ends` counts runs that ended with their host
-(`domain.host_ends`).
+(`domain.host_ends`). `checkpoint` is a CheckpointState, `checkpoints` counts those that were complete.
 `eligible_us` and `updated_us` are soft: a frame that only stopped waiting is not written for their sake.
 """
 
@@ -100,6 +102,8 @@ class Frames:
     attempts: npt.NDArray[np.uint16]
     free_retries: npt.NDArray[np.uint16]
     host_ends: npt.NDArray[np.uint8]
+    checkpoint: npt.NDArray[np.uint8]
+    checkpoints: npt.NDArray[np.uint16]
     alone: set[int]
     """Indices of the frames that run alone on a host; follows from `host_ends`."""
     _by_order: Places | None

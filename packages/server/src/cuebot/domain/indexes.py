@@ -11,7 +11,7 @@ from cuebot.domain.frames import Frames
 from cuebot.domain.limit_use import RunUnder, Seen, drop_entry
 from cuebot.domain.names import folded, short_host_name
 from cuebot.domain.nouns import Depend, Host, Job, Layer, Limit, Proc, Show
-from cuebot.domain.states import JobState
+from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import CoreUnits, Micros
 
 IN_MASKS = frozenset({"facility", "allocation", "subscription", "service", "service_override"})
@@ -60,6 +60,8 @@ def index_layer(farm: Farm, layer: Layer) -> None:
         farm.limit_use.layers_by_limit[name].add(layer.id)
     layer.counts = layer.frames.counts()
     job.counts = [a + b for a, b in zip(job.counts, layer.counts, strict=True)]
+    if layer.counts[FrameState.CHECKPOINT]:
+        farm.frame_marks.checkpointed.add(layer.id)
     farm.touched.jobs.add(job.id)
     farm.update_ready(layer)
 
@@ -129,6 +131,8 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         farm.filters_of_show[thing.show_id].add(thing.id)
     elif kind == "show":
         index_aliases(farm, thing)
+    elif kind == "display_override":
+        farm.frame_marks.enter(thing)
     elif kind == "subscription":
         thing.reserved_cores = sum(
             proc.cores

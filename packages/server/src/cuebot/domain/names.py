@@ -213,3 +213,13 @@ def short_host_name(name: str) -> str:
     name = name.strip().lower()
     short = name.partition(".")[0]
     return name if short.isdecimal() else short
+
+
+NOBODYS_DOMAIN: Final = "@example.com"
+"""Of the addresses that `outline` writes where a studio has set no domain of its own."""
+_MAIL_ADDRESS = re.compile(r"[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+")
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is one mail address, as far as can be told without sending to it."""
+    return _MAIL_ADDRESS.fullmatch(text) is not None

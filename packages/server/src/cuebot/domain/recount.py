@@ -30,6 +30,8 @@ def check(farm: Farm) -> None:
     _check_depends(farm)
     _check_procs(farm)
     _check_hosts(farm)
+    _check_indexes_of_jobs(farm)
+    _check_indexes_of_limits(farm)
     _check_names(farm)
 
 
@@ -60,6 +62,10 @@ def _check_layers(farm: Farm) -> None:
                     ready.add(job, layer)
                 if alone:
                     ready.add(job, layer, alone=True)
+            if counted[FrameState.CHECKPOINT] and layer.id not in farm.frame_marks.checkpointed:
+                raise BrokenInvariant(
+                    f"frames of {job.name}/{layer.name} are in CHECKPOINT and nobody looks after them"
+                )
             held = frames.depend_count > 0
             if (held & _HELD[frames.state]).any():
                 raise BrokenInvariant(f"frames of {job.name}/{layer.name} are held and not DEPEND")
@@ -139,7 +145,7 @@ def _check_hosts(farm: Farm) -> None:
         _must_equal(f"bookable {host.name}", bool(table.bookable[host.row]), not why_not_bookable(host))
 
 
-def _check_names(farm: Farm) -> None:
+def _check_indexes_of_jobs(farm: Farm) -> None:
     for index, side in (
         (farm.depends_of_job, "er_job"),
         (farm.depends_on_job, "on_job"),
@@ -155,6 +161,29 @@ def _check_names(farm: Farm) -> None:
         if comment.job_id:
             comments.setdefault(comment.job_id, set()).add(comment.id)
     _must_equal("comments by job", {key: ids for key, ids in farm.comments_of_job.items() if ids}, comments)
+    shown: dict[str, dict[tuple[int, int], str]] = {}
+    for override in farm.frame_marks.overrides.values():
+        shown.setdefault(override.layer_id, {})[override.frame_index, int(override.state)] = override.id
+    kept_shown = {key: ids for key, ids in farm.frame_marks.overrides_of.items() if ids}
+    _must_equal("display overrides by layer", kept_shown, shown)
+
+
+def _check_indexes_of_limits(farm: Farm) -> None:
+    rules = {limit.exit_status: limit.id for limit in farm.limits.values() if limit.exit_status}
+    _must_equal("limits by exit status", farm.limit_use.limit_by_exit, rules)
+    short: dict[str, set[int]] = {}
+    for host in farm.hosts.values():
+        if not host.removed:
+            short.setdefault(short_host_name(host.name), set()).add(host.row)
+    _must_equal("rows by short name", dict(farm.limit_use.rows_by_short_name), short)
+    bound: dict[str, set[str]] = {}
+    for layer in farm.layers.values():
+        for name in layer.limits:
+            bound.setdefault(name, set()).add(layer.id)
+    _must_equal("layers by limit", dict(farm.limit_use.layers_by_limit), bound)
+
+
+def _check_names(farm: Farm) -> None:
     jobs_of: dict[str, set[str]] = {}
     for job in farm.jobs.values():
         jobs_of.setdefault(job.group_id, set()).add(job.id)
@@ -175,18 +204,6 @@ def _check_names(farm: Farm) -> None:
     _must_equal("service overrides by show and name", farm.override_of, overrides)
     _check_filters_and_departments(farm)
     _must_equal("limits by name", farm.limit_by_name, {limit.name: limit.id for limit in farm.limits.values()})
-    rules = {limit.exit_status: limit.id for limit in farm.limits.values() if limit.exit_status}
-    _must_equal("limits by exit status", farm.limit_use.limit_by_exit, rules)
-    short: dict[str, set[int]] = {}
-    for host in farm.hosts.values():
-        if not host.removed:
-            short.setdefault(short_host_name(host.name), set()).add(host.row)
-    _must_equal("rows by short name", dict(farm.limit_use.rows_by_short_name), short)
-    bound: dict[str, set[str]] = {}
-    for layer in farm.layers.values():
-        for name in layer.limits:
-            bound.setdefault(name, set()).add(layer.id)
-    _must_equal("layers by limit", dict(farm.limit_use.layers_by_limit), bound)
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
     active = [job for job in farm.jobs.values() if job.state is not JobState.FINISHED]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cuebot.domain.bounds import LOG_FOLDER_BYTES, Bounds, bound
+from cuebot.domain.names import is_mail_address
 from cuebot.domain.units import HOUR, MINUTE, SECOND, Micros
 
 _YEAR: Final = Micros(365 * 24 * HOUR)
@@ -28,6 +29,10 @@ class Settings:
     """Frame logs lie under LOG_ROOT/SHOW/SHOT/logs/JOB--ID."""
     default_facility: str = "local"
     """Of jobs that name none."""
+    mail_host: str | None = None
+    """The mail server for mail of jobs that ended, HOST or HOST:PORT, without TLS; without one no mail is sent."""
+    mail_from: str | None = None
+    """Whom such mail is from; otherwise cuefarm@ and the name of this machine."""
     host_silent_us: Micros = _duration(5 * MINUTE, least=30 * SECOND)
     """A host that has said nothing for so long is DOWN, and without a lease its runs are given up."""
     lease_margin_us: Micros = _duration(MINUTE)
@@ -59,6 +64,8 @@ class Settings:
     """How long a finished job is kept on disk; 0 keeps it for ever."""
     history_kept_months: int = bound(0, least=0)
     """How many months of events and ended runs are kept, besides the one that is not over; 0 keeps all."""
+    farm_sums_us: Micros = _duration(10 * MINUTE, least=MINUTE)
+    """How often sums over the farm are kept for its history; they go with events and ended runs."""
     frame_start_us: Micros = _duration(120 * SECOND)
     """A run that is no process so long after its launch is given back."""
     memory_retries: int = bound(3, least=0, most=100)
@@ -68,6 +75,8 @@ class Settings:
     report count although it does not name their host."""
     limit_report_interval_us: Micros = _duration(5 * SECOND, least=0)
     """Reports of one limit's use that come faster are skipped."""
+    checkpoint_us: Micros = _duration(5 * MINUTE)
+    """A frame that ended while its checkpoint was made, and that nobody resumes, waits again after so long."""
     browser_link_us: Micros = _duration(5 * MINUTE)
     """How long a link that `cuefarm open` prints may be used."""
     browser_session_us: Micros = _duration(12 * HOUR)
@@ -80,6 +89,10 @@ DEFAULT_SETTINGS = Settings()
 
 def contradictions(settings: Settings, bounds: Bounds) -> Iterator[str]:
     """Values that are possible by themselves and not together, each said with what to change."""
+    if any(character.isspace() for character in settings.mail_host or ""):
+        yield "mail_host is no HOST or HOST:PORT; write one mail server without blanks"
+    if settings.mail_from and not is_mail_address(settings.mail_from):
+        yield "mail_from is no mail address; write USER@DOMAIN"
     if settings.quarantine_us > settings.quarantine_max_us:
         yield "quarantine is longer than quarantine_max; raise quarantine_max"
     if bounds.job_name_bytes + LOG_FOLDER_BYTES > bounds.file_name_bytes:

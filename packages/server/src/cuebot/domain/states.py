@@ -32,6 +32,19 @@ class FrameState(IntEnum):
     CHECKPOINT = 7
 
 
+class CheckpointState(IntEnum):
+    """Whether a frame can go on from where an interrupted run left it."""
+
+    DISABLED = 0
+    ENABLED = 1
+    COPYING = 2
+    COMPLETE = 3
+
+
+CHECKPOINT_UNDER_WAY: Final = (CheckpointState.ENABLED, CheckpointState.COPYING)
+"""A run that is tried again waits as CHECKPOINT until this is over (opencue-behaviour: checkpoints)."""
+
+
 class HostState(IntEnum):
     """What a host is fit for. Only an UP host is booked."""
 
@@ -148,7 +161,8 @@ JOB_TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
 FRAME_TRANSITIONS: Final[dict[FrameState, frozenset[FrameState]]] = {
     _F.WAITING: frozenset({_F.RUNNING, _F.DEPEND, _F.EATEN}),
     _F.DEPEND: frozenset({_F.WAITING, _F.EATEN}),
-    _F.RUNNING: frozenset({_F.SUCCEEDED, _F.WAITING, _F.DEAD, _F.EATEN, _F.DEPEND}),
+    _F.RUNNING: frozenset({_F.SUCCEEDED, _F.WAITING, _F.DEAD, _F.EATEN, _F.DEPEND, _F.CHECKPOINT}),
+    _F.CHECKPOINT: frozenset({_F.WAITING, _F.DEPEND, _F.EATEN}),
     _F.SUCCEEDED: frozenset({_F.WAITING, _F.DEPEND}),
     _F.DEAD: frozenset({_F.WAITING, _F.DEPEND, _F.EATEN}),
     _F.EATEN: frozenset({_F.WAITING, _F.DEPEND}),

@@ -14,7 +14,7 @@ from cuebot.domain.archive import PackedJob, unpack, unpack_summary
 from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import Unavailable
 from cuebot.domain.farm import Farm
-from cuebot.domain.nouns import Job
+from cuebot.domain.nouns import Job, Layer
 from cuebot.engine.ports import FoundJob, JobHistory, JobSearch, JournalError, KeptJobs
 from cuebot.engine.readers import Readers
 
@@ -99,6 +99,15 @@ class PastJobs:
         """
         return await self._read(partial(_find, self._history, copy(farm), search, matcher, most, looks))
 
+    async def layers(
+        self, search: JobSearch, layer_name: str, read: Callable[[Job, Layer], Result | None], most: int, looks: int
+    ) -> tuple[list[Result], bool]:
+        """What can be read of layers of a name, frames included, of at most `looks` archived jobs; and if that is all.
+
+        The job that ended last comes first, and `most` results at most come. Raises Unavailable.
+        """
+        return await self._read(partial(_layers, self._history, search, layer_name, read, most, looks))
+
     async def kept_jobs(self) -> KeptJobs:
         """How many archived jobs there are, and since when. Raises Unavailable."""
         return await self._read(self._history.kept_jobs)
@@ -155,6 +164,34 @@ def _find(
         looked_at += len(page)
         found += [one for one in _entered(farm, listed, page) if _is_wanted(one, matches)]
     return Past(found[:most], is_all=len(found) <= most)
+
+
+def _layers(
+    history: JobHistory,
+    search: JobSearch,
+    layer_name: str,
+    read: Callable[[Job, Layer], Result | None],
+    most: int,
+    looks: int,
+) -> tuple[list[Result], bool]:
+    found: list[Result] = []
+    looked_at = 0
+    for page in _pages(history, search):
+        if looked_at >= looks:
+            return found, False
+        looked_at += len(page)
+        for one in page:
+            archived, _ = unpack_summary(one.summary)
+            is_wanted = any(layer.name == layer_name for layer in archived.layers)
+            packed = history.packed_job(one.id) if is_wanted else None
+            if packed is None:
+                continue
+            if len(found) >= most:
+                return found, False
+            whole = unpack(packed)
+            results = (read(whole.job, layer) for layer in whole.layers if layer.name == layer_name)
+            found += [result for result in results if result is not None]
+    return found, True
 
 
 def _pages(history: JobHistory, search: JobSearch) -> Iterator[list[FoundJob]]:

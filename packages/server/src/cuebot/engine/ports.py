@@ -183,6 +183,28 @@ class JobHistory(Protocol):
         """What jobs were submitted with, compressed (zlib)."""
 
 
+class FoundEvents(NamedTuple):
+    """Events that were found on disk."""
+
+    events: list[Recorded]
+    """The newest first."""
+    is_all: bool
+    """False where the search ended before all had been looked at."""
+
+
+class FarmHistory(Protocol):
+    """What became of hosts, and what the farm came to. As slow as `RunHistory`, and used in the same way."""
+
+    def host_events(self, since_us: int, until_us: int, looks: int) -> FoundEvents:
+        """Events in which a host was added, changed or removed, among the last `looks` events of a time.
+
+        Raises JournalError.
+        """
+
+    def farm_sums(self, since_us: int, until_us: int, interval_us: int, limit: int) -> list[bytes]:
+        """The last sums of each interval of a time, oldest first; the last `limit` of them. Raises JournalError."""
+
+
 class Answer(Enum):
     """What became of an order."""
 

@@ -39,6 +39,13 @@ class Said(NamedTuple):
     row: rows.Row
 
 
+class _Frame(NamedTuple):
+    """One frame, as events name several."""
+
+    layer_id: str
+    indices: list[int]
+
+
 RANGE_CHARACTERS_MAX: Final = 1_000
 """A row stays small; of a longer range only the count is told."""
 
@@ -78,6 +85,9 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
     "frame.eaten": EventType(rows.FramesRow, "frames were given up"),
     "frame.retried": EventType(rows.FramesRow, "frames that did not run wait again"),
     "frame.released": EventType(rows.FramesRow, "frames were let go, although what they wait for has not happened"),
+    "frame.held": EventType(rows.FramesRow, "frames that were let go wait for what has not happened again"),
+    "frame.checkpoint": EventType(rows.FramesRow, "a frame's checkpoint has begun, is complete, or is given up"),
+    "frame.display_set": EventType(rows.FramesRow, "clients show something else for a frame in a state"),
     "frame.reordered": EventType(rows.FramesRow, "frames have another place in the order of their layer"),
     "depend.added": EventType(rows.DependRow, "a depend holds frames back"),
     "depend.satisfied": EventType(rows.DependRow, "a depend holds nothing back any more"),
@@ -296,6 +306,27 @@ def _frames(type_: str) -> Callable[[Farm, Any], Iterable[Said]]:
     return translate
 
 
+_display_set = _frames("frame.display_set")
+_checkpoint_said = _frames("frame.checkpoint")
+
+
+def _checkpoint(farm: Farm, event: ev.CheckpointChanged) -> Iterable[Said]:
+    return _checkpoint_said(farm, _Frame(event.layer_id, [event.index]))
+
+
+def _display_added(farm: Farm, event: ev.Added) -> Iterable[Said]:
+    return _display_set(farm, _Frame(event.values["layer_id"], [event.values["frame_index"]]))
+
+
+def _display_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
+    return _display_set(farm, _Frame(event.values["layer_id"], [event.values["frame_index"]]))
+
+
+def _display_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
+    override = farm.frame_marks.overrides.get(event.id)
+    return () if override is None else _display_set(farm, _Frame(override.layer_id, [override.frame_index]))
+
+
 def _frame_numbers(farm: Farm, layer_id: str, indices: Any) -> list[int]:
     """Numbers of frames by their places in the layer; none where the farm does not know the layer any more."""
     layer = farm.layers.get(layer_id)
@@ -443,6 +474,7 @@ Translate = Callable[[Farm, Any], Iterable[Said]]
 ADDED: Final[dict[str, Translate]] = {
     "host": _host_added,
     "comment": _comment_added,
+    "display_override": _display_added,
     **dict.fromkeys(THINGS, _thing_added),
 }
 """By kind of thing. Jobs and layers are new by `JobLaunched`."""
@@ -452,12 +484,14 @@ CHANGED: Final[dict[str, Translate]] = {
     "layer": _layer_changed,
     "host": _host_changed,
     "comment": _comment_changed,
+    "display_override": _display_changed,
     **dict.fromkeys(THINGS, _thing_changed),
 }
 
 REMOVED: Final[dict[str, Translate]] = {
     "host": _host_removed,
     "comment": _comment_removed,
+    "display_override": _display_removed,
     **dict.fromkeys(THINGS, _thing_removed),
 }
 """Jobs and layers are never removed."""
@@ -484,6 +518,8 @@ TRANSLATIONS: Final[dict[type[ev.Event], Translate]] = {
     ev.FramesEaten: _frames("frame.eaten"),
     ev.FramesRetried: _frames("frame.retried"),
     ev.FramesReleased: _frames("frame.released"),
+    ev.FramesHeld: _frames("frame.held"),
+    ev.CheckpointChanged: _checkpoint,
     ev.FramesReordered: _frames("frame.reordered"),
     ev.DependAdded: _depend_added,
     ev.DependSatisfied: _depend("depend.satisfied"),

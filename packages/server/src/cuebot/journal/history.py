@@ -10,12 +10,11 @@ from sqlalchemy import ColumnElement, Connection, Table, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cuebot.domain.archive import PackedJob
-from cuebot.domain.commands import Envelope
-from cuebot.domain.events import decode
 from cuebot.domain.states import Cause, FrameState
-from cuebot.engine.ports import EndedRun, FoundJob, JobSearch, JournalError, KeptJobs, Recorded, RunQuery
-from cuebot.journal import archive
+from cuebot.engine.ports import EndedRun, FoundEvents, FoundJob, JobSearch, JournalError, KeptJobs, Recorded, RunQuery
+from cuebot.journal import archive, farm_history
 from cuebot.journal.database import engine_for, parse, redacted
+from cuebot.journal.farm_history import recorded
 from cuebot.journal.months import event_table, months, run_table
 from cuebot.journal.reasons import reason_of
 
@@ -24,7 +23,9 @@ PAGE: Final = 1_000
 
 
 class History:
-    """Events, ended runs and archived jobs of a journal; satisfies `engine.ports.RunHistory` and `JobHistory`.
+    """Events, ended runs and archived jobs of a journal.
+
+    Satisfies `engine.ports.RunHistory`, `JobHistory` and `FarmHistory`.
 
     May be used from any thread; each call has a connection of its own.
     """
@@ -47,7 +48,7 @@ class History:
                     continue
                 events = event_table(month)
                 page = select(events).where(events.c.seq > seq).order_by(events.c.seq).limit(limit - len(found))
-                found += [_recorded(row) for row in connection.execute(page)]
+                found += [recorded(row) for row in connection.execute(page)]
                 if len(found) >= limit:
                     break
         return found
@@ -98,6 +99,18 @@ class History:
         with self._connected() as connection:
             return archive.specification(connection, specification_id)
 
+    # --- the farm -------------------------------------------------------------------------------------------------
+
+    def host_events(self, since_us: int, until_us: int, looks: int) -> FoundEvents:
+        """Events in which a host was added, changed or removed, the newest first. Raises JournalError."""
+        with self._reading() as (connection, kept):
+            return farm_history.host_events(connection, kept, since_us, until_us, looks)
+
+    def farm_sums(self, since_us: int, until_us: int, interval_us: int, limit: int) -> list[bytes]:
+        """The last sums of each interval, oldest first. Raises JournalError."""
+        with self._connected() as connection:
+            return farm_history.farm_sums(connection, since_us, until_us, interval_us, limit)
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -139,11 +152,6 @@ def _conditions(runs: Table, query: RunQuery) -> list[ColumnElement[bool]]:
     if query.before_seq:
         conditions.append(column.seq < query.before_seq)
     return conditions
-
-
-def _recorded(row: Any) -> Recorded:
-    envelope = Envelope(row.actor, row.origin, row.reason, row.request_id)
-    return Recorded(row.seq, row.at_us, envelope, decode(row.kind, row.body.encode()))
 
 
 def _ended_run(row: Any) -> EndedRun:

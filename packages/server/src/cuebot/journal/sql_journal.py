@@ -16,6 +16,7 @@ from cuebot.journal import archive, months
 from cuebot.journal.backup import BackupFailed, copy_before_migration
 from cuebot.journal.daemon_thread import DaemonThread
 from cuebot.journal.database import JournalAway, JournalTaken, JournalUnusable, engine_for, parse, redacted
+from cuebot.journal.farm_history import drop_farm_sums_before, keep_farm_sums
 from cuebot.journal.flush import Flush
 from cuebot.journal.load import load_rows
 from cuebot.journal.migrate import REVISIONS, stored_revision, upgrade
@@ -81,9 +82,15 @@ class SqlJournal:
     # --- besides --------------------------------------------------------------------------------------------------
 
     async def drop_history_before(self, month: str) -> list[str]:
-        """Forget the events and runs of all months before `month` (such as `2026_11`). Returns those that went."""
+        """Forget events, runs and farm sums of all months before one, such as `2026_11`. Returns those that went."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: self._transact(lambda connection: months.drop_months_before(connection, month))
+            self._thread, lambda: self._transact(lambda connection: _drop_before(connection, month))
+        )
+
+    async def keep_farm_sums(self, at_us: int, body: bytes) -> None:
+        """Keep what the farm came to at a moment. Raises JournalError."""
+        await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: self._transact(lambda connection: keep_farm_sums(connection, at_us, body))
         )
 
     async def forget_jobs(self, kept: int, ended_before_us: int) -> int:
@@ -188,6 +195,11 @@ class SqlJournal:
                 connection.close()
             except (SQLAlchemyError, self._driver_error):
                 connection.invalidate()  # it was broken already
+
+
+def _drop_before(connection: Connection, month: str) -> list[str]:
+    drop_farm_sums_before(connection, month)
+    return months.drop_months_before(connection, month)
 
 
 def _newest_month(connection: Connection) -> str:

@@ -238,6 +238,9 @@ JOB: Final = Table(
     _text("specification_id"),
     _flag("superseded"),
     _json("filtered"),
+    _json("subscribers"),
+    _int("time_limit_minutes"),
+    _int("time_limit_from_us"),
 )
 
 LAYER: Final = Table(
@@ -363,6 +366,17 @@ COMMENT: Final = Table(
     _int("created_us"),
 )
 
+DISPLAY_OVERRIDE: Final = Table(
+    "display_override",
+    METADATA,
+    _id(),
+    _text("layer_id"),
+    _int("frame_index"),
+    _int("state"),
+    _text("text"),
+    _int("color"),
+)
+
 REQUEST: Final = Table("request", METADATA, _id(), _json("reply"), _int("answered_us"))
 
 FRAME: Final = Table(
@@ -385,6 +399,8 @@ FRAME: Final = Table(
     Column("attempts", Integer, nullable=False),
     Column("free_retries", Integer, nullable=False),
     Column("host_ends", SmallInteger, nullable=False),
+    Column("checkpoint", SmallInteger, nullable=False),
+    Column("checkpoints", Integer, nullable=False),
     Column("dispatch_order", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -424,6 +440,14 @@ ARCHIVED_PART: Final = Table(
 
 SPECIFICATION: Final = Table("specification", METADATA, _id(), Column("text", LargeBinary, nullable=False))
 """What jobs were submitted with, compressed (zlib); the id is that of the first job of a submission."""
+
+FARM_SUMS: Final = Table(
+    "farm_sums",
+    METADATA,
+    Column("at_us", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+)
+"""What the farm came to at a moment (`queries.farm_sums`), as JSON."""
 
 JOURNAL: Final = Table(
     "journal",
@@ -467,5 +491,6 @@ TABLES: Final[dict[str, Table]] = {
     "proc": PROC,
     "comment": COMMENT,
     "request": REQUEST,
+    "display_override": DISPLAY_OVERRIDE,
 }
 """The table of each kind of `domain.nouns.NOUNS`."""

@@ -17,7 +17,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Layer
 from cuebot.domain.run_time import ran_until_now_us
-from cuebot.domain.states import FrameState
+from cuebot.domain.states import CheckpointState, FrameState
 from cuebot.domain.units import HOUR, SECOND, frame_id, split_frame_id
 from cuebot.queries.units import in_seconds
 
@@ -30,6 +30,15 @@ _FRAME_NAME = re.compile(r"(-?\d{1,10})-(.+)", re.ASCII | re.DOTALL)
 Mask = npt.NDArray[np.bool_]
 FramePlace = tuple[Layer, int]
 """A frame: its layer, and its index there."""
+
+
+class DisplayRow(NamedTuple):
+    """What clients show for a frame in a state."""
+
+    state: FrameState
+    text: str
+    color: int
+    """0xRRGGBB."""
 
 
 class FrameRow(NamedTuple):
@@ -48,12 +57,18 @@ class FrameRow(NamedTuple):
     max_rss_kib: int
     used_memory_kib: int
     reserved_memory_kib: int
+    reserved_gpu_memory_kib: int
     last_resource: str
     """`host/cores/gpus` of the last run, empty for a frame that never ran."""
     core_s: int
     last_log_update_s: int
     eligible_s: int
     submitted_s: int
+    checkpoint: CheckpointState
+    checkpoints: int
+    """How many were complete."""
+    display: DisplayRow | None
+    """What is shown for the state that it is in, where that is not the state's own word."""
 
 
 class FrameChangeRow(NamedTuple):
@@ -69,6 +84,7 @@ class FrameChangeRow(NamedTuple):
     used_memory_kib: int
     last_resource: str
     last_log_update_s: int
+    display: DisplayRow | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +127,25 @@ def frame_row(farm: Farm, layer: Layer, index: int, now_us: int) -> FrameRow:
         max_rss_kib=int(frames.max_rss_kib[index]),
         used_memory_kib=_used_kib(layer, index),
         reserved_memory_kib=proc.memory if proc else 0,
+        reserved_gpu_memory_kib=proc.gpu_memory if proc else 0,
         last_resource=_last_resource(farm, layer, index),
         core_s=core_us // SECOND,
         last_log_update_s=_last_log_update_s(layer, index),
         eligible_s=in_seconds(frames.eligible_us[index] or job.submitted_us),
         submitted_s=in_seconds(job.submitted_us),
+        checkpoint=CheckpointState(int(frames.checkpoint[index])),
+        checkpoints=int(frames.checkpoints[index]),
+        display=_display(farm, layer, index, state),
     )
 
 
 def frame_change_row(farm: Farm, layer: Layer, index: int) -> FrameChangeRow:
     """What changed of a frame, as a row."""
     frames = layer.frames
+    state = FrameState(int(frames.state[index]))
     return FrameChangeRow(
         id=frame_id(layer.id, index),
-        state=FrameState(int(frames.state[index])),
+        state=state,
         retries=int(frames.retries[index]),
         exit_status=int(frames.exit_status[index]),
         start_s=in_seconds(frames.start_us[index]),
@@ -133,7 +154,19 @@ def frame_change_row(farm: Farm, layer: Layer, index: int) -> FrameChangeRow:
         used_memory_kib=_used_kib(layer, index),
         last_resource=_last_resource(farm, layer, index),
         last_log_update_s=_last_log_update_s(layer, index),
+        display=_display(farm, layer, index, state),
     )
+
+
+def displays_of(farm: Farm, layer: Layer, index: int) -> list[DisplayRow]:
+    """What clients show for a frame in states that have a text of their own, by state."""
+    found = farm.frame_marks.overrides_of_frame(layer.id, index)
+    return [DisplayRow(one.state, one.text, one.color) for one in found]
+
+
+def _display(farm: Farm, layer: Layer, index: int, state: FrameState) -> DisplayRow | None:
+    override = farm.frame_marks.override_of(layer.id, index, state)
+    return DisplayRow(state, override.text, override.color) if override else None
 
 
 def _used_kib(layer: Layer, index: int) -> int:

@@ -43,6 +43,7 @@ class LayerRow(NamedTuple):
     start_after_s: int
     start_after_reason: str
     reserved_cores: float
+    reserved_gpus: int
     shortest_run_s: int
     frames: FrameCounts
     usage: UsageRow
@@ -80,6 +81,7 @@ def layer_row(farm: Farm, layer: Layer) -> LayerRow:
         start_after_s=in_seconds(layer.start_after_us),
         start_after_reason=layer.start_after_reason,
         reserved_cores=in_cores(layer.reserved_cores),
+        reserved_gpus=sum(farm.procs[id].gpus for id in layer.runs.values()) if layer.min_gpus else 0,
         shortest_run_s=in_seconds(layer.shortest_us),
         frames=frames,
         usage=usage_row(frames.pending, [layer]),

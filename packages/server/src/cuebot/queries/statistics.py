@@ -44,6 +44,8 @@ class UsageRow(NamedTuple):
     failed_core_s: int
     total_core_s: int
     max_rss_kib: int
+    succeeded_gpu_s: int
+    """GPU-seconds; of runs that failed they are not counted."""
 
 
 class Totals(NamedTuple):
@@ -73,13 +75,14 @@ def frame_counts(counts: list[int]) -> FrameCounts:
 
 def usage_row(pending: int, layers: Iterable[Layer]) -> UsageRow:
     """What layers took; `pending` of their frames are to run still."""
-    succeeded = failed = core_us = failed_core_us = clock_us = longest_us = max_rss_kib = 0
+    succeeded = failed = core_us = failed_core_us = clock_us = longest_us = max_rss_kib = gpu_us = 0
     for layer in layers:
         succeeded += layer.runs_succeeded
         failed += layer.runs_failed
         core_us += layer.core_us_succeeded
         failed_core_us += layer.core_us_failed
         clock_us += layer.clock_us_succeeded
+        gpu_us += layer.clock_us_succeeded * layer.min_gpus
         longest_us = max(longest_us, layer.longest_us)
         max_rss_kib = max(max_rss_kib, layer.max_rss)
     mean_core_s = core_us // SECOND // succeeded if succeeded else 0
@@ -94,6 +97,7 @@ def usage_row(pending: int, layers: Iterable[Layer]) -> UsageRow:
         failed_core_s=failed_core_us // SECOND,
         total_core_s=(core_us + failed_core_us) // SECOND,
         max_rss_kib=max_rss_kib,
+        succeeded_gpu_s=gpu_us // SECOND,
     )
 
 

@@ -82,6 +82,8 @@ class JobSpec:
     """Centicores; -1 is no maximum."""
     max_gpus: int | None
     autoeat: bool
+    time_limit_minutes: int = 0
+    """From the start of the first frame; 0 is none."""
     os: str | None
     env: Mapping[str, str]
     layers: tuple[LayerSpec, ...]

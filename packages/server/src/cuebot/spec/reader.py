@@ -2,7 +2,7 @@
 
 Elements may stand in any order and the DOCTYPE may be missing. What is not known is ignored with a warning. What is
 wrong is refused with the element's path and what is accepted there. A root `<spec cuefarm="1">` opens what this farm
-adds: `maxcores` and `maxretries` on `<layer>`, `onfullname` on `<depend>`.
+adds: `timelimit` on `<job>`, `maxcores` and `maxretries` on `<layer>`, `onfullname` on `<depend>`.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ _JOB_CHILDREN = (
     "layers",
 )
 _DEFAULT_RETRIES = 1
-_NOBODYS_ADDRESS = "@example.com"
-"""What `outline` writes where a studio has set no domain of its own."""
 _STAMP_MAX_MS = 9_999_999_999_999
 """The time in the name of a job of Post layers has thirteen digits until the year 2286."""
 
@@ -69,10 +67,6 @@ def parse_spec(data: bytes | str, bounds: Bounds = DEFAULT_BOUNDS, *, allow_root
     context.shot = located(shot_element, names.conform_name, "shot", shot, bounds)
     user_element, context.user = values.required_text(root, "user", "the name of the person whose work it is")
     located(user_element, partial(names.check_user, allow_root=allow_root), context.user, bounds)
-
-    email = root.first("email")
-    if email is not None and email.text and not email.text.endswith(_NOBODYS_ADDRESS):
-        context.warn(email, "it is kept, but this server sends no mail")
 
     jobs = _read_jobs(root, context)
     depends = tuple(read_depends(root, context))
@@ -117,7 +111,8 @@ def _read_jobs(root: Element, context: Context) -> tuple[JobSpec, ...]:
 
 def _read_job(element: Element, context: Context) -> JobSpec:
     """Read one job."""
-    context.warn_unknown(element, _JOB_CHILDREN, ("name",), repeated=("env", "layers", "localbook"))
+    attributes = ("name", "timelimit") if context.extended else ("name",)
+    context.warn_unknown(element, _JOB_CHILDREN, attributes, repeated=("env", "layers", "localbook"))
     bounds = context.bounds
     given_name = element.attributes.get("name", "").strip()
     identity = (context.show, context.shot, context.user, given_name, bounds)
@@ -138,6 +133,7 @@ def _read_job(element: Element, context: Context) -> JobSpec:
         max_gpus=values.optional_integer(element, "maxgpus", minimum=-1),
         autoeat=autoeat is not None and read_boolean(autoeat, context),
         os=_text_or_none(element, "os", "os_name_characters", bounds),
+        time_limit_minutes=_time_limit(element, context),
         env=read_environment(element, context),
         layers=_read_layers(element, name, context),
     )
@@ -215,6 +211,14 @@ def _max_retries(job: Element, context: Context) -> int:
             element, f"{given} is taken as {retries}. Accepted: 0 to {context.bounds.job_retries} (job_retries)"
         )
     return retries
+
+
+def _time_limit(job: Element, context: Context) -> int:
+    """Read for how many minutes a job may go on; 0 for ever."""
+    text = job.attributes.get("timelimit", "").strip() if context.extended else ""
+    if text and not (text.isascii() and text.isdecimal() and int(text[:11]) <= INT32_MAX):
+        raise SpecError(f"{job.path} / timelimit", f'"{quoted(text)}" is no number of minutes. Accepted: 0 or more.')
+    return int(text or 0)
 
 
 def _uid(root: Element, allow_root: bool) -> int | None:

@@ -12,7 +12,7 @@ from opencue_proto import host_pb2, job_pb2
 from cuebot.domain.names import folded
 from cuebot.domain.nouns import Host, Job, Proc
 from cuebot.domain.states import JobState
-from cuebot.engine.past_jobs import Past
+from cuebot.engine.past_jobs import Past, PastJob
 from cuebot.engine.ports import JobSearch
 from cuebot.queries.frames import FrameCriteria
 from cuebot.queries.hosts import HostCriteria, by_name, host_filter
@@ -71,7 +71,22 @@ async def find_finished_jobs(call: Call, request: farm_pb2.FindFinishedJobsReque
     return last_ended_first(found.values()), past
 
 
-async def _past(call: Call, criteria: JobCriteria, stopped_since_us: int) -> Past:
+async def find_ended_jobs(
+    call: Call, criteria: JobCriteria, since_us: int, until_us: int
+) -> tuple[list[PastJob], Past]:
+    """Jobs that ended in a time, the last first, each with the farm that it is listed of; and which are on disk."""
+    matches = job_filter(call.farm, criteria, call.engine.core.bounds, time.monotonic)
+
+    def is_wanted(job: Job) -> bool:
+        return job.state is JobState.FINISHED and since_us <= job.stopped_us <= until_us and matches(job)
+
+    here = await those(call, call.farm.jobs.values(), is_wanted)
+    past = await _past(call, criteria, since_us, until_us)
+    found = {one.job.id: one for one in past.jobs} | {job.id: PastJob(call.farm, job, False) for job in here}
+    return [found[job.id] for job in last_ended_first(one.job for one in found.values())], past
+
+
+async def _past(call: Call, criteria: JobCriteria, stopped_since_us: int, stopped_until_us: int = 0) -> Past:
     """What the disk has: it looks at those that fit what it has columns for, and the filter at all of it."""
     engine, bounds = call.engine, call.engine.core.bounds
     if criteria.ids and all(id in call.farm.jobs for id in criteria.ids):
@@ -84,6 +99,7 @@ async def _past(call: Call, criteria: JobCriteria, stopped_since_us: int) -> Pas
         users=tuple(criteria.users),
         shots=[folded(shot) for shot in criteria.shots],
         stopped_since_us=stopped_since_us,
+        before=(stopped_until_us, "") if stopped_until_us else None,
     )
     await engine.durable()
     most = bounds.past_jobs_looked_at

@@ -12,10 +12,7 @@ _AGENT = "agents answer this, the server only asks it"
 _PARTITIONS = "local rendering (render partitions) is not offered by this server"
 _REDIRECTS = "redirects are not offered: no run keeps a place on a host beyond its own end, so there is none to hand on"
 _OWNERS = "owners and deeds of hosts are not offered; lock a host with Host.Lock, or give it a tag of its own"
-_MONITORING = "history is not offered over this interface yet"
 _REBOOTS = "this server does not reboot hosts; set the host to REPAIR, reboot it, and its next report brings it back"
-_OVERRIDE_DISPLAY = "texts and colours for frame states are not offered"
-_STAGGER = "staggering is not offered; launch the layer with an interleaved range such as 1-100:10"
 
 
 def _all(reason: str, *names: str) -> dict[str, str]:
@@ -32,27 +29,10 @@ NOT_OFFERED: Final[dict[str, dict[str, str]]] = {
     "host.ProcInterface": _all(
         _REDIRECTS, "ClearRedirect", "RedirectToGroup", "RedirectToJob", "UnbookToGroup", "UnbookToJob"
     ),
-    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_OVERRIDE_DISPLAY, "SetFrameStateDisplayOverride", "GetFrameStateDisplayOverrides")
-    | {
-        "MarkAsDepend": "a frame that was let go does not wait again; create the depend anew, or use Depend.Unsatisfy",
-        "SetCheckpointState": "checkpoints are not offered yet",
-    },
-    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_STAGGER, "StaggerFrames")
-    | {"AddSubscriber": "this server sends no mail yet"},
+    "job.FrameInterface": _all(_PARTITIONS, "AddRenderPartition"),
+    "job.JobInterface": _all(_PARTITIONS, "AddRenderPartition"),
     "job.LayerInterface": _all(_PARTITIONS, "AddRenderPartition")
-    | _all(_STAGGER, "StaggerFrames")
     | {"SetMinGpu": "this RPC never did anything; SetMinGpuMemory sets the memory, SetMinGpus the number"},
-    "monitoring.MonitoringInterface": _all(
-        _MONITORING,
-        "GetJobHistory",
-        "GetFrameHistory",
-        "GetLayerHistory",
-        "GetHostHistory",
-        "GetFarmStatistics",
-        "GetLayerMemoryHistory",
-    ),
     "renderPartition.RenderPartitionInterface": _all(_PARTITIONS, "Delete", "SetMaxResources"),
     "rqd.RqdInterface": _all(
         _AGENT,

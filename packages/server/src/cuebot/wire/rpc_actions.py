@@ -110,7 +110,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("Kill", "Unbook", "UnbookProcs"), "proc.kill"),
     },
     "job.FrameInterface": {
-        **_read("frame", "FindFrame", "GetFrame", "GetFrames"),
+        **_read("frame", "FindFrame", "GetFrame", "GetFrameStateDisplayOverrides", "GetFrames"),
         **_read("depend", "GetWhatDependsOnThis", "GetWhatThisDependsOn"),
         **dict.fromkeys(
             ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
@@ -118,8 +118,11 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "DropDepends": "depend.satisfy",
         "Eat": "frame.eat",
         "Kill": "frame.kill",
+        "MarkAsDepend": "frame.hold",
         "MarkAsWaiting": "frame.release",
         "Retry": "frame.retry",
+        "SetCheckpointState": "frame.set_checkpoint",
+        "SetFrameStateDisplayOverride": "display_override.set",
     },
     "job.GroupInterface": {
         **_read("group", "FindGroup", "GetGroup", "GetGroups"),
@@ -151,6 +154,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
             ("CreateDependencyOnFrame", "CreateDependencyOnJob", "CreateDependencyOnLayer"), "depend.add"
         ),
         "AddComment": "comment.add",
+        "AddSubscriber": "job.add_subscriber",
         "DropDepends": "depend.satisfy",
         "EatFrames": "frame.eat",
         "Kill": "job.kill",
@@ -173,6 +177,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetMinGpus": "job.set_min_gpus",
         "SetPriority": "job.set_priority",
         "ShutdownIfCompleted": "job.finish",
+        "StaggerFrames": "frame.stagger",
     },
     "job.LayerInterface": {
         **_read("layer", "FindLayer", "GetLayer", "GetOutputPaths"),
@@ -205,6 +210,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetThreadable": "layer.set_threadable",
         "SetTimeout": "layer.set_timeout",
         "SetTimeoutLLU": "layer.set_llu_timeout",
+        "StaggerFrames": "frame.stagger",
     },
     "limit.LimitInterface": {
         **_read("limit", "Find", "Get", "GetAll", "GetBindings", "GetHolds"),
@@ -219,6 +225,13 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "SetReportTtl": "limit.set_report_ttl",
         "SetSoftValue": "limit.set_soft",
         "SetType": "limit.set_per_host",
+    },
+    "monitoring.MonitoringInterface": {
+        **_read("job", "GetJobHistory"),
+        **_read("layer", "GetLayerHistory", "GetLayerMemoryHistory"),
+        **_read("frame", "GetFrameHistory"),
+        **_read("host", "GetHostHistory"),
+        **_read("farm", "GetFarmStatistics"),
     },
     "report.RqdReportInterface": {
         "ReportRqdStartup": "host.report",
@@ -270,8 +283,13 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         **_read("job", "FindFinishedJobs", "GetSpecification"),
         **_read("run", "GetFailures", "GetRuns"),
         **_read("log", "ReadLog"),
+        **_read("layer", "GetJobSettings"),
+        "AddDepend": "depend.add",
         "Explain": "job.explain",
         "TryFilters": "filter.try",
+        "SetJobOwner": "job.set_owner",
+        "SetJobTimeLimit": "job.set_time_limit",
+        "SetLayerMaxRetries": "layer.set_max_retries",
     },
     "cuefarm.v1.AgentInterface": {"Work": "host.connect"},
 }  # fmt: skip

@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from cuebot.domain.bounds import Bounds
 from cuebot.engine.engine import Engine
-from cuebot.engine.ports import RunHistory
+from cuebot.engine.ports import FarmHistory, RunHistory
 from cuebot.feed import EventFeed
 from cuebot.wire.agents.reports import RqdReportInterface
 from cuebot.wire.agents.streams import AgentStreams
@@ -36,6 +36,7 @@ from cuebot.wire.services.hosts import HostInterface, RestartAgent
 from cuebot.wire.services.jobs import JobInterface
 from cuebot.wire.services.layers import LayerInterface
 from cuebot.wire.services.limits import LimitInterface
+from cuebot.wire.services.monitoring import MonitoringInterface
 from cuebot.wire.services.procs import ProcInterface
 from cuebot.wire.services.services import ServiceInterface, ServiceOverrideInterface
 from cuebot.wire.services.shows import ShowInterface
@@ -87,6 +88,7 @@ def offered_services(
     bounds: Bounds,
     allow_root: bool,
     history: RunHistory | None = None,
+    farm_history: FarmHistory | None = None,
     doors: Doors | None = None,
     restart_agent: RestartAgent | None = None,
     feed: EventFeed | None = None,
@@ -110,6 +112,7 @@ def offered_services(
         "job.JobInterface": JobInterface(allow_root=allow_root),
         "job.LayerInterface": LayerInterface(),
         "limit.LimitInterface": LimitInterface(),
+        "monitoring.MonitoringInterface": MonitoringInterface(farm_history, bounds),
         "report.RqdReportInterface": RqdReportInterface(doors.book),
         "service.ServiceInterface": ServiceInterface(),
         "service.ServiceOverrideInterface": ServiceOverrideInterface(),
@@ -129,14 +132,16 @@ async def serve(
     doors: Doors,
     allow_root: bool,
     history: RunHistory | None = None,
+    farm_history: FarmHistory | None = None,
     restart_agent: RestartAgent | None = None,
     feed: EventFeed | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Offer the farm on `address` (`host:port`, port 0 for any) and return the started server and its port.
 
     It runs on the engine's loop; `streams` are those that the engine's orders go through. `doors` says who is
-    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known; without
-    `restart_agent`, no agent is restarted; without a `feed`, nobody is told what happens.
+    let in. `allow_root` lets jobs belong to root. Without a `history`, only runs under way are known, without a
+    `farm_history` nothing of hosts and sums of before; without `restart_agent`, no agent is restarted; without a
+    `feed`, nobody is told what happens.
     Raises OSError when the address cannot be bound.
     """
     bounds = engine.core.bounds
@@ -162,6 +167,7 @@ async def serve(
         doors=doors,
         allow_root=allow_root,
         history=history,
+        farm_history=farm_history,
         restart_agent=restart_agent,
         feed=feed,
     )

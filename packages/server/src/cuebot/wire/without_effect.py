@@ -11,6 +11,7 @@ from typing import Final
 
 from cuebot.domain.errors import quoted
 from cuebot.domain.farm import Farm
+from cuebot.domain.names import NOBODYS_DOMAIN
 from cuebot.queries.hosts import tags_of_hosts
 from cuebot.spec import Spec
 
@@ -40,7 +41,7 @@ SETTERS_WITHOUT_EFFECT: Final[dict[str, dict[str, str]]] = {
     "job.JobInterface": {"SetMinCores": _JOB_MINIMUM, "SetMinGpus": _JOB_MINIMUM},
     "job.LayerInterface": {"SetMaxGpus": MAX_GPUS},
     "show.ShowInterface": {
-        "SetCommentEmail": "the address is kept, but this server sends no mail",
+        "SetCommentEmail": "the address is kept, but comments are not mailed",
         "SetSchedulerManaged": "it is kept and shown; this server has one scheduler, which books every show's frames",
         "SetDefaultMinCores": _JOB_MINIMUM,
         "SetDefaultMinGpus": _JOB_MINIMUM,
@@ -56,6 +57,8 @@ UNBOOK: Final = (
 def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
     """What of a specification was ignored or changed, and which of its names mean nothing on this farm."""
     yield from spec.warnings
+    if spec.email and not spec.email.endswith(NOBODYS_DOMAIN) and not farm.settings.mail_host:
+        yield "spec / email: it is kept, but this server sends no mail: the setting mail_host names no mail server"
     tags = tags_of_hosts(farm)
     said: set[tuple[str, str]] = set()
     for job in spec.jobs:

@@ -20,6 +20,7 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
     layers = [farm.layers.pop(id) for id in job.layer_ids]
     depends = [farm.depends.pop(id) for id in sorted(farm.depends_of_job.pop(job_id, ()))]
     comments = [farm.comments.pop(id) for id in sorted(farm.comments_of_job.pop(job_id, ()))]
+    overrides = [override for layer in layers for override in farm.frame_marks.take(layer.id)]
 
     farm.groups[job.group_id].job_ids.discard(job_id)
     of_shot = farm.jobs_of_shot[job.show_id, job.shot]
@@ -44,6 +45,8 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
     farm.depends_on_job.pop(job_id, None)
     for comment in comments:
         farm.dirty.gone("comment", comment.id)
+    for override in overrides:
+        farm.dirty.gone("display_override", override.id)
 
     for id in event.older:
         farm.jobs[id].superseded = True
@@ -53,7 +56,7 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
     farm.touched.jobs.add(job_id)
     farm.touched.comments = farm.touched.comments or bool(comments)
     farm.dirty.gone("job", job_id)
-    farm.dirty.archived[job_id] = ArchivedJob(job, layers, depends, comments)
+    farm.dirty.archived[job_id] = ArchivedJob(job, layers, depends, comments, overrides)
 
 
 def job_recalled(farm: Farm, event: ev.JobRecalled, at_us: Micros) -> None:
@@ -79,6 +82,9 @@ def job_recalled(farm: Farm, event: ev.JobRecalled, at_us: Micros) -> None:
     for comment in archived.comments:
         index_thing(farm, "comment", comment)
         farm.dirty.row("comment", comment.id)
+    for override in archived.display_overrides:
+        index_thing(farm, "display_override", override)
+        farm.dirty.row("display_override", override.id)
 
     farm.touched.jobs.add(job.id)
     farm.touched.comments = farm.touched.comments or bool(archived.comments)

@@ -85,6 +85,18 @@ def _waive(farm: Farm, depend: Depend, layer: Layer, wanted: set[int], at_us: Mi
             add_holds(farm, layer, as_indices(freed), -1, at_us)
 
 
+def frames_held(farm: Farm, event: ev.FramesHeld, at_us: Micros) -> None:
+    layer = farm.layers[event.layer_id]
+    again = {(layer.id, index) for index in event.indices.tolist()}
+    for id in sorted(farm.depends_of_job[layer.job_id]):
+        depend = farm.depends[id]
+        freed = [index for held, index in depend.waived if (held, index) in again]
+        if depend.active and freed:
+            depend.waived = tuple(one for one in depend.waived if one not in again)
+            farm.dirty.row("depend", depend.id)
+            add_holds(farm, layer, as_indices(freed), +1, at_us)
+
+
 def _satisfy_pairs(farm: Farm, depend: Depend, pairs: npt.NDArray[Any], at_us: Micros) -> None:
     """Pairs of a composite depend that were open hold nothing any more."""
     done = done_of(farm, depend)

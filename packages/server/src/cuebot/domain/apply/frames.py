@@ -10,14 +10,16 @@ import numpy.typing as npt
 
 from cuebot.domain import events as ev
 from cuebot.domain.farm import Farm
-from cuebot.domain.frames import IndexArray
+from cuebot.domain.frames import IndexArray, as_indices
 from cuebot.domain.nouns import Layer
-from cuebot.domain.states import FRAME_TRANSITIONS, HELD_BY_DEPENDS, FrameState
+from cuebot.domain.states import CHECKPOINT_UNDER_WAY, FRAME_TRANSITIONS, HELD_BY_DEPENDS, CheckpointState, FrameState
 from cuebot.domain.units import Micros
 
 States = npt.NDArray[np.uint8]
 """One FrameState a frame."""
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
+_COLUMN_MOST = 65_535
+"""What a column of frames can hold."""
 _LEGAL = np.zeros((len(FrameState), len(FrameState)), dtype=np.bool_)
 for _from, _targets in FRAME_TRANSITIONS.items():
     _LEGAL[_from, list(_targets)] = True
@@ -29,6 +31,8 @@ def set_state(farm: Farm, layer: Layer, indices: IndexArray, to: FrameState, at_
     if not len(indices):
         return
     farm.touched.jobs.add(layer.job_id)
+    if to is FrameState.CHECKPOINT:
+        farm.frame_marks.checkpointed.add(layer.id)
     frames = layer.frames
     old = frames.state[indices]
     if _moved_together(farm, layer, indices, old, to, at_us):
@@ -132,6 +136,19 @@ def frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
         layer.frames.set_host_ends(index, 0)
     set_state(farm, layer, event.indices, FrameState.WAITING, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
+
+
+def checkpoint_changed(farm: Farm, event: ev.CheckpointChanged, at_us: Micros) -> None:
+    layer = farm.layers[event.layer_id]
+    frames, one = layer.frames, as_indices([event.index])
+    frames.copy_on_write()
+    frames.checkpoint[event.index] = event.checkpoint
+    frames.updated_us[event.index] = at_us
+    if event.checkpoint is CheckpointState.COMPLETE:
+        frames.checkpoints[event.index] = min(int(frames.checkpoints[event.index]), _COLUMN_MOST - 1) + 1
+    if event.checkpoint not in CHECKPOINT_UNDER_WAY and int(frames.state[event.index]) == FrameState.CHECKPOINT:
+        set_state(farm, layer, one, FrameState.WAITING, at_us)
+    farm.dirty.frames[layer.id].append(one)
 
 
 def frames_reordered(farm: Farm, event: ev.FramesReordered, at_us: Micros) -> None:

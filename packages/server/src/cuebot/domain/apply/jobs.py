@@ -34,6 +34,7 @@ def job_finished(farm: Farm, event: ev.JobFinished, at_us: Micros) -> None:
 
 def job_reopened(farm: Farm, event: ev.JobReopened, at_us: Micros) -> None:
     job = farm.jobs[event.job_id]
+    job.time_limit_from_us = Micros(0)
     _job_state(farm, job, JobState.PENDING)
     take_name(farm, job)
 

@@ -31,6 +31,7 @@ _SHOWN_FIELDS = frozenset({"name", "tag", "facility_id"})
 def added(farm: Farm, event: ev.Added, at_us: Micros) -> None:
     thing = restore(event.kind, event.values)
     _touch(farm, event.kind, thing)
+    _touch_frame(farm, event.kind, thing, at_us)
     index_thing(farm, event.kind, thing)
     farm.dirty.row(event.kind, thing.id)
 
@@ -39,6 +40,7 @@ def changed(farm: Farm, event: ev.Changed, at_us: Micros) -> None:
     thing = farm.table(event.kind)[event.id]
     fresh = typed(event.kind, event.changes)
     _touch(farm, event.kind, thing, frozenset(fresh))
+    _touch_frame(farm, event.kind, thing, at_us)
     _before_change(farm, event.kind, thing, fresh, at_us)
 
     if "name" in fresh:
@@ -151,6 +153,12 @@ def usage_reported(farm: Farm, event: ev.UsageReported, at_us: Micros) -> None:
     limit.holders, limit.tokens = event.holders, event.tokens
     index_limit(farm, limit)
     farm.dirty.row("limit", limit.id)
+
+
+def _touch_frame(farm: Farm, kind: str, thing: Any, at_us: Micros) -> None:
+    """Whoever watches a job's frames hears of a new text for one."""
+    if kind == "display_override":
+        farm.layers[thing.layer_id].frames.updated_us[thing.frame_index] = at_us
 
 
 def request_answered(farm: Farm, event: ev.RequestAnswered, at_us: Micros) -> None:

@@ -14,7 +14,7 @@ from cuebot.domain.frames import Frames, as_indices
 from cuebot.domain.host_ends import counted
 from cuebot.domain.indexes import count_in_allocation, count_in_job, place_proc
 from cuebot.domain.nouns import Job, Layer, Proc, Show
-from cuebot.domain.states import Exit, FrameState, OnEnd
+from cuebot.domain.states import CHECKPOINT_UNDER_WAY, CheckpointState, Exit, FrameState, OnEnd
 from cuebot.domain.units import CoreUnits, KiB, Micros
 
 _BEGIN_ANEW = (int(Exit.SUCCESS), int(Exit.RETRIED_BY_USER))
@@ -80,11 +80,18 @@ def run_ended(farm: Farm, event: ev.RunEnded, at_us: Micros) -> None:
     ended = as_indices([proc.frame_index])
     if event.state is not None:
         layer.frames.exit_status[proc.frame_index] = event.exit_status
+        if event.state is FrameState.WAITING:  # it begins anew, so there is no checkpoint to wait for
+            layer.frames.checkpoint[proc.frame_index] = _begun_anew(layer.frames, proc.frame_index)
         set_state(farm, layer, ended, event.state, at_us)
 
     farm.dirty.frames[layer.id].append(ended)
     farm.dirty.row("layer", layer.id)
     farm.dirty.row("show", proc.show_id)
+
+
+def _begun_anew(frames: Frames, index: int) -> CheckpointState:
+    checkpoint = CheckpointState(int(frames.checkpoint[index]))
+    return CheckpointState.DISABLED if checkpoint in CHECKPOINT_UNDER_WAY else checkpoint
 
 
 def _give_back(farm: Farm, proc: Proc, layer: Layer, at_us: Micros) -> None:

@@ -20,6 +20,8 @@ class AddDepend(Command):
     on_layer: str | None = None
     on_frame: int | None = None
     any_frame: bool = False
+    on_failure: bool = False
+    """Frames that are dead count as done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from cuebot.domain.commands.base import Command
 from cuebot.domain.events import Values
 from cuebot.domain.frames import IndexArray
+from cuebot.domain.states import CheckpointState, FrameState
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,51 @@ class ReorderFrames(Command):
     layer_id: str
     numbers: tuple[int, ...]
     order: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaggerFrames(Command):
+    """Have every `step`-th of some frames of a layer run first, then those between; others keep their places."""
+
+    layer_id: str
+    numbers: tuple[int, ...]
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFrames(Command):
+    """Let frames that were let go wait again for what has not happened yet."""
+
+    frames: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class SetCheckpoint(Command):
+    """Say how far the checkpoint of a frame is; one that is over lets the frame wait for its next run."""
+
+    layer_id: str
+    frame_index: int
+    state: CheckpointState
+
+
+@dataclass(frozen=True, slots=True)
+class SetDisplayOverride(Command):
+    """Have clients show another text and colour for a frame while it is in a state."""
+
+    layer_id: str
+    frame_index: int
+    state: FrameState
+    text: str
+    color: int
+    """0xRRGGBB."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddSubscriber(Command):
+    """Send mail to an address when a job ends."""
+
+    job_id: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

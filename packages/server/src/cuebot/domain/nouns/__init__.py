@@ -13,7 +13,7 @@ from cuebot.domain.nouns.filters import Filter, FilterAction, Matcher
 from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Host, Proc
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.limits import Binding, Holder, Limit
-from cuebot.domain.nouns.records import Comment, Request
+from cuebot.domain.nouns.records import Comment, DisplayOverride, Request
 from cuebot.domain.nouns.shows import (
     SHARE_HALF_LIFE_US,
     Allocation,
@@ -35,6 +35,7 @@ __all__ = [
     "Department",
     "DepartmentName",
     "Depend",
+    "DisplayOverride",
     "Edges",
     "Facility",
     "Filter",
@@ -81,5 +82,6 @@ NOUNS: dict[str, type] = {
     "proc": Proc,
     "comment": Comment,
     "request": Request,
+    "display_override": DisplayOverride,
 }
 """Every kind of row, in an order in which they can be loaded."""

@@ -51,6 +51,12 @@ class Job:
     """It was asked for again while a younger job of its name was on disk: its name means that one."""
     filtered: tuple[str, ...] = ()
     """What filters of its show did to it when they ran last, a text for each that it fits."""
+    subscribers: tuple[str, ...] = ()
+    """Addresses that get mail when it ends, besides its own."""
+    time_limit_minutes: int = 0
+    """How long it may go on from the start of its first frame; 0 for ever."""
+    time_limit_from_us: Micros = Micros(0)
+    """Since when that is counted; 0 while nothing has started."""
     layer_ids: list[str] = derived(list)
     recalled_us: Micros = volatile(Micros(0))
     """When it was last loaded again, finished."""
@@ -62,6 +68,11 @@ class Job:
     def complete(self) -> bool:
         """Every frame has succeeded or was eaten."""
         return sum(self.counts) == self.counts[FrameState.SUCCEEDED] + self.counts[FrameState.EATEN]
+
+    @property
+    def settled(self) -> bool:
+        """No frame will change of itself: each has succeeded, was eaten, or is dead."""
+        return _settled(self.counts)
 
 
 _NO_FRAMES = Frames([], 0)
@@ -177,5 +188,8 @@ class Layer:
     @property
     def settled(self) -> bool:
         """No frame will change of itself: each has succeeded, was eaten, or is dead."""
-        ended = (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD)
-        return sum(self.counts) == sum(self.counts[state] for state in ended)
+        return _settled(self.counts)
+
+
+def _settled(counts: list[int]) -> bool:
+    return sum(counts) == sum(counts[state] for state in (FrameState.SUCCEEDED, FrameState.EATEN, FrameState.DEAD))

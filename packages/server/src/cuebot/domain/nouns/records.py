@@ -1,10 +1,11 @@
-"""What people and programs leave behind: comments, answers to requests."""
+"""What people and programs leave behind: comments, what frames are to look like, answers to requests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from cuebot.domain.states import FrameState
 from cuebot.domain.units import Micros
 
 
@@ -19,6 +20,19 @@ class Comment:
     subject: str
     message: str
     created_us: Micros
+
+
+@dataclass(slots=True)
+class DisplayOverride:
+    """What clients show for a frame in one state, in place of the state's own word and colour."""
+
+    id: str
+    layer_id: str
+    frame_index: int
+    state: FrameState
+    text: str
+    color: int
+    """Red, green and blue: 0xRRGGBB."""
 
 
 @dataclass(slots=True)

@@ -82,6 +82,10 @@ def explain_frame(
         took_s = int(layer.frames.stop_us[index] - layer.frames.start_us[index]) // SECOND
         text = f"it is done; it ran on {_last_host(farm, layer, index)} for {duration(took_s)}"
         reasons = [Reason("DONE", 0, "", text)]
+    elif state is FrameState.CHECKPOINT:
+        text = "its last run ended while its checkpoint was made or copied"
+        remedy = "it waits again when that is complete, or after a while (setting checkpoint)"
+        reasons = [Reason("CHECKPOINT", 0, "", text, remedy)]
     else:
         reasons = [_eaten(farm, layer, index)]
     summary = reasons[0].text if reasons else f"it is {state.name}"

@@ -30,6 +30,7 @@ def layer_message(row: LayerRow) -> job_pb2.Layer:
         memory_optimizer_enabled=row.memory_optimizer,
         layer_stats=job_pb2.LayerStats(
             reserved_cores=row.reserved_cores,
+            reserved_gpus=row.reserved_gpus,
             low_frame_sec=int32(row.shortest_run_s),
             **usage_fields(row.frames, row.usage),
         ),
@@ -69,6 +70,8 @@ class UsageFields(TypedDict):
     rendered_core_sec: int
     failed_core_sec: int
     max_rss: int
+    total_gpu_sec: int
+    rendered_gpu_sec: int
 
 
 def usage_fields(frames: FrameCounts, usage: UsageRow) -> UsageFields:
@@ -92,4 +95,6 @@ def usage_fields(frames: FrameCounts, usage: UsageRow) -> UsageFields:
         "rendered_core_sec": usage.succeeded_core_s,
         "failed_core_sec": usage.failed_core_s,
         "max_rss": usage.max_rss_kib,
+        "total_gpu_sec": usage.succeeded_gpu_s,
+        "rendered_gpu_sec": usage.succeeded_gpu_s,
     }

@@ -57,7 +57,9 @@ class Side:
         return cls(layer.job_id, layer.id, index)
 
 
-async def add_depend(call: Call, type: DependType, er: Side, on: Side, *, any_frame: bool = False) -> depend_pb2.Depend:
+async def add_depend(
+    call: Call, type: DependType, er: Side, on: Side, *, any_frame: bool = False, on_failure: bool = False
+) -> depend_pb2.Depend:
     """Make one side wait for the other, and return the depend."""
     command = AddDepend(
         type=type,
@@ -68,6 +70,7 @@ async def add_depend(call: Call, type: DependType, er: Side, on: Side, *, any_fr
         on_layer=on.layer_id,
         on_frame=on.frame_index,
         any_frame=any_frame,
+        on_failure=on_failure,
     )
     held = before_depend(call.farm, er.job_id, er.layer_id)
     depend_id = await call.submit(command)

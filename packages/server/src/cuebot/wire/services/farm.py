@@ -33,15 +33,17 @@ from cuebot.wire.doors import Doors
 from cuebot.wire.services.events import Events
 from cuebot.wire.services.filter_trials import FilterTrials
 from cuebot.wire.services.find import Queries
+from cuebot.wire.services.job_settings import JobSettings
 from cuebot.wire.services.records import Records
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events, FilterTrials):
+class FarmInterface(Records, Queries, Events, JobSettings, FilterTrials):
     """Questions about the farm.
 
     Those about what was are `Records`, what happens `Events`, those in words `Queries`, what if `FilterTrials`.
+    What it changes is in `JobSettings`.
     """
 
     def __init__(

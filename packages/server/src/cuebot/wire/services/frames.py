@@ -7,16 +7,17 @@ from opencue_proto import job_pb2
 from cuebot.domain import commands as c
 from cuebot.domain.errors import NotFound
 from cuebot.domain.frames import as_indices
-from cuebot.domain.states import DependType
+from cuebot.domain.states import CheckpointState, DependType, FrameState
 from cuebot.queries.depends import frame_is_waited_for, frame_waits_by, layer_waits_by
-from cuebot.queries.frames import frame_row
+from cuebot.queries.frames import displays_of, frame_row
 from cuebot.queries.layers import in_dispatch_order
 from cuebot.wire.call import Call
-from cuebot.wire.messages.frames import frame_message
+from cuebot.wire.messages.frames import color_of, display_message, frame_message
 from cuebot.wire.requests import OfFrame
 from cuebot.wire.services.dependencies import FRAME_TYPES, Side, add_depend, depend_seq, drop
 from cuebot.wire.services.jobs import fill_frames
 from cuebot.wire.services.wording import change_message, kill_message
+from cuebot.wire.values import member
 
 
 class FrameInterface:
@@ -60,6 +61,31 @@ class FrameInterface:
     async def MarkAsWaiting(self, request: job_pb2.FrameMarkAsWaitingRequest, call: Call) -> None:
         """Let a DEPEND frame go."""
         await call.submit(c.ReleaseFrames(_selection(request, call)))
+
+    async def MarkAsDepend(self, request: job_pb2.FrameMarkAsDependRequest, call: Call) -> None:
+        """Let a frame that was let go wait again for what has not happened."""
+        await call.submit(c.HoldFrames(_selection(request, call)))
+
+    async def SetCheckpointState(self, request: job_pb2.FrameSetCheckpointStateRequest, call: Call) -> None:
+        """Say how far a frame's checkpoint is; a transition that makes no sense changes nothing."""
+        layer, index = call.farm.frame(request.frame.id)
+        state = member(CheckpointState, request.state, "checkpoint state")
+        await call.submit(c.SetCheckpoint(layer.id, index, state))
+
+    async def SetFrameStateDisplayOverride(self, request: job_pb2.FrameStateDisplayOverrideRequest, call: Call) -> None:
+        """Have clients show another text and colour for a frame while it is in a state."""
+        layer, index = call.farm.frame(request.frame.id)
+        override = request.override
+        state = member(FrameState, override.state, "frame state")
+        await call.submit(c.SetDisplayOverride(layer.id, index, state, override.text, color_of(override)))
+
+    def GetFrameStateDisplayOverrides(
+        self, request: job_pb2.GetFrameStateDisplayOverridesRequest, call: Call
+    ) -> job_pb2.GetFrameStateDisplayOverridesResponse:
+        """What clients show for a frame in states that have a text of their own."""
+        displays = displays_of(call.farm, *call.farm.frame(request.frame.id))
+        overrides = job_pb2.FrameStateDisplayOverrideSeq(overrides=[display_message(row) for row in displays])
+        return job_pb2.GetFrameStateDisplayOverridesResponse(overrides=overrides)
 
     async def CreateDependencyOnJob(
         self, request: job_pb2.FrameCreateDependencyOnJobRequest, call: Call

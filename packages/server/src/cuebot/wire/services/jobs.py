@@ -194,6 +194,12 @@ class JobInterface:
         layers = call.farm.layers_of(_job(request, call))
         await call.submit_all([c.ReorderFrames(layer.id, numbers, order) for layer in layers])
 
+    async def StaggerFrames(self, request: job_pb2.JobStaggerFramesRequest, call: Call) -> None:
+        """Run every `stagger`-th frame of a range first, then those between, in every layer."""
+        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
+        layers = call.farm.layers_of(_job(request, call))
+        await call.submit_all([c.StaggerFrames(layer.id, numbers, request.stagger) for layer in layers])
+
     # --- changing -------------------------------------------------------------------------------------------------
 
     async def Pause(self, request: job_pb2.JobPauseRequest, call: Call) -> None:
@@ -240,6 +246,10 @@ class JobInterface:
     async def RunFilters(self, request: job_pb2.JobRunFiltersRequest, call: Call) -> None:
         """Have the filters of a job's show act on it, as at its launch."""
         await call.submit(c.RunFilters((_job(request, call).id,)))
+
+    async def AddSubscriber(self, request: job_pb2.JobAddSubscriberRequest, call: Call) -> None:
+        """Send mail to an address when a job ends."""
+        await call.submit(c.AddSubscriber(_job(request, call).id, request.subscriber))
 
     async def AddComment(self, request: job_pb2.JobAddCommentRequest, call: Call) -> None:
         """Comment on a job."""

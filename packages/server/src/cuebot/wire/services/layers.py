@@ -97,6 +97,11 @@ class LayerInterface:
         order = ORDERS.get(request.order, str(request.order))
         await call.submit(c.ReorderFrames(_layer(request, call).id, numbers, order))
 
+    async def StaggerFrames(self, request: job_pb2.LayerStaggerFramesRequest, call: Call) -> None:
+        """Run every `stagger`-th frame of a range first, then those between."""
+        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
+        await call.submit(c.StaggerFrames(_layer(request, call).id, numbers, request.stagger))
+
     async def RegisterOutputPath(self, request: job_pb2.LayerRegisterOutputPathRequest, call: Call) -> None:
         """Say that a layer writes a file."""
         await call.submit(c.AddOutput(_layer(request, call).id, request.spec))

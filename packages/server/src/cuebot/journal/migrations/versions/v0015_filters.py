@@ -7,8 +7,8 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 _NAMES = ("Lighting", "Animation", "Hair", "Cloth", "Layout", "FX", "Pipeline", "Unknown")
 
