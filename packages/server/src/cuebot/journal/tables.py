@@ -237,10 +237,10 @@ JOB: Final = Table(
     _text("parent_id", optional=True),
     _text("specification_id"),
     _flag("superseded"),
-    _json("filtered"),
     _json("subscribers"),
     _int("time_limit_minutes"),
     _int("time_limit_from_us"),
+    _json("filtered"),
 )
 
 LAYER: Final = Table(
