@@ -28,6 +28,7 @@ CASES = (
     "one_socket",
     "calls",
     "crowd",
+    "client",
     "journal",
     "finished",
     "scheduler",

@@ -37,6 +37,7 @@ SECTIONS_FOLLOWED = {
 NOT_RUN = {
     "docs/howto/licences-and-limits.md": "wants a licence server",
     "docs/operation/services.md": "wants systemd and root",
+    "docs/reference/cueadmin.md": "that the scripts complete is tested with the command line",
     "docs/reference/feed.md": "goes on until Ctrl-C; that it watches is tested with the feed",
 }
 """What no test runs, and why: as it is marked on the page."""

@@ -173,12 +173,13 @@ def test_the_exit_status_is_in_the_book_before_the_supervisor_ends(supervise: Su
 def test_the_log_has_output_and_then_a_foot(supervise: Supervise) -> None:
     """In the words that OpenCue's readers look for."""
     run = supervise("echo hello; echo problem >&2; exit 3")
-    run.ended()
+    page = run.ended()
     output, _, foot = run.output().partition("=" * 59)
     assert output == "hello\nproblem\n\n"
     rows = dict(re.findall(r"^(\S+) +(.*)$", foot, re.MULTILINE))
     assert (rows["exitStatus"], rows["exitSignal"], rows["cause"], rows["renderhost"]) == ("3", "0", "exited", "node1")
     assert time.strptime(rows["endTime"])
+    assert int(rows["pid"]) == page["leader_pid"] > 1
     assert float(rows["utime"]) >= 0
 
 

@@ -43,7 +43,7 @@ _SHELL_LAYERS = ("Shell", "ShellCommand", "ShellSequence", "ShellScript", "PyEva
 
 def opencueTables() -> str:
     """Return the part of the page on `opencue` that is made."""
-    from opencue import api, cuebot, exception, search, units, util
+    from opencue import api, cuebot, exception, search, snapshot, units, util
 
     parts = ["## Functions of `opencue.api`"]
     for heading, functions in [*_grouped(api), *_from_elsewhere(api)]:
@@ -62,6 +62,8 @@ def opencueTables() -> str:
 
     parts += ["## The connection: `opencue.Cuebot`", _text(cuebot.Cuebot), _table(_members(cuebot.Cuebot))]
     parts += ["## `opencue.util`", _table((name, getattr(util, name)) for name in util.__all__)]
+    of_snapshots = ((name, getattr(snapshot, name)) for name in snapshot.__all__)
+    parts += ["## `opencue.snapshot`", _text(snapshot), _table(of_snapshots)]
     parts += ["## `opencue.units.Megabytes`", _text(units.Megabytes)]
     kinds = [(name, _text(kind)) for name, kind in _classes(exception)]
     parts += ["## Exceptions of `opencue.exception`", _rows("Exception", kinds)]

@@ -1223,6 +1223,88 @@ class QueryField(_message.Message):
 Global___QueryField: _TypeAlias = QueryField  # noqa: Y015
 
 @_typing.final
+class RestoreFramesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    layer: _builtins.str
+    @_builtins.property
+    def frames(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndedFrame]: ...
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        layer: _builtins.str = ...,
+        frames: _abc.Iterable[Global___EndedFrame] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "job", b"job", "layer", b"layer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreFramesRequest: _TypeAlias = RestoreFramesRequest  # noqa: Y015
+
+@_typing.final
+class EndedFrame(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    EXIT_STATUS_FIELD_NUMBER: _builtins.int
+    RETRIES_FIELD_NUMBER: _builtins.int
+    START_US_FIELD_NUMBER: _builtins.int
+    STOP_US_FIELD_NUMBER: _builtins.int
+    MAX_RSS_KIB_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    state: _builtins.str
+    exit_status: _builtins.int
+    retries: _builtins.int
+    start_us: _builtins.int
+    stop_us: _builtins.int
+    max_rss_kib: _builtins.int
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        state: _builtins.str = ...,
+        exit_status: _builtins.int = ...,
+        retries: _builtins.int = ...,
+        start_us: _builtins.int = ...,
+        stop_us: _builtins.int = ...,
+        max_rss_kib: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exit_status", b"exit_status", "max_rss_kib", b"max_rss_kib", "number", b"number", "retries", b"retries", "start_us", b"start_us", "state", b"state", "stop_us", b"stop_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndedFrame: _TypeAlias = EndedFrame  # noqa: Y015
+
+@_typing.final
+class RestoreFramesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTORED_FIELD_NUMBER: _builtins.int
+    restored: _builtins.int
+    def __init__(
+        self,
+        *,
+        restored: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restored", b"restored"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreFramesResponse: _TypeAlias = RestoreFramesResponse  # noqa: Y015
+
+@_typing.final
 class GetDoorsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -74,6 +74,11 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
                 )
+        self.RestoreFrames = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/RestoreFrames',
+                request_serializer=cuefarm__proto_dot_farm__pb2.RestoreFramesRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.RestoreFramesResponse.FromString,
+                )
         self.SetJobOwner = channel.unary_unary(
                 '/cuefarm.v1.FarmInterface/SetJobOwner',
                 request_serializer=cuefarm__proto_dot_farm__pb2.SetJobOwnerRequest.SerializeToString,
@@ -188,6 +193,13 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreFrames(self, request, context):
+        """Puts frames that never ran here into the states in which they ended elsewhere: a job that is restored goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetJobOwner(self, request, context):
         """Give a job to somebody else. Its name stays; runs that start from then on are his.
         """
@@ -285,6 +297,11 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.TryFilters,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.SerializeToString,
+            ),
+            'RestoreFrames': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreFrames,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.RestoreFramesRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.RestoreFramesResponse.SerializeToString,
             ),
             'SetJobOwner': grpc.unary_unary_rpc_method_handler(
                     servicer.SetJobOwner,
@@ -522,6 +539,23 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/TryFilters',
             cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RestoreFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/RestoreFrames',
+            cuefarm__proto_dot_farm__pb2.RestoreFramesRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.RestoreFramesResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -43,6 +43,7 @@ class FarmInterfaceStub:
     GetQueryFields: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]
     GetEvents: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]
     TryFilters: _grpc.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]
+    RestoreFrames: _grpc.UnaryUnaryMultiCallable[_farm_pb2.RestoreFramesRequest, _farm_pb2.RestoreFramesResponse]
     SetJobOwner: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]
     SetJobTimeLimit: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]
     SetLayerMaxRetries: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]
@@ -64,6 +65,7 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     GetQueryFields: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]  # type: ignore[assignment]
     GetEvents: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]  # type: ignore[assignment]
     TryFilters: _aio.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]  # type: ignore[assignment]
+    RestoreFrames: _aio.UnaryUnaryMultiCallable[_farm_pb2.RestoreFramesRequest, _farm_pb2.RestoreFramesResponse]  # type: ignore[assignment]
     SetJobOwner: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]  # type: ignore[assignment]
     SetJobTimeLimit: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]  # type: ignore[assignment]
     SetLayerMaxRetries: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetLayerMaxRetriesRequest, _farm_pb2.SetLayerMaxRetriesResponse]  # type: ignore[assignment]
@@ -154,6 +156,13 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.TryFiltersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.TryFiltersResponse, _abc.Awaitable[_farm_pb2.TryFiltersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RestoreFrames(
+        self,
+        request: _farm_pb2.RestoreFramesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.RestoreFramesResponse, _abc.Awaitable[_farm_pb2.RestoreFramesResponse]]: ...
 
     @_abc_1.abstractmethod
     def SetJobOwner(

@@ -17,7 +17,20 @@ from typing import TYPE_CHECKING, Any
 from opencue.installation import warn_if_shared
 
 if TYPE_CHECKING:
-    from opencue import api, compiled_proto, config, cuebot, enums, exception, search, units, util, version, wrappers
+    from opencue import (
+        api,
+        compiled_proto,
+        config,
+        cuebot,
+        enums,
+        exception,
+        search,
+        snapshot,
+        units,
+        util,
+        version,
+        wrappers,
+    )
     from opencue.cuebot import Cuebot
     from opencue.enums import DependType
     from opencue.exception import CueException, EntityNotFoundException
@@ -39,6 +52,7 @@ __all__ = [
     "proxy",
     "rep",
     "search",
+    "snapshot",
     "units",
     "util",
     "version",

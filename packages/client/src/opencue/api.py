@@ -28,6 +28,7 @@ from opencue_proto import (
 
 from opencue import search, util
 from opencue.changed import Changed
+from opencue.cuebot import Cuebot
 from opencue.doors import getDoors
 from opencue.enums import LimitEnforcement, LimitType
 from opencue.events import followEvents, getEvents
@@ -42,7 +43,7 @@ from opencue.wrappers.depend import Depend, addDepend
 from opencue.wrappers.filter import Action, Filter, Matcher
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
-from opencue.wrappers.host import Host
+from opencue.wrappers.host import Host, NestedHost
 from opencue.wrappers.job import Job, findLayerMessage
 from opencue.wrappers.layer import Layer
 from opencue.wrappers.limit import (
@@ -71,6 +72,7 @@ __all__ = [
     "Action",
     "Allocation",
     "Comment",
+    "Cuebot",
     "Department",
     "Depend",
     "Filter",
@@ -81,6 +83,7 @@ __all__ = [
     "Layer",
     "Limit",
     "Matcher",
+    "NestedHost",
     "Proc",
     "Service",
     "ServiceOverride",
@@ -146,6 +149,7 @@ __all__ = [
     "getGroup",
     "getHost",
     "getHostHistory",
+    "getHostWhiteboard",
     "getHosts",
     "getJob",
     "getJobHistory",
@@ -192,7 +196,6 @@ __all__ = [
 # Public names of the API that have no server behind them, by what they are about.
 _NOT_OFFERED = {
     "owners of hosts": ("Owner", "getOwner"),
-    "the host whiteboard": ("NestedHost", "getHostWhiteboard"),
 }
 
 
@@ -414,6 +417,11 @@ def findHost(name: str) -> Host:
 def getHost(uniq: str) -> Host:
     """Return the host of an id."""
     return Host(call("host", "GetHost", id=uniq).host)
+
+
+def getHostWhiteboard() -> list[NestedHost]:
+    """Return all hosts with what runs on them."""
+    return [NestedHost(message) for message in call("host", "GetHostWhiteboard").nested_hosts.nested_hosts]
 
 
 def getProcs(**options: Any) -> list[Proc]:

@@ -10,7 +10,7 @@ import os
 import random
 import uuid
 from types import ModuleType
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Union
 from urllib.parse import quote
 
 import grpc
@@ -23,6 +23,7 @@ from opencue.exception import ConnectionException, CueException, RefusedExceptio
 from opencue.retrying import ExponentialBackoff as ExponentialBackoff
 from opencue.retrying import RetryOnRpcErrorClientInterceptor as RetryOnRpcErrorClientInterceptor
 from opencue.retrying import SleepingPolicy as SleepingPolicy
+from opencue.switching import SwitchedChannel
 from opencue.token import Token, TokenInUse
 from opencue.warning import WarningInterceptor
 
@@ -31,6 +32,8 @@ logger = logging.getLogger("opencue")
 DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024 * 10
 DEFAULT_GRPC_PORT = 8443
 DEFAULT_TIMEOUT_MS = 10_000
+CONNECT_SECONDS = 3
+"""How long a host may take to accept a connection; one that is off does not even refuse it."""
 HOW_TO_NAME_A_SERVER = "Name the server with CUEBOT_HOSTS=HOST[:PORT], or start one with `cuefarm up`."
 
 
@@ -74,11 +77,43 @@ INTERFACES = {
 }
 
 
+class _ByInterface(Mapping[str, Any]):
+    """What there is for each interface, by its short name; loaded when it is asked for."""
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], Any]) -> None:
+        self._names = sorted(names)
+        self._load = load
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _proto(name: str) -> ModuleType:
+    stem = "opencue_proto.criterion" if name == "criterion" else _interface(name)[0]
+    return importlib.import_module(f"{stem}_pb2")
+
+
+def _service(name: str) -> Callable[[grpc.Channel], Any]:
+    stem, interface = _interface(name)
+    return getattr(importlib.import_module(f"{stem}_pb2_grpc"), f"{interface}Stub")
+
+
 class Cuebot:
     """The process's one connection, opened by the first call that needs it."""
 
+    PROTO_MAP: Mapping[str, Any] = _ByInterface([*INTERFACES, "criterion"], _proto)
+    SERVICE_MAP: Mapping[str, Any] = _ByInterface(INTERFACES, _service)
     RpcChannel: Optional[grpc.Channel] = None
     Hosts: list[str] = []
+    Stubs: dict[str, Any] = {}
     _address = ""
     _token: Optional[TokenInUse] = None
     Config: dict[str, Any] = configuration.in_use()
@@ -111,14 +146,29 @@ class Cuebot:
         """Connect to the first server that answers, in random order; raise ConnectionException when none does."""
         if not Cuebot.Hosts:
             raise CueException(f"No server is configured. {HOW_TO_NAME_A_SERVER}")
+        channel = SwitchedChannel(Cuebot._connect(Cuebot._addresses()))
+        retry = RetryOnRpcErrorClientInterceptor(
+            max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"]),
+            goes_to=lambda: channel.current,
+            go_on=lambda failed: channel.go_on(failed, Cuebot._another),
+        )
+        Cuebot.RpcChannel = grpc.intercept_channel(
+            channel, ChangedInterceptor(), RequestIdentityInterceptor(), WarningInterceptor(), retry
+        )
+        atexit.register(Cuebot.closeChannel)
+
+    @staticmethod
+    def _connect(addresses: list[str]) -> grpc.Channel:
+        """Return a channel to the first of these servers that answers, in random order."""
         failures = []
-        addresses = Cuebot._addresses()
         for address in random.sample(addresses, len(addresses)):
             target = listeners.number_of(address)
             token = TokenInUse(target, Cuebot.Config)
-            channel = grpc.intercept_channel(Cuebot._openChannel(target), strangers.StrangerInterceptor(token))
+            channel = grpc.intercept_channel(
+                Cuebot._openChannel(target), TokenInterceptor(token), strangers.StrangerInterceptor(token)
+            )
             try:
-                Cuebot._probe(channel, token)
+                Cuebot._probe(channel)
             except grpc.RpcError as error:
                 channel.close()
                 if isinstance(error, strangers.StrangerListens):
@@ -129,22 +179,29 @@ class Cuebot:
                 logger.info("no server answers at %s: %s", address, error.details())  # if none does, it is raised
                 continue
             Cuebot._address, Cuebot._token = address, token
-            Cuebot.RpcChannel = grpc.intercept_channel(
-                channel,
-                ChangedInterceptor(),
-                RequestIdentityInterceptor(token),
-                WarningInterceptor(),
-                RetryOnRpcErrorClientInterceptor(max_attempts=1 + int(Cuebot.Config["cuebot.exception_retries"])),
-            )
-            atexit.register(Cuebot.closeChannel)
-            return
+            return channel
         tried = f"No server answers at {', '.join(failures)}. {how_to_reach_a_server()}"
         raise ConnectionException(tried, code=grpc.StatusCode.UNAVAILABLE, details=tried)
 
     @staticmethod
-    def asked() -> list[str]:
-        """Return the addresses that a call goes to: the one of the connection, else all that are configured."""
-        return [Cuebot._address] if Cuebot.RpcChannel is not None else Cuebot._addresses()
+    def _another() -> Optional[grpc.Channel]:
+        """Return a channel to another of the hosts than the one in use, None where no other answers."""
+        others = [address for address in Cuebot._addresses() if address != Cuebot._address]
+        if not others:
+            return None
+        left = Cuebot._address
+        try:
+            channel = Cuebot._connect(others)
+        except CueException as error:
+            logger.info("no other host takes over from %s: %s", left, error)
+            return None
+        logger.warning("the server at %s is away; going on with %s", left, Cuebot._address)
+        return channel
+
+    @staticmethod
+    def asked(reached: bool = True) -> list[str]:
+        """Return the addresses of a call: that of the server it reached, else all that are tried."""
+        return [Cuebot._address] if reached and Cuebot.RpcChannel is not None else Cuebot._addresses()
 
     @staticmethod
     def refused(error: grpc.RpcError) -> CueException:
@@ -191,15 +248,12 @@ class Cuebot:
     @classmethod
     def getProto(cls, name: str) -> ModuleType:
         """Return the module of messages that the interface `name` uses; ValueError if there is none."""
-        if name == "criterion":
-            return importlib.import_module("opencue_proto.criterion_pb2")
-        return importlib.import_module(f"{_interface(name)[0]}_pb2")
+        return _proto(name)
 
     @classmethod
     def getService(cls, name: str) -> Callable[[grpc.Channel], Any]:
         """Return the stub class of the interface `name`; ValueError if there is none."""
-        stem, interface = _interface(name)
-        return getattr(importlib.import_module(f"{stem}_pb2_grpc"), f"{interface}Stub")
+        return _service(name)
 
     @classmethod
     def getStub(cls, name: str) -> Any:
@@ -234,15 +288,16 @@ class Cuebot:
                 # gRPC waits a second before it tries a lost connection again: longer than a server needs to restart.
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1_600),
+                ("grpc.min_reconnect_backoff_ms", CONNECT_SECONDS * 1000),  # as long as one attempt may take
                 # Connections that gRPC shares have failures in common: this one would be refused for those of another.
                 ("grpc.use_local_subchannel_pool", 1),
             ],
         )
 
     @staticmethod
-    def _probe(channel: grpc.Channel, token: TokenInUse) -> None:
+    def _probe(channel: grpc.Channel) -> None:
         """Ask something, to see whether a server answers and lets this client in."""
-        stub = Cuebot.getService("cue")(grpc.intercept_channel(channel, RequestIdentityInterceptor(token)))
+        stub = Cuebot.getService("cue")(grpc.intercept_channel(channel, RequestIdentityInterceptor()))
         stub.GetSystemStats(Cuebot.getProto("cue").CueGetSystemStatsRequest(), timeout=Cuebot.Timeout / 1000)
 
 
@@ -284,18 +339,27 @@ TOKENS_TRIED_MAX = 3
 
 
 class RequestIdentityInterceptor(grpc.UnaryUnaryClientInterceptor):
-    """Names every request and who asks, so that the server knows a repeated request for the same one; has the token."""
-
-    def __init__(self, token: TokenInUse) -> None:
-        self._token = token
+    """Names every request and who asks, so that a server knows a repeated request for the same one."""
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """Add the metadata and go on; a call that was refused, and so not carried out, is made with another token."""
+        """Add the metadata and go on."""
         metadata = [
             *(client_call_details.metadata or ()),
             (REQUEST_ID, str(uuid.uuid4())),
             (USER, quote(userName())),
         ]
+        return continuation(_with_metadata(client_call_details, metadata), request)
+
+
+class TokenInterceptor(grpc.UnaryUnaryClientInterceptor):
+    """Sends one server its token, and no other."""
+
+    def __init__(self, token: TokenInUse) -> None:
+        self._token = token
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """Add the token and go on; a call that was refused, and so not carried out, is made with another token."""
+        metadata = [*(client_call_details.metadata or ())]
         tried: list[Optional[Token]] = []
         while True:
             tried.append(self._token.current)

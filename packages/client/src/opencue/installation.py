@@ -6,11 +6,12 @@ ways that nobody can read. The name of this module is ours alone, so it survives
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Optional
+from typing import Any, Optional
 
 OTHER_DISTRIBUTION = "opencue_pycue"
 REMEDY = (
@@ -23,14 +24,36 @@ class SharedPackageWarning(UserWarning):
     """Two installed distributions claim the package `opencue`."""
 
 
+def other_distribution() -> Optional[Any]:
+    """Return what `importlib.metadata` knows of the other distribution, or None where it is not installed.
+
+    That module takes longer to load than all of this package: most often a look at the names of folders will do.
+    """
+    if not any(_has_metadata(folder or ".") for folder in sys.path):
+        return None
+    from importlib import metadata
+
+    try:
+        return metadata.distribution(OTHER_DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _has_metadata(folder: str) -> bool:
+    try:
+        names = os.listdir(folder)
+    except OSError:  # it need not be a folder, nor be there
+        return False
+    return any(name.lower().replace("-", "_").startswith(OTHER_DISTRIBUTION) for name in names)
+
+
 def describe_conflict(package_file: Optional[str]) -> Optional[str]:
     """Return what is wrong with the installed `opencue`, or None.
 
     `package_file` is `opencue.__file__` of the package in use.
     """
-    try:
-        other = metadata.distribution(OTHER_DISTRIBUTION)
-    except metadata.PackageNotFoundError:
+    other = other_distribution()
+    if other is None:
         return None
     in_use = Path(package_file or "").resolve().parent
     theirs = Path(str(other.locate_file("opencue"))).resolve()

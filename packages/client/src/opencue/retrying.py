@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from contextvars import ContextVar
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import grpc
 
@@ -59,16 +59,21 @@ class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
         max_attempts: int = 13,
         sleeping_policy: Optional[SleepingPolicy] = None,
         status_for_retry: tuple[grpc.StatusCode, ...] = (grpc.StatusCode.UNAVAILABLE,),
+        goes_to: Callable[[], Any] = lambda: None,
+        go_on: Callable[[Any], bool] = lambda failed: False,
     ) -> None:
         self.max_attempts = max_attempts
         self.sleeping_policy = sleeping_policy or ExponentialBackoff(250, 1_600, 2)
         self.status_for_retry = status_for_retry
+        self._goes_to, self._go_on = goes_to, go_on
+        """What a call goes to, and what looks for another when that found no server."""
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Call, and call again while the status is one to repeat and attempts are left."""
         _cut_off.set(False)
         refusals = 0
         for attempt in range(self.max_attempts - 1):
+            server = self._goes_to()
             response = continuation(client_call_details, request)
             came_to_a_server = reached(response)
             if came_to_a_server and response.code() not in self.status_for_retry:
@@ -79,6 +84,8 @@ class RetryOnRpcErrorClientInterceptor(grpc.UnaryUnaryClientInterceptor):
                     return response
             elif not neverSent(response):
                 _cut_off.set(True)
+            if not came_to_a_server and self._go_on(server):
+                continue
             detail = response.details() if came_to_a_server else f"no server answers ({transportReason(response)})"
             logger.log(logging.DEBUG if attempt else logging.WARNING, "%s; trying again", detail)
             self.sleeping_policy.sleep(attempt)

@@ -37,8 +37,8 @@ def _called(seconds: float, service: str, method: str, stub: Any, fields: dict[s
         if error.code() is grpc.StatusCode.UNAUTHENTICATED:
             raise Cuebot.refused(error) from None
         remark = _remark(error, seconds, method)
-        where = f"{service}.{method}"
-        raise exception.fromRpcError(error, call=where, remark=remark, hosts=Cuebot.asked()) from None
+        where, hosts = f"{service}.{method}", Cuebot.asked(exception.reached(error))
+        raise exception.fromRpcError(error, call=where, remark=remark, hosts=hosts) from None
 
 
 def change(service: str, method: str, stub: Optional[Any] = None, /, **fields: Any) -> Changed:

@@ -20,14 +20,19 @@ UNBOUNDED = 2**62
 Setter = Callable[[Any, Any], None]
 
 
+def raiseIfNotList(searchOption: str, value: Any) -> None:
+    """Raise TypeError for the value of an option that takes several, unless it is a collection."""
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise TypeError(f"Failed to set search option for {searchOption}: expected a list, got {value!r}")
+
+
 def _names(field: str) -> Setter:
     """Make the setter of an option that takes a list (one plain string will do) and fills a repeated field."""
 
     def fill(criteria: Any, value: Any) -> None:
         if isinstance(value, str):
             value = [value]
-        if not isinstance(value, (list, tuple, set, frozenset)):
-            raise TypeError(f"Failed to set search option for {field}: expected a list, got {value!r}")
+        raiseIfNotList(field, value)
         target = criteria
         for part in field.split("."):
             target = getattr(target, part)
@@ -291,7 +296,8 @@ class FrameSearch(BaseSearch):
 
     kind = "frame"
     criteria = job_pb2.FrameSearchCriteria
-    defaults = {"page": 1, "limit": 500, "change_date": 0}
+    page, limit, change_date = 1, 500, 0
+    defaults = {"page": page, "limit": limit, "change_date": change_date}
     setters = {
         "name": _names("frames"),
         "frames": _names("frames"),

@@ -16,6 +16,11 @@ class FarmWarning(UserWarning):
     """The server took a request, and part of it was ignored, changed, or has no effect there."""
 
 
+def warn(text: str) -> None:
+    """Warn of what this package itself leaves out or does otherwise."""
+    warnings.warn(text, FarmWarning, stacklevel=_callers_level())
+
+
 class WarningInterceptor(grpc.UnaryUnaryClientInterceptor):
     """Hands what the server warns of to Python's `warnings`, as FarmWarning."""
 

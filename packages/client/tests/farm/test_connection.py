@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 import warnings
@@ -177,3 +179,71 @@ def test_a_command_prints_a_warning_as_one_line(capsys):
         showPlainly()
         warnings.warn("nothing is charged", FarmWarning, stacklevel=1)
     assert capsys.readouterr().err == "warning: nothing is charged\n"
+
+
+def test_a_call_goes_on_with_another_host_when_its_own_is_away(farm, monkeypatch):
+    """Of several hosts one that stops is left for another, at once and by stubs that were there before."""
+    other = FakeFarm().start()
+    try:
+        other.jobs["b"] = a_job("b")
+        farm.jobs["a"] = a_job("a")
+        opencue.Cuebot.setHosts([farm.address])
+        job = opencue.api.findJob("a")
+        monkeypatch.setattr(opencue.Cuebot, "Hosts", [farm.address, other.address])
+        farm.stop()
+        started = time.monotonic()
+        assert [job.name() for job in opencue.api.getJobs()] == ["b"]
+        job.pause()
+        assert other.only("JobInterface.Pause").job.name == "a"
+        assert time.monotonic() - started < 2
+    finally:
+        other.stop()
+
+
+def test_each_host_gets_its_own_token(farm, monkeypatch, tmp_path):
+    """A token goes with calls to whichever host takes over, and the request keeps its id."""
+    other = FakeFarm().start()
+    try:
+        token = tmp_path / "token"
+        token.write_text("open-sesame\n")
+        monkeypatch.setenv("CUEFARM_TOKEN_FILE", str(token))
+        other.token = "open-sesame"
+        opencue.Cuebot.setHosts([farm.address])
+        opencue.api.getShows()
+        monkeypatch.setattr(opencue.Cuebot, "Hosts", [farm.address, other.address])
+        farm.stop()
+        opencue.api.getShows()
+        calls = [call.metadata for call in other.calls if call.name == "ShowInterface.GetShows"]
+        assert [call["cuefarm-token"] for call in calls] == ["open-sesame"]
+    finally:
+        other.stop()
+
+
+def test_when_all_hosts_are_away_each_is_named(farm, monkeypatch):
+    """The error of a call that found none of several hosts says which were tried."""
+    opencue.Cuebot.setHosts([farm.address])
+    monkeypatch.setitem(opencue.Cuebot.Config, "cuebot.exception_retries", 1)
+    opencue.Cuebot.resetChannel()
+    monkeypatch.setattr(opencue.Cuebot, "Hosts", [farm.address, "127.0.0.1:1"])
+    farm.stop()
+    with pytest.raises(opencue.exception.ConnectionException, match=f"{farm.address}, 127.0.0.1:1 "):
+        opencue.api.getShows()
+
+
+def test_a_host_that_accepts_no_connection_is_given_up_in_seconds(monkeypatch):
+    """An address where nothing answers at all, not even with a refusal, holds a script for a few seconds."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with contextlib.ExitStack() as queue:
+            for _ in range(4):  # the queue of the listener is full then
+                client = queue.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(silent.getsockname())
+            monkeypatch.setenv("CUEBOT_HOSTS", address)
+            monkeypatch.setattr(opencue.Cuebot, "Hosts", [])
+            started = time.monotonic()
+            with pytest.raises(opencue.exception.ConnectionException, match=address):
+                opencue.Cuebot.init()
+            assert time.monotonic() - started < 8

@@ -182,11 +182,12 @@ def test_kill_dependency_frees_layer_and_frames(farm):
 
 
 def test_a_yes_goes_ahead_and_a_no_does_not(farm, monkeypatch, capsys):
-    """At a terminal the command asks; no prints Canceled and is no error."""
+    """At a terminal the command says what it will hit, and asks; no prints Canceled and is no error."""
     answer(monkeypatch, "n\n")
     assert main(["-kill", JOB]) == 0
     assert farm.changes() == []
-    assert capsys.readouterr().out == f"Please confirm. Kill {JOB}? [y/n] Canceled\n"
+    hit = "10 frames, 3 running, 2 waiting, 1 dead"
+    assert capsys.readouterr().out == f"Please confirm. Kill {JOB}: {hit}? [y/n] Canceled\n"
     answer(monkeypatch, "y\n")
     assert main(["-kill", JOB]) == 0
     assert farm.only("JobInterface.Kill").job.name == JOB

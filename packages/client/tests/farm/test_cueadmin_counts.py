@@ -249,7 +249,15 @@ ACTIONS = {
 COUNTED_HERE = {"-satisfy-dependency", "-import-filters", "-clear-limit-bindings", "-limit-report"}
 """What counts what it finds or is answered; each has a test of its own, `-import-filters` with a whole server."""
 
-MAKES = {"-create-show", "-create-alloc", "-create-limit", "-create-sub", "-add-department", "-depend"}
+MAKES = {
+    "-import",
+    "-create-show",
+    "-create-alloc",
+    "-create-limit",
+    "-create-sub",
+    "-add-department",
+    "-depend",
+}
 """What makes a thing makes it or is refused."""
 
 

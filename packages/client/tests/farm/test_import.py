@@ -21,8 +21,11 @@ def run_python(code: str) -> str:
 
 
 def test_importing_loads_nothing_heavy():
-    """`import opencue` loads neither grpc nor protobuf nor YAML."""
-    code = "import sys, opencue; print([m for m in ('grpc', 'google.protobuf', 'yaml') if m in sys.modules])"
+    """`import opencue` loads neither grpc nor protobuf nor YAML, nor what looks through installed packages."""
+    heavy = ("grpc", "google.protobuf", "yaml", "importlib.metadata", "email")
+    code = (
+        f"import sys; before = {{*sys.modules}}; import opencue; print([*({{*sys.modules}} - before) & {{*{heavy}}}])"
+    )
     assert run_python(code) == "[]"
 
 
@@ -68,23 +71,20 @@ def other_distribution(tmp_path) -> SimpleNamespace:
 def test_no_conflict_without_the_other_distribution(monkeypatch):
     """Alone, nothing is said."""
 
-    def missing(name):
-        raise installation.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(installation.metadata, "distribution", missing)
+    monkeypatch.setattr(installation, "other_distribution", lambda: None)
     assert installation.describe_conflict(opencue.__file__) is None
 
 
 def test_a_distribution_over_ours_is_warned_about(tmp_path, monkeypatch):
     """The same folder for both is named as such, with the commands that mend it."""
-    monkeypatch.setattr(installation.metadata, "distribution", lambda name: other_distribution(tmp_path))
+    monkeypatch.setattr(installation, "other_distribution", lambda: other_distribution(tmp_path))
     with pytest.warns(installation.SharedPackageWarning, match="on top of each other.*pip uninstall -y opencue_pycue"):
         installation.warn_if_shared(str(tmp_path / "opencue" / "__init__.py"))
 
 
 def test_a_distribution_beside_ours_is_warned_about(tmp_path, monkeypatch):
     """Two folders: the warning says which one Python uses."""
-    monkeypatch.setattr(installation.metadata, "distribution", lambda name: other_distribution(tmp_path))
+    monkeypatch.setattr(installation, "other_distribution", lambda: other_distribution(tmp_path))
     conflict = installation.describe_conflict("/ours/opencue/__init__.py")
     assert "Python uses the one in /ours/opencue" in conflict
 

@@ -70,6 +70,7 @@ Make = Callable[[SmallFarm], c.Command]
         (1, lambda farm: c.Change("host", farm.farm.host_named("host0").id, {"thread_mode": ThreadMode.ALL})),
         (1, lambda farm: c.AddHostTags(farm.farm.host_named("host0").id, ("gpu", "big"))),
         (3, lambda farm: c.EatFrames(farm.frames("two/render"))),
+        (1, lambda farm: c.RestoreFrames(farm.layer("two/render").id, (c.EndedFrame(2, FrameState.SUCCEEDED),))),
         (3, lambda farm: c.EatFrames(farm.frames("one/render"))),
         (3, lambda farm: c.ReleaseFrames(farm.frames("one/comp"))),
         (1, lambda farm: c.SatisfyDepends(tuple(farm.farm.depends))),

@@ -50,6 +50,11 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "done": st.lists(texts, max_size=3),
     "holders": st.dictionaries(texts, st.builds(Holder, texts, numbers, texts), max_size=3),
     "orders": st.lists(numbers, max_size=3),
+    "exit_statuses": st.lists(numbers, max_size=3),
+    "retries": st.lists(numbers, max_size=3),
+    "start_us": st.lists(numbers, max_size=3),
+    "stop_us": st.lists(numbers, max_size=3),
+    "max_rss_kib": st.lists(numbers, max_size=3),
     "checkpoint": st.sampled_from(CheckpointState),
 }
 
@@ -59,6 +64,8 @@ def field_of(kind: type[Event], name: str) -> st.SearchStrategy[Any]:
     hint = get_type_hints(kind)[name]
     if name == "pairs":
         return indices if kind is DependPairsSatisfied else st.one_of(st.none(), indices)
+    if name == "state" and hint is FrameState:
+        return st.sampled_from(FrameState)
     if name == "exit_status":
         return numbers if hint is int else st.one_of(st.none(), numbers)
     if (

@@ -772,6 +772,7 @@ class Supervisor:
         rows += [
             ("startTime", self._local_time(run["start_ms"])),
             ("endTime", self._local_time(run["end_ms"])),
+            *([("pid", run["leader_pid"])] if run["leader_pid"] else []),
             ("maxrss", most_kb),
             ("maxUsedGpuMemory", 0),
             ("utime", f"{run['user_us'] / 1e6:.2f}"),

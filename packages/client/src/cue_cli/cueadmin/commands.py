@@ -103,6 +103,18 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "runs.print_log",
         ),
         Command(("-spec",), "JOB", "what a job was submitted with, as XML", "runs.print_specification"),
+        Command(
+            ("-export",),
+            "FILE [JOB...]",
+            "keep jobs (all pending ones) in a file, XML or FILE.json, for -import",
+            "backup.export_jobs",
+        ),
+        Command(
+            ("-completion",),
+            "SHELL",
+            "what has bash, zsh or fish complete this command line",
+            "completion.print_script",
+        ),
     ),
     "What was": (
         Command(
@@ -134,6 +146,9 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
     "Jobs": (
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),
         Command(("-unpause",), "JOB...", "let paused jobs go on", "jobs.unpause"),
+        Command(
+            ("-import",), "FILE", "restore the jobs of a file that -export wrote, as they were", "backup.import_jobs"
+        ),
         Command(("-kill",), "JOB...", "kill jobs", "jobs.kill"),
         Command(("-kill-all",), "", "kill every pending job; without a terminal it needs -force", "jobs.kill_all"),
         Command(("-retry",), "JOB...", "retry dead frames", "jobs.retry"),

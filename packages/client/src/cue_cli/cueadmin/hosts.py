@@ -6,9 +6,10 @@ from typing import Callable
 
 from cue_cli.cueadmin.lookup import chosenHosts, findAllocation, toMember
 from cue_cli.cueadmin.session import Session
+from opencue import api
 from opencue.changed import Changed
 from opencue.enums import HardwareState, ThreadMode
-from opencue.wording import duration
+from opencue.wording import counted, duration
 from opencue.wrappers.host import Host
 
 REPORTS_WITHIN_S = 60
@@ -43,21 +44,21 @@ def delete_host(session: Session, names: list[str]) -> None:
                 "next report. Stop its agent first; or keep the host and start nothing there: "
                 f"cueadmin -lock {host.name()}"
             )
-    session.confirm(f"Delete {_names(hosts)}")
+    session.confirm(f"Delete {_names(hosts)}{_running(session, hosts)}")
     _each(session, hosts, lambda host: host.delete(), "deleted", "it was deleted already")
 
 
 def safe_reboot(session: Session, names: list[str]) -> None:
     """Lock hosts and reboot each once nothing runs on it."""
     hosts = chosenHosts(session, names)
-    session.confirm(f"Lock {_names(hosts)} and reboot when idle", named=True)
+    session.confirm(f"Lock {_names(hosts)} and reboot when idle{_running(session, hosts)}", named=True)
     _each(session, hosts, lambda host: host.rebootWhenIdle(), "will reboot when idle", "it is to reboot already")
 
 
 def repair(session: Session, names: list[str]) -> None:
     """Put hosts into the state REPAIR."""
     hosts = chosenHosts(session, names)
-    session.confirm(f"Put {_names(hosts)} into repair")
+    session.confirm(f"Put {_names(hosts)} into repair{_running(session, hosts)}")
     _set_state(session, hosts, HardwareState.REPAIR, "in repair")
 
 
@@ -92,6 +93,14 @@ def _set_state(session: Session, hosts: list[Host], state: int, detail: str) -> 
 def _each(session: Session, hosts: list[Host], act: Callable[[Host], Changed], done: str, nothing: str) -> None:
     by_name = {host.name(): host for host in hosts}
     session.each(by_name, lambda name: session.changed(name, act(by_name[name]), done, nothing))
+
+
+def _running(session: Session, hosts: list[Host]) -> str:
+    """How many frames run on hosts, for somebody who is asked."""
+    if not session.asks:
+        return ""
+    running = len(api.getProcs(host=[host.name() for host in hosts]))
+    return f": {counted(running, 'frame')} running there" if running else ""
 
 
 def _names(hosts: list[Host]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import contextlib
+from collections import Counter
+from typing import Any, Callable, Optional
 
 from cue_cli.cueadmin.again import opensAgain, retriesLeft, triedAgain
 from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger, withLayer
@@ -11,6 +13,7 @@ from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
 from opencue.changed import Changed, total
 from opencue.enums import DependTarget, DependType, FrameState
+from opencue.exception import CueException
 from opencue.wording import counted
 from opencue.wrappers.job import Job
 
@@ -30,27 +33,32 @@ def unpause(session: Session, names: list[str]) -> None:
 
 def kill(session: Session, names: list[str]) -> None:
     """Kill jobs."""
-    session.confirm(f"Kill {_count(names)}", named=True)
+    session.confirm(f"Kill {_count(names)}{_hit(session, names)}", named=True)
     _kill(session, names, "cueadmin -kill")
 
 
 def kill_all(session: Session, _: list[str]) -> None:
     """Kill every pending job."""
-    names = _pending(session)
-    session.confirm(f"Kill ALL {counted(len(names), 'pending job')}", force_required=True)
+    jobs = _pending()
+    names = [job.name() for job in jobs]
+    session.confirm(f"Kill ALL {counted(len(names), 'pending job')}: {_told(jobs)}", force_required=True)
     _kill(session, names, "cueadmin -kill-all")
 
 
 def retry(session: Session, names: list[str]) -> None:
     """Run the dead frames of jobs again."""
-    session.confirm(f"Retry the dead frames of {_count(names)}", named=True)
+    session.confirm(f"Retry the dead frames of {_count(names)}{_hit(session, names)}", named=True)
     _retry(session, names)
 
 
 def retry_all(session: Session, _: list[str]) -> None:
     """Run the dead frames of every pending job again."""
-    names = _pending(session)
-    session.confirm(f"Retry the dead frames of ALL {counted(len(names), 'pending job')}", force_required=True)
+    jobs = _pending()
+    names = [job.name() for job in jobs]
+    dead = sum(job.deadFrames() for job in jobs)
+    session.confirm(
+        f"Retry {counted(dead, 'dead frame')} of ALL {counted(len(names), 'pending job')}", force_required=True
+    )
     _retry(session, names)
 
 
@@ -136,8 +144,8 @@ def eat_frames(session: Session, values: list[str]) -> None:
     values = withLayer(values)
     markdone = session.options.markdone
     also = " and mark them done" if markdone else ""
-    session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}{also}", named=True)
     frames = _selection(values)
+    session.confirm(f"Eat frames {values[2]} of {values[0]}/{values[1]}{also}{_states(session, frames)}", named=True)
     released = frames.job.markdoneFrames(**frames.options) if markdone else 0
     eaten = frames.job.eatFrames(**frames.options)
     if released:  # some may have been eaten before, and only held others up
@@ -153,8 +161,9 @@ def eat_frames(session: Session, values: list[str]) -> None:
 def markdone_frames(session: Session, values: list[str]) -> None:
     """Let go what depends on frames of a layer; the frames themselves stay as they are."""
     values = withLayer(values)
-    session.confirm(f"Let go what depends on frames {values[2]} of {values[0]}/{values[1]}", named=True)
     frames = _selection(values)
+    what = f"frames {values[2]} of {values[0]}/{values[1]}{_states(session, frames)}"
+    session.confirm(f"Let go what depends on {what}", named=True)
     released = frames.job.markdoneFrames(**frames.options)
     if released:
         session.changed(frames.where, released, f"{counted(released, *DEPENDENCIES)} satisfied")
@@ -165,8 +174,8 @@ def markdone_frames(session: Session, values: list[str]) -> None:
 def kill_frames(session: Session, values: list[str]) -> None:
     """Kill running frames of a layer."""
     values = withLayer(values)
-    session.confirm(f"Kill frames {values[2]} of {values[0]}/{values[1]}", named=True)
     frames = _selection(values)
+    session.confirm(f"Kill frames {values[2]} of {values[0]}/{values[1]}{_states(session, frames)}", named=True)
     left = retriesLeft(frames)
     killed = frames.job.killFrames(reason="cueadmin -kill-frames", **frames.options)
     frames.tell(session, killed, f"killed{triedAgain(killed, left)}" if killed else "killed", "not running")
@@ -241,11 +250,43 @@ def _each(
     session.each(names, one)
 
 
-def _pending(session: Session) -> list[str]:
-    names = [job.name() for job in api.getJobs()]
-    if not names:
+def _pending() -> list[Job]:
+    jobs = api.getJobs()
+    if not jobs:
         raise CommandError("there is no pending job")
-    return names
+    return jobs
+
+
+def _hit(session: Session, names: list[str]) -> str:
+    """What jobs will be hit, for somebody who is asked; a name that is none is told of when its turn comes."""
+    if not session.asks:
+        return ""
+    jobs = [job for job in map(_jobOrNone, names) if job is not None]
+    return f": {_told(jobs)}" if jobs else ""
+
+
+def _jobOrNone(name: str) -> Optional[Job]:
+    with contextlib.suppress(CueException, CommandError):
+        return findJob(name, finished=True)
+    return None
+
+
+def _told(jobs: list[Job]) -> str:
+    counts = {
+        "running": sum(job.runningFrames() for job in jobs),
+        "waiting": sum(job.waitingFrames() + job.dependFrames() for job in jobs),
+        "dead": sum(job.deadFrames() for job in jobs),
+    }
+    total = counted(sum(job.totalFrames() for job in jobs), "frame")
+    return ", ".join([total, *(f"{count} {word}" for word, count in counts.items() if count)])
+
+
+def _states(session: Session, frames: Selection) -> str:
+    """How many frames of a range there are and in which states, for somebody who is asked."""
+    if not session.asks:
+        return ""
+    found = Counter(FrameState(frame.state()).name.lower() for frame in frames.job.getFrames(**frames.options))
+    return f": {', '.join(f'{count} {state}' for state, count in sorted(found.items())) or 'no frame'}"
 
 
 def _kill(session: Session, names: list[str], reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from cue_cli.cueadmin import output, records
 from cue_cli.cueadmin.format import formatTime
 from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
+from cue_cli.cueadmin.narrowing import narrowed
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from cue_cli.cueadmin.where import jobs_asked_for
@@ -67,7 +68,7 @@ def list_job_table(session: Session, parts: list[str]) -> None:
 
 def list_shows(session: Session, _: list[str]) -> None:
     """-ls: shows."""
-    shows = api.getShows()
+    shows = narrowed(session, api.getShows(), records.showRecord)
     if session.options.json:
         records.printRecords(shows, records.showRecord)
     else:
@@ -76,7 +77,7 @@ def list_shows(session: Session, _: list[str]) -> None:
 
 def list_allocations(session: Session, _: list[str]) -> None:
     """-la: allocations."""
-    allocations = api.getAllocations()
+    allocations = narrowed(session, api.getAllocations(), records.allocationRecord)
     if session.options.json:
         records.printRecords(allocations, records.allocationRecord)
     else:
@@ -93,17 +94,19 @@ def list_subscriptions(session: Session, names: list[str]) -> None:
             session.warn(f"show {name!r} does not exist")
     if not shows:
         raise CommandError("no valid shows; `cueadmin -ls` lists them")
+    of_shows = [(show, narrowed(session, show.getSubscriptions(), records.subscriptionRecord)) for show in shows]
     if session.options.json:
-        every = [subscription for show in shows for subscription in show.getSubscriptions()]
+        every = [subscription for _, subscriptions in of_shows for subscription in subscriptions]
         records.printRecords(every, records.subscriptionRecord)
         return
-    for show in shows:
-        output.displaySubscriptions(show.getSubscriptions(), show.name())
+    for show, subscriptions in of_shows:
+        output.displaySubscriptions(subscriptions, show.name())
 
 
 def list_allocation_subscriptions(session: Session, names: list[str]) -> None:
     """-lba: the subscriptions to an allocation."""
-    subscriptions = findAllocation(names[0]).getSubscriptions()
+    found = findAllocation(names[0]).getSubscriptions()
+    subscriptions = narrowed(session, found, records.subscriptionRecord)
     if session.options.json:
         records.printRecords(subscriptions, records.subscriptionRecord)
     else:
@@ -191,7 +194,8 @@ def list_logs(session: Session, shows: list[str]) -> None:
 
 def list_services(session: Session, shows: list[str]) -> None:
     """-lv: services, or those that a show has changed for itself."""
-    services: list[Any] = findShow(shows[0]).getServiceOverrides() if shows else api.getDefaultServices()
+    found: list[Any] = findShow(shows[0]).getServiceOverrides() if shows else api.getDefaultServices()
+    services = narrowed(session, found, records.serviceRecord)
     if session.options.json:
         records.printRecords(services, records.serviceRecord)
     else:

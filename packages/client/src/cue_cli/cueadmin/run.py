@@ -31,6 +31,8 @@ cueadmin: look at the farm and run it.
 cueadmin -h lists everything."""
 
 INTERRUPTED = 130
+TAKE_DASHES = ("-where", "-order")
+"""Options whose value may begin with a dash."""
 
 ONLY_WITH = {
     "-job": ("job", ("-lj", "-lji", "-lp", "-ll", "-try-filters")),
@@ -52,8 +54,9 @@ def _main(arguments: list[str]) -> int:
     if not arguments:
         print(SHORT_HELP)
         return 0
-    parser = getParser(with_query="-where" in arguments)
-    options = parser.parse_args(_switches_first(parser, arguments))
+    is_asking = any(argument.partition("=")[0] == "-where" for argument in arguments)
+    parser = getParser(with_query=is_asking)
+    options = parser.parse_args(_switches_first(parser, _joined(arguments)))
     chosen = _chosen_command(parser, options)
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
@@ -65,6 +68,17 @@ def _main(arguments: list[str]) -> int:
         return _run(parser, options, chosen)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """Return the arguments with `-where -tag:gpu` in one: what a query does not want begins as flags do."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in TAKE_DASHES:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _switches_first(parser: argparse.ArgumentParser, arguments: list[str]) -> list[str]:

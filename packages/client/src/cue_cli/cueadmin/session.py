@@ -47,6 +47,11 @@ class Session:
         """The exit status: 1 where a thing that was named could not be done, or nothing at all had to be."""
         return 1 if self.failed or (self.idle and not self.acted) else 0
 
+    @property
+    def asks(self) -> bool:
+        """Somebody is there to be asked, and -force does not answer for him: he should see what will be hit."""
+        return not self.options.force and sys.stdin.isatty()
+
     def confirm(self, question: str, *, named: bool = False, force_required: bool = False) -> None:
         """Ask, and raise Canceled unless the answer is yes; -force answers for everybody.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from cue_cli.cueadmin.commands import LISTS as READING
 from cue_cli.cueadmin.commands import Command
 from cue_cli.cueadmin.lookup import findJob
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
@@ -13,6 +14,8 @@ from opencue.enums import JobState
 from opencue.wording import counted
 
 LISTS = {"-lj": "job", "-lji": "job", "-lh": "host", "-lp": "proc", "-ll": "proc"}
+NARROWED = ("-ls", "-la", "-lb", "-lba", "-lv")
+"""Lists that choose by themselves, among the few things that they have."""
 HOST_COMMANDS = ("-move", "-thread")
 """Commands that take their hosts from -host alone."""
 NAMED_MAX = 8
@@ -45,6 +48,8 @@ def call_arguments(session: Session, command: Command, values: list[str]) -> lis
     `values` are the arguments that are given beside the query. Raises UsageError where the command takes no query.
     """
     options = session.options
+    if command.flags[0] in NARROWED:
+        return [values]
     noun = next((noun for flag, noun in LISTS.items() if flag in command.flags), "")
     if noun:
         options.where_ids = api.findIds(noun, options.where, order=options.order)
@@ -53,7 +58,8 @@ def call_arguments(session: Session, command: Command, values: list[str]) -> lis
     if not calls:
         raise CommandError(f"nothing is done: no {_noun(command)} is asked for by {options.where!r}")
     named = ", ".join(names[:NAMED_MAX]) + (", ..." if len(names) > NAMED_MAX else "")
-    session.confirm(f"{command.flags[0]} for {counted(len(names), _noun(command))}: {named}", named=True)
+    if command not in READING:
+        session.confirm(f"{command.flags[0]} for {counted(len(names), _noun(command))}: {named}", named=True)
     options.force = True  # it was asked for all of them
     return calls
 
@@ -67,6 +73,9 @@ def _noun(command: Command) -> str:
 def _action(session: Session, command: Command, values: list[str]) -> tuple[list[list[str]], list[str]]:
     """The calls, and the names of what they are for."""
     takes, query, order = command.takes, session.options.where, session.options.order
+    if takes == "FILE [JOB...]":
+        jobs = _jobs(api.findIds("job", query, order=order))
+        return ([[*values, *(job.id() for job in jobs)]] if jobs else []), [job.name() for job in jobs]
     if takes.startswith("JOB"):
         if _noun(command) != "job":
             return _in_job(command, values, query, order)

@@ -13,7 +13,7 @@ from opencue_proto import rqd_pb2, rqd_pb2_grpc
 
 from opencue import config as configuration
 from opencue import exception, listeners
-from opencue.cuebot import RequestIdentityInterceptor
+from opencue.cuebot import RequestIdentityInterceptor, TokenInterceptor
 from opencue.strangers import StrangerInterceptor, StrangerListens
 from opencue.token import TokenInUse, token_of_only_farm_here
 
@@ -38,7 +38,7 @@ class RqdHost:
             self._token.current = token_of_only_farm_here()
         channel = grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)])
         self._channel = grpc.intercept_channel(
-            channel, StrangerInterceptor(self._token), RequestIdentityInterceptor(self._token)
+            channel, RequestIdentityInterceptor(), TokenInterceptor(self._token), StrangerInterceptor(self._token)
         )
         self._close = channel.close
         self._stub = rqd_pb2_grpc.RqdInterfaceStub(self._channel)

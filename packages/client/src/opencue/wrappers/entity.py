@@ -26,7 +26,9 @@ class Entity:
     _service = ""
     _message: Callable[[], Any]
 
-    def __init__(self, message: Optional[Any] = None) -> None:
+    def __init__(self, message: Optional[Any] = None, **named: Any) -> None:
+        if named:  # `Job(job=message)` is how some scripts name it
+            message = _named(type(self).__name__, named)
         self.data = self._message() if message is None else message
         self._stub: Optional[Any] = None
 
@@ -34,6 +36,7 @@ class Entity:
         """Give declared getters the name they are bound to, so that help() and tracebacks show it."""
         super().__init_subclass__(**kwargs)
         kinds.register(cls)
+        _readRenamed(cls)
         for name, value in vars(cls).items():
             if isinstance(value, FunctionType) and value.__name__ in _UNNAMED:
                 value.__name__ = name
@@ -52,18 +55,39 @@ class Entity:
 
     def _call(self, method: str, **fields: Any) -> Any:
         """Call a method of this entity's interface with `.data` and the other fields of the request."""
-        return call(self._service, method, self.stub, **{self._service: self.data}, **fields)
+        return call(self._service, method, self.stub, **{self._service: self._subject()}, **fields)
 
     def _change(self, method: str, **fields: Any) -> Changed:
         """Do the same, and return how many things the server says that it changed."""
-        return change(self._service, method, self.stub, **{self._service: self.data}, **fields)
+        return change(self._service, method, self.stub, **{self._service: self._subject()}, **fields)
+
+    def _subject(self) -> Any:
+        """Return what stands for this entity in requests."""
+        return self.data
 
     def __repr__(self) -> str:
         name = getattr(self.data, "name", "") or getattr(self.data, "id", "")
         return f"<{type(self).__name__} {name}>"
 
 
+def _readRenamed(cls: type) -> None:
+    """Let inherited getters read the fields that the message of a Nested class calls otherwise."""
+    for nested, plain in getattr(cls, "_renamed", ()):
+        for name in dir(cls):
+            path = getattr(getattr(cls, name), "path", "")
+            if name not in vars(cls) and path.startswith(f"{plain}."):
+                setattr(cls, name, getter(nested + path[len(plain) :], getattr(cls, name).__doc__))
+
+
 _UNNAMED = ("read", "readTime", "change")
+
+
+def _named(kind: str, named: dict[str, Any]) -> Any:
+    """Return the message that was given under the name of the wrapper's class, such as `job`."""
+    keyword = kind[:1].lower() + kind[1:]
+    if len(named) == 1 and next(iter(named)) in (keyword, keyword.replace("nested", "").lower()):
+        return next(iter(named.values()))
+    raise TypeError(f"{kind}() takes one message, also as {keyword}=, not {', '.join(f'{name}=' for name in named)}")
 
 
 def getter(path: str, doc: str, convert: Optional[Callable[[Any], Any]] = None) -> Callable[..., Any]:
@@ -75,6 +99,7 @@ def getter(path: str, doc: str, convert: Optional[Callable[[Any], Any]] = None) 
         return value if convert is None else convert(value)
 
     read.__doc__ = doc
+    read.path = path  # type: ignore[attr-defined]  # a nested message may call it otherwise
     return read
 
 
@@ -88,3 +113,35 @@ def timeGetter(path: str, doc: str) -> Callable[..., Any]:
 
     readTime.__doc__ = doc
     return readTime
+
+
+class Nested:
+    """What wrappers of a whiteboard's messages add: requests speak of the plain thing.
+
+    A whiteboard holds groups with groups and jobs in them, and hosts with procs in them.
+    """
+
+    data: Any
+    _plain: Callable[[], Any]
+    _renamed: tuple[tuple[str, str], ...] = ()
+    """Fields that the plain message calls otherwise."""
+
+    def _subject(self) -> Any:
+        return asPlain(self.data, self._plain(), self._renamed)
+
+
+def asPlain(nested: Any, plain: Any, renamed: tuple[tuple[str, str], ...] = ()) -> Any:
+    """Fill a plain message from the fields that a nested one has in common with it; return it."""
+    names = dict(renamed)
+    fields = plain.DESCRIPTOR.fields_by_name
+    for field, value in nested.ListFields():
+        name = names.get(field.name, field.name)
+        if name not in fields or fields[name].message_type is not field.message_type:
+            continue
+        if hasattr(value, "CopyFrom"):
+            getattr(plain, name).CopyFrom(value)
+        elif hasattr(value, "MergeFrom"):
+            getattr(plain, name).MergeFrom(value)
+        else:
+            setattr(plain, name, value)
+    return plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from opencue_proto import job_pb2
 
@@ -30,6 +30,16 @@ class Frame(Entity):
     FrameState = enums.FrameState
     FrameExitStatus = enums.FrameExitStatus
     CheckpointState = enums.CheckpointState
+    STATUS_COLOR: ClassVar[dict[str, tuple[int, int, int]]] = {
+        "RED": (255, 0, 0),
+        "GREEN": (0, 255, 0),
+        "BLUE": (0, 128, 255),
+        "YELLOW": (255, 255, 0),
+        "ORANGE": (255, 128, 0),
+        "PURPLE": (127, 0, 255),
+        "PINK": (255, 51, 255),
+    }
+    """Colours for frames as red, green and blue."""
 
     def eat(self) -> Changed:
         """Give the frame up, so that its job can end without it; what depends on the frame goes on waiting.

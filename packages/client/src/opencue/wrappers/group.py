@@ -8,7 +8,8 @@ from opencue_proto import job_pb2
 
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
-from opencue.wrappers.entity import Entity, getter
+from opencue.rpc import call
+from opencue.wrappers.entity import Entity, Nested, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.job import Job
@@ -110,3 +111,35 @@ class Group(Entity):
     totalDead = getter("group_stats.dead_frames", "Frames that failed for good.")
     totalPending = getter("group_stats.waiting_frames", "Frames that wait for a host.")
     pendingJobs = getter("group_stats.pending_jobs", "Jobs that are pending.")
+
+
+class NestedGroup(Nested, Group):
+    """A group as the whiteboard of its show has it, with the groups and jobs in it."""
+
+    _message = job_pb2.NestedGroup  # type: ignore[assignment]
+    _plain = job_pb2.Group
+    _renamed = (("stats", "group_stats"),)
+
+    def _subject(self) -> Any:
+        group = super()._subject()
+        group.parent_id = self.data.parent.id
+        return group
+
+    def asGroup(self) -> Group:
+        """Return the group as a plain wrapper."""
+        return Group(self._subject())
+
+    def hasParent(self) -> bool:
+        """Whether it is in another group."""
+        return self.data.HasField("parent")
+
+    def children(self) -> list[Any]:
+        """Return the groups in this one, as NestedGroup messages, then the ids of its jobs."""
+        return [*self.data.groups.nested_groups, *self.data.jobs]
+
+    def inlineJobs(self) -> list[Job]:
+        """Return the jobs of this very group as the whiteboard has them; an old server only says their ids."""
+        if self.data.inline_jobs or not self.data.jobs:
+            return [wrapperOf("Job")(message) for message in self.data.inline_jobs]
+        criteria = job_pb2.JobSearchCriteria(ids=self.data.jobs)
+        return [wrapperOf("Job")(message) for message in call("job", "GetJobs", r=criteria).jobs.jobs]

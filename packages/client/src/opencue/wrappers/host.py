@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from opencue_proto import host_pb2
 
@@ -11,7 +11,7 @@ from opencue import enums
 from opencue.changed import Changed
 from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
-from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.entity import Entity, Nested, getter, timeGetter
 from opencue.wrappers.proc import Proc
 
 if TYPE_CHECKING:
@@ -163,3 +163,14 @@ class Host(Entity):
     load = getter("load", "Load average of one minute, times 100.")
     bootTime = timeGetter("boot_time", "When the machine booted.")
     pingTime = timeGetter("ping_time", "When the host was last heard of.")
+
+
+class NestedHost(Nested, Host):
+    """A host as the host whiteboard has it, with what runs on it."""
+
+    _message = host_pb2.NestedHost  # type: ignore[assignment]
+    _plain = host_pb2.Host
+
+    def children(self) -> Any:
+        """Return what runs on the host, as a NestedProcSeq message."""
+        return self.data.procs

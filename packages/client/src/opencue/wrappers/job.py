@@ -15,7 +15,7 @@ from opencue.exception import EntityNotFoundException
 from opencue.rpc import call, change
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.depend import Depend
-from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.entity import Entity, Nested, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.layer import Layer
 
@@ -28,6 +28,7 @@ class Job(Entity):
 
     _service = "job"
     _message = job_pb2.Job
+    _stats = "job_stats"
     JobState = enums.JobState
 
     def kill(
@@ -260,7 +261,7 @@ class Job(Entity):
 
     def frameStateTotals(self) -> dict[int, int]:
         """Return the number of frames in each FrameState, counted once for this snapshot."""
-        stats = self.data.job_stats
+        stats = getattr(self.data, self._stats)
         return {
             enums.FrameState.WAITING: stats.waiting_frames,
             enums.FrameState.RUNNING: stats.running_frames,
@@ -272,8 +273,8 @@ class Job(Entity):
 
     def percentCompleted(self) -> float:
         """Share of the frames that are done, 0 to 100."""
-        total = self.data.job_stats.total_frames
-        return 100.0 * self.data.job_stats.succeeded_frames / total if total else 0.0
+        stats = getattr(self.data, self._stats)
+        return 100.0 * stats.succeeded_frames / stats.total_frames if stats.total_frames else 0.0
 
     id = getter("id", "UUID of the job.")
     name = getter("name", "Full name, `show-shot-user_name`.")
@@ -315,6 +316,27 @@ class Job(Entity):
     averageCoreTime = getter("job_stats.avg_core_sec", "Average core-seconds a frame took.")
     maxRss = getter("job_stats.max_rss", "Highest resident memory of any frame, in KB.")
     maxPss = getter("job_stats.max_pss", "Highest proportional memory of any frame, in KB.")
+
+
+class NestedJob(Nested, Job):
+    """A job as the whiteboard of its show has it. Its calls are those of the job itself."""
+
+    _message = job_pb2.NestedJob  # type: ignore[assignment]
+    _plain = job_pb2.Job
+    _renamed = (("stats", "job_stats"),)
+    _stats = "stats"
+
+    def asJob(self) -> Job:
+        """Return the job as a plain wrapper."""
+        return Job(self._subject())
+
+    def children(self) -> list[Any]:
+        """Return nothing: a whiteboard ends at jobs."""
+        return []
+
+    def lokiURL(self) -> str:
+        """Return nothing: a whiteboard does not say where logs are served."""
+        return ""
 
 
 def findLayerMessage(job: str, layer: str) -> Any:

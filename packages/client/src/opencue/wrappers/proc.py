@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opencue_proto import host_pb2
 
 from opencue import enums
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Nested, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.frame import Frame
@@ -70,3 +70,14 @@ class Proc(Entity):
     bookedTime = getter("bookedTime", "When the host was booked, in seconds since 1970.")
     dispatchTime = getter("dispatch_time", "When the frame was started, in seconds since 1970.")
     isUnbooked = getter("unbooked", "Whether the place goes to another job once the frame is done.")
+
+
+class NestedProc(Nested, Proc):
+    """A proc as the host whiteboard has it."""
+
+    _message = host_pb2.NestedProc  # type: ignore[assignment]
+    _plain = host_pb2.Proc
+
+    def children(self) -> list[Any]:
+        """Return nothing: a whiteboard ends at procs."""
+        return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Union
+from typing import Optional, Union
 
 from opencue_proto import service_pb2
 
@@ -18,16 +18,6 @@ def checkMemoryIncrease(data: service_pb2.Service) -> None:
     """Raise ValueError unless a frame that ran out of memory would get more the next time."""
     if data.min_memory_increase <= 0:
         raise ValueError("Minimum memory increase must be > 0")
-
-
-def _setter(field: str, doc: str) -> Callable[[Service, Any], None]:
-    """Make a method that sets one field in the snapshot; `update` sends it."""
-
-    def change(self: Service, value: Any) -> None:
-        setattr(self.data, field, value)
-
-    change.__doc__ = f"{doc} `update` sends it."
-    return change
 
 
 class Service(Entity):
@@ -63,29 +53,55 @@ class Service(Entity):
         except EntityNotFoundException:
             return None
 
-    def setMinMemory(self, memory: Union[Megabytes, float]) -> None:
+    def setMinMemory(self, minMemory: Union[Megabytes, float]) -> None:
         """Set the memory a frame needs, in KB or as `Megabytes`. `update` sends it."""
-        self.data.min_memory = toKilobytes(memory)
+        self.data.min_memory = toKilobytes(minMemory)
 
-    def setMinMemoryIncrease(self, memory: Union[Megabytes, float]) -> None:
+    def setMinMemoryIncrease(self, min_memory_increase: Union[Megabytes, float]) -> None:
         """Set how much more a frame gets that ran out of memory, in KB or as `Megabytes`. `update` sends it."""
-        if memory <= 0:
+        if min_memory_increase <= 0:
             raise ValueError("Minimum memory increase must be > 0")
-        self.data.min_memory_increase = toKilobytes(memory)
+        self.data.min_memory_increase = toKilobytes(min_memory_increase)
 
     def setTags(self, tags: Union[str, list[str]]) -> None:
         """Set the tags of which a host needs one, a list or a text such as `general | gpu`. `update` sends them."""
         self.data.tags[:] = splitTags(tags)
 
-    setName = _setter("name", "Set the name.")
-    setThreadable = _setter("threadable", "Set whether a frame may have more cores than it asks for.")
-    setMinCores = _setter("min_cores", "Set the cores a frame needs, in points (100 to a core).")
-    setMaxCores = _setter("max_cores", "Set the most cores a frame gets, in points, 0 for no limit.")
-    setMinGpus = _setter("min_gpus", "Set the GPUs a frame needs.")
-    setMaxGpus = _setter("max_gpus", "Set the most GPUs a frame gets.")
-    setMinGpuMemory = _setter("min_gpu_memory", "Set the GPU memory a frame needs, in KB.")
-    setTimeout = _setter("timeout", "Set how long a frame may run, in minutes.")
-    setTimeoutLLU = _setter("timeout_llu", "Set how long a frame may go without a word in its log, in minutes.")
+    def setName(self, name: str) -> None:
+        """Set the name. `update` sends it."""
+        self.data.name = name
+
+    def setThreadable(self, threadable: bool) -> None:
+        """Set whether a frame may have more cores than it asks for. `update` sends it."""
+        self.data.threadable = threadable
+
+    def setMinCores(self, minCores: int) -> None:
+        """Set the cores a frame needs, in points (100 to a core). `update` sends it."""
+        self.data.min_cores = minCores
+
+    def setMaxCores(self, maxCores: int) -> None:
+        """Set the most cores a frame gets, in points, 0 for no limit. `update` sends it."""
+        self.data.max_cores = maxCores
+
+    def setMinGpus(self, minGpus: int) -> None:
+        """Set the GPUs a frame needs. `update` sends it."""
+        self.data.min_gpus = minGpus
+
+    def setMaxGpus(self, maxGpus: int) -> None:
+        """Set the most GPUs a frame gets. `update` sends it."""
+        self.data.max_gpus = maxGpus
+
+    def setMinGpuMemory(self, minGpuMemory: int) -> None:
+        """Set the GPU memory a frame needs, in KB. `update` sends it."""
+        self.data.min_gpu_memory = minGpuMemory
+
+    def setTimeout(self, timeout: int) -> None:
+        """Set how long a frame may run, in minutes. `update` sends it."""
+        self.data.timeout = timeout
+
+    def setTimeoutLLU(self, timeout_llu: int) -> None:
+        """Set how long a frame may go without a word in its log, in minutes. `update` sends it."""
+        self.data.timeout_llu = timeout_llu
 
     id = getter("id", "UUID of the service.")
     name = getter("name", "Name of the service.")
@@ -105,10 +121,10 @@ class Service(Entity):
 class ServiceOverride:
     """A show's own values for a service; `.data` is a Service message."""
 
-    def __init__(self, override: Optional[service_pb2.ServiceOverride] = None) -> None:
-        override = override or service_pb2.ServiceOverride()
-        self.id = override.id
-        self.data = override.data
+    def __init__(self, serviceOverride: Optional[service_pb2.ServiceOverride] = None) -> None:
+        message = serviceOverride or service_pb2.ServiceOverride()
+        self.id = message.id
+        self.data = message.data
 
     def delete(self) -> Changed:
         """Remove the override; the show then has the farm's values again."""

@@ -24,9 +24,9 @@ class Subscription(Entity):
         return Subscription(call("subscription", "Find", name=name).subscription)
 
     @staticmethod
-    def get(id: str) -> Subscription:
+    def get(subscription_id: str) -> Subscription:
         """Return a subscription by its id."""
-        return Subscription(call("subscription", "Get", id=id).subscription)
+        return Subscription(call("subscription", "Get", id=subscription_id).subscription)
 
     def setSize(self, size: int) -> Changed:
         """Set what is guaranteed, in points: 1000 are ten cores."""

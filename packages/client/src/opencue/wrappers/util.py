@@ -9,9 +9,9 @@ KB_PER_MB = 1024
 KB_PER_GB = 1024 * 1024
 
 
-def format_time(epoch: int, time_format: str = "%m/%d %H:%M", default: str = "--/-- --:--") -> str:
+def format_time(epoch: int, format: str = "%m/%d %H:%M", default: str = "--/-- --:--") -> str:
     """Return a time (seconds since 1970) in local time, `default` for 0."""
-    return time.strftime(time_format, time.localtime(epoch)) if epoch else default
+    return time.strftime(format, time.localtime(epoch)) if epoch else default
 
 
 def dateToMMDDHHMM(sec: int) -> str:

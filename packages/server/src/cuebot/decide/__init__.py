@@ -54,6 +54,7 @@ _DECIDERS: dict[type[c.Command], Callable[[Farm, Any, Context], Decision]] = {
     c.Change: changes.change,
     c.RetryFrames: frames.retry_frames,
     c.EatFrames: frames.eat_frames,
+    c.RestoreFrames: frames.restore_frames,
     c.KillFrames: frames.kill_frames,
     c.KillProcs: frames.kill_procs,
     c.MarkDone: frames.mark_done,

@@ -33,6 +33,12 @@ def consequences(farm: Farm, event: ev.Event) -> list[ev.Event]:
             return _given_up(farm, farm.layers[layer_id], as_indices([index]))
         case ev.FramesEaten(layer_id=layer_id, indices=indices):
             return _given_up(farm, farm.layers[layer_id], indices)
+        case ev.FramesRestored(layer_id=layer_id, indices=indices, state=FrameState.SUCCEEDED):
+            layer = farm.layers[layer_id]
+            events = satisfied_by(farm, layer, indices, complete=layer.complete)
+            return [*events, *_finish(farm, farm.jobs[layer.job_id])]
+        case ev.FramesRestored(layer_id=layer_id, indices=indices):
+            return _given_up(farm, farm.layers[layer_id], indices)
         case ev.RunEnded(job_id=job_id) | ev.JobReopened(job_id=job_id):
             return _finish(farm, farm.jobs[job_id])
         case ev.JobRecalled(job_id=job_id):

@@ -133,6 +133,7 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.Delete: _things_of_its_kind,
     c.RetryFrames: _retried,
     c.EatFrames: _frames(ev.FramesEaten),
+    c.RestoreFrames: _frames(ev.FramesRestored),
     c.KillFrames: _frames(ev.KillRequested),
     c.KillProcs: _frames(ev.KillRequested),
     c.ReleaseFrames: _frames(ev.FramesReleased),

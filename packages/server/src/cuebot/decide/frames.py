@@ -74,6 +74,47 @@ def eat_frames(farm: Farm, command: c.EatFrames, context: Context) -> list[ev.Ev
     return events
 
 
+def restore_frames(farm: Farm, command: c.RestoreFrames, context: Context) -> list[ev.Event]:
+    """Let frames of a paused job have ended as they had elsewhere.
+
+    Those that wait for something, have run here, or ended here already are left as they are: once what they wait for
+    was restored they may be asked for again. A job that goes on would have started some of them meanwhile.
+    """
+    layer: Layer = farm.get("layer", command.layer_id)
+    job = farm.jobs[layer.job_id]
+    if not job.paused:
+        raise Refused(f"job {job.name!r} is not paused; frames are restored before a job goes on")
+    place = {number: index for index, number in enumerate(layer.frames.number.tolist())}
+    absent = [frame.number for frame in command.frames if frame.number not in place]
+    if absent:
+        raise Invalid(f"layer {layer.name!r} of {job.name!r} has no frame {absent[0]}")
+
+    ended = {place[frame.number]: frame for frame in command.frames}
+    if len(ended) < len(command.frames):
+        raise Invalid(f"a frame of layer {layer.name!r} is named twice")
+    indices = _in_states(layer, as_indices(sorted(ended)), FrameState.WAITING)
+    indices = indices[layer.frames.attempts[indices] == 0]
+    events: list[ev.Event] = []
+    for state in (FrameState.DEAD, FrameState.EATEN, FrameState.SUCCEEDED):
+        alike = as_indices([index for index in indices.tolist() if ended[index].state is state])
+        if len(alike):
+            events.append(_restored(layer, alike, state, [ended[index] for index in alike.tolist()]))
+    return events
+
+
+def _restored(layer: Layer, indices: IndexArray, state: FrameState, frames: list[c.EndedFrame]) -> ev.FramesRestored:
+    return ev.FramesRestored(
+        layer.id,
+        indices,
+        state,
+        [frame.exit_status for frame in frames],
+        [frame.retries for frame in frames],
+        [frame.start_us for frame in frames],
+        [frame.stop_us for frame in frames],
+        [frame.max_rss_kib for frame in frames],
+    )
+
+
 def kill_frames(farm: Farm, command: c.KillFrames, context: Context) -> list[ev.Event]:
     """End runs; their outcomes decide what becomes of the frames."""
     run_ids = [

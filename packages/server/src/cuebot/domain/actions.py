@@ -95,6 +95,11 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
     c.RetryFrames: _Row(Action("frame.retry", _J, "let frames run again"), "layer", _all("frames")),
     c.EatFrames: _Row(Action("frame.eat", _J, "give frames up, so that their job can end without them"),
                       "layer", _all("frames")),
+    c.RestoreFrames: _Row(
+        Action("frame.restore", _J, "let frames that never ran here have ended as they had on another farm",
+               {"layer_id": "layer", "frames": "frames"}),
+        "layer", _one("layer_id"),
+    ),
     c.KillFrames: _Row(Action("frame.kill", _J, "end the runs of frames"), "layer", _all("frames")),
     c.MarkDone: _Row(
         Action("frame.mark_done", _J, "satisfy what waits for frames, as if they had succeeded"),

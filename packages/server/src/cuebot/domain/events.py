@@ -211,6 +211,20 @@ class FramesRetried(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FramesRestored(Event):
+    """Frames that never ran here have ended, as they had on the farm that they come from."""
+
+    layer_id: str
+    indices: IndexArray
+    state: FrameState
+    exit_statuses: list[int]
+    retries: list[int]
+    start_us: list[int]
+    stop_us: list[int]
+    max_rss_kib: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class FramesReordered(Event):
     """Frames of a layer have a new place in the dispatch order."""
 

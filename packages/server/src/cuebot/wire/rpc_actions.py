@@ -287,6 +287,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "AddDepend": "depend.add",
         "Explain": "job.explain",
         "TryFilters": "filter.try",
+        "RestoreFrames": "frame.restore",
         "SetJobOwner": "job.set_owner",
         "SetJobTimeLimit": "job.set_time_limit",
         "SetLayerMaxRetries": "layer.set_max_retries",

@@ -73,6 +73,8 @@ void write_foot(uint64_t unkillable_for_ns) {
         add_left(text, size, "unkillable", "%u s after SIGKILL: %s", (unsigned)(unkillable_for_ns / SECOND));
     add_time(text, size, "startTime", run->start_ms);
     add_time(text, size, "endTime", run->end_ms);
+    if (run->leader_pid)
+        add_number(text, size, "pid", run->leader_pid);
     add_number(text, size, "maxrss", (long long)most_kb); /* OpenCue's logs have it twice; readers look for one of them */
     add_number(text, size, "maxUsedGpuMemory", 0);
     snprintf(number, sizeof number, "%.2f", (double)run->user_us / 1e6);

@@ -57,6 +57,7 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.KillRequested: runs.kill_requested,
     ev.FramesEaten: frames.frames_eaten,
     ev.FramesRetried: frames.frames_retried,
+    ev.FramesRestored: frames.frames_restored,
     ev.FramesReordered: frames.frames_reordered,
     ev.CheckpointChanged: frames.checkpoint_changed,
     ev.FramesReleased: depends.frames_released,

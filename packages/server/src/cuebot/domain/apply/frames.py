@@ -15,11 +15,11 @@ from cuebot.domain.nouns import Layer
 from cuebot.domain.states import CHECKPOINT_UNDER_WAY, FRAME_TRANSITIONS, HELD_BY_DEPENDS, CheckpointState, FrameState
 from cuebot.domain.units import Micros
 
+_COLUMN_MOST = 65_535
+"""What a column of frames can hold."""
 States = npt.NDArray[np.uint8]
 """One FrameState a frame."""
 _HELD = np.isin(np.arange(len(FrameState)), HELD_BY_DEPENDS)
-_COLUMN_MOST = 65_535
-"""What a column of frames can hold."""
 _LEGAL = np.zeros((len(FrameState), len(FrameState)), dtype=np.bool_)
 for _from, _targets in FRAME_TRANSITIONS.items():
     _LEGAL[_from, list(_targets)] = True
@@ -136,6 +136,23 @@ def frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
         layer.frames.set_host_ends(index, 0)
     set_state(farm, layer, event.indices, FrameState.WAITING, at_us)
     farm.dirty.frames[layer.id].append(event.indices)
+
+
+def frames_restored(farm: Farm, event: ev.FramesRestored, at_us: Micros) -> None:
+    """Each goes through RUNNING, as every frame does that ends: it has run, although not here."""
+    layer = farm.layers[event.layer_id]
+    frames, indices = layer.frames, event.indices
+    frames.copy_on_write()
+    frames.exit_status[indices] = event.exit_statuses
+    frames.retries[indices] = event.retries
+    frames.attempts[indices] = np.minimum(frames.retries[indices], _COLUMN_MOST - 1) + 1
+    frames.start_us[indices] = event.start_us
+    frames.stop_us[indices] = event.stop_us
+    frames.max_rss_kib[indices] = event.max_rss_kib
+
+    set_state(farm, layer, indices, FrameState.RUNNING, at_us)
+    set_state(farm, layer, indices, event.state, at_us)
+    farm.dirty.frames[layer.id].append(indices)
 
 
 def checkpoint_changed(farm: Farm, event: ev.CheckpointChanged, at_us: Micros) -> None:

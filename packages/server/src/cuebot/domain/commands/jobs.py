@@ -88,6 +88,27 @@ class EatFrames(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class EndedFrame:
+    """How a frame had ended on the farm that it comes from; the times are those of its last run there."""
+
+    number: int
+    state: FrameState
+    exit_status: int = 0
+    retries: int = 0
+    start_us: int = 0
+    stop_us: int = 0
+    max_rss_kib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFrames(Command):
+    """Put frames of a layer that never ran here into the states in which they ended elsewhere."""
+
+    layer_id: str
+    frames: tuple[EndedFrame, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KillFrames(Command):
     """End the runs of frames; what becomes of the frames, their outcomes decide."""
 

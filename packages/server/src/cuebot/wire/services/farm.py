@@ -35,15 +35,16 @@ from cuebot.wire.services.filter_trials import FilterTrials
 from cuebot.wire.services.find import Queries
 from cuebot.wire.services.job_settings import JobSettings
 from cuebot.wire.services.records import Records
+from cuebot.wire.services.restore import Restoring
 from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events, JobSettings, FilterTrials):
-    """Questions about the farm.
+class FarmInterface(Records, Queries, Events, JobSettings, Restoring, FilterTrials):
+    """What OpenCue has no RPC for.
 
-    Those about what was are `Records`, what happens `Events`, those in words `Queries`, what if `FilterTrials`.
-    What it changes is in `JobSettings`.
+    `Records` of what was, `Events`, `Queries` in words, `FilterTrials` of what would be, what is changed in
+    `JobSettings`, `Restoring`; here the rest.
     """
 
     def __init__(

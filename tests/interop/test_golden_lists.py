@@ -1,0 +1,23 @@
+"""The lists of what the published packages offer are what these say of themselves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+SURFACE = Path(__file__).resolve().parents[2] / "packages" / "client" / "tests" / "surface"
+
+
+def test_the_list_of_the_python_api_is_the_published_ones(upstream_bin):
+    """Run with the published `opencue`, the program that describes a package writes the list that is kept here."""
+    command = [str(upstream_bin / "python"), str(SURFACE / "describe.py"), "opencue"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert json.loads(said) == json.loads((SURFACE / "opencue_1_37.json").read_text())
+
+
+def test_the_list_of_the_flags_of_cueadmin_is_the_published_ones(upstream_bin):
+    """The same for the command line of the published `cueadmin`."""
+    command = [str(upstream_bin / "python"), str(SURFACE / "describe_flags.py")]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert json.loads(said) == json.loads((SURFACE / "cueadmin_1_37.json").read_text())
