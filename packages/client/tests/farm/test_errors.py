@@ -192,9 +192,9 @@ def test_what_a_server_of_ours_does_not_do_is_told_in_its_words(farm):
 
 def test_the_api_says_what_it_lacks():
     """A public name without a server behind it is absent, and asking for it says why."""
-    with pytest.raises(AttributeError, match="does not offer the host whiteboard yet"):
-        opencue.api.getHostWhiteboard()
-    assert not hasattr(opencue.api, "NestedHost")
+    with pytest.raises(AttributeError, match="does not offer owners of hosts yet"):
+        opencue.api.getOwner("ann")
+    assert not hasattr(opencue.api, "Owner")
 
 
 def test_a_missing_service_is_none(farm):

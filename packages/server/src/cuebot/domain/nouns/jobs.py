@@ -49,14 +49,14 @@ class Job:
     """What it was submitted with, which is kept on disk; empty where an older version launched it."""
     superseded: bool = False
     """It was asked for again while a younger job of its name was on disk: its name means that one."""
-    filtered: tuple[str, ...] = ()
-    """What filters of its show did to it when they ran last, a text for each that it fits."""
     subscribers: tuple[str, ...] = ()
     """Addresses that get mail when it ends, besides its own."""
     time_limit_minutes: int = 0
     """How long it may go on from the start of its first frame; 0 for ever."""
     time_limit_from_us: Micros = Micros(0)
     """Since when that is counted; 0 while nothing has started."""
+    filtered: tuple[str, ...] = ()
+    """What filters of its show did to it when they ran last, a text for each that it fits."""
     layer_ids: list[str] = derived(list)
     recalled_us: Micros = volatile(Micros(0))
     """When it was last loaded again, finished."""
