@@ -14,6 +14,7 @@ FOLLOWED = {
     "docs/tutorial/first-outline.md": "packages/client/tests/outline/test_documents.py",
     "docs/howto/hosts.md": "packages/server/tests/wire/test_hosts_page.py",
     "docs/howto/script-the-farm.md": "tests/e2e/test_page_commands.py",
+    "docs/howto/filter-jobs.md": "tests/e2e/test_page_commands.py",
     "docs/howto/submit-a-command.md": "tests/e2e/test_page_commands.py",
     "docs/howto/licences-and-limits.md": "tests/e2e/test_page_commands.py",
     "docs/reference/cuecmd.md": "tests/e2e/test_page_commands.py",

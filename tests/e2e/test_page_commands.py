@@ -57,6 +57,7 @@ PAGES = [
     ("README.md", "## A farm on your machine"),
     ("docs/howto/submit-a-command.md", ""),
     ("docs/howto/script-the-farm.md", ""),
+    ("docs/howto/filter-jobs.md", ""),
     ("docs/howto/licences-and-limits.md", ""),
     ("docs/reference/queries.md", ""),
     ("docs/reference/cuecmd.md", ""),

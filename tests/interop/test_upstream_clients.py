@@ -46,6 +46,65 @@ print(json.dumps(result))
 """
 
 
+SHOW_OF_ITS_OWN = """
+import json, sys
+import opencue
+from opencue.wrappers import filter as f
+assert "upstream" in opencue.__file__, opencue.__file__
+job = opencue.api.findJob(sys.argv[1])
+show = opencue.api.findShow("testing")
+group = show.getRootGroup().createSubGroup("filtered")
+one, two = show.createFilter("one"), show.createFilter("two")
+one.createMatcher(f.MatchSubject.Value("JOB_NAME"), f.MatchType.Value("ENDS_WITH"), "filters")
+action = one.createAction(f.ActionType.Value("SET_JOB_PRIORITY"), 66)
+one.createAction(f.ActionType.Value("MOVE_JOB_TO_GROUP"), group)
+one.createAction(f.ActionType.Value("SET_JOB_MAX_CORES"), 2.5)
+one.createAction(f.ActionType.Value("PAUSE_JOB"), True)
+one.createAction(f.ActionType.Value("STOP_PROCESSING"), None)
+action.setTypeAndValue(f.ActionType.Value("SET_JOB_PRIORITY"), 67)
+matcher = one.getMatchers()[0]
+matcher.setInput("filters")
+one.setEnabled(True)
+two.orderFirst()
+one.runFilterOnJobs([job])
+again = opencue.api.getJob(job.id())
+department = show.getDepartment("Unknown")
+opencue.api.addDepartmentName("Crowd")
+data = opencue.api.getService("shell").data
+data.min_cores = 300
+override = show.createServiceOverride(data)
+result = {
+    "filters": [(x.name(), x.order(), x.isEnabled()) for x in show.getFilters()],
+    "names": [x.name() for x in one.getActions()], "matchers": [x.name() for x in one.getMatchers()],
+    "found": opencue.api.findFilter("testing", "one").id() == one.id(),
+    "parent": action.getParentFilter().name(),
+    "job": [again.priority(), again.group(), again.maxCores(), again.isPaused()],
+    "departments": "Crowd" in opencue.api.getDepartmentNames(), "department": department.name(),
+    "override": show.getServiceOverride("shell").data.min_cores,
+}
+show.getServiceOverride("shell").delete()
+opencue.api.removeDepartmentName("Crowd")
+for x in (one, two):
+    x.delete()
+print(json.dumps(result))
+"""
+
+
+def test_pycue_has_filters_departments_and_services_of_a_show(farm: FarmProcess, upstream: Upstream) -> None:
+    """Its wrappers make them, order them, run them, and take them away."""
+    job = farm.launch("filters", layer("first", "true", "1", more="<tags>nowhere</tags>"))
+    done = upstream("python", "-c", SHOW_OF_ITS_OWN, job.name())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["filters"] == [["two", 1.0, True], ["one", 2.0, True]]
+    assert len(seen["names"]) == 5
+    assert seen["matchers"] == ["JOB_NAME ENDS_WITH filters"]
+    assert (seen["found"], seen["parent"]) == (True, "one")
+    assert seen["job"] == [67, "filtered", 2.5, True]
+    assert (seen["departments"], seen["department"], seen["override"]) == (True, "testing.Unknown", 300)
+    job.kill(reason="seen")
+
+
 def test_pycue(farm: FarmProcess, upstream: Upstream) -> None:
     """Its wrappers read and change jobs, layers, hosts, depends, comments, and the job then runs to its end."""
     job = farm.launch(

@@ -33,6 +33,9 @@ _WRAPPERS = {
     "subscription": ("Subscription",),
     "service": ("Service", "ServiceOverride"),
     "limit": ("Limit",),
+    "filter": ("Filter", "Matcher", "Action"),
+    "department": ("Department",),
+    "task": ("Task",),
     "depend": ("Depend",),
     "comment": ("Comment",),
 }

@@ -1414,6 +1414,120 @@ class AgentAtTheDoor(_message.Message):
 Global___AgentAtTheDoor: _TypeAlias = AgentAtTheDoor  # noqa: Y015
 
 @_typing.final
+class TryFiltersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHOW_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    show: _builtins.str
+    filter: _builtins.str
+    spec: _builtins.str
+    limit: _builtins.int
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        show: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        spec: _builtins.str = ...,
+        jobs: _abc.Iterable[_builtins.str] | None = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "jobs", b"jobs", "limit", b"limit", "show", b"show", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TryFiltersRequest: _TypeAlias = TryFiltersRequest  # noqa: Y015
+
+@_typing.final
+class TryFiltersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    LOOKED_AT_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    looked_at: _builtins.int
+    complete: _builtins.bool
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilteredJob]: ...
+    def __init__(
+        self,
+        *,
+        jobs: _abc.Iterable[Global___FilteredJob] | None = ...,
+        looked_at: _builtins.int = ...,
+        complete: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "jobs", b"jobs", "looked_at", b"looked_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TryFiltersResponse: _TypeAlias = TryFiltersResponse  # noqa: Y015
+
+@_typing.final
+class FilteredJob(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    JOB_NAME_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    job_name: _builtins.str
+    @_builtins.property
+    def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilterResult]: ...
+    @_builtins.property
+    def done(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        job_name: _builtins.str = ...,
+        filters: _abc.Iterable[Global___FilterResult] | None = ...,
+        done: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "filters", b"filters", "job_id", b"job_id", "job_name", b"job_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilteredJob: _TypeAlias = FilteredJob  # noqa: Y015
+
+@_typing.final
+class FilterResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ACTIONS_FIELD_NUMBER: _builtins.int
+    filter_id: _builtins.str
+    name: _builtins.str
+    @_builtins.property
+    def actions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        filter_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        actions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "filter_id", b"filter_id", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilterResult: _TypeAlias = FilterResult  # noqa: Y015
+
+@_typing.final
 class GetEventsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1549,6 +1663,7 @@ class EventRow(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     job_name: _builtins.str
     user: _builtins.str
@@ -1588,6 +1703,8 @@ class EventRow(_message.Message):
     name: _builtins.str
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def done(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1629,10 +1746,11 @@ class EventRow(_message.Message):
         subject: _builtins.str = ...,
         id: _builtins.str = ...,
         name: _builtins.str = ...,
+        done: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number", "frame_number", b"frame_number"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number", "attempt", b"attempt", "cause", b"cause", "comment_id", b"comment_id", "cores", b"cores", "depend_id", b"depend_id", "depend_type", b"depend_type", "error_line", b"error_line", "exit_signal", b"exit_signal", "exit_status", b"exit_status", "fields", b"fields", "frame_number", b"frame_number", "frame_range", b"frame_range", "frame_state", b"frame_state", "frames_count", b"frames_count", "gpu_memory_kib", b"gpu_memory_kib", "gpus_count", b"gpus_count", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "is_alone", b"is_alone", "is_charged", b"is_charged", "is_host_end", b"is_host_end", "is_killed", b"is_killed", "job_id", b"job_id", "job_name", b"job_name", "layer_id", b"layer_id", "layer_name", b"layer_name", "layers_count", b"layers_count", "max_rss_kib", b"max_rss_kib", "memory_kib", b"memory_kib", "message", b"message", "name", b"name", "on_job_id", b"on_job_id", "pairs_count", b"pairs_count", "run_id", b"run_id", "run_us", b"run_us", "subject", b"subject", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number", "attempt", b"attempt", "cause", b"cause", "comment_id", b"comment_id", "cores", b"cores", "depend_id", b"depend_id", "depend_type", b"depend_type", "done", b"done", "error_line", b"error_line", "exit_signal", b"exit_signal", "exit_status", b"exit_status", "fields", b"fields", "frame_number", b"frame_number", "frame_range", b"frame_range", "frame_state", b"frame_state", "frames_count", b"frames_count", "gpu_memory_kib", b"gpu_memory_kib", "gpus_count", b"gpus_count", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "is_alone", b"is_alone", "is_charged", b"is_charged", "is_host_end", b"is_host_end", "is_killed", b"is_killed", "job_id", b"job_id", "job_name", b"job_name", "layer_id", b"layer_id", "layer_name", b"layer_name", "layers_count", b"layers_count", "max_rss_kib", b"max_rss_kib", "memory_kib", b"memory_kib", "message", b"message", "name", b"name", "on_job_id", b"on_job_id", "pairs_count", b"pairs_count", "run_id", b"run_id", "run_us", b"run_us", "subject", b"subject", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__frame_number: _TypeAlias = _typing.Literal["frame_number"]  # noqa: Y015
     _WhichOneofArgType__frame_number: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number"]  # noqa: Y015

@@ -69,6 +69,11 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.GetEventsRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.GetEventsResponse.FromString,
                 )
+        self.TryFilters = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/TryFilters',
+                request_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
+                )
         self.RestoreFrames = channel.unary_unary(
                 '/cuefarm.v1.FarmInterface/RestoreFrames',
                 request_serializer=cuefarm__proto_dot_farm__pb2.RestoreFramesRequest.SerializeToString,
@@ -181,6 +186,13 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TryFilters(self, request, context):
+        """What filters of a show would do to jobs, of now and before or of a specification, and what they did. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RestoreFrames(self, request, context):
         """Puts frames that never ran here into the states in which they ended elsewhere: a job that is restored goes on.
         """
@@ -280,6 +292,11 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.GetEvents,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.GetEventsRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.GetEventsResponse.SerializeToString,
+            ),
+            'TryFilters': grpc.unary_unary_rpc_method_handler(
+                    servicer.TryFilters,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.SerializeToString,
             ),
             'RestoreFrames': grpc.unary_unary_rpc_method_handler(
                     servicer.RestoreFrames,
@@ -505,6 +522,23 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/GetEvents',
             cuefarm__proto_dot_farm__pb2.GetEventsRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.GetEventsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def TryFilters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/TryFilters',
+            cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -42,6 +42,7 @@ class FarmInterfaceStub:
     Find: _grpc.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]
     GetQueryFields: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]
     GetEvents: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]
+    TryFilters: _grpc.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]
     RestoreFrames: _grpc.UnaryUnaryMultiCallable[_farm_pb2.RestoreFramesRequest, _farm_pb2.RestoreFramesResponse]
     SetJobOwner: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]
     SetJobTimeLimit: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]
@@ -63,6 +64,7 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     Find: _aio.UnaryUnaryMultiCallable[_farm_pb2.FindRequest, _farm_pb2.FindResponse]  # type: ignore[assignment]
     GetQueryFields: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]  # type: ignore[assignment]
     GetEvents: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]  # type: ignore[assignment]
+    TryFilters: _aio.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]  # type: ignore[assignment]
     RestoreFrames: _aio.UnaryUnaryMultiCallable[_farm_pb2.RestoreFramesRequest, _farm_pb2.RestoreFramesResponse]  # type: ignore[assignment]
     SetJobOwner: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]  # type: ignore[assignment]
     SetJobTimeLimit: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]  # type: ignore[assignment]
@@ -147,6 +149,13 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.GetEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.GetEventsResponse, _abc.Awaitable[_farm_pb2.GetEventsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def TryFilters(
+        self,
+        request: _farm_pb2.TryFiltersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.TryFiltersResponse, _abc.Awaitable[_farm_pb2.TryFiltersResponse]]: ...
 
     @_abc_1.abstractmethod
     def RestoreFrames(

@@ -32,12 +32,15 @@ from opencue.cuebot import Cuebot
 from opencue.doors import getDoors
 from opencue.enums import LimitEnforcement, LimitType
 from opencue.events import followEvents, getEvents
+from opencue.filter_sets import compareFilters, exportFilters, importFilters
 from opencue.finding import findIds, getQueryFields
 from opencue.rpc import call, change
 from opencue.runs import followLog, getFailures, getRetention, getRuns, getSpecification, readLog
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.comment import Comment
+from opencue.wrappers.department import Department
 from opencue.wrappers.depend import Depend, addDepend
+from opencue.wrappers.filter import Action, Filter, Matcher
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.group import Group
 from opencue.wrappers.host import Host, NestedHost
@@ -64,18 +67,23 @@ from opencue.wrappers.proc import Proc
 from opencue.wrappers.service import Service, ServiceOverride, checkMemoryIncrease
 from opencue.wrappers.show import Show
 from opencue.wrappers.subscription import Subscription
+from opencue.wrappers.task import Task
 
 __all__ = [
+    "Action",
     "Allocation",
     "Comment",
     "Cuebot",
+    "Department",
     "Depend",
+    "Filter",
     "Frame",
     "Group",
     "Host",
     "Job",
     "Layer",
     "Limit",
+    "Matcher",
     "NestedHost",
     "Owner",
     "Proc",
@@ -83,6 +91,8 @@ __all__ = [
     "ServiceOverride",
     "Show",
     "Subscription",
+    "Task",
+    "addDepartmentName",
     "addDepend",
     "allocSetBillable",
     "allocSetName",
@@ -90,6 +100,7 @@ __all__ = [
     "buildLimitReport",
     "clearLimitBindings",
     "comment_pb2",
+    "compareFilters",
     "createAllocation",
     "createFacility",
     "createLimit",
@@ -104,9 +115,11 @@ __all__ = [
     "department_pb2",
     "depend_pb2",
     "explain",
+    "exportFilters",
     "facility_pb2",
     "filter_pb2",
     "findAllocation",
+    "findFilter",
     "findFrame",
     "findGroup",
     "findHost",
@@ -124,6 +137,7 @@ __all__ = [
     "getAllocations",
     "getDefaultAllocation",
     "getDefaultServices",
+    "getDepartmentNames",
     "getDepend",
     "getDoors",
     "getEvents",
@@ -160,12 +174,14 @@ __all__ = [
     "getSubscription",
     "getSystemStats",
     "host_pb2",
+    "importFilters",
     "isJobPending",
     "job_pb2",
     "launchSpec",
     "launchSpecAndWait",
     "limit_pb2",
     "readLog",
+    "removeDepartmentName",
     "renameFacility",
     "renderPartition_pb2",
     "reportLimitUsage",
@@ -176,26 +192,12 @@ __all__ = [
     "show_pb2",
     "subscription_pb2",
     "task_pb2",
+    "tryFilters",
     "unbookProcs",
     "unbookProcsToGroup",
     "unbookProcsToJobs",
     "util",
 ]
-
-# Public names of the API that have no server behind them, by what they are about.
-_NOT_OFFERED = {
-    "departments": ("Department", "Task", "addDepartmentName", "getDepartmentNames", "removeDepartmentName"),
-    "filters": ("Action", "Filter", "Matcher", "findFilter"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Say of a public name that is missing here why it is missing."""
-    for subject, names in _NOT_OFFERED.items():
-        if name in names:
-            raise AttributeError(f"opencue.api.{name}: this version does not offer {subject} yet")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
 
 # --- Jobs
 
@@ -350,6 +352,45 @@ def findGroup(show: str, group: str) -> Group:
 def getGroup(uniq: str) -> Group:
     """Return the group of an id."""
     return Group(call("group", "GetGroup", id=uniq).group)
+
+
+def getDepartmentNames() -> list[str]:
+    """Return the names that departments may have."""
+    return list(call("department", "GetDepartmentNames").names)
+
+
+def addDepartmentName(name: str) -> Changed:
+    """Let groups have a department of this name."""
+    return change("department", "AddDepartmentName", name=name)
+
+
+def removeDepartmentName(name: str) -> Changed:
+    """Remove a name that no group's department has."""
+    return change("department", "RemoveDepartmentName", name=name)
+
+
+# --- Filters
+
+
+def findFilter(show_name: str, filter_name: str) -> Filter:
+    """Return a filter by the names of its show and itself."""
+    return Filter(call("filter", "FindFilter", show=show_name, name=filter_name).filter)
+
+
+def tryFilters(
+    show: str,
+    filter: str = "",
+    *,
+    spec: str = "",
+    jobs: Sequence[str] = (),
+    limit: int = 0,
+) -> Any:
+    """Return what a show's filters would do to jobs, and what they did, changing nothing: a TryFiltersResponse.
+
+    One filter by its name or id, enabled or not, or all that are enabled, in their order. Jobs are those of a
+    specification (XML), those that are named, or all of the show, in any state, that are fitted, the last first.
+    """
+    return call("farm", "TryFilters", show=show, filter=filter, spec=spec, jobs=jobs, limit=limit)
 
 
 # --- Hosts and what runs on them

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from opencue_proto import depend_pb2, host_pb2, job_pb2, limit_pb2
+from opencue_proto import depend_pb2, filter_pb2, host_pb2, job_pb2, limit_pb2
 
 
 def _fromProto(name: str, proto_enum: Any) -> Any:
@@ -33,3 +33,8 @@ LimitType = _fromProto("LimitType", limit_pb2.LimitType)
 LimitEnforcement = _fromProto("LimitEnforcement", limit_pb2.LimitEnforcement)
 LimitBindSource = _fromProto("LimitBindSource", limit_pb2.LimitBindSource)
 LimitHoldSource = _fromProto("LimitHoldSource", limit_pb2.LimitHoldSource)
+FilterType = _fromProto("FilterType", filter_pb2.FilterType)
+MatchSubject = _fromProto("MatchSubject", filter_pb2.MatchSubject)
+MatchType = _fromProto("MatchType", filter_pb2.MatchType)
+ActionType = _fromProto("ActionType", filter_pb2.ActionType)
+ActionValueType = _fromProto("ActionValueType", filter_pb2.ActionValueType)

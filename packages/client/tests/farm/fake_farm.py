@@ -14,14 +14,17 @@ from typing import Any, Optional
 import grpc
 from opencue_proto import (
     comment_pb2,
+    department_pb2,
     depend_pb2,
     facility_pb2,
+    filter_pb2,
     host_pb2,
     job_pb2,
     limit_pb2,
     service_pb2,
     show_pb2,
     subscription_pb2,
+    task_pb2,
 )
 
 from cuefarm_proto import farm_pb2
@@ -31,9 +34,11 @@ OFFERED = {
     "AllocationInterface",
     "CommentInterface",
     "CueInterface",
+    "DepartmentInterface",
     "DependInterface",
     "FacilityInterface",
     "FarmInterface",
+    "FilterInterface",
     "FrameInterface",
     "GroupInterface",
     "HostInterface",
@@ -43,8 +48,10 @@ OFFERED = {
     "OwnerInterface",
     "ProcInterface",
     "ServiceInterface",
+    "ServiceOverrideInterface",
     "ShowInterface",
     "SubscriptionInterface",
+    "TaskInterface",
 }
 KEPT = {
     "GroupInterface.SetMaxCores": ("max_cores", "max_cores"),
@@ -310,6 +317,22 @@ class FakeFarm(grpc.GenericRpcHandler):
     def ShowInterface_CreateShow(self, request: Any, context: Any) -> Any:
         self.shows[request.name] = show_pb2.Show(id=f"id-{request.name}", name=request.name, active=True)
         return show_pb2.ShowCreateShowResponse(show=self.shows[request.name])
+
+    def ShowInterface_FindFilter(self, request: Any, context: Any) -> Any:
+        return show_pb2.ShowFindFilterResponse(filter=filter_pb2.Filter(id="id-f", name=request.name))
+
+    def ShowInterface_GetServiceOverride(self, request: Any, context: Any) -> Any:
+        data = service_pb2.Service(id="id-o", name=request.name, min_memory_increase=1)
+        override = service_pb2.ServiceOverride(id="id-o", data=data)
+        return show_pb2.ShowGetServiceOverrideResponse(service_override=override)
+
+    def ShowInterface_GetDepartment(self, request: Any, context: Any) -> Any:
+        found = department_pb2.Department(id="id-d", dept=request.department)
+        return show_pb2.ShowGetDepartmentResponse(department=found)
+
+    def DepartmentInterface_GetTasks(self, request: Any, context: Any) -> Any:
+        tasks = [task_pb2.Task(id="id-t", shot="sh010", min_cores=4.0)]
+        return department_pb2.DeptGetTasksResponse(tasks=task_pb2.TaskSeq(tasks=tasks))
 
     def ShowInterface_CreateOwner(self, request: Any, context: Any) -> Any:
         self.owners[request.name] = host_pb2.Owner(name=request.name, show=request.show.name)

@@ -179,6 +179,47 @@ ACTIONS = {
     "-group-max-cores": (["demo", "g", "4"], "GroupInterface.SetMaxCores", "demo/g: maximum cores 4", "4 already"),
     "-group-max-gpus": (["demo", "g", "4"], "GroupInterface.SetMaxGpus", "demo/g: maximum GPUs 4", "4 already"),
     "-limit-max": (["nuke", "4"], "LimitInterface.SetMaxValue", "nuke: maximum 4", "maximum 4 already"),
+    "-archive-show": (["demo", "demo"], "ShowInterface.Archive", "demo: archived", "it was archived already"),
+    "-scheduler-managed": (
+        ["demo", "on"],
+        "ShowInterface.SetSchedulerManaged",
+        "demo: another scheduler is wanted for it",
+        "is wanted for it already",
+    ),
+    "-run-filters": (
+        [JOB],
+        "JobInterface.RunFilters",
+        f"{JOB}: filters have acted on it",
+        "no filter changes anything of it",
+    ),
+    "-enable-filter": (["demo", "hurry"], "FilterInterface.SetEnabled", "hurry: enabled", "enabled already"),
+    "-disable-filter": (["demo", "hurry"], "FilterInterface.SetEnabled", "hurry: disabled", "disabled already"),
+    "-set-department": (
+        ["demo", "g", "FX"],
+        "GroupInterface.SetDepartment",
+        "g: department FX",
+        "department FX already",
+    ),
+    "-remove-department": (["FX"], "DepartmentInterface.RemoveDepartmentName", "FX: removed", "it was removed already"),
+    "-override-service": (
+        ["demo", "shell", "cores=2", "memory=8g"],
+        "ServiceOverrideInterface.Update",
+        "shell: cores=2 memory=8g",
+        "cores=2 memory=8g already",
+    ),
+    "-drop-override": (
+        ["demo", "shell"],
+        "ServiceOverrideInterface.Delete",
+        "demo has no service of its own",
+        "had none",
+    ),
+    "-set-task": (["demo", "FX", "sh010", "4"], "TaskInterface.SetMinCores", "sh010: 4 cores", "4 cores already"),
+    "-delete-task": (
+        ["demo", "FX", "sh010"],
+        "TaskInterface.Delete",
+        "sh010: its task is deleted",
+        "it was deleted already",
+    ),
     "-limit-type": (["nuke", "host"], "LimitInterface.SetType", "nuke: type HOST", "type HOST already"),
     "-limit-soft": (["nuke", "-1"], "LimitInterface.SetSoftValue", "nuke: soft value -1", "soft value -1 already"),
     "-limit-enforcement": (
@@ -208,15 +249,17 @@ ACTIONS = {
 
 COUNTED_HERE = {
     "-satisfy-dependency",
+    "-import-filters",
     *("-redirect", "-redirect-group", "-clear-redirects", "-unbook"),
     *("-delete-owner", "-owner-show", "-give", "-disown"),
     *("-partition-size", "-delete-partition"),
     *("-clear-limit-bindings", "-limit-report"),
 }
-"""What counts what it finds by itself, or is told in the answer; it has a test of its own."""
+"""What counts what it finds by itself, or is told in the answer; each has a test of its own."""
 
 MAKES = {
     *("-add-partition", "-create-owner", "-import", "-create-show", "-create-alloc", "-create-limit", "-create-sub"),
+    "-add-department",
     "-depend",
 }
 """What makes a thing makes it or is refused."""

@@ -190,13 +190,6 @@ def test_what_a_server_of_ours_does_not_do_is_told_in_its_words(farm):
     assert str(caught.value) == "This server does not offer host.Reboot yet. This server does not reboot hosts"
 
 
-def test_the_api_says_what_it_lacks():
-    """A public name without a server behind it is absent, and asking for it says why."""
-    with pytest.raises(AttributeError, match="does not offer departments yet"):
-        opencue.api.getDepartmentNames()
-    assert not hasattr(opencue.api, "findFilter")
-
-
 def test_a_missing_service_is_none(farm):
     """getService answers None for a name without a record."""
     assert opencue.api.getService("nothing") is None

@@ -14,9 +14,6 @@ from cue_cli.cueadmin.parser import getParser
 
 GOLDEN = json.loads((Path(__file__).parent / "cueadmin_1_37.json").read_text())
 
-NOT_YET = {"-archive-show", "-scheduler-managed"}
-"""What is not there yet. A flag goes from here when it is there."""
-
 OF_THE_TUTORIALS = {
     "-setpriority", "-retry-frames", "-eat-frames", "-kill-frames", "-satisfy-dependency", "-kill-dependency",
     "-export", "-import",
@@ -29,15 +26,9 @@ def test_each_published_flag_takes_what_it_takes_there():
     wrong = {
         flag: (wanted, ours.get(flag))
         for flag, wanted in GOLDEN.items()
-        if flag not in NOT_YET and (flag not in ours or ours[flag][0] > wanted[0] or ours[flag][1] < wanted[1])
+        if flag not in ours or ours[flag][0] > wanted[0] or ours[flag][1] < wanted[1]
     }
     assert wrong == {}
-
-
-def test_nothing_is_listed_that_is_there():
-    """A flag is missing only as long as it is listed as missing."""
-    assert [flag for flag in NOT_YET if flag in of_parser(getParser())] == []
-    assert set(GOLDEN) >= NOT_YET
 
 
 def test_flags_of_the_founding_tutorials_are_there():

@@ -22,9 +22,6 @@ DIFFERENT = {
 }
 """What is not there, or takes other arguments, on purpose: why."""
 
-NOT_YET = (Path(__file__).parent / "not_yet.txt").read_text().split()
-"""What is not there yet. A row goes when its name is there."""
-
 
 def differences(module: str) -> Iterator[str]:
     """Return what this package lacks of a module, or takes otherwise, as `module.name: what`."""
@@ -76,14 +73,14 @@ def test_a_module_offers_what_is_published(module):
 
 
 def test_nothing_is_listed_that_is_there():
-    """A row of the lists goes when the thing is there."""
+    """A row goes when the thing is there."""
     found = [line for module in GOLDEN for line in differences(module)]
-    idle = [row for row in (*DIFFERENT, *NOT_YET) if not any(_belongs(line, row) for line in found)]
+    idle = [row for row in DIFFERENT if not any(_belongs(line, row) for line in found)]
     assert idle == []
 
 
 def _listed(line: str) -> bool:
-    return any(_belongs(line, row) for row in (*DIFFERENT, *NOT_YET))
+    return any(_belongs(line, row) for row in DIFFERENT)
 
 
 def _belongs(line: str, row: str) -> bool:

@@ -14,6 +14,11 @@ from cuebot.domain.states import DependType, FrameState, HostState, LockState, T
 from cuebot.sim.specs import depend_spec, job_spec, layer_spec
 
 OTHER_REPLIES = {
+    c.AddDepartmentName,
+    c.AddFilterAction,
+    c.AddMatcher,
+    c.CreateFilter,
+    c.CreateServiceOverride,
     c.SubmitJobs,
     c.AddComment,
     c.AddDepend,

@@ -46,6 +46,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "layer_keys": st.lists(numbers, max_size=3),
     "superseded": st.booleans(),
     "older": st.lists(texts, max_size=3),
+    "filter_ids": st.lists(texts, max_size=3),
+    "done": st.lists(texts, max_size=3),
     "holders": st.dictionaries(texts, st.builds(Holder, texts, numbers, texts), max_size=3),
     "orders": st.lists(numbers, max_size=3),
     "exit_statuses": st.lists(numbers, max_size=3),

@@ -49,7 +49,7 @@ def test_a_reply_leaves_only_after_its_commit() -> None:
     answers: list[Any] = []
     farm.core.execute(c.CreateShow("film"), c.Envelope(), farm.now_us, answers.append)
     batch = farm.core.take()
-    assert (answers, len(batch.events)) == ([], 2)
+    assert (answers, len(batch.events)) == ([], 3)
     tickets, _ = farm.core.committed(farm.now_us)
     for ticket in tickets:
         ticket.done(ticket.reply)

@@ -336,7 +336,7 @@ async def test_a_publisher_hears_of_every_committed_event_in_order() -> None:
         await found.engine.submit(c.CreateShow("other"), ENVELOPE)
         await found.engine.drained()
         first = heard.events[0].seq
-        assert [recorded.seq for recorded in heard.events] == list(range(first, first + 4))
+        assert [recorded.seq for recorded in heard.events] == list(range(first, first + 6))
 
 
 async def test_a_publisher_hears_which_host_has_reported() -> None:

@@ -293,7 +293,7 @@ def charge_what_agents_end(patch: pytest.MonkeyPatch) -> None:
         (drop_outcomes, "has ended, and is over by", 1),
         (grant_a_lease, "but it truly runs", 16),
         (leave_the_tree, "but it truly runs", 1),
-        (claim_nothing, "but it truly runs", 110),
+        (claim_nothing, "but it truly runs", 491),
         (believe_whoever_answers, "but it truly runs", 1091),
         (charge_what_agents_end, "was ended by its agent", 1),
     ],

@@ -12,6 +12,7 @@ from small_farm import GIB, SmallFarm
 from cuebot.domain import commands as c
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.nouns import Learned
+from cuebot.domain.nouns.filters import ActionType, FilterType, MatchSubject, MatchType
 from cuebot.domain.states import Enforcement, HostState, LockState
 from cuebot.domain.units import HOUR, CoreUnits, KiB
 from cuebot.sim.specs import job_spec, layer_spec
@@ -204,6 +205,47 @@ def new_host_goes_to(farm: SmallFarm) -> object:
     return farm.farm.allocation_name(farm.farm.allocations[host.allocation_id])
 
 
+def filtered(farm: SmallFarm, kind: FilterType = FilterType.MATCH_ALL) -> Iterable[c.Command]:
+    """Two filters give new jobs a priority: one to jobs that it fits in one of two ways, and one to all."""
+    for name, priority, shot in (("some", 60, "elsewhere"), ("all", 70, "sh1")):
+        id = farm.do(c.CreateFilter(farm.job("one").show_id, name))
+        farm.do(c.AddMatcher(id, MatchSubject.USER, MatchType.IS, "ann"))
+        farm.do(c.AddMatcher(id, MatchSubject.SHOT, MatchType.IS, shot))
+        farm.do(c.AddFilterAction(id, ActionType.SET_JOB_PRIORITY, priority))
+    farm.do(c.Change("filter", the_filter(farm, "some"), {"type": kind}))
+    return []
+
+
+def both_fit(farm: SmallFarm) -> Iterable[c.Command]:
+    """The same, and both fit any job: the second has the last word."""
+    return filtered(farm, FilterType.MATCH_ANY)
+
+
+def the_filter(farm: SmallFarm, name: str) -> str:
+    """The id of a filter."""
+    return farm.farm.filter_by_name[farm.job("one").show_id, name]
+
+
+def the_department(farm: SmallFarm) -> str:
+    """The id of the department that the job `one` is in."""
+    return farm.farm.department_of[farm.job("one").show_id, "Unknown"]
+
+
+def with_task(farm: SmallFarm) -> Iterable[c.Command]:
+    """The shot of the job `one` should have four cores."""
+    return [c.SetTasks(the_department(farm), {"sh1": CoreUnits(400)})]
+
+
+def minimum_of_the_job(farm: SmallFarm) -> object:
+    """What the job `one` should have."""
+    return farm.job("one").min_cores
+
+
+def own_service(farm: SmallFarm) -> Iterable[c.Command]:
+    """The show has a service `shell` of its own."""
+    return [c.CreateServiceOverride(farm.job("one").show_id, {"name": "shell"})]
+
+
 GPUS: dict[str, Any] = {"gpus": 2, "gpu_memory": KiB(8 * GIB)}
 WITH_GPUS = job_spec("one", layer_spec(gpus=1))
 TWO_JOBS = (job_spec("one"), job_spec("two"))
@@ -212,6 +254,42 @@ TAGGED = job_spec("one", layer_spec(tags=("night",)))
 SMALL: dict[str, Any] = {"cores": CoreUnits(100)}
 
 EFFECTS: dict[str, Effect] = {
+    "department.DepartmentInterface.AddDepartmentName": seen(
+        lambda farm: [c.AddDepartmentName("Crowd")], rows("department_name")
+    ),
+    "department.DepartmentInterface.RemoveDepartmentName": seen(
+        lambda farm: [c.Delete("department_name", farm.farm.department_called("Hair").id)], rows("department_name")
+    ),
+    "department.DepartmentInterface.AddTask": seen(with_task, minimum_of_the_job),
+    "department.DepartmentInterface.AddTasks": seen(with_task, minimum_of_the_job),
+    "department.DepartmentInterface.EnableTiManaged": seen(
+        lambda farm: [c.ManageDepartment(the_department(farm), "film:fx", CoreUnits(500))], rows("department")
+    ),
+    "department.DepartmentInterface.SetManagedCores": seen(only("department", min_cores=700), rows("department")),
+    "filter.FilterInterface.SetEnabled": seen(
+        lambda farm: [c.Change("filter", the_filter(farm, "all"), {"enabled": False})], next_job, before=filtered
+    ),
+    "filter.FilterInterface.SetName": seen(only("filter", name="others"), rows("filter"), before=filtered),
+    "filter.FilterInterface.SetOrder": seen(
+        lambda farm: [c.PlaceFilter(the_filter(farm, "all"), 1)], next_job, before=both_fit
+    ),
+    "filter.FilterInterface.SetType": seen(
+        lambda farm: [
+            c.Change("filter", the_filter(farm, "some"), {"type": FilterType.MATCH_ANY}),
+            c.PlaceFilter(the_filter(farm, "some"), c.Place.LAST),
+        ],
+        next_job,
+        before=filtered,
+    ),
+    "job.GroupInterface.SetDepartment": seen(
+        lambda farm: [c.SetGroupDepartment(farm.job("one").group_id, "FX")], rows("group")
+    ),
+    "service.ServiceOverrideInterface.Update": seen(
+        only("service_override", min_cores=300), next_layer, before=own_service
+    ),
+    "task.TaskInterface.SetMinCores": seen(
+        lambda farm: [c.SetTaskCores(next(iter(farm.farm.tasks)), CoreUnits(700))], minimum_of_the_job, before=with_task
+    ),
     "cuefarm.v1.FarmInterface.SetLayerMaxRetries": seen(layer(max_retries=0), after_failure()),
     "facility.AllocationInterface.SetDefault": seen(
         lambda farm: [c.SetDefaultAllocation(second_allocation(farm))], new_host_goes_to

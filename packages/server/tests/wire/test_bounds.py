@@ -107,6 +107,10 @@ ELSEWHERE = {
     "limit_report_hosts": "decide/test_limit_reports",
     "feed_subscribers": "feed/test_event_feed",
     "recalls_per_call": "test_past_jobs",
+    "filters_per_show": "decide/test_filters",
+    "parts_per_filter": "decide/test_filters",
+    "matcher_characters": "decide/test_filters",
+    "tasks_per_department": "decide/test_departments",
     "subscribers_per_job": "app/test_job_mail",
 }
 """And where they are tested."""
@@ -129,6 +133,7 @@ NO_REFUSAL = frozenset(
         "reason_characters",
         "feed_events",
         "kept_requests",
+        "filter_steps",
         "kept_rows",
         "finished_jobs_hours",
         "past_jobs_looked_at",

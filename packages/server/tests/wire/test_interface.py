@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from opencue_proto import filter_pb2, filter_pb2_grpc, rqd_pb2, rqd_pb2_grpc
+from opencue_proto import rqd_pb2, rqd_pb2_grpc
 
 from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.wire.agents.streams import AgentStreams
@@ -62,14 +62,10 @@ def test_every_reason_is_a_sentence() -> None:
 
 async def test_what_is_not_offered_says_so_with_its_reason(site: Any) -> None:
     """UNIMPLEMENTED, with the RPC's name and the reason, also for whole services."""
-    filters = filter_pb2_grpc.FilterInterfaceStub(site.channel)
-    code, words = await site.refused(filters.FindFilter(filter_pb2.FilterFindFilterRequest()))
+    agent = rqd_pb2_grpc.RqdInterfaceStub(site.channel)
+    code, words = await site.refused(agent.LockAll(rqd_pb2.RqdStaticLockAllRequest()))
     assert code == "UNIMPLEMENTED"
-    assert words.startswith("FilterInterface.FindFilter: filters are not offered")
-    code, words = await site.refused(
-        rqd_pb2_grpc.RqdInterfaceStub(site.channel).RebootNow(rqd_pb2.RqdStaticRebootNowRequest())
-    )
-    assert (code, "agents answer this" in words) == ("UNIMPLEMENTED", True)
+    assert words.startswith("RqdInterface.LockAll: agents answer this")
 
 
 async def test_every_rpc_answers_an_empty_request_with_a_status_of_its_own(site: Any) -> None:

@@ -60,6 +60,26 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-deeds",), "[SHOW...]", "which hosts belong to whom", "owners.list_deeds"),
         Command(("-partitions",), "[HOST...]", "what users render on their own hosts", "partitions.list_partitions"),
         Command(("-ls",), "", "shows", "listing.list_shows"),
+        Command(("-lfilters",), "SHOW", "filters of a show: what each asks and does", "filters.list_filters"),
+        Command(
+            ("-try-filters",),
+            "SHOW [FILTER]",
+            "what filters would do to jobs of the show, finished ones too, or to those of -job or -with-spec",
+            "filters.try_filters",
+        ),
+        Command(
+            ("-export-filters",),
+            "SHOW FILE",
+            "write the filters of a show as JSON (`-` for standard output)",
+            "filters.export_filters",
+        ),
+        Command(("-filtered",), "JOB...", "what filters did to jobs at their launch", "filters.filtered"),
+        Command(
+            ("-ldepartments",),
+            "[SHOW]",
+            "departments of a show with their shots; without one, the names that there are",
+            "departments.list_departments",
+        ),
         Command(("-limits",), "[LIMIT...]", "limits, and how much of each is used", "limits.list_limits"),
         Command(("-limit-holds",), "[LIMIT...]", "who uses limits (on -host HOST)", "limits.list_holds"),
         Command(("-limit-bindings",), "LIMIT", "layers that a limit counts, and why", "limits.list_bindings"),
@@ -299,10 +319,63 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-delete-show",), "SHOW", "remove a show that never had a job", "shares.delete_show"),
         Command(("-disable-show",), "SHOW", "refuse jobs of a show", "shares.disable_show"),
         Command(("-enable-show",), "SHOW", "accept jobs of a show", "shares.enable_show"),
+        Command(
+            ("-archive-show",),
+            "SHOW TARGET",
+            "put a show away; new jobs of its name go to the other",
+            "departments.archive_show",
+        ),
+        Command(
+            ("-scheduler-managed",),
+            "SHOW ON|OFF",
+            "keep whether another scheduler is wanted for a show",
+            "departments.scheduler_managed",
+        ),
         Command(("-dispatching",), "SHOW ON|OFF", "start frames of a show or not", "shares.dispatching"),
         Command(("-booking",), "SHOW ON|OFF", "book hosts for a show or not", "shares.booking"),
         Command(("-default-min-cores",), "SHOW CORES", "minimum cores of new jobs", "shares.default_min_cores"),
         Command(("-default-max-cores",), "SHOW CORES", "maximum cores of new jobs", "shares.default_max_cores"),
+    ),
+    "Filters": (
+        Command(
+            ("-import-filters",),
+            "SHOW FILE",
+            "make the filters of a show what such a file says; others are removed",
+            "filters.import_filters",
+        ),
+        Command(("-enable-filter",), "SHOW FILTER", "let a filter act on new jobs", "filters.enable_filter"),
+        Command(("-disable-filter",), "SHOW FILTER", "let it act on nothing", "filters.disable_filter"),
+        Command(
+            ("-run-filters",),
+            "JOB...",
+            "have the filters of their show act on jobs, as at their launch",
+            "filters.run_filters",
+        ),
+    ),
+    "Services of shows": (
+        Command(
+            ("-override-service",),
+            "SHOW SERVICE FIELD=VALUE...",
+            "let a service be something else for new layers of a show: cores=2 memory=8g tags=big,fast timeout=60 ...",
+            "own_services.override_service",
+        ),
+        Command(("-drop-override",), "SHOW SERVICE", "end that", "own_services.drop_override"),
+    ),
+    "Departments": (
+        Command(
+            ("-add-department",), "NAME", "let groups have a department of this name", "departments.add_department"
+        ),
+        Command(("-remove-department",), "NAME", "end that, where none has it", "departments.remove_department"),
+        Command(
+            ("-set-department",), "SHOW GROUP DEPARTMENT", "put a group into a department", "departments.set_department"
+        ),
+        Command(
+            ("-set-task",),
+            "SHOW DEPARTMENT SHOT CORES",
+            "cores that the jobs of a shot should have together",
+            "departments.set_task",
+        ),
+        Command(("-delete-task",), "SHOW DEPARTMENT SHOT", "end that", "departments.delete_task"),
     ),
     "Groups": (
         Command(

@@ -27,6 +27,8 @@ INTEGER_MAX = 2**31 - 1
 CORES_MIN = 0.01
 CORES_MAX = INTEGER_MAX // 100
 DIGITS_MAX = 20
+KB_PER_GB = 1_048_576
+KB_MAX = 2**63 - 1
 
 
 def findJob(name: str, *, finished: bool = False) -> Job:
@@ -243,6 +245,18 @@ def toCores(text: str) -> float:
     if cores and abs(cores) < CORES_MIN:
         raise UsageError(f"{text} cores would become 0: the least is {CORES_MIN} cores; write 0 for none")
     return cores
+
+
+def toKilobytes(text: str) -> int:
+    """Return an amount of memory, in GB unless it ends in `m` or `k`, in whole KB, rounded up."""
+    number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in ("g", "m", "k") else (text, "g")
+    try:
+        kilobytes = math.ceil(float(number) * {"g": KB_PER_GB, "m": 1_024, "k": 1}[unit])
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no amount of memory, such as 4 or 2.5 (GB), 512m or 2097152k") from None
+    if abs(kilobytes) > KB_MAX:
+        raise UsageError(f"{text} is more memory than a farm can count: at most {KB_MAX // KB_PER_GB} GB")
+    return kilobytes
 
 
 def toInteger(text: str, what: str) -> int:

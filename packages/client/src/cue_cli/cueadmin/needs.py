@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Callable, Optional
 
 from cue_cli.cueadmin.format import formatMem
-from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger
+from cue_cli.cueadmin.lookup import findJob, jobAndLayer, toCores, toInteger, toKilobytes
 from cue_cli.cueadmin.output import POINTS_PER_CORE
-from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from cue_cli.cueadmin.session import CommandError, Session
 from opencue import api
 from opencue.changed import Changed
 from opencue.exception import EntityNotFoundException
 from opencue.tags import splitTags
 from opencue.wording import counted
 from opencue.wrappers.layer import Layer
-
-KB_PER_GB = 1_048_576
-KB_MAX = 2**63 - 1
 
 
 def layer_memory(session: Session, values: list[str]) -> None:
@@ -130,18 +126,6 @@ def group_max_gpus(session: Session, values: list[str]) -> None:
     gpus = toInteger(values[2], "number of GPUs")
     session.confirm(f"Set the maximum of GPUs of group {values[1]} of {values[0]} to {gpus}", named=True)
     session.set(f"{values[0]}/{values[1]}", f"maximum GPUs {gpus}", _group(values).setMaxGpus(gpus))
-
-
-def toKilobytes(text: str) -> int:
-    """Return an amount of memory, in GB unless it ends in `m` or `k`, in whole KB, rounded up."""
-    number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in ("g", "m", "k") else (text, "g")
-    try:
-        kilobytes = math.ceil(float(number) * {"g": KB_PER_GB, "m": 1_024, "k": 1}[unit])
-    except (ValueError, OverflowError):
-        raise UsageError(f"{text!r} is no amount of memory, such as 4 or 2.5 (GB), 512m or 2097152k") from None
-    if abs(kilobytes) > KB_MAX:
-        raise UsageError(f"{text} is more memory than a farm can count: at most {KB_MAX // KB_PER_GB} GB")
-    return kilobytes
 
 
 def _memory(typed: str, field: str) -> Callable[[Layer], str]:

@@ -83,12 +83,15 @@ def _add_additions(group: Any) -> None:
         "-markdone", action="store_true", help="with -eat-frames: let go what depends on the frames, too"
     )
     group.add_argument("-now", action="store_true", help="with -redirect: end the frames for it; they wait again")
+    group.add_argument(
+        "-with-spec", metavar="FILE", help="with -try-filters: the jobs of a specification, which is not launched"
+    )
     group.add_argument("-even-failed", action="store_true", help="with -depend: dead frames of the other count as done")
 
 
 def _add_filters(group: Any) -> None:
     group.add_argument(
-        "-job", nargs="+", metavar="JOB", help="jobs by name or id, for -lj -lji -lp -ll -redirect -unbook"
+        "-job", nargs="+", metavar="JOB", help="jobs by name or id, for -lj -lji -lp -ll -redirect -unbook -try-filters"
     )
     group.add_argument("-alloc", nargs="+", metavar="ALLOC", help="allocations, for -lh -lp -ll")
     group.add_argument("-memory", metavar="GB", help="reserved memory, for -lp -ll: A-B, gtN, ltN, or N for at least N")
@@ -100,7 +103,7 @@ def _add_filters(group: Any) -> None:
         type=_count,
         default=0,
         metavar="N",
-        help="at most N lines, for -lp -ll (0 for all), -finished, -runs and -...-history (0 for 100)",
+        help="at most N lines, for -lp -ll -try-filters (0 for all), -finished, -runs and -...-history (0 for 100)",
     )
     group.add_argument(
         "-where",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from cue_cli.cueadmin import records
-from cue_cli.cueadmin.lookup import chosenHosts, findJob, jobAndLayer
-from cue_cli.cueadmin.needs import toKilobytes
+from cue_cli.cueadmin.lookup import chosenHosts, findJob, jobAndLayer, toKilobytes
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
 from opencue.wrappers.job import Job

@@ -37,9 +37,13 @@ TAKE_DASHES = ("-where", "-order")
 ONLY_WITH = {
     "-job": (
         "job",
-        ("-lj", "-lji", "-lp", "-ll", "-redirect", "-redirect-group", "-clear-redirects", "-unbook"),
+        (
+            *("-lj", "-lji", "-lp", "-ll"),
+            *("-redirect", "-redirect-group", "-clear-redirects", "-unbook", "-try-filters"),
+        ),
     ),
     "-now": ("now", ("-redirect", "-redirect-group")),
+    "-with-spec": ("with_spec", ("-try-filters",)),
     "-finished": ("finished", ("-lj", "-lji")),
     "-attempt": ("attempt", ("-runs", "-log")),
     "-f": ("follow", ("-log",)),

@@ -7,7 +7,9 @@ from opencue.wrappers import (
     by_name,
     comment,
     deed,
+    department,
     depend,
+    filter,
     frame,
     group,
     host,
@@ -21,6 +23,7 @@ from opencue.wrappers import (
     service,
     show,
     subscription,
+    task,
     util,
 )
 
@@ -29,7 +32,9 @@ __all__ = [
     "by_name",
     "comment",
     "deed",
+    "department",
     "depend",
+    "filter",
     "frame",
     "group",
     "host",
@@ -43,5 +48,6 @@ __all__ = [
     "service",
     "show",
     "subscription",
+    "task",
     "util",
 ]

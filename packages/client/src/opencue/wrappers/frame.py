@@ -77,7 +77,7 @@ class Frame(Entity):
         return self._change("Retry") if self.data.state != job_pb2.WAITING else 0
 
     def addRenderPartition(
-        self, hostname: str, threads: int, max_cores: int, num_mem: int, max_gpus: int = 0, max_gpu_memory: int = 0
+        self, hostname: str, threads: int, max_cores: int, max_mem: int, max_gpu_memory: int = 0, max_gpus: int = 0
     ) -> RenderPartition:
         """Render the frame on a part of your own, locked host, too: `max_cores` whole cores, memory in KB."""
         return addRenderPartition(
@@ -86,7 +86,7 @@ class Frame(Entity):
             host=hostname,
             threads=threads,
             max_cores=max_cores,
-            max_memory=num_mem,
+            max_memory=max_mem,
             max_gpus=max_gpus,
             max_gpu_memory=max_gpu_memory,
         )

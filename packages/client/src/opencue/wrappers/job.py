@@ -50,6 +50,10 @@ class Job(Entity):
         """Let a paused job go on."""
         return self._change("Resume")
 
+    def runFilters(self) -> Changed:
+        """Have the filters of the job's show act on it, as at its launch."""
+        return self._change("RunFilters")
+
     def killFrames(
         self,
         username: Optional[str] = None,

@@ -42,9 +42,9 @@ class Limit(Entity):
         return Limit(call("limit", "Find", name=name).limit)
 
     @staticmethod
-    def get(id: str) -> Limit:
+    def get(limit_id: str) -> Limit:
         """Return the limit of an id."""
-        return Limit(call("limit", "Get", id=id).limit)
+        return Limit(call("limit", "Get", id=limit_id).limit)
 
     def rename(self, newName: str) -> Changed:
         """Give the limit another name, also in the layers that name it."""
@@ -71,9 +71,9 @@ class Limit(Entity):
         """
         return self._set("SetSoftValue", soft_value=softValue)
 
-    def setReportTtl(self, seconds: int) -> Changed:
+    def setReportTtl(self, reportTtl: int) -> Changed:
         """Say how many seconds a report of its use is believed; after that the limit blocks nothing. 0: for ever."""
-        return self._set("SetReportTtl", report_ttl=seconds)
+        return self._set("SetReportTtl", report_ttl=reportTtl)
 
     def setFailureRule(self, exitStatus: int, delayMinutes: int = 0, autoTag: bool = True) -> Changed:
         """Say which exit status means that there was no licence: above 1 and no other limit's, or 0 for none.

@@ -9,7 +9,9 @@ from opencue_proto import service_pb2, show_pb2
 from opencue.changed import Changed
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.deed import Deed
+from opencue.wrappers.department import Department
 from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.filter import Filter
 from opencue.wrappers.group import Group
 from opencue.wrappers.owner import Owner
 from opencue.wrappers.service import ServiceOverride, checkMemoryIncrease
@@ -40,9 +42,12 @@ class Show(Entity):
         """Remove the show, which must never have had a job."""
         return self._change("Delete")
 
-    def archive(self, target_show_name: str) -> Any:
-        """Fold the show's history into another show."""
-        return self._call("Archive", target_show_name=target_show_name)
+    def archive(self, target_show_name: str) -> Changed:
+        """Put the show away: it takes no jobs, and new ones of its name go to the other show.
+
+        It is found as `NAME_archive` then, and `setActive(True)` brings it back.
+        """
+        return self._change("Archive", target_show_name=target_show_name)
 
     def setActive(self, value: bool) -> Changed:
         """Accept new jobs, or refuse them."""
@@ -77,7 +82,7 @@ class Show(Entity):
         return self._change("SetCommentEmail", email=email)
 
     def setSchedulerManaged(self, value: bool) -> Changed:
-        """Leave the show to an outside scheduler, or take it back."""
+        """Keep that an outside scheduler is wanted for the show; a farm with one scheduler books it all the same."""
         return self._change("SetSchedulerManaged", enabled=value)
 
     def createServiceOverride(self, data: service_pb2.Service) -> ServiceOverride:
@@ -93,6 +98,26 @@ class Show(Entity):
         """Return all services that have values of their own in this show."""
         response = self._call("GetServiceOverrides")
         return [ServiceOverride(message) for message in response.service_overrides.service_overrides]
+
+    def createFilter(self, name: str) -> Filter:
+        """Make a filter, enabled and after the others; it fits no job until it has a matcher."""
+        return Filter(self._call("CreateFilter", name=name).filter)
+
+    def findFilter(self, name: str) -> Filter:
+        """Return the show's filter of a name."""
+        return Filter(self._call("FindFilter", name=name).filter)
+
+    def getFilters(self) -> list[Filter]:
+        """Return the show's filters in their order."""
+        return [Filter(message) for message in self._call("GetFilters").filters.filters]
+
+    def getDepartment(self, department: str) -> Department:
+        """Return the show's department of a name, without the show's before it."""
+        return Department(self._call("GetDepartment", department=department).department)
+
+    def getDepartments(self) -> list[Department]:
+        """Return the departments of the show."""
+        return [Department(message) for message in self._call("GetDepartments").departments.departments]
 
     def getSubscriptions(self) -> list[Subscription]:
         """Return which allocations the show may use and how much."""

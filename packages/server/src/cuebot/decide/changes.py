@@ -12,8 +12,9 @@ from cuebot.domain import events as ev
 from cuebot.domain.bounds import INT32_MAX, Bounds
 from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
-from cuebot.domain.names import USER_RULE, check_user, label, plain_name, undotted_name
-from cuebot.domain.nouns import Group
+from cuebot.domain.names import USER_RULE, check_user, folded, label, plain_name, undotted_name
+from cuebot.domain.nouns import Group, Show
+from cuebot.domain.nouns.filters import FilterType
 from cuebot.domain.states import Enforcement, ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, UNLIMITED
@@ -132,6 +133,24 @@ def _or_none(rule: Rule) -> Rule:
 _COUNT: Final = _whole(0, INT32_MAX)
 
 
+def _service_fields(bounds: Bounds) -> dict[str, Rule]:
+    """Of a service, and of what a show has in its place."""
+    return {
+        "name": lambda value: plain_name(value, bounds),
+        "threadable": _flag,
+        "min_cores": _service_cores(bounds),
+        "max_cores": _whole(0, bounds.layer_cores_centicores, "layer_cores_centicores"),
+        "min_memory": _memory(bounds),
+        "min_gpus": _COUNT,
+        "max_gpus": _COUNT,
+        "min_gpu_memory": _whole(0, bounds.layer_memory_kib, "layer_memory_kib"),
+        "tags": _tags(bounds),
+        "timeout_minutes": _COUNT,
+        "timeout_llu_minutes": _COUNT,
+        "min_memory_increase": _whole(1, INT32_MAX),
+    }
+
+
 @lru_cache(maxsize=16)
 def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
     """By kind of thing and field: what makes a given value the one that is stored, or raises ValueError."""
@@ -148,6 +167,7 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "default_min_gpus": _COUNT,
             "default_max_gpus": _COUNT,
             "comment_email": _text(bounds, "comment_email_characters"),
+            "scheduler_managed": _flag,
         },
         "group": {
             "name": lambda value: label(str(value), bounds),
@@ -195,20 +215,7 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
         "allocation": {"name": lambda value: undotted_name(value, bounds), "tag": _tag_list(bounds), "billable": _flag},
         "facility": {"name": _facility_name(bounds)},
         "subscription": {"size": _COUNT, "burst": _COUNT},
-        "service": {
-            "name": lambda value: plain_name(value, bounds),
-            "threadable": _flag,
-            "min_cores": _service_cores(bounds),
-            "max_cores": frame_cores,
-            "min_memory": _memory(bounds),
-            "min_gpus": _COUNT,
-            "max_gpus": _COUNT,
-            "min_gpu_memory": gpu_memory,
-            "tags": _tags(bounds),
-            "timeout_minutes": _COUNT,
-            "timeout_llu_minutes": _COUNT,
-            "min_memory_increase": _whole(1, INT32_MAX),
-        },
+        "service": _service_fields(bounds),
         "limit": {
             "max_value": _COUNT,
             "per_host": _flag,
@@ -216,6 +223,13 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
             "soft_value": _units_or_unlimited,
             "report_ttl_s": _COUNT,
         },
+        "service_override": _service_fields(bounds),
+        "filter": {
+            "name": lambda value: label(str(value), bounds),
+            "type": FilterType,
+            "enabled": _flag,
+        },
+        "department": {"min_cores": _COUNT},
         "display_override": {
             "text": _text(bounds, "display_text_characters"),
             "color": _whole(0, 0xFFFFFF),
@@ -238,6 +252,8 @@ def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
         _check_free(farm, command.kind, thing, changes["name"])
     if not changes:
         return []
+    if command.kind == "show" and changes.get("active") and thing.archived_name:
+        return _back(farm, thing, changes)
     changed: list[ev.Event] = [ev.Changed(command.kind, command.id, changes)]
     return changed + _to_jobs_of_group(farm, thing, command.changes) if command.kind == "group" else changed
 
@@ -250,6 +266,19 @@ def _to_jobs_of_group(farm: Farm, group: Group, given: dict[str, Any]) -> list[e
     prefix = "default_job_"
     values = {name.removeprefix(prefix): v for name, v in given.items() if name.startswith(prefix) and v != UNLIMITED}
     return [ev.Changed("job", id, values) for id in sorted(group.job_ids)] if values else []
+
+
+def _back(farm: Farm, show: Show, changes: dict[str, Any]) -> list[ev.Event]:
+    """An archived show has its name again, and no other show stands for it any more."""
+    name = show.archived_name
+    if folded(name) in farm.show_by_name:
+        raise AlreadyExists(f"there is another show {name!r} by now; rename or delete it first")
+    events: list[ev.Event] = []
+    stand_in = farm.alias_of_show.get(folded(name))
+    if stand_in:
+        aliases = [alias for alias in farm.shows[stand_in].aliases if alias != name]
+        events.append(ev.Changed("show", stand_in, {"aliases": aliases}))
+    return [*events, ev.Changed("show", show.id, {**changes, "name": name, "archived_name": ""})]
 
 
 def checked(kind: str, name: str, values: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
@@ -272,6 +301,8 @@ def _check_free(farm: Farm, kind: str, thing: Any, name: str) -> None:
     beside = [other for other in farm.table(kind).values() if other.id != thing.id and other.name == name]
     if kind == "allocation":
         beside = [other for other in beside if other.facility_id == thing.facility_id]
+    if kind in ("filter", "service_override"):
+        beside = [other for other in beside if other.show_id == thing.show_id]
     if kind == "group":
         beside = [other for other in beside if other.parent_id == thing.parent_id and other.show_id == thing.show_id]
     if beside:

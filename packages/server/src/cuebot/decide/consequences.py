@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from cuebot.decide.archiving import missed_by
+from cuebot.decide.departments import shared_again, shared_by_task
 from cuebot.decide.partitions import after_job
 from cuebot.decide.redirects import after_run
 from cuebot.decide.satisfied_depends import satisfied_by, satisfied_by_job
@@ -53,7 +54,12 @@ def _follows(farm: Farm, event: ev.Event) -> list[ev.Event]:
         case ev.JobFinished(job_id=job_id):
             posted = [id for id in farm.post_jobs.get(job_id, ()) if farm.jobs[id].state is JobState.POSTED]
             over = after_job(farm, job_id) if farm.partitions else []
-            return [*over, *satisfied_by_job(farm, job_id), *(ev.JobReopened(id) for id in posted)]
+            reopened = [ev.JobReopened(id) for id in posted]
+            return [*over, *satisfied_by_job(farm, job_id), *reopened, *shared_again(farm, job_id)]
+        case ev.JobLaunched(job={"id": job_id}):
+            return shared_again(farm, job_id)
+        case ev.Added(kind="task", values={"id": task_id}) | ev.Changed(kind="task", id=task_id):
+            return shared_by_task(farm, farm.tasks[task_id])
         case _:
             return []
 

@@ -112,6 +112,18 @@ def _jobs(farm: Farm, command: Any, events: Events) -> int:
     return sum(isinstance(event, ev.JobFinished) for event in events)
 
 
+def _filtered(farm: Farm, command: Any, events: Events) -> int:
+    """Jobs of which something has another value, or something of a layer."""
+    changed = [event for event in events if isinstance(event, ev.Changed)]
+    return len({event.id if event.kind == "job" else farm.layers[event.id].job_id for event in changed})
+
+
+def _tasks(farm: Farm, command: Any, events: Events) -> int:
+    """Shots of which the task is new, another one or gone."""
+    acted = (event for event in events if isinstance(event, (ev.Added, ev.Removed)) and event.kind == "task")
+    return len({event.values["shot"] for event in acted})
+
+
 def _one(farm: Farm, command: Any, events: Events) -> int:
     return int(bool(events))
 
@@ -160,5 +172,18 @@ COUNTED: Final[dict[type[c.Command], Count]] = {
     c.SetFailureRule: _things("limit"),
     c.ClearBindings: _things("layer"),
     c.SetDefaultAllocation: _one,
+    c.PlaceFilter: _one,
+    c.ChangeMatcher: _one,
+    c.RemoveMatcher: _one,
+    c.ChangeFilterAction: _one,
+    c.RemoveFilterAction: _one,
+    c.RunFilters: _filtered,
+    c.SetGroupDepartment: _things("group"),
+    c.ManageDepartment: _things("department"),
+    c.ReleaseDepartment: _things("department"),
+    c.SetTasks: _tasks,
+    c.SetTaskCores: _things("task"),
+    c.ClearTaskAdjustments: _things("task"),
+    c.ArchiveShow: _one,
 }
 """The commands whose reply is such a number, and how each counts."""

@@ -12,10 +12,10 @@ from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import Invalid, LimitExceeded, Refused, quoted
 from cuebot.domain.farm import Farm
+from cuebot.domain.filtering import group_defaults
 from cuebot.domain.names import is_mail_address
 from cuebot.domain.nouns import Comment, Group, Job, Layer, stored_values
 from cuebot.domain.states import FrameState, JobState, OnEnd
-from cuebot.domain.units import UNLIMITED
 
 
 def kill_job(farm: Farm, command: c.KillJob, context: Context) -> list[ev.Event]:
@@ -52,13 +52,6 @@ def move_job(farm: Farm, command: c.MoveJob, context: Context) -> list[ev.Event]
     if group.show_id != job.show_id:
         raise Refused(f"group {group.name!r} belongs to another show than job {job.name!r}")
     return [ev.Changed("job", job.id, {"group_id": group.id, **group_defaults(group)})]
-
-
-def group_defaults(group: Group) -> dict[str, int]:
-    """The values that a group gives to its jobs."""
-    names = ("priority", "min_cores", "max_cores", "min_gpus", "max_gpus")
-    values = {name: int(getattr(group, f"default_job_{name}")) for name in names}
-    return {name: value for name, value in values.items() if value != UNLIMITED}
 
 
 def add_output(farm: Farm, command: c.AddOutput, context: Context) -> list[ev.Event]:

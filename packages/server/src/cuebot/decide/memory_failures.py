@@ -27,7 +27,7 @@ def memory_after(farm: Farm, proc: Proc, status: int, max_rss: KiB) -> KiB | Non
     if status not in MEMORY_EXITS or not is_believable(max_rss, proc.memory):
         return None
     layer = farm.layers[proc.layer_id]
-    service = service_of(farm, layer.services)
+    service = service_of(farm, layer.services, proc.show_id)
     wanted = proc.memory + (service.min_memory_increase if service else _INCREASE)
     if int(layer.frames.exit_status[proc.frame_index]) in MEMORY_EXITS:
         wanted = max(wanted, proc.memory * 2)

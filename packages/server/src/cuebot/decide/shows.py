@@ -6,12 +6,28 @@ from typing import Any, Final
 
 from cuebot.decide.changes import checked
 from cuebot.decide.context import Context
+from cuebot.decide.departments import added_department, check_needless, removed_tasks, why_no_name_goes
+from cuebot.decide.filters import renumbered
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.errors import AlreadyExists, Invalid, Refused
 from cuebot.domain.farm import Farm
-from cuebot.domain.names import check_name
-from cuebot.domain.nouns import Allocation, Facility, Group, Service, Show, Subscription, stored_values
+from cuebot.domain.filtering import filters_of
+from cuebot.domain.names import check_name, folded
+from cuebot.domain.nouns import (
+    Allocation,
+    Department,
+    DepartmentName,
+    Facility,
+    Filter,
+    Group,
+    Service,
+    Show,
+    Subscription,
+    stored_values,
+)
+from cuebot.domain.nouns.departments import UNKNOWN_DEPARTMENT
+from cuebot.domain.nouns.filters import ActionType
 from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.scheduling.explain.wording import counted
@@ -31,11 +47,18 @@ SEED_SERVICES: Final = (
 )
 """`preprocess` and `postprocess` also ask for `general` here: on a farm just started no host has the tag `util`."""
 
+SEED_DEPARTMENTS: Final = ("Lighting", "Animation", "Hair", "Cloth", "Layout", "FX", "Pipeline", UNKNOWN_DEPARTMENT)
+
 SEED_BURST: Final = CoreUnits(10_000_000)
 """100,000 cores: a new farm's show may use everything."""
 
 
-DELETABLE: Final = frozenset({"show", "group", "facility", "allocation", "subscription", "service", "limit", "comment"})
+DELETABLE: Final = frozenset(
+    {
+        "show", "group", "facility", "allocation", "subscription", "service", "service_override", "limit", "comment",
+        "filter", "department", "department_name", "task",
+    }
+)  # fmt: skip
 
 
 def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
@@ -51,6 +74,8 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
     show_events, show_id = _new_show("testing", context)
     subscription = Subscription(context.new_id(), show_id, general.id, SEED_BURST, SEED_BURST)
     events += [*show_events, ev.Added("subscription", stored_values(subscription))]
+    names = [DepartmentName(context.new_id(), name) for name in SEED_DEPARTMENTS]
+    events += [ev.Added("department_name", stored_values(name)) for name in names]
     for name, threadable, cores, memory, tags in SEED_SERVICES:
         service = Service(context.new_id(), name, threadable, CoreUnits(cores), min_memory=KiB(memory), tags=tags)
         events.append(ev.Added("service", stored_values(service)))
@@ -61,6 +86,8 @@ def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[li
     """Make a show and its root group. Replies with the show's id."""
     check_name("show", command.name, context.bounds)
     same = farm.shows.get(farm.show_id_of(command.name))
+    if same is not None and folded(same.name) != folded(command.name):
+        raise AlreadyExists(f"show {command.name!r} was archived, and its jobs go to show {same.name!r}")
     if same is not None:
         spelled = "" if same.name == command.name else f", which {command.name!r} means too (case, '-', '_' are alike)"
         raise AlreadyExists(f"there is a show {same.name!r} already{spelled}")
@@ -71,7 +98,29 @@ def _new_show(name: str, context: Context) -> tuple[list[ev.Event], str]:
     root_id, show_id = context.new_id(), context.new_id()
     show = Show(show_id, name, context.now_us, root_group_id=root_id)
     root = Group(root_id, name, show_id, None)
-    return [ev.Added("show", stored_values(show)), ev.Added("group", stored_values(root))], show_id
+    department = Department(context.new_id(), show_id, root.department)
+    things = (("show", show), ("group", root), ("department", department))
+    return [ev.Added(kind, stored_values(thing)) for kind, thing in things], show_id
+
+
+def archive_show(farm: Farm, command: c.ArchiveShow, context: Context) -> list[ev.Event]:
+    """Put a show away under another name; jobs of its name are launched in the target from now on.
+
+    It takes no jobs and is in no list; those that it has go on. Making it active again undoes all of it.
+    """
+    show: Show = farm.get("show", command.show_id)
+    target = farm.show_named(command.target_name)
+    if show.archived_name:
+        return []
+    if target is show or target.archived_name:
+        raise Refused(f"the jobs of show {show.name!r} cannot go to show {target.name!r}; name one that takes jobs")
+    name = f"{show.name}_archive"
+    if farm.show_id_of(name):
+        raise AlreadyExists(f"there is a show {name!r} already; delete or rename it first")
+    # Whatever stood for other shows goes on to the target with it.
+    moved = ev.Changed("show", target.id, {"aliases": [*target.aliases, *show.aliases, show.name]})
+    away = {"name": name, "archived_name": show.name, "active": False, "aliases": []}
+    return [ev.Changed("show", show.id, away), moved]
 
 
 def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[list[ev.Event], str]:
@@ -81,7 +130,8 @@ def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[
     if any(g.parent_id == parent.id and g.name == command.name for g in farm.groups.values()):
         raise AlreadyExists(f"there is a group {command.name!r} in {parent.name!r} already")
     group = Group(context.new_id(), command.name, parent.show_id, parent.id)
-    return [ev.Added("group", stored_values(group))], group.id
+    department = added_department(farm, group.show_id, group.department, context)
+    return [*department, ev.Added("group", stored_values(group))], group.id
 
 
 def move_groups(farm: Farm, command: c.MoveGroups, context: Context) -> list[ev.Event]:
@@ -153,6 +203,21 @@ def create_service(farm: Farm, command: c.CreateService, context: Context) -> tu
     return [ev.Added("service", values)], values["id"]
 
 
+def create_service_override(
+    farm: Farm, command: c.CreateServiceOverride, context: Context
+) -> tuple[list[ev.Event], str]:
+    """Let a service be something else for a show. Replies with the id of the override."""
+    show: Show = farm.get("show", command.show_id)
+    name = str(command.values.get("name", ""))
+    values: dict[str, Any] = checked("service_override", name, command.values, context.bounds)
+    if "name" not in values:
+        raise Invalid("a service needs a name")
+    if (show.id, name) in farm.override_of:
+        raise AlreadyExists(f"show {show.name!r} has a service {name!r} of its own already")
+    values |= {"id": context.new_id(), "show_id": show.id}
+    return [ev.Added("service_override", values)], values["id"]
+
+
 def set_default_allocation(farm: Farm, command: c.SetDefaultAllocation, context: Context) -> list[ev.Event]:
     """Say where new hosts go."""
     chosen: Allocation = farm.get("allocation", command.allocation_id)
@@ -174,11 +239,27 @@ def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
         raise Refused(f"{command.kind} {name!r} cannot be deleted: {needed_by}")
     events: list[ev.Event] = []
     if command.kind == "show":
-        events += [ev.Removed("group", g.id, stored_values(g)) for g in farm.groups.values() if g.show_id == thing.id]
+        events += _with_show(farm, thing)
+    if command.kind == "department":
+        events += removed_tasks(farm, thing.id)
+    if command.kind == "filter":
+        later = [one for one in filters_of(farm, thing.show_id, enabled=False) if one is not thing]
+        return [ev.Removed("filter", thing.id, stored_values(thing)), *renumbered(later)]
     if command.kind == "group":  # finished jobs of a deleted group go to the root
         root = farm.shows[thing.show_id].root_group_id
         events += [ev.Changed("job", id, {"group_id": root}) for id in sorted(thing.job_ids)]
     return [*events, ev.Removed(command.kind, command.id, stored_values(thing))]
+
+
+def _with_show(farm: Farm, show: Show) -> list[ev.Event]:
+    """What goes with a show."""
+    events: list[ev.Event] = []
+    for department_id in [one.id for one in farm.departments.values() if one.show_id == show.id]:
+        events += removed_tasks(farm, department_id)
+    for kind in ("department", "filter", "service_override", "group"):
+        things = [thing for thing in farm.table(kind).values() if thing.show_id == show.id]
+        events += [ev.Removed(kind, thing.id, stored_values(thing)) for thing in things]
+    return events
 
 
 def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
@@ -191,6 +272,9 @@ def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
     if kind == "group":
         if thing.parent_id is None:
             return "it is the root group of its show"
+        filters = [one.name for one in filters_of(farm, thing.show_id, enabled=False) if _moves_to(one, thing)]
+        if filters:
+            return f"filter {filters[0]!r} moves jobs to it"
         active = sum(farm.jobs[id].state is not JobState.FINISHED for id in thing.job_ids)
         return _listed(jobs=active, groups=sum(g.parent_id == thing.id for g in farm.groups.values()))
     if kind == "facility":
@@ -207,9 +291,17 @@ def _needed_by(farm: Farm, kind: str, thing: Any) -> str:
         )
     if kind == "subscription":
         return "frames of its show are running there" if thing.reserved_cores else ""
+    if kind == "department":
+        return check_needless(farm, thing)
+    if kind == "department_name":
+        return why_no_name_goes(farm, thing)
     if kind == "service" and thing.name == "default":
         return "layers without a known service fall back to it"
     return ""
+
+
+def _moves_to(one: Filter, group: Group) -> bool:
+    return any(x.type is ActionType.MOVE_JOB_TO_GROUP and x.value == group.id for x in one.actions)
 
 
 def _listed(**counts: int) -> str:

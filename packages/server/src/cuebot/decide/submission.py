@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import ChainMap
 from copy import copy
 from dataclasses import replace
+from itertools import chain
 from typing import cast
 
 from cuebot.decide.context import Context
 from cuebot.decide.cycles import find_cycle
 from cuebot.decide.depends import added, check_new, signature
-from cuebot.decide.jobs import group_defaults
+from cuebot.decide.filters import applied
 from cuebot.domain import events as ev
 from cuebot.domain.advice import advise
 from cuebot.domain.commands import SubmitJobs
 from cuebot.domain.errors import AlreadyExists, FarmError, Invalid, NotFound, Refused
 from cuebot.domain.farm import Farm, restore
+from cuebot.domain.filtering import Outcome, filters_of, group_defaults, run_filters
 from cuebot.domain.indexes import initial_frames
 from cuebot.domain.learning import LESS_TAG, service_of
 from cuebot.domain.log_paths import log_folder, log_folder_name
 from cuebot.domain.names import folded, post_job_name
-from cuebot.domain.nouns import Depend, Group, Job, Layer, Service, Show, stored_values
+from cuebot.domain.nouns import Depend, Filter, Group, Job, Layer, Service, Show, stored_values
 from cuebot.domain.states import DependType, JobState, LayerType
 from cuebot.domain.units import MIN_CORE_UNITS, MIN_MEMORY, ONE_CORE, CoreUnits, KiB, layer_id_from
 from cuebot.spec import DependSpec, JobSpec, LayerSpec, Spec
@@ -43,7 +45,7 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
                 f"a job {name!r} is active already; submit under another name, or end it with"
                 f" {advise('job.kill', job=name)}"
             )
-    built = _Built(farm, spec, show, facility_id, context)
+    built = _Built(farm, spec, show, facility_id, context, filters_of(farm, show.id))
     for job_spec in spec.jobs:
         built.add(job_spec)
     # The new jobs are tried out beside the real ones: what they wait for is checked before any event exists.
@@ -51,24 +53,44 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
     return [*built.events(), *depends], built.launched
 
 
+def try_filters(farm: Farm, given: Spec, filters: list[Filter], context: Context) -> list[tuple[str, Outcome]]:
+    """What filters would do to each job of a specification, by its name. Nothing is launched."""
+    show = farm.show_named(given.show)
+    spec = _as_the_show_is_spelled(given, show)
+    built = _Built(farm, spec, show, _facility(farm, spec, context), context, filters)
+    for job_spec in spec.jobs:
+        built.add(job_spec)
+    return [(job.name, built.outcomes[job.id]) for job in built.jobs.values()]
+
+
 def _as_the_show_is_spelled(spec: Spec, show: Show) -> Spec:
-    """A show is found under any spelling, and the names of its jobs begin with its own."""
+    """A show is found under any spelling, or stands for another; the names of its jobs begin with its own."""
     if show.name == spec.show:
         return spec
     own, given = show.name.lower(), spec.show.lower()
-    jobs = tuple(replace(job, name=own + job.name.removeprefix(given)) for job in spec.jobs)
-    return replace(spec, show=show.name, jobs=jobs)
+    named = {job.name: own + job.name.removeprefix(given) for job in spec.jobs}
+    jobs = tuple(replace(job, name=named[job.name]) for job in spec.jobs)
+    depends = tuple(
+        replace(depend, er_job=named.get(depend.er_job, depend.er_job), on_job=named.get(depend.on_job, depend.on_job))
+        for depend in spec.depends
+    )
+    return replace(spec, show=show.name, jobs=jobs, depends=depends)
 
 
 class _Built:
     """The jobs of one specification, as they will be."""
 
-    def __init__(self, farm: Farm, spec: Spec, show: Show, facility_id: str, context: Context) -> None:
+    def __init__(
+        self, farm: Farm, spec: Spec, show: Show, facility_id: str, context: Context, filters: list[Filter]
+    ) -> None:
         self.farm, self.spec, self.show, self.facility_id, self.context = farm, spec, show, facility_id, context
         self.jobs: dict[str, Job] = {}
         self.layers: dict[str, list[Layer]] = {}
         self.launched: list[str] = []
         self._next_key = farm.next_layer_key
+        self._filters = filters
+        self.outcomes: dict[str, Outcome] = {}
+        """What filters did to each job."""
 
     def add(self, job_spec: JobSpec) -> None:
         """Build a job, and a second one for its post layers."""
@@ -78,21 +100,37 @@ class _Built:
             raise Invalid(f"job {job_spec.name!r} needs at least one layer that is not of type Post")
         job = self._job(job_spec)
         self._keep(job, main, job_spec)
+        if job_spec.max_cores is not None:  # what a specification says of its most, no filter changes
+            job.max_cores = CoreUnits(job_spec.max_cores)
+        if job_spec.max_gpus is not None:
+            job.max_gpus = job_spec.max_gpus
         self.launched.append(job.id)
         if post:
             self._keep(self._post_job(job), post, job_spec)
 
     def events(self) -> list[ev.Event]:
-        """One event a job, with its layers."""
-        return [
+        """One event a job, with its layers, and what filters did to it."""
+        launched: list[ev.Event] = [
             ev.JobLaunched(stored_values(job), [stored_values(layer) for layer in self.layers[job.id]])
             for job in self.jobs.values()
         ]
+        filtered = (applied(self.farm, job, self.outcomes[job.id]) for job in self.jobs.values())
+        return [*launched, *chain.from_iterable(filtered)]
 
     def _keep(self, job: Job, specs: list[LayerSpec], job_spec: JobSpec) -> None:
         self.jobs[job.id] = job
         order = {layer.name: place for place, layer in enumerate(job_spec.layers, start=1)}
-        self.layers[job.id] = [self._layer(job, layer, order[layer.name]) for layer in specs]
+        layers = self.layers[job.id] = [self._layer(job, layer, order[layer.name]) for layer in specs]
+        self._filter(job, layers)
+
+    def _filter(self, job: Job, layers: list[Layer]) -> None:
+        """Have the show's filters act on a job."""
+        outcome = self.outcomes[job.id] = run_filters(self.farm, self._filters, job, layers)
+        for name, value in outcome.job.items():
+            setattr(job, name, value)
+        for layer in layers:
+            for name, value in outcome.layers.get(layer.id, {}).items():
+                setattr(layer, name, value)
 
     def _job(self, job_spec: JobSpec) -> Job:
         spec, context = self.spec, self.context
@@ -121,10 +159,6 @@ class _Built:
             setattr(job, name, value)
         if job_spec.priority is not None:
             job.priority = job_spec.priority
-        if job_spec.max_cores is not None:
-            job.max_cores = CoreUnits(job_spec.max_cores)
-        if job_spec.max_gpus is not None:
-            job.max_gpus = job_spec.max_gpus
         return job
 
     def _post_job(self, job: Job) -> Job:
@@ -150,7 +184,7 @@ class _Built:
         )
 
     def _layer(self, job: Job, spec: LayerSpec, order: int) -> Layer:
-        service = _service(self.farm, spec)
+        service = _service(self.farm, spec, self.show.id)
         cores = spec.cores if spec.cores is not None else service.min_cores
         if 0 < cores < MIN_CORE_UNITS:
             cores = ONE_CORE
@@ -203,9 +237,9 @@ def _facility(farm: Farm, spec: Spec, context: Context) -> str:
     return facility_id
 
 
-def _service(farm: Farm, spec: LayerSpec) -> Service:
+def _service(farm: Farm, spec: LayerSpec, show_id: str) -> Service:
     """Raises NotFound where there is none."""
-    service = service_of(farm, spec.services)
+    service = service_of(farm, spec.services, show_id)
     if service is None:
         raise NotFound(f"layer {spec.name!r} names no known service, and this farm has no service `default`")
     return service

@@ -266,6 +266,72 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("limit.rename", _F, "give a limit another name", {"limit_id": "limit", "name": "name"}),
         "limit", _one("limit_id"),
     ),
+    c.CreateFilter: _Row(
+        Action("filter.create", _F, "make a filter of a show", {"show_id": "show", "name": "name"}),
+        "show", _one("show_id"),
+    ),
+    c.PlaceFilter: _Row(
+        Action("filter.set_order", _F, "give a filter another place among those of its show", {"filter_id": "filter"}),
+        "filter", _one("filter_id"),
+    ),
+    c.AddMatcher: _Row(Action("filter.add_matcher", _F, "let a filter ask one more question"),
+                       "filter", _one("filter_id")),
+    c.ChangeMatcher: _Row(Action("filter.change_matcher", _F, "let a matcher of a filter ask something else"),
+                          "matcher", _one("matcher_id")),
+    c.RemoveMatcher: _Row(Action("filter.remove_matcher", _F, "let a filter ask one question less"),
+                          "matcher", _one("matcher_id")),
+    c.AddFilterAction: _Row(Action("filter.add_action", _F, "let a filter do one thing more"),
+                            "filter", _one("filter_id")),
+    c.ChangeFilterAction: _Row(Action("filter.change_action", _F, "let an action of a filter do something else"),
+                               "action", _one("action_id")),
+    c.RemoveFilterAction: _Row(Action("filter.remove_action", _F, "let a filter do one thing less"),
+                               "action", _one("action_id")),
+    c.RunFilters: _Row(
+        Action("filter.run", _J, "have filters act on jobs that are there already",
+               {"job_ids": "jobs", "filter_id": "filter"}),
+        "job", _all("job_ids"),
+    ),
+    c.CreateServiceOverride: _Row(
+        Action("service_override.create", _F, "let a service be something else for a show", {"show_id": "show"}),
+        "show", _one("show_id"),
+    ),
+    c.AddDepartmentName: _Row(
+        Action("department_name.create", _F, "let groups have a department of that name", {"name": "name"}),
+        "department_name", _none,
+    ),
+    c.SetGroupDepartment: _Row(
+        Action("group.set_department", _F, "put a group into a department",
+               {"group_id": "group", "department": "department"}),
+        "group", _one("group_id"),
+    ),
+    c.ManageDepartment: _Row(
+        Action("department.manage", _F, "let a production's tracker say what a department should have",
+               {"department_id": "department", "ti_task": "task", "cores": "centicores"}),
+        "department", _one("department_id"),
+    ),
+    c.ReleaseDepartment: _Row(
+        Action("department.release", _F, "let no tracker say any more what a department should have",
+               {"department_id": "department"}),
+        "department", _one("department_id"),
+    ),
+    c.SetTasks: _Row(
+        Action("department.set_tasks", _F, "give a department cores for shots", {"department_id": "department"}),
+        "department", _one("department_id"),
+    ),
+    c.SetTaskCores: _Row(
+        Action("task.set_cores", _F, "set the cores that a shot should have",
+               {"task_id": "task", "cores": "centicores"}),
+        "task", _one("task_id"),
+    ),
+    c.ClearTaskAdjustments: _Row(
+        Action("task.clear_adjustments", _F, "take back what was adjusted by hand", {"task_ids": "tasks"}),
+        "task", _all("task_ids"),
+    ),
+    c.ArchiveShow: _Row(
+        Action("show.archive", _F, "put a show away; new jobs of its name go to another",
+               {"show_id": "show", "target_name": "target"}),
+        "show", _one("show_id"),
+    ),
     c.ReportHost: _Row(Action("host.report", Right.REPORT, "say how a host is and what runs there"),
                        "host", lambda command: (command.host.name,)),
     c.ReportOutcome: _Row(Action("proc.report_end", Right.REPORT, "say how a run ended"), "proc", _one("run_id")),
@@ -297,7 +363,14 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str, str, str], ...]]] = {
         ("default_min_gpus", "set_default_min_gpus", "set the minimum of GPUs of a show's new jobs", "gpus"),
         ("default_max_gpus", "set_default_max_gpus", "set the maximum of GPUs of a show's new jobs", "gpus"),
         ("comment_email", "set_comment_email", "say who is written to about comments", "email"),
+        ("scheduler_managed", "set_scheduler_managed", "say that another scheduler is wanted for a show", "enabled"),
     ),
+    "filter": (
+        ("name", "rename", "give a filter another name", "name"),
+        ("type", "set_type", "say whether a job has to fit all of a filter's matchers, or any", "type"),
+        ("enabled", "set_enabled", "let a filter act on new jobs, or no more", "enabled"),
+    ),
+    "department": (("min_cores", "set_cores", "set the cores that a managed department should have", "centicores"),),
     "group": (
         ("name", "rename", "give a group another name", "name"),
         ("min_cores", "set_min_cores", "set the cores that a group should have", "centicores"),
@@ -384,13 +457,28 @@ _PAUSE: Final = {
 }
 _WHOLE: Final = {
     "service": Action("service.update", _F, "set what layers that name a service ask for"),
+    "service_override": Action("service_override.update", _F, "set what a service is for a show"),
     "comment": Action("comment.update", _J, "write a comment anew"),
     "display_override": _DISPLAY,
 }
 """Kinds of which all fields have one name."""
 _DELETES: Final[dict[str, Action]] = {
     kind: Action(f"{kind}.delete", _RIGHT_ON.get(kind, _F), "remove one that nothing needs any more", {"id": kind})
-    for kind in ("show", "group", "facility", "allocation", "subscription", "service", "limit", "comment")
+    for kind in (
+        "show",
+        "group",
+        "facility",
+        "allocation",
+        "subscription",
+        "service",
+        "service_override",
+        "limit",
+        "comment",
+        "filter",
+        "department",
+        "department_name",
+        "task",
+    )
 }
 
 
@@ -401,12 +489,13 @@ _OTHERS: Final = (
         Action(f"{kind}.read", Right.SEE, f"look at {kind}s")
         for kind in (
             "job", "layer", "frame", "proc", "host", "group", "show", "subscription", "service", "limit", "depend",
-            "comment", "allocation", "owner", "deed", "partition",
+            "comment", "allocation", "owner", "deed", "partition", "filter", "department", "task",
         )
     ),
     Action("facility.read", Right.SEE, "look at facilities"),
     Action("run.read", Right.SEE, "look at runs that are over, and at what failed"),
     Action("log.read", Right.SEE, "read what frames have written to their logs"),
+    Action("filter.try", Right.SEE, "ask what filters would do to jobs, or did"),
     Action("job.explain", Right.SEE, "ask why frames wait"),
     Action("farm.read", Right.SEE, "look at the farm as a whole"),
     Action("farm.health", Right.SEE, "ask whether the server lives and is ready"),

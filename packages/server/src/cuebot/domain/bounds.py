@@ -77,6 +77,16 @@ class Bounds:
     """Of a comment."""
     comment_message_characters: int = bound(4_000)
     """Of a comment."""
+    matcher_characters: int = bound(6_000)
+    """Of what a matcher of a filter compares with; of a regular expression `pattern_characters`."""
+    filters_per_show: int = bound(100)
+    """Each is asked of each job that is launched."""
+    parts_per_filter: int = bound(50)
+    """Matchers of one filter, and as many actions."""
+    filter_steps: int = bound(50_000_000)
+    """What the filters of a show may take on one job, some 0.1 s; those behind are not asked, and that is told."""
+    tasks_per_department: int = bound(10_000)
+    """Shots of a department that have a task."""
     display_text_characters: int = bound(255)
     """What clients show for a frame in place of its state's word."""
     start_after_reason_characters: int = bound(255)

@@ -275,6 +275,16 @@ class FramesReleased(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FiltersApplied(Event):
+    """Filters of its show have acted on a job, as it was launched or later; what they changed is in other events."""
+
+    job_id: str
+    filter_ids: list[str]
+    done: list[str]
+    """What each did, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsageReported(Event):
     """Somebody outside said who uses a limit: all who do, and nothing of others."""
 

@@ -152,11 +152,12 @@ class Farm(Things):
         return found
 
     def show_id_of(self, name: str) -> str:
-        """The id of the show with this name in any spelling; none is the empty text."""
-        return self.show_by_name.get(folded(name), "")
+        """The id of the show with this name in any spelling, or that stands for one; none is the empty text."""
+        any_spelling = folded(name)
+        return self.show_by_name.get(any_spelling) or self.alias_of_show.get(any_spelling, "")
 
     def show_named(self, name: str) -> Show:
-        """The show with this name in any spelling. Raises NotFound, saying how to create it."""
+        """The show with this name in any spelling, or that stands for it. Raises NotFound, saying how to create it."""
         id = self.show_id_of(name)
         if not id:
             known = ", ".join(sorted(show.name for show in self.shows.values())[:10])

@@ -10,11 +10,11 @@ from cuebot.domain.frame_set import normalise, parse_frame_set
 from cuebot.domain.frames import Frames
 from cuebot.domain.limit_use import RunUnder, Seen, drop_entry
 from cuebot.domain.names import folded, short_host_name
-from cuebot.domain.nouns import Deed, Depend, Host, Job, Layer, Limit, Owner, Proc, Redirect
+from cuebot.domain.nouns import Deed, Depend, Host, Job, Layer, Limit, Owner, Proc, Redirect, Show
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import CoreUnits, Micros
 
-IN_MASKS = frozenset({"facility", "allocation", "subscription", "service"})
+IN_MASKS = frozenset({"facility", "allocation", "subscription", "service", "service_override"})
 """Besides hosts, what the masks of the host table are made from."""
 
 
@@ -27,6 +27,7 @@ def index_job(farm: Farm, job: Job) -> None:
     """Enter a job into the farm's indexes."""
     farm.jobs[job.id] = job
     farm.groups[job.group_id].job_ids.add(job.id)
+    farm.jobs_of_shot[job.show_id, job.shot].add(job.id)
     if job.parent_id:
         farm.post_jobs[job.parent_id].append(job.id)
     if job.state is not JobState.FINISHED:
@@ -174,6 +175,10 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
         enter_deed(farm, thing)
     elif kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].add(thing.id)
+    elif kind == "filter":
+        farm.filters_of_show[thing.show_id].add(thing.id)
+    elif kind == "show":
+        index_aliases(farm, thing)
     elif kind == "display_override":
         farm.frame_marks.enter(thing)
     elif kind == "subscription":
@@ -184,6 +189,13 @@ def index_thing(farm: Farm, kind: str, thing: Any) -> None:
             and not proc.partition_id
             and farm.hosts[proc.host_id].allocation_id == thing.allocation_id
         )
+
+
+def index_aliases(farm: Farm, show: Show) -> None:
+    """Let a show be found by exactly those names besides its own that it has now."""
+    for name in [name for name, id in farm.alias_of_show.items() if id == show.id]:
+        del farm.alias_of_show[name]
+    farm.alias_of_show |= {folded(name): show.id for name in show.aliases}
 
 
 def index_host(farm: Farm, host: Host) -> None:
@@ -240,6 +252,11 @@ def _index_of(farm: Farm, kind: str) -> dict[Any, str] | None:
         "show": farm.show_by_name,
         "subscription": farm.subscription_of,
         "service": farm.service_by_name,
+        "service_override": farm.override_of,
+        "filter": farm.filter_by_name,
+        "department_name": farm.department_name_by_name,
+        "department": farm.department_of,
+        "task": farm.task_of,
         "limit": farm.limit_by_name,
         "host": farm.host_by_name,
         "owner": farm.owner_by_name,
@@ -252,6 +269,10 @@ def _key_of(kind: str, thing: Any) -> Any:
         return thing.facility_id, thing.name
     if kind == "subscription":
         return thing.show_id, thing.allocation_id
+    if kind in ("service_override", "filter", "department"):
+        return thing.show_id, thing.name
+    if kind == "task":
+        return thing.department_id, thing.shot
     if kind == "show":
         return folded(thing.name)
     return thing.name

@@ -66,8 +66,9 @@ def forget_where_changed(farm: Farm, event: Changed) -> None:
         return
     for job_id in farm.active_job_by_name.values():
         job = farm.jobs[job_id]
-        held_to = {"group": job.group_id, "subscription": job.show_id, "job": job.id}
-        changed = farm.subscriptions[event.id].show_id if event.kind == "subscription" else event.id
+        held_to = {"group": job.group_id, "subscription": job.show_id, "job": job.id, "service_override": job.show_id}
+        of_show = event.kind in ("subscription", "service_override")
+        changed = farm.get(event.kind, event.id).show_id if of_show else event.id
         if event.kind != "service" and held_to[event.kind] != changed:
             continue
         forgotten = [forget(layer) for layer in farm.layers_of(job) if layer.learned.runs]
@@ -75,7 +76,13 @@ def forget_where_changed(farm: Farm, event: Changed) -> None:
             farm.requeue(job)
 
 
-_CAPS: Final = {"group": "max_cores", "subscription": "burst", "job": "group_id", "service": "tags"}
+_CAPS: Final = {
+    "group": "max_cores",
+    "subscription": "burst",
+    "job": "group_id",
+    "service": "tags",
+    "service_override": "tags",
+}
 """What says how much, or how little, may be learned. A job's own maximum counts anew for every demand."""
 
 
@@ -86,19 +93,23 @@ def forget(layer: Layer) -> bool:
     return (layer.reserved_memory, layer.cores_per_frame) != before
 
 
-def service_of(farm: Farm, names: tuple[str, ...]) -> Service | None:
-    """The first of these services that has a record, otherwise `default`; None without either.
+def service_of(farm: Farm, names: tuple[str, ...], show_id: str) -> Service | None:
+    """The first of these services that has a record, the show's own before the farm's; otherwise the farm's `default`.
 
-    (decisions: unknown-services.)
+    None without any. (decisions: unknown-services.)
     """
-    for name in (*names, "default"):
+    for name in names:
+        override_id = farm.override_of.get((show_id, name))
+        if override_id:
+            return farm.service_overrides[override_id]
         if name in farm.service_by_name:
             return farm.services[farm.service_by_name[name]]
-    return None
+    default_id = farm.service_by_name.get("default")
+    return farm.services[default_id] if default_id else None
 
 
 def _less_allowed(farm: Farm, layer: Layer) -> bool:
-    service = service_of(farm, layer.services)
+    service = service_of(farm, layer.services, farm.jobs[layer.job_id].show_id)
     return service is not None and any(tag.lower() == LESS_TAG for tag in service.tags)
 
 

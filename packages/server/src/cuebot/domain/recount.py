@@ -222,6 +222,9 @@ def _check_names(farm: Farm) -> None:
     named = [(h.name, farm.host_names[h.row]) for h in farm.hosts.values()]
     _must_equal("names of rows", [kept for _, kept in named], [name for name, _ in named])
     _must_equal("services by name", farm.service_by_name, {s.name: s.id for s in farm.services.values()})
+    overrides = {(s.show_id, s.name): s.id for s in farm.service_overrides.values()}
+    _must_equal("service overrides by show and name", farm.override_of, overrides)
+    _check_filters_and_departments(farm)
     _must_equal("limits by name", farm.limit_by_name, {limit.name: limit.id for limit in farm.limits.values()})
     kept = {(s.show_id, s.allocation_id): s.id for s in farm.subscriptions.values()}
     _must_equal("subscriptions by show and allocation", farm.subscription_of, kept)
@@ -232,3 +235,27 @@ def _check_names(farm: Farm) -> None:
         alike[folded(job.name)].add(job.id)
     _must_equal("active jobs in any spelling", farm.active_jobs_alike, alike)
     _must_equal("names of active jobs", len(farm.active_job_by_name), len(active))
+
+
+def _check_filters_and_departments(farm: Farm) -> None:
+    of_shots: dict[tuple[str, str], set[str]] = {}
+    for job in farm.jobs.values():
+        of_shots.setdefault((job.show_id, job.shot), set()).add(job.id)
+    _must_equal("jobs by shot", dict(farm.jobs_of_shot), of_shots)
+    by_name = {(one.show_id, one.name): one.id for one in farm.filters.values()}
+    _must_equal("filters by show and name", farm.filter_by_name, by_name)
+    of_show: dict[str, set[str]] = {}
+    for one in farm.filters.values():
+        of_show.setdefault(one.show_id, set()).add(one.id)
+    _must_equal("filters by show", {show: ids for show, ids in farm.filters_of_show.items() if ids}, of_show)
+    for show_id, ids in of_show.items():
+        orders = sorted(farm.filters[id].order for id in ids)
+        _must_equal(f"places of the filters of {show_id}", orders, list(range(1, len(ids) + 1)))
+    names = {one.name: one.id for one in farm.department_names.values()}
+    _must_equal("names of departments", farm.department_name_by_name, names)
+    departments = {(one.show_id, one.name): one.id for one in farm.departments.values()}
+    _must_equal("departments by show and name", farm.department_of, departments)
+    tasks = {(one.department_id, one.shot): one.id for one in farm.tasks.values()}
+    _must_equal("tasks by department and shot", farm.task_of, tasks)
+    aliases = {folded(name): show.id for show in farm.shows.values() for name in show.aliases}
+    _must_equal("aliases of shows", farm.alias_of_show, aliases)

@@ -25,12 +25,14 @@ from cuebot.domain.nouns import (
     Show,
     Subscription,
 )
+from cuebot.domain.of_shows import OfShows
 
 
-class Things:
+class Things(OfShows):
     """The things of a farm; `Farm` adds how they are found and counted."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.facilities: dict[str, Facility] = {}
         self.allocations: dict[str, Allocation] = {}
         self.shows: dict[str, Show] = {}
@@ -60,6 +62,7 @@ class Things:
             "group": self.groups,
             "subscription": self.subscriptions,
             "service": self.services,
+            **self.tables_of_shows(),
             "limit": self.limits,
             "job": self.jobs,
             "layer": self.layers,

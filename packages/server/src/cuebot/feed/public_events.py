@@ -46,6 +46,14 @@ class JobChangedRow(JobRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilteredRow(JobRow):
+    """A job that filters of its show have acted on."""
+
+    done: tuple[str, ...]
+    """What each did, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerRow(JobRow):
     """A layer."""
 
@@ -175,11 +183,11 @@ class CommentRow(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThingRow(Row):
-    """A show, group, subscription, allocation, facility, service or limit."""
+    """A show, or something of which shows or the whole farm have several: a group, a filter, a service."""
 
     id: str
     name: str
-    """Empty for a subscription, too."""
+    """Empty for a subscription, too; of a task the shot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

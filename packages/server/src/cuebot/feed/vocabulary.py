@@ -49,16 +49,22 @@ class _Frame(NamedTuple):
 RANGE_CHARACTERS_MAX: Final = 1_000
 """A row stays small; of a longer range only the count is told."""
 
-THINGS: Final = ("show", "group", "subscription", "allocation", "facility", "service", "limit", "owner")
+THINGS: Final = (
+    "show", "group", "subscription", "allocation", "facility", "service", "service_override", "limit", "filter",
+    "department", "department_name", "task", "owner",
+)  # fmt: skip
 """Kinds of which only the id and the name are told."""
+OF_SHOWS: Final = frozenset({"group", "subscription", "service_override", "filter", "department", "owner"})
+"""Those of them that a show has."""
 
 
 def _types_of_things() -> Iterator[tuple[str, EventType]]:
     for kind in THINGS:
         article = "an" if kind[0] in "ao" else "a"
-        yield f"{kind}.added", EventType(rows.ThingRow, f"{article} {kind} is new")
-        yield f"{kind}.changed", EventType(rows.ThingChangedRow, f"something of {article} {kind} has another value")
-        yield f"{kind}.removed", EventType(rows.ThingRow, f"{article} {kind} is gone")
+        called = kind.replace("_", " ")
+        yield f"{kind}.added", EventType(rows.ThingRow, f"{article} {called} is new")
+        yield f"{kind}.changed", EventType(rows.ThingChangedRow, f"something of {article} {called} has another value")
+        yield f"{kind}.removed", EventType(rows.ThingRow, f"{article} {called} is gone")
 
 
 EVENT_TYPES: Final[dict[str, EventType]] = {
@@ -68,6 +74,7 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
     "job.paused": EventType(rows.JobRow, "a job is booked no more"),
     "job.resumed": EventType(rows.JobRow, "a paused job is booked again"),
     "job.changed": EventType(rows.JobChangedRow, "something else of a job has another value"),
+    "job.filtered": EventType(rows.JobFilteredRow, "filters of its show have acted on a job"),
     "layer.changed": EventType(rows.LayerChangedRow, "something of a layer has another value"),
     "frame.started": EventType(rows.RunStartedRow, "a frame was given a host, and its run is about to start"),
     "frame.succeeded": EventType(rows.RunEndedRow, "a run ended, and its frame has succeeded"),
@@ -222,6 +229,11 @@ def _job_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
     others = tuple(name for name in event.changes if name != "paused")
     if others:
         yield Said("job.changed", show, rows.JobChangedRow(**fields, fields=others))
+
+
+def _job_filtered(farm: Farm, event: ev.FiltersApplied) -> Iterable[Said]:
+    row = rows.JobFilteredRow(**_job_fields(farm, event.job_id), done=tuple(event.done))
+    yield Said("job.filtered", _show_of_job(farm, event.job_id), row)
 
 
 def _layer_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
@@ -474,27 +486,35 @@ def _comment_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
 
 def _thing_added(farm: Farm, event: ev.Added) -> Iterable[Said]:
     values = event.values
-    row = rows.ThingRow(id=values["id"], name=values.get("name", ""))
+    row = rows.ThingRow(id=values["id"], name=_name_of_thing(values))
     yield Said(f"{event.kind}.added", _show_of_thing(farm, event.kind, values), row)
 
 
 def _thing_changed(farm: Farm, event: ev.Changed) -> Iterable[Said]:
     thing = farm.table(event.kind).get(event.id)
-    values = {name: getattr(thing, name, "") for name in ("name", "show_id")}
-    row = rows.ThingChangedRow(id=event.id, name=values["name"], fields=tuple(event.changes))
+    values = {name: getattr(thing, name, "") for name in ("name", "show_id", "department_id", "shot")}
+    row = rows.ThingChangedRow(id=event.id, name=_name_of_thing(values), fields=tuple(event.changes))
     yield Said(f"{event.kind}.changed", _show_of_thing(farm, event.kind, values), row)
 
 
 def _thing_removed(farm: Farm, event: ev.Removed) -> Iterable[Said]:
-    row = rows.ThingRow(id=event.id, name=event.values.get("name", ""))
+    row = rows.ThingRow(id=event.id, name=_name_of_thing(event.values))
     yield Said(f"{event.kind}.removed", _show_of_thing(farm, event.kind, event.values), row)
 
 
+def _name_of_thing(values: ev.Values) -> str:
+    name: str = values.get("name") or values.get("shot") or ""
+    return name
+
+
 def _show_of_thing(farm: Farm, kind: str, values: ev.Values) -> str | None:
-    """A show is its own; groups, subscriptions and owners are a show's; everything else is everybody's."""
+    """A show is its own; what has a show is that show's; everything else is everybody's."""
     if kind == "show":
         return values.get("name") or None
-    if kind in ("group", "subscription", "owner"):
+    if kind == "task":
+        department = farm.departments.get(values.get("department_id", ""))
+        return _show_name(farm, department.show_id) if department else None
+    if kind in OF_SHOWS:
         return _show_name(farm, values.get("show_id", ""))
     return ""
 
@@ -550,6 +570,7 @@ TRANSLATIONS: Final[dict[type[ev.Event], Translate]] = {
     ev.JobLaunched: _job_launched,
     ev.JobFinished: _job_finished,
     ev.JobReopened: _job_reopened,
+    ev.FiltersApplied: _job_filtered,
     ev.RunsBooked: _runs_booked,
     ev.RunEnded: _run_ended,
     ev.FramesEaten: _frames("frame.eaten"),

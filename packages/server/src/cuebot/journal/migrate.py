@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, inspect, select
 from cuebot.journal.database import JournalUnusable
 from cuebot.journal.tables import ALEMBIC_VERSION, METADATA
 
-REVISIONS: Final = tuple(f"{number:04d}" for number in range(1, 16))
+REVISIONS: Final = tuple(f"{number:04d}" for number in range(1, 17))
 """Every revision in `migrations/versions`, oldest first."""
 HEAD: Final = REVISIONS[-1]
 

@@ -105,6 +105,9 @@ SHOW: Final = Table(
     _int("runs_succeeded"),
     _int("runs_failed"),
     _text("root_group_id"),
+    _flag("scheduler_managed"),
+    _json("aliases"),
+    _text("archived_name"),
 )
 
 GROUP: Final = Table(
@@ -130,22 +133,57 @@ SUBSCRIPTION: Final = Table(
     "subscription", METADATA, _id(), _text("show_id"), _text("allocation_id"), _int("size"), _int("burst")
 )
 
-SERVICE: Final = Table(
-    "service",
+
+def _service_columns() -> tuple[Column[Any], ...]:
+    return (
+        _id(),
+        _text("name"),
+        _flag("threadable"),
+        _int("min_cores"),
+        _int("max_cores"),
+        _int("min_memory"),
+        _int("min_gpus"),
+        _int("max_gpus"),
+        _int("min_gpu_memory"),
+        _json("tags"),
+        _int("timeout_minutes"),
+        _int("timeout_llu_minutes"),
+        _int("min_memory_increase"),
+    )
+
+
+SERVICE: Final = Table("service", METADATA, *_service_columns())
+
+SERVICE_OVERRIDE: Final = Table("service_override", METADATA, *_service_columns(), _text("show_id"))
+
+FILTER: Final = Table(
+    "filter_",  # FILTER is a word of SQL
     METADATA,
     _id(),
+    _text("show_id"),
     _text("name"),
-    _flag("threadable"),
+    _int("order"),
+    _int("type"),
+    _flag("enabled"),
+    _json("matchers"),
+    _json("actions"),
+)
+
+DEPARTMENT_NAME: Final = Table("department_name", METADATA, _id(), _text("name"))
+
+DEPARTMENT: Final = Table(
+    "department",
+    METADATA,
+    _id(),
+    _text("show_id"),
+    _text("name"),
+    _flag("ti_managed"),
+    _text("ti_task"),
     _int("min_cores"),
-    _int("max_cores"),
-    _int("min_memory"),
-    _int("min_gpus"),
-    _int("max_gpus"),
-    _int("min_gpu_memory"),
-    _json("tags"),
-    _int("timeout_minutes"),
-    _int("timeout_llu_minutes"),
-    _int("min_memory_increase"),
+)
+
+TASK: Final = Table(
+    "task", METADATA, _id(), _text("department_id"), _text("shot"), _int("min_cores"), _int("adjust_cores")
 )
 
 LIMIT: Final = Table(
@@ -202,6 +240,7 @@ JOB: Final = Table(
     _json("subscribers"),
     _int("time_limit_minutes"),
     _int("time_limit_from_us"),
+    _json("filtered"),
 )
 
 LAYER: Final = Table(
@@ -476,6 +515,11 @@ TABLES: Final[dict[str, Table]] = {
     "group": GROUP,
     "subscription": SUBSCRIPTION,
     "service": SERVICE,
+    "service_override": SERVICE_OVERRIDE,
+    "filter": FILTER,
+    "department_name": DEPARTMENT_NAME,
+    "department": DEPARTMENT,
+    "task": TASK,
     "limit": LIMIT,
     "job": JOB,
     "layer": LAYER,

@@ -26,6 +26,7 @@ class ShowRow(NamedTuple):
     default_min_gpus: int
     default_max_gpus: int
     comment_email: str
+    scheduler_managed: bool
     jobs_created: int
     frames_created: int
     runs_succeeded: int
@@ -46,6 +47,11 @@ def show_row(farm: Farm, show: Show) -> ShowRow:
     return show_rows(farm, [show])[0]
 
 
+def listed_shows(farm: Farm) -> list[Show]:
+    """All shows but those that were archived."""
+    return [show for show in farm.shows.values() if not show.archived_name]
+
+
 def active_shows(farm: Farm) -> list[Show]:
     """The shows that take jobs."""
     return [show for show in farm.shows.values() if show.active]
@@ -63,6 +69,7 @@ def _row(show: Show, of_jobs: Totals) -> ShowRow:
         default_min_gpus=show.default_min_gpus,
         default_max_gpus=show.default_max_gpus,
         comment_email=show.comment_email,
+        scheduler_managed=show.scheduler_managed,
         jobs_created=show.jobs_created,
         frames_created=show.frames_created,
         runs_succeeded=show.runs_succeeded,

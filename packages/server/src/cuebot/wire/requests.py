@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from opencue_proto import facility_pb2, host_pb2, job_pb2, show_pb2, subscription_pb2
+from opencue_proto import department_pb2, facility_pb2, filter_pb2, host_pb2, job_pb2, show_pb2, subscription_pb2
 
 
 class OfJob(Protocol):
@@ -69,6 +69,22 @@ class OfShow(Protocol):
     @property
     def show(self) -> show_pb2.Show:
         """The show, of which the id counts."""
+
+
+class OfFilter(Protocol):
+    """Names a filter."""
+
+    @property
+    def filter(self) -> filter_pb2.Filter:
+        """The filter, of which the id counts."""
+
+
+class OfDepartment(Protocol):
+    """Names a department of a show."""
+
+    @property
+    def department(self) -> department_pb2.Department:
+        """The department, of which the id counts."""
 
 
 class OfAllocation(Protocol):

@@ -25,9 +25,11 @@ from cuebot.wire.not_offered import NOT_OFFERED
 from cuebot.wire.rpc_actions import asked_by
 from cuebot.wire.services.comments import CommentInterface
 from cuebot.wire.services.cue import CueInterface
+from cuebot.wire.services.departments import DepartmentInterface, TaskInterface
 from cuebot.wire.services.depends import DependInterface
 from cuebot.wire.services.facilities import AllocationInterface, FacilityInterface
 from cuebot.wire.services.farm import FarmInterface
+from cuebot.wire.services.filters import ActionInterface, FilterInterface, MatcherInterface
 from cuebot.wire.services.frames import FrameInterface
 from cuebot.wire.services.groups import GroupInterface
 from cuebot.wire.services.hosts import HostAgents, HostInterface
@@ -38,7 +40,7 @@ from cuebot.wire.services.monitoring import MonitoringInterface
 from cuebot.wire.services.owners import DeedInterface, OwnerInterface
 from cuebot.wire.services.partitions import RenderPartitionInterface
 from cuebot.wire.services.procs import ProcInterface
-from cuebot.wire.services.services import ServiceInterface
+from cuebot.wire.services.services import ServiceInterface, ServiceOverrideInterface
 from cuebot.wire.services.shows import ShowInterface
 from cuebot.wire.services.subscriptions import SubscriptionInterface
 from cuebot.wire.strangers import Handler, Strangers
@@ -98,9 +100,13 @@ def offered_services(
     return {
         "comment.CommentInterface": CommentInterface(),
         "cue.CueInterface": CueInterface(),
+        "department.DepartmentInterface": DepartmentInterface(),
         "depend.DependInterface": DependInterface(),
         "facility.AllocationInterface": AllocationInterface(),
         "facility.FacilityInterface": FacilityInterface(),
+        "filter.ActionInterface": ActionInterface(),
+        "filter.FilterInterface": FilterInterface(),
+        "filter.MatcherInterface": MatcherInterface(),
         "host.HostInterface": HostInterface(host_agents),
         "host.DeedInterface": DeedInterface(),
         "host.OwnerInterface": OwnerInterface(),
@@ -114,10 +120,12 @@ def offered_services(
         "renderPartition.RenderPartitionInterface": RenderPartitionInterface(),
         "report.RqdReportInterface": RqdReportInterface(doors.book),
         "service.ServiceInterface": ServiceInterface(),
+        "service.ServiceOverrideInterface": ServiceOverrideInterface(),
         "show.ShowInterface": ShowInterface(),
         "subscription.SubscriptionInterface": SubscriptionInterface(),
+        "task.TaskInterface": TaskInterface(),
         "cuefarm.v1.AgentInterface": AgentInterface(streams),
-        "cuefarm.v1.FarmInterface": FarmInterface(history, doors, bounds, feed),
+        "cuefarm.v1.FarmInterface": FarmInterface(history, doors, bounds, feed, allow_root=allow_root),
     }
 
 

@@ -42,6 +42,7 @@ SETTERS_WITHOUT_EFFECT: Final[dict[str, dict[str, str]]] = {
     "job.LayerInterface": {"SetMaxGpus": MAX_GPUS},
     "show.ShowInterface": {
         "SetCommentEmail": "the address is kept, but comments are not mailed",
+        "SetSchedulerManaged": "it is kept and shown; this server has one scheduler, which books every show's frames",
         "SetDefaultMinCores": _JOB_MINIMUM,
         "SetDefaultMinGpus": _JOB_MINIMUM,
     },
@@ -71,12 +72,16 @@ def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
             unknown += [
                 ("service", name)
                 for name in layer.services
-                if name not in farm.service_by_name and name.lower() not in tags
+                if not _is_service(farm, spec.show, name) and name.lower() not in tags
             ]
             for kind, name in unknown:
                 if (kind, name) not in said:
                     said.add((kind, name))
                     yield f'job "{job.name}" / layer "{layer.name}": {_UNKNOWN[kind].format(quoted(repr(name)))}'
+
+
+def _is_service(farm: Farm, show: str, name: str) -> bool:
+    return name in farm.service_by_name or (farm.show_id_of(show), name) in farm.override_of
 
 
 _UNKNOWN: Final = {

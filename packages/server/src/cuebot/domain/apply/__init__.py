@@ -66,6 +66,7 @@ _APPLIERS: dict[type[ev.Event], Callable[[Farm, Any, Micros], None]] = {
     ev.DependSatisfied: depends.depend_satisfied,
     ev.DependPairsSatisfied: depends.depend_pairs_satisfied,
     ev.DependUnsatisfied: depends.depend_unsatisfied,
+    ev.FiltersApplied: jobs.filters_applied,
     ev.UsageReported: records.usage_reported,
     ev.RequestAnswered: records.request_answered,
 }

@@ -23,6 +23,10 @@ def job_archived(farm: Farm, event: ev.JobArchived, at_us: Micros) -> None:
     overrides = [override for layer in layers for override in farm.frame_marks.take(layer.id)]
 
     farm.groups[job.group_id].job_ids.discard(job_id)
+    of_shot = farm.jobs_of_shot[job.show_id, job.shot]
+    of_shot.discard(job_id)
+    if not of_shot:
+        del farm.jobs_of_shot[job.show_id, job.shot]
     farm.post_jobs.pop(job_id, None)
     if job.parent_id:
         farm.post_jobs[job.parent_id].remove(job_id)

@@ -39,6 +39,12 @@ def job_reopened(farm: Farm, event: ev.JobReopened, at_us: Micros) -> None:
     take_name(farm, job)
 
 
+def filters_applied(farm: Farm, event: ev.FiltersApplied, at_us: Micros) -> None:
+    job = farm.jobs[event.job_id]
+    job.filtered = tuple(event.done)
+    farm.dirty.row("job", job.id)
+
+
 def _job_state(farm: Farm, job: Job, to: JobState) -> None:
     if to not in JOB_TRANSITIONS[job.state]:
         raise AssertionError(f"job {job.name} cannot go from {job.state.name} to {to.name}")

@@ -15,6 +15,7 @@ from cuebot.domain.indexes import (
     forget_rule,
     free_place,
     hold_place,
+    index_aliases,
     index_host,
     index_limit,
     index_thing,
@@ -83,14 +84,7 @@ def _before_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any], at_
 
 def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> None:
     """What is made from a thing's values is made again."""
-    if kind == "host":
-        index_host(farm, thing)
-    elif kind == "redirect":
-        hold_place(farm, thing)
-    elif kind == "owner":
-        for deed in deeds_of(farm, thing):
-            enter_deed(farm, deed)
-    elif kind == "allocation" and "tag" in fresh:
+    if kind == "allocation" and "tag" in fresh:
         for host in farm.hosts.values():
             if host.allocation_id == thing.id:
                 farm.hosts_table.index_tags(host, farm.host_tags(host))
@@ -98,10 +92,25 @@ def _after_change(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> N
         farm.requeue(thing)
     elif kind == "layer":
         farm.requeue(farm.jobs[thing.job_id])
-    elif kind == "limit":
-        index_limit(farm, thing)
     elif kind in IN_MASKS:
         farm.hosts_table.forget_masks()
+    else:
+        _index_again(farm, kind, thing, fresh)
+
+
+def _index_again(farm: Farm, kind: str, thing: Any, fresh: dict[str, Any]) -> None:
+    """What is found or counted by a thing's values is entered anew."""
+    if kind == "host":
+        index_host(farm, thing)
+    elif kind == "redirect":
+        hold_place(farm, thing)
+    elif kind == "owner":
+        for deed in deeds_of(farm, thing):
+            enter_deed(farm, deed)
+    elif kind == "limit":
+        index_limit(farm, thing)
+    elif kind == "show" and "aliases" in fresh:
+        index_aliases(farm, thing)
 
 
 def _host_may_change(farm: Farm, host: Host, fresh: dict[str, Any], at_us: Micros) -> None:
@@ -138,6 +147,11 @@ def removed(farm: Farm, event: ev.Removed, at_us: Micros) -> None:
         leave_deed(farm, thing)
     elif event.kind == "comment" and thing.job_id:
         farm.comments_of_job[thing.job_id].discard(thing.id)
+    elif event.kind == "filter":
+        farm.filters_of_show[thing.show_id].discard(thing.id)
+    elif event.kind == "show":
+        thing.aliases = ()
+        index_aliases(farm, thing)
 
 
 def _touch(farm: Farm, kind: str, thing: Any, changed: frozenset[str] = frozenset()) -> None:

@@ -6,8 +6,10 @@ current by `apply`. A field made by `volatile()` is telemetry: what hosts said l
 
 from __future__ import annotations
 
+from cuebot.domain.nouns.departments import Department, DepartmentName, Task
 from cuebot.domain.nouns.depends import Depend, Edges
 from cuebot.domain.nouns.fields import derived, no_counts, stored_fields, stored_values, volatile
+from cuebot.domain.nouns.filters import Filter, FilterAction, Matcher
 from cuebot.domain.nouns.hosts import SYSTEM_MEMORY, Deed, Host, Owner, Partition, Proc, Redirect
 from cuebot.domain.nouns.jobs import Job, Layer, Learned
 from cuebot.domain.nouns.limits import Binding, Holder, Limit
@@ -18,6 +20,7 @@ from cuebot.domain.nouns.shows import (
     Facility,
     Group,
     Service,
+    ServiceOverride,
     Show,
     Subscription,
 )
@@ -30,10 +33,14 @@ __all__ = [
     "Binding",
     "Comment",
     "Deed",
+    "Department",
+    "DepartmentName",
     "Depend",
     "DisplayOverride",
     "Edges",
     "Facility",
+    "Filter",
+    "FilterAction",
     "Group",
     "Holder",
     "Host",
@@ -41,14 +48,17 @@ __all__ = [
     "Layer",
     "Learned",
     "Limit",
+    "Matcher",
     "Owner",
     "Partition",
     "Proc",
     "Redirect",
     "Request",
     "Service",
+    "ServiceOverride",
     "Show",
     "Subscription",
+    "Task",
     "derived",
     "no_counts",
     "stored_fields",
@@ -63,6 +73,11 @@ NOUNS: dict[str, type] = {
     "group": Group,
     "subscription": Subscription,
     "service": Service,
+    "service_override": ServiceOverride,
+    "filter": Filter,
+    "department_name": DepartmentName,
+    "department": Department,
+    "task": Task,
     "limit": Limit,
     "job": Job,
     "layer": Layer,

@@ -55,6 +55,8 @@ class Job:
     """How long it may go on from the start of its first frame; 0 for ever."""
     time_limit_from_us: Micros = Micros(0)
     """Since when that is counted; 0 while nothing has started."""
+    filtered: tuple[str, ...] = ()
+    """What filters of its show did to it when they ran last, a text for each that it fits."""
     layer_ids: list[str] = derived(list)
     recalled_us: Micros = volatile(Micros(0))
     """When it was last loaded again, finished."""

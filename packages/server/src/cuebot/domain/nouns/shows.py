@@ -52,6 +52,12 @@ class Show:
     runs_succeeded: int = 0
     runs_failed: int = 0
     root_group_id: str = ""
+    scheduler_managed: bool = False
+    """Somebody wants another scheduler than this server's for it: kept and shown."""
+    aliases: tuple[str, ...] = ()
+    """Names of archived shows whose new jobs are launched in this one."""
+    archived_name: str = ""
+    """What it was called before it was archived; empty where it is not."""
 
 
 @dataclass(slots=True)
@@ -120,3 +126,10 @@ class Service:
     timeout_minutes: int = 0
     timeout_llu_minutes: int = 0
     min_memory_increase: KiB = KiB(2_097_152)
+
+
+@dataclass(slots=True)
+class ServiceOverride(Service):
+    """What a service is for the layers of one show, instead of what it is for all."""
+
+    show_id: str = ""

@@ -134,7 +134,8 @@ def tag_mask(farm: Farm, demand: Demand) -> Mask:
 
     def make() -> Mask:
         wanted = {tag.lower() for tag in demand.tags}
-        wanted |= {s.lower() for s in demand.services if s not in farm.service_by_name}
+        known = {*farm.service_by_name, *(name for _, name in farm.override_of)}
+        wanted |= {s.lower() for s in demand.services if s not in known}
         return _rows_mask(farm, *(table.rows_by_tag.get(tag, ()) for tag in wanted))
 
     return table.mask(("tags", demand.tags, demand.services), make)

@@ -6,7 +6,7 @@ from typing import Any
 
 from opencue_proto import service_pb2
 
-from cuebot.domain.nouns import Service
+from cuebot.domain.nouns import Service, ServiceOverride
 from cuebot.wire.values import int32
 
 
@@ -27,6 +27,11 @@ def service_message(service: Service) -> service_pb2.Service:
         max_gpus=int32(service.max_gpus),
         min_memory_increase=int32(service.min_memory_increase),
     )
+
+
+def override_message(override: ServiceOverride) -> service_pb2.ServiceOverride:
+    """What a show has in the place of a service."""
+    return service_pb2.ServiceOverride(id=override.id, data=service_message(override))
 
 
 def service_values(message: service_pb2.Service) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def show_message(row: ShowRow) -> show_pb2.Show:
         booking_enabled=row.booking_enabled,
         dispatch_enabled=row.dispatch_enabled,
         active=row.active,
+        scheduler_managed=row.scheduler_managed,
         show_stats=show_pb2.ShowStats(
             running_frames=row.totals.running,
             dead_frames=row.totals.dead,

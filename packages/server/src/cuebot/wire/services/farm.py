@@ -31,6 +31,7 @@ from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
 from cuebot.wire.services.events import Events
+from cuebot.wire.services.filter_trials import FilterTrials
 from cuebot.wire.services.find import Queries
 from cuebot.wire.services.job_settings import JobSettings
 from cuebot.wire.services.records import Records
@@ -39,15 +40,25 @@ from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events, JobSettings, Restoring):
+class FarmInterface(Records, Queries, Events, JobSettings, Restoring, FilterTrials):
     """What OpenCue has no RPC for.
 
-    `Records` of what was, `Events`, `Queries` in words, what is changed in `JobSettings`, `Restoring`; here the rest.
+    `Records` of what was, `Events`, `Queries` in words, `FilterTrials` of what would be, what is changed in
+    `JobSettings`, `Restoring`; here the rest.
     """
 
-    def __init__(self, history: RunHistory | None, doors: Doors, bounds: Bounds, feed: EventFeed | None = None) -> None:
+    def __init__(
+        self,
+        history: RunHistory | None,
+        doors: Doors,
+        bounds: Bounds,
+        feed: EventFeed | None = None,
+        *,
+        allow_root: bool = False,
+    ) -> None:
         Records.__init__(self, history, bounds)
         Events.__init__(self, feed)
+        FilterTrials.__init__(self, allow_root=allow_root)
         self._doors = doors
 
     def _explanation(self, farm: Farm, explanation: Explanation, now_us: int) -> farm_pb2.LayerExplanation:

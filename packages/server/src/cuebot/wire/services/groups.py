@@ -76,6 +76,10 @@ class GroupInterface:
         group_ids = tuple(call.farm.get("group", group.id).id for group in request.groups.groups)
         await call.submit(c.MoveGroups(group_ids, _group(request, call).id))
 
+    async def SetDepartment(self, request: job_pb2.GroupSetDeptRequest, call: Call) -> None:
+        """Put a group into a department, which its show has from now on."""
+        await call.submit(c.SetGroupDepartment(_group(request, call).id, request.dept))
+
     async def SetGroup(self, request: job_pb2.GroupSetGroupRequest, call: Call) -> None:
         """Move a group below another of its show."""
         parent = call.farm.get("group", request.parent_group.id)

@@ -255,6 +255,10 @@ class JobInterface:
         partition = await add_partition(call, request, _job(request, call))
         return job_pb2.JobAddRenderPartResponse(render_partition=partition)
 
+    async def RunFilters(self, request: job_pb2.JobRunFiltersRequest, call: Call) -> None:
+        """Have the filters of a job's show act on it, as at its launch."""
+        await call.submit(c.RunFilters((_job(request, call).id,)))
+
     async def AddSubscriber(self, request: job_pb2.JobAddSubscriberRequest, call: Call) -> None:
         """Send mail to an address when a job ends."""
         await call.submit(c.AddSubscriber(_job(request, call).id, request.subscriber))

@@ -1,4 +1,4 @@
-"""ServiceInterface."""
+"""ServiceInterface and ServiceOverrideInterface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ServiceInterface:
     ) -> service_pb2.ServiceCreateServiceResponse:
         """Make a service."""
         id = await call.submit(c.CreateService(service_values(request.data)))
-        _warn(request.data, call)
+        warn_of_service(request.data, call)
         return service_pb2.ServiceCreateServiceResponse(service=service_message(call.farm.get("service", id)))
 
     def GetDefaultServices(
@@ -47,14 +47,29 @@ class ServiceInterface:
         """Give a service the values of the message."""
         service = _service(call.farm, request.service.id)
         await call.submit(c.Change("service", service.id, service_values(request.service)))
-        _warn(request.service, call)
+        warn_of_service(request.service, call)
 
     async def Delete(self, request: service_pb2.ServiceDeleteRequest, call: Call) -> None:
         """Remove a service; layers that name it fall back to `default`."""
         await call.submit(c.Delete("service", _service(call.farm, request.service.id).id))
 
 
-def _warn(message: service_pb2.Service, call: Call) -> None:
+class ServiceOverrideInterface:
+    """What shows have in the place of services."""
+
+    async def Update(self, request: service_pb2.ServiceOverrideUpdateRequest, call: Call) -> None:
+        """Give a show's own service the values of the message."""
+        override = call.farm.get("service_override", request.service.id)
+        await call.submit(c.Change("service_override", override.id, service_values(request.service)))
+        warn_of_service(request.service, call)
+
+    async def Delete(self, request: service_pb2.ServiceOverrideDeleteRequest, call: Call) -> None:
+        """Remove a show's own service; what the farm's says holds for the show's new layers again."""
+        await call.submit(c.Delete("service_override", request.service.id))
+
+
+def warn_of_service(message: service_pb2.Service, call: Call) -> None:
+    """Tell the caller what of a service means nothing, or something else."""
     if message.max_gpus:
         call.warnings.append(MAX_GPUS)
     warning = read_frame_cores(Decimal(message.min_cores) / ONE_CORE, "the cores of a frame")[1]

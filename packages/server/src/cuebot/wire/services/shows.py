@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from opencue_proto import job_pb2, show_pb2, subscription_pb2
+from opencue_proto import department_pb2, filter_pb2, job_pb2, service_pb2, show_pb2, subscription_pb2
 
 from cuebot.domain import commands as c
+from cuebot.domain.errors import NotFound
+from cuebot.domain.filtering import filters_of
 from cuebot.domain.nouns import Show
 from cuebot.queries.allocations import subscription_row, subscriptions_of_show
+from cuebot.queries.departments import departments_of_show
 from cuebot.queries.groups import group_row, groups_of_show
 from cuebot.queries.jobs import pending_jobs_of_show
 from cuebot.queries.owners import deeds_of_show
-from cuebot.queries.shows import active_shows, show_row, show_rows
+from cuebot.queries.services import overrides_of_show
+from cuebot.queries.shows import active_shows, listed_shows, show_row, show_rows
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.allocations import subscription_message
+from cuebot.wire.messages.departments import department_message
+from cuebot.wire.messages.filters import filter_message
 from cuebot.wire.messages.groups import group_message
 from cuebot.wire.messages.owners import deed_seq, owner_message
+from cuebot.wire.messages.services import override_message, service_values
 from cuebot.wire.messages.shows import show_message
 from cuebot.wire.requests import OfShow
 from cuebot.wire.rows import list_of
+from cuebot.wire.services.filters import filter_named
+from cuebot.wire.services.services import warn_of_service
 from cuebot.wire.values import units
 from cuebot.wire.whiteboard import whiteboard
 
@@ -32,8 +41,8 @@ class ShowInterface:
         return show_pb2.ShowFindShowResponse(show=show_message(show_row(call.farm, call.farm.show_named(request.name))))
 
     def GetShows(self, request: show_pb2.ShowGetShowsRequest, call: Call) -> show_pb2.ShowGetShowsResponse:
-        """All shows."""
-        return show_pb2.ShowGetShowsResponse(shows=_shows(call, list(call.farm.shows.values())))
+        """All shows but those that were archived."""
+        return show_pb2.ShowGetShowsResponse(shows=_shows(call, listed_shows(call.farm)))
 
     def GetActiveShows(
         self, request: show_pb2.ShowGetActiveShowsRequest, call: Call
@@ -78,9 +87,67 @@ class ShowInterface:
     def GetServiceOverrides(
         self, request: show_pb2.ShowGetServiceOverridesRequest, call: Call
     ) -> show_pb2.ShowGetServiceOverridesResponse:
-        """A show's own services: there are none, and clients that list services ask for them beside the others."""
-        _show(request, call)
-        return show_pb2.ShowGetServiceOverridesResponse()
+        """What a show has in the place of services."""
+        found = [override_message(one) for one in overrides_of_show(call.farm, _show(request, call).id)]
+        sequence = service_pb2.ServiceOverrideSeq(service_overrides=found)
+        return show_pb2.ShowGetServiceOverridesResponse(service_overrides=sequence)
+
+    def GetServiceOverride(
+        self, request: show_pb2.ShowGetServiceOverrideRequest, call: Call
+    ) -> show_pb2.ShowGetServiceOverrideResponse:
+        """What a show has in the place of a service, by its name or id."""
+        farm, show = call.farm, _show(request, call)
+        found = farm.service_overrides.get(farm.override_of.get((show.id, request.name), request.name))
+        if found is None or found.show_id != show.id:
+            known = ", ".join(one.name for one in overrides_of_show(farm, show.id)) or "none"
+            raise NotFound(f"show {show.name!r} has no service {request.name!r} of its own; it has {known}")
+        return show_pb2.ShowGetServiceOverrideResponse(service_override=override_message(found))
+
+    async def CreateServiceOverride(
+        self, request: show_pb2.ShowCreateServiceOverrideRequest, call: Call
+    ) -> show_pb2.ShowCreateServiceOverrideResponse:
+        """Let a service be something else for a show."""
+        command = c.CreateServiceOverride(_show(request, call).id, service_values(request.service))
+        override = call.farm.get("service_override", await call.submit(command))
+        warn_of_service(request.service, call)
+        return show_pb2.ShowCreateServiceOverrideResponse(service_override=override_message(override))
+
+    def GetFilters(self, request: show_pb2.ShowGetFiltersRequest, call: Call) -> show_pb2.ShowGetFiltersResponse:
+        """A show's filters in their order."""
+        found = filters_of(call.farm, _show(request, call).id, enabled=False)
+        sequence = filter_pb2.FilterSeq(filters=[filter_message(one) for one in found])
+        return show_pb2.ShowGetFiltersResponse(filters=sequence)
+
+    def FindFilter(self, request: show_pb2.ShowFindFilterRequest, call: Call) -> show_pb2.ShowFindFilterResponse:
+        """A filter of a show by name."""
+        found = filter_named(call.farm, _show(request, call), request.name)
+        return show_pb2.ShowFindFilterResponse(filter=filter_message(found))
+
+    async def CreateFilter(
+        self, request: show_pb2.ShowCreateFilterRequest, call: Call
+    ) -> show_pb2.ShowCreateFilterResponse:
+        """Make a filter, enabled and after the others; it fits no job yet."""
+        id = await call.submit(c.CreateFilter(_show(request, call).id, request.name))
+        return show_pb2.ShowCreateFilterResponse(filter=filter_message(call.farm.get("filter", id)))
+
+    def GetDepartments(
+        self, request: show_pb2.ShowGetDepartmentsRequest, call: Call
+    ) -> show_pb2.ShowGetDepartmentsResponse:
+        """The departments of a show."""
+        found = departments_of_show(call.farm, _show(request, call).id)
+        messages = [department_message(call.farm, department) for department in found]
+        return show_pb2.ShowGetDepartmentsResponse(departments=department_pb2.DepartmentSeq(departments=messages))
+
+    def GetDepartment(
+        self, request: show_pb2.ShowGetDepartmentRequest, call: Call
+    ) -> show_pb2.ShowGetDepartmentResponse:
+        """A department of a show by its name."""
+        farm, show = call.farm, _show(request, call)
+        found = farm.departments.get(farm.department_of.get((show.id, request.department), ""))
+        if found is None:
+            known = ", ".join(department.name for department in departments_of_show(farm, show.id))
+            raise NotFound(f"show {show.name!r} has no department {request.department!r}; it has {known}")
+        return show_pb2.ShowGetDepartmentResponse(department=department_message(farm, found))
 
     async def CreateShow(self, request: show_pb2.ShowCreateShowRequest, call: Call) -> show_pb2.ShowCreateShowResponse:
         """Make a show."""
@@ -115,6 +182,14 @@ class ShowInterface:
     async def Delete(self, request: show_pb2.ShowDeleteRequest, call: Call) -> None:
         """Remove a show that nothing belongs to."""
         await call.submit(c.Delete("show", _show(request, call).id))
+
+    async def Archive(self, request: show_pb2.ShowArchiveRequest, call: Call) -> None:
+        """Put a show away; jobs of its name are launched in the other one from now on. SetActive brings it back."""
+        await call.submit(c.ArchiveShow(_show(request, call).id, request.target_show_name))
+
+    async def SetSchedulerManaged(self, request: show_pb2.ShowSetSchedulerManagedRequest, call: Call) -> None:
+        """Keep that another scheduler is wanted for a show."""
+        await _change(request, call, scheduler_managed=request.enabled)
 
     async def SetActive(self, request: show_pb2.ShowSetActiveRequest, call: Call) -> None:
         """Say whether a show takes jobs."""
