@@ -74,6 +74,19 @@ LINES = {
     "-set-max-gpus": ["JOB", "1"],
     "-priority": ["JOB", "7"],
     "-setpriority": ["JOB", "7"],
+    "-filtered": ["JOB"],
+    "-run-filters": ["JOB"],
+    "-layer-history": ["JOB"],
+    "-set-owner": ["JOB", "bob"],
+    "-time-limit": ["JOB", "60"],
+    "-subscribe": ["JOB", "ann@studio.test"],
+    "-stagger-frames": ["JOB", "work", "1-12", "2"],
+    "-reorder-frames": ["JOB", "work", "12", "FIRST"],
+    "-layer-retries": ["JOB", "post", "2"],
+    "-redirect": ["JOB", "-memory", "gt1"],
+    "-add-partition": ["JOB", "nowhere", "1", "1", "post"],
+    "-partition-size": ["JOB", "nowhere", "1", "1"],
+    "-delete-partition": ["JOB", "nowhere"],
 }
 """For each command that names a job, a line that only the older job can answer."""
 

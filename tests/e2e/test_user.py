@@ -99,9 +99,10 @@ def test_limits(farm: FarmProcess) -> None:
     assert not sim.getLimitDetails()
     sim.addLimit(found.id())
     assert [held.name() for held in sim.getLimitDetails()] == ["hython"]
-    with pytest.raises(opencue.exception.CueException, match="always enforced"):
-        opencue.api.createLimit("soft", 3, enforcement=opencue.wrappers.limit.Limit.LimitEnforcement.ADVISORY)
+    advisory = opencue.wrappers.limit.Limit.LimitEnforcement.ADVISORY
+    assert opencue.api.createLimit("advised", 3, enforcement=advisory).enforcement() is advisory
     opencue.api.deleteLimit("hython")
+    opencue.api.deleteLimit("advised")
     assert opencue.api.getLimits() == []
     with pytest.raises(opencue.exception.EntityNotFoundException, match="hython"):
         opencue.api.findLimit("hython")

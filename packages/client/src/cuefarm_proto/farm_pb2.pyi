@@ -1663,6 +1663,8 @@ class EventRow(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    TO_JOB_ID_FIELD_NUMBER: _builtins.int
+    TO_GROUP_ID_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     job_name: _builtins.str
@@ -1701,6 +1703,8 @@ class EventRow(_message.Message):
     subject: _builtins.str
     id: _builtins.str
     name: _builtins.str
+    to_job_id: _builtins.str
+    to_group_id: _builtins.str
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1746,11 +1750,13 @@ class EventRow(_message.Message):
         subject: _builtins.str = ...,
         id: _builtins.str = ...,
         name: _builtins.str = ...,
+        to_job_id: _builtins.str = ...,
+        to_group_id: _builtins.str = ...,
         done: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number", "frame_number", b"frame_number"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number", "attempt", b"attempt", "cause", b"cause", "comment_id", b"comment_id", "cores", b"cores", "depend_id", b"depend_id", "depend_type", b"depend_type", "done", b"done", "error_line", b"error_line", "exit_signal", b"exit_signal", "exit_status", b"exit_status", "fields", b"fields", "frame_number", b"frame_number", "frame_range", b"frame_range", "frame_state", b"frame_state", "frames_count", b"frames_count", "gpu_memory_kib", b"gpu_memory_kib", "gpus_count", b"gpus_count", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "is_alone", b"is_alone", "is_charged", b"is_charged", "is_host_end", b"is_host_end", "is_killed", b"is_killed", "job_id", b"job_id", "job_name", b"job_name", "layer_id", b"layer_id", "layer_name", b"layer_name", "layers_count", b"layers_count", "max_rss_kib", b"max_rss_kib", "memory_kib", b"memory_kib", "message", b"message", "name", b"name", "on_job_id", b"on_job_id", "pairs_count", b"pairs_count", "run_id", b"run_id", "run_us", b"run_us", "subject", b"subject", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number", "attempt", b"attempt", "cause", b"cause", "comment_id", b"comment_id", "cores", b"cores", "depend_id", b"depend_id", "depend_type", b"depend_type", "done", b"done", "error_line", b"error_line", "exit_signal", b"exit_signal", "exit_status", b"exit_status", "fields", b"fields", "frame_number", b"frame_number", "frame_range", b"frame_range", "frame_state", b"frame_state", "frames_count", b"frames_count", "gpu_memory_kib", b"gpu_memory_kib", "gpus_count", b"gpus_count", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "is_alone", b"is_alone", "is_charged", b"is_charged", "is_host_end", b"is_host_end", "is_killed", b"is_killed", "job_id", b"job_id", "job_name", b"job_name", "layer_id", b"layer_id", "layer_name", b"layer_name", "layers_count", b"layers_count", "max_rss_kib", b"max_rss_kib", "memory_kib", b"memory_kib", "message", b"message", "name", b"name", "on_job_id", b"on_job_id", "pairs_count", b"pairs_count", "run_id", b"run_id", "run_us", b"run_us", "subject", b"subject", "to_group_id", b"to_group_id", "to_job_id", b"to_job_id", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__frame_number: _TypeAlias = _typing.Literal["frame_number"]  # noqa: Y015
     _WhichOneofArgType__frame_number: _TypeAlias = _typing.Literal["_frame_number", b"_frame_number"]  # noqa: Y015

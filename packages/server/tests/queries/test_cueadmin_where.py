@@ -84,8 +84,8 @@ def test_layers_and_frames_are_asked_for_within_a_job(farm: SmallFarm, capsys: O
 
 def test_a_command_without_a_query_says_so(farm: SmallFarm, capsys: Output) -> None:
     """And what takes one."""
-    assert main(["-ls", "-where", "x"]) == 2
-    assert "-ls takes no -where" in capsys.readouterr().err
+    assert main(["-partitions", "-where", "x"]) == 2
+    assert "-partitions takes no -where" in capsys.readouterr().err
 
 
 def test_what_can_be_asked_is_listed(farm: SmallFarm, capsys: Output) -> None:
