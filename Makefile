@@ -51,6 +51,7 @@ test: venv upstream ## run every test that does not take minutes, four files at 
 proof: venv upstream cuegui ## run what takes longer: the tests that take minutes, and 300 simulated farms with faults
 	CUEFARM_UPSTREAM=$(UPSTREAM) CUEFARM_CUEGUI=$(CUEGUI) $(BIN)/python -m pytest -m proof
 	$(BIN)/cuefarm sim --seeds 300 --first 1
+	$(BIN)/python tests/interop/compatibility_page.py $(UPSTREAM)/bin | tee docs/reference/compatibility.md | head -14
 
 sample: venv upstream ## run a few minutes of proof: killed servers, time-outs, an agent in another's place, 60 more simulated farms
 	CUEFARM_UPSTREAM=$(UPSTREAM) $(BIN)/python -m pytest -m proof $(SAMPLE)
