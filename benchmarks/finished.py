@@ -40,8 +40,8 @@ from cuebot.domain.units import Micros
 from cuebot.engine import engine as engine_module
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
+from cuebot.engine.farm_rows import load_farm
 from cuebot.engine.ports import JobSearch
-from cuebot.engine.rows import load_farm
 from cuebot.journal import History, SqlJournal
 from cuebot.journal.database import engine_for, parse
 from cuebot.spec import parse_spec

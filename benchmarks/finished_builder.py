@@ -28,8 +28,8 @@ from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import FrameState, JobState
 from cuebot.domain.units import KiB, Micros
 from cuebot.engine.core import SYSTEM, Core
+from cuebot.engine.farm_rows import Rows, load_farm
 from cuebot.engine.ports import Batch
-from cuebot.engine.rows import Rows, load_farm
 from cuebot.journal import SqlJournal
 from cuebot.spec import parse_spec
 

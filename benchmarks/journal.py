@@ -20,8 +20,8 @@ from cuebot.domain.frames import COLUMNS
 from cuebot.domain.states import Cause, FrameState, JobState
 from cuebot.domain.units import CoreUnits, KiB, Micros
 from cuebot.engine.core import Core
+from cuebot.engine.farm_rows import FrameRows, Rows, frame_columns, load_farm, take_dirty
 from cuebot.engine.ports import Batch, Recorded
-from cuebot.engine.rows import FrameRows, Rows, frame_columns, load_farm, take_dirty
 from cuebot.journal import SqlJournal
 from cuebot.spec import parse_spec
 

@@ -28,9 +28,9 @@ from cuebot.domain.states import Cause
 from cuebot.domain.units import CoreUnits, KiB, Micros, frame_id
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
+from cuebot.engine.farm_rows import load_farm
 from cuebot.engine.ports import Answer, Answered, NoPublisher, Recorded
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
-from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
 from cuebot.sim.scenarios.cli import run_scenario
 from cuebot.sim.scenarios.report import smallest_show

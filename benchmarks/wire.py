@@ -27,9 +27,9 @@ from cuebot.domain.states import JobState
 from cuebot.domain.units import CoreUnits, KiB
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
+from cuebot.engine.farm_rows import Rows
 from cuebot.engine.ports import Answer, Batch
 from cuebot.engine.requests import Address, LaunchRequest, RunLimits
-from cuebot.engine.rows import Rows
 from cuebot.spec import parse_spec
 from cuebot.wire.agents.channel import GrpcAgents
 from cuebot.wire.doors import Doors

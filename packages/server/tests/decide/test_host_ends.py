@@ -14,8 +14,8 @@ from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS, ENDS_MOST
 from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause, Exit, FrameState, HostState
 from cuebot.domain.units import HOUR, MINUTE, Micros
+from cuebot.engine.farm_rows import load_farm, take_dirty
 from cuebot.engine.ports import Answer
-from cuebot.engine.rows import load_farm, take_dirty
 from cuebot.sim.specs import job_spec, layer_spec
 
 

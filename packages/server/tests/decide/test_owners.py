@@ -9,7 +9,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.errors import AlreadyExists, Invalid, NotFound, Refused
 from cuebot.domain.nouns import NOUNS, stored_values
 from cuebot.domain.recount import check
-from cuebot.engine.rows import Rows, load_farm
+from cuebot.engine.farm_rows import Rows, load_farm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

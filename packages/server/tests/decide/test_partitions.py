@@ -12,7 +12,7 @@ from cuebot.domain.errors import AlreadyExists, Invalid, NotFound, Refused
 from cuebot.domain.nouns import NOUNS, Partition, Proc, stored_values
 from cuebot.domain.recount import check
 from cuebot.domain.states import FrameState, LockState
-from cuebot.engine.rows import Rows, load_farm
+from cuebot.engine.farm_rows import Rows, load_farm
 from cuebot.sim.specs import job_spec, layer_spec
 
 

@@ -14,7 +14,7 @@ from cuebot.domain.errors import Invalid, NotFound
 from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause, HostState
 from cuebot.domain.units import MINUTE, Micros
-from cuebot.engine.rows import load_farm, take_dirty
+from cuebot.engine.farm_rows import load_farm, take_dirty
 from cuebot.scheduling.explain.frame import explain_frame
 from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.specs import job_spec, layer_spec

@@ -12,7 +12,7 @@ from cuebot.domain import events as ev
 from cuebot.domain.nouns import Proc
 from cuebot.domain.states import Cause
 from cuebot.domain.units import MINUTE, SECOND, Micros, frame_id
-from cuebot.engine.rows import load_farm, take_dirty
+from cuebot.engine.farm_rows import load_farm, take_dirty
 from cuebot.sim.specs import job_spec, layer_spec
 
 UPSTREAM = {"agent": "", "instance": "", "lease_us": Micros(0)}

@@ -13,7 +13,7 @@ from small_farm import SmallFarm
 from cuebot.domain import commands as c
 from cuebot.domain.apply import apply
 from cuebot.domain.farm import Farm
-from cuebot.engine.rows import load_farm
+from cuebot.engine.farm_rows import load_farm
 from cuebot.sim.chaos.disk import Disk, compare_farms
 from cuebot.sim.chaos.ground_truth import GroundTruth
 from cuebot.sim.chaos.invariants import InvariantChecker

@@ -18,8 +18,8 @@ from cuebot.domain.principals import Principal, Proof
 from cuebot.domain.states import Cause, Exit, HostState
 from cuebot.engine.access import forbidden
 from cuebot.engine.core import SYSTEM, Core
+from cuebot.engine.farm_rows import load_farm
 from cuebot.engine.ports import Answer
-from cuebot.engine.rows import load_farm
 from cuebot.sim.chaos.disk import Disk
 from cuebot.sim.chaos.ground_truth import GroundTruth
 from cuebot.sim.chaos.invariants import InvariantChecker

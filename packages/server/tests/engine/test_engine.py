@@ -16,9 +16,9 @@ from cuebot.domain.errors import NotFound, Unavailable
 from cuebot.engine import engine as engine_module
 from cuebot.engine.engine import Engine
 from cuebot.engine.failures import FarmUnsound, JournalHung, JournalLost
+from cuebot.engine.farm_rows import Rows
 from cuebot.engine.ports import Answer, Answered, Batch, JournalError, NoPublisher, Publisher, Recorded
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
-from cuebot.engine.rows import Rows
 from cuebot.sim.specs import job_spec, layer_spec, spec_of
 
 ENVELOPE = c.Envelope(actor="test")

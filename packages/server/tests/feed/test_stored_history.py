@@ -15,8 +15,8 @@ from cuebot.domain import commands as c
 from cuebot.domain.events import Added
 from cuebot.engine.core import Core
 from cuebot.engine.engine import Engine
+from cuebot.engine.farm_rows import Rows, load_farm
 from cuebot.engine.ports import Batch, Recorded
-from cuebot.engine.rows import Rows, load_farm
 from cuebot.feed import EventFeed, Position, PublicEvent, Reset
 from cuebot.journal import History, SqlJournal
 from cuebot.journal.backup import back_up, restore

@@ -18,8 +18,8 @@ from cuebot.domain.nouns import NOUNS, stored_values
 from cuebot.domain.states import Cause, DependType, FrameState, HostState, LockState
 from cuebot.domain.units import SECOND, CoreUnits, KiB, Micros
 from cuebot.engine.core import Core
+from cuebot.engine.farm_rows import load_farm
 from cuebot.engine.ports import Answer, Batch, Recorded
-from cuebot.engine.rows import load_farm
 from cuebot.journal import SqlJournal
 from cuebot.spec import parse_spec
 

@@ -11,8 +11,8 @@ from journal_farm import ENVELOPE, Mix, assert_same, commit, host_facts, reloade
 from cuebot.domain import commands as c
 from cuebot.domain.recount import check
 from cuebot.domain.units import NO_END
+from cuebot.engine.farm_rows import Rows
 from cuebot.engine.ports import Batch
-from cuebot.engine.rows import Rows
 from cuebot.journal import SqlJournal, load
 
 Open = Callable[[str], SqlJournal]

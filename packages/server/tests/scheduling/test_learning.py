@@ -11,7 +11,7 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.learning import LESS_TAG
 from cuebot.domain.states import Cause
 from cuebot.domain.units import SECOND, KiB, Micros, frame_id
-from cuebot.engine.rows import load_farm, take_dirty
+from cuebot.engine.farm_rows import load_farm, take_dirty
 from cuebot.scheduling.explain.layer import explain_layer
 from cuebot.sim.specs import layer_spec
 

@@ -38,8 +38,8 @@ from cuebot.domain.bounds import DEFAULT_BOUNDS
 from cuebot.domain.farm import Farm
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
+from cuebot.engine.farm_rows import Rows, load_farm
 from cuebot.engine.ports import Batch, JournalError
-from cuebot.engine.rows import Rows, load_farm
 from cuebot.feed import EventFeed, Position
 from cuebot.journal import History, SqlJournal
 from cuebot.wire.agents.channel import GrpcAgents

@@ -36,7 +36,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.units import SECOND
 from cuebot.engine.core import SYSTEM, Core
 from cuebot.engine.engine import Engine
-from cuebot.engine.rows import load_farm
+from cuebot.engine.farm_rows import load_farm
 from cuebot.feed import EventFeed, Follower, Position
 from cuebot.web.connections import BoundedProtocol, Connections
 from cuebot.web.health import Health

@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 
 from cuebot.app.exit_status import CannotStart, CannotStartNow
+from cuebot.engine.farm_rows import Rows
 from cuebot.engine.ports import JournalError
-from cuebot.engine.rows import Rows
 from cuebot.journal import History, JournalTaken, JournalUnusable, SqlJournal
 from cuebot.journal.daemon_thread import DaemonThread
 

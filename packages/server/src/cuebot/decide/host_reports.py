@@ -1,6 +1,6 @@
 """A host's report comes in here: who it is, how it is, which runs it has, and which of them it should end.
 
-Its load and free memory, and what its runs use, are taken in by `heard` and `domain.telemetry`.
+Its load and free memory, and what its runs use, are taken in by `host_telemetry` and `domain.telemetry`.
 """
 
 from __future__ import annotations

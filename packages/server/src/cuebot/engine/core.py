@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cuebot.decide import Context, Settings, apply_all, decide
 from cuebot.decide.consequences import may_change_the_plan
-from cuebot.decide.heard import hear, hear_rival
+from cuebot.decide.host_telemetry import hear, hear_rival
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.apply import apply
@@ -27,8 +27,8 @@ from cuebot.domain.telemetry import observe_launch, observe_no_answer, observe_r
 from cuebot.domain.units import KiB, Micros, frame_id
 from cuebot.engine.access import Authorize, allow_all, authorize_command
 from cuebot.engine.dispatch import AgentRequests, Dispatch
+from cuebot.engine.farm_rows import take_dirty
 from cuebot.engine.ports import Answer, Batch, Recorded
-from cuebot.engine.rows import take_dirty
 from cuebot.scheduling.plan.plan import plan
 from cuebot.scheduling.rules.policy import Policy
 

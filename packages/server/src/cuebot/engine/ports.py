@@ -12,8 +12,8 @@ from cuebot.domain.commands import Envelope
 from cuebot.domain.events import Event
 from cuebot.domain.states import Cause, FrameState
 from cuebot.domain.units import CoreUnits, KiB, Micros
+from cuebot.engine.farm_rows import Rows
 from cuebot.engine.requests import Address, KillRequest, LaunchRequest, LimitsRequest
-from cuebot.engine.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)

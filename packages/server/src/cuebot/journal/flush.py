@@ -16,8 +16,8 @@ from sqlalchemy.types import TypeEngine
 
 from cuebot.domain.archive import ArchivedJob, pack
 from cuebot.domain.events import RunEnded, encode
+from cuebot.engine.farm_rows import FrameRows, Rows
 from cuebot.engine.ports import Batch, JournalSuperseded, Recorded
-from cuebot.engine.rows import FrameRows, Rows
 from cuebot.journal.months import create_month, event_table, month_of, run_table
 from cuebot.journal.tables import ARCHIVED_JOB, ARCHIVED_PART, FRAME, SPECIFICATION, TABLES, JsonText, to_json
 

@@ -1,6 +1,6 @@
 """Reading everything back on a restart: things row by row, frames in bulk straight into columns.
 
-The farm is made of them in `engine.rows.load_farm`.
+The farm is made of them in `engine.farm_rows.load_farm`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Table, select
 
 from cuebot.domain.frames import COLUMNS
-from cuebot.engine.rows import FrameRows, Row, Rows
+from cuebot.engine.farm_rows import FrameRows, Row, Rows
 from cuebot.journal.tables import FRAME, JOURNAL, TABLES
 
 _CHUNK_ROWS: Final = 65_536

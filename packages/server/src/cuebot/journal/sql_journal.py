@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from cuebot.engine.farm_rows import Rows
 from cuebot.engine.ports import Batch, JournalError, JournalSuperseded
-from cuebot.engine.rows import Rows
 from cuebot.journal import archive, months
 from cuebot.journal.backup import BackupFailed, copy_before_migration
 from cuebot.journal.daemon_thread import DaemonThread

@@ -15,8 +15,8 @@ from cuebot.domain.farm import Farm
 from cuebot.domain.frames import COLUMNS, stored_columns
 from cuebot.domain.nouns import NOUNS, stored_values
 from cuebot.domain.units import split_frame_id
+from cuebot.engine.farm_rows import FrameRows, Row, Rows, load_farm, take_dirty
 from cuebot.engine.ports import Batch, Recorded
-from cuebot.engine.rows import FrameRows, Row, Rows, load_farm, take_dirty
 from cuebot.sim.chaos.ground_truth import Violation
 from cuebot.sim.chaos.invariants import InvariantChecker
 
