@@ -202,7 +202,8 @@ def _default(value: Any) -> str:
 
 def _text(thing: Any) -> str:
     """Return a docstring as one line of a table."""
-    text = " ".join((inspect.getdoc(thing) or "").split())
+    lines = (inspect.getdoc(thing) or "").splitlines()
+    text = " ".join(" ".join(line for line in lines if not line.startswith("    ")).split())  # without its examples
     return _RAISES.sub(r"Raises `\1`: ", text).replace("|", "\\|")
 
 
