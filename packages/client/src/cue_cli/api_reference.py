@@ -17,6 +17,8 @@ END = "<!-- api: end -->"
 
 _HEADING = re.compile(r"# --- (.+)")
 _FUNCTION = re.compile(r"def ([a-zA-Z]\w*)\(")
+_EXAMPLE = re.compile(r"\n\n(?: {4}[^\n]*\n)+")
+"""A paragraph that is all indented."""
 _RAISES = re.compile(r"Raises: (\w+): ")
 _WRAPPERS = {
     "job": ("Job",),
@@ -202,8 +204,7 @@ def _default(value: Any) -> str:
 
 def _text(thing: Any) -> str:
     """Return a docstring as one line of a table."""
-    lines = (inspect.getdoc(thing) or "").splitlines()
-    text = " ".join(" ".join(line for line in lines if not line.startswith("    ")).split())  # without its examples
+    text = " ".join(_EXAMPLE.sub("\n", inspect.getdoc(thing) or "").split())
     return _RAISES.sub(r"Raises `\1`: ", text).replace("|", "\\|")
 
 
