@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from small_farm import GIB, SmallFarm
 
@@ -13,6 +15,7 @@ from cuebot.domain.nouns import NOUNS, Partition, Proc, stored_values
 from cuebot.domain.recount import check
 from cuebot.domain.states import FrameState, LockState
 from cuebot.engine.farm_rows import Rows, load_farm
+from cuebot.scheduling.rules.policy import Policy
 from cuebot.sim.specs import job_spec, layer_spec
 
 
@@ -63,6 +66,21 @@ def test_what_runs_there_counts_by_no_share_and_no_maximum() -> None:
     held = (subscription, farm.job("one"), farm.farm.groups[farm.job("one").group_id], farm.layer("one/render"))
     assert [thing.reserved_cores for thing in held] == [0, 0, 0, 0]
     assert int(farm.farm.hosts_table.idle_cores[farm.farm.hosts[host_id].row]) == 200
+
+
+def test_a_policy_holds_there_too() -> None:
+    """Where a studio says that a frame may not run on a host, its user's part of it does not change that."""
+    farm = SmallFarm()
+    host_id = desk(farm)
+    farm.launch(job_spec("one"))
+    part(farm, host_id)
+    nowhere = SimpleNamespace(allow_hosts=lambda request, hosts: np.zeros(len(hosts), dtype=bool))
+    farm.core.policies = [Policy.of("studio", nowhere)]
+    farm.plan()
+    assert runs_on(farm, host_id) == []
+    farm.core.policies = []
+    farm.plan()
+    assert len(runs_on(farm, host_id)) == 2
 
 
 def test_a_frame_gets_its_threads_and_tags_do_not_matter() -> None:

@@ -40,7 +40,7 @@ def plan(farm: Farm, now_us: int, budget: int, policies: Sequence[Policy] = ()) 
     if not farm.ready or budget <= 0:
         return Plan([], exhausted=False, reserved=farm.hosts_table.reservations if farm.ready else {})
 
-    if farm.partitions and (local := plan_local(farm, now_us, budget)):
+    if farm.partitions and (local := plan_local(farm, now_us, budget, policies)):
         return Plan(local, exhausted=True, reserved=farm.hosts_table.reservations)
 
     state = PlanState(farm, now_us, budget, policies)
