@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
+from functools import partial
 from typing import Any, Final
 
 from opencue_proto import depend_pb2, job_pb2
@@ -37,6 +38,7 @@ from cuebot.wire.services.wording import change_message, kill_message
 from cuebot.wire.values import int32, units
 from cuebot.wire.without_effect import spec_warnings
 
+SMALL_SPEC_CHARACTERS: Final = 4_096
 ORDERS: Final = {job_pb2.FIRST: "FIRST", job_pb2.LAST: "LAST", job_pb2.REVERSE: "REVERSE"}
 
 
@@ -150,7 +152,10 @@ class JobInterface:
 
     async def _launch(self, request: OfSpec, call: Call) -> list[Job]:
         bounds = call.engine.core.bounds
-        spec, text = await asyncio.to_thread(_understood, request.spec, bounds, allow_root=self._allow_root)
+        understand = partial(_understood, request.spec, bounds, allow_root=self._allow_root)
+        # Another thread costs a small specification more than reading it does.
+        is_small = len(request.spec) <= SMALL_SPEC_CHARACTERS
+        spec, text = understand() if is_small else await asyncio.to_thread(understand)
         job_ids = await call.submit(c.SubmitJobs(spec, text), actor=spec.user)
         call.warnings += spec_warnings(spec, call.farm)
         jobs = [call.farm.jobs[id] for id in job_ids]
