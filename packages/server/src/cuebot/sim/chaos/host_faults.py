@@ -138,6 +138,7 @@ class HostFaults:
     def _take_away(self, twin: Machine) -> None:
         if self.world.twins.pop(twin.name, None) is not None:
             self.world.tell(f"{twin.name} is taken away")
+            twin.is_taken_away = True
             twin.die(new_disk=True)
             self._taken_away[twin.name] = twin
 

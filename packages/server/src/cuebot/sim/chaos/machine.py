@@ -59,6 +59,8 @@ class Machine(ABC):
     def __init__(self, world: World, name: str, cores: int, memory_gib: int, called: str = "") -> None:
         self.world, self.name = world, name
         self.called = called or name
+        self.is_taken_away = False
+        """Nobody has it any more: it does not boot again."""
         """What it says that it is called: a clone has the name of another machine."""
         self.cores, self.memory_gib = CoreUnits(cores * 100), memory_gib
         self.gpus = self.gpu_memory_gib = 0
@@ -290,7 +292,11 @@ class Machine(ABC):
             return
         self.world.tell(f"{self.name}: {process.order.frame_name} takes the machine down")
         self.die(new_disk=False)
-        self.world.clock.later(self.rng.uniform(1, 120) * SECOND, lambda: None if self.alive else self.boot())
+        self.world.clock.later(self.rng.uniform(1, 120) * SECOND, self._boot_again)
+
+    def _boot_again(self) -> None:
+        if not self.alive and not self.is_taken_away:
+            self.boot()
 
     def may_be_taken(self, habit: Habit) -> bool:
         """A frame may do here what takes agent or machine down."""
