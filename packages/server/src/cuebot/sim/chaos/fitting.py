@@ -178,9 +178,9 @@ class Fitting:
         runs = self.runs_on(host)
         if any(run.alone for run in runs):
             return "a run there has it to itself"
-        if (alone or layer.min_cores <= 0) and runs:
-            return "it is not idle"
         held: list[Proc | Redirect] = [*runs, *self._held_for_others(layer, host)]
+        if (alone or layer.min_cores <= 0) and held:  # a place that is held is somebody's as if something ran there
+            return "it is not idle"
         if host.cores - sum(one.cores for one in held) < self.cores_taken(layer, host):
             return "too few idle cores"
         if host.memory - sum(one.memory for one in held) < layer.reserved_memory:
