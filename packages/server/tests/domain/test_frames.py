@@ -26,3 +26,12 @@ def test_a_layer_starts_with_the_earliest_of_its_frames_latest_runs() -> None:
     farm.do(c.RetryFrames(farm.frames("one/render", 0)))
     farm.plan()
     assert frames.first_start_us() == second_us
+
+
+def test_frames_are_found_by_their_numbers_in_the_order_of_these() -> None:
+    """Numbers that no frame has are left out, without a look at every frame for each."""
+    farm = SmallFarm()
+    farm.launch(job_spec("one", layer_spec("render", "10-13")))
+    frames = farm.layer("one/render").frames
+    assert frames.indices_of((13, 99, 10, 11)).tolist() == [3, 0, 1]
+    assert frames.indices_of(range(1_000_000)).tolist() == [0, 1, 2, 3]

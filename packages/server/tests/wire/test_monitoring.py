@@ -109,8 +109,9 @@ async def test_a_time_chooses_jobs_by_their_end(start: Start, tools: Any) -> Non
     for since, until, found in ((before, 0, 1), (after, 0, 0), (0, before, 0), (0, after, 1), (before, after, 1)):
         span = m.TimeRange(start_time=since, end_time=until)
         assert len((await jobs_of(site, time_range=span)).jobs) == found, (since - before, until - before)
-    status, words = await site.refused(jobs_of(site, time_range=m.TimeRange(start_time=2, end_time=1)))
-    assert (status, "time_range" in words) == ("INVALID_ARGUMENT", True)
+    for since, until in ((2, 1), (10**15, 0), (0, 10**15), (2**62, 2**62), (-1, 0)):
+        status, words = await site.refused(jobs_of(site, time_range=m.TimeRange(start_time=since, end_time=until)))
+        assert (status, "time_range" in words) == ("INVALID_ARGUMENT", True), (since, until)
 
 
 async def test_layers_and_frames_of_a_job_on_disk_have_their_history(start: Start, tools: Any) -> None:
@@ -249,6 +250,13 @@ async def test_a_host_that_was_deleted_is_still_told_of(start: Start) -> None:
     reply = await hosts_of(site, host_names=["host1"])
     assert reply.events[0].reason.startswith("deleted")
     assert reply.events[0].host.name == "host1"
+
+
+async def test_a_state_that_no_host_can_have_is_refused(start: Start) -> None:
+    """With those that there are."""
+    site = await start()
+    status, words = await site.refused(site.monitoring.GetHostHistory(m.GetHostHistoryRequest(states=[99])))  # type: ignore[list-item]
+    assert (status, "UP 0" in words) == ("INVALID_ARGUMENT", True)
 
 
 async def test_a_search_for_what_became_of_hosts_looks_at_so_many_events(start: Start) -> None:

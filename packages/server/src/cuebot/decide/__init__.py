@@ -32,9 +32,10 @@ from cuebot.decide import (
     shows,
     submission,
 )
-from cuebot.decide.consequences import consequences, learned_from
+from cuebot.decide.consequences import consequences, is_so_already, learned_from
 from cuebot.decide.context import Context
 from cuebot.decide.counts import count_of
+from cuebot.decide.departments import shared_after
 from cuebot.domain import commands as c
 from cuebot.domain.apply import apply
 from cuebot.domain.events import Event
@@ -150,12 +151,17 @@ def apply_all(farm: Farm, events: list[Event], now_us: int) -> list[Event]:
     if not events:
         return []
     done: list[Event] = []
-    pending = deque(events)
+    pending, shared = deque(events), 0
     while pending:
         event = pending.popleft()
+        if is_so_already(farm, event):
+            continue
         apply(farm, event, now_us)
         done.append(event)
         pending.extend(consequences(farm, event, now_us))
+        if not pending:
+            pending.extend(shared_after(farm, done[shared:]))
+            shared = len(done)
     for event in done:
         learned_from(farm, event, now_us)
     return done

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from cuebot.decide.archiving import missed_by
-from cuebot.decide.departments import shared_again, shared_by_task
 from cuebot.decide.partitions import after_job
 from cuebot.decide.redirects import after_run
 from cuebot.decide.satisfied_depends import satisfied_by, satisfied_by_job
@@ -55,13 +54,20 @@ def _follows(farm: Farm, event: ev.Event) -> list[ev.Event]:
             posted = [id for id in farm.post_jobs.get(job_id, ()) if farm.jobs[id].state is JobState.POSTED]
             over = after_job(farm, job_id) if farm.partitions else []
             reopened = [ev.JobReopened(id) for id in posted]
-            return [*over, *satisfied_by_job(farm, job_id), *reopened, *shared_again(farm, job_id)]
-        case ev.JobLaunched(job={"id": job_id}):
-            return shared_again(farm, job_id)
-        case ev.Added(kind="task", values={"id": task_id}) | ev.Changed(kind="task", id=task_id):
-            return shared_by_task(farm, farm.tasks[task_id])
+            return [*over, *satisfied_by_job(farm, job_id), *reopened]
         case _:
             return []
+
+
+def is_so_already(farm: Farm, event: ev.Event) -> bool:
+    """What follows from one event may have followed from another of the same command: it happens once."""
+    match event:
+        case ev.DependSatisfied(depend_id=depend_id):
+            return not farm.depends[depend_id].active
+        case ev.JobFinished(job_id=job_id):
+            return farm.jobs[job_id].state is JobState.FINISHED
+        case _:
+            return False
 
 
 def learned_from(farm: Farm, event: ev.Event, now_us: int) -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
@@ -141,7 +143,33 @@ def why_no_name_goes(farm: Farm, name: DepartmentName) -> str:
 # --- what follows -----------------------------------------------------------------------------------------------------
 
 
-def shared_by_task(farm: Farm, task: Task) -> list[ev.Event]:
+def shared_after(farm: Farm, events: Iterable[ev.Event]) -> list[ev.Event]:
+    """What jobs share by tasks, once for all that happened: jobs came, went, are back or moved, or tasks changed."""
+    if not farm.tasks:
+        return []
+    touched: dict[str, None] = {}
+    for event in events:
+        match event:
+            case ev.JobLaunched(job={"id": id}) | ev.JobFinished(job_id=id) | ev.JobReopened(job_id=id):
+                touched |= _tasks_of(farm, farm.jobs[id])
+            case ev.Changed(kind="job", id=id, changes=changes) if "group_id" in changes:
+                touched |= _tasks_of(farm, farm.jobs[id])
+            case ev.Changed(kind="group", id=id, changes=changes) if "department" in changes:
+                for job_id in farm.groups[id].job_ids:
+                    touched |= _tasks_of(farm, farm.jobs[job_id])
+            case ev.Added(kind="task", values={"id": id}) | ev.Changed(kind="task", id=id):
+                touched[id] = None
+    return [change for id in touched if id in farm.tasks for change in _shared_by(farm, farm.tasks[id])]
+
+
+def _tasks_of(farm: Farm, job: Job) -> dict[str, None]:
+    """The tasks for a job's shot, of all departments: it may have left one for another."""
+    departments = (one for one in farm.departments.values() if one.show_id == job.show_id)
+    found = (farm.task_of.get((one.id, job.shot)) for one in departments)
+    return dict.fromkeys(id for id in found if id)
+
+
+def _shared_by(farm: Farm, task: Task) -> list[ev.Event]:
     """The pending jobs of a task's shot get its cores as their minimums, the oldest first."""
     jobs = _jobs_of(farm, task)
     if not jobs:
@@ -152,16 +180,6 @@ def shared_by_task(farm: Farm, task: Task) -> list[ev.Event]:
         for job, share in zip(jobs, shares, strict=True)
         if job.min_cores != share * ONE_CORE
     ]
-
-
-def shared_again(farm: Farm, job_id: str) -> list[ev.Event]:
-    """A job came or went: those of its shot share anew, where that has a task."""
-    if not farm.tasks:
-        return []
-    job = farm.jobs[job_id]
-    department_id = farm.department_of.get((job.show_id, farm.groups[job.group_id].department), "")
-    task_id = farm.task_of.get((department_id, job.shot))
-    return shared_by_task(farm, farm.tasks[task_id]) if task_id else []
 
 
 def _jobs_of(farm: Farm, task: Task) -> list[Job]:

@@ -166,8 +166,7 @@ def release_frames(farm: Farm, command: c.ReleaseFrames, context: Context) -> li
 def reorder_frames(farm: Farm, command: c.ReorderFrames, context: Context) -> list[ev.Event]:
     """Move frames within their layer's order (opencue-behaviour: reordering, with LAST as it is meant)."""
     layer: Layer = farm.get("layer", command.layer_id)
-    found = [layer.frames.index_of(number) for number in command.numbers]
-    indices = as_indices([index for index in found if index is not None])
+    indices = layer.frames.indices_of(command.numbers)
     if not len(indices):
         return []
     order = layer.frames.dispatch_order
@@ -190,8 +189,7 @@ def stagger_frames(farm: Farm, command: c.StaggerFrames, context: Context) -> li
     if command.step < 1:
         raise Invalid(f"stagger {command.step}: accepted is 1 or more, every so many-th frame goes first")
     layer: Layer = farm.get("layer", command.layer_id)
-    found = [layer.frames.index_of(number) for number in dict.fromkeys(command.numbers)]
-    indices = as_indices([index for index in found if index is not None])
+    indices = layer.frames.indices_of(dict.fromkeys(command.numbers))
     if len(indices) < 2:
         return []
     staggered = indices[interleaved(len(indices), command.step)]

@@ -5,6 +5,7 @@ A million waiting frames fit in 100 MB because a frame is no object: it is an in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -143,6 +144,11 @@ class Frames:
         """The index of the frame with this number, or None."""
         found = np.flatnonzero(self.number == number)
         return int(found[0]) if len(found) else None
+
+    def indices_of(self, numbers: Iterable[int]) -> IndexArray:
+        """The indices of frames with these numbers, in the numbers' order; numbers that no frame has are left out."""
+        places = {number: index for index, number in enumerate(self.number.tolist())}
+        return np.fromiter((places[number] for number in numbers if number in places), dtype=np.int32)
 
     def in_state(self, state: FrameState) -> IndexArray:
         """Indices of the frames in one state."""

@@ -45,7 +45,7 @@ def compile_pattern(
 
     pattern = _AT_THE_ENDS.sub("", pattern)
     plain = _ONE_CHARACTER.sub("x", pattern)
-    if _REPEATED_GROUP.search(plain) or _effort(plain) > effort:
+    if _REPEATED_GROUP.search(plain) or _effort(plain, _back_references(pattern)) > effort:
         raise Invalid(
             f"the search pattern {quoted(pattern)!r} repeats a group, has more than {effort // REPEAT_EFFORT}"
             f" repeats, or more than {effort // CHOICE_EFFORT} choices; name what is meant, or use several"
@@ -67,16 +67,23 @@ class Powers(NamedTuple):
 
 def powers(pattern: str) -> Powers:
     """What makes a pattern of `compile_pattern` hard to fail."""
-    return _powers(_ONE_CHARACTER.sub("x", pattern))
+    return _powers(_ONE_CHARACTER.sub("x", pattern), _back_references(pattern))
 
 
-def _powers(plain: str) -> Powers:
+def _back_references(pattern: str) -> int:
+    """How often what a group has found is to be there again: to compare it takes as long as a repeat."""
+    escapes = (one.group()[1:] for one in _ONE_CHARACTER.finditer(pattern) if one.group().startswith("\\"))
+    return sum(escape.isdigit() and escape != "0" for escape in escapes) + pattern.count("(?P=")
+
+
+def _powers(plain: str, back_references: int) -> Powers:
     """The same of one without escapes and sets."""
     single, repeats = _REPEAT.subn("", plain)
-    return Powers(repeats, len(_OPTIONAL.findall(single)) + (single.count("|") if "(" in single else 0))
+    choices = len(_OPTIONAL.findall(single)) + (single.count("|") if "(" in single else 0)
+    return Powers(repeats + back_references, choices)
 
 
-def _effort(plain: str) -> int:
+def _effort(plain: str, back_references: int) -> int:
     """How hard a pattern without escapes and sets is to fail, by the powers of PATTERN_EFFORT."""
-    found = _powers(plain)
+    found = _powers(plain, back_references)
     return REPEAT_EFFORT * found.repeats + CHOICE_EFFORT * found.choices

@@ -329,3 +329,10 @@ def _positions(size: int, indices: Iterable[int]) -> Mask:
     mask: Mask = np.zeros(size, dtype=np.bool_)
     mask[[index for index in indices if index < size]] = True
     return mask
+
+
+def numbers_of(layers: Iterable[Layer], text: str, bounds: Bounds) -> tuple[int, ...]:
+    """Frames that a range names and that some layer has, in the range's order. Raises Invalid."""
+    named = parse_frame_set(text, bounds)
+    there = [layer.frames.number for layer in layers]
+    return tuple(named[np.isin(named, np.concatenate(there))].tolist()) if there else ()

@@ -17,6 +17,7 @@ from cuebot.engine.ports import Recorded
 from cuebot.queries.allocations import allocation_ids
 from cuebot.queries.hosts import host_row
 from cuebot.wire.messages.hosts import host_message
+from cuebot.wire.values import member
 
 
 @dataclass(slots=True)
@@ -48,7 +49,8 @@ def host_history(
     Facility and allocation are those that a host has now. What a host was before the first of the events is not known,
     and is said to be UP and OPEN.
     """
-    names, states = frozenset(request.host_names), frozenset(HostState(state) for state in request.states)
+    names = frozenset(request.host_names)
+    states = frozenset(member(HostState, state, "state of a host") for state in request.states)
     allocations = allocation_ids(farm, request.allocations)
     facilities = {_facility_id(farm, name) for name in request.facilities}
 

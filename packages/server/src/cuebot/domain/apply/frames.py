@@ -132,6 +132,8 @@ def frames_retried(farm: Farm, event: ev.FramesRetried, at_us: Micros) -> None:
     layer = farm.layers[event.layer_id]
     layer.frames.copy_on_write()
     layer.frames.free_retries[event.indices] = 0
+    begun = np.isin(layer.frames.checkpoint[event.indices], [int(state) for state in CHECKPOINT_UNDER_WAY])
+    layer.frames.checkpoint[event.indices[begun]] = CheckpointState.DISABLED
     for index in event.indices[layer.frames.host_ends[event.indices] > 0].tolist():
         layer.frames.set_host_ends(index, 0)
     set_state(farm, layer, event.indices, FrameState.WAITING, at_us)

@@ -31,7 +31,8 @@ def runs_booked(farm: Farm, event: ev.RunsBooked, at_us: Micros) -> None:
     frames.copy_on_write()
     statuses = frames.exit_status[indices]
     if not (statuses == Exit.NEVER_RAN).all():
-        frames.retries[indices] += counts_as_retry(statuses).astype(np.uint16)
+        had = frames.retries[indices]
+        frames.retries[indices] = had + (counts_as_retry(statuses) & (had < _COLUMN_MOST)).astype(np.uint16)
     frames.start_us[indices] = at_us
     frames.stop_us[indices] = 0
     frames.last_cores[indices] = event.cores

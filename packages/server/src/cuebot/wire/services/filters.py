@@ -14,7 +14,7 @@ from cuebot.wire.call import Call
 from cuebot.wire.messages.filters import action_message, action_value, filter_message, matcher_message
 from cuebot.wire.requests import OfFilter
 
-JOBS_AT_A_TIME: Final = 20
+JOBS_AT_A_TIME: Final = 4
 """On how many jobs filters act before others have their turn."""
 
 

@@ -13,13 +13,20 @@ from opencue_proto import depend_pb2, job_pb2
 from cuebot.domain import commands as c
 from cuebot.domain.bounds import Bounds
 from cuebot.domain.errors import NotFound
-from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.nouns import Job, Layer
 from cuebot.domain.states import DependType, JobState
 from cuebot.domain.units import SECOND
 from cuebot.queries.comments import commented, comments_of
 from cuebot.queries.depends import waiting_for, waiting_in
-from cuebot.queries.frames import changed_frames, find_frames, frame_change_row, frame_row, number_of, page_of
+from cuebot.queries.frames import (
+    changed_frames,
+    find_frames,
+    frame_change_row,
+    frame_row,
+    number_of,
+    numbers_of,
+    page_of,
+)
 from cuebot.queries.jobs import job_row, pending_jobs
 from cuebot.queries.layers import in_dispatch_order, layer_row
 from cuebot.spec import Spec, parse_spec
@@ -199,15 +206,15 @@ class JobInterface:
 
     async def ReorderFrames(self, request: job_pb2.JobReorderFramesRequest, call: Call) -> None:
         """Give a range of frames another place in the order of every layer."""
-        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
-        order = ORDERS.get(request.order, str(request.order))
         layers = call.farm.layers_of(_job(request, call))
+        numbers = numbers_of(layers, request.range, call.engine.core.bounds)
+        order = ORDERS.get(request.order, str(request.order))
         await call.submit_all([c.ReorderFrames(layer.id, numbers, order) for layer in layers])
 
     async def StaggerFrames(self, request: job_pb2.JobStaggerFramesRequest, call: Call) -> None:
         """Run every `stagger`-th frame of a range first, then those between, in every layer."""
-        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
         layers = call.farm.layers_of(_job(request, call))
+        numbers = numbers_of(layers, request.range, call.engine.core.bounds)
         await call.submit_all([c.StaggerFrames(layer.id, numbers, request.stagger) for layer in layers])
 
     # --- changing -------------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from opencue_proto import job_pb2
 
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, quoted
-from cuebot.domain.frame_set import parse_frame_set
 from cuebot.domain.frames import as_indices
 from cuebot.domain.nouns import Layer
 from cuebot.domain.states import DependType
 from cuebot.domain.units import HOUR, MIN_MEMORY, SECOND, split_frame_id
 from cuebot.queries.depends import layer_waits_by
+from cuebot.queries.frames import numbers_of
 from cuebot.queries.layers import layer_row
 from cuebot.queries.limits import limit_row, limits_of_layer
 from cuebot.wire.call import Call
@@ -94,9 +94,10 @@ class LayerInterface:
 
     async def ReorderFrames(self, request: job_pb2.LayerReorderFramesRequest, call: Call) -> None:
         """Give a range of frames another place in the layer's order."""
-        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
+        layer = _layer(request, call)
+        numbers = numbers_of([layer], request.range, call.engine.core.bounds)
         order = ORDERS.get(request.order, str(request.order))
-        await call.submit(c.ReorderFrames(_layer(request, call).id, numbers, order))
+        await call.submit(c.ReorderFrames(layer.id, numbers, order))
 
     async def AddRenderPartition(
         self, request: job_pb2.LayerAddRenderPartitionRequest, call: Call
@@ -108,8 +109,9 @@ class LayerInterface:
 
     async def StaggerFrames(self, request: job_pb2.LayerStaggerFramesRequest, call: Call) -> None:
         """Run every `stagger`-th frame of a range first, then those between."""
-        numbers = tuple(parse_frame_set(request.range, call.engine.core.bounds).tolist())
-        await call.submit(c.StaggerFrames(_layer(request, call).id, numbers, request.stagger))
+        layer = _layer(request, call)
+        numbers = numbers_of([layer], request.range, call.engine.core.bounds)
+        await call.submit(c.StaggerFrames(layer.id, numbers, request.stagger))
 
     async def RegisterOutputPath(self, request: job_pb2.LayerRegisterOutputPathRequest, call: Call) -> None:
         """Say that a layer writes a file."""

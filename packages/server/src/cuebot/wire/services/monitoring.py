@@ -82,14 +82,19 @@ class _Span(NamedTuple):
         return self.is_all or (at_us > 0 and self.since_us <= at_us <= self.until_us)
 
 
+LATEST_US: Final = 253_402_300_799 * 1_000_000
+"""The end of the year 9999, the last that a date can have."""
 _ALWAYS: Final = _Span(0, INT64_MAX)
 
 
 def _span(range: monitoring_pb2.TimeRange) -> _Span:
     since_us, until_us = range.start_time * 1_000, range.end_time * 1_000
-    if since_us < 0 or until_us < 0 or 0 < until_us < since_us:
-        raise Invalid("time_range has a start_time and a later end_time in milliseconds since 1970; 0 is no limit")
-    return _Span(since_us, min(until_us, INT64_MAX) or INT64_MAX)
+    if not (0 <= since_us <= LATEST_US and 0 <= until_us <= LATEST_US) or 0 < until_us < since_us:
+        raise Invalid(
+            "time_range has a start_time and a later end_time in milliseconds since 1970, until the year 9999; 0 is no"
+            " limit"
+        )
+    return _Span(since_us, until_us or INT64_MAX)
 
 
 class _Page:
