@@ -63,6 +63,13 @@ def test_a_frame_without_a_licence_spends_no_retry_however_often() -> None:
     assert "exit status 330: there was no licence of nuke" in ended.message
 
 
+def test_a_frame_that_is_dead_at_once_is_evidence_too() -> None:
+    """Without retries and without a delay, its end still says that the layer needs a licence."""
+    farm = ruled(delay=0, frames="1", max_retries=0)
+    farm.end(farm.run_of("one/render"), NO_LICENCE)
+    assert (farm.states("one/render"), farm.layer("one/render").limits) == ("X", ("nuke",))
+
+
 def test_without_a_delay_the_frame_fails_as_any_other() -> None:
     """A rule that only tags leaves retries as they are: a frame that never gets a licence would run for ever."""
     farm = ruled(delay=0, frames="1")
