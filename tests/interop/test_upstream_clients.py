@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
 
 from farm_process import FarmProcess, layer, wait_for
@@ -288,3 +289,17 @@ def test_marks_on_frames(farm: FarmProcess, upstream: Upstream) -> None:
     done = upstream("python", "-c", MARKS, job.name())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"order": [6, 1, 4, 2, 3, 5], "shown": "queued", "all": 1, "refused": True}
+
+
+def test_cuecmd_submits_a_file_of_commands(farm: FarmProcess, upstream: Upstream, tmp_path: Path) -> None:
+    """Its job has a frame for each chunk; what frames run is the `pycuerun` of where they land, so it stays paused."""
+    lines = tmp_path / "commands.txt"
+    lines.write_text("".join(f"echo {number}\n" for number in range(5)))
+    words = ("--pause", "--chunk", "2", "--cores", "2", "--memory", "1.5", "--show", "testing", "--shot", "sh010")
+    submitted = upstream("cuecmd", str(lines), *words, "--user", "ann", "--job-name", "bycuecmd")
+    assert submitted.returncode == 0, submitted.stderr
+    (job,) = farm.connect().api.getJobs(regex=[".*bycuecmd.*"])
+    (commands,) = job.getLayers()
+    assert (job.isPaused(), [frame.number() for frame in job.getFrames()]) == (True, [1, 2, 3])
+    assert (commands.minCores(), commands.minMemory()) == (2.0, 1_572_864)
+    job.kill()
