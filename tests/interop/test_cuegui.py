@@ -1,4 +1,4 @@
-"""OpenCue's CueGUI on this farm, without a screen: its panels open, list and act. Pictures are kept in build/cuegui."""
+"""OpenCue's CueGUI and CueSubmit on this farm, without a screen. Pictures are kept in build/cuegui."""
 
 from __future__ import annotations
 
@@ -63,12 +63,22 @@ class CueGui:
 
     def do(self, *steps: list[str]) -> Seen:
         """Start it, have it do the steps, and say what was seen. What did not work is None or False."""
+        answer = self._run("cuegui_peer.py", str(PICTURES), json.dumps(steps))
+        complaints = [text for text in answer["complaints"] if not any(known in text for known in NOT_OURS)]
+        return Seen(answer["seen"], answer["asked"], complaints)
+
+    def submit(self, fields: dict[str, str]) -> str:
+        """Fill CueSubmit in, by its labels, and submit; what it then told."""
+        (told,) = self._run("cuesubmit_peer.py", str(PICTURES / "CueSubmit.png"), json.dumps(fields))["told"]
+        return str(told)
+
+    def _run(self, peer: str, where: str, words: str) -> dict[str, Any]:
         PICTURES.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         of_this = {"QT_QPA_PLATFORM": "offscreen", "CUEBOT_HOSTS": self._farm.grpc, "HOME": str(self._home)}
         done = subprocess.run(
-            [str(CUEGUI), str(Path(__file__).with_name("cuegui_peer.py")), str(PICTURES)],
-            input=json.dumps(steps),
+            [str(CUEGUI), str(Path(__file__).with_name(peer)), where],
+            input=words,
             env={**environment, **of_this},
             capture_output=True,
             text=True,
@@ -76,9 +86,8 @@ class CueGui:
             check=False,
         )
         assert done.stdout.strip(), done.stderr[-3000:]
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-        complaints = [text for text in answer["complaints"] if not any(known in text for known in NOT_OURS)]
-        return Seen(answer["seen"], answer["asked"], complaints)
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return answer
 
 
 @pytest.fixture
@@ -183,6 +192,16 @@ def test_hosts_are_locked_and_opened(farm: FarmProcess, cuegui: CueGui) -> None:
     )
     assert all(seen.found), seen
     assert seen.complaints == []
+
+
+def test_cuesubmit_submits_what_is_filled_in(farm: FarmProcess, cuegui: CueGui) -> None:
+    """Its shows come from the farm, and its job runs."""
+    fields = {"Job Name:": "bycuesubmit", "Shot:": "sh010", "User Name:": "ann", "Layer Name:": "work"}
+    told = cuegui.submit({**fields, "Frame Spec:": "1-3", "Command To Run:": "echo frame #IFRAME#"})
+    assert "Job Name: testing-sh010-ann_bycuesubmit" in told
+    opencue = farm.connect()
+    (job,) = opencue.api.getJobs(job=["testing-sh010-ann_bycuesubmit"], include_finished=True)
+    assert farm.wait_job(job).succeededFrames() == 3
 
 
 def _finished(opencue: Any, name: str) -> bool:
