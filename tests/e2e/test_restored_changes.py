@@ -36,8 +36,10 @@ def _seen(name: str) -> dict[str, Any]:
         ),
         "of_layers": [(one.layer_name, one.HasField("max_retries"), one.max_retries) for one in settings.layers],
         "depends": sorted(
-            (one.type, one.active, one.any_frame, one.on_failure, one.layer, one.frame)
-            + (one.on_job, one.on_layer, one.on_frame)
+            (
+                *(one.type, one.active, one.any_frame, one.on_failure),
+                *(one.layer, one.frame, one.on_job, one.on_layer, one.on_frame),
+            )
             for one in settings.depends
         ),
         "layers": [
@@ -121,6 +123,34 @@ def test_a_limit_that_the_other_farm_lacks_is_named(farm: FarmProcess, new_farm:
     restored = new_farm().run("cueadmin", "-import", str(file))
     assert restored.returncode == 0
     assert f"{job.name()}/render counts by limit 'nuke', which this farm does not have: not restored" in restored.stderr
+
+
+def test_jobs_that_are_pending_are_left_out_by_naming_the_others(
+    farm: FarmProcess, new_farm: Any, tmp_path: Path
+) -> None:
+    """Nothing is restored while one of the chosen jobs is pending, and the error says how to restore the rest."""
+    done = launched("done", a_layer("render", "test #IFRAME# != 3", "1-4"), maxretries=0)
+    wait_for(lambda: len(done.getFrames(state=[job_pb2.DEAD, job_pb2.SUCCEEDED])) == 4, 60, "the frames to end")
+    done.eatFrames(state=[job_pb2.DEAD])
+    held = [launched(name, a_layer("render", SLEEP), pause=True) for name in ("aaa", "bbb")]
+    file = tmp_path / "jobs.json"
+    names = [job.name() for job in (done, *held)]
+    assert farm.run("cueadmin", "-export", str(file), *names).returncode == 0
+    other = new_farm()
+    absent = other.run("cueadmin", "-import", str(file), "nobodys")
+    assert (absent.returncode, "has no job 'nobodys'" in absent.stderr) == (1, True)
+    assert other.run("cueadmin", "-import", str(file), names[1]).returncode == 0
+    refused = other.run("cueadmin", "-import", str(file))
+    assert refused.returncode == 1
+    rest = f"cueadmin -import {file} {names[0]} {names[2]}"
+    assert f"nothing is restored: {names[1]} is pending on this farm" in refused.stderr
+    assert rest in refused.stderr
+    assert names[0] not in other.run("cueadmin", "-lj", "-finished").stdout
+    restored = other.run(*rest.split())
+    assert restored.returncode == 0, restored.stderr
+    assert f"{names[0]}: restored, FINISHED, 3/4 done, 1 eaten" in restored.stdout
+    listed = other.run("cueadmin", "-lj", "-finished").stdout
+    assert f"{names[0]} FINISHED 3/4 done, 1 eaten" in listed
 
 
 def test_what_waited_for_an_end_whatever_it_is_is_let_go_on_another_farm(

@@ -320,6 +320,11 @@ def displayJobDetails(job: Any, layers: Iterable[Any], retries: dict[str, int]) 
 
 def jobLine(job: Any) -> str:
     """Return a job's name, state and progress, each part only where there is something to say."""
+    return f"{job.data.name} {jobState(job)} {jobProgress(job)}"
+
+
+def jobProgress(job: Any) -> str:
+    """Return what has become of a job's frames, each part only where there is something to say."""
     stats = job.data.job_stats
     parts = [f"{stats.succeeded_frames}/{stats.total_frames} done"]
     over = job.data.state == JobState.FINISHED  # nothing of it waits any more
@@ -338,4 +343,4 @@ def jobLine(job: Any) -> str:
         parts.append("paused")
     if over and job.data.stop_time:
         parts.append(f"ended {formatTime(job.data.stop_time)}")
-    return f"{job.data.name} {jobState(job)} {', '.join(parts)}"
+    return ", ".join(parts)

@@ -42,7 +42,8 @@ def restore(snapshot: dict[str, dict[str, Any]]) -> list[Job]:
             raise ValueError(f"job {name!r} cannot be restored: its snapshot has no {lacks}; {words}")
     pending = [name for name in snapshot if api.isJobPending(name)]
     if pending:
-        raise EntityAlreadyExistsException(f"nothing is restored: {', '.join(pending)} is pending on this farm")
+        are = "are" if len(pending) > 1 else "is"
+        raise EntityAlreadyExistsException(f"nothing is restored: {', '.join(pending)} {are} pending on this farm")
 
     jobs: dict[str, Job] = {}
     try:
