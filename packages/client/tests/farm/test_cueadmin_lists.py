@@ -121,8 +121,8 @@ def _settings(**changes: Any) -> farm_pb2.GetJobSettingsResponse:
 def test_lji_of_one_job_shows_what_is_set_of_it_and_its_layers(farm, show):
     """Only what is not as it is by itself; a layer of which nothing is set has no line."""
     job = farm.jobs["a"] = a_job(auto_eat=True)
-    beauty = a_layer(timeout=30, timeout_llu=5, limits=["nuke", "arnold"], max_cores=8, tags=["gpu", "big"])
-    farm.layers[job.name] = [beauty, a_layer("comp", tags=["general"])]
+    beauty = a_layer(timeout=30, timeout_llu=5, limits=["nuke", "arnold"], max_cores=8)
+    farm.layers[job.name] = [beauty, a_layer("comp")]
     farm.settings[job.id] = _settings(time_limit_minutes=240, uid=4711, subscribers=["ann@example.com"])
     lines = show("-lji", "sh010")
     assert (
@@ -131,7 +131,7 @@ def test_lji_of_one_job_shows_what_is_set_of_it_and_its_layers(farm, show):
     )
     assert [line for line in lines if line.startswith(("  beauty:", "  comp:"))] == [
         "  beauty: 0 retries of its own, time-out 30 min, time-out 5 min without a word in its log,"
-        " counts by nuke, arnold, at most 8 cores, tags gpu | big"
+        " counts by nuke, arnold, at most 8 cores"
     ]
 
 

@@ -11,7 +11,6 @@ from opencue.exception import NotOfferedException
 from opencue.wording import counted
 
 MICROS = 1_000_000
-USUAL_TAG = "general"
 
 
 def settingsOf(job: Any) -> Optional[Any]:
@@ -99,8 +98,6 @@ def _ofLayer(data: Any, settings: Any) -> list[str]:
         words.append(f"counts by {', '.join(data.limits)}")
     if data.max_cores:
         words.append(f"at most {data.max_cores:g} cores")
-    if list(data.tags) not in ([], [USUAL_TAG]):
-        words.append(f"tags {' | '.join(data.tags)}")
     if data.start_after:
         words.append(f"starts after {formatTime(data.start_after)}")
     return words
