@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Union
+from typing import Any, Iterable, Optional, Union
 
 from FileSequence import FrameSet
 from opencue import api
@@ -105,12 +105,13 @@ def _layer(job: Job, layer: Layer, frames: list[Frame], settings: Any) -> dict[s
     """A layer; with what cuefarm alone knows of it where details are asked for."""
     commands = _Commands(job, layer)
     by_number = sorted(frames, key=Frame.number)
+    displays = None if settings is None else set(settings.displays)
     taken = {
         "status": "Rendering" if layer.runningFrames() else _waiting_or_failed(layer),
         "complete": layer.succeededFrames() + layer.eatenFrames(),
         "total": layer.totalFrames(),
         "failed": layer.deadFrames(),
-        "frames": {frame.number(): _frame(job, layer, frame, commands, settings) for frame in by_number},
+        "frames": {frame.number(): _frame(job, layer, frame, commands, displays) for frame in by_number},
     }
     if settings is not None:
         from opencue.snapshot.details import layer_details
@@ -119,17 +120,17 @@ def _layer(job: Job, layer: Layer, frames: list[Frame], settings: Any) -> dict[s
     return taken
 
 
-def _frame(job: Job, layer: Layer, frame: Frame, commands: _Commands, settings: Any) -> dict[str, Any]:
+def _frame(job: Job, layer: Layer, frame: Frame, commands: _Commands, displays: Optional[set[int]]) -> dict[str, Any]:
     known = {
         "status": WORDS.get(FrameState(frame.state()), WAITING),
         "host": frame.lastResource(),
         "command": commands.of(frame),
     }
-    if settings is not None:  # to keep, not to look at: no log is read
+    if displays is not None:  # to keep, not to look at: no log is read
         from opencue.snapshot.details import frame_details
 
-        displays = frame.getFrameStateDisplayOverrides() if frame.number() in settings.displays else []
-        return {**known, "details": frame_details(frame, displays)}
+        shown = frame.getFrameStateDisplayOverrides() if frame.number() in displays else []
+        return {**known, "details": frame_details(frame, shown)}
     job_id, layer_name, number = job.id(), layer.name(), frame.number()
 
     def find() -> dict[str, Any]:
