@@ -233,6 +233,7 @@ class GetJobSettingsResponse(_message.Message):
     TIME_LIMIT_ENDS_US_FIELD_NUMBER: _builtins.int
     SUBSCRIBERS_FIELD_NUMBER: _builtins.int
     LAYERS_FIELD_NUMBER: _builtins.int
+    DEPENDS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     job_name: _builtins.str
     user: _builtins.str
@@ -244,6 +245,8 @@ class GetJobSettingsResponse(_message.Message):
     def subscribers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def layers(self) -> _containers.RepeatedCompositeFieldContainer[Global___LayerSettings]: ...
+    @_builtins.property
+    def depends(self) -> _containers.RepeatedCompositeFieldContainer[Global___DependSettings]: ...
     def __init__(
         self,
         *,
@@ -256,10 +259,11 @@ class GetJobSettingsResponse(_message.Message):
         time_limit_ends_us: _builtins.int = ...,
         subscribers: _abc.Iterable[_builtins.str] | None = ...,
         layers: _abc.Iterable[Global___LayerSettings] | None = ...,
+        depends: _abc.Iterable[Global___DependSettings] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "uid", b"uid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "job_id", b"job_id", "job_name", b"job_name", "layers", b"layers", "max_retries", b"max_retries", "subscribers", b"subscribers", "time_limit_ends_us", b"time_limit_ends_us", "time_limit_minutes", b"time_limit_minutes", "uid", b"uid", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "depends", b"depends", "job_id", b"job_id", "job_name", b"job_name", "layers", b"layers", "max_retries", b"max_retries", "subscribers", b"subscribers", "time_limit_ends_us", b"time_limit_ends_us", "time_limit_minutes", b"time_limit_minutes", "uid", b"uid", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__uid: _TypeAlias = _typing.Literal["uid"]  # noqa: Y015
     _WhichOneofArgType__uid: _TypeAlias = _typing.Literal["_uid", b"_uid"]  # noqa: Y015
@@ -275,10 +279,13 @@ class LayerSettings(_message.Message):
     LAYER_NAME_FIELD_NUMBER: _builtins.int
     MAX_RETRIES_FIELD_NUMBER: _builtins.int
     MAX_CORES_FIELD_NUMBER: _builtins.int
+    DISPLAYS_FIELD_NUMBER: _builtins.int
     layer_id: _builtins.str
     layer_name: _builtins.str
     max_retries: _builtins.int
     max_cores: _builtins.float
+    @_builtins.property
+    def displays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
@@ -286,16 +293,63 @@ class LayerSettings(_message.Message):
         layer_name: _builtins.str = ...,
         max_retries: _builtins.int | None = ...,
         max_cores: _builtins.float = ...,
+        displays: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "max_retries", b"max_retries"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "layer_id", b"layer_id", "layer_name", b"layer_name", "max_cores", b"max_cores", "max_retries", b"max_retries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "displays", b"displays", "layer_id", b"layer_id", "layer_name", b"layer_name", "max_cores", b"max_cores", "max_retries", b"max_retries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_retries: _TypeAlias = _typing.Literal["max_retries"]  # noqa: Y015
     _WhichOneofArgType__max_retries: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_retries) -> _WhichOneofReturnType__max_retries | None: ...
 
 Global___LayerSettings: _TypeAlias = LayerSettings  # noqa: Y015
+
+@_typing.final
+class DependSettings(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPEND_ID_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    ANY_FRAME_FIELD_NUMBER: _builtins.int
+    ON_FAILURE_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    ON_JOB_FIELD_NUMBER: _builtins.int
+    ON_LAYER_FIELD_NUMBER: _builtins.int
+    ON_FRAME_FIELD_NUMBER: _builtins.int
+    depend_id: _builtins.str
+    type: _builtins.str
+    active: _builtins.bool
+    any_frame: _builtins.bool
+    on_failure: _builtins.bool
+    layer: _builtins.str
+    frame: _builtins.str
+    on_job: _builtins.str
+    on_layer: _builtins.str
+    on_frame: _builtins.str
+    def __init__(
+        self,
+        *,
+        depend_id: _builtins.str = ...,
+        type: _builtins.str = ...,
+        active: _builtins.bool = ...,
+        any_frame: _builtins.bool = ...,
+        on_failure: _builtins.bool = ...,
+        layer: _builtins.str = ...,
+        frame: _builtins.str = ...,
+        on_job: _builtins.str = ...,
+        on_layer: _builtins.str = ...,
+        on_frame: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "any_frame", b"any_frame", "depend_id", b"depend_id", "frame", b"frame", "layer", b"layer", "on_failure", b"on_failure", "on_frame", b"on_frame", "on_job", b"on_job", "on_layer", b"on_layer", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DependSettings: _TypeAlias = DependSettings  # noqa: Y015
 
 @_typing.final
 class ExplainRequest(_message.Message):

@@ -44,6 +44,7 @@ MESSAGE_TELLS = (
 """Causes whose message, where there is one, says the same as our words, and more."""
 STATUS_WORDS = {126: "the command cannot be executed", 127: "command not found"}
 MEMORY_STATUSES = (33, 137)
+NOT_CHARGED = 286  # no status of a process: a run has it where the server does not count its end against the frame
 BELIEVABLE_PERCENT = 80  # of what was reserved, as the server has it
 SHELL_SIGNAL = 128  # a shell whose command was ended by a signal ends with this and the signal's number
 
@@ -54,6 +55,8 @@ def causeText(run: Any) -> str:
         return WORDS.get(run.cause, run.cause.lower().replace("_", " "))
     if run.exit_signal:
         return f"signal {run.exit_signal}{_signal_name(run.exit_signal)}"
+    if _has_own_status(run):
+        return str(run.message.partition(":")[0])
     status = run.exit_status
     details = _status_words(status)
     if run.cause and status in MEMORY_STATUSES:
@@ -74,6 +77,8 @@ def causeParts(run: Any) -> tuple[str, str]:
     The second is empty where it would only repeat the first.
     """
     if run.cause in MESSAGE_TELLS and run.message:
+        return run.message, run.error_line
+    if _has_own_status(run):
         return run.message, run.error_line
     cause = causeText(run)
     said = run.error_line or run.message
@@ -117,6 +122,11 @@ def _state_text(failure: Any) -> str:
         return "dead"
     word, its = ("waits", "its") if failure.frames == 1 else ("wait", "their")
     return f"{word} for another try" if failure.charged else f"{word} again, through no fault of {its} own"
+
+
+def _has_own_status(run: Any) -> bool:
+    """Whether words begin with the status that the command ended with, such as that of a missing licence."""
+    return bool(run.cause == "EXITED" and run.exit_status == NOT_CHARGED and run.message.startswith("exit status "))
 
 
 def _status_words(status: int) -> list[str]:

@@ -96,6 +96,7 @@ class FakeFarm(grpc.GenericRpcHandler):
         self.layers: dict[str, list[job_pb2.Layer]] = {}  # by job name
         self.frames: dict[str, list[job_pb2.Frame]] = {}  # by job name
         self.depends: dict[str, list[depend_pb2.Depend]] = {}  # by job name
+        self.settings: dict[str, farm_pb2.GetJobSettingsResponse] = {}  # by job id
         self.hosts: dict[str, host_pb2.Host] = {}
         self.procs: list[host_pb2.Proc] = []
         self.shows: dict[str, show_pb2.Show] = {}
@@ -236,6 +237,9 @@ class FakeFarm(grpc.GenericRpcHandler):
     def JobInterface_SetPriority(self, request: Any, context: Any) -> Any:
         self.jobs[request.job.name].priority = request.val
         return job_pb2.JobSetPriorityResponse()
+
+    def FarmInterface_GetJobSettings(self, request: Any, context: Any) -> Any:
+        return self.settings.get(request.job, farm_pb2.GetJobSettingsResponse())
 
     def _matching(self, criteria: Any) -> list[Any]:
         found = sorted(self.jobs.values(), key=lambda job: job.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from builders import (
@@ -14,6 +15,7 @@ from builders import (
     a_frame,
     a_host,
     a_job,
+    a_layer,
     a_proc,
     a_show,
     a_subscription,
@@ -24,6 +26,7 @@ from opencue_proto import comment_pb2, depend_pb2, host_pb2, job_pb2, limit_pb2,
 
 from cue_cli.cueadmin import format as cueadmin_format
 from cue_cli.cueadmin import main
+from cuefarm_proto import farm_pb2
 
 
 @pytest.fixture
@@ -95,6 +98,78 @@ def test_lji_of_one_job_lists_its_dependencies(farm, show):
         "  JOB_ON_JOB demo-sh010-ann_comp waits for other-job (active)",
         "  LAYER_ON_LAYER comp waits for beauty (satisfied)",
     ]
+
+
+def _settings(**changes: Any) -> farm_pb2.GetJobSettingsResponse:
+    """What published messages have no field for, of the job that builders make."""
+    layer = farm_pb2.LayerSettings(layer_id="id-beauty", layer_name="beauty", max_retries=0)
+    frame = farm_pb2.DependSettings(
+        depend_id="id-f",
+        type="FRAME_ON_FRAME",
+        active=True,
+        on_failure=True,
+        layer="comp",
+        frame="0001-comp",
+        on_job="demo-sh010-ann_comp",
+        on_layer="beauty",
+        on_frame="0002-beauty",
+    )
+    fields = {"job_name": "demo-sh010-ann_comp", "max_retries": 5, "layers": [layer], "depends": [frame]}
+    return farm_pb2.GetJobSettingsResponse(**{**fields, **changes})
+
+
+def test_lji_of_one_job_shows_what_is_set_of_it_and_its_layers(farm, show):
+    """Only what is not as it is by itself; a layer of which nothing is set has no line."""
+    job = farm.jobs["a"] = a_job(auto_eat=True)
+    beauty = a_layer(timeout=30, timeout_llu=5, limits=["nuke", "arnold"], max_cores=8)
+    farm.layers[job.name] = [beauty, a_layer("comp")]
+    farm.settings[job.id] = _settings(time_limit_minutes=240, uid=4711, subscribers=["ann@example.com"])
+    lines = show("-lji", "sh010")
+    assert (
+        "  group demo, 5 retries, time limit 240 min, user id 4711, frames that fail are eaten, mail to ann@example.com"
+        in lines
+    )
+    assert [line for line in lines if line.startswith(("  beauty:", "  comp:"))] == [
+        "  beauty: 0 retries of its own, time-out 30 min, time-out 5 min without a word in its log,"
+        " counts by nuke, arnold, at most 8 cores"
+    ]
+
+
+def test_lji_counts_frames_that_wait_for_frames_and_marks_what_failure_satisfies(farm, show):
+    """OpenCue's list of a job's depends leaves the former out, and does not know the latter."""
+    job = farm.jobs["a"] = a_job()
+    farm.depends[job.name] = [a_depend(any_frame=True)]
+    farm.settings[job.id] = _settings()
+    lines = show("-lji", "sh010")
+    assert lines[lines.index(f"Dependencies of {job.name}: 2 active, 0 satisfied") + 1 :] == [
+        "  FRAME_BY_FRAME comp waits for beauty (active, any frame of it is enough)",
+        "  FRAME_ON_FRAME 0001-comp waits for 0002-beauty (active, dead frames count as done)",
+    ]
+
+
+def test_lji_as_json_has_all_that_is_set(farm, show):
+    """Of one job: its limits and retries, those of its layers, and which depends failure satisfies."""
+    job = farm.jobs["a"] = a_job()
+    farm.layers[job.name] = [a_layer(timeout=30, limits=["nuke"]), a_layer("comp")]
+    farm.settings[job.id] = _settings(time_limit_minutes=240, time_limit_ends_us=1_000_000)
+    (found,) = json.loads("\n".join(show("-lji", "sh010", "--json")))
+    keys = ("group", "uid", "max_retries", "time_limit_min", "time_limit_ends_at_epoch_s", "auto_eat", "subscribers")
+    assert [found[key] for key in keys] == ["demo", None, 5, 240, 1, False, []]
+    beauty, comp = found["layers"]
+    assert [beauty[key] for key in ("timeout_min", "limits", "max_retries")] == [30, ["nuke"], 0]
+    assert [comp[key] for key in ("timeout_min", "limits", "max_retries")] == [0, [], None]
+    (depend,) = found["dependencies"]
+    assert (depend["even_failed"], depend["waiting"]["frame"]) == (True, "0001-comp")
+
+
+def test_lji_shows_what_a_server_of_another_make_knows(farm, show):
+    """Without the settings that are cuefarm's alone: the group, and what layers ask for."""
+    job = farm.jobs["a"] = a_job()
+    farm.layers[job.name] = [a_layer(timeout=30)]
+    farm.not_offered = {"FarmInterface.GetJobSettings"}
+    lines = show("-lji", "sh010")
+    assert "  group demo" in lines
+    assert "  beauty: time-out 30 min" in lines
 
 
 def test_lji_flags_a_cycle(farm, show):

@@ -239,6 +239,10 @@ def test_each_cause_has_words():
         assert "used 3M of 256M" in causeText(failure)
     assert "signal 11" in causeText(farm_pb2.Run(cause="EXITED", exit_status=139))
     assert fullText(farm_pb2.Run(cause="EXITED", exit_status=3, message="exit status 3")) == "exit status 3"
+    ended = {"cause": "EXITED", "exit_status": 286, "message": "exit status 97: there was no licence of nuke"}
+    assert causeText(farm_pb2.Run(**ended)) == "exit status 97"
+    assert fullText(farm_pb2.Run(**ended)) == "exit status 97: there was no licence of nuke"
+    assert fullText(farm_pb2.Failure(**ended, error_line="no key")) == f"{ended['message']}: no key"
     killed = farm_pb2.Run(cause="KILLED", message="by ann on desk (pid 7): cueadmin -kill")
     assert fullText(killed) == "it was killed by ann on desk (pid 7): cueadmin -kill"
 

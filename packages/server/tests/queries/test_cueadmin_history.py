@@ -58,7 +58,7 @@ def test_jobs_that_are_over_are_listed_with_what_they_took(farm: SmallFarm, caps
     """A table, JSON, and `opencue`; of another show there is none."""
     assert main(["-job-history"]) == 0
     (_, line) = rows(capsys)
-    assert line[:1] + line[-7:] == [farm.job("over").name, "00:03:00", "4", "4", "0", "0.2", "0.0", "2.0G"]
+    assert line[:1] + line[-7:] == [farm.job("over").name, "00:03:00", "4", "4", "0", "0.20", "0.00", "2.0G"]
     assert main(["-job-history", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
     assert (record["finalState"], record["totalCoreSeconds"], record["maxRss"]) == ("FINISHED", 720, 2 << 20)
@@ -73,7 +73,7 @@ def test_layers_frames_and_memory_have_their_history(farm: SmallFarm, capsys: Ou
     """Of a job by its name, of layers by theirs; a job that is not there is told."""
     name = farm.job("over").name
     assert main(["-layer-history", name]) == 0
-    assert rows(capsys)[1] == ["render", "4", "4", "0", "00:03:00", "0.2", "0.0", "2.0G"]
+    assert rows(capsys)[1] == ["render", "4", "4", "0", "00:03:00", "0.20", "0.00", "2.0G"]
     assert main(["-memory-history", "render"]) == 0
     assert rows(capsys)[1][-5:] == ["4", "1.0G", "2.0G", "2.0G", "2.0G"]
     assert main(["-layer-history", "nothing"]) == 1

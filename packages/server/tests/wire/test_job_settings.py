@@ -73,6 +73,29 @@ async def test_a_depend_that_failure_satisfies_survives_a_restart(
     assert not site.farm.depends[depend_id].active
 
 
+async def test_settings_name_every_depend_of_a_job_and_the_frames_that_are_shown_otherwise(
+    site: Any, tools: Any
+) -> None:
+    """Frames that wait for frames, too, which the published list leaves out, and what failure satisfies."""
+    job = await site.launch(tools.layer("aaa", "1-2") + tools.layer("bbb", "1"), paused=True)
+    ours = site.farm_interface
+    names = {"job": job.name, "layer": "bbb", "on_job": job.name, "on_layer": "aaa"}
+    await ours.AddDepend(farm_pb2.AddDependRequest(**names, frame="1", on_frame="2"))
+    await ours.AddDepend(farm_pb2.AddDependRequest(**names, on_failure=True))
+    request = job_pb2.JobGetFramesRequest(job=job, req=job_pb2.FrameSearchCriteria(limit=1))
+    (frame,) = (await site.job.GetFrames(request)).frames.frames
+    override = job_pb2.FrameStateDisplayOverride(state=job_pb2.WAITING, text="held")
+    shown = job_pb2.FrameStateDisplayOverrideRequest(frame=frame, override=override)
+    await site.frame.SetFrameStateDisplayOverride(shown)
+    kept = await settings_of(site, job)
+    seen = [(one.type, one.frame, one.on_layer, one.on_frame, one.on_failure, one.active) for one in kept.depends]
+    assert seen == [
+        ("FRAME_ON_FRAME", "0001-bbb", "aaa", "0002-aaa", False, True),
+        ("LAYER_ON_LAYER", "", "aaa", "", True, True),
+    ]
+    assert [list(layer.displays) for layer in kept.layers] == [[1], []]
+
+
 async def test_what_is_not_there_or_not_named_is_refused(site: Any) -> None:
     """With the field's codes, and words that name it."""
     job = await site.launch(paused=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from opencue_proto import job_pb2, limit_pb2, limit_pb2_grpc
@@ -61,6 +62,30 @@ async def test_the_newer_setters_change_a_limit(site: Any) -> None:
     found = (await limits.Find(limit_pb2.LimitFindRequest(name="nuke"))).limit
     assert (found.enforcement, found.soft_value, found.report_ttl) == (limit_pb2.DISABLED, 0, 60)
     assert (found.exit_status, found.delay_minutes, found.auto_tag) == (330, 5, False)
+
+
+async def test_a_soft_value_that_changes_nothing_is_told_of(site: Any) -> None:
+    """It orders hosts, so that a limit by frames has no use for it, and none has for one above its maximum."""
+    limits = limit_pb2_grpc.LimitInterfaceStub(site.channel)
+    soft = limit_pb2.LimitSetSoftValueRequest(name="nuke", soft_value=7)
+    host = limit_pb2.LimitSetTypeRequest(name="nuke", type=limit_pb2.HOST)
+    most = limit_pb2.LimitSetMaxValueRequest(name="nuke", max_value=7)
+    await limits.Create(limit_pb2.LimitCreateRequest(name="nuke", max_value=5))
+    assert await _warnings(limits.SetSoftValue(soft)) == [
+        "limit 'nuke' counts frames: its soft value 7 has no effect before it counts hosts"
+        " (`cueadmin -limit-type nuke host`)"
+    ]
+    assert await _warnings(limits.SetType(host)) == [
+        "the soft value 7 of limit 'nuke' is above its maximum, so that the maximum 5 holds"
+    ]
+    assert await _warnings(limits.SetMaxValue(most)) == []
+    made = limit_pb2.LimitCreateRequest(name="maya", max_value=5, soft_value=3)
+    assert len(await _warnings(limits.Create(made))) == 1
+
+
+async def _warnings(call: Any) -> list[str]:
+    await call
+    return [unquote(str(v)) for k, v in await call.trailing_metadata() or () if k == "cuefarm-warning"]
 
 
 @pytest.mark.parametrize(

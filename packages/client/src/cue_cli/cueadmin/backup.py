@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
+from typing import Any
 
 import opencue.snapshot
 from cue_cli.cueadmin.lookup import findJob
-from cue_cli.cueadmin.output import jobState
+from cue_cli.cueadmin.output import jobProgress, jobState
 from cue_cli.cueadmin.session import CommandError, Session
 from opencue import api
 from opencue.wording import counted
@@ -44,7 +46,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def import_jobs(session: Session, values: list[str]) -> None:
-    """Restore the jobs of a file that -export wrote, in the state that they were in."""
+    """Restore jobs of a file that -export wrote, all unless some are named, in the state that they were in."""
     try:
         text = Path(values[0]).read_bytes()
     except OSError as error:
@@ -52,6 +54,7 @@ def import_jobs(session: Session, values: list[str]) -> None:
     try:
         is_json = text.lstrip()[:1] == b"{"
         taken = opencue.snapshot.from_json(text) if is_json else opencue.snapshot.from_xml(text)
+        taken = _chosen(values[0], taken, values[1:])
         session.confirm(f"Restore {counted(len(taken), 'job')} of {values[0]}", named=True)
         jobs = opencue.snapshot.restore(taken)
     except ValueError as error:
@@ -59,5 +62,22 @@ def import_jobs(session: Session, values: list[str]) -> None:
     except (AttributeError, KeyError, TypeError) as error:
         raise CommandError(f"{values[0]} is damaged: {type(error).__name__} {error}") from None
     for job in jobs:
-        done = f"{job.succeededFrames() + job.eatenFrames()} of {counted(job.totalFrames(), 'frame')} done"
-        session.report(f"{job.name()}: restored, {jobState(job)}, {done}")
+        session.report(f"{job.name()}: restored, {jobState(job)}, {jobProgress(job)}")
+
+
+def _chosen(file: str, taken: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the jobs that are named; says how to do without those that are pending before anything happens."""
+    absent = [name for name in names if name not in taken]
+    if absent:
+        raise CommandError(f"{file} has no job {absent[0]!r}; it has {', '.join(taken)}")
+    chosen = {name: taken[name] for name in names or taken}
+    pending = [name for name in chosen if api.isJobPending(name)]
+    if pending:
+        are = "are" if len(pending) > 1 else "is"
+        rest = [name for name in chosen if name not in pending]
+        others = f", or restore the others: cueadmin -import {shlex.join([file, *rest])}" if rest else ""
+        raise CommandError(
+            f"nothing is restored: {', '.join(pending)} {are} pending on this farm; kill"
+            f" {'them' if len(pending) > 1 else 'it'} first{others}"
+        )
+    return chosen

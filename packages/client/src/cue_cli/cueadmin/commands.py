@@ -148,7 +148,10 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command(("-pause",), "JOB...", "start no more frames; running ones go on", "jobs.pause"),
         Command(("-unpause",), "JOB...", "let paused jobs go on", "jobs.unpause"),
         Command(
-            ("-import",), "FILE", "restore the jobs of a file that -export wrote, as they were", "backup.import_jobs"
+            ("-import",),
+            "FILE [JOB...]",
+            "restore the jobs (all) of a file that -export wrote, as they were",
+            "backup.import_jobs",
         ),
         Command(("-kill",), "JOB...", "kill jobs", "jobs.kill"),
         Command(("-kill-all",), "", "kill every pending job; without a terminal it needs -force", "jobs.kill_all"),

@@ -28,8 +28,8 @@ JOBS: tuple[Column, ...] = (
     ("Frames", "%6s", lambda job: job.totalFrames),
     ("Done", "%6s", lambda job: job.succeededFrames),
     ("Failed", "%6s", lambda job: job.failedFrames),
-    ("CoreHours", "%9s", lambda job: f"{job.totalCoreSeconds / HOUR_S:.1f}"),
-    ("GpuHours", "%8s", lambda job: f"{job.totalGpuSeconds / HOUR_S:.1f}"),
+    ("CoreHours", "%9s", lambda job: f"{job.totalCoreSeconds / HOUR_S:.2f}"),
+    ("GpuHours", "%8s", lambda job: f"{job.totalGpuSeconds / HOUR_S:.2f}"),
     ("MaxRss", "%7s", lambda job: formatMem(job.maxRss)),
 )
 LAYERS: tuple[Column, ...] = (
@@ -38,8 +38,8 @@ LAYERS: tuple[Column, ...] = (
     ("Done", "%6s", lambda layer: layer.succeededFrames),
     ("Failed", "%6s", lambda layer: layer.failedFrames),
     ("Mean", "%9s", lambda layer: formatDuration(layer.avgFrameSeconds)),
-    ("CoreHours", "%9s", lambda layer: f"{layer.totalCoreSeconds / HOUR_S:.1f}"),
-    ("GpuHours", "%8s", lambda layer: f"{layer.totalGpuSeconds / HOUR_S:.1f}"),
+    ("CoreHours", "%9s", lambda layer: f"{layer.totalCoreSeconds / HOUR_S:.2f}"),
+    ("GpuHours", "%8s", lambda layer: f"{layer.totalGpuSeconds / HOUR_S:.2f}"),
     ("MaxRss", "%7s", lambda layer: formatMem(layer.maxRss)),
 )
 MEMORY: tuple[Column, ...] = (

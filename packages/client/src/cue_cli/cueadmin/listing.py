@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from cue_cli.cueadmin import output, records
+from cue_cli.cueadmin import job_depends, job_details, output, records
 from cue_cli.cueadmin.format import formatTime
 from cue_cli.cueadmin.lookup import findAllocation, findShow, toMember
 from cue_cli.cueadmin.narrowing import narrowed
@@ -16,7 +16,7 @@ from cue_cli.cueadmin.where import jobs_asked_for
 from opencue import api, util
 from opencue.causes import causeParts
 from opencue.doors import SYSTEM_USER, is_told_of
-from opencue.enums import DependType, FrameState, HardwareState, JobState
+from opencue.enums import FrameState, HardwareState
 from opencue.exception import EntityNotFoundException, NotOfferedException
 
 DEAD_LOGS_MAX = 100  # -ll names the logs of the frames that died last, not of every failure there ever was
@@ -24,7 +24,6 @@ HOSTS_TOLD_OF = 20
 REFUSED_TOLD_S = 3_600  # an agent that was refused tries again within seconds, as long as it runs
 FINISHED_MAX = 100  # finished jobs that a list shows without -limit
 RETRIES_FRAMES_MAX = 2_000  # -lji JOB asks for every frame of a job up to this size
-DEPEND_LINES_MAX = 5  # so that `grep -A5 Dependencies` sees them all
 
 
 def list_jobs(session: Session, parts: list[str]) -> None:
@@ -50,9 +49,7 @@ def list_job_table(session: Session, parts: list[str]) -> None:
     if session.options.json:
         found = [records.jobRecord(job) for job in jobs]
         if single is not None:
-            depends = [records.dependRecord(depend) for depend in single.getDepends()]
-            found[jobs.index(single)]["dependencies"] = depends
-            found[jobs.index(single)]["layers"] = [records.layerRecord(layer) for layer in single.getLayers()]
+            found[jobs.index(single)].update(records.jobDetailsRecord(single, job_details.settingsOf(single)))
         records.printJson(found)
         return
     if not jobs:
@@ -61,8 +58,9 @@ def list_job_table(session: Session, parts: list[str]) -> None:
             return
     output.displayJobs(jobs, session.style)
     if single is not None and session.style == CUEFARM:
-        output.displayJobDetails(single, single.getLayers(), _retries(single))
-        _display_depends(single)
+        settings = job_details.settingsOf(single)
+        job_details.displayJobDetails(single, single.getLayers(), _retries(single), settings)
+        job_depends.displayDepends(single, settings)
 
 
 def list_shows(session: Session, _: list[str]) -> None:
@@ -308,60 +306,3 @@ def _dead_frame(stopped: int, job: Any, frame: Any, run: Any) -> tuple[str, str]
     cause, said = causeParts(run) if run else (f"exit status {frame.exitStatus()}", "")
     where = f"on {frame.lastResource() or 'no host'} at {formatTime(stopped)}"
     return path, f"{cause} {where}{': ' + said if said else ''}"
-
-
-def _display_depends(job: Any) -> None:
-    """Print what a job waits for, what is active first, and whether it waits for itself."""
-    depends = sorted(job.getDepends(), key=lambda depend: not depend.isActive())
-    active = sum(depend.isActive() for depend in depends)
-    print()
-    print(f"Dependencies of {job.name()}: {active} active, {len(depends) - active} satisfied")
-    lines = [_depend_line(depend) for depend in depends]
-    cycle = findCycle(depends)
-    if cycle:
-        lines.insert(0, f"  CYCLE: {' -> '.join(cycle)}; break it with -satisfy-dependency JOB LAYER")
-    if len(lines) > DEPEND_LINES_MAX:
-        hidden = len(lines) - DEPEND_LINES_MAX + 1
-        lines[DEPEND_LINES_MAX - 1 :] = [f"  ... and {hidden} more (cueadmin -lji {_word(job)} --json)"]
-    print("\n".join(lines or ["  none"]))
-
-
-def _word(job: Any) -> str:
-    """Return what commands call a job: pending ones have names of their own, finished ones may share one."""
-    return str(job.id() if job.state() == JobState.FINISHED else job.name())
-
-
-def _depend_line(depend: Any) -> str:
-    data = depend.data
-    waiting = data.depend_er_frame or data.depend_er_layer or data.depend_er_job
-    parts = [] if depend.isInternal() else [data.depend_on_job]
-    parts += [part for part in (data.depend_on_frame or data.depend_on_layer,) if part]
-    state = "active" if data.active else "satisfied"
-    return f"  {DependType(data.type).name} {waiting} waits for {'/'.join(parts) or data.depend_on_job} ({state})"
-
-
-def findCycle(depends: list[Any]) -> list[str]:
-    """Return layers or jobs that wait for one another in a circle, the first again at the end, or an empty list."""
-    waits_for: dict[str, set[str]] = {}
-    for depend in depends:
-        data = depend.data
-        waiting = f"{data.depend_er_job}/{data.depend_er_layer}".rstrip("/")
-        target = f"{data.depend_on_job}/{data.depend_on_layer}".rstrip("/")
-        frame_by_number = data.depend_er_frame or depend.type() == DependType.PREVIOUS_FRAME
-        if data.active and not (frame_by_number and waiting == target):
-            waits_for.setdefault(waiting, set()).add(target)
-    finished: set[str] = set()
-    for start in sorted(waits_for):
-        path = [start]
-        choices = [iter(sorted(waits_for[start]))]
-        while choices:
-            following = next(choices[-1], None)
-            if following is None:
-                finished.add(path.pop())
-                choices.pop()
-            elif following in path:
-                return [*path[path.index(following) :], following]
-            elif following not in finished:
-                path.append(following)
-                choices.append(iter(sorted(waits_for.get(following, ()))))
-    return []

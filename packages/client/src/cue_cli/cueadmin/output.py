@@ -278,48 +278,13 @@ def _named(job: Any, shared: set[str], width: int) -> str:
     return cutoff(job.data.name, width - len(mark)) + mark
 
 
-def displayJobDetails(job: Any, layers: Iterable[Any], retries: dict[str, int]) -> None:
-    """Print one job's state and times, and its layers with what became of their frames."""
-    data = job.data
-    ended = f", ended {formatTime(data.stop_time)}" if data.stop_time else ""
-    took = formatDuration(findDuration(data.start_time, data.stop_time))
-    print()
-    print(f"{data.name}: {jobState(job)}, {data.user}, submitted {formatTime(data.start_time)}{ended}, {took}")
-    layout = "  %-30s %7s %7s %7s %7s %7s %7s %7s %10s"
-    print(
-        layout
-        % (
-            "Layer",
-            "Frames",
-            "Done",
-            "Run",
-            "NotDone" if data.state == JobState.FINISHED else "Wait",
-            "Dead",
-            "Eaten",
-            "Retries",
-            "Average",
-        )
-    )
-    for layer in layers:
-        stats = layer.data.layer_stats
-        print(
-            layout
-            % (
-                cutoff(layer.data.name, 30),
-                stats.total_frames,
-                stats.succeeded_frames,
-                stats.running_frames,
-                stats.waiting_frames + stats.depend_frames,
-                stats.dead_frames,
-                stats.eaten_frames,
-                retries.get(layer.data.name, 0) if retries else "-",
-                formatDuration(stats.avg_frame_sec),
-            )
-        )
-
-
 def jobLine(job: Any) -> str:
     """Return a job's name, state and progress, each part only where there is something to say."""
+    return f"{job.data.name} {jobState(job)} {jobProgress(job)}"
+
+
+def jobProgress(job: Any) -> str:
+    """Return what has become of a job's frames, each part only where there is something to say."""
     stats = job.data.job_stats
     parts = [f"{stats.succeeded_frames}/{stats.total_frames} done"]
     over = job.data.state == JobState.FINISHED  # nothing of it waits any more
@@ -338,4 +303,4 @@ def jobLine(job: Any) -> str:
         parts.append("paused")
     if over and job.data.stop_time:
         parts.append(f"ended {formatTime(job.data.stop_time)}")
-    return f"{job.data.name} {jobState(job)} {', '.join(parts)}"
+    return ", ".join(parts)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Optional
 
 from opencue_proto import host_pb2
 
+from cue_cli.cueadmin.job_depends import dependsOf, onFailure
 from cue_cli.cueadmin.output import isUnheard, jobState
 from opencue.causes import causeText, outcome
 from opencue.enums import DependType, HardwareState, JobState, LockState, ThreadMode
@@ -44,6 +45,9 @@ def jobRecord(job: Any) -> dict[str, Any]:
         "priority": data.priority,
         "min_cores": data.min_cores,
         "max_cores": data.max_cores,
+        "min_gpus": data.min_gpus,
+        "max_gpus": data.max_gpus,
+        "auto_eat": data.auto_eat,
         "reserved_cores": stats.reserved_cores,
         "submitted_at_epoch_s": data.start_time,
         "finished_at_epoch_s": data.stop_time,
@@ -60,6 +64,35 @@ def jobRecord(job: Any) -> dict[str, Any]:
     }
 
 
+def jobDetailsRecord(job: Any, settings: Any) -> dict[str, Any]:
+    """Return what else a script wants to know of a single job; less where the server is not a cuefarm."""
+    failed = onFailure(settings)
+    of_layers = {one.layer_id: one for one in settings.layers} if settings else {}
+    layers = [(layer, of_layers.get(layer.id())) for layer in job.getLayers()]
+    return {
+        **(_settingsRecord(settings) if settings else {}),
+        "dependencies": [
+            {**dependRecord(depend), "even_failed": depend.id() in failed} for depend in dependsOf(job, settings)
+        ],
+        "layers": [{**layerRecord(layer), "max_retries": _ownRetries(settings)} for layer, settings in layers],
+    }
+
+
+def _settingsRecord(settings: Any) -> dict[str, Any]:
+    ends_us = settings.time_limit_ends_us
+    return {
+        "uid": settings.uid if settings.HasField("uid") else None,
+        "max_retries": settings.max_retries,
+        "time_limit_min": settings.time_limit_minutes or None,
+        "time_limit_ends_at_epoch_s": ends_us / MICROS if ends_us else None,
+        "subscribers": list(settings.subscribers),
+    }
+
+
+def _ownRetries(settings: Any) -> Optional[int]:
+    return settings.max_retries if settings is not None and settings.HasField("max_retries") else None
+
+
 def layerRecord(layer: Any) -> dict[str, Any]:
     """Return what a script wants to know of a layer."""
     data, stats = layer.data, layer.data.layer_stats
@@ -68,7 +101,21 @@ def layerRecord(layer: Any) -> dict[str, Any]:
         "name": data.name,
         "range": data.range,
         "min_cores": data.min_cores,
+        "max_cores": data.max_cores,
+        "threadable": data.is_threadable,
         "min_memory_kb": data.min_memory,
+        "memory_optimizer": data.memory_optimizer_enabled,
+        "min_gpus": data.min_gpus,
+        "max_gpus": data.max_gpus,
+        "min_gpu_memory_kb": data.min_gpu_memory,
+        "tags": list(data.tags),
+        "services": list(data.services),
+        "limits": list(data.limits),
+        "timeout_min": data.timeout,
+        "log_timeout_min": data.timeout_llu,
+        "start_after_epoch_s": data.start_after or None,
+        "dispatch_order": data.dispatch_order,
+        "chunk_size": data.chunk_size,
         "frames": {
             "total": stats.total_frames,
             "succeeded": stats.succeeded_frames,
@@ -117,6 +164,7 @@ def dependRecord(depend: Any) -> dict[str, Any]:
         "id": data.id,
         "type": DependType(data.type).name,
         "active": data.active,
+        "any_frame": data.any_frame,
         "waiting": {"job": data.depend_er_job, "layer": data.depend_er_layer, "frame": data.depend_er_frame},
         "on": {"job": data.depend_on_job, "layer": data.depend_on_layer, "frame": data.depend_on_frame},
     }

@@ -5,32 +5,32 @@ A job stays paused until all of it is as it was: whatever ends this halfway, not
 
 from __future__ import annotations
 
-import re
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator, Optional
 
 from FileSequence import FrameSet
 from opencue import api
-from opencue.enums import DependType, FrameState
+from opencue.enums import FrameState
 from opencue.exception import CueException, EntityAlreadyExistsException, EntityNotFoundException
 from opencue.rpc import call
+from opencue.snapshot.changes import set_again
 from opencue.snapshot.details import DEPEND_FIELDS, depend_details, lacking
 from opencue.snapshot.specification import prepared
 from opencue.warning import warn
+from opencue.wrappers.depend import Depend
 from opencue.wrappers.job import Job
-from opencue.wrappers.layer import POINTS_PER_CORE, Layer
 
 ENDED = ("SUCCEEDED", "DEAD", "EATEN")
 FRAMES_PER_CALL = 10_000
 MICROS = 1_000_000
-_FRAME_NUMBER = re.compile(r"(-?\d+)-")
 
 
 def restore(snapshot: dict[str, dict[str, Any]]) -> list[Job]:
     """Submit the jobs of a snapshot that was taken with `details=True`, and put them into the state that they had.
 
     Frames that had ended have ended, with their exit statuses and retries, and do not run again; those that ran wait.
-    Priorities, limits of cores, what layers ask for, dependencies and comments are as they were; what was paused is
-    paused. A show that is missing is made, without subscriptions.
+    What was changed of jobs since they were submitted, their dependencies and comments are as they were; what was
+    paused is paused. A show that is missing is made, without subscriptions. A warning names each thing that cannot be
+    as it was, such as a group, a limit or a job to wait for that is not there.
 
     Returns the jobs. Raises ValueError where the snapshot has no details, EntityAlreadyExistsException, before anything
     is done, where a job of one of the names is pending.
@@ -42,13 +42,15 @@ def restore(snapshot: dict[str, dict[str, Any]]) -> list[Job]:
             raise ValueError(f"job {name!r} cannot be restored: its snapshot has no {lacks}; {words}")
     pending = [name for name in snapshot if api.isJobPending(name)]
     if pending:
-        raise EntityAlreadyExistsException(f"nothing is restored: {', '.join(pending)} is pending on this farm")
+        are = "are" if len(pending) > 1 else "is"
+        raise EntityAlreadyExistsException(f"nothing is restored: {', '.join(pending)} {are} pending on this farm")
 
     jobs: dict[str, Job] = {}
     try:
         for job in _launched(snapshot):
             jobs[job.name()] = job
-        _set_all(snapshot, jobs)
+        for name, job in jobs.items():
+            set_again(job, snapshot[name])
         _restore_states(snapshot, jobs)
     except BaseException:
         if jobs:
@@ -77,60 +79,6 @@ def _launched(snapshot: dict[str, dict[str, Any]]) -> Iterator[Job]:
         yield from api.launchSpecAndWait(prepared(text, names))
 
 
-# --- what was changed since
-
-
-_JOB_SETTERS: dict[str, Callable[[Job, Any], Any]] = {
-    "min_cores": Job.setMinCores,
-    "max_cores": Job.setMaxCores,
-    "min_gpus": Job.setMinGpus,
-    "max_gpus": Job.setMaxGpus,
-    "priority": Job.setPriority,
-    "auto_eat": Job.setAutoEat,
-}
-_LAYER_SETTERS: dict[str, Callable[[Layer, Any], Any]] = {
-    "min_cores": lambda layer, cores: layer.setMinCores(round(cores * POINTS_PER_CORE)),
-    "max_cores": lambda layer, cores: layer.setMaxCores(round(cores * POINTS_PER_CORE)),
-    "min_gpus": Layer.setMinGpus,
-    "max_gpus": Layer.setMaxGpus,
-    "min_memory": Layer.setMinMemory,
-    "min_gpu_memory": Layer.setMinGpuMemory,
-    "is_threadable": Layer.setThreadable,
-    "timeout": Layer.setTimeout,
-    "timeout_llu": Layer.setTimeoutLLU,
-}
-
-
-def _set_all(snapshot: dict[str, dict[str, Any]], jobs: dict[str, Job]) -> None:
-    for name, job in jobs.items():
-        taken, details = snapshot[name], snapshot[name]["details"]
-        if details["group"] != job.group():
-            _to_group(job, details)
-        _set(api.getJob(job.id()), details, _JOB_SETTERS)
-        for layer in job.getLayers():
-            if layer.name() in taken["subjobs"]:
-                wanted = taken["subjobs"][layer.name()]["details"]
-                _set(layer, wanted, _LAYER_SETTERS)
-                if list(layer.data.tags) != wanted["tags"]:
-                    layer.setTags(wanted["tags"])
-        for comment in details["comments"]:
-            message = api.comment_pb2.Comment(**comment)
-            call("job", "AddComment", job=job.data, new_comment=message)
-
-
-def _to_group(job: Job, details: dict[str, Any]) -> None:
-    try:
-        job.setGroup(api.findGroup(details["show"], details["group"]))
-    except EntityNotFoundException:
-        warn(f"job {job.name()!r} was in group {details['group']!r}, which this farm does not have")
-
-
-def _set(thing: Any, wanted: dict[str, Any], setters: dict[str, Callable[[Any, Any], Any]]) -> None:
-    for field, setter in setters.items():
-        if getattr(thing.data, field) != wanted[field]:
-            setter(thing, wanted[field])
-
-
 # --- what waits, and what has ended
 
 
@@ -146,57 +94,66 @@ def _restore_states(snapshot: dict[str, dict[str, Any]], jobs: dict[str, Job]) -
 
 
 def _key(details: dict[str, Any]) -> tuple[Any, ...]:
-    return (details["type"], *(details[field] for field in DEPEND_FIELDS if field != "active"))
+    fields = (details[field] for field in DEPEND_FIELDS if field != "active")
+    return (details["type"], details.get("on_failure", False), *fields)
+
+
+def _depends(job: Job) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What something in a job waits by; of those that are alike one that holds."""
+    settings = job.getSettings()
+    found = sorted((depend_details(settings, depend) for depend in settings.depends), key=lambda one: one["active"])
+    return {_key(details): details for details in found}
 
 
 def _restore_depends(job: Job, wanted: list[dict[str, Any]], jobs: dict[str, Job]) -> None:
     """Make the depends that were added after the submission, and satisfy those that held nothing back any more."""
-    there = {_key(depend_details(depend)): depend for depend in job.getDepends()}
-    for details in wanted:
-        depend = there.get(_key(details))
-        if depend is None and details["active"]:
-            _create(details, jobs)
-        elif depend is not None and depend.isActive() and not details["active"]:
+    there = _depends(job)
+    for details in sorted(wanted, key=lambda one: one["active"]):
+        known = there.get(_key(details))
+        if known is None:
+            depend = _create(details, jobs)
+        else:
+            depend = _depend(known) if known["active"] else None
+        if depend is not None and not details["active"]:
             depend.satisfy()
 
 
-def _create(details: dict[str, Any], jobs: dict[str, Job]) -> None:
+def _depend(details: dict[str, Any]) -> Depend:
+    return Depend(api.depend_pb2.Depend(id=details["id"]))
+
+
+def _create(details: dict[str, Any], jobs: dict[str, Job]) -> Optional[Depend]:
     """Make one side wait for the other; says so where that cannot be, because the other side is not there."""
-    kind = DependType[details["type"]]
-    words = f"{details['depend_er_job']} waits for {details['depend_on_job']} ({details['type']})"
     try:
-        waiting = _side(details, "er", jobs)
-        if kind == DependType.FRAME_BY_FRAME:
-            on = _side(details, "on", jobs)
-            waiting.createFrameByFrameDependency(on)
-        elif kind in (DependType.PREVIOUS_FRAME, DependType.LAYER_ON_SIM_FRAME):
-            warn(f"{words}: not restored, such a dependency cannot be added to a job")
-        else:
-            on = _side(details, "on", jobs)
-            method = f"createDependencyOn{type(on).__name__}"
-            getattr(waiting, method)(on)
+        on = jobs.get(details["depend_on_job"]) or api.findJob(details["depend_on_job"])
+        return api.addDepend(
+            jobs[details["depend_er_job"]].id(),
+            details["depend_er_layer"],
+            details["depend_er_frame"],
+            on_job=on.id(),
+            on_layer=details["depend_on_layer"],
+            on_frame=details["depend_on_frame"],
+            type=details["type"],
+            any_frame=details["any_frame"],
+            on_failure=details.get("on_failure", False),
+        )
     except CueException as error:
-        warn(f"{words}: not restored: {error.details()}")
-
-
-def _side(details: dict[str, Any], side: str, jobs: dict[str, Job]) -> Any:
-    """Return the job, layer or frame of a side of a depend."""
-    job_name, layer, frame = (details[f"depend_{side}_{part}"] for part in ("job", "layer", "frame"))
-    job = jobs.get(job_name) or api.findJob(job_name)
-    if frame:
-        number = _FRAME_NUMBER.match(frame)
-        assert number is not None, f"{frame} is no name of a frame"
-        return api.findFrame(job.name(), layer, int(number.group(1)))
-    return job.getLayer(layer) if layer else job
+        if details["active"]:
+            waiting, on_what = (
+                "/".join(part for kind in ("job", "layer", "frame") if (part := details[f"depend_{side}_{kind}"]))
+                for side in ("er", "on")
+            )
+            warn(f"{waiting} waits for {on_what} ({details['type']}): not restored: {error.details()}")
+        return None
 
 
 def _hold_again(job: Job, wanted: list[dict[str, Any]]) -> None:
     """Depends that held are active although what they wait for has ended: somebody wanted it so."""
-    there = {_key(depend_details(depend)): depend for depend in job.getDepends()}
+    there = _depends(job)
     for details in wanted:
-        depend = there.get(_key(details))
-        if depend is not None and details["active"] and not depend.isActive():
-            depend.unsatisfy()
+        known = there.get(_key(details))
+        if known is not None and details["active"] and not known["active"]:
+            _depend(known).unsatisfy()
 
 
 def _let_waiting_go(job: Job, taken: dict[str, Any]) -> bool:

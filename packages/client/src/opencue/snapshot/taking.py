@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Union
+from typing import Any, Iterable, Optional, Union
 
 from FileSequence import FrameSet
 from opencue import api
@@ -64,6 +64,8 @@ def _job(job: Job, details: bool) -> dict[str, Any]:
     by_layer: dict[str, list[Frame]] = {}
     for frame in job.getFrames():
         by_layer.setdefault(frame.layer(), []).append(frame)
+    settings: Any = job.getSettings() if details else None
+    of_layers = {one.layer_id: one for one in settings.layers} if details else {}
     layers = job.getLayers()
     taken = {
         "status": _status(job, job.isPaused()),
@@ -72,12 +74,15 @@ def _job(job: Job, details: bool) -> dict[str, Any]:
             "total": job.totalFrames(),
             "failed": job.deadFrames(),
         },
-        "subjobs": {layer.name(): _layer(job, layer, by_layer.get(layer.name(), []), details) for layer in layers},
+        "subjobs": {
+            layer.name(): _layer(job, layer, by_layer.get(layer.name(), []), of_layers.get(layer.id()))
+            for layer in layers
+        },
     }
     if details:
         from opencue.snapshot.details import job_details
 
-        taken["details"] = job_details(job)
+        taken["details"] = job_details(job, settings)
     return taken
 
 
@@ -96,33 +101,36 @@ def _waiting_or_failed(thing: Any) -> str:
     return "Failed" if thing.deadFrames() else "Complete"
 
 
-def _layer(job: Job, layer: Layer, frames: list[Frame], details: bool) -> dict[str, Any]:
+def _layer(job: Job, layer: Layer, frames: list[Frame], settings: Any) -> dict[str, Any]:
+    """A layer; with what cuefarm alone knows of it where details are asked for."""
     commands = _Commands(job, layer)
     by_number = sorted(frames, key=Frame.number)
+    displays = None if settings is None else set(settings.displays)
     taken = {
         "status": "Rendering" if layer.runningFrames() else _waiting_or_failed(layer),
         "complete": layer.succeededFrames() + layer.eatenFrames(),
         "total": layer.totalFrames(),
         "failed": layer.deadFrames(),
-        "frames": {frame.number(): _frame(job, layer, frame, commands, details) for frame in by_number},
+        "frames": {frame.number(): _frame(job, layer, frame, commands, displays) for frame in by_number},
     }
-    if details:
+    if settings is not None:
         from opencue.snapshot.details import layer_details
 
-        taken["details"] = layer_details(layer)
+        taken["details"] = layer_details(layer, settings)
     return taken
 
 
-def _frame(job: Job, layer: Layer, frame: Frame, commands: _Commands, details: bool) -> dict[str, Any]:
+def _frame(job: Job, layer: Layer, frame: Frame, commands: _Commands, displays: Optional[set[int]]) -> dict[str, Any]:
     known = {
         "status": WORDS.get(FrameState(frame.state()), WAITING),
         "host": frame.lastResource(),
         "command": commands.of(frame),
     }
-    if details:  # to keep, not to look at: no log is read
+    if displays is not None:  # to keep, not to look at: no log is read
         from opencue.snapshot.details import frame_details
 
-        return {**known, "details": frame_details(frame)}
+        shown = frame.getFrameStateDisplayOverrides() if frame.number() in displays else []
+        return {**known, "details": frame_details(frame, shown)}
     job_id, layer_name, number = job.id(), layer.name(), frame.number()
 
     def find() -> dict[str, Any]:

@@ -141,8 +141,9 @@ class Job(Entity):
         """Return what the job and its layers have that OpenCue's messages have no field for.
 
         It is a cuefarm.v1 GetJobSettingsResponse: `user`, `uid`, `max_retries`, `time_limit_minutes`,
-        `time_limit_ends_us`, `subscribers`, and `layers` with `layer_name`, `max_retries` (absent: the job's) and
-        `max_cores` in cores. Raises NotOfferedException where the server is not a cuefarm.
+        `time_limit_ends_us`, `subscribers`, `layers` with `layer_name`, `max_retries` (absent: the job's) and
+        `max_cores` in cores, and `depends`, every one that something in the job waits by, with `on_failure`. Raises
+        NotOfferedException where the server is not a cuefarm.
         """
         return call("farm", "GetJobSettings", job=self.data.id)
 

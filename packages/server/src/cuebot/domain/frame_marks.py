@@ -33,6 +33,10 @@ class FrameMarks:
         found = [self.overrides[id] for (index, _), id in known.items() if index == frame_index]
         return sorted(found, key=lambda one: one.state)
 
+    def frames_with_overrides(self, layer_id: str) -> list[int]:
+        """Which frames of a layer have any, by index."""
+        return sorted({index for index, _ in self.overrides_of.get(layer_id, {})})
+
     def take(self, layer_id: str) -> list[DisplayOverride]:
         """Forget a layer. Returns its overrides."""
         self.checkpointed.discard(layer_id)

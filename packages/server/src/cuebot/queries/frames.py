@@ -164,6 +164,12 @@ def displays_of(farm: Farm, layer: Layer, index: int) -> list[DisplayRow]:
     return [DisplayRow(one.state, one.text, one.color) for one in found]
 
 
+def numbers_with_displays(farm: Farm, layer: Layer) -> list[int]:
+    """Numbers of the frames of a layer that have states with a text of their own."""
+    indices = farm.frame_marks.frames_with_overrides(layer.id)
+    return [int(layer.frames.number[index]) for index in indices]
+
+
 def _display(farm: Farm, layer: Layer, index: int, state: FrameState) -> DisplayRow | None:
     override = farm.frame_marks.override_of(layer.id, index, state)
     return DisplayRow(state, override.text, override.color) if override else None

@@ -5,7 +5,11 @@ from __future__ import annotations
 from cuebot.decide.time_limits import ends_us
 from cuebot.domain import commands as c
 from cuebot.domain.errors import Invalid, quoted
+from cuebot.domain.farm import Farm
+from cuebot.domain.nouns import Depend
 from cuebot.domain.states import DependType
+from cuebot.queries.depends import depend_row, waiting_in
+from cuebot.queries.frames import numbers_with_displays
 from cuebot.queries.layers import in_dispatch_order
 from cuebot.queries.lookup import Scope, job_of, scope_of
 from cuebot.queries.units import in_cores
@@ -71,6 +75,7 @@ class JobSettings:
                 layer_name=layer.name,
                 max_retries=layer.max_retries,
                 max_cores=in_cores(max(layer.max_cores, 0)),
+                displays=numbers_with_displays(farm, layer),
             )
             for layer in in_dispatch_order(farm, job)
         ]
@@ -84,7 +89,24 @@ class JobSettings:
             time_limit_ends_us=ends_us(job),
             subscribers=job.subscribers,
             layers=layers,
+            depends=[_depend(farm, depend) for depend in waiting_in(farm, job)],
         )
+
+
+def _depend(farm: Farm, depend: Depend) -> farm_pb2.DependSettings:
+    row = depend_row(farm, depend)
+    return farm_pb2.DependSettings(
+        depend_id=row.id,
+        type=row.type.name,
+        active=row.active,
+        any_frame=row.any_frame,
+        on_failure=depend.on_failure,
+        layer=row.er_layer,
+        frame=row.er_frame,
+        on_job=row.on_job,
+        on_layer=row.on_layer,
+        on_frame=row.on_frame,
+    )
 
 
 def _kind(scope: Scope) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from shlex import quote
 from typing import Any, TypeVar
 
 from opencue_proto import limit_pb2
@@ -38,7 +39,9 @@ class LimitInterface:
             auto_tag=request.auto_tag,
         )
         id = await call.submit(command)
-        return limit_pb2.LimitCreateResponse(limit=_message(call, call.farm.get("limit", id)))
+        made: Limit = call.farm.get("limit", id)
+        _warn_of_soft(call, made)
+        return limit_pb2.LimitCreateResponse(limit=_message(call, made))
 
     async def Delete(self, request: limit_pb2.LimitDeleteRequest, call: Call) -> None:
         """Remove a limit; layers keep its name, and nothing counts them by it."""
@@ -63,10 +66,12 @@ class LimitInterface:
     async def SetMaxValue(self, request: limit_pb2.LimitSetMaxValueRequest, call: Call) -> None:
         """Let more or fewer run at once; what runs goes on."""
         await self._change(request, call, {"max_value": request.max_value})
+        _warn_of_soft(call, _named(call.farm, request.name))
 
     async def SetType(self, request: limit_pb2.LimitSetTypeRequest, call: Call) -> None:
         """Count frames, or hosts."""
         await self._change(request, call, {"per_host": _is_per_host(request.name, request.type)})
+        _warn_of_soft(call, _named(call.farm, request.name))
 
     async def SetEnforcement(self, request: limit_pb2.LimitSetEnforcementRequest, call: Call) -> None:
         """Let a limit hold frames back, only order hosts, or do nothing."""
@@ -76,6 +81,7 @@ class LimitInterface:
     async def SetSoftValue(self, request: limit_pb2.LimitSetSoftValueRequest, call: Call) -> None:
         """Say from how many hosts on a limit by host goes to no further one: 0 to none at all, -1 for the maximum."""
         await self._change(request, call, {"soft_value": request.soft_value})
+        _warn_of_soft(call, _named(call.farm, request.name))
 
     async def SetReportTtl(self, request: limit_pb2.LimitSetReportTtlRequest, call: Call) -> None:
         """Say how many seconds a report of a limit's use is believed; 0 for ever."""
@@ -123,6 +129,22 @@ class LimitInterface:
 
     async def _change(self, request: OfName, call: Call, changes: dict[str, Any]) -> None:
         await call.submit(c.Change("limit", _named(call.farm, request.name).id, changes))
+
+
+def _warn_of_soft(call: Call, limit: Limit) -> None:
+    """Say where a soft value changes nothing."""
+    if limit.soft_value < 0:
+        return
+    if not limit.per_host:
+        call.warnings.append(
+            f"limit {limit.name!r} counts frames: its soft value {limit.soft_value} has no effect before it counts"
+            f" hosts (`cueadmin -limit-type {quote(limit.name)} host`)"
+        )
+    elif limit.soft_value > limit.max_value:
+        call.warnings.append(
+            f"the soft value {limit.soft_value} of limit {limit.name!r} is above its maximum, so that the maximum"
+            f" {limit.max_value} holds"
+        )
 
 
 def _message(call: Call, limit: Limit) -> limit_pb2.Limit:
