@@ -54,11 +54,11 @@ def import_filters(session: Session, values: list[str]) -> None:
     try:
         data = json.loads(_read(name))
         changes = api.compareFilters(show, data)
+        if changes:
+            session.confirm(f"Change the filters of {show}: {_changes(changes)}")
+            changes = api.importFilters(show, data)
     except ValueError as error:
         raise CommandError(f"{name}: {error}") from error
-    if changes:
-        session.confirm(f"Change the filters of {show}: {_changes(changes)}")
-        changes = api.importFilters(show, data)
     session.changed(show, _number(changes), _changes(changes), "its filters are so already")
 
 
