@@ -24,6 +24,8 @@ def list_filters(session: Session, values: list[str]) -> None:
     if session.options.json:
         records.printJson(data["filters"])
         return
+    if not data["filters"]:
+        session.tell(f"show {values[0]} has no filters")
     for place, one in enumerate(data["filters"], start=1):
         off = "" if one["enabled"] else ", off"
         print(f"{place}. {one['name']} ({'any' if one['type'] == 'MATCH_ANY' else 'all'} of these{off})")
