@@ -46,7 +46,7 @@ def _main(words: List[str]) -> int:
     options, command = _read(parser, words)
     slips = _check(parser, options, command)
     showPlainly()
-    from opencue.exception import CueException
+    from opencue.exception import CueException, ServerNotNamedException
     from outline.exception import JobFailedException, JobKilledException, OutlineException
 
     try:
@@ -59,7 +59,7 @@ def _main(words: List[str]) -> int:
         return 130
     except (CueException, OutlineException) as error:
         sys.stderr.write(f"cuefarm submit: {_words(error)}\n")
-        return 1
+        return 2 if isinstance(error, ServerNotNamedException) else 1
 
 
 def _parser() -> SuggestingParser:

@@ -170,6 +170,12 @@ def test_a_senseless_line_ends_with_2(farm, capsys, arguments, words):
     assert farm.changes() == []
 
 
+def test_a_server_that_is_named_wrongly_ends_with_2(farm, capsys):
+    """There is no such port."""
+    assert main(["--server", "127.0.0.1:99999", "--", "true"]) == 2
+    assert "there is no port '99999'" in capsys.readouterr().err
+
+
 def test_flags_of_the_command_are_its_own(farm):
     """From its first word on nothing is an option, with `--` before it or not; a later `--` is part of it."""
     assert main(["--priority", "7", "env", "--prioriti", "-x", "--", "y"]) == 0
