@@ -49,7 +49,7 @@ def at_farm(
     make no sense.
     """
     from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
-    from opencue.exception import CueException
+    from opencue.exception import CueException, ServerNotNamedException
 
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
@@ -62,7 +62,7 @@ def at_farm(
         sys.stdout.flush()
     except Canceled:
         return 0
-    except UsageError as error:
+    except (UsageError, ServerNotNamedException) as error:
         return _failed(options, str(error), usage_status)
     except (CueException, CommandError) as error:
         return _failed(options, said(error), FAILED)

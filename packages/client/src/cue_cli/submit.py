@@ -10,9 +10,11 @@ import shutil
 import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from cue_cli import numbers
 from cue_cli.farm_warnings import showPlainly
 from cue_cli.launching import next_steps, record, specification
 from cue_cli.standard_output import run_command
+from cue_cli.suggestions import SuggestingParser
 from opencue.wording import counted
 
 FRAME_TOKENS = ("#IFRAME#", "#ZFRAME#", "#FRAME#", "#FRAMESPEC#", "#FRAME_START#")
@@ -44,7 +46,7 @@ def _main(words: List[str]) -> int:
     options, command = _read(parser, words)
     slips = _check(parser, options, command)
     showPlainly()
-    from opencue.exception import CueException
+    from opencue.exception import CueException, ServerNotNamedException
     from outline.exception import JobFailedException, JobKilledException, OutlineException
 
     try:
@@ -57,75 +59,80 @@ def _main(words: List[str]) -> int:
         return 130
     except (CueException, OutlineException) as error:
         sys.stderr.write(f"cuefarm submit: {_words(error)}\n")
-        return 1
+        return 2 if isinstance(error, ServerNotNamedException) else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> SuggestingParser:
+    parser = SuggestingParser(
         prog="cuefarm submit",
         usage="cuefarm submit [option...] -- COMMAND [argument...]",
         description="Run a command on the farm, once for each frame.",
         epilog=EPILOG,
-        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--frames", metavar="RANGE", default="1", help="such as 1-20, 1-100x5,200, or 5-1 for 5 down to 1 (default 1)")
     add(
         "--chunk",
-        type=_at_least_one,
+        type=numbers.atLeastOne,
         default=1,
         metavar="N",
         help="frames that one run of the command does (default 1)",
     )
-    add("--cores", type=_cores, metavar="N", help="cores that a frame needs (default: the service's, 1 on a new farm)")
-    add("--memory", metavar="AMOUNT", help="memory that a frame needs, such as 4g or 512m")
+    add(
+        "--cores",
+        type=numbers.cores,
+        metavar="N",
+        help="cores that a frame needs (default: the service's, 1 on a new farm)",
+    )
+    add("--memory", type=numbers.memory, metavar="AMOUNT", help="memory that a frame needs, such as 4g or 512m")
     add("--tags", metavar="TAG,...", help="tags of which a host needs one (default: the service's)")
     add("--name", metavar="NAME", help="name of the job (default: the program's)")
     add("--show", metavar="SHOW", help="(default: $SHOW, else testing)")
     add("--shot", metavar="SHOT", help="(default: $SHOT, else default)")
     add("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for all frames; may be repeated")
-    add("--retries", type=_not_negative, metavar="N", help="how often a failed frame is run again (default 2)")
+    add("--retries", type=numbers.retries, metavar="N", help="how often a failed frame is run again (default 2)")
     add(
         "--timeout",
-        type=_minutes,
+        type=numbers.minutes,
         metavar="MINUTES",
         help="minutes that a frame may run (default: no limit)",
     )
     add(
         "--timeout-llu",
-        type=_minutes,
+        type=numbers.minutes,
         metavar="MINUTES",
         help="minutes that it may write nothing to its log",
     )
-    add("--priority", type=_not_negative, metavar="N", help="the higher number goes first (default 1)")
+    add("--priority", type=numbers.notNegative, metavar="N", help="the higher number goes first (default 1)")
     add("--depend-on", action="append", default=[], metavar="JOB", help="wait until a job is done; may be repeated")
     add("--pause", action="store_true", help="submit the job paused")
     add("--wait", action="store_true", help="wait until the job is over, or nothing in it can go on")
     add("--server", metavar="HOST[:PORT]", help="the server (default: $CUEBOT_HOSTS, else the one farm of yours here)")
     add("--dry-run", action="store_true", help="show what would be submitted; needs no server")
     add("--json", action="store_true", help="for programs: the job as JSON on stdout")
-    add("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
-def _read(parser: argparse.ArgumentParser, words: List[str]) -> Tuple[Any, List[str]]:
+def _read(parser: SuggestingParser, words: List[str]) -> Tuple[Any, List[str]]:
     """Return the options and the command: what stands behind `--`, or from the first word on that is no option."""
-    behind: List[str] = []
-    if "--" in words:
-        at = words.index("--")
-        words, behind = words[:at], words[at + 1 :]
-    joined: List[str] = []
-    for word in words:  # a range may begin with a negative number, which is no option
-        if joined and joined[-1] == "--frames" and re.match(r"-\d", word):
-            joined[-1] = f"--frames={word}"
-        else:
-            joined.append(word)
-    options = parser.parse_args(joined)
-    return options, [*options.command, *behind]
+    options: List[str] = []
+    rest = list(words)
+    while rest and rest[0] != "--":
+        word = rest[0]
+        if not word.startswith("-"):
+            break
+        options.append(rest.pop(0))
+        if parser.takes_value(word) and rest:
+            value = rest.pop(0)
+            if word == "--frames" and re.match(r"-\d", value):  # a range may begin with a negative number
+                options[-1] = f"--frames={value}"
+            else:
+                options.append(value)
+    return parser.parse_args(options), rest[1:] if rest[:1] == ["--"] else rest
 
 
-def _check(parser: argparse.ArgumentParser, options: Any, command: List[str]) -> List[str]:
+def _check(parser: SuggestingParser, options: Any, command: List[str]) -> List[str]:
     """End with status 2 for what makes no sense; return warnings of what is likely a slip."""
     from FileSequence import FrameSet
 
@@ -255,33 +262,6 @@ def _warn(slips: List[str]) -> None:
 
 def _to_stderr(line: str, **_: Any) -> None:
     sys.stderr.write(f"{line}\n")
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
-
-
-def _not_negative(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("0 or more")
-    return number
-
-
-def _minutes(text: str) -> int:
-    if not re.fullmatch(r"\d+", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError("whole minutes, at least 1")
-    return int(text)
-
-
-def _cores(text: str) -> float:
-    number = float(text)
-    if not 0.01 <= number < float("inf"):
-        raise argparse.ArgumentTypeError("a number from 0.01 on, such as 4 or 0.5")
-    return number
 
 
 if __name__ == "__main__":

@@ -74,6 +74,16 @@ class FarmInterfaceStub(object):
                 request_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
                 response_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
                 )
+        self.ImportFilters = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/ImportFilters',
+                request_serializer=cuefarm__proto_dot_farm__pb2.ImportFiltersRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.ImportFiltersResponse.FromString,
+                )
+        self.CompareFilters = channel.unary_unary(
+                '/cuefarm.v1.FarmInterface/CompareFilters',
+                request_serializer=cuefarm__proto_dot_farm__pb2.ImportFiltersRequest.SerializeToString,
+                response_deserializer=cuefarm__proto_dot_farm__pb2.ImportFiltersResponse.FromString,
+                )
         self.RestoreFrames = channel.unary_unary(
                 '/cuefarm.v1.FarmInterface/RestoreFrames',
                 request_serializer=cuefarm__proto_dot_farm__pb2.RestoreFramesRequest.SerializeToString,
@@ -193,6 +203,20 @@ class FarmInterfaceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportFilters(self, request, context):
+        """Make the filters of a show those that are given, all at once or not at all; others are removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareFilters(self, request, context):
+        """What that would change. It refuses what an import would, and changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RestoreFrames(self, request, context):
         """Puts frames that never ran here into the states in which they ended elsewhere: a job that is restored goes on.
         """
@@ -297,6 +321,16 @@ def add_FarmInterfaceServicer_to_server(servicer, server):
                     servicer.TryFilters,
                     request_deserializer=cuefarm__proto_dot_farm__pb2.TryFiltersRequest.FromString,
                     response_serializer=cuefarm__proto_dot_farm__pb2.TryFiltersResponse.SerializeToString,
+            ),
+            'ImportFilters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportFilters,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.ImportFiltersRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.ImportFiltersResponse.SerializeToString,
+            ),
+            'CompareFilters': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareFilters,
+                    request_deserializer=cuefarm__proto_dot_farm__pb2.ImportFiltersRequest.FromString,
+                    response_serializer=cuefarm__proto_dot_farm__pb2.ImportFiltersResponse.SerializeToString,
             ),
             'RestoreFrames': grpc.unary_unary_rpc_method_handler(
                     servicer.RestoreFrames,
@@ -539,6 +573,40 @@ class FarmInterface(object):
         return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/TryFilters',
             cuefarm__proto_dot_farm__pb2.TryFiltersRequest.SerializeToString,
             cuefarm__proto_dot_farm__pb2.TryFiltersResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ImportFilters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/ImportFilters',
+            cuefarm__proto_dot_farm__pb2.ImportFiltersRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.ImportFiltersResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CompareFilters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cuefarm.v1.FarmInterface/CompareFilters',
+            cuefarm__proto_dot_farm__pb2.ImportFiltersRequest.SerializeToString,
+            cuefarm__proto_dot_farm__pb2.ImportFiltersResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

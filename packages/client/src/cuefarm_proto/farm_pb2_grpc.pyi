@@ -43,6 +43,8 @@ class FarmInterfaceStub:
     GetQueryFields: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]
     GetEvents: _grpc.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]
     TryFilters: _grpc.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]
+    ImportFilters: _grpc.UnaryUnaryMultiCallable[_farm_pb2.ImportFiltersRequest, _farm_pb2.ImportFiltersResponse]
+    CompareFilters: _grpc.UnaryUnaryMultiCallable[_farm_pb2.ImportFiltersRequest, _farm_pb2.ImportFiltersResponse]
     RestoreFrames: _grpc.UnaryUnaryMultiCallable[_farm_pb2.RestoreFramesRequest, _farm_pb2.RestoreFramesResponse]
     SetJobOwner: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]
     SetJobTimeLimit: _grpc.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]
@@ -65,6 +67,8 @@ class FarmInterfaceAsyncStub(FarmInterfaceStub):
     GetQueryFields: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetQueryFieldsRequest, _farm_pb2.GetQueryFieldsResponse]  # type: ignore[assignment]
     GetEvents: _aio.UnaryUnaryMultiCallable[_farm_pb2.GetEventsRequest, _farm_pb2.GetEventsResponse]  # type: ignore[assignment]
     TryFilters: _aio.UnaryUnaryMultiCallable[_farm_pb2.TryFiltersRequest, _farm_pb2.TryFiltersResponse]  # type: ignore[assignment]
+    ImportFilters: _aio.UnaryUnaryMultiCallable[_farm_pb2.ImportFiltersRequest, _farm_pb2.ImportFiltersResponse]  # type: ignore[assignment]
+    CompareFilters: _aio.UnaryUnaryMultiCallable[_farm_pb2.ImportFiltersRequest, _farm_pb2.ImportFiltersResponse]  # type: ignore[assignment]
     RestoreFrames: _aio.UnaryUnaryMultiCallable[_farm_pb2.RestoreFramesRequest, _farm_pb2.RestoreFramesResponse]  # type: ignore[assignment]
     SetJobOwner: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobOwnerRequest, _farm_pb2.SetJobOwnerResponse]  # type: ignore[assignment]
     SetJobTimeLimit: _aio.UnaryUnaryMultiCallable[_farm_pb2.SetJobTimeLimitRequest, _farm_pb2.SetJobTimeLimitResponse]  # type: ignore[assignment]
@@ -156,6 +160,20 @@ class FarmInterfaceServicer(metaclass=_abc_1.ABCMeta):
         request: _farm_pb2.TryFiltersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_farm_pb2.TryFiltersResponse, _abc.Awaitable[_farm_pb2.TryFiltersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ImportFilters(
+        self,
+        request: _farm_pb2.ImportFiltersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.ImportFiltersResponse, _abc.Awaitable[_farm_pb2.ImportFiltersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def CompareFilters(
+        self,
+        request: _farm_pb2.ImportFiltersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_farm_pb2.ImportFiltersResponse, _abc.Awaitable[_farm_pb2.ImportFiltersResponse]]: ...
 
     @_abc_1.abstractmethod
     def RestoreFrames(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 from pathlib import Path
@@ -95,6 +96,20 @@ def _keep_external_facility_apart(config: dict[str, Any]) -> None:
     config["cuebot.facility"] = {selected: config["cuebot.facility"][selected]}
 
 
+def hosts_of_facility(config: dict[str, Any], facility: str) -> list[str]:
+    """Return the servers of a facility. Raises ValueError, with those that are configured and where it was named."""
+    known = config["cuebot.facility"]
+    if facility in known:
+        hosts = known[facility]
+        return [hosts] if isinstance(hosts, str) else [str(host) for host in hosts]
+    said = next((f" ({name})" for name in FACILITY_VARIABLES if os.environ.get(name) == facility), "")
+    alike = difflib.get_close_matches(facility, map(str, known), 1)
+    meant = f"did you mean {alike[0]!r}? Known: " if alike else "known: "
+    names = ", ".join(sorted(map(str, known))) or "none"
+    where = file_in_use() or "no configuration file, so the default alone"
+    raise ValueError(f"there is no facility {facility!r}{said}; {meant}{names} ({where})")
+
+
 def names_a_server(config: dict[str, Any]) -> bool:
     """Whether the environment or a configuration says where the farm is, rather than the defaults."""
     if hosts_from_environment() or facility_from_environment():
@@ -103,9 +118,12 @@ def names_a_server(config: dict[str, Any]) -> bool:
     return any(config.get(key) is not DEFAULTS[key] for key in keys)
 
 
+FACILITY_VARIABLES = ("CUEBOT_FACILITY", "OPENCUE_FACILITY")
+
+
 def facility_from_environment() -> Optional[str]:
     """Return the facility that the environment names, or None."""
-    return os.environ.get("CUEBOT_FACILITY") or os.environ.get("OPENCUE_FACILITY") or None
+    return next((os.environ[name] for name in FACILITY_VARIABLES if os.environ.get(name)), None)
 
 
 def hosts_from_environment() -> list[str]:

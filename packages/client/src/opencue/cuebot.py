@@ -19,7 +19,13 @@ from opencue import config as configuration
 from opencue import listeners, running_farms, strangers
 from opencue.caller import userName
 from opencue.changed import ChangedInterceptor
-from opencue.exception import ConnectionException, CueException, RefusedException, transportReason
+from opencue.exception import (
+    ConnectionException,
+    CueException,
+    RefusedException,
+    ServerNotNamedException,
+    transportReason,
+)
 from opencue.retrying import ExponentialBackoff as ExponentialBackoff
 from opencue.retrying import RetryOnRpcErrorClientInterceptor as RetryOnRpcErrorClientInterceptor
 from opencue.retrying import SleepingPolicy as SleepingPolicy
@@ -224,20 +230,20 @@ class Cuebot:
 
     @staticmethod
     def setHostWithFacility(facility: str) -> None:
-        """Connect to the servers of a facility; an unknown one falls back to the default facility with a warning."""
-        facilities = Cuebot.Config["cuebot.facility"]
-        if facility not in facilities:
-            default = Cuebot.Config["cuebot.facility_default"]
-            logger.warning("facility %r is not configured (known: %s); using %r", facility, sorted(facilities), default)
-            facility = default
-        if facility not in facilities:
-            raise CueException(f"The default facility {facility!r} is not defined under cuebot.facility.")
-        Cuebot.setHosts(facilities[facility])
+        """Connect to the servers of a facility; raise ServerNotNamedException where it is not configured."""
+        try:
+            hosts = configuration.hosts_of_facility(Cuebot.Config, facility)
+        except ValueError as error:
+            raise ServerNotNamedException(str(error)) from None
+        Cuebot.setHosts(hosts)
 
     @staticmethod
     def setHosts(hosts: Union[str, list[str]]) -> None:
-        """Connect to one of these servers, each `host` or `host:port`."""
-        Cuebot.Hosts = [hosts] if isinstance(hosts, str) else list(hosts)
+        """Connect to one of these servers, each `host` or `host:port`; raise ServerNotNamedException for a bad port."""
+        named = [hosts] if isinstance(hosts, str) else list(hosts)
+        for address in named:
+            _check_port(address)
+        Cuebot.Hosts = named
         Cuebot.resetChannel()
 
     @staticmethod
@@ -325,6 +331,19 @@ def _only_farm_here() -> list[str]:
     for farm in farms:
         logger.info("using the farm on this machine at %s (%s)", farm.address, farm.place)
     return [farm.address for farm in farms]
+
+
+PORT_MAX = 65_535
+_SCHEMES = ("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds")
+"""How addresses begin that gRPC reads in a way of its own."""
+
+
+def _check_port(address: str) -> None:
+    host, colon, port = address.rpartition(":")
+    if not colon or host.split(":", 1)[0] in _SCHEMES or (":" in host and not host.endswith("]")):
+        return
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= PORT_MAX):
+        raise ServerNotNamedException(f"{address!r}: there is no port {port!r}; ports go from 1 to {PORT_MAX}")
 
 
 def _interface(name: str) -> tuple[str, str]:

@@ -69,6 +69,13 @@ class ConnectionException(CueException):
     retryable = True
 
 
+class ServerNotNamedException(ConnectionException):
+    """What says where the servers are makes no sense, such as a facility that is not configured; none was called."""
+
+    failMsg = "{details}"
+    retryable = False
+
+
 class ServerUnavailableException(ConnectionException):
     """A server answers, and says that it cannot do this now: its words tell why. It is up; ask it again later."""
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
 
+import grpc
 from opencue_proto import filter_pb2
 
+from cuefarm_proto import farm_pb2
+from opencue.exception import CueException
 from opencue.rpc import call
-from opencue.wrappers.filter import Filter, actionData, valueType
-from opencue.wrappers.group import Group
+from opencue.wrappers.filter import Filter, valueType
 from opencue.wrappers.show import Show
 
 
@@ -39,41 +41,56 @@ def exportFilters(show: str) -> dict[str, Any]:
 
 def compareFilters(show: str, data: dict[str, Any]) -> FilterChanges:
     """Return what an import of this data would change. Raises ValueError, saying where the data make no sense."""
-    wanted = _checked(data)
-    now = {one["name"]: one for one in exportFilters(show)["filters"]}
-    names = [one["name"] for one in wanted]
-    kept = [name for name in now if name in names]
-    return FilterChanges(
-        added=[name for name in names if name not in now],
-        changed=[one["name"] for one in wanted if one["name"] in now and now[one["name"]] != one],
-        removed=[name for name in now if name not in names],
-        moved=kept != [name for name in names if name in now],
-    )
+    return _sent("CompareFilters", show, data)
 
 
 def importFilters(show: str, data: dict[str, Any]) -> FilterChanges:
     """Make the filters of a show what the data say; others are removed, and those that are so already left alone.
 
-    One that changes acts on no job until all of it is there. Raises ValueError, saying where the data make no sense,
-    before anything is done.
+    All of it happens at once, or nothing: raises ValueError, saying where the data make no sense, before anything is
+    done.
     """
-    changes = compareFilters(show, data)
-    found = _show(show)
-    groups = {group.name(): group for group in found.getGroups()}
-    there = {one.name(): one for one in found.getFilters()}
-    for wanted in _checked(data):
-        name = wanted["name"]
-        if name in changes.added or name in changes.changed:
-            _write(there.get(name) or found.createFilter(name), wanted, groups)
-    for name in changes.removed:
-        there[name].delete()
+    return _sent("ImportFilters", show, data)
 
-    there = {one.name(): one for one in found.getFilters()}
-    names = [one["name"] for one in data["filters"]]
-    if list(there) != names:
-        for name in names:
-            there[name].orderLast()
-    return changes
+
+def _sent(method: str, show: str, data: Any) -> FilterChanges:
+    wanted = [_message(one) for one in _checked(data)]
+    try:
+        answer = call("farm", method, show=show, filters=wanted)
+    except CueException as error:
+        if error.code() is grpc.StatusCode.INVALID_ARGUMENT:  # what only the server can know: groups, patterns, bounds
+            raise ValueError(error.details()) from error
+        raise
+    return FilterChanges(list(answer.added), list(answer.changed), list(answer.removed), answer.moved)
+
+
+def _message(wanted: dict[str, Any]) -> farm_pb2.WantedFilter:
+    return farm_pb2.WantedFilter(
+        name=wanted["name"],
+        type=filter_pb2.FilterType.Value(wanted["type"]),
+        enabled=wanted["enabled"],
+        matchers=[
+            farm_pb2.WantedMatcher(
+                subject=filter_pb2.MatchSubject.Value(matcher["subject"]),
+                type=filter_pb2.MatchType.Value(matcher["type"]),
+                input=matcher["input"],
+            )
+            for matcher in wanted["matchers"]
+        ],
+        actions=[_actionMessage(action) for action in wanted["actions"]],
+    )
+
+
+def _actionMessage(action: dict[str, Any]) -> farm_pb2.WantedAction:
+    value = action.get("value")
+    message = farm_pb2.WantedAction(type=filter_pb2.ActionType.Value(action["type"]))
+    if isinstance(value, bool):
+        message.flag = value
+    elif isinstance(value, str):
+        message.text = value
+    elif value is not None:
+        message.number = value
+    return message
 
 
 def _show(name: str) -> Show:
@@ -111,31 +128,6 @@ def _plain(one: Filter, groups: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _write(one: Filter, wanted: dict[str, Any], groups: dict[str, Group]) -> None:
-    """Make a filter what is wanted; it is off meanwhile."""
-    one.setEnabled(False)
-    for old in one.getMatchers():
-        old.delete()
-    for old_action in one.getActions():
-        old_action.delete()
-    one.setType(filter_pb2.FilterType.Value(wanted["type"]))
-    for matcher in wanted["matchers"]:
-        asked = filter_pb2.Matcher(
-            subject=filter_pb2.MatchSubject.Value(matcher["subject"]),
-            type=filter_pb2.MatchType.Value(matcher["type"]),
-            input=matcher["input"],
-        )
-        call("filter", "CreateMatcher", filter=one.data, data=asked)
-    for action in wanted["actions"]:
-        value = action.get("value")
-        if action["type"] == "MOVE_JOB_TO_GROUP" and value in groups:
-            value = groups[value].id()
-        data = actionData(filter_pb2.ActionType.Value(action["type"]), value)
-        call("filter", "CreateAction", filter=one.data, data=data)
-    if wanted["enabled"]:
-        one.setEnabled(True)
-
-
 # --- what the data must be --------------------------------------------------------------------------------------------
 
 
@@ -155,44 +147,46 @@ def _checked(data: Any) -> list[dict[str, Any]]:
 def _filter(one: Any, where: str) -> dict[str, Any]:
     if not isinstance(one, dict) or not isinstance(one.get("name"), str):
         raise ValueError(f"{where}: a filter is an object with a name")
-    where = f"{where} {one['name']!r}"
     parts = {name: one.get(name, []) for name in ("matchers", "actions")}
     for name, given in parts.items():
         if not isinstance(given, list) or not all(isinstance(part, dict) for part in given):
-            raise ValueError(f"{where}: {name} is a list of objects")
+            raise ValueError(f"{where}.{name} is a list of objects")
     enabled = one.get("enabled", True)
     if not isinstance(enabled, bool):
-        raise ValueError(f"{where}: enabled is true or false")
+        raise ValueError(f"{where}.enabled is true or false")
     return {
         "name": one["name"],
-        "type": _member(filter_pb2.FilterType, one.get("type", "MATCH_ALL"), f"{where}: type"),
+        "type": _member(filter_pb2.FilterType, one.get("type", "MATCH_ALL"), f"{where}.type"),
         "enabled": enabled,
-        "matchers": [_matcher(part, f"{where}: matchers[{n}]") for n, part in enumerate(parts["matchers"])],
-        "actions": [_action(part, f"{where}: actions[{n}]") for n, part in enumerate(parts["actions"])],
+        "matchers": [_matcher(part, f"{where}.matchers[{n}]") for n, part in enumerate(parts["matchers"])],
+        "actions": [_action(part, f"{where}.actions[{n}]") for n, part in enumerate(parts["actions"])],
     }
 
 
 def _matcher(part: dict[str, Any], where: str) -> dict[str, Any]:
     if not isinstance(part.get("input"), str):
-        raise ValueError(f"{where}: input is a text")
+        raise ValueError(f"{where}.input is a text")
     return {
-        "subject": _member(filter_pb2.MatchSubject, part.get("subject"), f"{where}: subject"),
-        "type": _member(filter_pb2.MatchType, part.get("type"), f"{where}: type"),
+        "subject": _member(filter_pb2.MatchSubject, part.get("subject"), f"{where}.subject"),
+        "type": _member(filter_pb2.MatchType, part.get("type"), f"{where}.type"),
         "input": part["input"],
     }
 
 
 def _action(part: dict[str, Any], where: str) -> dict[str, Any]:
-    kind = _member(filter_pb2.ActionType, part.get("type"), f"{where}: type")
+    kind = _member(filter_pb2.ActionType, part.get("type"), f"{where}.type")
     wanted = valueType(filter_pb2.ActionType.Value(kind))
     if wanted == filter_pb2.NONE_TYPE:
         return {"type": kind}
     value, (types, words) = part.get("value"), _VALUES[wanted]
-    if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+    is_wrong = not isinstance(value, types) or (isinstance(value, bool) and types is not bool)
+    if is_wrong or (isinstance(value, (int, float)) and not abs(value) < GREATEST):
         raise ValueError(f"{where}: the value of {kind} is {words}, not {value!r}")
     return {"type": kind, "value": value}
 
 
+GREATEST = 2**53
+"""Numbers beside it are not all sent as they are; no action takes so great a one."""
 _VALUES: dict[Any, tuple[Any, str]] = {
     filter_pb2.GROUP_TYPE: (str, "the name of a group"),
     filter_pb2.STRING_TYPE: (str, "a text"),

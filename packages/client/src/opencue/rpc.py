@@ -55,7 +55,7 @@ def requestClass(service: str, method: str) -> type:
     return getattr(proto, interface.methods_by_name[method].input_type.name)
 
 
-_READS = ("Find", "Get", "Is", "Explain", "Read", "List")
+_READS = ("Find", "Get", "Is", "Explain", "Read", "List", "Compare", "Try")
 """How methods begin that change nothing."""
 LOOK_FIRST = "It may have been done all the same: look before you ask again."
 

@@ -14,6 +14,8 @@ from builders import a_job, an_allocation
 from fake_farm import FakeFarm
 
 import opencue
+from cue_cli import cueman
+from cue_cli.cueadmin import run
 from cue_cli.farm_warnings import showPlainly
 from opencue import config
 from opencue.cuebot import Cuebot
@@ -43,12 +45,50 @@ def test_a_facility_from_the_environment_selects_its_hosts(farm, monkeypatch):
     assert Cuebot.Hosts == [farm.address]
 
 
-def test_an_unknown_facility_falls_back_to_the_default(farm, monkeypatch, caplog):
-    """A facility that is not configured is warned about, and the default one is used."""
-    monkeypatch.setitem(Cuebot.Config, "cuebot.facility", {"local": [farm.address]})
-    Cuebot.setHostWithFacility("nowhere")
-    assert Cuebot.Hosts == [farm.address]
-    assert "nowhere" in caplog.text
+def test_an_unknown_facility_is_refused_with_those_that_are_known(farm, monkeypatch):
+    """Another farm than the one that was meant is never used; the name that is nearest is suggested."""
+    monkeypatch.setitem(Cuebot.Config, "cuebot.facility", {"local": [farm.address], "beta": ["b:1"]})
+    with pytest.raises(
+        opencue.exception.ConnectionException, match=r"'betta'; did you mean 'beta'\? Known: beta, local"
+    ):
+        Cuebot.setHostWithFacility("betta")
+
+
+def test_an_unknown_facility_of_the_environment_is_refused_by_the_variables_name(farm, monkeypatch):
+    """The first call says so."""
+    monkeypatch.delenv("CUEBOT_HOSTS")
+    monkeypatch.setenv("CUEBOT_FACILITY", "nowhere")
+    monkeypatch.setattr(Cuebot, "Hosts", [])
+    Cuebot.closeChannel()
+    with pytest.raises(opencue.exception.CueException, match=r"'nowhere' \(CUEBOT_FACILITY\); known: local"):
+        opencue.api.getJobs()
+
+
+def test_the_facility_that_a_flag_names_beats_the_environment(farm, monkeypatch, capsys):
+    """`-facility` before CUEBOT_HOSTS; one that is unknown is a line that makes no sense."""
+    monkeypatch.setenv("CUEBOT_HOSTS", "127.0.0.1:1")
+    monkeypatch.setitem(Cuebot.Config, "cuebot.facility", {"beta": [farm.address]})
+    assert run.main(["-lj", "-facility", "beta"]) == 0
+    assert _status(run.main, ["-lj", "-facility", "betta"]) == 2
+    assert "did you mean 'beta'?" in capsys.readouterr().err
+    assert cueman.main(["-facility", "betta", "-lf", "job"]) == 1  # its status for a line that makes no sense
+    assert "did you mean 'beta'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", "farm:0", "farm:84x3", "[::1]:70000", "farm:"])
+def test_a_port_that_there_is_not_is_refused_as_such(farm, address, capsys):
+    """Nobody has refused a connection there."""
+    with pytest.raises(opencue.exception.ConnectionException, match="there is no port"):
+        Cuebot.setHosts(address)
+    assert _status(run.main, ["-lj", "-server", address]) == 2
+    assert "there is no port" in capsys.readouterr().err
+
+
+def _status(main, line):
+    try:
+        return main(line)
+    except SystemExit as ended:
+        return ended.code
 
 
 def test_a_dead_host_among_several_is_passed_over(farm):

@@ -15,7 +15,12 @@ from cue_cli.cueadmin.commands import COMMANDS
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("-pasue", "did you mean -pause or -unpause?"), ("-retry-frame", "-retry-frames"), ("--jsn", "--json")],
+    [
+        ("-pasue", "there is no -pasue; did you mean -pause?"),
+        ("-retry-frame", "-retry-frames"),
+        ("--jsn", "--json"),
+        ("-format", "there is no -format; did you mean --format?"),
+    ],
 )
 def test_a_mistyped_flag_is_told_the_right_one(capsys, typed, meant):
     """The line makes no sense, and what it may have been stands behind that."""

@@ -227,6 +227,7 @@ def test_lp_line_upstream(farm, show):
 
 def test_lp_filters_travel_in_the_wires_units(farm, show):
     """-memory is GB and goes as KB, -duration hours and goes as seconds, -limit and -host as they are."""
+    farm.shows["demo"] = a_show()
     show("-lp", "demo", "-memory", "1-2", "-duration", "gt0.5", "-limit", "10", "-host", "render01", "-job", "j")
     criteria = farm.only("ProcInterface.GetProcs").r
     assert (criteria.memory_range[0].min, criteria.memory_range[0].max) == (GB, 2 * GB)
@@ -328,7 +329,7 @@ def test_lh_tells_of_agents_that_the_server_refuses(farm, capsys):
     for chosen, found in (
         (["-lh", "er07"], words),
         (["-lh", "-host", "10.0.0.7"], words),
-        (["-lh", "other"], ""),
+        (["-lh", "other"], "no host contains other; cueadmin -lh lists all\n"),
         (["-lh", "-state", "up"], ""),
         (["-lh", "--format", "upstream"], ""),
     ):

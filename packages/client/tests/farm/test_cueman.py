@@ -226,6 +226,7 @@ def test_a_line_that_makes_no_sense_ends_with_2(farm, capsys, words, message):
         (["-eat", JOB, "-memory", "4-1"], 1, "the first number has to be the smaller one"),
         (["-kill", JOB, "-state", "dead"], 1, "only frames in state RUNNING can be killed"),
         (["-stagger", JOB, "1-10", "0"], 1, "whole number of 1 or more"),
+        (["-stagger", JOB, "1-10", "x"], 1, "'x' is not an increment, which is a whole number"),
         (["-reorder", JOB, "1-10", "middle"], 1, "invalid position: middle; use one of FIRST, LAST, REVERSE"),
         (["-retries", JOB, "17"], 1, "0 to 16"),
     ],

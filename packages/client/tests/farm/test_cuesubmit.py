@@ -150,10 +150,16 @@ SHELL = ["--name", "turn", "--type", "Shell", "--command", "true", "--frames", "
         ([*SHELL, "--command", " "], 2, "Command is missing (--command)"),
         ([*SHELL, "--chunk", "0"], 2, "'0' is no chunk size"),
         ([*SHELL, "--cores", "-1.5"], 2, "'-1.5' is no number of cores"),
-        ([*SHELL, "--memory", "much"], 1, "'much' is no amount of memory"),
+        ([*SHELL, "--memory", "much"], 2, "'much' is no amount of memory"),
         ([*SHELL, "--depend", "layer"], 2, "the first layer has none before it"),
         ([*SHELL, "--camera", "top"], 2, "--camera goes with Maya, not with Shell"),
         ([*SHELL, "+", "--type", "Shell", "--command", "true"], 2, "two layers are called 'shell'"),
+        (
+            [*SHELL, "+", "--type", "Shell", "--dry-run"],
+            2,
+            "--dry-run is of the whole job: it belongs before the first `+`",
+        ),
+        ([*SHELL, "--priority", "hi"], 2, "'hi' is not accepted: write a whole number, at least 0"),
         ([*SHELL, "--show", "flim"], 1, "there is no show 'flim'; did you mean film?"),
         ([*SHELL, "--services", "arnld"], 1, "there is no service 'arnld'; did you mean arnold?"),
         ([*SHELL, "--limits", "nuke"], 1, "there is no limit 'nuke'; use one of arnold"),
@@ -180,9 +186,12 @@ def test_what_makes_no_sense_is_refused_before_the_farm_sees_it(
     farm: Any, capsys: pytest.CaptureFixture[str], words: list[str], status: int, message: str
 ) -> None:
     """One line says what is wrong; nothing is submitted, and there is no traceback."""
-    assert main(words) == status
+    try:
+        ended = main(words)
+    except SystemExit as ending:  # of the parser's
+        ended = ending.code
     said = capsys.readouterr().err
-    assert message in said
+    assert (ended, message in said) == (status, True), said
     assert "Traceback" not in said
     assert farm.changes() == []
 

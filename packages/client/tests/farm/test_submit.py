@@ -151,6 +151,14 @@ def test_likely_slips_are_warned_of(capsys, arguments, words):
         (["--cores", "0.004", "--", "true"], "a number from 0.01 on"),
         (["--timeout", "0", "--", "true"], "whole minutes, at least 1"),
         (["--timeout-llu", "1.5", "--", "true"], "whole minutes, at least 1"),
+        (["--timeout", "soon", "--", "true"], "--timeout: 'soon' is not accepted: write whole minutes"),
+        (["--chunk", "0", "--", "true"], "--chunk: '0' is not accepted: write a whole number, at least 1"),
+        (["--cores", "x", "--", "true"], "--cores: 'x' is not accepted: write a number from 0.01 on"),
+        (["--priority", "hi", "--", "true"], "--priority: 'hi' is not accepted: write a whole number, at least 0"),
+        (["--retries", "99", "--", "true"], "--retries: '99' is not accepted: write a whole number from 0 to 16"),
+        (["--memory", "hi", "--", "true"], "--memory: 'hi' is no amount of memory: write 512m, 2g"),
+        (["--prioriti", "3", "--", "true"], "there is no --prioriti; did you mean --priority?"),
+        (["--frmes=1-3", "true"], "did you mean --frames?"),
     ],
 )
 def test_a_senseless_line_ends_with_2(farm, capsys, arguments, words):
@@ -160,6 +168,18 @@ def test_a_senseless_line_ends_with_2(farm, capsys, arguments, words):
     assert caught.value.code == 2
     assert words in capsys.readouterr().err
     assert farm.changes() == []
+
+
+def test_a_server_that_is_named_wrongly_ends_with_2(farm, capsys):
+    """There is no such port."""
+    assert main(["--server", "127.0.0.1:99999", "--", "true"]) == 2
+    assert "there is no port '99999'" in capsys.readouterr().err
+
+
+def test_flags_of_the_command_are_its_own(farm):
+    """From its first word on nothing is an option, with `--` before it or not; a later `--` is part of it."""
+    assert main(["--priority", "7", "env", "--prioriti", "-x", "--", "y"]) == 0
+    assert sent(farm).findtext("job/layers/layer/cmd") == "env --prioriti -x -- y"
 
 
 def test_a_negative_range_is_no_option(farm):

@@ -22,6 +22,11 @@ LINES = {
     "job.launched": (JOB_FIELDS | {"frames_count": 240}, "ann", f"{JOB} (240 frames of ann) [ann]"),
     "job.paused": (JOB_FIELDS, "bob", f"{JOB} [bob]"),
     "job.changed": (JOB_FIELDS | {"fields": ["priority", "max_cores"]}, "bob", f"{JOB} priority, max_cores [bob]"),
+    "job.filtered": (
+        JOB_FIELDS | {"done": ["hurry: priority 80", "rooms: group fx"]},
+        "ann",
+        f"{JOB} hurry: priority 80; rooms: group fx [ann]",
+    ),
     "job.finished": (JOB_FIELDS | {"is_killed": True}, "ann", f"{JOB} (killed) [ann]"),
     "frame.started": (RUN_FIELDS, "system", f"{JOB} 0012-beauty on render01"),
     "frame.failed": (
@@ -68,12 +73,13 @@ def test_a_query_goes_to_the_server_as_it_was_typed(farm, capsys):
 
 def test_events_as_json_are_one_object_a_line(farm, capsys):
     """So that a program can read them as they come."""
-    events = [an_event("frame.failed"), an_event("job.changed")]
+    events = [an_event("frame.failed"), an_event("job.changed"), an_event("job.filtered")]
     farm.event_answers = [GetEventsResponse(position="p0"), GetEventsResponse(position="p1", events=events)]
     assert main(["-watch", "--json"]) == 1
-    failed, changed = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    failed, changed, filtered = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (failed["type"], failed["at_us"], failed["exit_status"]) == ("frame.failed", NOON_US, 3)
     assert changed["fields"] == ["priority", "max_cores"]
+    assert filtered["done"] == ["hurry: priority 80", "rooms: group fx"]
 
 
 def test_each_call_goes_on_where_the_last_one_ended(farm):

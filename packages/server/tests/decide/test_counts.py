@@ -31,6 +31,7 @@ OTHER_REPLIES = {
     c.CreateService,
     c.CreateShow,
     c.CreateSubscription,
+    c.ReplaceFilters,
     c.ReportUsage,
 }
 """Commands that make something and reply with its id, or reply with what became of each part."""

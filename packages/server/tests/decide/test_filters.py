@@ -325,6 +325,19 @@ def test_what_is_too_much_is_refused_by_the_limits_name(bound: str) -> None:
     farm.small.do(again[bound])
 
 
+@pytest.mark.parametrize("bound", ["filters_per_show", "parts_per_filter"])
+def test_an_import_is_held_to_the_same_limits(farm: Filters, bound: str) -> None:
+    """Whatever was there before: the filters that are given are counted."""
+    ask = (MatchSubject.USER, MatchType.IS, "a")
+    two = tuple(c.WantedFilter(name, FilterType.MATCH_ALL, True, (ask, ask), ()) for name in ("one", "two"))
+    farm.small.core.bounds = Bounds(**{bound: 1})
+    with pytest.raises((LimitExceeded, Invalid), match=bound):
+        farm.small.do(c.ReplaceFilters(farm.show.id, two))
+    assert not farm.names()
+    farm.small.core.bounds = Bounds(**{bound: 2})
+    assert farm.small.do(c.ReplaceFilters(farm.show.id, two))["added"] == ["one", "two"]
+
+
 def test_a_number_that_means_nothing_is_refused_with_what_there_is(farm: Filters) -> None:
     """The wire lets any number through."""
     id = farm.make()

@@ -47,6 +47,16 @@ ROOMS = {
 }
 
 
+def pattern(text: str) -> dict[str, Any]:
+    """A matcher that compares names of jobs with a regular expression."""
+    return {"subject": "JOB_NAME", "type": "REGEX", "input": text}
+
+
+def to_group(name: str) -> dict[str, Any]:
+    """A filter that moves jobs to a group."""
+    return {**HURRY, "actions": [{"type": "MOVE_JOB_TO_GROUP", "value": name}]}
+
+
 def main(*arguments: str) -> int:
     """Run `cueadmin`; a line that makes no sense has the status 2."""
     try:
@@ -218,18 +228,37 @@ def test_an_import_changes_removes_and_moves(farm: SmallFarm) -> None:
         ({"filters": [{}]}, "filters[0]: a filter is an object with a name"),
         ({"filters": [HURRY, HURRY]}, "'hurry' is there twice"),
         ({"filters": [{**HURRY, "type": "SOME"}]}, "MATCH_ALL, not 'SOME'"),
-        ({"filters": [{**HURRY, "matchers": [{"subject": "JOB", "type": "IS", "input": ""}]}]}, "matchers[0]: subject"),
+        ({"filters": [{**HURRY, "matchers": [{"subject": "JOB", "type": "IS", "input": ""}]}]}, "matchers[0].subject"),
         ({"filters": [{**HURRY, "actions": [{"type": "SET_JOB_PRIORITY", "value": "high"}]}]}, "a whole number"),
         ({"filters": [{**HURRY, "actions": [{"type": "PAUSE_JOB", "value": 1}]}]}, "true or false, not 1"),
         ({"filters": [{**HURRY, "enabled": "yes"}]}, "enabled is true or false"),
+        ({"filters": [ROOMS, {**HURRY, "matchers": [pattern("a"), pattern("(")]}]}, "filters[1].matchers[1]: filter"),
+        ({"filters": [{**HURRY, "matchers": [pattern("(a+)+$")]}]}, "filters[0].matchers[0]: filter 'hurry'"),
+        ({"filters": [to_group("roms")]}, "filters[0].actions[0]: show 'testing' has no group 'roms'; it has testing"),
+        ({"filters": [{**HURRY, "actions": [{"type": "SET_JOB_PRIORITY", "value": 1e300}]}]}, "a whole number, not"),
+        ({"filters": [{**HURRY, "actions": [{"type": "SET_JOB_MIN_CORES", "value": float("nan")}]}]}, "not nan"),
+        ({"filters": [{**HURRY, "actions": [{"type": "SET_JOB_MIN_CORES", "value": -4}]}]}, "filters[0].actions[0]:"),
+        ({"filters": [{**HURRY, "actions": [{"type": "SET_JOB_PRIORITY", "value": 2**40}]}]}, "filters[0].actions[0]:"),
+        ({"filters": [{**HURRY, "name": ""}]}, "filters[0]: name of filter"),
     ],
 )
 def test_data_that_make_no_sense_are_refused_before_anything_is_done(farm: SmallFarm, data: Any, words: str) -> None:
-    """The words say where."""
-    with pytest.raises(ValueError, match="filters") as caught:
-        api.importFilters("testing", data)
-    assert words in str(caught.value)
-    assert not farm.farm.filters
+    """The words say where, and a comparison refuses what an import does; a live filter of that name goes on."""
+    api.importFilters("testing", {"filters": [HURRY]})
+    for ask in (api.compareFilters, api.importFilters):
+        with pytest.raises(ValueError, match="filters") as caught:
+            ask("testing", data)
+        assert words in str(caught.value)
+    assert api.exportFilters("testing") == {"filters": [HURRY]}
+
+
+def test_an_import_is_one_change(farm: SmallFarm) -> None:
+    """Who follows the feed sees each filter once, and what is so already keeps the ids of its parts."""
+    api.importFilters("testing", {"filters": [HURRY, ROOMS]})
+    parts = {one.name: (one.id, one.matchers) for one in farm.farm.filters.values()}
+    api.importFilters("testing", {"filters": [{**HURRY, "actions": []}]})
+    (left,) = farm.farm.filters.values()
+    assert ((left.id, left.matchers), left.actions, left.order) == (parts["hurry"], (), 1)
 
 
 def test_the_script_of_the_page_runs(farm: SmallFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,8 +62,10 @@ def test_jobs_that_are_over_are_listed_with_what_they_took(farm: SmallFarm, caps
     assert main(["-job-history", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
     assert (record["finalState"], record["totalCoreSeconds"], record["maxRss"]) == ("FINISHED", 720, 2 << 20)
+    opencue.api.createShow("elsewhere")
     assert main(["-job-history", "elsewhere"]) == 0
-    assert len(rows(capsys)) == 1
+    printed = capsys.readouterr()
+    assert (len(printed.out.splitlines()), printed.err) == (1, "no job has ended in elsewhere\n")
     (job,) = opencue.api.getJobHistory(job_name_regex=["_over$"])
     assert (job.name, job.succeededFrames, job.failedFrames) == (farm.job("over").name, 4, 0)
     assert repr(job) == f"<HistoricalJob {job.name}>"
@@ -86,6 +88,27 @@ def test_layers_frames_and_memory_have_their_history(farm: SmallFarm, capsys: Ou
     assert (layer.jobName, layer.avgFrameSeconds, layer.totalCoreSeconds) == (name, 180, 720)
     with pytest.raises(EntityNotFoundException):
         opencue.api.getLayerHistory(job_name="nothing")
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "words"),
+    [
+        ("-job-history dmo", 1, "show 'dmo' does not exist"),
+        ("-memory-history render dmo", 1, "show 'dmo' does not exist"),
+        ("-memory-history nolayer", 0, "no layer called 'nolayer' has run"),
+        ("-host-history nohost", 1, "there is and was no host 'nohost'"),
+        ("-lh zz", 0, "no host contains zz"),
+        ("-lh -host nohost", 0, "no host is called nohost"),
+        ("-lp dmo", 1, "show 'dmo' does not exist"),
+        ("-lp testing", 0, "nothing runs that was asked for"),
+        ("-ll dmo", 1, "show 'dmo' does not exist"),
+        ("-lfilters testing", 0, "show testing has no filters"),
+    ],
+)
+def test_a_list_that_is_empty_says_why(farm: SmallFarm, capsys: Output, line: str, status: int, words: str) -> None:
+    """On stderr; a name of a show or a host that there is not is a failure."""
+    assert main(line.split()) == status
+    assert words in capsys.readouterr().err
 
 
 def test_what_became_of_a_host_is_listed(farm: SmallFarm, capsys: Output) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import fields
 from typing import Any
 
+import pytest
 from opencue_proto import job_pb2
 
 from cuebot.feed.vocabulary import EVENT_TYPES
@@ -62,6 +63,22 @@ async def test_a_query_chooses_among_events(site: Any) -> None:
     told = await ask(site, first.position, "type:job.resumed,job.paused job:*one*")
     assert types(told) == ["job.resumed"]
     assert types(await ask(site, told.position)) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("type:frame.faild", "query, column 1: no event is of type 'frame.faild'; did you mean frame.failed?"),
+        ("show:x type:frame.failed,host.gone", "column 8: no event is of type 'host.gone'; did you mean host.down?"),
+        ("-type:frame.xyzzy", "'frame.xyzzy'; there are frame.started"),
+        ("type:render.*", "'render.*'; there are job.*, layer.*"),
+        ("faild", "'faild'"),
+    ],
+)
+async def test_a_type_that_no_event_has_is_refused_with_the_nearest(site: Any, query: str, words: str) -> None:
+    """Whoever mistypes it would wait for ever."""
+    code, said = await site.refused(ask(site, query=query))
+    assert (code, words in said) == ("INVALID_ARGUMENT", True), said
 
 
 async def test_a_query_that_is_none_is_refused_with_its_column(site: Any) -> None:

@@ -64,6 +64,21 @@ class Room:
         found = (await self.site.job.GetJob(job_pb2.JobGetJobRequest(id=job.id))).job
         return int(found.priority)
 
+    async def imported(self, **queries: str) -> Any:
+        """Make these the filters of the show, by the texts that they look for; each gives priority 80."""
+        wanted = [
+            farm_pb2.WantedFilter(
+                name=name,
+                type=filter_pb2.MATCH_ALL,
+                enabled=True,
+                matchers=[farm_pb2.WantedMatcher(subject=filter_pb2.JOB_NAME, type=filter_pb2.CONTAINS, input=query)],
+                actions=[farm_pb2.WantedAction(type=filter_pb2.SET_JOB_PRIORITY, number=80)],
+            )
+            for name, query in queries.items()
+        ]
+        request = farm_pb2.ImportFiltersRequest(show="testing", filters=wanted)
+        return await self.site.farm_interface.ImportFilters(request)
+
     async def tried(self, **fields: Any) -> Any:
         """What filters of the show would do."""
         return await self.site.farm_interface.TryFilters(farm_pb2.TryFiltersRequest(show="testing", **fields))
@@ -219,6 +234,22 @@ async def test_a_dry_run_says_what_filters_would_do_and_changes_nothing(room: Ro
     assert [(one.job_name, len(one.filters)) for one in named.jobs] == [(anim.name, 0)]
 
 
+async def test_an_import_whose_last_action_is_wrong_leaves_every_filter_as_it_was(room: Room) -> None:
+    """One of an unknown type or with a value of another kind; the refusal names its place."""
+    await room.imported(hurry="comp")
+    for done, words in (
+        (farm_pb2.WantedAction(type=99), "filters[0].actions[0]: filter 'hurry': 99 is no type"),
+        (farm_pb2.WantedAction(type=filter_pb2.PAUSE_JOB, text="yes"), "filters[0].actions[0]: the value of PAUSE_JOB"),
+        (farm_pb2.WantedAction(type=filter_pb2.SET_JOB_PRIORITY, number=1.5), "is a whole number"),
+        (farm_pb2.WantedAction(type=filter_pb2.SET_JOB_MIN_CORES, number=float("inf")), "filters[0].actions[0]: SET"),
+    ):
+        wanted = farm_pb2.WantedFilter(name="hurry", type=filter_pb2.MATCH_ALL, actions=[done])
+        request = farm_pb2.ImportFiltersRequest(show="testing", filters=[wanted])
+        code, said = await room.site.refused(room.site.farm_interface.ImportFilters(request))
+        assert (code, words in said) == ("INVALID_ARGUMENT", True), said
+    assert await room.priority(await room.site.launch(name="comp")) == 80
+
+
 async def test_a_dry_run_of_one_filter_may_be_of_one_that_is_off(room: Room) -> None:
     """By its name or id; a name that there is not is refused with those that there are."""
     await room.site.launch(name="comp")
@@ -259,7 +290,10 @@ async def test_filters_and_what_they_did_outlive_the_server(start_site: Any, tmp
     url, settings = f"sqlite:///{tmp_path / 'farm.sqlite'}", Settings(finished_jobs_in_memory=0)
     first = await start_site(url, settings=settings)
     room = Room(first)
-    await room.make()
+    await room.make("old")
+    await room.make("hurry", priority=5)
+    answer = await room.imported(slow="sim", hurry="comp")
+    assert (list(answer.added), list(answer.changed), list(answer.removed)) == (["slow"], ["hurry"], ["old"])
     job = await first.launch(name="comp")
     await first.job.Kill(job_pb2.JobKillRequest(job=job))
     assert first.farm.jobs[job.id].state is JobState.FINISHED
@@ -268,7 +302,7 @@ async def test_filters_and_what_they_did_outlive_the_server(start_site: Any, tmp
     await first.stop()
 
     room = Room(await start_site(url, settings=settings))
-    assert await room.names() == ["hurry"]
+    assert await room.names() == ["slow", "hurry"]
     tried = await room.tried()
     assert [(one.job_name, list(one.done)) for one in tried.jobs] == [(job.name, ["hurry: priority 80"])]
     assert tried.looked_at == 1

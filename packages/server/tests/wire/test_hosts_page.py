@@ -24,6 +24,11 @@ SPEC = (
 )
 
 
+def lines_of_page() -> list[str]:
+    """The commands of the page; the first two make the show of the others."""
+    return re.findall(r"^    (cueadmin .*)$", PAGE.read_text(), re.MULTILINE)
+
+
 @pytest.fixture
 def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallFarm]:
     """Two hosts, one of which a job fills, and a job in a hurry that waits."""
@@ -31,8 +36,8 @@ def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallFarm]:
     farm = SmallFarm()
     farm.host("rack01")
     with served(farm):
-        show = opencue.api.createShow("demo")
-        show.createSubscription(opencue.api.findAllocation("local.general"), 100.0, 100.0)
+        for line in lines_of_page()[:2]:  # make the show
+            assert run.main(shlex.split(line)[1:]) == 0, line
         for name in ("comp", "hurry"):
             opencue.api.launchSpecAndWait(SPEC.format(name))
             farm.plan()
@@ -43,7 +48,7 @@ def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallFarm]:
 def test_the_commands_of_the_page_do_what_it_says(farm: SmallFarm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each succeeds; a reboot reaches nobody here, and the host is kept from work all the same."""
     monkeypatch.setattr("builtins.input", lambda *_: "y")
-    lines = re.findall(r"^    (cueadmin .*)$", PAGE.read_text(), re.MULTILINE)
+    lines = lines_of_page()[2:]
     assert len(lines) == 12
     for line in lines:
         words = shlex.split(line)[1:]

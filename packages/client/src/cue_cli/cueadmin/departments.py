@@ -33,6 +33,11 @@ def list_departments(session: Session, values: list[str]) -> None:
             print(layout % ("", task.shot(), _cores(task.minCores()), _cores(task.adjustCores()), ""))
 
 
+def in_cores(number: float) -> str:
+    """Return a number of cores with its noun."""
+    return "1 core" if number == 1 else f"{number:g} cores"
+
+
 def _cores(number: float) -> str:
     return f"{number:g}"
 
@@ -76,19 +81,19 @@ def set_task(session: Session, values: list[str]) -> None:
     """-set-task: what the jobs of a shot should have together in a department."""
     show, name, shot, cores = values[0], values[1], values[2], toCores(values[3])
     department = findShow(show).getDepartment(name)
-    session.confirm(f"Give {_cores(cores)} cores to shot {shot} in department {name} of {show}")
+    session.confirm(f"Give {in_cores(cores)} to shot {shot} in department {name} of {show}")
     task = _find(department, shot)
     if task is None:
         made = department.addTask(shot, cores)
         session.acted = True
-        session.report(f"{made.shot()}: {_cores(made.minCores())} cores")
+        session.report(f"{made.shot()}: {in_cores(made.minCores())}")
         return
-    session.set(task.shot(), f"{_cores(cores)} cores", task.setMinCores(cores), lambda: _stored(department, shot))
+    session.set(task.shot(), in_cores(cores), task.setMinCores(cores), lambda: _stored(department, shot))
 
 
 def _stored(department: Department, shot: str) -> str:
     task = _find(department, shot)
-    return f"{_cores(task.minCores())} cores" if task else "no task"
+    return in_cores(task.minCores()) if task else "no task"
 
 
 def delete_task(session: Session, values: list[str]) -> None:

@@ -24,6 +24,8 @@ def list_filters(session: Session, values: list[str]) -> None:
     if session.options.json:
         records.printJson(data["filters"])
         return
+    if not data["filters"]:
+        session.tell(f"show {values[0]} has no filters")
     for place, one in enumerate(data["filters"], start=1):
         off = "" if one["enabled"] else ", off"
         print(f"{place}. {one['name']} ({'any' if one['type'] == 'MATCH_ANY' else 'all'} of these{off})")
@@ -54,11 +56,11 @@ def import_filters(session: Session, values: list[str]) -> None:
     try:
         data = json.loads(_read(name))
         changes = api.compareFilters(show, data)
+        if changes:
+            session.confirm(f"Change the filters of {show}: {_changes(changes)}")
+            changes = api.importFilters(show, data)
     except ValueError as error:
         raise CommandError(f"{name}: {error}") from error
-    if changes:
-        session.confirm(f"Change the filters of {show}: {_changes(changes)}")
-        changes = api.importFilters(show, data)
     session.changed(show, _number(changes), _changes(changes), "its filters are so already")
 
 

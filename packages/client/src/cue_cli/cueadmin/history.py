@@ -6,8 +6,9 @@ from typing import Any, Callable, Iterable, Sequence
 
 from cue_cli.cueadmin import records
 from cue_cli.cueadmin.format import cutoff, formatDuration, formatMem, formatTime, now
-from cue_cli.cueadmin.lookup import ofJob
-from cue_cli.cueadmin.session import Session, UsageError
+from cue_cli.cueadmin.lookup import findShow, ofJob
+from cue_cli.cueadmin.session import CommandError, Session, UsageError
+from opencue import api
 from opencue.enums import HardwareState, JobState, LockState
 from opencue.wrappers import monitoring
 
@@ -76,8 +77,11 @@ FARM: tuple[Column, ...] = (
 def job_history(session: Session, shows: list[str]) -> None:
     """-job-history: jobs that have ended, the last first, with what they took; of some shows or of all."""
     limit = session.options.limit or LINES_MAX
-    found = monitoring.getJobHistory(shows=shows, page_size=min(limit, PAGE_MAX), max_results=limit)
+    names = [findShow(name).name() for name in shows]
+    found = monitoring.getJobHistory(shows=names, page_size=min(limit, PAGE_MAX), max_results=limit)
     _show(session, found, JOBS)
+    if not found:
+        session.tell(f"no job has ended{_of_shows(names)}")
 
 
 def layer_history(session: Session, values: list[str]) -> None:
@@ -88,13 +92,25 @@ def layer_history(session: Session, values: list[str]) -> None:
 def memory_history(session: Session, values: list[str]) -> None:
     """-memory-history: what the frames of a layer of this name needed, job by job."""
     limit = session.options.limit or LINES_MAX
-    _show(session, monitoring.getLayerMemoryHistory(values[0], shows=values[1:], max_results=limit), MEMORY)
+    names = [findShow(name).name() for name in values[1:]]
+    found = monitoring.getLayerMemoryHistory(values[0], shows=names, max_results=limit)
+    _show(session, found, MEMORY)
+    if not found:
+        session.tell(f"no layer called {values[0]!r} has run{_of_shows(names)}")
 
 
 def host_history(session: Session, hosts: list[str]) -> None:
     """-host-history: what became of hosts, the newest first."""
     limit = session.options.limit or LINES_MAX
-    _show(session, monitoring.getHostHistory(host_names=hosts, page_size=min(limit, PAGE_MAX)), HOSTS)
+    found = monitoring.getHostHistory(host_names=hosts, page_size=min(limit, PAGE_MAX))
+    if missing := sorted(set(hosts) - {event.name for event in found}):
+        known = {host.name() for host in api.getHosts(name=missing)}
+        for name in missing:
+            if name not in known:  # neither now nor in what is kept of before
+                session.fail(name, CommandError(f"there is and was no host {name!r}; `cueadmin -lh` lists hosts"))
+    _show(session, found, HOSTS)
+    if not found and not session.failed:
+        session.tell(f"nothing has become of {', '.join(hosts) or 'any host'} since the history begins")
 
 
 def farm_history(session: Session, values: list[str]) -> None:
@@ -115,6 +131,10 @@ def _layers(name: str) -> list[monitoring.HistoricalLayer]:
         if len(page) < PAGE_MAX:
             break
     return found
+
+
+def _of_shows(names: Sequence[str]) -> str:
+    return f" in {' or '.join(names)}" if names else ""
 
 
 def _show(session: Session, found: Iterable[Any], columns: Sequence[Column]) -> None:

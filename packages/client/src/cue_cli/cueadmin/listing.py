@@ -134,6 +134,20 @@ def list_hosts(session: Session, parts: list[str]) -> None:
         _tell_what_the_farm_says(hosts, {agent.name for agent in refused if agent.code == "NAME_TAKEN"})
         for agent in refused:
             sys.stderr.write(f"{records.refusedWords(agent)}; {agent.remedy}\n")
+    if not output.chosenHosts(hosts, options.lock_state, options.sort_idle) and not refused:
+        _tell_of_no_host(session, search)
+
+
+def _tell_of_no_host(session: Session, search: dict[str, Any]) -> None:
+    wanted = []
+    if search["substr"]:
+        wanted.append(f"contains {' or '.join(search['substr'])}")
+    if "name" in search:
+        wanted.append(f"is called {' or '.join(search['name'])}")
+    others = session.options.where is not None or any(search.get(key) for key in ("alloc", "state"))
+    if others or session.options.lock_state:
+        wanted.append("is as asked for")
+    session.tell(f"no host {' and '.join(wanted)}; cueadmin -lh lists all" if wanted else "no hosts")
 
 
 def _refused_agents(search: dict[str, Any]) -> list[Any]:
@@ -172,6 +186,19 @@ def list_procs(session: Session, shows: list[str]) -> None:
         records.printRecords(procs, records.procRecord)
     else:
         output.displayProcs(procs, session.style)
+    if not procs:
+        _tell_of_no_proc(session, shows)
+
+
+def _tell_of_no_proc(session: Session, shows: list[str], words: str = "nothing runs") -> None:
+    """Say that there is nothing; a show that there is not is a mistake."""
+    if session.style == UPSTREAM:
+        return
+    for name in shows:
+        findShow(name)
+    options = session.options
+    chosen = (shows, options.alloc, options.host, options.job, options.memory, options.duration, options.where)
+    session.tell(f"{words} that was asked for" if any(chosen) else words)
 
 
 def list_logs(session: Session, shows: list[str]) -> None:
@@ -182,11 +209,13 @@ def list_logs(session: Session, shows: list[str]) -> None:
     if session.options.json:
         running = [{"path": proc.data.log_path, "error": None} for proc in procs]
         records.printJson(running + [{"path": path, "error": error} for path, error in dead])
-        return
-    for proc in procs:
-        print(proc.data.log_path)
-    for path, error in dead:
-        print(f"{path} ERROR {error}")
+    else:
+        for proc in procs:
+            print(proc.data.log_path)
+        for path, error in dead:
+            print(f"{path} ERROR {error}")
+    if not procs and not dead:
+        _tell_of_no_proc(session, shows, "no frame runs or is dead")
 
 
 def list_services(session: Session, shows: list[str]) -> None:

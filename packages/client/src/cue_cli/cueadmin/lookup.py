@@ -264,7 +264,8 @@ def toInteger(text: str, what: str) -> int:
     try:
         number = int(text)
     except ValueError:
-        raise UsageError(f"{_shortened(text)!r} is not a {what}, which is a whole number") from None
+        article = "an" if what[0] in "aeiou" else "a"
+        raise UsageError(f"{_shortened(text)!r} is not {article} {what}, which is a whole number") from None
     return withinBounds(number, what)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any, Optional
 
 from cue_cli.cueadmin import records
@@ -85,5 +86,6 @@ def _findOwner(name: str) -> Owner:
         return api.getOwner(name)
     except EntityNotFoundException:
         raise CommandError(
-            f"there is no owner {name!r}; `cueadmin -deeds` lists who owns hosts, `cueadmin -create-owner` lets more"
+            f"there is no owner {name!r}; `cueadmin -create-owner {quote(name)} SHOW` makes one, `cueadmin -deeds`"
+            " lists who owns hosts"
         ) from None

@@ -3,56 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
-from typing import Any, NoReturn, Union
+from typing import Any, Union
 
 from cue_cli.cueadmin.commands import SECTIONS, Command
 from cue_cli.cueadmin.output_styles import CUEFARM, UPSTREAM
+from cue_cli.suggestions import SuggestingParser
 
 EPILOG = (
     "One command at a time. Exit status: 0 done, 1 it could not be done, there was nothing to do, or the output could "
     "not be written, 2 the command line makes no sense. Without a reader (`| head`) a list ends, an action goes on."
 )
-UNKNOWN = "unrecognized arguments:"
-ALIKE_LEAST = 0.7  # of 1, which is the same
 COUNT_DIGITS_MAX = 9  # every such number fits into a message
 FORMAT_VARIABLE = "CUEADMIN_FORMAT"
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that says what somebody may have meant who mistyped a flag."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the line, and end with status 2."""
-        if message.startswith(UNKNOWN):
-            message += self._meant(message[len(UNKNOWN) :].split())
-        super().error(message)
-
-    def _meant(self, words: list[str]) -> str:
-        flags = sorted(
-            {flag for action in self._actions if action.help != argparse.SUPPRESS for flag in action.option_strings}
-        )
-        for word in words:
-            alike = difflib.get_close_matches(word, flags, 3, ALIKE_LEAST) if word.startswith("-") else []
-            if alike:
-                return f"; did you mean {' or '.join(alike)}?"
-        return "; cueadmin -h lists what there is"
-
-
 def getParser(*, with_query: bool = False) -> argparse.ArgumentParser:
     """Return the parser of every option; `with_query` where -where says what a command is for."""
-    parser = Parser(
+    parser = SuggestingParser(
         prog="cueadmin",
         usage="cueadmin [option...] COMMAND [argument...]   (cueadmin -h lists them)",
         description="Look at the farm and run it.",
         epilog=EPILOG,
-        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    # argparse takes a word with a dash for an option unless it is a negative number; `-5--3` is a range of such.
-    parser._negative_number_matcher = re.compile(r"-\d")
     _add_general(parser.add_argument_group("General"))
     for title, commands in SECTIONS.items():
         group = parser.add_argument_group(title)

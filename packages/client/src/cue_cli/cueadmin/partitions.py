@@ -8,6 +8,7 @@ from cue_cli.cueadmin import records
 from cue_cli.cueadmin.lookup import chosenHosts, findJob, jobAndLayer, toKilobytes
 from cue_cli.cueadmin.session import CommandError, Session, UsageError
 from opencue import api
+from opencue.wording import counted
 from opencue.wrappers.job import Job
 from opencue.wrappers.render_partition import RenderPartition
 
@@ -36,9 +37,11 @@ def add_partition(session: Session, values: list[str]) -> None:
     job, host = findJob(values[0]), values[1]
     cores, memory = _whole(values[2]), toKilobytes(values[3])
     of = _part_of(job, values[4:])
-    session.confirm(f"Render {' '.join([job.name(), *values[4:]])} on {cores} cores of {host}, too", named=True)
+    session.confirm(
+        f"Render {' '.join([job.name(), *values[4:]])} on {counted(cores, 'core')} of {host}, too", named=True
+    )
     of.addRenderPartition(host, 1, cores, memory)
-    session.changed(host, 1, f"renders {job.name()} on {cores} cores", "")
+    session.changed(host, 1, f"renders {job.name()} on {counted(cores, 'core')}", "")
 
 
 def delete_partition(session: Session, values: list[str]) -> None:
@@ -54,8 +57,8 @@ def partition_size(session: Session, values: list[str]) -> None:
     job, host = findJob(values[0]), values[1]
     cores, memory = _whole(values[2]), toKilobytes(values[3])
     partition = _of_job(job, host)
-    session.confirm(f"Render {job.name()} on {cores} cores of {host}")
-    detail = f"renders {job.name()} on {cores} cores"
+    session.confirm(f"Render {job.name()} on {counted(cores, 'core')} of {host}")
+    detail = f"renders {job.name()} on {counted(cores, 'core')}"
     session.changed(host, partition.setMaxResources(cores * 100, memory, 0, 0), detail, f"{detail} already")
 
 

@@ -133,7 +133,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
     from cue_cli.cueadmin.session import Canceled, CommandError, Session, UsageError, said
     from cue_cli.cueadmin.where import call_arguments
     from opencue.cuebot import Cuebot, how_to_reach_a_server
-    from opencue.exception import ConnectionException, CueException
+    from opencue.exception import ConnectionException, CueException, ServerNotNamedException
 
     session = Session(options)
     values = getattr(options, command.name)
@@ -152,7 +152,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, command: 
         sys.stdout.flush()
     except Canceled:
         return 0
-    except UsageError as error:
+    except (UsageError, ServerNotNamedException) as error:
         parser.error(str(error))
     except ConnectionException as error:
         hint = " With cueadmin: -server HOST[:PORT]." if how_to_reach_a_server() in str(error) else ""

@@ -99,6 +99,11 @@ class Session:
                 value = stored()
         self.changed(what, number, value, f"{value} already")
 
+    def tell(self, text: str) -> None:
+        """Say on stderr why a list is empty; JSON says it by itself, and upstream's scripts expect silence."""
+        if self.style == CUEFARM and not self.options.json:
+            print(text, file=sys.stderr)
+
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
         print(f"Warning: {text}", file=sys.stderr)

@@ -90,7 +90,10 @@ def enable_show(session: Session, values: list[str]) -> None:
     """Let a show have jobs."""
     show = findShow(values[0])
     session.confirm(f"Enable show {show.name()}")
-    session.changed(show.name(), show.setActive(True), "enabled", "it was enabled already")
+    number = show.setActive(True)
+    name = next((one.name() for one in api.getShows() if one.id() == show.id()), show.name())
+    done = "enabled" if name == show.name() else f"enabled; it is called {name} again"
+    session.changed(show.name(), number, done, "it was enabled already")
 
 
 def disable_show(session: Session, values: list[str]) -> None:
@@ -161,7 +164,7 @@ def delete_sub(session: Session, values: list[str]) -> None:
 
 def size(session: Session, values: list[str]) -> None:
     """Set what a subscription guarantees."""
-    points = _points(session, values[2])
+    points = _points(session, values[2], "size")
     subscription = findSubscription(values[0], values[1])
     session.set(subscription.name(), f"size {_cores(points)}", subscription.setSize(points))
 
@@ -170,7 +173,7 @@ def burst(session: Session, values: list[str]) -> None:
     """Set the most that a subscription allows: a number, or `N%` on top of its size."""
     text = values[2]
     share = toInteger(text[:-1], "percentage") if text.endswith("%") else None
-    points = 0 if share is not None else _points(session, text)
+    points = 0 if share is not None else _points(session, text, "burst")
     subscription = findSubscription(values[0], values[1])
     if share is not None:
         points = withinBounds(int(subscription.size() + subscription.size() * share / 100), "burst in points")
@@ -181,11 +184,14 @@ def _cores(points: float) -> str:
     return "1 core" if points == POINTS_PER_CORE else f"{points / POINTS_PER_CORE:g} cores"
 
 
-def _points(session: Session, text: str) -> int:
+def _points(session: Session, text: str, what: str) -> int:
     """Return points of a text in cores; upstream's -size and -burst pass points (100 to a core) through unmarked."""
     if session.style == UPSTREAM:
         return toInteger(text, "number of points (100 to a core)")
-    return round(toCores(text) * POINTS_PER_CORE)
+    cores = toCores(text)
+    if cores < 0:
+        raise UsageError(f"a {what} of {cores:g} cores makes no sense: write 0 or more")
+    return round(cores * POINTS_PER_CORE)
 
 
 def _tags(text: str) -> str:

@@ -12,6 +12,8 @@ from opencue import api
 from opencue.wording import counted
 
 MICROS = 1_000_000
+LISTS = ("fields", "done")
+"""Of a row, what is several texts."""
 
 
 def watch(session: Session, values: list[str]) -> None:
@@ -28,7 +30,7 @@ def watch(session: Session, values: list[str]) -> None:
 def printRecord(event: Any) -> None:
     """Print an event as one line of JSON."""
     record = {field.name: value for field, value in event.ListFields() if field.name != "row"}
-    row = {field.name: list(value) if field.name == "fields" else value for field, value in event.row.ListFields()}
+    row = {field.name: list(value) if field.name in LISTS else value for field, value in event.row.ListFields()}
     print(json.dumps({**record, **row}))
 
 
@@ -68,7 +70,8 @@ def _end(event: Any) -> str:
 
 
 def _fields(row: Any) -> str:
-    return ", ".join(row.fields)
+    """What has another value, or what filters did."""
+    return ", ".join(row.fields) or "; ".join(row.done)
 
 
 def _actor(event: Any) -> str:

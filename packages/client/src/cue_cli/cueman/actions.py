@@ -7,13 +7,13 @@ from typing import Any, Callable, Dict, List
 from cue_cli.cueadmin.lookup import toInteger, toMember
 from cue_cli.cueadmin.session import Session, UsageError
 from cue_cli.cueman.choosing import by_label, frame_options, frame_range, layer_names
+from cue_cli.numbers import RETRIES_MAX
 from opencue.changed import Changed, total
 from opencue.enums import FrameState, Order
 from opencue.wording import counted
 from opencue.wrappers.job import Job
 
 NAMED_MAX = 8
-RETRIES_MAX = 16
 
 FrameAction = Callable[..., Changed]
 

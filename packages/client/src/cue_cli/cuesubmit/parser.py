@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, Dict, List
 
+from cue_cli import numbers
 from cue_cli.at_farm import add_farm_options, version_line
 from cue_cli.cueadmin.session import UsageError
 from cue_cli.cuesubmit import submission
@@ -39,7 +40,9 @@ def get_parser() -> SuggestingParser:
     job.add_argument("--shot", metavar="SHOT", help="(default: $SHOT, else default)")
     job.add_argument("--user", metavar="USER", help="whose job it is (default: you)")
     job.add_argument("--render-to", metavar="FACILITY", help="facility that renders it (default: $RENDER_TO, else any)")
-    job.add_argument("--priority", type=_not_negative, metavar="N", help="the higher number goes first (default 1)")
+    job.add_argument(
+        "--priority", type=numbers.notNegative, metavar="N", help="the higher number goes first (default 1)"
+    )
     job.add_argument("--pause", action="store_true", help="submit the job paused")
     job.add_argument("--wait", action="store_true", help="wait until the job is over, or nothing in it can go on")
     job.add_argument("--form", action="store_true", help="ask for everything; what is given is offered as an answer")
@@ -69,7 +72,9 @@ def _add_layer_options(parser: argparse.ArgumentParser) -> None:
     )
     layer.add_argument("--chunk", metavar="N", help="frames that one run of the command does (default 1)")
     layer.add_argument("--cores", metavar="N", help="0: the whole host, -2: all cores but two (default: the service's)")
-    layer.add_argument("--memory", metavar="AMOUNT", help="such as 4g or 512m (default: the service's)")
+    layer.add_argument(
+        "--memory", type=numbers.memory, metavar="AMOUNT", help="such as 4g or 512m (default: the service's)"
+    )
     layer.add_argument("--services", metavar="NAME,...", help="(default: that of the type)")
     layer.add_argument("--limits", metavar="NAME,...", help="limits that its frames count against")
     layer.add_argument(
@@ -94,7 +99,11 @@ def sections(words: List[str]) -> List[List[str]]:
 def parse(words: List[str]) -> List[argparse.Namespace]:
     """Return the options of the job with its first layer, and those of each further layer."""
     first, *others = sections(words)
-    return [get_parser().parse_args(first), *(_layer_parser().parse_args(other) for other in others)]
+    parser, layer_parser = get_parser(), _layer_parser()
+    for word in (word for other in others for word in other):
+        if parser.has_flag(word) and not layer_parser.has_flag(word):
+            parser.error(f"{word.split('=', 1)[0]} is of the whole job: it belongs before the first `{NEXT_LAYER}`")
+    return [parser.parse_args(first), *(layer_parser.parse_args(other) for other in others)]
 
 
 def job_of(given: List[argparse.Namespace], settings: Dict[str, str]) -> submission.JobData:
@@ -163,9 +172,3 @@ def names_in(text: Any) -> List[str]:
 
 def _which(before: List[submission.LayerData]) -> str:
     return f"layer {len(before) + 1}" if before else "the layer"
-
-
-def _not_negative(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)

@@ -35,7 +35,7 @@ def client_addresses() -> tuple[list[str], str]:
     loaded = config.load_config_from_file()
     if config.names_a_server(loaded):
         facility = config.facility_from_environment() or str(loaded["cuebot.facility_default"])
-        hosts = [str(host) for host in loaded["cuebot.facility"].get(facility, [])]
+        hosts = config.hosts_of_facility(loaded, facility)
         path = config.file_in_use()
         who = f"the configuration file {path}" if path else "the environment (CUEBOT_FACILITY)"
         return hosts, f"facility {facility} of {who}"
@@ -57,7 +57,7 @@ def clients(address: str | None, *, asked_for: bool = False) -> Iterator[Finding
     try:
         addresses, why = client_addresses()
     except ValueError as error:
-        yield Finding("clients", False, str(error), "mend that file, or name the server with CUEBOT_HOSTS=HOST:PORT")
+        yield Finding("clients", False, str(error), "mend that, or name the server with CUEBOT_HOSTS=HOST:PORT")
         return
     if not addresses:
         remedy = f"choose one of them: export CUEBOT_HOSTS={address or 'HOST:PORT'}"

@@ -244,7 +244,7 @@ def changeable(bounds: Bounds) -> dict[str, dict[str, Rule]]:
 def change(farm: Farm, command: c.Change, context: Context) -> list[ev.Event]:
     """Check every new value, then say what changed; values that are the same already are left out."""
     thing = farm.get(command.kind, command.id)
-    wanted = checked(command.kind, getattr(thing, "name", thing.id), command.changes, context.bounds)
+    wanted = checked(command.kind, called(farm, command.kind, thing), command.changes, context.bounds)
     changes = {name: value for name, value in wanted.items() if getattr(thing, name) != value}
     if command.kind == "job" and changes.get("auto_eat") is not None and "max_retries" not in changes:
         changes["max_retries"] = 0 if changes["auto_eat"] else 1  # opencue-behaviour: auto-eat
@@ -291,10 +291,25 @@ def checked(kind: str, name: str, values: dict[str, Any], bounds: Bounds) -> dic
         try:
             stored[field] = rule(value)
         except (ValueError, TypeError) as error:
-            raise Invalid(
-                f"{field} of {kind} {quoted(name)!r} cannot be {quoted(repr(value))}: accepted is {error}"
-            ) from error
+            raise Invalid(_refusal(field, kind, name, value, str(error))) from error
     return stored
+
+
+def _refusal(field: str, kind: str, name: str, value: Any, accepted: str) -> str:
+    """Why a value is refused; cores as people count them, although they are kept in hundredths."""
+    said = quoted(repr(value))
+    if (field in ("size", "burst") or field.endswith("_cores")) and isinstance(value, (int, float)):
+        said = f"{value / ONE_CORE:g} cores"
+        accepted += "" if "hundredths" in accepted else " (in hundredths of a core)"
+    return f"{field} of {kind} {quoted(name)!r} cannot be {said}: accepted is {accepted}"
+
+
+def called(farm: Farm, kind: str, thing: Any) -> str:
+    """What people call a thing: a subscription by its allocation and show, what has no name by its id."""
+    if kind == "subscription":
+        allocation = farm.allocation_name(farm.allocations[thing.allocation_id])
+        return f"{allocation}.{farm.shows[thing.show_id].name}"
+    return str(getattr(thing, "name", thing.id))
 
 
 def _check_free(farm: Farm, kind: str, thing: Any, name: str) -> None:

@@ -26,7 +26,7 @@ def create_filter(farm: Farm, command: c.CreateFilter, context: Context) -> tupl
     if (show.id, name) in farm.filter_by_name:
         raise AlreadyExists(f"show {show.name!r} has a filter {name!r} already")
     count = len(farm.filters_of_show.get(show.id, ()))
-    _check_count(f"show {show.name!r}", "filters", count + 1, "filters_per_show", context.bounds)
+    check_count(f"show {show.name!r}", "filters", count + 1, "filters_per_show", context.bounds)
     made = Filter(context.new_id(), show.id, name, order=count + 1)
     return [ev.Added("filter", stored_values(made))], made.id
 
@@ -64,15 +64,15 @@ def renumbered(filters: list[Filter]) -> list[ev.Event]:
 def add_matcher(farm: Farm, command: c.AddMatcher, context: Context) -> tuple[list[ev.Event], str]:
     """Let a filter ask one more question. Replies with the matcher's id."""
     one: Filter = farm.get("filter", command.filter_id)
-    made = _matcher(one, context.new_id(), command, context.bounds)
-    _check_parts(one, "matchers", len(one.matchers) + 1, context.bounds)
+    made = matcher(one, context.new_id(), command.subject, command.type, command.input, context.bounds)
+    check_parts(one, "matchers", len(one.matchers) + 1, context.bounds)
     return [_with_matchers(one, (*one.matchers, made))], made.id
 
 
 def change_matcher(farm: Farm, command: c.ChangeMatcher, context: Context) -> list[ev.Event]:
     """Let a matcher ask something else; it keeps its place."""
     one, old = farm.matcher(command.matcher_id)
-    made = _matcher(one, old.id, command, context.bounds)
+    made = matcher(one, old.id, command.subject, command.type, command.input, context.bounds)
     return _unless_same(old, made, _with_matchers(one, tuple(made if x is old else x for x in one.matchers)))
 
 
@@ -83,23 +83,24 @@ def remove_matcher(farm: Farm, command: c.RemoveMatcher, context: Context) -> li
 
 
 def _with_matchers(one: Filter, matchers: tuple[Matcher, ...]) -> ev.Changed:
-    return ev.Changed("filter", one.id, {"matchers": [_plain(matcher) for matcher in matchers]})
+    return ev.Changed("filter", one.id, {"matchers": [plain(part) for part in matchers]})
 
 
-def _matcher(one: Filter, id: str, given: c.AddMatcher | c.ChangeMatcher, bounds: Bounds) -> Matcher:
-    subject = _member(MatchSubject, given.subject, one, "subject of a matcher")
-    kind = _member(MatchType, given.type, one, "type of a matcher")
+def matcher(one: Filter, id: str, subject_number: int, type_number: int, text: str, bounds: Bounds) -> Matcher:
+    """A matcher of a filter. Raises Invalid for one that makes no sense, or could hold up a launch."""
+    subject = member(MatchSubject, subject_number, one, "subject of a matcher")
+    kind = member(MatchType, type_number, one, "type of a matcher")
     most = bounds.matcher_characters
-    if len(given.input) > most or not given.input.isprintable():
+    if len(text) > most or not text.isprintable():
         raise Invalid(
             f"filter {one.name!r}: a matcher compares with at most {most} printable characters (matcher_characters)"
         )
     if kind is MatchType.REGEX:
         try:
-            check_pattern(subject, given.input, bounds.pattern_characters)
+            check_pattern(subject, text, bounds.pattern_characters)
         except Invalid as error:
             raise Invalid(f"filter {one.name!r}, {subject.name}: {error}") from error
-    return Matcher(id, subject, kind, given.input)
+    return Matcher(id, subject, kind, text)
 
 
 # --- actions ----------------------------------------------------------------------------------------------------------
@@ -108,15 +109,15 @@ def _matcher(one: Filter, id: str, given: c.AddMatcher | c.ChangeMatcher, bounds
 def add_action(farm: Farm, command: c.AddFilterAction, context: Context) -> tuple[list[ev.Event], str]:
     """Let a filter do one thing more. Replies with the action's id."""
     one: Filter = farm.get("filter", command.filter_id)
-    made = _action(farm, one, context.new_id(), command, context.bounds)
-    _check_parts(one, "actions", len(one.actions) + 1, context.bounds)
+    made = action(farm, one, context.new_id(), command.type, command.value, context.bounds)
+    check_parts(one, "actions", len(one.actions) + 1, context.bounds)
     return [_with_actions(one, (*one.actions, made))], made.id
 
 
 def change_action(farm: Farm, command: c.ChangeFilterAction, context: Context) -> list[ev.Event]:
     """Let a filter do something else; it keeps its place."""
     one, old = farm.filter_action(command.action_id)
-    made = _action(farm, one, old.id, command, context.bounds)
+    made = action(farm, one, old.id, command.type, command.value, context.bounds)
     return _unless_same(old, made, _with_actions(one, tuple(made if x is old else x for x in one.actions)))
 
 
@@ -127,27 +128,26 @@ def remove_action(farm: Farm, command: c.RemoveFilterAction, context: Context) -
 
 
 def _with_actions(one: Filter, actions: tuple[FilterAction, ...]) -> ev.Changed:
-    return ev.Changed("filter", one.id, {"actions": [_plain(action) for action in actions]})
+    return ev.Changed("filter", one.id, {"actions": [plain(part) for part in actions]})
 
 
-def _action(
-    farm: Farm, one: Filter, id: str, given: c.AddFilterAction | c.ChangeFilterAction, bounds: Bounds
-) -> FilterAction:
+def action(farm: Farm, one: Filter, id: str, number: int, given: Any, bounds: Bounds) -> FilterAction:
     """An action with the value that is stored. Raises Invalid for one that its type does not take."""
-    kind = _member(ActionType, given.type, one, "type of an action")
+    kind = member(ActionType, number, one, "type of an action")
     target = TARGETS.get(kind)
     if target is None:
         return FilterAction(id, kind)
     if kind is ActionType.MOVE_JOB_TO_GROUP:
-        return FilterAction(id, kind, check_group(farm, one, given.value))
-    value = checked(target.noun, f"that filter {one.name!r} acts on", {target.field: given.value}, bounds)[target.field]
+        return FilterAction(id, kind, check_group(farm, one, given))
+    value = checked(target.noun, f"that filter {one.name!r} acts on", {target.field: given}, bounds)[target.field]
     return FilterAction(id, kind, ",".join(value) if target.field == "tags" else value)
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _plain(part: Matcher | FilterAction) -> dict[str, Any]:
+def plain(part: Matcher | FilterAction) -> dict[str, Any]:
+    """A matcher or an action as events have it."""
     return stored_values(part)
 
 
@@ -155,7 +155,8 @@ def _unless_same(old: object, made: object, changed: ev.Event) -> list[ev.Event]
     return [] if made == old else [changed]
 
 
-def _member(kind: Any, number: int, one: Filter, what: str) -> Any:
+def member(kind: Any, number: int, one: Filter, what: str) -> Any:
+    """A member of an enumeration by its number. Raises Invalid, with those that there are."""
     try:
         return kind(number)
     except ValueError:
@@ -163,11 +164,13 @@ def _member(kind: Any, number: int, one: Filter, what: str) -> Any:
         raise Invalid(f"filter {one.name!r}: {quoted(str(number))} is no {what}; there are {known}") from None
 
 
-def _check_parts(one: Filter, what: str, count: int, bounds: Bounds) -> None:
-    _check_count(f"filter {one.name!r}", what, count, "parts_per_filter", bounds)
+def check_parts(one: Filter, what: str, count: int, bounds: Bounds) -> None:
+    """Refuse more matchers or actions than a filter may have. Raises LimitExceeded."""
+    check_count(f"filter {one.name!r}", what, count, "parts_per_filter", bounds)
 
 
-def _check_count(thing: str, what: str, count: int, bound: str, bounds: Bounds) -> None:
+def check_count(thing: str, what: str, count: int, bound: str, bounds: Bounds) -> None:
+    """Refuse more than a bound allows. Raises LimitExceeded."""
     allowed = getattr(bounds, bound)
     if count > allowed:
         raise LimitExceeded(thing, what, given=count, limit=bound, allowed=allowed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cuebot.decide.context import Context
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import AlreadyExists, Invalid, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.indexes import deeds_of
@@ -20,7 +21,8 @@ def create_owner(farm: Farm, command: c.CreateOwner, context: Context) -> tuple[
     except ValueError as error:
         raise Invalid(f"an owner's name cannot be {quoted(command.name)!r}: accepted is {error}") from error
     if command.name in farm.owner_by_name:
-        raise AlreadyExists(f"there is an owner {command.name!r} already; give him another show with SetShow")
+        other = advise("owner.set_show", owner=command.name, show="SHOW")
+        raise AlreadyExists(f"there is an owner {command.name!r} already; {other} gives him another show")
     owner = Owner(context.new_id(), command.name, show.id, context.now_us)
     return [ev.Added("owner", stored_values(owner))], owner.id
 

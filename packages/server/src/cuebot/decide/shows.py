@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cuebot.decide.changes import checked
+from cuebot.decide.changes import called, checked
 from cuebot.decide.context import Context
 from cuebot.decide.departments import added_department, check_needless, removed_tasks, why_no_name_goes
 from cuebot.decide.filters import renumbered
@@ -235,7 +235,7 @@ def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
     thing = farm.get(command.kind, command.id)
     needed_by = _needed_by(farm, command.kind, thing)
     if needed_by:
-        name = getattr(thing, "name", thing.id)
+        name = called(farm, command.kind, thing)
         raise Refused(f"{command.kind} {name!r} cannot be deleted: {needed_by}")
     events: list[ev.Event] = []
     if command.kind == "show":

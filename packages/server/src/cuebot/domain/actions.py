@@ -274,6 +274,10 @@ _ROWS: Final[dict[type[c.Command], _Row]] = {
         Action("filter.set_order", _F, "give a filter another place among those of its show", {"filter_id": "filter"}),
         "filter", _one("filter_id"),
     ),
+    c.ReplaceFilters: _Row(
+        Action("filter.import", _F, "make the filters of a show those of a file", {"show_id": "show"}),
+        "show", _one("show_id"),
+    ),
     c.AddMatcher: _Row(Action("filter.add_matcher", _F, "let a filter ask one more question"),
                        "filter", _one("filter_id")),
     c.ChangeMatcher: _Row(Action("filter.change_matcher", _F, "let a matcher of a filter ask something else"),
@@ -495,6 +499,7 @@ _OTHERS: Final = (
     Action("facility.read", Right.SEE, "look at facilities"),
     Action("run.read", Right.SEE, "look at runs that are over, and at what failed"),
     Action("log.read", Right.SEE, "read what frames have written to their logs"),
+    Action("filter.compare", Right.SEE, "ask what an import of filters would change"),
     Action("filter.try", Right.SEE, "ask what filters would do to jobs, or did"),
     Action("job.explain", Right.SEE, "ask why frames wait"),
     Action("farm.read", Right.SEE, "look at the farm as a whole"),

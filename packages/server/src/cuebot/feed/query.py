@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Any, Final
 
 from cuebot.domain.bounds import Bounds
+from cuebot.domain.errors import quoted
 from cuebot.feed.public_events import PublicEvent
-from cuebot.queries.language import FLAG, NUMBER, TEXT, Field, Fields, Get, Moment, matcher, parse
+from cuebot.feed.vocabulary import EVENT_TYPES
+from cuebot.queries.language import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    Field,
+    Fields,
+    Get,
+    Moment,
+    Term,
+    is_one_of,
+    matcher,
+    parse,
+    wrong,
+)
 
 
 def _of_row(name: str, absent: Any = "") -> Get[PublicEvent]:
@@ -40,5 +56,29 @@ FIELDS: Final = Fields[PublicEvent](
 
 
 def event_matcher(query: str, moment: Moment, bounds: Bounds) -> Callable[[PublicEvent], bool]:
-    """Whether an event is what a query asks for. Raises Invalid."""
-    return matcher(FIELDS, parse(query, bounds), moment)
+    """Whether an event is what a query asks for. Raises Invalid, also for a type that no event has."""
+    terms = parse(query, bounds)
+    for term in terms:
+        if term.field in ("", "type"):
+            _check_types(term)
+    return matcher(FIELDS, terms, moment)
+
+
+def _check_types(term: Term) -> None:
+    """Refuse what would wait for ever: a mistyped type, or a word or pattern that is in none."""
+    for value in term.values:
+        wanted = value if term.field else f"*{value}*"
+        if not any(is_one_of([wanted])(known) for known in EVENT_TYPES):
+            raise wrong(term.column, f"no event is of type {quoted(value)!r}{_nearest(value)}")
+
+
+def _nearest(text: str) -> str:
+    plain = text.lower()
+    found = difflib.get_close_matches(plain, EVENT_TYPES, n=1, cutoff=0.6)
+    if found:
+        return f"; did you mean {found[0]}?"
+    noun = plain.split(".")[0]
+    return f"; there are {', '.join(name for name in EVENT_TYPES if name.startswith(f'{noun}.')) or _NOUNS}"
+
+
+_NOUNS: Final = ", ".join(f"{noun}.*" for noun in dict.fromkeys(name.split(".")[0] for name in EVENT_TYPES))

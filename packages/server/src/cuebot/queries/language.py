@@ -138,7 +138,7 @@ class Fields(Generic[Thing]):
         """A field by name. Raises Invalid."""
         found = self._fields.get(name.lower())
         if found is None:
-            raise _wrong(column, f"{self.noun}s have no field {quoted(name)!r}{_nearest(name, self._fields)}")
+            raise wrong(column, f"{self.noun}s have no field {quoted(name)!r}{_nearest(name, self._fields)}")
         return found
 
 
@@ -176,12 +176,12 @@ def _term(text: str, at: int) -> tuple[Term, int]:
     if match["field"] and match["op"]:
         values, end = _values(text, match.end())
         if not values:
-            raise _wrong(match.end() + 1, f"a value is missing after {match['field']}{match['op']}")
+            raise wrong(match.end() + 1, f"a value is missing after {match['field']}{match['op']}")
         return Term(at + 1, bool(match["not"]), match["field"], match["op"], values), end
     start = at + len(match["not"])
     values, end = _values(text, start)
     if not values:
-        raise _wrong(start + 1, f"{quoted(text[at : at + 10])!r} is no term; write FIELD:VALUE, FIELD>NUMBER or a word")
+        raise wrong(start + 1, f"{quoted(text[at : at + 10])!r} is no term; write FIELD:VALUE, FIELD>NUMBER or a word")
     return Term(at + 1, bool(match["not"]), "", ":", values), end
 
 
@@ -194,7 +194,7 @@ def _values(text: str, at: int) -> tuple[tuple[str, ...], int]:
         elif text[at] in "\"'":
             end = text.find(text[at], at + 1)
             if end < 0:
-                raise _wrong(at + 1, f"the quote {text[at]} has no other one after it")
+                raise wrong(at + 1, f"the quote {text[at]} has no other one after it")
             values.append(text[at + 1 : end])
             at = end + 1
         else:
@@ -228,12 +228,12 @@ def _in_names(fields: Fields[Thing], words: Sequence[str], moment: Moment) -> Ca
 def _in_field(field: Field[Thing], term: Term, moment: Moment) -> Callable[[Thing], bool]:
     get = field.get
     if term.op in _ORDERED and not field.kind.is_ordered:
-        raise _wrong(
+        raise wrong(
             term.column, f"{field.name} has no order, so {term.op} says nothing of it; write {field.name}:VALUE"
         )
     if field.kind in (TEXT, NAME):
         values = [moment.me if value == ME and field.name == "user" else value for value in term.values]
-        is_one = _is_one_of(values, folded if field.kind is NAME else str.lower)
+        is_one = is_one_of(values, folded if field.kind is NAME else str.lower)
         if term.op == "!=":
             return lambda thing: not is_one(get(moment, thing))
         return lambda thing: is_one(get(moment, thing))
@@ -242,12 +242,12 @@ def _in_field(field: Field[Thing], term: Term, moment: Moment) -> Callable[[Thin
         compare, value = _COMPARE[term.op], wanted[0]
         return lambda thing: bool(compare(get(moment, thing), value))
     if term.op in _ORDERED:
-        raise _wrong(term.column, f"{term.op} takes one value, not {len(wanted)}")
+        raise wrong(term.column, f"{term.op} takes one value, not {len(wanted)}")
     some = frozenset(wanted)
     return lambda thing: (get(moment, thing) in some) is (term.op != "!=")
 
 
-def _is_one_of(values: Sequence[str], fold: Callable[[str], str]) -> Callable[[Any], bool]:
+def is_one_of(values: Sequence[str], fold: Callable[[str], str] = str.lower) -> Callable[[Any], bool]:
     """Whether a text, or one of a list of texts, is one of these, in which `*` and `?` stand for others."""
     plain = frozenset(fold(value) for value in values if not _ANY.search(value))
     globs = [_glob(fold(value)) for value in values if _ANY.search(value)]
@@ -270,7 +270,7 @@ def _read(field: Field[Any], value: str, term: Term) -> Any:
     try:
         return field.kind.read(value)
     except ValueError:
-        raise _wrong(term.column, f"{field.name} takes {field.kind.what}, not {quoted(value)!r}") from None
+        raise wrong(term.column, f"{field.name} takes {field.kind.what}, not {quoted(value)!r}") from None
 
 
 def in_order(fields: Fields[Thing], things: Iterable[Thing], order: str, moment: Moment) -> list[Thing]:
@@ -296,5 +296,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
 
 
-def _wrong(column: int, what: str) -> Invalid:
+def wrong(column: int, what: str) -> Invalid:
+    """What is wrong with a query, and where."""
     return Invalid(f"query, column {column}: {what}")

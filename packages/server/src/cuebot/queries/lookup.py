@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from cuebot.domain.advice import advise
-from cuebot.domain.errors import Invalid, NotFound
+from cuebot.domain.errors import Invalid, NotFound, quoted
 from cuebot.domain.farm import ALIKE_MAX, Farm
 from cuebot.domain.names import folded
 from cuebot.domain.nouns import Job, Layer
@@ -58,6 +60,10 @@ def _scope_by_id(farm: Farm, layer_id: str, frame_id: str) -> Scope:
     raise Invalid("name a job, or the id of a layer or frame")
 
 
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
+"""How an id begins, which may have digits alone before its first dash."""
+
+
 def job_of(farm: Farm, text: str) -> Job:
     """The job with an id, or the active one of a name, or else the finished one of that name that was submitted last.
 
@@ -104,8 +110,15 @@ def layer_of(farm: Farm, job: Job, text: str) -> Layer:
 def frame_of(farm: Farm, job: Job, layer_text: str, text: str) -> tuple[Layer, int]:
     """The frame with an id, a name such as `0012-beauty`, or a number within a layer. Raises NotFound."""
     number, dash, layer_name = text.partition("-") if text[:1] != "-" else (text, "", "")
-    if number.isdigit() and dash:
-        layer = layer_of(farm, job, layer_name)
+    if number.isdigit() and dash and not _ID.match(text):
+        try:
+            layer = layer_of(farm, job, layer_name)
+        except NotFound:
+            if not layer_text:
+                raise
+            raise NotFound(
+                f"{quoted(text)!r} is no frame: write one number, such as 7, or a name, such as 0007-{layer_text}"
+            ) from None
     elif number.isdigit() or text[1:].isdigit():
         if not layer_text:
             raise NotFound(f"frame {text} is a number within a layer; name the layer of job {job.name!r}, too")

@@ -44,6 +44,7 @@ _FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "limit.set_soft": ("-limit-soft", "limit", "soft"),
     "log.read": ("-log", "job", "layer", "frame"),
     "owner.create": ("-create-owner", "name", "show"),
+    "owner.set_show": ("-owner-show", "owner", "show"),
     "show.create": ("-create-show", "name"),
     "show.set_active": ("-enable-show", "show"),
     "show.set_booking": ("-booking", "show", "enabled"),

@@ -317,6 +317,8 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
         "AddDepend": "depend.add",
         "Explain": "job.explain",
         "TryFilters": "filter.try",
+        "ImportFilters": "filter.import",
+        "CompareFilters": "filter.compare",
         "RestoreFrames": "frame.restore",
         "SetJobOwner": "job.set_owner",
         "SetJobTimeLimit": "job.set_time_limit",

@@ -38,10 +38,12 @@ from cuebot.domain.commands.filters import (
     ReleaseDepartment,
     RemoveFilterAction,
     RemoveMatcher,
+    ReplaceFilters,
     RunFilters,
     SetGroupDepartment,
     SetTaskCores,
     SetTasks,
+    WantedFilter,
 )
 from cuebot.domain.commands.hosts import (
     AddHostTags,
@@ -171,6 +173,7 @@ __all__ = [
     "RemoveMatcher",
     "RenameLimit",
     "ReorderFrames",
+    "ReplaceFilters",
     "Reply",
     "ReportHost",
     "ReportOutcome",
@@ -199,4 +202,5 @@ __all__ = [
     "TakeOwnership",
     "UnsatisfyDepend",
     "UsageReport",
+    "WantedFilter",
 ]

@@ -37,6 +37,27 @@ class PlaceFilter(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class WantedFilter:
+    """A filter as it should be. Numbers are those of the wire; a group is named, or given by its id."""
+
+    name: str
+    type: int
+    enabled: bool
+    matchers: tuple[tuple[int, int, str], ...]
+    """Subject, type and input of each."""
+    actions: tuple[tuple[int, Any], ...]
+    """Type and value of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceFilters(Command):
+    """Make the filters of a show these, in their order; others are removed."""
+
+    show_id: str
+    filters: tuple[WantedFilter, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AddMatcher(Command):
     """Let a filter ask one more question. Numbers are those of the wire."""
 

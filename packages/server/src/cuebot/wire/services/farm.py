@@ -31,6 +31,7 @@ from cuebot.wire.call import Call
 from cuebot.wire.door_book import Refusal, RefusedAgent
 from cuebot.wire.doors import Doors
 from cuebot.wire.services.events import Events
+from cuebot.wire.services.filter_sets import FilterSets
 from cuebot.wire.services.filter_trials import FilterTrials
 from cuebot.wire.services.find import Queries
 from cuebot.wire.services.job_settings import JobSettings
@@ -40,11 +41,11 @@ from cuebot.wire.values import int32
 from cuefarm_proto import farm_pb2
 
 
-class FarmInterface(Records, Queries, Events, JobSettings, Restoring, FilterTrials):
+class FarmInterface(Records, Queries, Events, JobSettings, Restoring, FilterTrials, FilterSets):
     """What OpenCue has no RPC for.
 
     `Records` of what was, `Events`, `Queries` in words, `FilterTrials` of what would be, what is changed in
-    `JobSettings`, `Restoring`; here the rest.
+    `FilterSets`, `JobSettings`, `Restoring`; here the rest.
     """
 
     def __init__(
