@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -47,10 +48,11 @@ class Context:
 
     def __init__(self) -> None:
         self.trailing: tuple[tuple[str, str], ...] = ()
+        self.request_id = str(uuid.uuid4())
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        """Who calls."""
-        return (("cuefarm-user", "ann"),)
+        """Who calls, and the id of the request, which each of `opencue` has."""
+        return (("cuefarm-user", "ann"), ("cuefarm-request-id", self.request_id))
 
     def peer(self) -> str:
         """Where from."""
@@ -69,8 +71,8 @@ class Context:
         raise Ended(code, details)
 
 
-ALSO_DONE = {"host.add_tags": ("host.remove_tags",)}
-"""A tag is renamed by taking the old one away as well."""
+ALSO_DONE = {"host.add_tags": ("host.remove_tags",), "job.submit": ("partition.add",)}
+"""A tag is renamed by taking the old one away as well; a specification may name a part of its user's host."""
 
 
 class Served:

@@ -109,22 +109,26 @@ def submitted(tools: Any, user: str) -> str:
     return text.replace("<layers>", LOCAL + "<layers>", 1)
 
 
-async def test_a_specification_can_name_its_users_own_host(site: Any, start_agent: Any, tools: Any) -> None:
-    """The locked host renders it; an agent that watches for its user is told to do so all the same."""
+@pytest.mark.parametrize("metadata", [(), (("cuefarm-request-id", "a1"),)])
+async def test_a_specification_can_name_its_users_own_host(
+    site: Any, start_agent: Any, tools: Any, metadata: tuple[tuple[str, str], ...]
+) -> None:
+    """The locked host renders it, whichever client submits; an agent that watches for its user is told to do so, too."""
     agent = await start_agent(ours=False)
     host = site.farm.host_named("host1")
     by = c.Envelope(actor="ada")
     await site.engine.submit(c.LockHost(host.id, LockState.LOCKED), by)
     owner = await site.engine.submit(c.CreateOwner(site.farm.show_named("testing").id, "ada"), by)
     await site.engine.submit(c.TakeOwnership(owner, host.id), by)
-    call = site.job.LaunchSpecAndWait(job_pb2.JobLaunchSpecAndWaitRequest(spec=submitted(tools, "ada")))
+    request = job_pb2.JobLaunchSpecAndWaitRequest(spec=submitted(tools, "ada"))
+    call = site.job.LaunchSpecAndWait(request, metadata=metadata)
     await call
     assert "cuefarm-warning" not in dict(await call.trailing_metadata())
     await tools.until(lambda: len(agent.launched) == 3)
     assert all(run.ignore_nimby for run in agent.launched)
-    request = host_pb2.HostGetRenderPartitionsRequest(host=host_pb2.Host(id=host.id))
+    of_host = host_pb2.HostGetRenderPartitionsRequest(host=host_pb2.Host(id=host.id))
     await tools.until(lambda: not site.farm.partitions)
-    assert not (await site.host.GetRenderPartitions(request)).render_partitions.render_partitions
+    assert not (await site.host.GetRenderPartitions(of_host)).render_partitions.render_partitions
 
 
 async def test_a_job_whose_host_is_not_to_be_had_is_launched_all_the_same(site: Any, tools: Any) -> None:
@@ -132,4 +136,12 @@ async def test_a_job_whose_host_is_not_to_be_had_is_launched_all_the_same(site: 
     call = site.job.LaunchSpecAndWait(job_pb2.JobLaunchSpecAndWaitRequest(spec=submitted(tools, "ada")))
     assert len((await call).jobs.jobs) == 1
     warning = unquote(str(dict(await call.trailing_metadata())["cuefarm-warning"]))
-    assert "is not rendered on host 'host1', but on the farm: there is no host 'host1'" in warning
+    assert "is not rendered on host 'host1', but on the farm: there is no host 'host1'; `cueadmin -lh` lists" in warning
+
+
+def test_our_client_has_a_job_rendered_on_its_users_own_host(farm: SmallFarm, tools: Any) -> None:
+    """A launch through `opencue` makes the part that its specification asks for."""
+    text = submitted(tools, "ann").replace('host="host1"', 'host="desk"')
+    (job,) = opencue.api.launchSpecAndWait(text)
+    (partition,) = opencue.api.findHost("desk").getRenderPartitions()
+    assert (partition.job(), partition.data.max_cores, partition.data.max_memory) == (job.name(), 100, 4 * GB)
