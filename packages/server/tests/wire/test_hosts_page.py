@@ -41,7 +41,7 @@ def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallFarm]:
 
 
 def test_the_commands_of_the_page_do_what_it_says(farm: SmallFarm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each succeeds; a reboot reaches nobody here, and the host is kept from work all the same."""
+    """Each succeeds."""
     monkeypatch.setattr("builtins.input", lambda *_: "y")
     lines = re.findall(r"^    (cueadmin .*)$", PAGE.read_text(), re.MULTILINE)
     assert len(lines) == 12

@@ -113,7 +113,7 @@ def submitted(tools: Any, user: str) -> str:
 async def test_a_specification_can_name_its_users_own_host(
     site: Any, start_agent: Any, tools: Any, metadata: tuple[tuple[str, str], ...]
 ) -> None:
-    """The locked host renders it, whichever client submits; an agent that watches for its user is told to do so, too."""
+    """The locked host renders it, whoever submits; an agent that watches for its user is told to do so all the same."""
     agent = await start_agent(ours=False)
     host = site.farm.host_named("host1")
     by = c.Envelope(actor="ada")
