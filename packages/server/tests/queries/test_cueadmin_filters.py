@@ -392,6 +392,7 @@ def test_a_show_is_put_away_and_brought_back(farm: SmallFarm, capsys: Output) ->
     capsys.readouterr()
     assert main("-ls") == 0
     assert "film" not in capsys.readouterr().out
-    assert api.findShow("film").name() == "testing"
+    with pytest.raises(opencue.CueException, match="'film' was archived"):
+        api.findShow("film")
     assert main("-enable-show", "film_archive", "-force") == 0
     assert api.findShow("film").name() == "film"
