@@ -30,7 +30,7 @@ from cuebot.wire.messages.shows import show_message
 from cuebot.wire.requests import OfShow
 from cuebot.wire.rows import list_of
 from cuebot.wire.services.filters import filter_named
-from cuebot.wire.services.services import warn_of_service
+from cuebot.wire.services.services import unknown_service, warn_of_service
 from cuebot.wire.values import units
 from cuebot.wire.whiteboard import whiteboard
 
@@ -112,6 +112,8 @@ class ShowInterface:
         command = c.CreateServiceOverride(_show(request, call).id, service_values(request.service))
         override = call.farm.get("service_override", await call.submit(command))
         warn_of_service(request.service, call)
+        if override.name not in call.farm.service_by_name:
+            call.warnings.append(unknown_service(call.farm, override.name, call.farm.shows[override.show_id].name))
         return show_pb2.ShowCreateServiceOverrideResponse(service_override=override_message(override))
 
     def GetFilters(self, request: show_pb2.ShowGetFiltersRequest, call: Call) -> show_pb2.ShowGetFiltersResponse:
