@@ -90,14 +90,27 @@ def test_cueadmin_renders_on_ones_own_host(farm: SmallFarm, capsys: Output) -> N
     assert main("-partition-size", job, "desk", "3", "8") == 1
     assert main("-delete-partition", job, "desk") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"desk: renders {job} on 2 cores"
+    assert lines[0] == f"desk: renders {job} on 2 cores and 8.0 GB"
     assert lines[2].split() == ["desk", job, "0003-render", "0", "of", "2", "0.0", "of", "8.0"]
     (told,) = json.loads("\n".join(lines[3:-2]))
     assert (told["frame"], told["max_cores"], told["max_memory_kb"]) == ("0003-render", 2.0, 8 * GB)
-    assert lines[-2:] == [f"desk: renders {job} on 3 cores", f"desk: renders {job} no more"]
+    assert lines[-2:] == [f"desk: renders {job} on 3 cores and 8.0 GB", f"desk: renders {job} no more"]
 
     assert main("-delete-partition", job, "desk") == 1
     assert "is not rendered on a part of desk" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-add-partition", "-partition-size"])
+def test_what_a_host_lacks_is_not_promised(farm: SmallFarm, capsys: Output, flag: str) -> None:
+    """The part is what the host has, and whoever wanted more is told."""
+    job, host = farm.job("one").name, farm.farm.host_named("desk")
+    has = f"{host.cores / 100:g} cores and {host.memory / GB:.1f} GB"
+    if flag == "-partition-size":
+        main("-add-partition", job, "desk", "1", "8")
+    assert main(flag, job, "desk", "200", "900") == 0
+    told = capsys.readouterr()
+    assert f"renders {job} on {has}" in told.out
+    assert f"{host.cores / 100:g} cores of the 200 cores and {host.memory / GB:.1f} GB of the 900.0 GB" in told.err
 
 
 LOCAL = '<localbook host="host1" cores="1" memory="4194304" threads="1"/>'

@@ -82,7 +82,7 @@ def warn_of_service(message: service_pb2.Service, call: Call) -> None:
 
 
 def unknown_service(farm: Farm, name: str, show: str) -> str:
-    """That what a show has of its own is in the place of no service; layers that name it have its values all the same."""
+    """That what a show has of its own is in the place of no service; layers that name it have its values."""
     alike = get_close_matches(name, farm.service_by_name, NEAR_NAMES)
     meant = f" (did you mean {' or '.join(alike)}?)" if alike else ""
     return f"the farm has no service {name!r}{meant}: only layers of show {show!r} that name it so have these values"
