@@ -124,6 +124,19 @@ def test_no_job_goes_on_to_another_show_for_one_that_was_deleted(farm: SmallFarm
     assert api.createShow("empty").name() == "empty"
 
 
+def test_what_a_show_stood_for_goes_on_to_the_next_one_and_comes_back_with_it(farm: SmallFarm, tools: Any) -> None:
+    """Jobs of the first show of a chain go to the last that takes jobs."""
+    text = tools.spec(tools.layer("beauty", "1")).replace("<show>testing<", "<show>old<")
+    api.findShow("film").archive("testing")
+    with pytest.warns(FarmWarning, match="'old' was archived; jobs of its name go to 'testing'"):
+        (job,) = api.launchSpecAndWait(text)
+    assert job.show() == "testing"
+    job.kill()
+    api.findShow("film_archive").setActive(True)
+    with pytest.warns(FarmWarning, match="jobs of its name go to 'film'"):
+        assert api.launchSpecAndWait(text)[0].show() == "film"
+
+
 async def test_criteria_of_procs_and_jobs_mean_the_archived_show_on_the_wire(site: Any, tools: Any) -> None:
     """A search with a message, as published clients make it."""
     await site.launch(paused=True)

@@ -85,11 +85,9 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
 def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[list[ev.Event], str]:
     """Make a show and its root group. Replies with the show's id."""
     check_name("show", command.name, context.bounds)
-    stand_in = farm.alias_of_show.get(folded(command.name))
+    stand_in = farm.stand_in(command.name)
     if stand_in:
-        raise AlreadyExists(
-            f"show {command.name!r} was archived, and its jobs go to show {farm.shows[stand_in].name!r}"
-        )
+        raise AlreadyExists(f"show {command.name!r} was archived, and its jobs go to show {stand_in.name!r}")
     same = farm.shows.get(farm.show_by_name.get(folded(command.name), ""))
     if same is not None:
         spelled = "" if same.name == command.name else f", which {command.name!r} means too (case, '-', '_' are alike)"
@@ -120,10 +118,9 @@ def archive_show(farm: Farm, command: c.ArchiveShow, context: Context) -> list[e
     name = f"{show.name}_archive"
     if farm.show_id_of(name) or folded(name) in farm.alias_of_show:
         raise AlreadyExists(f"there is a show {name!r} already; delete or rename it first")
-    # Whatever stood for other shows goes on to the target with it.
-    moved = ev.Changed("show", target.id, {"aliases": [*target.aliases, *show.aliases, show.name]})
-    away = {"name": name, "archived_name": show.name, "active": False, "aliases": []}
-    return [ev.Changed("show", show.id, away), moved]
+    stands_in = ev.Changed("show", target.id, {"aliases": [*target.aliases, show.name]})
+    away = {"name": name, "archived_name": show.name, "active": False}
+    return [ev.Changed("show", show.id, away), stands_in]
 
 
 def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[list[ev.Event], str]:

@@ -165,9 +165,13 @@ class Farm(Things):
 
     def show_for_jobs(self, name: str) -> Show:
         """The show to which jobs of this name go: one that was archived has another in its place. Raises NotFound."""
-        any_spelling = folded(name)
-        id = self.show_by_name.get(any_spelling) or self.alias_of_show.get(any_spelling, "")
-        return self.shows[id] if id else self.show_named(name)
+        id = self.show_by_name.get(folded(name))
+        return (self.shows[id] if id else self.stand_in(name)) or self.show_named(name)
+
+    def stand_in(self, name: str) -> Show | None:
+        """The show to which jobs of an archived show of this name go; where that was archived too, the one for it."""
+        show = self.shows.get(self.alias_of_show.get(folded(name), ""))
+        return self.stand_in(show.archived_name) if show is not None and show.archived_name else show
 
     def show_named(self, name: str) -> Show:
         """The show with this name in any spelling.
@@ -179,7 +183,7 @@ class Farm(Things):
         id = self.show_by_name.get(folded(name))
         archived = self.archived_show(name)
         if archived is not None:
-            stand_in = self.shows.get(self.alias_of_show.get(folded(name), ""))
+            stand_in = self.stand_in(name)
             jobs = f", and new jobs of its name go to {stand_in.name!r}" if stand_in else ""
             raise Refused(
                 f"show {name!r} was archived: it is called {archived.name!r} now{jobs};"
