@@ -6,6 +6,7 @@ import time
 from typing import Any, Optional
 
 from opencue import search
+from opencue.exception import CueException
 
 POLL_S = 30.0
 LEFT_PERCENT = 20
@@ -32,12 +33,20 @@ def rebootFarmSafely(host: Any, group_size: int, start_time: Optional[float], ho
     told: list[str] = []
     while hosts:
         group, hosts = hosts[:group_size], hosts[group_size:]
-        for one in group:
-            one.rebootWhenIdle()
-        told += [one.name() for one in group]
+        told += [one.name() for one in group if _takes(one)]
         print(f"{len(told)} were told, {len(hosts)} are to come.")
         while hosts and len(_waiting(host, told, since)) * 100 > group_size * LEFT_PERCENT:
             time.sleep(POLL_S)
+
+
+def _takes(one: Any) -> bool:
+    """Tell a host to reboot when idle; print why where it will not, which keeps no other host waiting."""
+    try:
+        one.rebootWhenIdle()
+    except CueException as error:
+        print(error)
+        return False
+    return True
 
 
 def monitorRebootFarm(host: Any, start_time: float, hostSearch: dict[str, Any]) -> None:

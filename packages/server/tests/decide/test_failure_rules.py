@@ -146,6 +146,18 @@ def test_bindings_of_failures_and_people_are_cleared_and_those_of_specifications
             farm.do(c.ClearBindings(limit.id, refused))
 
 
+def test_a_binding_goes_on_under_the_new_name_of_its_limit() -> None:
+    """What a failure has bound is still known as that, and cleared as that."""
+    farm = ruled()
+    limit = nuke(farm)
+    farm.end(farm.run_of("one/render", 0), NO_LICENCE)
+    farm.do(c.RenameLimit(limit.id, "nuke_x"))
+    layer = farm.layer("one/render")
+    assert (layer.limits, source_of(layer, limit)) == (("nuke_x",), BindSource.AUTO)
+    assert farm.do(c.ClearBindings(limit.id, (BindSource.AUTO,))) == 1
+    assert layer.limits == ()
+
+
 @pytest.mark.parametrize("status", [1, -1, 2**31, int(Exit.SKIP_RETRY), int(Exit.FAILED_LAUNCH)])
 def test_a_status_that_means_something_else_is_no_rule(status: int) -> None:
     """1 is any failure, and what the farm itself ends frames with is taken."""

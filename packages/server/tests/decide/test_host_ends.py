@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from small_farm import START_US, SmallFarm
+from small_farm import GIB, START_US, SmallFarm
 
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.host_ends import ENDS_BESIDE_OTHERS, ENDS_MOST
 from cuebot.domain.nouns import Proc
-from cuebot.domain.states import Cause, Exit, FrameState, HostState
-from cuebot.domain.units import HOUR, MINUTE, Micros
+from cuebot.domain.states import Cause, Exit, FrameState, HostState, LockState
+from cuebot.domain.units import HOUR, MINUTE, CoreUnits, KiB, Micros
 from cuebot.engine.farm_rows import load_farm, take_dirty
 from cuebot.engine.ports import Answer
 from cuebot.sim.specs import job_spec, layer_spec
@@ -94,6 +94,26 @@ def test_a_frame_without_retries_left_is_tried_again_all_the_same() -> None:
     assert (farm.states("one/render"), ends(farm)) == ("W", 2)
     farm.end(again(farm), 1)
     assert farm.states("one/render") == "X"
+
+
+def test_a_frame_alone_in_its_users_part_of_a_host_has_the_host_to_itself() -> None:
+    """Another part of that host takes nothing until it has ended."""
+    farm = poisoned()
+    for number in range(ENDS_BESIDE_OTHERS):
+        take_down(farm, again(farm) if number else farm.run_of("one/render"))
+    farm.launch(job_spec("two"))
+    (host,) = farm.farm.hosts.values()
+    farm.do(c.LockHost(host.id, LockState.LOCKED))
+    farm.do(c.TakeOwnership(farm.do(c.CreateOwner(farm.farm.show_named("testing").id, "ann")), host.id))
+    for name in ("one", "two"):
+        farm.do(c.AddPartition(host.id, farm.job(name).id, "ann", cores=CoreUnits(100), memory=KiB(GIB)))
+    run = again(farm)
+    assert run.alone
+    assert run.partition_id
+    assert list(farm.farm.procs) == [run.id]
+    farm.finish("one/render")
+    start(farm)
+    assert [one.job_id for one in farm.farm.procs.values()] == [farm.job("two").id]
 
 
 def test_an_innocent_neighbour_runs_alone_and_is_done() -> None:

@@ -178,13 +178,62 @@ def test_what_makes_no_sense_is_refused_in_words() -> None:
         part(farm, host_id, user="bob")
     with pytest.raises(Invalid, match="at least 1 core"):
         part(farm, host_id, cores=0)
-    with pytest.raises(Refused, match="no frame that waits would fit"):
+    with pytest.raises(
+        Refused, match=r"which has 2 cores and 0 MB free now: a frame of layer 'render' needs a core and"
+    ):
         part(farm, host_id, memory=1)
     part(farm, host_id)
     with pytest.raises(AlreadyExists, match="has a partition on host 'desk' already"):
         part(farm, host_id)
     with pytest.raises(NotFound, match="there is no partition"):
         farm.do(c.DropPartition(farm.new_id()))
+
+
+def test_a_part_has_no_more_than_its_host() -> None:
+    """When it is made, and when it is made larger; less than a core is none."""
+    farm = SmallFarm()
+    host_id = desk(farm)
+    host = farm.farm.hosts[host_id]
+    farm.launch(job_spec("one"))
+    partition = part(farm, host_id, cores=20_000, memory=900 * GIB, gpus=4)
+    assert (partition.cores, partition.memory, partition.gpus) == (host.cores, host.memory, host.gpus)
+    assert farm.do(c.ResizePartition(partition.id, 100, GIB, 0, 0)) == 1
+    assert farm.do(c.ResizePartition(partition.id, 20_000, 900 * GIB, 0, 0)) == 1
+    assert (partition.cores, partition.memory) == (host.cores, host.memory)
+    with pytest.raises(Invalid, match="at least 1 core"):
+        farm.do(c.ResizePartition(partition.id, 1, 0, 0, 0))
+
+
+def test_a_part_for_which_nothing_waits_is_refused() -> None:
+    """That is no matter of room."""
+    farm = SmallFarm()
+    host_id = desk(farm)
+    farm.launch(job_spec("one"))
+    farm.do(c.Change("job", farm.job("one").id, {"paused": True}))
+    with pytest.raises(Refused, match="no frame that this part of host 'desk' is for waits"):
+        part(farm, host_id)
+
+
+@pytest.mark.parametrize("how", ["taken", "disowned", "without an owner"])
+def test_whoever_owns_a_host_no_more_renders_there_no_more(how: str) -> None:
+    """What runs ends and waits again; a host that stays its owner's goes on."""
+    farm = SmallFarm()
+    host_id = desk(farm)
+    farm.launch(job_spec("one"))
+    part(farm, host_id)
+    farm.plan()
+    ann = farm.farm.owner_named("ann").id
+    farm.do(c.TakeOwnership(ann, host_id))
+    assert farm.farm.partitions
+    if how == "taken":
+        farm.do(c.TakeOwnership(farm.do(c.CreateOwner(farm.farm.show_named("testing").id, "bob")), host_id))
+    elif how == "disowned":
+        farm.do(c.DropDeed(farm.farm.deed_of_host[host_id]))
+    else:
+        farm.do(c.DropOwner(ann))
+    assert not farm.farm.partitions
+    assert len(farm.take_kills()) == 2
+    check(farm.farm)
 
 
 def test_parts_and_their_runs_survive_a_restart() -> None:

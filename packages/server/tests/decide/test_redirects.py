@@ -130,6 +130,25 @@ def test_places_of_one_host_are_one_place_for_a_wide_frame() -> None:
     assert not farm.farm.redirects
 
 
+def test_places_on_two_hosts_share_what_is_left_of_a_burst() -> None:
+    """With room for one frame in all, one of the two places is taken."""
+    farm = SmallFarm()
+    for name in ("left", "right"):
+        farm.host(name, cores=100)
+    farm.launch(job_spec("one"))
+    farm.plan()
+    farm.launch(job_spec("low", priority=0))
+    runs = [farm.run_of("one/render", index) for index in (0, 1)]
+    assert [redirect(farm, run, "low") for run in runs] == [1, 1]
+    (subscription,) = farm.farm.subscriptions.values()
+    farm.do(c.Change("subscription", subscription.id, {"size": 100, "burst": 100}))
+    for run in runs:
+        farm.end(run)
+    assert len(farm.farm.redirects) == 2
+    (booked,) = farm.plan()
+    assert booked.job_id == farm.job("low").id
+
+
 def test_jobs_get_places_in_turn() -> None:
     """Several runs are dealt to several jobs one by one."""
     farm = busy_farm()

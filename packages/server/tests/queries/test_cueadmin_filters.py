@@ -405,6 +405,10 @@ def test_a_service_is_something_else_for_a_show(farm: SmallFarm, capsys: Output)
     assert main("-lv", "testing") == 0
     assert "8192 MB" in capsys.readouterr().out
     assert main("-override-service", "testing", "studio", "threadable=on", "-force") == 0
+    assert "the farm has no service 'studio'" in capsys.readouterr().err
+    assert main("-override-service", "testing", "mayo", "memory=1g", "-force") == 0
+    assert "(did you mean maya?): only layers of show 'testing' that name it so" in capsys.readouterr().err
+    assert main("-drop-override", "testing", "mayo", "-force") == 0
     assert main("-override-service", "testing", "maya", "colour=red") == 2
     assert "memory=..." in capsys.readouterr().err
     assert main("-drop-override", "testing", "maya", "-force") == 0
@@ -421,6 +425,7 @@ def test_a_show_is_put_away_and_brought_back(farm: SmallFarm, capsys: Output) ->
     capsys.readouterr()
     assert main("-ls") == 0
     assert "film" not in capsys.readouterr().out
-    assert api.findShow("film").name() == "testing"
+    with pytest.raises(opencue.CueException, match="'film' was archived"):
+        api.findShow("film")
     assert main("-enable-show", "film_archive", "-force") == 0
     assert api.findShow("film").name() == "film"

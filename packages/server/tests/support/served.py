@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from cuebot.domain import commands as c
 from cuebot.domain.actions import actions_of
 from cuebot.engine.past_jobs import NoJobHistory, PastJobs
 from cuebot.engine.ports import Recorded
+from cuebot.engine.requests import Address
 from cuebot.wire.call import behaviour
 from cuebot.wire.rpc_actions import asked_by
 from cuebot.wire.server import offered_services, service_descriptors
@@ -47,10 +49,11 @@ class Context:
 
     def __init__(self) -> None:
         self.trailing: tuple[tuple[str, str], ...] = ()
+        self.request_id = str(uuid.uuid4())
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        """Who calls."""
-        return (("cuefarm-user", "ann"),)
+        """Who calls, and the id of the request, which each of `opencue` has."""
+        return (("cuefarm-user", "ann"), ("cuefarm-request-id", self.request_id))
 
     def peer(self) -> str:
         """Where from."""
@@ -69,8 +72,26 @@ class Context:
         raise Ended(code, details)
 
 
-ALSO_DONE = {"host.add_tags": ("host.remove_tags",)}
-"""A tag is renamed by taking the old one away as well."""
+ALSO_DONE = {
+    "host.add_tags": ("host.remove_tags",),
+    "host.reboot": ("host.set_state",),
+    "job.submit": ("partition.add",),
+}
+"""A tag is renamed by taking the old one away as well; a host whose agent will not reboot is set back; a specification
+may name a part of its user's host."""
+
+
+class WillingAgents:
+    """Agents that take whatever they are told."""
+
+    async def restart(self, address: Address, when_idle: bool) -> None:
+        """They do."""
+
+    async def reboot(self, address: Address, when_idle: bool) -> None:
+        """They do, which their next report would tell."""
+
+    async def stay(self, address: Address) -> None:
+        """They do."""
 
 
 class Served:
@@ -150,7 +171,12 @@ def served(farm: SmallFarm) -> Iterator[Served]:
     recorded = partial(_recorded, farm)
     history, farm_history = MemoryRunHistory(recorded), MemoryFarmHistory(recorded)
     offered = offered_services(
-        streams=streams, bounds=farm.core.bounds, allow_root=False, history=history, farm_history=farm_history
+        streams=streams,
+        bounds=farm.core.bounds,
+        allow_root=False,
+        history=history,
+        farm_history=farm_history,
+        host_agents=WillingAgents(),
     )
     services = {service.full_name: service for service in service_descriptors()}
 

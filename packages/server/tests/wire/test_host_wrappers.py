@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from served import served
+from served import WillingAgents, served
 from small_farm import SmallFarm
 
 import opencue
+from cuebot.domain.errors import Refused
 from cuebot.domain.states import HostState
 from cuebot.domain.units import MINUTE
+from cuebot.engine.requests import Address
 from cuebot.sim.specs import job_spec
 from opencue.wrappers.host import Host, NestedHost
 from opencue.wrappers.proc import Proc
@@ -80,3 +82,23 @@ def test_hosts_are_rebooted_a_group_at_a_time(farm: SmallFarm, monkeypatch: pyte
     assert states == {"b": HostState.UP, "c": HostState.REBOOT_WHEN_IDLE, "desk": HostState.UP}
     Host.monitorRebootFarm(since, host=["b"])
     assert "1 of 1 hosts have booted." in capsys.readouterr().out
+
+
+def test_a_host_that_will_not_reboot_keeps_no_group_waiting(
+    farm: SmallFarm, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """It is said why, and the next group is told at once."""
+    refuses = Refused("the agent of host 'b' does not reboot its machine")
+
+    async def reboot(self: WillingAgents, address: Address, when_idle: bool) -> None:
+        if address.host_name == "b":
+            raise refuses
+
+    since = opencue.api.findHost("b").bootTime() + 1
+    farm.host("c")
+    monkeypatch.setattr(WillingAgents, "reboot", reboot)
+    monkeypatch.setattr("builtins.input", lambda _: "Y")
+    Host.rebootFarmSafely(1, since, host=["b", "c"])
+    out = capsys.readouterr().out
+    assert "does not reboot its machine; host 'b' stays UP" in out
+    assert farm.farm.host_named("c").state is HostState.REBOOT_WHEN_IDLE

@@ -46,7 +46,7 @@ def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallFarm]:
 
 
 def test_the_commands_of_the_page_do_what_it_says(farm: SmallFarm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each succeeds; a reboot reaches nobody here, and the host is kept from work all the same."""
+    """Each succeeds."""
     monkeypatch.setattr("builtins.input", lambda *_: "y")
     lines = lines_of_page()[2:]
     assert len(lines) == 12

@@ -90,14 +90,27 @@ def test_cueadmin_renders_on_ones_own_host(farm: SmallFarm, capsys: Output) -> N
     assert main("-partition-size", job, "desk", "3", "8") == 1
     assert main("-delete-partition", job, "desk") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"desk: renders {job} on 2 cores"
+    assert lines[0] == f"desk: renders {job} on 2 cores and 8.0 GB"
     assert lines[2].split() == ["desk", job, "0003-render", "0", "of", "2", "0.0", "of", "8.0"]
     (told,) = json.loads("\n".join(lines[3:-2]))
     assert (told["frame"], told["max_cores"], told["max_memory_kb"]) == ("0003-render", 2.0, 8 * GB)
-    assert lines[-2:] == [f"desk: renders {job} on 3 cores", f"desk: renders {job} no more"]
+    assert lines[-2:] == [f"desk: renders {job} on 3 cores and 8.0 GB", f"desk: renders {job} no more"]
 
     assert main("-delete-partition", job, "desk") == 1
     assert "is not rendered on a part of desk" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-add-partition", "-partition-size"])
+def test_what_a_host_lacks_is_not_promised(farm: SmallFarm, capsys: Output, flag: str) -> None:
+    """The part is what the host has, and whoever wanted more is told."""
+    job, host = farm.job("one").name, farm.farm.host_named("desk")
+    has = f"{host.cores / 100:g} cores and {host.memory / GB:.1f} GB"
+    if flag == "-partition-size":
+        main("-add-partition", job, "desk", "1", "8")
+    assert main(flag, job, "desk", "200", "900") == 0
+    told = capsys.readouterr()
+    assert f"renders {job} on {has}" in told.out
+    assert f"{host.cores / 100:g} cores of the 200 cores and {host.memory / GB:.1f} GB of the 900.0 GB" in told.err
 
 
 LOCAL = '<localbook host="host1" cores="1" memory="4194304" threads="1"/>'
@@ -109,22 +122,26 @@ def submitted(tools: Any, user: str) -> str:
     return text.replace("<layers>", LOCAL + "<layers>", 1)
 
 
-async def test_a_specification_can_name_its_users_own_host(site: Any, start_agent: Any, tools: Any) -> None:
-    """The locked host renders it; an agent that watches for its user is told to do so all the same."""
+@pytest.mark.parametrize("metadata", [(), (("cuefarm-request-id", "a1"),)])
+async def test_a_specification_can_name_its_users_own_host(
+    site: Any, start_agent: Any, tools: Any, metadata: tuple[tuple[str, str], ...]
+) -> None:
+    """The locked host renders it, whoever submits; an agent that watches for its user is told to do so all the same."""
     agent = await start_agent(ours=False)
     host = site.farm.host_named("host1")
     by = c.Envelope(actor="ada")
     await site.engine.submit(c.LockHost(host.id, LockState.LOCKED), by)
     owner = await site.engine.submit(c.CreateOwner(site.farm.show_named("testing").id, "ada"), by)
     await site.engine.submit(c.TakeOwnership(owner, host.id), by)
-    call = site.job.LaunchSpecAndWait(job_pb2.JobLaunchSpecAndWaitRequest(spec=submitted(tools, "ada")))
+    request = job_pb2.JobLaunchSpecAndWaitRequest(spec=submitted(tools, "ada"))
+    call = site.job.LaunchSpecAndWait(request, metadata=metadata)
     await call
     assert "cuefarm-warning" not in dict(await call.trailing_metadata())
     await tools.until(lambda: len(agent.launched) == 3)
     assert all(run.ignore_nimby for run in agent.launched)
-    request = host_pb2.HostGetRenderPartitionsRequest(host=host_pb2.Host(id=host.id))
+    of_host = host_pb2.HostGetRenderPartitionsRequest(host=host_pb2.Host(id=host.id))
     await tools.until(lambda: not site.farm.partitions)
-    assert not (await site.host.GetRenderPartitions(request)).render_partitions.render_partitions
+    assert not (await site.host.GetRenderPartitions(of_host)).render_partitions.render_partitions
 
 
 async def test_a_job_whose_host_is_not_to_be_had_is_launched_all_the_same(site: Any, tools: Any) -> None:
@@ -132,4 +149,12 @@ async def test_a_job_whose_host_is_not_to_be_had_is_launched_all_the_same(site: 
     call = site.job.LaunchSpecAndWait(job_pb2.JobLaunchSpecAndWaitRequest(spec=submitted(tools, "ada")))
     assert len((await call).jobs.jobs) == 1
     warning = unquote(str(dict(await call.trailing_metadata())["cuefarm-warning"]))
-    assert "is not rendered on host 'host1', but on the farm: there is no host 'host1'" in warning
+    assert "is not rendered on host 'host1', but on the farm: there is no host 'host1'; `cueadmin -lh` lists" in warning
+
+
+def test_our_client_has_a_job_rendered_on_its_users_own_host(farm: SmallFarm, tools: Any) -> None:
+    """A launch through `opencue` makes the part that its specification asks for."""
+    text = submitted(tools, "ann").replace('host="host1"', 'host="desk"')
+    (job,) = opencue.api.launchSpecAndWait(text)
+    (partition,) = opencue.api.findHost("desk").getRenderPartitions()
+    assert (partition.job(), partition.data.max_cores, partition.data.max_memory) == (job.name(), 100, 4 * GB)

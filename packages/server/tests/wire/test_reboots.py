@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 import pytest
@@ -43,26 +42,57 @@ async def test_a_host_reboots_when_idle(site: Any, start_agent: Any, tools: Any)
     assert agent.runs
 
 
-async def test_a_reboot_that_an_agent_refuses_changes_nothing(site: Any, start_agent: Any) -> None:
-    """The caller hears why, in the agent's words, and the host is as it was."""
+WITH_ID = (("cuefarm-request-id", "a1"),)
+
+
+def rebooting(site: Any, host: Any, *, when_idle: bool) -> Any:
+    """A call for a reboot, as our clients make it."""
+    if when_idle:
+        return site.host.RebootWhenIdle(host_pb2.HostRebootWhenIdleRequest(host=host), metadata=WITH_ID)
+    return site.host.Reboot(host_pb2.HostRebootRequest(host=host), metadata=WITH_ID)
+
+
+@pytest.mark.parametrize("when_idle", [False, True])
+async def test_a_reboot_that_an_agent_refuses_changes_nothing(
+    site: Any, start_agent: Any, tools: Any, when_idle: bool
+) -> None:
+    """The caller hears why, in the agent's words; the host is as it was, and works on."""
     agent = await start_agent()
     agent.refuse = grpc.StatusCode.FAILED_PRECONDITION
-    code, words = await site.refused(site.host.Reboot(host_pb2.HostRebootRequest(host=await host_of(site))))
+    code, words = await site.refused(rebooting(site, await host_of(site), when_idle=when_idle))
     assert code == "FAILED_PRECONDITION"
     assert "the agent of host 'host1' does not reboot its machine" in words
     assert "not here" in words
+    assert "host 'host1' stays UP" in words
+    assert ("`cueadmin -lock host1`" in words) is when_idle
     assert (await host_of(site)).state == host_pb2.UP
+    agent.refuse = None
+    await site.launch(name="later")
+    await tools.until(lambda: len(agent.launched) == 10)
 
 
-async def test_a_host_that_cannot_reboot_by_itself_gets_idle_all_the_same(site: Any, start_agent: Any) -> None:
-    """It keeps the state, and the caller is told that somebody has to reboot it."""
+@pytest.mark.parametrize("when_idle", [False, True])
+async def test_a_host_whose_agent_is_not_reached_stays_as_it_was(site: Any, start_agent: Any, when_idle: bool) -> None:
+    """The caller hears that nobody was told; why the state was set back is in the books."""
     agent = await start_agent()
+    await agent.stop()
+    code, words = await site.refused(rebooting(site, await host_of(site), when_idle=when_idle))
+    assert code == "FAILED_PRECONDITION"
+    assert "host 'host1' stays UP" in words
+    assert (await host_of(site)).state == host_pb2.UP
+    last = max(site.journal.events.values(), key=lambda recorded: recorded.seq)
+    assert "was not told to reboot" in last.envelope.reason
+
+
+async def test_a_host_that_was_to_reboot_when_idle_still_is_when_its_agent_will_not_now(
+    site: Any, start_agent: Any
+) -> None:
+    """What its agent took before counts on."""
+    agent = await start_agent()
+    await site.host.RebootWhenIdle(host_pb2.HostRebootWhenIdleRequest(host=await host_of(site)))
     agent.refuse = grpc.StatusCode.FAILED_PRECONDITION
-    call = site.host.RebootWhenIdle(host_pb2.HostRebootWhenIdleRequest(host=await host_of(site)))
-    await call
-    warning = unquote(str(dict(await call.trailing_metadata())["cuefarm-warning"]))
-    assert "does not reboot its machine" in warning
-    assert "host 'host1' takes no more work: reboot it by hand once it is idle" in warning
+    _, words = await site.refused(rebooting(site, await host_of(site), when_idle=False))
+    assert "host 'host1' stays REBOOT_WHEN_IDLE" in words
     assert (await host_of(site)).state == host_pb2.REBOOT_WHEN_IDLE
 
 

@@ -8,6 +8,7 @@ from cue_cli.cueadmin import records
 from cue_cli.cueadmin.lookup import findShow, toCores, toSwitch
 from cue_cli.cueadmin.session import CommandError, Session
 from opencue import api
+from opencue.wording import counted
 from opencue.wrappers.department import Department
 from opencue.wrappers.task import Task
 
@@ -116,7 +117,9 @@ def _find(department: Department, shot: str) -> Any:
 def archive_show(session: Session, values: list[str]) -> None:
     """-archive-show: put a show away; jobs of its name are launched in another from now on."""
     show, target = findShow(values[0]), findShow(values[1])
-    session.confirm(f"Archive show {show.name()}, and launch its new jobs in {target.name()}")
+    stopped = show.pendingJobs()
+    which = f", of which {counted(stopped, 'job')} {'stops' if stopped == 1 else 'stop'}" if stopped else ""
+    session.confirm(f"Archive show {show.name()}{which}, and launch its new jobs in {target.name()}")
     number = show.archive(target.name())
     done = f"archived; it is {show.name()}_archive now, and -enable-show {show.name()}_archive brings it back"
     session.changed(show.name(), number, done, "it was archived already")

@@ -40,8 +40,8 @@ def add_partition(session: Session, values: list[str]) -> None:
     session.confirm(
         f"Render {' '.join([job.name(), *values[4:]])} on {counted(cores, 'core')} of {host}, too", named=True
     )
-    of.addRenderPartition(host, 1, cores, memory)
-    session.changed(host, 1, f"renders {job.name()} on {counted(cores, 'core')}", "")
+    partition = of.addRenderPartition(host, 1, cores, memory)
+    session.changed(host, 1, f"renders {job.name()} on {_size(partition)}", "")
 
 
 def delete_partition(session: Session, values: list[str]) -> None:
@@ -58,8 +58,15 @@ def partition_size(session: Session, values: list[str]) -> None:
     cores, memory = _whole(values[2]), toKilobytes(values[3])
     partition = _of_job(job, host)
     session.confirm(f"Render {job.name()} on {counted(cores, 'core')} of {host}")
-    detail = f"renders {job.name()} on {counted(cores, 'core')}"
-    session.changed(host, partition.setMaxResources(cores * 100, memory, 0, 0), detail, f"{detail} already")
+    number = partition.setMaxResources(cores * 100, memory, 0, 0)
+    detail = f"renders {job.name()} on {_size(_of_job(job, host))}"
+    session.changed(host, number, detail, f"{detail} already")
+
+
+def _size(partition: RenderPartition) -> str:
+    """What a part may use, which is less than what was wanted where its host has less."""
+    cores = partition.data.max_cores / 100
+    return f"{cores:g} core{'s' * (cores != 1)} and {partition.data.max_memory / KB_PER_GB:.1f} GB"
 
 
 def _part_of(job: Job, names: Sequence[str]) -> Any:

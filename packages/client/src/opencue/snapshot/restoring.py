@@ -75,6 +75,8 @@ def _launched(snapshot: dict[str, dict[str, Any]]) -> Iterator[Job]:
         except EntityNotFoundException:
             api.createShow(show)
             warn(f"show {show!r} was made; `cueadmin -create-sub` lets it use an allocation")
+        except CueException as error:  # it was archived, and jobs of its name go to another show, or are refused
+            warn(str(error))
     for text, names in names_by_text.items():
         yield from api.launchSpecAndWait(prepared(text, names))
 

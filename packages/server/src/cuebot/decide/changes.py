@@ -273,12 +273,17 @@ def _back(farm: Farm, show: Show, changes: dict[str, Any]) -> list[ev.Event]:
     name = show.archived_name
     if folded(name) in farm.show_by_name:
         raise AlreadyExists(f"there is another show {name!r} by now; rename or delete it first")
-    events: list[ev.Event] = []
-    stand_in = farm.alias_of_show.get(folded(name))
-    if stand_in:
-        aliases = [alias for alias in farm.shows[stand_in].aliases if alias != name]
-        events.append(ev.Changed("show", stand_in, {"aliases": aliases}))
-    return [*events, ev.Changed("show", show.id, {**changes, "name": name, "archived_name": ""})]
+    back = ev.Changed("show", show.id, {**changes, "name": name, "archived_name": ""})
+    return [*no_longer_stood_for(farm, show), back]
+
+
+def no_longer_stood_for(farm: Farm, show: Show) -> list[ev.Event]:
+    """Jobs of the name that an archived show had go to no other show any more."""
+    stand_in = farm.alias_of_show.get(folded(show.archived_name)) if show.archived_name else None
+    if not stand_in:
+        return []
+    aliases = [alias for alias in farm.shows[stand_in].aliases if alias != show.archived_name]
+    return [ev.Changed("show", stand_in, {"aliases": aliases})]
 
 
 def checked(kind: str, name: str, values: dict[str, Any], bounds: Bounds) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cuebot.decide.context import Context
+from cuebot.decide.partitions import without_owner
 from cuebot.domain import commands as c
 from cuebot.domain import events as ev
 from cuebot.domain.advice import advise
@@ -36,7 +37,10 @@ def set_show(farm: Farm, command: c.SetOwnersShow, context: Context) -> list[ev.
 def drop_owner(farm: Farm, command: c.DropOwner, context: Context) -> list[ev.Event]:
     """Let somebody own nothing any more: his deeds are gone first."""
     owner: Owner = farm.get("owner", command.owner_id)
-    return [*(_gone(deed) for deed in deeds_of(farm, owner)), ev.Removed("owner", owner.id, stored_values(owner))]
+    events: list[ev.Event] = []
+    for deed in deeds_of(farm, owner):
+        events += [*without_owner(farm, deed.host_id), _gone(deed)]
+    return [*events, ev.Removed("owner", owner.id, stored_values(owner))]
 
 
 def take_ownership(farm: Farm, command: c.TakeOwnership, context: Context) -> list[ev.Event]:
@@ -46,12 +50,14 @@ def take_ownership(farm: Farm, command: c.TakeOwnership, context: Context) -> li
     if old is not None and old.owner_id == owner.id:
         return []
     deed = Deed(context.new_id(), host.id, owner.id, context.now_us)
-    return [*([_gone(old)] if old else []), ev.Added("deed", stored_values(deed))]
+    parts = without_owner(farm, host.id, owner.name)
+    return [*parts, *([_gone(old)] if old else []), ev.Added("deed", stored_values(deed))]
 
 
 def drop_deed(farm: Farm, command: c.DropDeed, context: Context) -> list[ev.Event]:
     """Let a host be nobody's."""
-    return [_gone(farm.get("deed", command.deed_id))]
+    deed: Deed = farm.get("deed", command.deed_id)
+    return [*without_owner(farm, deed.host_id), _gone(deed)]
 
 
 def deed_of(farm: Farm, host: Host) -> Deed | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cuebot.decide.changes import called, checked
+from cuebot.decide.changes import called, checked, no_longer_stood_for
 from cuebot.decide.context import Context
 from cuebot.decide.departments import added_department, check_needless, removed_tasks, why_no_name_goes
 from cuebot.decide.filters import renumbered
@@ -85,9 +85,10 @@ def seed(farm: Farm, command: c.Seed, context: Context) -> list[ev.Event]:
 def create_show(farm: Farm, command: c.CreateShow, context: Context) -> tuple[list[ev.Event], str]:
     """Make a show and its root group. Replies with the show's id."""
     check_name("show", command.name, context.bounds)
-    same = farm.shows.get(farm.show_id_of(command.name))
-    if same is not None and folded(same.name) != folded(command.name):
-        raise AlreadyExists(f"show {command.name!r} was archived, and its jobs go to show {same.name!r}")
+    stand_in = farm.stand_in(command.name)
+    if stand_in:
+        raise AlreadyExists(f"show {command.name!r} was archived, and its jobs go to show {stand_in.name!r}")
+    same = farm.shows.get(farm.show_by_name.get(folded(command.name), ""))
     if same is not None:
         spelled = "" if same.name == command.name else f", which {command.name!r} means too (case, '-', '_' are alike)"
         raise AlreadyExists(f"there is a show {same.name!r} already{spelled}")
@@ -106,21 +107,20 @@ def _new_show(name: str, context: Context) -> tuple[list[ev.Event], str]:
 def archive_show(farm: Farm, command: c.ArchiveShow, context: Context) -> list[ev.Event]:
     """Put a show away under another name; jobs of its name are launched in the target from now on.
 
-    It takes no jobs and is in no list; those that it has go on. Making it active again undoes all of it.
+    It takes no jobs and is in no list; nothing more of those that it has is booked. Making it active undoes all of it.
     """
     show: Show = farm.get("show", command.show_id)
-    target = farm.show_named(command.target_name)
     if show.archived_name:
         return []
+    target = farm.show_named(command.target_name)
     if target is show or target.archived_name:
         raise Refused(f"the jobs of show {show.name!r} cannot go to show {target.name!r}; name one that takes jobs")
     name = f"{show.name}_archive"
-    if farm.show_id_of(name):
+    if farm.show_id_of(name) or folded(name) in farm.alias_of_show:
         raise AlreadyExists(f"there is a show {name!r} already; delete or rename it first")
-    # Whatever stood for other shows goes on to the target with it.
-    moved = ev.Changed("show", target.id, {"aliases": [*target.aliases, *show.aliases, show.name]})
-    away = {"name": name, "archived_name": show.name, "active": False, "aliases": []}
-    return [ev.Changed("show", show.id, away), moved]
+    stands_in = ev.Changed("show", target.id, {"aliases": [*target.aliases, show.name]})
+    away = {"name": name, "archived_name": show.name, "active": False}
+    return [ev.Changed("show", show.id, away), stands_in]
 
 
 def create_group(farm: Farm, command: c.CreateGroup, context: Context) -> tuple[list[ev.Event], str]:
@@ -252,8 +252,8 @@ def delete(farm: Farm, command: c.Delete, context: Context) -> list[ev.Event]:
 
 
 def _with_show(farm: Farm, show: Show) -> list[ev.Event]:
-    """What goes with a show."""
-    events: list[ev.Event] = []
+    """What goes with a show. Of one that was archived that is the word of the show that stands for it."""
+    events: list[ev.Event] = no_longer_stood_for(farm, show)
     for department_id in [one.id for one in farm.departments.values() if one.show_id == show.id]:
         events += removed_tasks(farm, department_id)
     for kind in ("department", "filter", "service_override", "group"):

@@ -32,7 +32,7 @@ POST_JOB_RETRIES = 2
 
 def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list[ev.Event], list[str]]:
     """Launch all jobs of a specification, or refuse all of them. Replies with the ids of the jobs."""
-    show = farm.show_named(command.spec.show)
+    show = farm.show_for_jobs(command.spec.show)
     spec = _as_the_show_is_spelled(command.spec, show)
     if not show.active:
         enable = advise("show.set_active", show=show.name)
@@ -55,7 +55,7 @@ def submit_jobs(farm: Farm, command: SubmitJobs, context: Context) -> tuple[list
 
 def try_filters(farm: Farm, given: Spec, filters: list[Filter], context: Context) -> list[tuple[str, Outcome]]:
     """What filters would do to each job of a specification, by its name. Nothing is launched."""
-    show = farm.show_named(given.show)
+    show = farm.show_for_jobs(given.show)
     spec = _as_the_show_is_spelled(given, show)
     built = _Built(farm, spec, show, _facility(farm, spec, context), context, filters)
     for job_spec in spec.jobs:

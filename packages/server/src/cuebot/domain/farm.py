@@ -14,7 +14,7 @@ import msgspec
 
 from cuebot.domain.advice import advise
 from cuebot.domain.bounds import DEFAULT_BOUNDS
-from cuebot.domain.errors import NotFound
+from cuebot.domain.errors import NotFound, Refused
 from cuebot.domain.frames import IndexArray
 from cuebot.domain.holds import Holds
 from cuebot.domain.host_ends import LostRuns
@@ -152,13 +152,43 @@ class Farm(Things):
         return found
 
     def show_id_of(self, name: str) -> str:
-        """The id of the show with this name in any spelling, or that stands for one; none is the empty text."""
+        """The id of the show that has this name in any spelling, or had it and was archived; or the empty text."""
+        archived = self.archived_show(name)
+        return self.show_by_name.get(folded(name)) or (archived.id if archived else "")
+
+    def archived_show(self, name: str) -> Show | None:
+        """The show that had this name before it was archived."""
         any_spelling = folded(name)
-        return self.show_by_name.get(any_spelling) or self.alias_of_show.get(any_spelling, "")
+        if any_spelling in self.show_by_name:
+            return None
+        return next((show for show in self.shows.values() if folded(show.archived_name) == any_spelling), None)
+
+    def show_for_jobs(self, name: str) -> Show:
+        """The show to which jobs of this name go: one that was archived has another in its place. Raises NotFound."""
+        id = self.show_by_name.get(folded(name))
+        return (self.shows[id] if id else self.stand_in(name)) or self.show_named(name)
+
+    def stand_in(self, name: str) -> Show | None:
+        """The show to which jobs of an archived show of this name go; where that was archived too, the one for it."""
+        show = self.shows.get(self.alias_of_show.get(folded(name), ""))
+        return self.stand_in(show.archived_name) if show is not None and show.archived_name else show
 
     def show_named(self, name: str) -> Show:
-        """The show with this name in any spelling, or that stands for it. Raises NotFound, saying how to create it."""
-        id = self.show_id_of(name)
+        """The show with this name in any spelling.
+
+        Raises:
+            NotFound: there is none; it says how to create it.
+            Refused: it was archived. Another show is not meant by its name, whatever stands for it at launches.
+        """
+        id = self.show_by_name.get(folded(name))
+        archived = self.archived_show(name)
+        if archived is not None:
+            stand_in = self.stand_in(name)
+            jobs = f", and new jobs of its name go to {stand_in.name!r}" if stand_in else ""
+            raise Refused(
+                f"show {name!r} was archived: it is called {archived.name!r} now{jobs};"
+                f" {advise('show.set_active', show=archived.name)} brings it back"
+            )
         if not id:
             known = ", ".join(sorted(show.name for show in self.shows.values())[:10])
             create = advise("show.create", name=name)

@@ -52,7 +52,7 @@ JOBS: Final[Fields[Job]] = Fields(
     Field("name", NAME, lambda _, job: job.name, "the whole name, or with * a part of it"),
     Field("id", TEXT, lambda _, job: job.id, "the id"),
     Field("state", choice(JobState), lambda _, job: job.state, "what becomes of it"),
-    Field("show", NAME, lambda at, job: at.farm.shows[job.show_id].name, "its show"),
+    Field("show", NAME, lambda at, job: _names_of_show(at, job.show_id), "its show"),
     Field("shot", NAME, lambda _, job: job.shot, "its shot"),
     Field("user", TEXT, lambda _, job: job.user, "who submitted it; `me` is whoever asks"),
     Field("group", TEXT, lambda at, job: at.farm.groups[job.group_id].name, "its group"),
@@ -137,7 +137,7 @@ PROCS: Final[Fields[Proc]] = Fields(
     Field("host", TEXT, lambda at, proc: at.farm.hosts[proc.host_id].name, "where it runs"),
     Field("job", NAME, lambda at, proc: at.farm.jobs[proc.job_id].name, "whose frame it is"),
     Field("layer", NAME, lambda at, proc: at.farm.layers[proc.layer_id].name, "the frame's layer"),
-    Field("show", NAME, lambda at, proc: at.farm.shows[proc.show_id].name, "the job's show"),
+    Field("show", NAME, lambda at, proc: _names_of_show(at, proc.show_id), "the job's show"),
     Field("user", TEXT, lambda at, proc: at.farm.jobs[proc.job_id].user, "who submitted it; `me` is whoever asks"),
     Field("service", TEXT, lambda at, proc: at.farm.layers[proc.layer_id].services, "a service of the layer"),
     Field("allocation", TEXT, lambda at, proc: _allocation_names(at, at.farm.hosts[proc.host_id]), "its host's"),
@@ -153,6 +153,12 @@ NOUNS: Final[Mapping[str, Fields[Any]]] = {fields.noun: fields for fields in (JO
 
 def _of_layers(at: Moment, job: Job, field: str) -> list[str]:
     return [text for layer in at.farm.layers_of(job) for text in getattr(layer, field)]
+
+
+def _names_of_show(at: Moment, show_id: str) -> list[str]:
+    """The name of a show; one that was archived is found by the one that it had, too."""
+    show = at.farm.shows[show_id]
+    return [show.name, show.archived_name] if show.archived_name else [show.name]
 
 
 def _last_host(at: Moment, frame: FramePlace) -> str:

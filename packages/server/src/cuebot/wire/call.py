@@ -65,8 +65,8 @@ class Call:
     """What a method of a service may know besides its request."""
 
     __slots__ = (
-        "_metadata", "_rows", "changed", "context", "engine", "has_submitted", "is_counted", "principal", "rpc",
-        "traffic", "warnings",
+        "_metadata", "_rows", "changed", "context", "engine", "is_counted", "principal", "rpc", "submitted", "traffic",
+        "warnings",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, context: Any, rpc: str, traffic: Traffic | None = None) -> None:
@@ -81,8 +81,8 @@ class Call:
         """How many things the call changed so far; None for one that only looks, or answers otherwise."""
         self.warnings: list[str] = []
         """What the caller is told beside the answer: what was asked for and changes nothing."""
-        self.has_submitted = False
-        """A command was given to the engine."""
+        self.submitted = 0
+        """How many commands were given to the engine. It tells them apart where the request has an id."""
         self.is_counted = False
         """It is one of the calls that its caller has under way."""
         self._metadata: dict[str, str] | None = None
@@ -164,7 +164,8 @@ class Call:
 
     def _warnings_metadata(self) -> tuple[tuple[str, str], ...]:
         """The warnings; where they are many, the first of them and how many more there are."""
-        encoded = [quote(warning[:WARNING_CHARACTERS], safe=_READABLE) for warning in self.warnings]
+        told = (for_people(warning)[:WARNING_CHARACTERS] for warning in self.warnings)
+        encoded = [quote(warning, safe=_READABLE) for warning in told]
         sizes = accumulate(len(warning) for warning in encoded)
         kept = [warning for warning, size in zip(encoded, sizes, strict=True) if size <= WARNINGS_BYTES]
         more = len(encoded) - len(kept)
@@ -183,8 +184,9 @@ class Call:
 
     async def submit(self, command: Command, *, actor: str = "", reason: str = "", part: str = "") -> Any:
         """Have a command carried out; returns its reply once that is durable. Raises FarmError."""
-        envelope = self.envelope(actor, reason, part)
-        self.has_submitted = True
+        # A second command with the first one's id would be taken for it, come again, and not be carried out.
+        envelope = self.envelope(actor, reason, part or (str(self.submitted) if self.submitted else ""))
+        self.submitted += 1
         reply = await with_past_jobs(self.engine, lambda: self.engine.submit(command, envelope))
         if type(command) in COUNTED and isinstance(reply, int):  # a stored reply may be older than counts are
             self.count(reply)
@@ -202,7 +204,7 @@ class Call:
         self.count(0)
         waiting = [
             self.submit(command, actor=actor, reason=reason, part=str(n) if len(commands) > 1 else "")
-            for n, command in enumerate(commands)
+            for n, command in enumerate(commands, self.submitted)
         ]
         for result in await asyncio.gather(*waiting, return_exceptions=True):
             if isinstance(result, BaseException):
@@ -300,7 +302,7 @@ class _Behaviour:
         call = Call(self._engine, context, self._rpc, self._traffic)
         try:
             response, trailers = await with_past_jobs(
-                self._engine, lambda: self._answer(raw, call), is_safe=lambda: not call.has_submitted
+                self._engine, lambda: self._answer(raw, call), is_safe=lambda: not call.submitted
             )
             if trailers:
                 context.set_trailing_metadata(trailers)

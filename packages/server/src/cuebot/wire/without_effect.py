@@ -64,6 +64,9 @@ def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
     yield from spec.warnings
     if spec.email and not spec.email.endswith(NOBODYS_DOMAIN) and not farm.settings.mail_host:
         yield "spec / email: it is kept, but this server sends no mail: the setting mail_host names no mail server"
+    show = farm.show_for_jobs(spec.show)
+    if farm.archived_show(spec.show):
+        yield f"spec / show: {quoted(repr(spec.show))} was archived; jobs of its name go to {show.name!r}"
     tags = tags_of_hosts(farm)
     said: set[tuple[str, str]] = set()
     for job in spec.jobs:
@@ -72,7 +75,7 @@ def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
             unknown += [
                 ("service", name)
                 for name in layer.services
-                if not _is_service(farm, spec.show, name) and name.lower() not in tags
+                if not _is_service(farm, show.id, name) and name.lower() not in tags
             ]
             for kind, name in unknown:
                 if (kind, name) not in said:
@@ -80,8 +83,8 @@ def spec_warnings(spec: Spec, farm: Farm) -> Iterator[str]:
                     yield f'job "{job.name}" / layer "{layer.name}": {_UNKNOWN[kind].format(quoted(repr(name)))}'
 
 
-def _is_service(farm: Farm, show: str, name: str) -> bool:
-    return name in farm.service_by_name or (farm.show_id_of(show), name) in farm.override_of
+def _is_service(farm: Farm, show_id: str, name: str) -> bool:
+    return name in farm.service_by_name or (show_id, name) in farm.override_of
 
 
 _UNKNOWN: Final = {

@@ -18,7 +18,7 @@ from cuebot.domain.advice import advise
 from cuebot.domain.farm import Farm
 from cuebot.domain.holds import Hold
 from cuebot.domain.host_table import Mask
-from cuebot.domain.nouns import Job, Layer
+from cuebot.domain.nouns import Job, Layer, Show
 from cuebot.domain.ready import Demand
 from cuebot.domain.states import FrameState
 from cuebot.domain.units import SECOND, cores_from_units
@@ -103,6 +103,10 @@ def _tried(hold: Hold, now_us: int) -> str:
     return f"one frame is tried in {left_s} s" if left_s > 0 else "one frame is tried now"
 
 
+def _put_away(show: Show) -> str:
+    return "archived" if show.archived_name else "not active"
+
+
 def blocked_job(snapshot: FarmSnapshot, job: Job, code: str) -> Constraint:
     """A job of which nothing at all may be booked, by the code of the reason."""
     show = snapshot.farm.shows[job.show_id]
@@ -111,7 +115,7 @@ def blocked_job(snapshot: FarmSnapshot, job: Job, code: str) -> Constraint:
         text, hint = "the job is paused", advise("job.resume", job=job.name)
         fix = partial(everywhere, snapshot, SWITCH, change("UNPAUSE", hint, "job", job.id, paused=False))
     elif code == "SHOW_INACTIVE":
-        text, hint = f"show {show.name} is not active", advise("show.set_active", show=show.name)
+        text, hint = f"show {show.name} is {_put_away(show)}", advise("show.set_active", show=show.name)
         fix = partial(everywhere, snapshot, FOR_SHOW, change("ENABLE_SHOW", hint, "show", show.id, active=True))
     elif code == "SHOW_BOOKING_OFF":
         text, hint = f"booking is off for show {show.name}", advise("show.set_booking", show=show.name, enabled=True)

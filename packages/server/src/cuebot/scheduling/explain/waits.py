@@ -196,8 +196,9 @@ def _paused(farm: Farm, job: Job) -> tuple[str, str]:
 
 
 def _show_inactive(farm: Farm, job: Job) -> tuple[str, str]:
-    show = farm.shows[job.show_id].name
-    return f"whose show {show} is not active", advise("show.set_active", show=show)
+    show = farm.shows[job.show_id]
+    what = "archived" if show.archived_name else "not active"
+    return f"whose show {show.name} is {what}", advise("show.set_active", show=show.name)
 
 
 def _booking_off(farm: Farm, job: Job) -> tuple[str, str]:

@@ -49,7 +49,7 @@ class FilterTrials:
     ) -> farm_pb2.TryFiltersResponse:
         engine = call.engine
         spec = await asyncio.to_thread(parse_spec, request.spec, engine.core.bounds, allow_root=self._may_be_root)
-        if call.farm.show_named(spec.show) is not show:
+        if call.farm.show_for_jobs(spec.show) is not show:
             raise Invalid(f"the specification is of show {quoted(spec.show)!r}, the filters of {show.name!r}")
         tried = try_filters(call.farm, spec, filters, engine.core.context(engine.now_us()))
         jobs = [

@@ -8,9 +8,12 @@ import structlog
 from opencue_proto import host_pb2, renderPartition_pb2
 
 from cuebot.domain import commands as c
-from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, quoted
+from cuebot.domain.advice import advise
+from cuebot.domain.commands import Envelope
+from cuebot.domain.errors import FarmError, Invalid, NotFound, NotOffered, Refused, quoted
 from cuebot.domain.farm import Farm
 from cuebot.domain.nouns import Host
+from cuebot.domain.principals import THE_SERVER
 from cuebot.domain.states import HostState, LockState, ThreadMode
 from cuebot.domain.tags import read_tags
 from cuebot.engine.requests import Address, address_of
@@ -182,31 +185,27 @@ class HostInterface:
 
     async def Reboot(self, request: host_pb2.HostRebootRequest, call: Call) -> None:
         """Have a host boot again at once; its frames wait again. Where its agent will not, nothing is changed."""
-        host = _host(request, call)
-        before = host.state
-        agents = self._told(call)
-        await call.submit(c.RebootHost(host.id, when_idle=False))
-        try:
-            await agents.reboot(address_of(host), when_idle=False)
-        except FarmError:
-            if host.state is HostState.REBOOTING and before is not host.state:
-                await call.submit(c.SetHostState(host.id, before))
-            raise
-        log.info("a host was told to reboot", host=host.name, by=call.envelope().actor)
+        await self._reboot(request, call, when_idle=False)
 
     async def RebootWhenIdle(self, request: host_pb2.HostRebootWhenIdleRequest, call: Call) -> None:
-        """Book nothing more on a host, and have it boot again after its last frame.
+        """Book nothing more on a host, and have it boot again after its last frame. Likewise."""
+        await self._reboot(request, call, when_idle=True)
 
-        Where its agent will not, it gets idle all the same, and the caller is told that somebody has to reboot it.
-        """
-        host = _host(request, call)
-        await call.submit(c.RebootHost(host.id, when_idle=True))
+    async def _reboot(self, request: OfHost, call: Call, *, when_idle: bool) -> None:
+        """The host takes no work from before its agent is told, so that nothing begins that the reboot would end."""
+        agents, host = self._told(call), _host(request, call)
+        before = host.state
+        await call.submit(c.RebootHost(host.id, when_idle))
+        to_be = host.state
         try:
-            await self._told(call).reboot(address_of(host), when_idle=True)
+            await agents.reboot(address_of(host), when_idle)
         except FarmError as error:
-            call.warnings.append(f"{error}; host {host.name!r} takes no more work: reboot it by hand once it is idle")
-            return
-        log.info("a host was told to reboot when idle", host=host.name, by=call.envelope().actor)
+            if host.state is to_be and before is not to_be:
+                back = Envelope(call.envelope().actor, call.origin(), str(error), principal=THE_SERVER)
+                await call.engine.submit(c.SetHostState(host.id, before), back)
+            by_hand = f"; to empty it and reboot it by hand, {advise('host.lock', host=host.name)}" if when_idle else ""
+            raise Refused(f"{error}; host {host.name!r} stays {host.state.name}{by_hand}") from error
+        log.info("a host was told to reboot", host=host.name, when_idle=when_idle, by=call.envelope().actor)
 
     def _told(self, call: Call) -> HostAgents:
         if self._agents is None:

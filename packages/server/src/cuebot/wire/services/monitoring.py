@@ -260,7 +260,8 @@ class MonitoringInterface:
         since_us, until_us = _span(request.time_range)
         if not request.time_range.start_time:
             since_us = min(now_us, until_us) - STATISTICS_HOURS * HOUR
-        shows = frozenset(farm.show_named(name).name for name in request.shows)
+        found = [farm.shows.get(farm.show_id_of(name)) or farm.show_named(name) for name in request.shows]
+        shows = frozenset(name for show in found for name in (show.name, show.archived_name) if name)
         interval_us = max(request.interval_minutes or INTERVAL_MINUTES, 1) * MINUTE
         most = call.engine.core.bounds.page_rows
         kept = await self._read(lambda history: history.farm_sums(since_us, until_us, interval_us, most))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from difflib import get_close_matches
+from typing import Final
 
 from opencue_proto import service_pb2
 
@@ -16,6 +18,8 @@ from cuebot.queries.services import all_services
 from cuebot.wire.call import Call
 from cuebot.wire.messages.services import service_message, service_values
 from cuebot.wire.without_effect import MAX_GPUS
+
+NEAR_NAMES: Final = 3
 
 
 class ServiceInterface:
@@ -75,6 +79,13 @@ def warn_of_service(message: service_pb2.Service, call: Call) -> None:
     warning = read_frame_cores(Decimal(message.min_cores) / ONE_CORE, "the cores of a frame")[1]
     if warning:
         call.warnings.append(f"the cores of a frame: {warning}")
+
+
+def unknown_service(farm: Farm, name: str, show: str) -> str:
+    """That what a show has of its own is in the place of no service; layers that name it have its values."""
+    alike = get_close_matches(name, farm.service_by_name, NEAR_NAMES)
+    meant = f" (did you mean {' or '.join(alike)}?)" if alike else ""
+    return f"the farm has no service {name!r}{meant}: only layers of show {show!r} that name it so have these values"
 
 
 def _service(farm: Farm, name_or_id: str) -> Service:

@@ -7,6 +7,7 @@ from typing import Any
 from opencue_proto import department_pb2, filter_pb2, job_pb2, service_pb2, show_pb2, subscription_pb2
 
 from cuebot.domain import commands as c
+from cuebot.domain.advice import advise
 from cuebot.domain.errors import NotFound
 from cuebot.domain.filtering import filters_of
 from cuebot.domain.nouns import Show
@@ -17,6 +18,7 @@ from cuebot.queries.jobs import pending_jobs_of_show
 from cuebot.queries.owners import deeds_of_show
 from cuebot.queries.services import overrides_of_show
 from cuebot.queries.shows import active_shows, listed_shows, show_row, show_rows
+from cuebot.scheduling.explain.wording import counted
 from cuebot.wire.call import Call, rows_of, shared
 from cuebot.wire.messages.allocations import subscription_message
 from cuebot.wire.messages.departments import department_message
@@ -28,7 +30,7 @@ from cuebot.wire.messages.shows import show_message
 from cuebot.wire.requests import OfShow
 from cuebot.wire.rows import list_of
 from cuebot.wire.services.filters import filter_named
-from cuebot.wire.services.services import warn_of_service
+from cuebot.wire.services.services import unknown_service, warn_of_service
 from cuebot.wire.values import units
 from cuebot.wire.whiteboard import whiteboard
 
@@ -110,6 +112,8 @@ class ShowInterface:
         command = c.CreateServiceOverride(_show(request, call).id, service_values(request.service))
         override = call.farm.get("service_override", await call.submit(command))
         warn_of_service(request.service, call)
+        if override.name not in call.farm.service_by_name:
+            call.warnings.append(unknown_service(call.farm, override.name, call.farm.shows[override.show_id].name))
         return show_pb2.ShowCreateServiceOverrideResponse(service_override=override_message(override))
 
     def GetFilters(self, request: show_pb2.ShowGetFiltersRequest, call: Call) -> show_pb2.ShowGetFiltersResponse:
@@ -185,7 +189,15 @@ class ShowInterface:
 
     async def Archive(self, request: show_pb2.ShowArchiveRequest, call: Call) -> None:
         """Put a show away; jobs of its name are launched in the other one from now on. SetActive brings it back."""
-        await call.submit(c.ArchiveShow(_show(request, call).id, request.target_show_name))
+        show = _show(request, call)
+        name, stopped = show.name, len(pending_jobs_of_show(call.farm, show.id))
+        await call.submit(c.ArchiveShow(show.id, request.target_show_name))
+        if call.changed and stopped:
+            jobs = counted(stopped, "pending job")
+            call.warnings.append(
+                f"{jobs} of show {name!r} {'stop' if stopped > 1 else 'stops'}: nothing of an archived show is booked;"
+                f" {advise('show.set_active', show=show.name)} brings it back"
+            )
 
     async def SetSchedulerManaged(self, request: show_pb2.ShowSetSchedulerManagedRequest, call: Call) -> None:
         """Keep that another scheduler is wanted for a show."""
