@@ -8,7 +8,7 @@ from opencue_proto import facility_pb2, host_pb2
 
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.host import Host
@@ -51,19 +51,19 @@ class Allocation(Entity):
         hosts = [host_pb2.Host(id=host_id) for host_id in hostIds]
         return self._change("ReparentHosts", hosts=host_pb2.HostSeq(hosts=hosts))
 
-    id = getter("id", "UUID of the allocation.")
-    name = getter("name", "Its name, `facility.allocation`.")
-    tag = getter("tag", "Tag that its hosts carry.")
-    totalCores = getter("stats.cores", "Cores of all its hosts.")
-    totalAvailableCores = getter("stats.available_cores", "Cores that are free to book.")
-    totalIdleCores = getter("stats.idle_cores", "Cores that nothing holds.")
-    totalRunningCores = getter("stats.running_cores", "Cores that frames hold now.")
-    totalLockedCores = getter("stats.locked_cores", "Cores of locked hosts.")
-    totalGpus = getter("stats.gpus", "GPUs of all its hosts.")
-    totalAvailableGpus = getter("stats.available_gpus", "GPUs that are free to book.")
-    totalIdleGpus = getter("stats.idle_gpus", "GPUs that nothing holds.")
-    totalRunningGpus = getter("stats.running_gpus", "GPUs that frames hold now.")
-    totalLockedGpus = getter("stats.locked_gpus", "GPUs of locked hosts.")
-    totalHosts = getter("stats.hosts", "Number of hosts.")
-    totalLockedHosts = getter("stats.locked_hosts", "Hosts that are locked.")
-    totalDownHosts = getter("stats.down_hosts", "Hosts that are down.")
+    id: Getter = getter("id", "UUID of the allocation.")
+    name: Getter = getter("name", "Its name, `facility.allocation`.")
+    tag: Getter = getter("tag", "Tag that its hosts carry.")
+    totalCores: Getter = getter("stats.cores", "Cores of all its hosts.")
+    totalAvailableCores: Getter = getter("stats.available_cores", "Cores that are free to book.")
+    totalIdleCores: Getter = getter("stats.idle_cores", "Cores that nothing holds.")
+    totalRunningCores: Getter = getter("stats.running_cores", "Cores that frames hold now.")
+    totalLockedCores: Getter = getter("stats.locked_cores", "Cores of locked hosts.")
+    totalGpus: Getter = getter("stats.gpus", "GPUs of all its hosts.")
+    totalAvailableGpus: Getter = getter("stats.available_gpus", "GPUs that are free to book.")
+    totalIdleGpus: Getter = getter("stats.idle_gpus", "GPUs that nothing holds.")
+    totalRunningGpus: Getter = getter("stats.running_gpus", "GPUs that frames hold now.")
+    totalLockedGpus: Getter = getter("stats.locked_gpus", "GPUs of locked hosts.")
+    totalHosts: Getter = getter("stats.hosts", "Number of hosts.")
+    totalLockedHosts: Getter = getter("stats.locked_hosts", "Hosts that are locked.")
+    totalDownHosts: Getter = getter("stats.down_hosts", "Hosts that are down.")

@@ -6,7 +6,7 @@ from opencue_proto import comment_pb2
 
 from opencue.caller import userName
 from opencue.changed import Changed
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 SUBJECT_LENGTH_MAX = 40
 
@@ -33,11 +33,11 @@ class Comment(Entity):
         """Change the subject in this snapshot; `save` sends it."""
         self.data.subject = subject
 
-    id = getter("id", "UUID of the comment.")
-    message = getter("message", "What was said.")
-    subject = getter("subject", "What it is about.")
-    user = getter("user", "Who said it.")
-    timestamp = getter("timestamp", "When, in seconds since 1970.")
+    id: Getter = getter("id", "UUID of the comment.")
+    message: Getter = getter("message", "What was said.")
+    subject: Getter = getter("subject", "What it is about.")
+    user: Getter = getter("user", "Who said it.")
+    timestamp: Getter = getter("timestamp", "When, in seconds since 1970.")
 
 
 def newComment(subject: str, message: str = "") -> comment_pb2.Comment:

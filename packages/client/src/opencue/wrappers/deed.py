@@ -8,7 +8,7 @@ from opencue_proto import host_pb2
 
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 from opencue.wrappers.owner import Owner
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Deed(Entity):
         """Return who owns it."""
         return Owner(self._call("GetOwner").owner)
 
-    id = getter("id", "UUID of the deed.")
-    host = getter("host", "Name of the host.")
-    owner = getter("owner", "Name of its owner.")
-    show = getter("show", "Name of the show whose frames come first there.")
+    id: Getter = getter("id", "UUID of the deed.")
+    host: Getter = getter("host", "Name of the host.")
+    owner: Getter = getter("owner", "Name of its owner.")
+    show: Getter = getter("show", "Name of the show whose frames come first there.")

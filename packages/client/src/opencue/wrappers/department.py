@@ -7,7 +7,7 @@ from typing import Mapping
 from opencue_proto import department_pb2
 
 from opencue.changed import Changed
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 from opencue.wrappers.task import Task
 
 
@@ -53,9 +53,9 @@ class Department(Entity):
         """Set what the department should have, in whole cores."""
         return self._change("SetManagedCores", managed_cores=managedCores)
 
-    id = getter("id", "UUID of the department.")
-    name = getter("name", "Full name of the department, `show.department`.")
-    dept = getter("dept", "Name of the department.")
-    tiTask = getter("ti_task", "The tracker's task that says what it should have.")
-    isTiManaged = getter("ti_managed", "Whether such a task does.")
-    minCores = getter("min_cores", "Cores that it should have.")
+    id: Getter = getter("id", "UUID of the department.")
+    name: Getter = getter("name", "Full name of the department, `show.department`.")
+    dept: Getter = getter("dept", "Name of the department.")
+    tiTask: Getter = getter("ti_task", "The tracker's task that says what it should have.")
+    isTiManaged: Getter = getter("ti_managed", "Whether such a task does.")
+    minCores: Getter = getter("min_cores", "Cores that it should have.")

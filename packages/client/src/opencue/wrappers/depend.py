@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from opencue_proto import depend_pb2
 
@@ -10,7 +10,7 @@ from opencue import enums
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
 from opencue.rpc import call
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.job import Job
@@ -49,8 +49,8 @@ class Depend(Entity):
 
     _service = "depend"
     _message = depend_pb2.Depend
-    DependType = enums.DependType
-    DependTarget = enums.DependTarget
+    DependType: Any = enums.DependType
+    DependTarget: Any = enums.DependTarget
 
     def satisfy(self) -> Changed:
         """End the wait as if its condition were met."""
@@ -74,14 +74,16 @@ class Depend(Entity):
             return wrapperOf("Layer")()
         return wrapperOf("LayerByName")(self.data.depend_er_job, self.data.depend_er_layer)
 
-    id = getter("id", "UUID of the dependency.")
-    type = getter("type", "A DependType.")
-    target = getter("target", "A DependTarget: within the job or across jobs.")
-    anyFrame = getter("any_frame", "Whether any one frame of the other side is enough.")
-    isActive = getter("active", "Whether something still waits because of it.")
-    dependErJob = getter("depend_er_job", "Name of the job that waits.")
-    dependErLayer = getter("depend_er_layer", "Name of the layer that waits, empty for a whole job.")
-    dependErFrame = getter("depend_er_frame", "Name of the frame that waits, empty for a whole layer or job.")
-    dependOnJob = getter("depend_on_job", "Name of the job that is waited for.")
-    dependOnLayer = getter("depend_on_layer", "Name of the layer that is waited for, empty for a whole job.")
-    dependOnFrame = getter("depend_on_frame", "Name of the frame that is waited for, empty for a whole layer or job.")
+    id: Getter = getter("id", "UUID of the dependency.")
+    type: Getter = getter("type", "A DependType.")
+    target: Getter = getter("target", "A DependTarget: within the job or across jobs.")
+    anyFrame: Getter = getter("any_frame", "Whether any one frame of the other side is enough.")
+    isActive: Getter = getter("active", "Whether something still waits because of it.")
+    dependErJob: Getter = getter("depend_er_job", "Name of the job that waits.")
+    dependErLayer: Getter = getter("depend_er_layer", "Name of the layer that waits, empty for a whole job.")
+    dependErFrame: Getter = getter("depend_er_frame", "Name of the frame that waits, empty for a whole layer or job.")
+    dependOnJob: Getter = getter("depend_on_job", "Name of the job that is waited for.")
+    dependOnLayer: Getter = getter("depend_on_layer", "Name of the layer that is waited for, empty for a whole job.")
+    dependOnFrame: Getter = getter(
+        "depend_on_frame", "Name of the frame that is waited for, empty for a whole layer or job."
+    )

@@ -29,7 +29,7 @@ class Entity:
     def __init__(self, message: Optional[Any] = None, **named: Any) -> None:
         if named:  # `Job(job=message)` is how some scripts name it
             message = _named(type(self).__name__, named)
-        self.data = self._message() if message is None else message
+        self.data: Any = self._message() if message is None else message
         self._stub: Optional[Any] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -79,6 +79,8 @@ def _readRenamed(cls: type) -> None:
                 setattr(cls, name, getter(nested + path[len(plain) :], getattr(cls, name).__doc__))
 
 
+Getter = Callable[..., Any]
+"""A method that returns a field of `.data`."""
 _UNNAMED = ("read", "readTime", "change")
 
 
@@ -90,7 +92,7 @@ def _named(kind: str, named: dict[str, Any]) -> Any:
     raise TypeError(f"{kind}() takes one message, also as {keyword}=, not {', '.join(f'{name}=' for name in named)}")
 
 
-def getter(path: str, doc: str, convert: Optional[Callable[[Any], Any]] = None) -> Callable[..., Any]:
+def getter(path: str, doc: str, convert: Optional[Callable[[Any], Any]] = None) -> Getter:
     """Make a method that returns one field of `.data`, such as `"job_stats.max_rss"`."""
     field = operator.attrgetter(path)
 
@@ -103,7 +105,7 @@ def getter(path: str, doc: str, convert: Optional[Callable[[Any], Any]] = None) 
     return read
 
 
-def timeGetter(path: str, doc: str) -> Callable[..., Any]:
+def timeGetter(path: str, doc: str) -> Getter:
     """Make a method that returns a time of `.data`: seconds since 1970, or text in local time for a strftime format."""
     field = operator.attrgetter(path)
 

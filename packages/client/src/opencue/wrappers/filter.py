@@ -12,7 +12,7 @@ from opencue_proto.filter_pb2 import Matcher as MatcherData
 
 from opencue import enums
 from opencue.changed import Changed
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 __all__ = [
     "Action",
@@ -45,7 +45,7 @@ class Filter(Entity):
 
     _service = "filter"
     _message = filter_pb2.Filter
-    FilterType = enums.FilterType
+    FilterType: Any = enums.FilterType
 
     def __eq__(self, other: object) -> bool:
         return self.data == other.data if isinstance(other, Filter) else NotImplemented
@@ -114,11 +114,11 @@ class Filter(Entity):
         """Say whether a job has to fit all that the filter asks, or any of it (a FilterType)."""
         return self._change("SetType", type=filterType)
 
-    id = getter("id", "UUID of the filter.")
-    name = getter("name", "Name of the filter.")
-    type = getter("type", "Whether a job has to fit all of its matchers or any, a FilterType.")
-    order = getter("order", "Its place among the filters of its show; the first is 1.")
-    isEnabled = getter("enabled", "Whether it acts on jobs that are launched.")
+    id: Getter = getter("id", "UUID of the filter.")
+    name: Getter = getter("name", "Name of the filter.")
+    type: Getter = getter("type", "Whether a job has to fit all of its matchers or any, a FilterType.")
+    order: Getter = getter("order", "Its place among the filters of its show; the first is 1.")
+    isEnabled: Getter = getter("enabled", "Whether it acts on jobs that are launched.")
 
 
 class Action(Entity):
@@ -126,8 +126,8 @@ class Action(Entity):
 
     _service = "action"
     _message = filter_pb2.Action
-    ActionType = enums.ActionType
-    ActionValueType = enums.ActionValueType
+    ActionType: Any = enums.ActionType
+    ActionValueType: Any = enums.ActionValueType
 
     def getParentFilter(self) -> Filter:
         """Return the filter whose action it is."""
@@ -163,8 +163,8 @@ class Action(Entity):
         self.data.CopyFrom(data)
         return self.commit()
 
-    id = getter("id", "UUID of the action.")
-    type = getter("type", "What it does, an ActionType.")
+    id: Getter = getter("id", "UUID of the action.")
+    type: Getter = getter("type", "What it does, an ActionType.")
 
 
 class Matcher(Entity):
@@ -172,8 +172,8 @@ class Matcher(Entity):
 
     _service = "matcher"
     _message = filter_pb2.Matcher
-    MatchSubject = enums.MatchSubject
-    MatchType = enums.MatchType
+    MatchSubject: Any = enums.MatchSubject
+    MatchType: Any = enums.MatchType
 
     def getParentFilter(self) -> Filter:
         """Return the filter whose matcher it is."""
@@ -210,10 +210,10 @@ class Matcher(Entity):
         self.data.input = value.replace(" ", "")
         return self.commit()
 
-    id = getter("id", "UUID of the matcher.")
-    subject = getter("subject", "What of the job it asks, a MatchSubject.")
-    type = getter("type", "How it compares, a MatchType.")
-    input = getter("input", "What it compares with.")
+    id: Getter = getter("id", "UUID of the matcher.")
+    subject: Getter = getter("subject", "What of the job it asks, a MatchSubject.")
+    type: Getter = getter("type", "How it compares, a MatchType.")
+    input: Getter = getter("input", "What it compares with.")
 
 
 def _anEnum(number: int) -> Any:

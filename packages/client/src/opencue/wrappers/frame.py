@@ -13,7 +13,7 @@ from opencue.changed import Changed, total
 from opencue.rpc import call, change
 from opencue.units import Megabytes
 from opencue.wrappers.depend import Depend
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 from opencue.wrappers.render_partition import RenderPartition, addRenderPartition
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class Frame(Entity):
 
     _service = "frame"
     _message = job_pb2.Frame
-    FrameState = enums.FrameState
-    FrameExitStatus = enums.FrameExitStatus
-    CheckpointState = enums.CheckpointState
+    FrameState: Any = enums.FrameState
+    FrameExitStatus: Any = enums.FrameExitStatus
+    CheckpointState: Any = enums.CheckpointState
     STATUS_COLOR: ClassVar[dict[str, tuple[int, int, int]]] = {
         "RED": (255, 0, 0),
         "GREEN": (0, 255, 0),
@@ -201,24 +201,24 @@ class Frame(Entity):
             return self.data.stop_time - self.data.start_time
         return int(time.time() - self.data.start_time)
 
-    id = getter("id", "UUID of the frame.")
-    layer = getter("layer_name", "Name of the layer.")
-    number = getter("number", "Frame number.")
-    dispatchOrder = getter("dispatch_order", "Place in the layer's order, from 0.")
-    state = getter("state", "A FrameState.")
-    resource = getter("last_resource", "Where it runs or ran last, `host/cores/gpus`, empty if it never ran.")
-    retries = getter("retry_count", "How often it was tried again.")
-    retryCount = getter("retry_count", "How often it was tried again.")
-    exitStatus = getter("exit_status", "Exit status of the last run; the signal's number if a signal ended it.")
-    startTime = getter("start_time", "When the last run started, in seconds since 1970, 0 if it never ran.")
-    stopTime = getter("stop_time", "When the last run ended, in seconds since 1970, 0 if it has not.")
-    eligibleTime = getter("eligible_time", "Since when it could run, in seconds since 1970.")
-    submissionTime = getter("submission_time", "When it was submitted, in seconds since 1970.")
-    checkpointState = getter("checkpoint_state", "A CheckpointState.")
-    checkpointCount = getter("checkpoint_count", "How many checkpoints were complete.")
-    maxRss = getter("max_rss", "Highest resident memory in KB.")
-    memUsed = getter("used_memory", "Memory in use in KB.")
-    memReserved = getter("reserved_memory", "Memory reserved in KB.")
+    id: Getter = getter("id", "UUID of the frame.")
+    layer: Getter = getter("layer_name", "Name of the layer.")
+    number: Getter = getter("number", "Frame number.")
+    dispatchOrder: Getter = getter("dispatch_order", "Place in the layer's order, from 0.")
+    state: Getter = getter("state", "A FrameState.")
+    resource: Getter = getter("last_resource", "Where it runs or ran last, `host/cores/gpus`, empty if it never ran.")
+    retries: Getter = getter("retry_count", "How often it was tried again.")
+    retryCount: Getter = getter("retry_count", "How often it was tried again.")
+    exitStatus: Getter = getter("exit_status", "Exit status of the last run; the signal's number if a signal ended it.")
+    startTime: Getter = getter("start_time", "When the last run started, in seconds since 1970, 0 if it never ran.")
+    stopTime: Getter = getter("stop_time", "When the last run ended, in seconds since 1970, 0 if it has not.")
+    eligibleTime: Getter = getter("eligible_time", "Since when it could run, in seconds since 1970.")
+    submissionTime: Getter = getter("submission_time", "When it was submitted, in seconds since 1970.")
+    checkpointState: Getter = getter("checkpoint_state", "A CheckpointState.")
+    checkpointCount: Getter = getter("checkpoint_count", "How many checkpoints were complete.")
+    maxRss: Getter = getter("max_rss", "Highest resident memory in KB.")
+    memUsed: Getter = getter("used_memory", "Memory in use in KB.")
+    memReserved: Getter = getter("reserved_memory", "Memory reserved in KB.")
 
 
 def fetchFrames(fetchPage: Any, options: dict[str, Any]) -> list[Frame]:

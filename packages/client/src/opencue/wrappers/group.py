@@ -9,7 +9,7 @@ from opencue_proto import job_pb2
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
 from opencue.rpc import call
-from opencue.wrappers.entity import Entity, Nested, getter
+from opencue.wrappers.entity import Entity, Getter, Nested, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.job import Job
@@ -98,19 +98,21 @@ class Group(Entity):
         groups = [job_pb2.Group(id=group_id) for group_id in groupIds]
         return self._change("ReparentGroups", groups=job_pb2.GroupSeq(groups=groups))
 
-    id = getter("id", "UUID of the group.")
-    name = getter("name", "Name of the group.")
-    department = getter("department", "Department that the group belongs to.")
-    defaultJobPriority = getter("default_job_priority", "Priority of jobs that come into the group, -1 if not set.")
-    defaultJobMinCores = getter("default_job_min_cores", "Minimum cores of jobs that come in, -1 if not set.")
-    defaultJobMaxCores = getter("default_job_max_cores", "Maximum cores of jobs that come in, -1 if not set.")
-    minCores = getter("min_cores", "Cores that its jobs should have together, -1 if not set.")
-    maxCores = getter("max_cores", "Cores that its jobs may have together, -1 if not set.")
-    reservedCores = getter("group_stats.reserved_cores", "Cores that its frames hold now.")
-    totalRunning = getter("group_stats.running_frames", "Frames that run.")
-    totalDead = getter("group_stats.dead_frames", "Frames that failed for good.")
-    totalPending = getter("group_stats.waiting_frames", "Frames that wait for a host.")
-    pendingJobs = getter("group_stats.pending_jobs", "Jobs that are pending.")
+    id: Getter = getter("id", "UUID of the group.")
+    name: Getter = getter("name", "Name of the group.")
+    department: Getter = getter("department", "Department that the group belongs to.")
+    defaultJobPriority: Getter = getter(
+        "default_job_priority", "Priority of jobs that come into the group, -1 if not set."
+    )
+    defaultJobMinCores: Getter = getter("default_job_min_cores", "Minimum cores of jobs that come in, -1 if not set.")
+    defaultJobMaxCores: Getter = getter("default_job_max_cores", "Maximum cores of jobs that come in, -1 if not set.")
+    minCores: Getter = getter("min_cores", "Cores that its jobs should have together, -1 if not set.")
+    maxCores: Getter = getter("max_cores", "Cores that its jobs may have together, -1 if not set.")
+    reservedCores: Getter = getter("group_stats.reserved_cores", "Cores that its frames hold now.")
+    totalRunning: Getter = getter("group_stats.running_frames", "Frames that run.")
+    totalDead: Getter = getter("group_stats.dead_frames", "Frames that failed for good.")
+    totalPending: Getter = getter("group_stats.waiting_frames", "Frames that wait for a host.")
+    pendingJobs: Getter = getter("group_stats.pending_jobs", "Jobs that are pending.")
 
 
 class NestedGroup(Nested, Group):

@@ -12,7 +12,7 @@ from opencue.changed import Changed
 from opencue.tags import splitTags
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.deed import Deed
-from opencue.wrappers.entity import Entity, Nested, getter, timeGetter
+from opencue.wrappers.entity import Entity, Getter, Nested, getter, timeGetter
 from opencue.wrappers.owner import Owner
 from opencue.wrappers.proc import NestedProc, Proc
 from opencue.wrappers.render_partition import RenderPartition
@@ -27,10 +27,10 @@ class Host(Entity):
 
     _service = "host"
     _message: Callable[[], Any] = host_pb2.Host
-    HardwareState = enums.HardwareState
-    LockState = enums.LockState
-    ThreadMode = enums.ThreadMode
-    HostTagType = enums.HostTagType
+    HardwareState: Any = enums.HardwareState
+    LockState: Any = enums.LockState
+    ThreadMode: Any = enums.ThreadMode
+    HostTagType: Any = enums.HostTagType
 
     def lock(self) -> Changed:
         """Start nothing more on the host; what runs goes on. Also updates `.data`."""
@@ -180,27 +180,27 @@ class Host(Entity):
         """Print how many of the hosts that match HostSearch options have booted since a time, until all have."""
         reboots.monitorRebootFarm(Host, start_time, hostSearch)
 
-    id = getter("id", "UUID of the host.")
-    name = getter("name", "Name of the host.")
-    os = getter("os", "Operating system.")
-    tags = getter("tags", "Tags of the host.")
-    state = getter("state", "A HardwareState.")
-    lockState = getter("lock_state", "A LockState.")
-    isNimbyEnabled = getter("nimby_enabled", "Whether its user's presence takes it off the farm.")
-    isCommented = getter("has_comment", "Whether somebody left a comment.")
-    cores = getter("cores", "Cores that the farm may use.")
-    coresIdle = getter("idle_cores", "Cores that are free.")
-    mem = getter("memory", "Memory that the farm may use, in KB.")
-    memIdle = getter("idle_memory", "Memory that is not reserved, in KB.")
-    memTotal = getter("total_memory", "Memory of the machine, in KB.")
-    memFree = getter("free_memory", "Memory that nothing uses, in KB.")
-    swapTotal = getter("total_swap", "Swap of the machine, in KB.")
-    swapFree = getter("free_swap", "Swap that nothing uses, in KB.")
-    mcpTotal = getter("total_mcp", "Temporary disk space of the machine, in KB.")
-    mcpFree = getter("free_mcp", "Temporary disk space that is free, in KB.")
-    load = getter("load", "Load average of one minute, times 100.")
-    bootTime = timeGetter("boot_time", "When the machine booted.")
-    pingTime = timeGetter("ping_time", "When the host was last heard of.")
+    id: Getter = getter("id", "UUID of the host.")
+    name: Getter = getter("name", "Name of the host.")
+    os: Getter = getter("os", "Operating system.")
+    tags: Getter = getter("tags", "Tags of the host.")
+    state: Getter = getter("state", "A HardwareState.")
+    lockState: Getter = getter("lock_state", "A LockState.")
+    isNimbyEnabled: Getter = getter("nimby_enabled", "Whether its user's presence takes it off the farm.")
+    isCommented: Getter = getter("has_comment", "Whether somebody left a comment.")
+    cores: Getter = getter("cores", "Cores that the farm may use.")
+    coresIdle: Getter = getter("idle_cores", "Cores that are free.")
+    mem: Getter = getter("memory", "Memory that the farm may use, in KB.")
+    memIdle: Getter = getter("idle_memory", "Memory that is not reserved, in KB.")
+    memTotal: Getter = getter("total_memory", "Memory of the machine, in KB.")
+    memFree: Getter = getter("free_memory", "Memory that nothing uses, in KB.")
+    swapTotal: Getter = getter("total_swap", "Swap of the machine, in KB.")
+    swapFree: Getter = getter("free_swap", "Swap that nothing uses, in KB.")
+    mcpTotal: Getter = getter("total_mcp", "Temporary disk space of the machine, in KB.")
+    mcpFree: Getter = getter("free_mcp", "Temporary disk space that is free, in KB.")
+    load: Getter = getter("load", "Load average of one minute, times 100.")
+    bootTime: Getter = timeGetter("boot_time", "When the machine booted.")
+    pingTime: Getter = timeGetter("ping_time", "When the host was last heard of.")
 
 
 class NestedHost(Nested, Host):

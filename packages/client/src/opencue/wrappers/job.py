@@ -15,7 +15,7 @@ from opencue.exception import EntityNotFoundException
 from opencue.rpc import call, change
 from opencue.wrappers.comment import Comment, newComment
 from opencue.wrappers.depend import Depend
-from opencue.wrappers.entity import Entity, Nested, getter, timeGetter
+from opencue.wrappers.entity import Entity, Getter, Nested, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.layer import Layer
 from opencue.wrappers.render_partition import RenderPartition, addRenderPartition
@@ -30,7 +30,7 @@ class Job(Entity):
     _service = "job"
     _message = job_pb2.Job
     _stats = "job_stats"
-    JobState = enums.JobState
+    JobState: Any = enums.JobState
 
     def kill(
         self,
@@ -293,46 +293,48 @@ class Job(Entity):
         stats = getattr(self.data, self._stats)
         return 100.0 * stats.succeeded_frames / stats.total_frames if stats.total_frames else 0.0
 
-    id = getter("id", "UUID of the job.")
-    name = getter("name", "Full name, `show-shot-user_name`.")
-    show = getter("show", "Name of the show.")
-    shot = getter("shot", "Name of the shot.")
-    facility = getter("facility", "Name of the facility.")
-    user = getter("user", "Who submitted it.")
-    username = getter("user", "Who submitted it.")
-    group = getter("group", "Name of the group.")
-    os = getter("os", "Operating system that its frames need.")
-    logDir = getter("log_dir", "Folder of the logs.")
-    lokiURL = getter("loki_url", "Address of the log server, empty for logs in files.")
-    state = getter("state", "A JobState.")
-    priority = getter("priority", "The higher number goes first.")
-    minCores = getter("min_cores", "Cores it should have at least.")
-    maxCores = getter("max_cores", "Cores it may have at most.")
-    minGpus = getter("min_gpus", "GPUs it should have at least.")
-    maxGpus = getter("max_gpus", "GPUs it may have at most.")
-    startTime = timeGetter("start_time", "When it was submitted.")
-    stopTime = timeGetter("stop_time", "When it ended, 0 while it is pending.")
-    eligibleTime = timeGetter("eligible_time", "Since when a frame of it could run.")
-    date_submitted = getter("start_time", "When it was submitted, in seconds since 1970.")
-    dateSubmitted = getter("start_time", "When it was submitted, in seconds since 1970.")
-    isPaused = getter("is_paused", "Whether it is paused.")
-    isAutoEating = getter("auto_eat", "Whether frames that fail are given up; what depends on them goes on waiting.")
-    isCommented = getter("has_comment", "Whether somebody left a comment.")
-    coresReserved = getter("job_stats.reserved_cores", "Cores that its frames hold now.")
-    coreSecondsRemaining = getter("job_stats.remaining_core_sec", "Estimated core-seconds still to do.")
-    totalFrames = getter("job_stats.total_frames", "Number of frames.")
-    totalLayers = getter("job_stats.total_layers", "Number of layers.")
-    dependFrames = getter("job_stats.depend_frames", "Frames that wait for other frames.")
-    succeededFrames = getter("job_stats.succeeded_frames", "Frames that are done.")
-    runningFrames = getter("job_stats.running_frames", "Frames that run.")
-    deadFrames = getter("job_stats.dead_frames", "Frames that failed for good.")
-    waitingFrames = getter("job_stats.waiting_frames", "Frames that wait for a host.")
-    eatenFrames = getter("job_stats.eaten_frames", "Frames that were given up.")
-    pendingFrames = getter("job_stats.pending_frames", "Frames that are still to be done.")
-    avgFrameTime = getter("job_stats.avg_frame_sec", "Average seconds a frame took.")
-    averageCoreTime = getter("job_stats.avg_core_sec", "Average core-seconds a frame took.")
-    maxRss = getter("job_stats.max_rss", "Highest resident memory of any frame, in KB.")
-    maxPss = getter("job_stats.max_pss", "Highest proportional memory of any frame, in KB.")
+    id: Getter = getter("id", "UUID of the job.")
+    name: Getter = getter("name", "Full name, `show-shot-user_name`.")
+    show: Getter = getter("show", "Name of the show.")
+    shot: Getter = getter("shot", "Name of the shot.")
+    facility: Getter = getter("facility", "Name of the facility.")
+    user: Getter = getter("user", "Who submitted it.")
+    username: Getter = getter("user", "Who submitted it.")
+    group: Getter = getter("group", "Name of the group.")
+    os: Getter = getter("os", "Operating system that its frames need.")
+    logDir: Getter = getter("log_dir", "Folder of the logs.")
+    lokiURL: Getter = getter("loki_url", "Address of the log server, empty for logs in files.")
+    state: Getter = getter("state", "A JobState.")
+    priority: Getter = getter("priority", "The higher number goes first.")
+    minCores: Getter = getter("min_cores", "Cores it should have at least.")
+    maxCores: Getter = getter("max_cores", "Cores it may have at most.")
+    minGpus: Getter = getter("min_gpus", "GPUs it should have at least.")
+    maxGpus: Getter = getter("max_gpus", "GPUs it may have at most.")
+    startTime: Getter = timeGetter("start_time", "When it was submitted.")
+    stopTime: Getter = timeGetter("stop_time", "When it ended, 0 while it is pending.")
+    eligibleTime: Getter = timeGetter("eligible_time", "Since when a frame of it could run.")
+    date_submitted: Getter = getter("start_time", "When it was submitted, in seconds since 1970.")
+    dateSubmitted: Getter = getter("start_time", "When it was submitted, in seconds since 1970.")
+    isPaused: Getter = getter("is_paused", "Whether it is paused.")
+    isAutoEating: Getter = getter(
+        "auto_eat", "Whether frames that fail are given up; what depends on them goes on waiting."
+    )
+    isCommented: Getter = getter("has_comment", "Whether somebody left a comment.")
+    coresReserved: Getter = getter("job_stats.reserved_cores", "Cores that its frames hold now.")
+    coreSecondsRemaining: Getter = getter("job_stats.remaining_core_sec", "Estimated core-seconds still to do.")
+    totalFrames: Getter = getter("job_stats.total_frames", "Number of frames.")
+    totalLayers: Getter = getter("job_stats.total_layers", "Number of layers.")
+    dependFrames: Getter = getter("job_stats.depend_frames", "Frames that wait for other frames.")
+    succeededFrames: Getter = getter("job_stats.succeeded_frames", "Frames that are done.")
+    runningFrames: Getter = getter("job_stats.running_frames", "Frames that run.")
+    deadFrames: Getter = getter("job_stats.dead_frames", "Frames that failed for good.")
+    waitingFrames: Getter = getter("job_stats.waiting_frames", "Frames that wait for a host.")
+    eatenFrames: Getter = getter("job_stats.eaten_frames", "Frames that were given up.")
+    pendingFrames: Getter = getter("job_stats.pending_frames", "Frames that are still to be done.")
+    avgFrameTime: Getter = getter("job_stats.avg_frame_sec", "Average seconds a frame took.")
+    averageCoreTime: Getter = getter("job_stats.avg_core_sec", "Average core-seconds a frame took.")
+    maxRss: Getter = getter("job_stats.max_rss", "Highest resident memory of any frame, in KB.")
+    maxPss: Getter = getter("job_stats.max_pss", "Highest proportional memory of any frame, in KB.")
 
 
 class NestedJob(Nested, Job):

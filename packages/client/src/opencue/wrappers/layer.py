@@ -15,7 +15,7 @@ from opencue.rpc import call, change
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
 from opencue.wrappers.depend import Depend, addDepend
-from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.entity import Entity, Getter, getter, timeGetter
 from opencue.wrappers.frame import Frame, fetchFrames
 from opencue.wrappers.limit import Limit
 from opencue.wrappers.render_partition import RenderPartition, addRenderPartition
@@ -32,8 +32,8 @@ class Layer(Entity):
 
     _service = "layer"
     _message = job_pb2.Layer
-    LayerType = enums.LayerType
-    Order = enums.Order
+    LayerType: Any = enums.LayerType
+    Order: Any = enums.Order
 
     def kill(
         self,
@@ -242,36 +242,36 @@ class Layer(Entity):
             return seconds
         return time.strftime(format, time.localtime(seconds)) if seconds else ""
 
-    id = getter("id", "UUID of the layer.")
-    name = getter("name", "Name of the layer.")
-    range = getter("range", "Its frames, such as `1-100x2`.")
-    chunkSize = getter("chunk_size", "Frames that one run works on.")
-    tags = getter("tags", "Host tags of which a host needs one.")
-    dispatchOrder = getter("dispatch_order", "Place among the layers of the job.")
-    type = getter("type", "A LayerType.")
-    minCores = getter("min_cores", "Cores that a frame needs.")
-    minimumCores = getter("min_cores", "Cores that a frame needs.")
-    maxCores = getter("max_cores", "Most cores that a frame gets, 0 for no limit.")
-    minGpus = getter("min_gpus", "GPUs that a frame needs.")
-    maxGpus = getter("max_gpus", "Most GPUs that a frame gets.")
-    minMemory = getter("min_memory", "Memory that a frame needs, in KB.")
-    limits = getter("limits", "Names of the limits that the layer counts against.")
-    coresReserved = getter("layer_stats.reserved_cores", "Cores that its frames hold now.")
-    gpusReserved = getter("layer_stats.reserved_gpus", "GPUs that its frames hold now.")
-    maxRss = getter("layer_stats.max_rss", "Highest resident memory of any frame, in KB.")
-    maxPss = getter("layer_stats.max_pss", "Highest proportional memory of any frame, in KB.")
-    totalFrames = getter("layer_stats.total_frames", "Number of frames.")
-    dependFrames = getter("layer_stats.depend_frames", "Frames that wait for other frames.")
-    succeededFrames = getter("layer_stats.succeeded_frames", "Frames that are done.")
-    runningFrames = getter("layer_stats.running_frames", "Frames that run.")
-    deadFrames = getter("layer_stats.dead_frames", "Frames that failed for good.")
-    waitingFrames = getter("layer_stats.waiting_frames", "Frames that wait for a host.")
-    eatenFrames = getter("layer_stats.eaten_frames", "Frames that were given up.")
-    pendingFrames = getter("layer_stats.pending_frames", "Frames that are still to be done.")
-    avgFrameTimeSeconds = getter("layer_stats.avg_frame_sec", "Average seconds a frame took.")
-    avgCoreSeconds = getter("layer_stats.avg_core_sec", "Average core-seconds a frame took.")
-    coreSecondsRemaining = getter("layer_stats.remaining_core_sec", "Estimated core-seconds still to do.")
-    eligibleTime = timeGetter("eligible_time", "Since when a frame of it could run.")
-    startTime = timeGetter("start_time", "When its first frame started, 0 if none has.")
-    stopTime = timeGetter("stop_time", "When its last frame ended, 0 while some are left.")
-    startAfterReason = getter("start_after_reason", "Why it is held back.")
+    id: Getter = getter("id", "UUID of the layer.")
+    name: Getter = getter("name", "Name of the layer.")
+    range: Getter = getter("range", "Its frames, such as `1-100x2`.")
+    chunkSize: Getter = getter("chunk_size", "Frames that one run works on.")
+    tags: Getter = getter("tags", "Host tags of which a host needs one.")
+    dispatchOrder: Getter = getter("dispatch_order", "Place among the layers of the job.")
+    type: Getter = getter("type", "A LayerType.")
+    minCores: Getter = getter("min_cores", "Cores that a frame needs.")
+    minimumCores: Getter = getter("min_cores", "Cores that a frame needs.")
+    maxCores: Getter = getter("max_cores", "Most cores that a frame gets, 0 for no limit.")
+    minGpus: Getter = getter("min_gpus", "GPUs that a frame needs.")
+    maxGpus: Getter = getter("max_gpus", "Most GPUs that a frame gets.")
+    minMemory: Getter = getter("min_memory", "Memory that a frame needs, in KB.")
+    limits: Getter = getter("limits", "Names of the limits that the layer counts against.")
+    coresReserved: Getter = getter("layer_stats.reserved_cores", "Cores that its frames hold now.")
+    gpusReserved: Getter = getter("layer_stats.reserved_gpus", "GPUs that its frames hold now.")
+    maxRss: Getter = getter("layer_stats.max_rss", "Highest resident memory of any frame, in KB.")
+    maxPss: Getter = getter("layer_stats.max_pss", "Highest proportional memory of any frame, in KB.")
+    totalFrames: Getter = getter("layer_stats.total_frames", "Number of frames.")
+    dependFrames: Getter = getter("layer_stats.depend_frames", "Frames that wait for other frames.")
+    succeededFrames: Getter = getter("layer_stats.succeeded_frames", "Frames that are done.")
+    runningFrames: Getter = getter("layer_stats.running_frames", "Frames that run.")
+    deadFrames: Getter = getter("layer_stats.dead_frames", "Frames that failed for good.")
+    waitingFrames: Getter = getter("layer_stats.waiting_frames", "Frames that wait for a host.")
+    eatenFrames: Getter = getter("layer_stats.eaten_frames", "Frames that were given up.")
+    pendingFrames: Getter = getter("layer_stats.pending_frames", "Frames that are still to be done.")
+    avgFrameTimeSeconds: Getter = getter("layer_stats.avg_frame_sec", "Average seconds a frame took.")
+    avgCoreSeconds: Getter = getter("layer_stats.avg_core_sec", "Average core-seconds a frame took.")
+    coreSecondsRemaining: Getter = getter("layer_stats.remaining_core_sec", "Estimated core-seconds still to do.")
+    eligibleTime: Getter = timeGetter("eligible_time", "Since when a frame of it could run.")
+    startTime: Getter = timeGetter("start_time", "When its first frame started, 0 if none has.")
+    stopTime: Getter = timeGetter("stop_time", "When its last frame ended, 0 while some are left.")
+    startAfterReason: Getter = getter("start_after_reason", "Why it is held back.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Mapping, Optional, Union
+from typing import Any, Iterable, Mapping, Optional, Union
 
 from opencue_proto import limit_pb2
 
 from opencue import enums
 from opencue.changed import Changed
 from opencue.rpc import call, change
-from opencue.wrappers.entity import Entity, getter, timeGetter
+from opencue.wrappers.entity import Entity, Getter, getter, timeGetter
 
 
 class Limit(Entity):
@@ -20,10 +20,10 @@ class Limit(Entity):
 
     _service = "limit"
     _message = limit_pb2.Limit
-    LimitType = enums.LimitType
-    LimitEnforcement = enums.LimitEnforcement
-    LimitBindSource = enums.LimitBindSource
-    LimitHoldSource = enums.LimitHoldSource
+    LimitType: Any = enums.LimitType
+    LimitEnforcement: Any = enums.LimitEnforcement
+    LimitBindSource: Any = enums.LimitBindSource
+    LimitHoldSource: Any = enums.LimitHoldSource
 
     def create(self) -> Limit:
         """Make this limit on the farm, with what is in `.data`, and return what the farm has.
@@ -107,27 +107,27 @@ class Limit(Entity):
     def _update(self) -> None:
         self.data = Limit.get(self.id()).data
 
-    id = getter("id", "UUID of the limit.")
-    name = getter("name", "Name of the limit, by which layers name it.")
-    maxValue = getter("max_value", "How many may run at once.")
-    currentRunning = getter("current_running", "The same as `currentUsage`.")
-    limitType = getter("type", "What it counts.", enums.LimitType)
-    enforcement = getter("enforcement", "Whether it holds frames back.", enums.LimitEnforcement)
-    softValue = getter("soft_value", "From how many hosts on it goes to no further one; -1 for the maximum.")
-    currentUsage = getter("current_usage", "How much of it is used: frames, or hosts where it counts those.")
-    settledUsage = getter("settled_usage", "How much of that was reported from outside.")
-    pendingUsage = getter("pending_usage", "How much of that the farm runs and no report can have seen.")
-    hostCount = getter("host_count", "Hosts that use it.")
-    lastReportTime = timeGetter("last_report_time", "When the last report was true; 0 where there was none.")
-    reportSource = getter("report_source", "Who sent the last report.")
-    reportTtl = getter("report_ttl", "How many seconds a report is believed; 0 for ever.")
-    isReportStale = getter("report_stale", "The last report is too old: the limit blocks nothing.")
-    isBlocking = getter("blocking_disabled", "It may keep frames from starting.", lambda disabled: not disabled)
-    exitStatus = getter("exit_status", "What frames end with that found no licence; 0 for no rule.")
-    delayMinutes = getter("delay_minutes", "How many minutes the layer of such a frame then waits.")
-    autoTag = getter("auto_tag", "The layer of such a frame is counted by the limit from then on.")
-    specLayerCount = getter("spec_layer_count", "Layers that name it in their specification.")
-    autoLayerCount = getter("auto_layer_count", "Layers that a failed frame made it count.")
+    id: Getter = getter("id", "UUID of the limit.")
+    name: Getter = getter("name", "Name of the limit, by which layers name it.")
+    maxValue: Getter = getter("max_value", "How many may run at once.")
+    currentRunning: Getter = getter("current_running", "The same as `currentUsage`.")
+    limitType: Getter = getter("type", "What it counts.", enums.LimitType)
+    enforcement: Getter = getter("enforcement", "Whether it holds frames back.", enums.LimitEnforcement)
+    softValue: Getter = getter("soft_value", "From how many hosts on it goes to no further one; -1 for the maximum.")
+    currentUsage: Getter = getter("current_usage", "How much of it is used: frames, or hosts where it counts those.")
+    settledUsage: Getter = getter("settled_usage", "How much of that was reported from outside.")
+    pendingUsage: Getter = getter("pending_usage", "How much of that the farm runs and no report can have seen.")
+    hostCount: Getter = getter("host_count", "Hosts that use it.")
+    lastReportTime: Getter = timeGetter("last_report_time", "When the last report was true; 0 where there was none.")
+    reportSource: Getter = getter("report_source", "Who sent the last report.")
+    reportTtl: Getter = getter("report_ttl", "How many seconds a report is believed; 0 for ever.")
+    isReportStale: Getter = getter("report_stale", "The last report is too old: the limit blocks nothing.")
+    isBlocking: Getter = getter("blocking_disabled", "It may keep frames from starting.", lambda disabled: not disabled)
+    exitStatus: Getter = getter("exit_status", "What frames end with that found no licence; 0 for no rule.")
+    delayMinutes: Getter = getter("delay_minutes", "How many minutes the layer of such a frame then waits.")
+    autoTag: Getter = getter("auto_tag", "The layer of such a frame is counted by the limit from then on.")
+    specLayerCount: Getter = getter("spec_layer_count", "Layers that name it in their specification.")
+    autoLayerCount: Getter = getter("auto_layer_count", "Layers that a failed frame made it count.")
 
 
 _CREATED = (

@@ -9,7 +9,7 @@ from opencue_proto import host_pb2
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
 from opencue.rpc import call
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.deed import Deed
@@ -46,7 +46,7 @@ class Owner(Entity):
         """Give him a host, by its name, whoever had it before."""
         return self._change("TakeOwnership", host=host)
 
-    id = getter("id", "UUID of the owner.")
-    name = getter("name", "Name of the owner.")
-    show = getter("show", "Name of the show whose frames come first on his hosts.")
-    hostCount = getter("host_count", "How many hosts he owns.")
+    id: Getter = getter("id", "UUID of the owner.")
+    name: Getter = getter("name", "Name of the owner.")
+    show: Getter = getter("show", "Name of the show whose frames come first on his hosts.")
+    hostCount: Getter = getter("host_count", "How many hosts he owns.")

@@ -9,7 +9,7 @@ from opencue_proto import host_pb2
 from opencue import enums
 from opencue.changed import Changed
 from opencue.kinds import wrapperOf
-from opencue.wrappers.entity import Entity, Nested, getter
+from opencue.wrappers.entity import Entity, Getter, Nested, getter
 
 if TYPE_CHECKING:
     from opencue.wrappers.frame import Frame
@@ -24,8 +24,8 @@ class Proc(Entity):
 
     _service = "proc"
     _message: Callable[[], Any] = host_pb2.Proc
-    RedirectType = enums.RedirectType
-    RunState = enums.RunState
+    RedirectType: Any = enums.RedirectType
+    RunState: Any = enums.RunState
 
     def kill(self) -> Changed:
         """Kill the frame."""
@@ -69,18 +69,20 @@ class Proc(Entity):
         """Return the job of the frame."""
         return wrapperOf("Job")(self._call("GetJob").job)
 
-    id = getter("id", "UUID of the proc.")
-    name = getter("name", "Host name, a slash and more.")
-    jobName = getter("job_name", "Name of the job.")
-    frameName = getter("frame_name", "Name of the frame.")
-    showName = getter("show_name", "Name of the show.")
-    coresReserved = getter("reserved_cores", "Cores reserved.")
-    memReserved = getter("reserved_memory", "Memory reserved, in KB.")
-    memUsed = getter("used_memory", "Memory in use, in KB.")
-    bookedTime = getter("bookedTime", "When the host was booked, in seconds since 1970.")
-    dispatchTime = getter("dispatch_time", "When the frame was started, in seconds since 1970.")
-    isUnbooked = getter("unbooked", "Whether the place goes to another job once the frame is done.")
-    redirectTarget = getter("redirect_target", "Name of the job or group that gets the place; empty where none does.")
+    id: Getter = getter("id", "UUID of the proc.")
+    name: Getter = getter("name", "Host name, a slash and more.")
+    jobName: Getter = getter("job_name", "Name of the job.")
+    frameName: Getter = getter("frame_name", "Name of the frame.")
+    showName: Getter = getter("show_name", "Name of the show.")
+    coresReserved: Getter = getter("reserved_cores", "Cores reserved.")
+    memReserved: Getter = getter("reserved_memory", "Memory reserved, in KB.")
+    memUsed: Getter = getter("used_memory", "Memory in use, in KB.")
+    bookedTime: Getter = getter("bookedTime", "When the host was booked, in seconds since 1970.")
+    dispatchTime: Getter = getter("dispatch_time", "When the frame was started, in seconds since 1970.")
+    isUnbooked: Getter = getter("unbooked", "Whether the place goes to another job once the frame is done.")
+    redirectTarget: Getter = getter(
+        "redirect_target", "Name of the job or group that gets the place; empty where none does."
+    )
 
 
 class NestedProc(Nested, Proc):

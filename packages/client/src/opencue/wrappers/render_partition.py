@@ -9,7 +9,7 @@ from opencue_proto import renderPartition_pb2
 from opencue.caller import userName
 from opencue.changed import Changed
 from opencue.rpc import call, change
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 
 class RenderPartition(Entity):
@@ -35,11 +35,11 @@ class RenderPartition(Entity):
             gpus=gpuCores,
         )
 
-    id = getter("id", "UUID of the partition.")
-    host = getter("host", "Name of the host.")
-    job = getter("job", "Name of the job.")
-    layer = getter("layer", "Name of the layer; empty where it is for the whole job.")
-    frame = getter("frame", "Name of the frame; empty where it is for a layer or a job.")
+    id: Getter = getter("id", "UUID of the partition.")
+    host: Getter = getter("host", "Name of the host.")
+    job: Getter = getter("job", "Name of the job.")
+    layer: Getter = getter("layer", "Name of the layer; empty where it is for the whole job.")
+    frame: Getter = getter("frame", "Name of the frame; empty where it is for a layer or a job.")
 
 
 def addRenderPartition(service: str, entity: Any, **wanted: Any) -> RenderPartition:

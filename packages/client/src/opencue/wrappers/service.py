@@ -11,7 +11,7 @@ from opencue.exception import EntityNotFoundException
 from opencue.rpc import call, change
 from opencue.tags import splitTags
 from opencue.units import Megabytes, toKilobytes
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 
 def checkMemoryIncrease(data: service_pb2.Service) -> None:
@@ -103,19 +103,21 @@ class Service(Entity):
         """Set how long a frame may go without a word in its log, in minutes. `update` sends it."""
         self.data.timeout_llu = timeout_llu
 
-    id = getter("id", "UUID of the service.")
-    name = getter("name", "Name of the service.")
-    threadable = getter("threadable", "Whether a frame may have more cores than it asks for.")
-    minCores = getter("min_cores", "Cores a frame needs, in points (100 to a core).")
-    maxCores = getter("max_cores", "Most cores a frame gets, in points, 0 for no limit.")
-    minMemory = getter("min_memory", "Memory a frame needs, in KB.")
-    minGpuMemory = getter("min_gpu_memory", "GPU memory a frame needs, in KB.")
-    minGpus = getter("min_gpus", "GPUs a frame needs.")
-    maxGpus = getter("max_gpus", "Most GPUs a frame gets.")
-    tags = getter("tags", "Host tags of which a host needs one.")
-    timeout = getter("timeout", "How long a frame may run, in minutes.")
-    timeoutLLU = getter("timeout_llu", "How long a frame may go without a word in its log, in minutes.")
-    minMemoryIncrease = getter("min_memory_increase", "How much more a frame gets that ran out of memory, in KB.")
+    id: Getter = getter("id", "UUID of the service.")
+    name: Getter = getter("name", "Name of the service.")
+    threadable: Getter = getter("threadable", "Whether a frame may have more cores than it asks for.")
+    minCores: Getter = getter("min_cores", "Cores a frame needs, in points (100 to a core).")
+    maxCores: Getter = getter("max_cores", "Most cores a frame gets, in points, 0 for no limit.")
+    minMemory: Getter = getter("min_memory", "Memory a frame needs, in KB.")
+    minGpuMemory: Getter = getter("min_gpu_memory", "GPU memory a frame needs, in KB.")
+    minGpus: Getter = getter("min_gpus", "GPUs a frame needs.")
+    maxGpus: Getter = getter("max_gpus", "Most GPUs a frame gets.")
+    tags: Getter = getter("tags", "Host tags of which a host needs one.")
+    timeout: Getter = getter("timeout", "How long a frame may run, in minutes.")
+    timeoutLLU: Getter = getter("timeout_llu", "How long a frame may go without a word in its log, in minutes.")
+    minMemoryIncrease: Getter = getter(
+        "min_memory_increase", "How much more a frame gets that ran out of memory, in KB."
+    )
 
 
 class ServiceOverride:

@@ -10,7 +10,7 @@ from opencue.changed import Changed
 from opencue.wrappers.allocation import Allocation
 from opencue.wrappers.deed import Deed
 from opencue.wrappers.department import Department
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 from opencue.wrappers.filter import Filter
 from opencue.wrappers.group import Group
 from opencue.wrappers.owner import Owner
@@ -140,17 +140,17 @@ class Show(Entity):
         """Return the show's groups and jobs as one nested message; `fresh` skips the server's cache."""
         return self._call("GetJobWhiteboard", fresh=fresh).whiteboard
 
-    id = getter("id", "UUID of the show.")
-    name = getter("name", "Name of the show.")
-    schedulerManaged = getter("scheduler_managed", "Whether an outside scheduler runs the show.")
-    defaultMinCores = getter("default_min_cores", "Minimum cores of new jobs.")
-    defaultMaxCores = getter("default_max_cores", "Maximum cores of new jobs.")
-    defaultMinProcs = getter("default_min_cores", "Minimum cores of new jobs, under its old name.")
-    defaultMaxProcs = getter("default_max_cores", "Maximum cores of new jobs, under its old name.")
-    pendingJobs = getter("show_stats.pending_jobs", "Jobs that are pending.")
-    pendingFrames = getter("show_stats.pending_frames", "Frames that are still to be done.")
-    runningFrames = getter("show_stats.running_frames", "Frames that run.")
-    deadFrames = getter("show_stats.dead_frames", "Frames that failed for good.")
-    reservedCores = getter("show_stats.reserved_cores", "Cores that its frames hold now.")
-    totalJobsCreated = getter("show_stats.created_job_count", "Jobs ever submitted.")
-    totalFramesCreated = getter("show_stats.created_frame_count", "Frames ever submitted.")
+    id: Getter = getter("id", "UUID of the show.")
+    name: Getter = getter("name", "Name of the show.")
+    schedulerManaged: Getter = getter("scheduler_managed", "Whether an outside scheduler runs the show.")
+    defaultMinCores: Getter = getter("default_min_cores", "Minimum cores of new jobs.")
+    defaultMaxCores: Getter = getter("default_max_cores", "Maximum cores of new jobs.")
+    defaultMinProcs: Getter = getter("default_min_cores", "Minimum cores of new jobs, under its old name.")
+    defaultMaxProcs: Getter = getter("default_max_cores", "Maximum cores of new jobs, under its old name.")
+    pendingJobs: Getter = getter("show_stats.pending_jobs", "Jobs that are pending.")
+    pendingFrames: Getter = getter("show_stats.pending_frames", "Frames that are still to be done.")
+    runningFrames: Getter = getter("show_stats.running_frames", "Frames that run.")
+    deadFrames: Getter = getter("show_stats.dead_frames", "Frames that failed for good.")
+    reservedCores: Getter = getter("show_stats.reserved_cores", "Cores that its frames hold now.")
+    totalJobsCreated: Getter = getter("show_stats.created_job_count", "Jobs ever submitted.")
+    totalFramesCreated: Getter = getter("show_stats.created_frame_count", "Frames ever submitted.")

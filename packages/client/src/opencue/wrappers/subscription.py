@@ -6,7 +6,7 @@ from opencue_proto import subscription_pb2
 
 from opencue.changed import Changed
 from opencue.rpc import call
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 
 class Subscription(Entity):
@@ -40,13 +40,13 @@ class Subscription(Entity):
         """End the subscription."""
         return self._change("Delete")
 
-    id = getter("id", "UUID of the subscription.")
-    name = getter("name", "Its name, `facility.allocation.show`.")
-    show = getter("show_name", "Name of the show.")
-    allocation = getter("allocation_name", "Name of the allocation.")
-    size = getter("size", "What is guaranteed, in points.")
-    burst = getter("burst", "The most that the show may take, in points.")
-    reservedCores = getter("reserved_cores", "What its frames hold now, in points.")
+    id: Getter = getter("id", "UUID of the subscription.")
+    name: Getter = getter("name", "Its name, `facility.allocation.show`.")
+    show: Getter = getter("show_name", "Name of the show.")
+    allocation: Getter = getter("allocation_name", "Name of the allocation.")
+    size: Getter = getter("size", "What is guaranteed, in points.")
+    burst: Getter = getter("burst", "The most that the show may take, in points.")
+    reservedCores: Getter = getter("reserved_cores", "What its frames hold now, in points.")
 
 
 def _points(value: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opencue_proto import task_pb2
 
 from opencue.changed import Changed
-from opencue.wrappers.entity import Entity, getter
+from opencue.wrappers.entity import Entity, Getter, getter
 
 
 class Task(Entity):
@@ -26,7 +26,7 @@ class Task(Entity):
         """Remove the task; the jobs of the shot keep the minimums that they have."""
         return self._change("Delete")
 
-    id = getter("id", "UUID of the task.")
-    shot = getter("shot", "The shot.")
-    minCores = getter("min_cores", "Cores that its jobs should have together, adjustment included.")
-    adjustCores = getter("adjust_cores", "Cores of it that were adjusted by hand.")
+    id: Getter = getter("id", "UUID of the task.")
+    shot: Getter = getter("shot", "The shot.")
+    minCores: Getter = getter("min_cores", "Cores that its jobs should have together, adjustment included.")
+    adjustCores: Getter = getter("adjust_cores", "Cores of it that were adjusted by hand.")
